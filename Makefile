@@ -1,0 +1,59 @@
+# Everything one does here. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# The first Python on the PATH that runs and is new enough. Version managers leave names that exist and fail.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+CODE := template/code sandbox tests
+
+.PHONY: help setup demo sandbox test check fuzz clean
+
+help: ## Say what there is to make
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
+
+setup: .venv/.ready $(RUNTIMES) ## Install what the other commands need, into this folder only
+
+demo: setup ## See the main job run between two pretended clouds, and the books balance
+	@$(BIN)/python -m sandbox.demo
+
+sandbox: setup ## Play with both clouds on this machine until Ctrl-C
+	@$(BIN)/python -m sandbox
+
+test: setup ## Run every test
+	$(BIN)/pytest --cov --cov-fail-under=95
+
+check: setup ## Lint, check types, then run every test
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy template/code
+	$(BIN)/mypy sandbox
+	@$(MAKE) --no-print-directory test
+
+fuzz: setup ## Try law 1 (no key is dropped) on thousands of fault schedules
+	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k law1
+
+clean: ## Remove all that `make` made
+	rm -rf .venv .runtimes .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer, and none was found. Install it (Debian, Ubuntu:" \
+		"apt install python3 python3-venv), or name yours: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
+		"Install what is missing (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
+	@echo "Setting up .venv, once (about a minute) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) -r $< || { echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
+	@touch $@
+
+# The very libraries that Function Compute has built in; the function's process sees these and nothing else.
+.runtimes/%/.ready: sandbox/runtimes/%.txt .venv/.ready
+	@echo "Setting up the libraries of Function Compute's $* ..."
+	@rm -rf .runtimes/$*
+	@$(PIP) --target .runtimes/$* -r $< 2>/dev/null || { echo "The libraries of $* could not be installed:"; \
+		$(PIP) --target .runtimes/$* -r $<; exit 1; }
+	@touch $@

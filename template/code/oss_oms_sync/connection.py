@@ -1,0 +1,67 @@
+"""Kept-alive connections to both clouds, and the threads that carry the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import requests
+
+from .retry import Clock
+
+# Function Compute freezes an instance between events, and networks drop idle connections without a word.
+_LONGEST_IDLE = 30.0
+
+T = TypeVar("T")
+
+
+class KeptAlive(Generic[T]):
+    """An HTTP client whose connections are not used again once they were idle too long.
+
+    `session` is the requests session that `client` works with, often the client itself.
+    """
+
+    def __init__(self, client: T, session: requests.Session, clock: Clock) -> None:
+        self._client = client
+        self._session = session
+        self._clock = clock
+        self._used: datetime | None = None
+
+    def use(self) -> T:
+        """The client, for calls now."""
+        now = self._clock.now()
+        if self._used and abs((now - self._used).total_seconds()) > _LONGEST_IDLE:
+            self.drop()
+        self._used = now
+        return self._client
+
+    def drop(self) -> None:
+        """Lets go of every open connection; the next call opens a new one."""
+        self._session.close()
+
+
+class Lanes:
+    """Threads that run calls side by side and leave behind the one that does not return in time.
+
+    Needed even for a single call: a timeout of requests holds for each read, so an answer that drips in byte by
+    byte, or a name that does not resolve, outlives every timeout.
+    """
+
+    def __init__(self, width: int = 10) -> None:
+        self._width = width
+        self._pool = ThreadPoolExecutor(width)
+
+    def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
+        """What each of `calls` returns, in their order; None for one that did not return within `seconds`.
+
+        An exception of a call is raised here. Calls must not return None.
+        """
+        futures = [self._pool.submit(call) for call in calls]
+        _, late = wait(futures, timeout=seconds)
+        if late:
+            # A thread that is stuck would keep its place for the instance's life: leave it behind with its pool.
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = ThreadPoolExecutor(self._width)
+        return [None if future in late else future.result() for future in futures]

@@ -1,0 +1,55 @@
+"""What the function raises on purpose. Every message is one line that says what to do, and holds no secret.
+
+    OmsSyncError
+    ├── SettingsError      a setting is missing or unusable; nothing was sent
+    ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
+    ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
+    └── RecordError        a failed key could not be recorded
+
+Function Compute answers each by invoking again, later by handing the event to the `onFailure` destination: a
+key of an invocation that raised is still Function Compute's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_LONGEST_MESSAGE = 300
+
+
+class OmsSyncError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(OmsSyncError):
+    """Every unusable setting at once, each with its name and what a right value looks like."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" | ".join(self.problems))
+
+
+class CredentialsError(OmsSyncError):
+    """The function runs without a role."""
+
+
+class EventError(OmsSyncError):
+    """What of the payload could not be read, and why."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" | ".join(self.problems))
+
+
+class RecordError(OmsSyncError):
+    """The log bucket took no failed record for some keys."""
+
+
+def presentable(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    line = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"

@@ -1,0 +1,186 @@
+"""Any payload that Function Compute can hand over, read into the objects that changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .settings import Settings
+
+RECORD_ROOT = "oms_source_record/"
+
+# OSS, "Event notifications": the names that mean new or changed content. The first stages of a multipart upload
+# are no objects yet, and UpdateObjectMeta changes no content.
+CONTENT_EVENTS = frozenset(
+    {
+        "ObjectCreated:PutObject",
+        "ObjectCreated:PostObject",
+        "ObjectCreated:CopyObject",
+        "ObjectCreated:AppendObject",
+        "ObjectCreated:CompleteMultipartUpload",
+        "ObjectReplication:ObjectCreated",
+        "ObjectReplication:ObjectModified",
+    }
+)
+
+# An envelope around an MNS message around an event is three deep; nothing real is deeper.
+_DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class ObjectChange:
+    """One created or modified object of the source bucket.
+
+    `key` is the object's name in plain text (not URL-encoded), `etag` upper-case and without quotes, both times
+    ISO 8601 in UTC. All but the key may be empty: not every delivery carries them.
+    """
+
+    key: str
+    event_name: str = ""
+    event_time: str = ""
+    etag: str = ""
+
+
+@dataclass
+class Reading:
+    """What a payload says.
+
+    `changes` holds each key once, `skipped` counts what is not to be forwarded by event name or cause, and
+    `problems` says what could not be read: those events have to stay with Function Compute.
+    """
+
+    changes: list[ObjectChange] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+def read(payload: bytes | str, settings: Settings) -> Reading:
+    """Reads the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or
+    bare, base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `Reading.problems`.
+
+    Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
+    EventBridge "OSS events".
+    """
+    reader = _Reader(settings)
+    reader.payload(payload, depth=0)
+    return Reading(list(reader.changes.values()), reader.skipped, reader.problems)
+
+
+class _Reader:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.changes: dict[str, ObjectChange] = {}
+        self.skipped: Counter[str] = Counter()
+        self.problems: list[str] = []
+
+    def payload(self, text: bytes | str, depth: int) -> None:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            # Not readable at all: its keys stay with Function Compute.
+            self.problems.append(f"the payload is not JSON ({type(error).__name__})")
+        else:
+            self._value(value, depth)
+
+    def _value(self, value: object, depth: int) -> None:
+        match value:
+            case _ if depth > _DEEPEST:
+                self.problems.append("the payload is nested too deep")
+            case list():
+                for item in value:
+                    self._value(item, depth + 1)
+            case {"events": list(events)}:
+                for event in events:
+                    self._event(event)
+            case {"requestContext": _, "requestPayload": str(original)}:
+                self.payload(original, depth + 1)
+            case {"requestContext": _, "requestPayload": original}:
+                self._value(original, depth + 1)
+            case {"Message": str(message)}:
+                self._message(message, depth + 1)
+            case {"type": str(name), "data": dict(data)}:
+                self._event({"eventName": name, **data})
+            case {"eventName": _}:
+                self._event(value)
+            case _:
+                self.problems.append(
+                    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope"
+                )
+
+    def _message(self, message: str, depth: int) -> None:
+        if message.lstrip()[:1] in ("{", "["):
+            self.payload(message, depth)
+            return
+        try:
+            plain = base64.b64decode(message, validate=True)
+        except (binascii.Error, ValueError):
+            self.problems.append("the MNS message is neither JSON nor base64")
+        else:
+            self.payload(plain, depth)
+
+    def _event(self, event: object) -> None:
+        name = _text(event, "eventName").removeprefix("oss:")
+        if not name:
+            self.problems.append("an event has no eventName")
+            return
+        if name not in CONTENT_EVENTS:
+            self.skipped[name] += 1
+            return
+        key, bucket = _text(event, "oss", "object", "key"), _text(event, "oss", "bucket", "name")
+        problem = self._problem(key, bucket)
+        if problem:
+            self.problems.append(f"{name}: {problem}")
+        elif cause := self._skip(key, bucket):
+            self.skipped[cause] += 1
+        else:
+            self._add(
+                ObjectChange(
+                    key,
+                    name,
+                    _text(event, "eventTime"),
+                    _text(event, "oss", "object", "eTag").strip('"').upper(),
+                )
+            )
+
+    def _problem(self, key: str, bucket: str) -> str:
+        if not key:
+            return "an event has no oss.object.key"
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            return f"the key {key!a} is no Unicode text"
+        if self._settings.source_bucket and bucket not in (
+            "",
+            self._settings.source_bucket,
+            self._settings.log_bucket,
+        ):
+            return (
+                f"the event is of bucket {bucket!r}, but SOURCE_BUCKET is {self._settings.source_bucket!r}."
+                " Correct SOURCE_BUCKET, or remove that bucket's trigger"
+            )
+        return ""
+
+    def _skip(self, key: str, bucket: str) -> str:
+        """Why this readable event is not forwarded; empty when it is."""
+        if bucket == self._settings.log_bucket:
+            return "log bucket"
+        if key.startswith(RECORD_ROOT):
+            return "record"
+        inside = key.startswith(self._settings.object_prefix) and key.endswith(self._settings.object_suffix)
+        return "" if inside else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
+
+    def _add(self, change: ObjectChange) -> None:
+        # OMS copies what the object is now, so one call per key is enough; the record is to name the newest version.
+        known = self.changes.get(change.key)
+        if known is None or change.event_time >= known.event_time:
+            self.changes[change.key] = change
+
+
+def _text(event: object, *path: str) -> str:
+    """The string at `path` inside nested JSON objects; empty where there is none."""
+    for name in path:
+        event = event.get(name) if isinstance(event, dict) else None
+    return event if isinstance(event, str) else ""

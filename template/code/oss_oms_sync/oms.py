@@ -1,0 +1,218 @@
+"""Huawei's Object Storage Migration Service: submits object keys to the sync task.
+
+Sources: the API page CreateSyncEvents of OMS and its error codes; the error codes of Huawei's API Gateway.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from .connection import KeptAlive, Lanes
+from .errors import presentable
+from .reasons import Failure, Reason
+from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
+from .settings import Settings
+from .signer import sign
+
+# The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
+KEYS_PER_CALL = 10
+
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 10.0
+# For a whole call: connecting, waiting and an answer that comes in pieces.
+_CALL_SECONDS = 15.0
+# Huawei Cloud refuses signatures older or newer than 15 minutes.
+_CLOCK_SKEW_SECONDS = 14 * 60
+
+# What concerns every key: neither halving nor another ten would change it.
+_CONCERNS_ALL = {
+    Reason.CREDENTIALS,
+    Reason.CLOCK,
+    Reason.FORBIDDEN,
+    Reason.ACCOUNT,
+    Reason.NO_TASK,
+    Reason.DEADLINE,
+}
+_BY_ERROR_CODE = {
+    "APIG.0308": Reason.THROTTLED,
+    "APIGW.0308": Reason.THROTTLED,
+    # Account trouble comes as HTTP 400, like a bad key.
+    "OMS.0068": Reason.CREDENTIALS,
+    "OMS.0072": Reason.FORBIDDEN,
+    "OMS.0201": Reason.ACCOUNT,
+    "OMS.0202": Reason.ACCOUNT,
+}
+_BY_STATUS = {
+    400: Reason.REFUSED,
+    401: Reason.CREDENTIALS,
+    403: Reason.FORBIDDEN,
+    404: Reason.NO_TASK,
+    413: Reason.REFUSED,
+    429: Reason.THROTTLED,
+    500: Reason.UNAVAILABLE,
+    502: Reason.UNAVAILABLE,
+    503: Reason.UNAVAILABLE,
+    504: Reason.UNAVAILABLE,
+}
+
+
+@dataclass
+class Submission:
+    """What became of the keys: for each its Failure, or None where OMS accepted it; and the calls it took."""
+
+    outcomes: dict[str, Failure | None] = field(default_factory=dict)
+    calls: int = 0
+
+
+class OmsClient:
+    """Submits keys on kept-alive connections. One for the life of an instance."""
+
+    def __init__(self, settings: Settings, session: requests.Session, lanes: Lanes, clock: Clock) -> None:
+        self._settings = settings
+        self._connection = KeptAlive(session, session, clock)
+        self._lanes = lanes
+        self._clock = clock
+        # Signing is all the authorization there is: without this, requests would look for a .netrc.
+        session.auth = _leave_alone
+        url = urlsplit(settings.task.url)
+        self._host, self._path = url.netloc, url.path
+
+    def submit(self, keys: Sequence[str], deadline: Deadline) -> Submission:
+        """Sends `keys` (plain text, each once) in tens and says what became of each. Never later than `deadline`.
+
+        A refused ten is halved down to the refused key. Every key is in the outcomes, whatever OMS answers;
+        an exception means that none of them is known to be accepted.
+        """
+        job = _Job(self, deadline, Patience(deadline, self._clock))
+        for ten in _tens(keys):
+            job.send_ten(ten)
+        return job.submission
+
+    def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
+        """One signed call."""
+        seconds = deadline.within(_CALL_SECONDS)
+        (outcome,) = self._lanes.run([lambda: self._post(keys, deadline)], seconds)
+        return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+
+    def drop_connections(self) -> None:
+        """Makes the next call open a new connection."""
+        self._connection.drop()
+
+    def _post(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
+        settings = self._settings
+        body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
+        headers = sign(
+            "POST",
+            self._host,
+            self._path,
+            (),
+            {"Content-Type": "application/json"},
+            body,
+            ak=settings.hw_ak,
+            sk=settings.hw_sk,
+            now=self._clock.now(),
+            security_token=settings.hw_security_token,
+        )
+        timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
+        try:
+            response = self._connection.use().post(
+                settings.task.url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            )
+        except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
+            return self._lost(Reason.TIMEOUT, str(error))
+        except requests.RequestException as error:  # likewise
+            return self._lost(Reason.UNREACHABLE, str(error))
+        return self._judge(response)
+
+    def _lost(self, reason: Reason, message: str) -> Try[Failure | None]:
+        return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
+
+    def _encode(self, key: str) -> str:
+        return quote(key, safe="") if self._settings.key_encoding == "url" else key
+
+    def _judge(self, response: requests.Response) -> Try[Failure | None]:
+        status = response.status_code
+        if status == 200:
+            return Try(None)
+        code, message = _error_of(response)
+        reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
+        if reason is Reason.CREDENTIALS and self._clock_is_off(response):
+            reason = Reason.CLOCK
+        return Try(
+            Failure(reason, status, code, self._clean(message)),
+            again=reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
+            throttled=reason is Reason.THROTTLED,
+            retry_after=seconds_of(response.headers.get("Retry-After"), self._clock.now()),
+        )
+
+    def _clock_is_off(self, response: requests.Response) -> bool:
+        date = date_of(response.headers.get("Date"))
+        return date is not None and abs((date - self._clock.now()).total_seconds()) > _CLOCK_SKEW_SECONDS
+
+    def _clean(self, message: str) -> str:
+        return presentable(message, self._settings.secrets)
+
+
+class _Job:
+    """One submit: what is known so far."""
+
+    def __init__(self, client: OmsClient, deadline: Deadline, patience: Patience) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._patience = patience
+        self._hopeless: Failure | None = None
+        self.submission = Submission()
+
+    def send_ten(self, keys: Sequence[str]) -> None:
+        self._send(keys)
+        outcomes = self.submission.outcomes
+        if any(outcomes[key] is None for key in keys):
+            # A neighbour was accepted, so the task works and the refusal is about the key.
+            for key in keys:
+                failure = outcomes[key]
+                if failure and failure.reason is Reason.REFUSED:
+                    outcomes[key] = replace(failure, reason=Reason.REJECTED)
+
+    def _send(self, keys: Sequence[str]) -> None:
+        failure = self._hopeless or self._call(keys)
+        if failure and failure.reason is Reason.REFUSED and len(keys) > 1:
+            middle = len(keys) // 2
+            self._send(keys[:middle])
+            self._send(keys[middle:])
+            return
+        if failure and failure.reason in _CONCERNS_ALL:
+            self._hopeless = failure
+        self.submission.outcomes.update(dict.fromkeys(keys, failure))
+
+    def _call(self, keys: Sequence[str]) -> Failure | None:
+        """Sends one call until it is answered for good, or there is no use in trying on."""
+
+        def call() -> Try[Failure | None]:
+            self.submission.calls += 1
+            return self._client.try_once(keys, self._deadline)
+
+        untried: Try[Failure | None] = Try(Failure(Reason.DEADLINE, message="not sent: the invocation's time was up"))
+        return self._patience.keep_trying(call, self._client.drop_connections, untried)
+
+
+def _tens(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        yield keys[start : start + KEYS_PER_CALL]
+
+
+def _error_of(response: requests.Response) -> tuple[str | None, str]:
+    """OMS's error code and message; for an answer in another form None and its text."""
+    try:
+        error = response.json()
+        return str(error["error_code"]), str(error.get("error_msg", ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, response.content[:1000].decode("utf-8", "replace")
+
+
+def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,214 @@
+"""The function's settings, read from its environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+from .errors import SettingsError
+
+_SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
+_COPY_SYNC_URL = f"Copy it from the sync task's page in the OMS console; it looks like {_SYNC_URL_LOOKS}"
+# API page CreateSyncEvents. Ids hold no character that a URL or an object name would have to escape.
+_SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
+# OSS, "Bucket naming conventions".
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+# OSS, "Regions and endpoints".
+_REGIONAL_ENDPOINT = re.compile(r"oss-(?!accelerate)(?P<region>[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_KEY_ENCODINGS = ("url", "raw")
+
+
+@dataclass(frozen=True)
+class SyncTask:
+    """Huawei's side: one synchronization task of OMS, as its SYNC_URL names it."""
+
+    url: str
+    project_id: str
+    task_id: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the functions are told. Secrets stay out of its repr."""
+
+    task: SyncTask
+    hw_ak: str = field(repr=False)
+    hw_sk: str = field(repr=False)
+    hw_security_token: str = field(repr=False)
+    log_bucket: str
+    oss_endpoint: str
+    oss_region: str
+    source_bucket: str
+    object_prefix: str
+    object_suffix: str
+    key_encoding: str
+    log_level: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.hw_ak, self.hw_sk, self.hw_security_token)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Reads the settings out of `env`, an environment.
+
+        Raises SettingsError with every problem at once, before anything is sent.
+        """
+        reader = _Reader(env)
+        oss_endpoint, oss_region = reader.oss()
+        log_bucket = reader.bucket("LOG_BUCKET", required=True)
+        source_bucket = reader.bucket("SOURCE_BUCKET", required=False)
+        if log_bucket and log_bucket == source_bucket:
+            reader.problem(
+                "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
+                " Name another bucket of the same region"
+            )
+        settings = cls(
+            task=reader.sync_task(),
+            hw_ak=reader.key("HW_AK", required=True),
+            hw_sk=reader.key("HW_SK", required=True),
+            hw_security_token=reader.key("HW_SECURITY_TOKEN", required=False),
+            log_bucket=log_bucket,
+            oss_endpoint=oss_endpoint,
+            oss_region=oss_region,
+            source_bucket=source_bucket,
+            # White space may be meant here, so these two are taken as they are.
+            object_prefix=env.get("OBJECT_PREFIX", ""),
+            object_suffix=env.get("OBJECT_SUFFIX", ""),
+            key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS, "url"),
+            log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS, "INFO"),
+        )
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+
+class _Reader:
+    """Reads one setting after the other and collects what is wrong with them."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.problems: list[str] = []
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+    def _get(self, name: str) -> str:
+        return self._env.get(name, "").strip()
+
+    def sync_task(self) -> SyncTask:
+        url = self._get("SYNC_URL")
+        problem = _sync_url_problem(url)
+        if problem:
+            self.problem(f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
+            return SyncTask(url, "", "")
+        match = _SYNC_PATH.fullmatch(urlsplit(url).path)
+        assert match  # noqa: S101  _sync_url_problem has looked
+        return SyncTask(url, match["project"], match["task"])
+
+    def key(self, name: str, *, required: bool) -> str:
+        value = self._get(name)
+        if required and not value:
+            self.problem(
+                f"{name} is empty. Set it to the access key of a Huawei Cloud IAM user with the right"
+                " oms:synctask:createEvent (console: My Credentials > Access Keys)"
+            )
+        elif not value.isascii() or not value.isprintable() or " " in value:
+            # The value itself is not shown: it is a secret, or close to one.
+            self.problem(f"{name} holds a space or a character outside ASCII. Copy it again without anything around it")
+        return value
+
+    def bucket(self, name: str, *, required: bool) -> str:
+        value = self._get(name)
+        if required and not value:
+            self.problem(
+                f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the"
+                " source bucket"
+            )
+        elif value and not _BUCKET.fullmatch(value):
+            self.problem(
+                f"{name} is {value!r}, which is no bucket name. Give the bare name, 3 to 63 lower-case letters,"
+                " digits and hyphens, without oss:// or an endpoint"
+            )
+        return value
+
+    def oss(self) -> tuple[str, str]:
+        """The endpoint (with its scheme) and the region that signatures are made for."""
+        endpoint, fc_region = self._get("OSS_ENDPOINT"), self._get("FC_REGION")
+        if not endpoint:
+            if not fc_region:
+                self.problem("OSS_ENDPOINT is empty. Set it to https://oss-<region>-internal.aliyuncs.com")
+                return "", ""
+            return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
+        if "://" not in endpoint:
+            endpoint = f"https://{endpoint}"
+        problem, parts = _split(endpoint)
+        if problem or parts.path.strip("/"):
+            self.problem(
+                f"OSS_ENDPOINT {problem or 'holds a path'}. Set it to https://oss-<region>-internal.aliyuncs.com,"
+                " or leave it out"
+            )
+            return "", ""
+        regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
+        region = regional["region"] if regional else fc_region
+        if not region:
+            self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
+        return endpoint.rstrip("/"), region
+
+    def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self._get(name) or default
+        for choice in choices:
+            if value.lower() == choice.lower():
+                return choice
+        self.problem(f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({default})")
+        return default
+
+
+def _sync_url_problem(url: str) -> str:
+    """What is wrong with a SYNC_URL, in a few words; empty when nothing is."""
+    if not url:
+        return "is empty"
+    problem, parts = _split(url)
+    if problem:
+        return problem
+    if parts.path.endswith("/"):
+        return 'ends with "/", which has to go'
+    match = _SYNC_PATH.fullmatch(parts.path)
+    if not match:
+        return "has another path than /v2/<project id>/sync-tasks/<task id>/events"
+    if not {match["project"], match["task"]}.isdisjoint({".", ".."}):
+        return "names a project or a task that is none"
+    return ""
+
+
+def _split(url: str) -> tuple[str, SplitResult]:
+    """What is wrong with `url` as far as both clouds agree (empty when nothing is), and its parts."""
+    nothing = SplitResult("", "", "", "", "")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "holds a space or a character outside ASCII", nothing
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is no URL", nothing
+    if not host:
+        return "names no host", nothing
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        return "does not start with https://", nothing
+    if parts.username is not None:
+        return "holds a user name, which has to go", nothing
+    if "?" in url or "#" in url:
+        return 'holds a "?" or "#": that and all behind it has to go', nothing
+    return "", parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

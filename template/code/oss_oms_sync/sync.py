@@ -1,0 +1,112 @@
+"""The main job: one event's keys go to OMS, and what became of each into the log bucket."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from math import ceil
+
+from .errors import EventError, RecordError
+from .events import ObjectChange, read
+from .oms import KEYS_PER_CALL, OmsClient, Submission
+from .reasons import Failure
+from .records import Records, failed_record, success_record
+from .retry import Clock, Deadline
+from .settings import Settings
+
+# What writing the records of ten keys may take: OSS's own timeout.
+_RECORDING_SECONDS = 5.0
+_SHOWN_PROBLEMS = 3
+
+log = logging.getLogger("oss_oms_sync")
+
+
+def sync(
+    payload: bytes, settings: Settings, oms: OmsClient, records: Records, deadline: Deadline, clock: Clock
+) -> bool:
+    """Forwards the changes in `payload`; True when OMS accepted them all, False when some are recorded as failed.
+
+    Raises EventError where part of the payload cannot be read (the rest is forwarded and recorded first), and
+    RecordError where a failed key could not be recorded: Function Compute then keeps the event.
+    """
+    started = clock.monotonic()
+    reading = read(payload, settings)
+    recording = min(_RECORDING_SECONDS * ceil(len(reading.changes) / KEYS_PER_CALL), deadline.left() / 2)
+    submission = oms.submit([change.key for change in reading.changes], deadline.less(recording))
+    unrecorded = _record(reading.changes, submission, settings, records, deadline, clock)
+
+    failures = [failure for failure in submission.outcomes.values() if failure]
+    log.info(
+        {
+            "job": "sync",
+            "keys": len(reading.changes),
+            "accepted": len(reading.changes) - len(failures),
+            "failed": dict(Counter(failure.reason.name for failure in failures)),
+            "skipped": dict(reading.skipped),
+            "unreadable": len(reading.problems),
+            "unrecorded": len(unrecorded),
+            "calls": submission.calls,
+            "ms": round((clock.monotonic() - started) * 1000),
+        }
+    )
+    if unrecorded:
+        raise RecordError(f"{len(unrecorded)} failed keys are not recorded: {_some(unrecorded)}")
+    if reading.problems:
+        raise EventError(reading.problems[:_SHOWN_PROBLEMS])
+    return not failures
+
+
+def _record(
+    changes: list[ObjectChange],
+    submission: Submission,
+    settings: Settings,
+    records: Records,
+    deadline: Deadline,
+    clock: Clock,
+) -> list[str]:
+    """Writes every record; returns why each failed record that could not be written was not."""
+    task_id, now = settings.task.task_id, clock.now()
+    outcomes = [(change, submission.outcomes[change.key]) for change in changes]
+    problems = records.write(
+        [
+            failed_record(task_id, change, failure, now) if failure else success_record(task_id, change)
+            for change, failure in outcomes
+        ],
+        deadline,
+    )
+    unrecorded = []
+    for (change, failure), problem in zip(outcomes, problems, strict=True):
+        if failure:
+            _tell_failure(change, failure)
+        if not problem:
+            continue
+        if failure:
+            unrecorded.append(problem)
+        # Accepted, only not recorded: reconcile sends it once more at worst.
+        log.error(
+            {
+                "job": "sync",
+                "key": change.key,
+                "record": "failed" if failure else "success",
+                "problem": problem,
+            }
+        )
+    return unrecorded
+
+
+def _tell_failure(change: ObjectChange, failure: Failure) -> None:
+    log.warning(
+        {
+            "job": "sync",
+            "key": change.key,
+            "reason": failure.reason.name,
+            "status": failure.status,
+            "error_code": failure.error_code,
+            "message": failure.message,
+            "fix": failure.reason.fix,
+        }
+    )
+
+
+def _some(problems: list[str]) -> str:
+    return " | ".join(dict.fromkeys(problems[:_SHOWN_PROBLEMS]))

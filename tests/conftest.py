@@ -1,0 +1,36 @@
+"""Hypothesis profiles, and the count of fault schedules that a run prints."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# `make fuzz` asks for more.
+SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
+SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
+
+settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+_counted: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="session")
+def count_schedule():
+    """Called with the kind of a fault schedule that law 1 was tried on, and the state its keys ended in."""
+
+    def count(kind: str, state: str) -> None:
+        _counted[f"{kind}: {state}"] += 1
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _counted:
+        terminalreporter.section("no key is dropped (law 1)")
+        for what, times in sorted(_counted.items()):
+            terminalreporter.write_line(f"{times:6} fault schedules, {what}")
+        terminalreporter.write_line(f"{_counted.total():6} fault schedules in all")

@@ -1,0 +1,60 @@
+"""The first law: every key is accepted by OMS, recorded as failed, or still Function Compute's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from hypothesis import strategies as st
+
+RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"
+
+
+def check(
+    outcome: bool | None,
+    keys: Collection[str],
+    accepted: Collection[str],
+    has_record: Callable[[str, str], bool],
+) -> str:
+    """Asserts the law for one invocation and names the state its keys are in.
+
+    `outcome` is what the function returned, None where it raised; `accepted` the keys that OMS really took;
+    `has_record(state, key)` looks into the log bucket.
+    """
+    for key in keys:
+        assert key in accepted or not has_record("success", key), f"{key!r} is recorded as accepted, but is not"
+    if outcome is None:
+        return RAISED
+    if outcome:
+        assert set(keys) <= set(accepted), "returned True for keys that OMS does not have"
+        return RETURNED_TRUE
+    for key in keys:
+        assert key in accepted or has_record("failed", key), f"{key!r} is dropped"
+    assert any(has_record("failed", key) for key in keys), "returned False, but no failed record stands"
+    return RETURNED_FALSE
+
+
+# Texts that have bitten somebody: what URLs, XML, JSON, SQL and shells treat as special, and what is long.
+HOSTILE = [
+    "a b",
+    "a+b",
+    "100%",
+    "a%2Fb",
+    "a&b=c?d#e",
+    "'\"`<>\\",
+    "tab\tline\nreturn\r",
+    "\x01\x7f",
+    "山海/照片.jpg",
+    "🎉/👩‍👩‍👧.png",
+    "../..//./x",
+    "k" * 900,
+    "海" * 341,
+]
+object_keys = st.lists(
+    st.sampled_from(HOSTILE)
+    | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6).filter(
+        lambda key: not key.startswith("oms_source_record/")
+    ),
+    min_size=1,
+    max_size=25,
+    unique=True,
+)

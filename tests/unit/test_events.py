@@ -1,0 +1,181 @@
+"""Every payload form becomes the same changes, and nothing readable or unreadable gets lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, Reading, read
+from oss_oms_sync.settings import Settings
+from virtual import ENVIRONMENT, event
+
+FILES = Path(__file__).parents[1] / "events"
+SETTINGS = Settings.from_env(ENVIRONMENT)
+PHOTO = ObjectChange(
+    key="photos/2026/山 与+海 100%.jpg",
+    event_name="ObjectCreated:PutObject",
+    event_time="2022-08-13T06:45:43.000Z",
+    etag="5EB63BBBE01EEED093CB22BB8F5ACDC3",
+)
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+def read_events(*events: object, **environment: str):
+    return read(json.dumps({"events": events}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "oss_trigger",
+        "cloud_event",
+        "cloud_event_array",
+        "mns_base64",
+        "mns_plain",
+        "on_failure_string",
+        "on_failure_object",
+    ],
+)
+def test_every_payload_form_gives_the_change(name):
+    reading = read((FILES / f"{name}.json").read_bytes(), SETTINGS)
+    assert reading.changes[0] == PHOTO
+    assert [change.key for change in reading.changes[1:]] == (["second.txt"] if name.endswith("array") else [])
+    assert not reading.problems
+    assert not reading.skipped
+
+
+@given(st.lists(keys, min_size=1, max_size=12))
+def test_decoding_never_loses_a_key(names):
+    for wrap in (lambda text: text, lambda text: json.dumps({"requestContext": {}, "requestPayload": text})):
+        text = wrap(json.dumps({"events": [event(name) for name in names]}))
+        reading = read(text.encode(), SETTINGS)
+        forwarded = {change.key for change in reading.changes}
+        assert forwarded | {name for name in names if name.startswith("oms_source_record/")} == set(names)
+
+
+@pytest.mark.parametrize("name", sorted(CONTENT_EVENTS))
+def test_new_content_is_forwarded(name):
+    assert [change.event_name for change in read_events(event("a", name)).changes] == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ObjectCreated:InitiateMultipartUpload",
+        "ObjectCreated:UploadPart",
+        "ObjectCreated:UploadPartCopy",
+        "ObjectModified:UpdateObjectMeta",
+        "ObjectRemoved:DeleteObject",
+    ],
+)
+def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
+    reading = read_events(event("a", name), event("b", name), event("c"))
+    assert [change.key for change in reading.changes] == ["c"]
+    assert reading.skipped == {name: 2}
+    assert not reading.problems
+
+
+def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version():
+    reading = read_events(
+        event("a", time="2026-01-01T00:00:02.000Z", etag="NEW"),
+        event("b"),
+        event("a", time="2026-01-01T00:00:01.000Z", etag="OLD"),
+    )
+    assert [(change.key, change.etag) for change in reading.changes] == [("a", "NEW"), ("b", "0123456789ABCDEF")]
+
+
+def test_events_of_the_log_bucket_and_records_are_never_forwarded():
+    reading = read_events(
+        event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a"), event("ok")
+    )
+    assert [change.key for change in reading.changes] == ["ok"]
+    assert reading.skipped == {"log bucket": 1, "record": 1}
+    assert not reading.problems
+
+
+def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
+    reading = read_events(event("a", bucket="videos"), event("b"))
+    assert [change.key for change in reading.changes] == ["b"]
+    (problem,) = reading.problems
+    assert "'videos'" in problem
+    assert "SOURCE_BUCKET" in problem
+
+
+def test_without_a_source_bucket_any_bucket_will_do():
+    reading = read_events(event("a", bucket="videos"), SOURCE_BUCKET="")
+    assert [change.key for change in reading.changes] == ["a"]
+
+
+def test_nothing_outside_the_triggers_filter_is_forwarded():
+    reading = read_events(
+        event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
+    )
+    assert [change.key for change in reading.changes] == ["in/a.jpg"]
+    assert reading.skipped == {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"eventName": "ObjectCreated:PutObject"},
+        {"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": ""}}},
+        {"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": 7}}},
+        {"eventName": "ObjectCreated:PutObject", "oss": {"object": "x"}},
+        {"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": "\ud800"}}},
+        "text",
+        None,
+    ],
+)
+def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
+    reading = read_events(event("before"), broken, event("after"))
+    assert [change.key for change in reading.changes] == ["before", "after"]
+    assert len(reading.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe\xfd",
+        b'{"events": [{"eventName": "ObjectCreated:PutObject"',
+        b"[" * 100_000,
+        b"{}",
+        b'"text"',
+        b"7",
+        b"null",
+        b'{"events": 5}',
+        b'{"triggerTime": "2023-12-26T07:49:00Z", "triggerName": "t", "payload": ""}',
+        b'{"Message": "!!!"}',
+        b'{"Message": "AAAA"}',
+        b'{"requestContext": {}, "requestPayload": 7}',
+        b"[[[[[[[[[[]]]]]]]]]]",
+    ],
+)
+def test_a_payload_that_is_no_event_is_a_problem(payload):
+    reading = read(payload, SETTINGS)
+    assert reading.problems
+    assert not reading.changes
+
+
+names = ["events", "eventName", "oss", "object", "key", "Message", "type", "data", "requestContext", "requestPayload"]
+anything = st.recursive(
+    st.none() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(names), inner),
+)
+
+
+@given(anything)
+def test_no_payload_makes_reading_raise(value):
+    assert isinstance(read(json.dumps(value).encode(), SETTINGS), Reading)
+
+
+def test_an_event_without_its_bucket_is_forwarded_rather_than_lost():
+    broken = event("a")
+    del broken["oss"]["bucket"]
+    assert [change.key for change in read_events(broken).changes] == ["a"]

@@ -1,0 +1,129 @@
+"""The door: settings, credentials of both runtimes, logging, and what Function Compute is told."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from oss_oms_sync.errors import CredentialsError, SettingsError
+from virtual import ENVIRONMENT, VirtualClock, VirtualOms, VirtualOss, payload
+
+ROLE = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.FAKE312",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "fakesecret312",
+    "ALIBABA_CLOUD_SECURITY_TOKEN": "faketoken312",
+}
+CONTEXT_312 = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=60))
+CONTEXT_310 = SimpleNamespace(
+    request_id="1-def",
+    function=SimpleNamespace(timeout=60),
+    credentials=SimpleNamespace(
+        access_key_id="STS.FAKE310", access_key_secret="fakesecret310", security_token="faketoken310"
+    ),
+)
+
+
+@pytest.fixture
+def clouds(mocker, monkeypatch):
+    """A fresh instance of the function between virtual clouds; gives (index module, OMS, OSS)."""
+    for name, value in {**ENVIRONMENT, **ROLE}.items():
+        monkeypatch.setenv(name, value)
+    clock = VirtualClock()
+    oms, oss = VirtualOms(clock), VirtualOss(clock)
+
+    def adapter(session, url):
+        return oms if url.startswith("https://oms.") else oss
+
+    mocker.patch("requests.Session.get_adapter", adapter)
+    index = importlib.import_module("index")
+    index._instance.cache_clear()
+    yield index, oms, oss
+    index._instance.cache_clear()
+    logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
+
+
+def credentials_of(oss: VirtualOss) -> set[tuple[str, str]]:
+    return {
+        (headers["Authorization"].split("Credential=")[1].split("/")[0], headers["x-oss-security-token"])
+        for headers in oss.headers.values()
+    }
+
+
+def test_python312_takes_the_roles_credentials_from_the_environment(clouds):
+    index, oms, oss = clouds
+    assert index.handler(payload("a"), CONTEXT_312) is True
+    assert oms.accepted == {"a": 1}
+    assert credentials_of(oss) == {("STS.FAKE312", "faketoken312")}
+
+
+def test_python310_takes_them_from_the_context(clouds):
+    index, _, oss = clouds
+    assert index.handler(payload("a"), CONTEXT_310) is True
+    assert credentials_of(oss) == {("STS.FAKE310", "faketoken310")}
+
+
+def test_credentials_are_read_at_every_invocation(clouds, monkeypatch):
+    index, _, oss = clouds
+    index.handler(payload("a"), CONTEXT_312)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "STS.NEXT")
+    index.handler(payload("b"), CONTEXT_312)
+    assert {id for id, _ in credentials_of(oss)} == {"STS.FAKE312", "STS.NEXT"}
+
+
+def test_a_function_without_a_role_says_so_before_anything_is_sent(clouds, monkeypatch, capsys):
+    index, oms, _ = clouds
+    monkeypatch.delenv("ALIBABA_CLOUD_SECURITY_TOKEN")
+    with pytest.raises(CredentialsError, match=r"set `role` in s\.yaml"):
+        index.handler(payload("a"), CONTEXT_312)
+    assert oms.calls == []
+
+
+def test_unusable_settings_are_one_line_and_nothing_is_sent_until_they_are_right(clouds, monkeypatch, mocker):
+    index, oms, _ = clouds
+    error = mocker.patch.object(index.log, "error")
+    monkeypatch.setenv("SYNC_URL", "")
+    with pytest.raises(SettingsError):
+        index.handler(payload("a"), CONTEXT_312)
+    assert error.call_args.args[0]["message"].startswith("SYNC_URL is empty")
+    assert oms.calls == []
+
+    monkeypatch.setenv("SYNC_URL", ENVIRONMENT["SYNC_URL"])
+    assert index.handler(payload("a"), CONTEXT_312) is True
+
+
+def test_clients_are_built_once_per_instance(clouds, mocker):
+    index, _, _ = clouds
+    built = mocker.spy(index, "OmsClient")
+    for key in ("a", "b"):
+        index.handler(payload(key), CONTEXT_312)
+    assert built.call_count == 1
+
+
+def test_the_context_says_how_long_the_invocation_may_take(clouds):
+    index, oms, _ = clouds
+    index.handler(payload("a"), SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=4)))
+    index.handler(payload("b"), SimpleNamespace())
+    (short, _), (usual, usual_read) = oms.timeouts
+    assert short < 4
+    assert (usual, usual_read) == (3.0, 10.0)
+
+
+def test_log_lines_are_json_with_the_request_id(clouds):
+    index, _, _ = clouds
+    index._lines.request_id = "1-abc"
+    line = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, {"key": "山\n\ud800"}, None, None)
+    text = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, "said %s", ("so",), None)
+    assert json.loads(index._lines.format(line)) == {"level": "INFO", "request_id": "1-abc", "key": "山\n\ud800"}
+    assert index._lines.format(line).encode()  # no lone surrogate is left
+    assert json.loads(index._lines.format(text))["message"] == "said so"
+
+
+def test_the_libraries_chatter_is_silenced(clouds):
+    index, _, _ = clouds
+    index.handler(payload("a"), CONTEXT_312)
+    for library in ("oss2", "oss2.api", "urllib3", "urllib3.connectionpool"):
+        assert not logging.getLogger(library).isEnabledFor(logging.WARNING)

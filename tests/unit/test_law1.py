@@ -1,0 +1,56 @@
+"""Law 1 under generated fault schedules, in virtual time."""
+
+from __future__ import annotations
+
+from conftest import SCHEDULES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from law1 import check, object_keys
+from oss_oms_sync.errors import OmsSyncError
+from oss_oms_sync.records import record_name
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, TASK, World, payload
+
+statuses = [200, 202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
+network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP]
+coded = [
+    (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}'),
+    (400, {}, '{"error_code": "APIGW.0308", "error_msg": "slow down"}'),
+    (429, {"Retry-After": "1"}, ""),
+    (503, {"Retry-After": "9999"}, ""),
+]
+# A 200 must be earned by doing the work, so it is left to OK.
+oms_faults = st.lists(st.sampled_from([*network, *[s for s in statuses if s != 200], *coded]), max_size=40)
+oss_faults = st.lists(st.sampled_from([*network, 400, 403, 404, 429, 500, 503]), max_size=60)
+
+
+@settings(max_examples=SCHEDULES)
+@given(
+    keys=object_keys,
+    refused=st.sets(st.integers(0, 24), max_size=4),
+    oms=oms_faults,
+    oss=oss_faults,
+    timeout=st.sampled_from([1, 3, 10, 60, 600]),
+    round_trip=st.sampled_from([0.01, 0.1, 2.0]),
+)
+def test_no_key_is_dropped_whatever_fails_and_no_invocation_outlives_its_timeout(
+    count_schedule, keys, refused, oms, oss, timeout, round_trip
+):
+    # GIVEN two clouds that fail by a schedule, and some keys that OMS never takes
+    world = World()
+    world.oms.schedule, world.oss.schedule = list(oms), list(oss)
+    world.oms.refused = {key for number, key in enumerate(keys) if number in refused}
+    world.oms.round_trip = world.oss.round_trip = round_trip
+
+    # WHEN an event of all keys is handled
+    try:
+        outcome = world.sync(payload(*keys), timeout)
+    except OmsSyncError:
+        outcome = None
+
+    # THEN each key is in one of the three states, and in time
+    state = check(
+        outcome, keys, world.oms.accepted, lambda state, key: record_name(TASK, state, key) in world.oss.objects
+    )
+    assert world.clock.seconds <= timeout
+    count_schedule("in virtual time", state)

@@ -1,0 +1,137 @@
+"""Settings: every problem at once, each naming the setting and the fix, and no secret in sight."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.settings import Settings
+from virtual import ENVIRONMENT, TASK
+
+URL = ENVIRONMENT["SYNC_URL"]
+
+
+def problems(**changes: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env({**ENVIRONMENT, **changes})
+    assert "\n" not in str(raised.value)
+    return raised.value.problems
+
+
+def test_the_names_of_the_users_guide_are_enough():
+    guide = {name: ENVIRONMENT[name] for name in ("SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET")}
+    settings = Settings.from_env({**guide, "OSS_ENDPOINT": "oss-cn-shenzhen-internal.aliyuncs.com"})
+    assert settings.task.project_id == "0123456789abcdef"
+    assert settings.task.task_id == TASK
+    assert settings.oss_endpoint == "https://oss-cn-shenzhen-internal.aliyuncs.com"
+    assert settings.oss_region == "cn-shenzhen"
+    assert (settings.source_bucket, settings.object_prefix, settings.key_encoding) == ("", "", "url")
+
+
+def test_the_endpoint_defaults_to_the_functions_own_region():
+    settings = Settings.from_env(ENVIRONMENT)
+    assert settings.oss_endpoint == "https://oss-cn-hangzhou-internal.aliyuncs.com"
+    assert settings.oss_region == "cn-hangzhou"
+
+
+def test_a_pasted_line_break_around_a_value_is_no_part_of_it():
+    settings = Settings.from_env({**ENVIRONMENT, "HW_SK": ENVIRONMENT["HW_SK"] + "\n", "SYNC_URL": f" {URL}\n"})
+    assert settings.hw_sk == ENVIRONMENT["HW_SK"]
+    assert settings.task.url == URL
+
+
+def test_white_space_in_a_prefix_is_meant():
+    assert Settings.from_env({**ENVIRONMENT, "OBJECT_PREFIX": "my photos / "}).object_prefix == "my photos / "
+
+
+@pytest.mark.parametrize("task_id", ["1", "0123456789abcdef0123456789abcdef", TASK, "a.b~c_d-e"])
+def test_any_task_id_will_do(task_id):
+    settings = Settings.from_env({**ENVIRONMENT, "SYNC_URL": URL.replace(TASK, task_id)})
+    assert settings.task.task_id == task_id
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:1", "[::1]:99", "127.9.9.9"])
+def test_http_is_for_loopback(host):
+    url = URL.replace("https://oms.cn-north-4.myhuaweicloud.com", f"http://{host}")
+    assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("", "is empty"),
+        (URL + "/", 'ends with "/"'),
+        (URL + "?a=1", '"?"'),
+        (URL + "?", '"?"'),
+        (URL + "#x", '"#"'),
+        (URL.replace("/events", ""), "path"),
+        (URL.replace("/v2/", "/v1/"), "path"),
+        (URL.replace("https:", "http:"), "https://"),
+        (URL.replace("https://", ""), "host"),
+        (URL.replace("https:", "ftp:"), "https://"),
+        (URL.replace("https://", "https://me:word@"), "user name"),
+        (URL.replace("oms.cn", "oms cn"), "space"),
+        (URL.replace("oms.cn", "oms。cn"), "ASCII"),
+        ("https://[::1/v2", "is no URL"),
+        (URL.replace(".com/", ".com:99999/"), "is no URL"),
+        (URL.replace(TASK, ".."), "names a project or a task that is none"),
+    ],
+)
+def test_a_malformed_sync_url_says_what_is_wrong_and_what_a_right_one_looks_like(url, what):
+    (problem,) = problems(SYNC_URL=url)
+    assert problem.startswith("SYNC_URL ")
+    assert what in problem
+    assert "OMS console" in problem
+    assert "/v2/<project id>/sync-tasks/<task id>/events" in problem
+    assert "word" not in problem
+
+
+@pytest.mark.parametrize("name", ["SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET"])
+@pytest.mark.parametrize("value", ["", "  ", None])
+def test_an_empty_setting_is_named(name, value):
+    environment = {**ENVIRONMENT, name: value}
+    with pytest.raises(SettingsError, match=f"^{name} is empty"):
+        Settings.from_env({key: value for key, value in environment.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"HW_SK": "two words"}, "HW_SK"),
+        ({"HW_AK": "密钥"}, "HW_AK"),
+        ({"HW_SECURITY_TOKEN": "a\tb"}, "HW_SECURITY_TOKEN"),
+        ({"LOG_BUCKET": "oss://photos-log"}, "LOG_BUCKET"),
+        ({"LOG_BUCKET": "UPPER"}, "LOG_BUCKET"),
+        ({"SOURCE_BUCKET": "-x-"}, "SOURCE_BUCKET"),
+        ({"LOG_BUCKET": "photos"}, "LOG_BUCKET"),
+        ({"OSS_ENDPOINT": "http://oss-cn-hangzhou.aliyuncs.com"}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "https://oss-cn-hangzhou.aliyuncs.com/bucket"}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "https://oss-accelerate.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OMS_KEY_ENCODING": "base64"}, "OMS_KEY_ENCODING"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+    ],
+)
+def test_an_unusable_value_names_its_setting(changes, name):
+    (problem,) = problems(**changes)
+    assert problem.startswith(f"{name} ")
+
+
+def test_every_problem_is_told_at_once():
+    assert [problem.split()[0] for problem in problems(SYNC_URL="", HW_AK="", LOG_LEVEL="x")] == [
+        "SYNC_URL",
+        "HW_AK",
+        "LOG_LEVEL",
+    ]
+
+
+def test_secrets_are_neither_in_the_repr_nor_in_problems():
+    settings = Settings.from_env({**ENVIRONMENT, "HW_SECURITY_TOKEN": "FAKETOKEN"})
+    for secret in (ENVIRONMENT["HW_AK"], ENVIRONMENT["HW_SK"], "FAKETOKEN"):
+        assert secret not in repr(settings)
+    assert "sécret" not in " ".join(problems(HW_SK="sécret"))
+
+
+def test_levels_and_encodings_are_read_in_any_case():
+    settings = Settings.from_env({**ENVIRONMENT, "LOG_LEVEL": "debug", "OMS_KEY_ENCODING": "RAW"})
+    assert (settings.log_level, settings.key_encoding) == ("DEBUG", "raw")
