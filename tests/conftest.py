@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-# `make fuzz` asks for more.
-SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
-SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

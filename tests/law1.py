@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 
 from hypothesis import strategies as st
+
+# How many fault schedules are tried in virtual time, and over sockets. `make fuzz` asks for more.
+SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
+SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
 
 RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"
 

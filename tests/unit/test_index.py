@@ -71,10 +71,10 @@ def test_credentials_are_read_at_every_invocation(clouds, monkeypatch):
     index.handler(payload("a"), CONTEXT_312)
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "STS.NEXT")
     index.handler(payload("b"), CONTEXT_312)
-    assert {id for id, _ in credentials_of(oss)} == {"STS.FAKE312", "STS.NEXT"}
+    assert {key_id for key_id, _ in credentials_of(oss)} == {"STS.FAKE312", "STS.NEXT"}
 
 
-def test_a_function_without_a_role_says_so_before_anything_is_sent(clouds, monkeypatch, capsys):
+def test_a_function_without_a_role_says_so_before_anything_is_sent(clouds, monkeypatch):
     index, oms, _ = clouds
     monkeypatch.delenv("ALIBABA_CLOUD_SECURITY_TOKEN")
     with pytest.raises(CredentialsError, match=r"set `role` in s\.yaml"):

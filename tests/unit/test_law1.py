@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from conftest import SCHEDULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from law1 import check, object_keys
+from law1 import SCHEDULES, check, object_keys
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.records import record_name
 from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, TASK, World, payload

@@ -59,7 +59,7 @@ def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_r
 
 def test_a_failed_record_that_cannot_be_written_raises(world):
     world.oms.schedule, world.oss.schedule = [404], [403]
-    with pytest.raises(RecordError, match="1 failed keys are not recorded.*oss:PutObject"):
+    with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
         world.sync(payload("a"))
 
 
