@@ -1,0 +1,196 @@
+"use strict";
+
+/**
+ * Runs around `s init`. `preInit` says what one needs; `postInit` checks the answers, hands the Huawei keys to the
+ * tool's secret store, and says what comes next.
+ *
+ * The tool swallows whatever a hook throws and ends with 0, so every way out of here that is not success prints what
+ * to do and ends the process with 1.
+ */
+
+const { spawnSync } = require("child_process");
+const fs = require("fs");
+const path = require("path");
+
+const SECRETS = ["HW_AK", "HW_SK"];
+const OMS_REGIONS = ["cn-north-4", "cn-east-2", "cn-southwest-2"];
+const IGNORED = [".env", ".s/", "__pycache__/"];
+
+const chinese = /^zh/i.test(process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || "");
+const say = (english, inChinese) => console.log(chinese ? inChinese : english);
+
+/** Ends `s init` with 1, which an exception would not. */
+function fail(problems) {
+  say("\nNothing was set up:", "\n未完成初始化:");
+  for (const problem of problems) console.log(`  - ${problem}`);
+  say("Correct this and run `s init` again.", "请更正后重新执行 `s init`。");
+  process.exit(1);
+}
+
+async function preInit() {
+  say(
+    `
+oss-oms-sync forwards every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
+You will be asked for
+  - the source bucket and a second bucket of the same region for the records
+  - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > Create)
+  - the AK/SK of a Huawei IAM user with the right oms:synctask:createEvent
+  - two RAM roles of the Alibaba account; the readme says how to make them
+`,
+    `
+oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步任务,由其复制到 OBS。
+接下来需要:
+  - 源存储桶,以及同地域的另一个存放记录的存储桶
+  - OMS 同步任务的 SYNC_URL(OMS 控制台 > 同步任务 > 创建)
+  - 拥有 oms:synctask:createEvent 权限的华为云 IAM 用户的 AK/SK
+  - 阿里云账号下的两个 RAM 角色,创建方法见说明文档
+`,
+  );
+}
+
+async function postInit({ appPath, artTemplate }) {
+  try {
+    const questions = JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
+    const answers = readAnswers(questions, appPath, artTemplate);
+    const problems = check(questions, answers);
+    if (problems.length > 0) fail(problems);
+    keepSecrets(answers);
+    warnOfRegion(answers.SYNC_URL);
+    writeGitignore(path.join(appPath, ".gitignore"));
+    writeEnv(path.join(appPath, ".env"));
+    sayNext(appPath, answers);
+    return {
+      access: answers.access || "default",
+      triggerRole: answers.triggerRole.includes(":")
+        ? answers.triggerRole
+        : `acs:ram::\${config('AccountID')}:role/${answers.triggerRole}`,
+      // The tool appends the secrets it asked for to .env. They are in its store by now: let that be nothing.
+      HW_AK: "",
+      HW_SK: "",
+    };
+  } catch (error) {
+    return fail([error.message]);
+  }
+}
+
+/** The answers, which the tool shows to templates only: so a template of them is rendered, read and removed. */
+function readAnswers(questions, appPath, artTemplate) {
+  const file = path.join(appPath, ".answers.json");
+  const names = [...Object.keys(questions.properties), "access"];
+  const template = names.map((name) => `${JSON.stringify(name)}: {{ ${name} | tojson }}`).join(",\n");
+  fs.rmSync(file, { force: true });
+  fs.writeFileSync(file, `{${template}}`, { mode: 0o600 });
+  let answers;
+  try {
+    artTemplate(".answers.json");
+    answers = JSON.parse(fs.readFileSync(file, "utf8"));
+  } catch {
+    throw new Error(
+      "There are no answers. With -y the tool asks nothing: give them all, as in" +
+        ` s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`,
+    );
+  } finally {
+    fs.rmSync(file, { force: true });
+  }
+  for (const name of SECRETS) {
+    // Left out of --parameters, where they would stand on the command line, they may come by the environment. The
+    // tool then renders a broken text that begins so.
+    const given = answers[name] && !answers[name].startsWith("${secret(");
+    answers[name] = (given ? answers[name] : process.env[name]) || "";
+  }
+  return answers;
+}
+
+/** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */
+function check({ properties, required }, answers) {
+  const problems = [];
+  for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
+    const answer = answers[name];
+    const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
+    const label = `${name} (${title})`;
+    if (answer === null || answer === "") {
+      if (required.includes(name)) problems.push(`${label} is empty. ${description}`);
+    } else if (typeof answer !== "string") {
+      problems.push(`${label} is${shown}, which is no text. Put it in quotes`);
+    } else if (choices ? !choices.includes(answer) : pattern && !new RegExp(pattern).test(answer)) {
+      problems.push(`${label} does not take${shown}. ${choices ? `One of ${choices.join(", ")}` : description}`);
+    }
+  }
+  if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
+    problems.push("logBucket is the source bucket: each record would wake the function again, for ever. Name another");
+  }
+  return problems;
+}
+
+/** Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them. */
+function keepSecrets(answers) {
+  const tool = fs.realpathSync(process.argv[1]);
+  // By the environment: a command line can be read by everybody on the machine.
+  const script = `process.umask(0o077);
+    process.argv.splice(1, process.argv.length, ...JSON.parse(process.env.OSS_OMS_SYNC_ARGUMENTS));
+    delete process.env.OSS_OMS_SYNC_ARGUMENTS;
+    require(process.argv[1]);`;
+  const run = (...words) =>
+    spawnSync(process.execPath, ["-e", script], {
+      encoding: "utf8",
+      env: { ...process.env, OSS_OMS_SYNC_ARGUMENTS: JSON.stringify([tool, ...words]) },
+    });
+  for (const name of SECRETS) {
+    const key = `${answers.functionName}_${name}`;
+    const { status, stdout } = run("secret", "add", "--key", key, "--value", answers[name], "--force");
+    if (status !== 0 || !stdout.includes(key)) {
+      throw new Error(`The tool's secret store did not take ${name}. Try: s secret add --key ${key} --value <${name}>`);
+    }
+  }
+  // The store is encrypted with what everybody on the machine can find out, so nobody else may read it.
+  const [, home] = /s-home: (.*?),/.exec(run("-v").stdout) || [];
+  const secrets = path.join(home || "", "secrets.yaml");
+  if (home && fs.existsSync(secrets)) fs.chmodSync(secrets, 0o600);
+  else say(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
+}
+
+function warnOfRegion(url) {
+  const [, region] = /^https:\/\/oms\.([a-z0-9-]+)\.myhuaweicloud\.com\//.exec(url) || [];
+  if (!OMS_REGIONS.includes(region)) {
+    say(
+      `Note: ${region || "the host of SYNC_URL"} is not known to offer sync tasks (${OMS_REGIONS.join(", ")} are).`,
+      `注意:${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列(${OMS_REGIONS.join("、")})。`,
+    );
+  }
+}
+
+function writeGitignore(file) {
+  const known = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+  const missing = IGNORED.filter((line) => !known.split(/\r?\n/).includes(line));
+  if (missing.length > 0) fs.appendFileSync(file, `${known && !known.endsWith("\n") ? "\n" : ""}${missing.join("\n")}\n`);
+}
+
+/** The tool will append to .env with rights for all to read, unless the file is there. */
+function writeEnv(file) {
+  fs.appendFileSync(file, "# HW_AK and HW_SK are kept by the tool (see `s secret get`): leave them empty here.\n", {
+    mode: 0o600,
+  });
+  fs.chmodSync(file, 0o600);
+}
+
+function sayNext(appPath, { functionName }) {
+  const folder = path.relative(process.cwd(), appPath) || ".";
+  say(
+    `
+Ready in ${folder}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.
+Next:
+  cd ${folder}
+  s deploy
+  s sync invoke --event-file events/put-object.json
+`,
+    `
+已生成 ${folder}。HW_AK 和 HW_SK 已存入工具的密钥库:${functionName}_HW_AK、${functionName}_HW_SK。
+接下来:
+  cd ${folder}
+  s deploy
+  s sync invoke --event-file events/put-object.json
+`,
+  );
+}
+
+module.exports = { preInit, postInit };

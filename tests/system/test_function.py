@@ -1,0 +1,154 @@
+"""What the function does on both runtimes' own libraries, seen from the two clouds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import oss2
+import pytest
+
+from law1 import HOSTILE
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from virtual import payload
+
+CODE = Path(__file__).parents[2] / "template" / "code"
+EVENTS = Path(__file__).parents[1] / "events"
+PHOTO = "photos/2026/山 与+海 100%.jpg"
+TIMEOUT = 30
+
+
+def records(box: Sandbox) -> dict[str, bytes]:
+    """The records by their names behind `oms_source_record/{task}/`."""
+    root = f"oms_source_record/{box.task_id}/"
+    objects = dict(box.oss.objects(box.log_bucket))
+    assert all(name.startswith(root) for name in objects)
+    return {name.removeprefix(root): obj.data for name, obj in objects.items()}
+
+
+@pytest.mark.parametrize("form", sorted(path.stem for path in EVENTS.iterdir()))
+def test_every_payload_form_is_forwarded_and_recorded(deployed, form):
+    # GIVEN an event in one of the forms that Function Compute hands over
+    event = (EVENTS / f"{form}.json").read_bytes()
+
+    # WHEN the function handles it
+    invocation = deployed.fc.invoke("sync", event)
+
+    # THEN OMS has its key, URL-encoded, and the record stands where the users' guide says
+    assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
+    keys = [PHOTO, "second.txt"] if form == "cloud_event_array" else [PHOTO]
+    assert [call.sent for call in deployed.oms.calls] == [[quote(key, safe="") for key in keys]]
+    assert records(deployed) == {f"success_object/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
+
+
+def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
+    # GIVEN names that clients get wrong, uploaded in each way
+    bucket = deployed.bucket(deployed.source_bucket)
+    for key in HOSTILE:
+        bucket.put_object(key, key.encode())
+    bucket.copy_object(deployed.source_bucket, HOSTILE[0], "copied")
+    bucket.append_object("appended", 0, b"x")
+    upload = bucket.init_multipart_upload("in parts").upload_id
+    part = bucket.upload_part("in parts", upload, 1, b"part")
+    bucket.complete_multipart_upload("in parts", upload, [oss2.models.PartInfo(1, part.etag)])
+
+    # WHEN every event is handled
+    deployed.wait_idle(TIMEOUT)
+
+    # THEN the destination equals the source, and each key has one success record of its version
+    source = deployed.oss.objects(deployed.source_bucket)
+    assert {key: obj.data for key, obj in deployed.task.destination.items()} == {
+        key: obj.data for key, obj in source.items()
+    }
+    assert len(source) == len(HOSTILE) + 3
+    for key, obj in source.items():
+        name = f"success_object/{key}"
+        if len(f"oms_source_record/{deployed.task_id}/{name}".encode()) > 1023:
+            name = f"success_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+            assert records(deployed)[name].decode() == key
+        else:
+            assert records(deployed)[name].decode() == obj.etag
+    assert all(len(call.sent) <= 10 for call in deployed.oms.calls)
+
+
+def test_ten_keys_of_one_event_cost_one_call_and_ten_records_side_by_side_on_kept_connections(deployed):
+    keys = [f"key {number}" for number in range(10)]
+    deployed.oss.faults.add(Fault.slow(0.3))
+    for _ in range(3):
+        invocation = deployed.fc.invoke("sync", payload(*keys))
+        assert invocation.value is True
+    assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 10]
+    assert len(records(deployed)) == 10
+    assert deployed.oms.connections == 1
+    assert deployed.oss.connections == 10
+
+
+def test_a_hundred_keys_go_in_tens(deployed):
+    deployed.fc.invoke("sync", payload(*[f"key {number}" for number in range(101)]))
+    assert [len(call.sent) for call in deployed.oms.calls] == [10] * 10 + [1]
+    assert deployed.oss.connections <= 10
+
+
+def test_a_refused_key_costs_its_nine_neighbours_nothing_but_calls(deployed):
+    keys = [f"key {number}" for number in range(10)]
+    deployed.oms.refuse(lambda key: key == "key 7")
+    assert deployed.fc.invoke("sync", payload(*keys)).value is False
+    assert deployed.oms.accepted.keys() == set(keys) - {"key 7"}
+    assert len(deployed.oms.calls) <= 9
+    assert json.loads(records(deployed)["failed_object/key 7"])["reason"] == "REJECTED"
+
+
+def test_connections_that_were_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
+    # GIVEN a frozen instance whose connections die meanwhile
+    deployed.fc.invoke("sync", payload("first"))
+    deployed.fc.freeze("sync")
+    deployed.oms.reset_connections()
+    deployed.oss.reset_connections()
+
+    # WHEN the next event thaws it
+    invocation = deployed.fc.invoke("sync", payload("second"))
+
+    # THEN each cloud sees one new connection, and nothing was waited for
+    assert invocation.value is True
+    assert (deployed.oms.connections, deployed.oss.connections) == (2, 2)
+    assert json.loads(invocation.logs[-1])["ms"] < 1000
+
+
+def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
+    # GIVEN a key that OMS does not take while the log bucket is gone too, for a while
+    deployed.oms.faults.add(Fault.status(404), times=1)
+    deployed.oss.faults.add(Fault.status(403), times=1, where=lambda request: request.method == "PUT")
+
+    # WHEN its event comes
+    deployed.fc.submit("sync", payload("a"))
+    deployed.wait_idle(TIMEOUT)
+
+    # THEN the first try raises, and the second succeeds
+    assert [(one.outcome, one.error_type) for one in deployed.fc.invocations] == [
+        ("raised", "RecordError"),
+        ("returned", ""),
+    ]
+    assert deployed.oms.accepted == {"a": 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
+def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fault):
+    box.deploy(CODE, timeout=3)
+    box.oms.faults.add(fault)
+    invocation = box.fc.invoke("sync", payload("a"))
+    assert (invocation.outcome, invocation.value) == ("returned", False)
+    assert json.loads(records(box)["failed_object/a"])["reason"] == "TIMEOUT"
+    assert invocation.duration < 3
+
+
+@pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
+def test_a_log_bucket_that_does_not_answer_makes_it_raise_within_the_timeout(box, fault):
+    box.deploy(CODE, timeout=2)
+    box.oms.faults.add(Fault.status(404))
+    box.oss.faults.add(fault)
+    invocation = box.fc.invoke("sync", payload("a"))
+    assert (invocation.outcome, invocation.error_type) == ("raised", "RecordError")
+    assert invocation.duration < 2

@@ -1,0 +1,134 @@
+"""Law 1 under generated fault schedules, over real sockets: part of the schedules, for they take time.
+
+The function's own timeouts are shortened for this; its code is not changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from time import monotonic
+
+import oss2
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from law1 import SOCKET_SCHEDULES, check, object_keys
+from oss_oms_sync import oms, records, retry
+from oss_oms_sync.connection import KeptAlive, Lanes
+from oss_oms_sync.errors import OmsSyncError
+from oss_oms_sync.oms import OmsClient
+from oss_oms_sync.records import Records, record_name
+from oss_oms_sync.retry import Clock, Deadline
+from oss_oms_sync.settings import Settings
+from oss_oms_sync.sync import sync
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from virtual import payload
+
+TIMEOUT = 0.7
+# What the machine itself may add: a test must not depend on how busy it is.
+LENIENCY = 5.0
+network = [Fault.drop_before(), Fault.drop_after(), Fault.hang(), Fault.drip(), Fault.silence(), Fault.slow(0.02)]
+oms_faults = [*network, *[Fault.status(status) for status in (400, 401, 403, 404, 429, 500, 502, 503, 504)]]
+oss_faults = [*network, *[Fault.status(status) for status in (403, 404, 500, 503)]]
+seeds = st.integers(0, 2**32)
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Records, Clock]]:
+    """One instance of the function for all schedules, as between events that follow each other."""
+    with Sandbox() as box, pytest.MonkeyPatch.context() as patch:
+        for module, name, value in [
+            (oms, "_CONNECT_SECONDS", 0.1),
+            (oms, "_READ_SECONDS", 0.1),
+            (oms, "_CALL_SECONDS", 0.2),
+            (records, "_OSS_SECONDS", 0.1),
+            (retry, "_FIRST_WAIT", 0.01),
+        ]:
+            patch.setattr(module, name, value)
+        config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
+        client = OmsClient(config, requests.Session(), lanes, clock)
+        session = oss2.Session()
+        auth = oss2.StsAuth(*box.function_credentials, auth_version="v4")
+        yield (
+            box,
+            config,
+            client,
+            Records(config, auth, KeptAlive(session, session.session, clock), lanes, clock),
+            clock,
+        )
+
+
+@settings(max_examples=SOCKET_SCHEDULES)
+@given(keys=object_keys, refused=st.integers(0, 40), trouble=st.sampled_from([0.1, 0.5, 0.9]), seed=seeds)
+def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance, keys, refused, trouble, seed):
+    # GIVEN two clouds that fail at random, and perhaps a key that OMS never takes
+    box, config, client, writer, clock = instance
+    # Keys of its own, for a call of the schedule before may still be on its way.
+    number = next(numbers)
+    keys = [f"{number}/{key}" for key in keys]
+    box.oms.faults.random(trouble, oms_faults, seed)
+    box.oss.faults.random(trouble / 2, oss_faults, seed)
+    box.oms.refuse(lambda key: key in keys[refused : refused + 1])
+
+    # WHEN an event of all keys is handled
+    started = monotonic()
+    try:
+        outcome = sync(payload(*keys), config, client, writer, Deadline(TIMEOUT, clock), clock)
+    except OmsSyncError:
+        outcome = None
+    took = monotonic() - started
+
+    # THEN each key is in one of the three states, and in time
+    stored = box.oss.objects(box.log_bucket)
+    state = check(
+        outcome, keys, box.oms.accepted, lambda state, key: record_name(config.task.task_id, state, key) in stored
+    )
+    assert took < TIMEOUT + LENIENCY
+    count_schedule("over sockets", state)
+
+
+def client_of(box: Sandbox, clock: Clock) -> OmsClient:
+    config = Settings.from_env({**box.environment(), "FC_REGION": box.region})
+    return OmsClient(config, requests.Session(), Lanes(), clock)
+
+
+def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
+    # GIVEN an instance that was frozen for so long that the network forgot its connections
+    frozen = {"for": timedelta()}
+
+    class Frozen(Clock):
+        def now(self):
+            return super().now() + frozen["for"]
+
+    with Sandbox() as box:
+        clock = Frozen()
+        client = client_of(box, clock)
+        client.submit(["a"], Deadline(60, clock))
+        box.oms.silence_connections()
+        frozen["for"] = timedelta(seconds=31)
+
+        # WHEN it submits again
+        submission = client.submit(["b"], Deadline(60, clock))
+
+        # THEN it does so on a new connection, at the first try
+        assert submission.outcomes == {"b": None}
+        assert submission.calls == 1
+        assert box.oms.connections == 2
+
+
+def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch):
+    monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
+    with Sandbox() as box:
+        clock = Clock()
+        client = client_of(box, clock)
+        client.submit(["a"], Deadline(60, clock))
+        box.oms.silence_connections()
+        submission = client.submit(["b"], Deadline(60, clock))
+        assert submission.outcomes == {"b": None}
+        assert submission.calls == 2

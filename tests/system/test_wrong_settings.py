@@ -1,0 +1,100 @@
+"""What a user gets wrong, and the one line that tells: which setting, and what to do. Never a secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox
+from virtual import payload
+
+CODE = Path(__file__).parents[2] / "template" / "code"
+
+
+def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[str, str]:
+    """How the invocation ends, and the only line of its log that says what to do."""
+    settings = {**box.environment(), **environment}
+    box.deploy(CODE, environment=settings)
+    invocation = box.fc.invoke("sync", event or payload("a"))
+    said = "\n".join([*invocation.logs, invocation.error_message, *invocation.stack_trace])
+    secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
+    assert not [secret for secret in secrets if secret and secret in said]
+    lines = [json.loads(line) for line in invocation.logs if line.startswith("{")]
+    (line,) = [line for line in lines if line["level"] in ("WARNING", "ERROR")]
+    ending = str(invocation.value) if invocation.outcome == "returned" else invocation.error_type
+    return ending, " ".join(str(line.get(name, "")) for name in ("reason", "fix", "error", "message", "problem"))
+
+
+@pytest.mark.parametrize("name", ["HW_AK", "HW_SK"])
+def test_wrong_keys_of_huawei_cloud(box, name):
+    ending, line = told(box, **{name: "WRONGKEYWRONGKEY0001"})
+    assert ending == "False"
+    assert line.startswith("CREDENTIALS Check HW_AK and HW_SK")
+
+
+def test_a_task_that_does_not_exist(box):
+    ending, line = told(box, SYNC_URL=box.task.sync_url.replace(box.task_id, "ffffffff-0000"))
+    assert ending == "False"
+    assert line.startswith("NO_TASK Check SYNC_URL")
+
+
+def test_a_stopped_task(box):
+    box.task.status = "STOPPED"
+    ending, line = told(box)
+    assert ending == "False"
+    assert line.startswith("REFUSED")
+    assert "the task is synchronizing" in line
+
+
+def test_a_clock_that_is_twenty_minutes_off(box):
+    box.oms.clock_offset = 20 * 60
+    ending, line = told(box)
+    assert ending == "False"
+    assert line.startswith("CLOCK")
+
+
+def test_a_log_bucket_that_does_not_exist_is_told_and_the_object_still_forwarded(box):
+    ending, line = told(box, LOG_BUCKET="no-such-bucket")
+    assert ending == "True"
+    assert "LOG_BUCKET names a bucket that does not exist" in line
+    assert box.oms.accepted == {"a": 1}
+
+
+def test_a_log_bucket_that_is_the_source_bucket(box):
+    ending, line = told(box, LOG_BUCKET=box.source_bucket)
+    assert ending == "SettingsError"
+    assert "LOG_BUCKET is the source bucket" in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda url: url + "/",
+        lambda url: url + "?x=1",
+        lambda url: url.replace("/sync-tasks/", "/tasks/"),
+        lambda url: url.replace("127.0.0.1", "oms.cn-north-4.myhuaweicloud.com"),
+        lambda url: "",
+    ],
+    ids=["slash", "query", "path", "http", "empty"],
+)
+def test_a_malformed_sync_url_is_refused_before_anything_is_sent(box, change):
+    ending, line = told(box, SYNC_URL=change(box.task.sync_url))
+    assert ending == "SettingsError"
+    assert "SYNC_URL " in line
+    assert "OMS console" in line
+    assert box.oms.calls == []
+
+
+@pytest.mark.parametrize("name", ["HW_AK", "HW_SK", "LOG_BUCKET"])
+def test_an_empty_setting(box, name):
+    ending, line = told(box, **{name: ""})
+    assert ending == "SettingsError"
+    assert f"{name} is empty. " in line
+
+
+def test_an_unreadable_event(box):
+    ending, line = told(box, b"not json")
+    assert ending == "EventError"
+    assert "not JSON" in line

@@ -1,0 +1,61 @@
+"""Builds the package that `s init` and the Serverless Devs registry take, as dist/oss-oms-sync-<version>.zip.
+
+The names inside (publish.yaml, src/, hook/) are the tool's. The same sources give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+_NAMES = {"s.yaml": "src/s.yaml", "publish.yaml": "publish.yaml", "version.md": "version.md", "README.md": "readme.md"}
+_FOLDERS = {"template": "src", "hooks": "hook"}
+# The first moment that a zip can name.
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+def manifest() -> dict[str, Any]:
+    """publish.yaml: the version's one place, and the questions."""
+    return dict(yaml.safe_load((ROOT / "publish.yaml").read_text(encoding="utf-8")))
+
+
+def contents() -> dict[str, bytes]:
+    """Every file of the package: its name in there, and its bytes."""
+    files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
+    for folder, name in _FOLDERS.items():
+        files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
+    # The hook checks by the patterns of the questions, and cannot read YAML.
+    files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
+    return dict(sorted(files.items()))
+
+
+def _files(folder: str) -> Iterator[Path]:
+    for path in (ROOT / folder).rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts):
+            yield path
+
+
+def build(folder: Path) -> Path:
+    """Writes the zip into `folder` and returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"oss-oms-sync-{manifest()['Version']}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
+        for name, data in contents().items():
+            entry = zipfile.ZipInfo(name, _LONG_AGO)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, data)
+    return target
+
+
+if __name__ == "__main__":
+    built = build(ROOT / "dist")
+    sys.stdout.write(f"{built.relative_to(ROOT)}  {built.stat().st_size / 1000:.0f} kB, {len(contents())} files\n")

@@ -1,0 +1,42 @@
+"""Renders a project as `s init` does, with Jinja2: for machines without Node.js, and to compare the two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jinja2
+
+from .package import contents, manifest
+
+
+def environment() -> jinja2.Environment:
+    """Jinja2 with the one filter that s.yaml uses, meaning what hooks/filter.js means by it."""
+    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    jinja.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return jinja
+
+
+def defaults() -> dict[str, str]:
+    """The answers that need not be given; the function's name without the tool's random end."""
+    properties = manifest()["Parameters"]["properties"]
+    return {
+        name: question["default"].replace("-${default-suffix}", "")
+        for name, question in properties.items()
+        if "default" in question
+    }
+
+
+def render(answers: dict[str, str], folder: Path) -> None:
+    """Writes the project into `folder`. `answers` are those to the questions of publish.yaml, and `access`."""
+    given = {**defaults(), "access": "default", **answers}
+    role = given["triggerRole"]
+    # As the hook completes it.
+    given["triggerRole"] = role if ":" in role else f"acs:ram::${{config('AccountID')}}:role/{role}"
+    for name, data in contents().items():
+        if name.startswith("src/"):
+            target = folder / name.removeprefix("src/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.name == "s.yaml":
+                data = environment().from_string(data.decode()).render(given).encode()
+            target.write_bytes(data)
