@@ -8,14 +8,16 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-CODE := template/code sandbox tests
+CODE := template/code sandbox tools tests
+# The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
+TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz clean
+.PHONY: help setup demo sandbox test check fuzz package clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
-setup: .venv/.ready $(RUNTIMES) ## Install what the other commands need, into this folder only
+setup: .venv/.ready $(RUNTIMES) $(TOOL) ## Install what the other commands need, into this folder only
 
 demo: setup ## See the main job run between two pretended clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
@@ -30,14 +32,17 @@ check: setup ## Lint, check types, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
-	$(BIN)/mypy sandbox
+	$(BIN)/mypy sandbox tools
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try law 1 (no key is dropped) on thousands of fault schedules
 	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k law1
 
+package: setup ## Build the package that `s init` and the registry take, into dist/
+	@$(BIN)/python -m tools.package
+
 clean: ## Remove all that `make` made
-	rm -rf .venv .runtimes .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: requirements-dev.txt
@@ -56,4 +61,9 @@ clean: ## Remove all that `make` made
 	@rm -rf .runtimes/$*
 	@$(PIP) --target .runtimes/$* -r $< 2>/dev/null || { echo "The libraries of $* could not be installed:"; \
 		$(PIP) --target .runtimes/$* -r $<; exit 1; }
+	@touch $@
+
+node_modules/.ready: package-lock.json package.json
+	@echo "Setting up the Serverless Devs tool ..."
+	@npm ci --silent --no-fund --no-audit || { echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
 	@touch $@

@@ -6,7 +6,6 @@ The names inside (publish.yaml, src/, hook/) are the tool's. The same sources gi
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,4 +57,4 @@ def build(folder: Path) -> Path:
 
 if __name__ == "__main__":
     built = build(ROOT / "dist")
-    sys.stdout.write(f"{built.relative_to(ROOT)}  {built.stat().st_size / 1000:.0f} kB, {len(contents())} files\n")
+    print(f"{built.relative_to(ROOT)}: {built.stat().st_size / 1000:.0f} kB, {len(contents())} files")

@@ -12,7 +12,7 @@ from .package import contents, manifest
 
 def environment() -> jinja2.Environment:
     """Jinja2 with the one filter that s.yaml uses, meaning what hooks/filter.js means by it."""
-    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     jinja.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     return jinja
 
@@ -35,8 +35,7 @@ def render(answers: dict[str, str], folder: Path) -> None:
     given["triggerRole"] = role if ":" in role else f"acs:ram::${{config('AccountID')}}:role/{role}"
     for name, data in contents().items():
         if name.startswith("src/"):
-            target = folder / name.removeprefix("src/")
+            target = folder / name.removeprefix("src/").removesuffix(".stpl")
             target.parent.mkdir(parents=True, exist_ok=True)
-            if target.name == "s.yaml":
-                data = environment().from_string(data.decode()).render(given).encode()
-            target.write_bytes(data)
+            templated = name == "src/s.yaml" or name.endswith(".stpl")
+            target.write_bytes(environment().from_string(data.decode()).render(given).encode() if templated else data)

@@ -1,0 +1,33 @@
+"""The package, and the real Serverless Devs tool to feed it to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools import package, serverless
+from tools.serverless import Tool
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package's zip."""
+    return package.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> None:
+    if not serverless.available():
+        reason = "the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are"
+        # Where everything has to be tested, a missing tool is a failure.
+        if os.environ.get("REQUIRE_TOOLS"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def tool(require_tool: None, tmp_path: Path) -> Tool:
+    """The tool with a home of its own, in which nothing is configured but the credential alias `default`."""
+    return Tool(tmp_path / "home")

@@ -1,0 +1,305 @@
+"""`s init` through the real tool: with --parameters, and answered at the prompts in a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pexpect
+import pytest
+import yaml
+
+from answers import ANSWERS
+from sandbox.project import resources
+from tools import render
+from tools.package import ROOT, manifest
+from tools.serverless import Tool, served
+
+COMPONENT = Path(__file__).with_name("component")
+SCHEMA = ROOT.parent / "shared" / "fc3-schema.json"
+SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]
+HOSTILE = [
+    "a: \"b\" # {{ 山 }}'c'",
+    "- [x]: {y, z} & * ! | > %",
+    "{{ HW_SK }}",
+    "\\n\\ $HOME `id` $(id)",
+    " true ",
+    "🎉 <%= 1 %>",
+]
+ENTER = "\r"
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+def answer_prompts(
+    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None = None
+) -> tuple[int | None, str]:
+    """Answers the questions one by one, after `wrong` answers where given; gives the exit code and the screen."""
+    with served(package) as url:
+        words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
+        screen = pexpect.spawn(
+            words[0],
+            words[1:],
+            cwd=str(folder.parent),
+            env=tool.environment,
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(60, 400),
+        )
+        shown: list[str] = []
+        screen.logfile_read = type(
+            "Log", (), {"write": staticmethod(shown.append), "flush": staticmethod(lambda: None)}
+        )
+        for name, question in manifest()["Parameters"]["properties"].items():
+            screen.expect_exact(question["title"])
+            if wrong and name in wrong:
+                screen.send(wrong[name] + ENTER)
+                english = question["description"].split(". ")[0][-30:]
+                screen.expect_exact(english)
+                screen.send("\x15")
+            if "enum" in question:
+                down = question["enum"].index(answers[name]) - question["enum"].index(question["default"])
+                screen.send("\x1b[B" * down + ENTER)
+            else:
+                screen.send(answers[name] + ENTER)
+        screen.expect(pexpect.EOF)
+        screen.close()
+    return screen.exitstatus, plain("".join(shown))
+
+
+def deploy(tool: Tool, folder: Path, tmp_path: Path) -> tuple[dict[str, Any], str]:
+    """What a component is handed by `s deploy`, and what the tool prints. Only the component's name is changed."""
+    component, capture = tmp_path / "component", tmp_path / "capture.json"
+    shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
+    capture.unlink(missing_ok=True)
+    document = folder / "s.yaml"
+    document.write_text(document.read_text(encoding="utf-8").replace("component: fc3", f"component: {component}"))
+    done = tool.run("deploy", "-y", cwd=folder, env={"CAPTURE": str(capture)})
+    assert done.returncode == 0, done.stdout
+    return json.loads(capture.read_text()), done.stdout
+
+
+def assert_no_secret(*places: Path | str) -> None:
+    """Neither in texts nor in any file below the folders."""
+    for place in places:
+        texts = (
+            [(place, place)]
+            if isinstance(place, str)
+            else [(path, path.read_bytes().decode("utf-8", "replace")) for path in place.rglob("*") if path.is_file()]
+        )
+        for where, text in texts:
+            assert not [secret for secret in SECRETS if secret in text], where
+
+
+def check_schema(props: dict[str, Any]) -> None:
+    if not SCHEMA.exists():
+        pytest.skip(f"the fc3 component's schema is not beside this repository ({SCHEMA.name})")
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft7Validator(schema).validate(props)
+    # The schema as a whole lets almost anything pass as a trigger.
+    oss_trigger = {**schema["definitions"]["IOssTriggerConfig"], "definitions": schema["definitions"]}
+    for trigger in props["triggers"]:
+        assert trigger["triggerType"] == "oss"
+        jsonschema.Draft7Validator(oss_trigger).validate(trigger["triggerConfig"])
+
+
+def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
+    """The resolved properties say what was answered."""
+    account = props["triggers"][0]["sourceArn"].split(":")[3]
+    assert props["environmentVariables"] == {
+        "SYNC_URL": answers["SYNC_URL"],
+        "HW_AK": answers["HW_AK"],
+        "HW_SK": answers["HW_SK"],
+        "LOG_BUCKET": answers["logBucket"],
+        "SOURCE_BUCKET": answers["sourceBucket"],
+        "OBJECT_PREFIX": answers["objectPrefix"],
+        "OBJECT_SUFFIX": answers["objectSuffix"],
+        "OSS_ENDPOINT": f"https://oss-{answers['region']}-internal.aliyuncs.com",
+    }
+    (trigger,) = props["triggers"]
+    assert trigger["triggerConfig"]["filter"]["key"] == {
+        "prefix": answers["objectPrefix"],
+        "suffix": answers["objectSuffix"],
+    }
+    assert trigger["sourceArn"] == f"acs:oss:{answers['region']}:{account}:{answers['sourceBucket']}"
+    assert trigger["invocationRole"] == f"acs:ram::{account}:role/{answers['triggerRole']}"
+    assert (props["region"], props["functionName"], props["runtime"], props["role"]) == (
+        answers["region"],
+        answers["functionName"],
+        answers["runtime"],
+        answers["functionRole"],
+    )
+    assert props["asyncInvokeConfig"] == {"maxAsyncRetryAttempts": 8, "maxAsyncEventAgeInSeconds": 86400}
+    check_schema(props)
+
+
+def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path):
+    # GIVEN all answers on the command line
+    project = tmp_path / "out"
+
+    # WHEN the project is made
+    done = tool.init(built, project, ANSWERS)
+
+    # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
+    assert done.returncode == 0, done.stdout
+    assert "s deploy" in done.stdout
+    rendered = tmp_path / "rendered"
+    render.render(ANSWERS, rendered)
+    for path in rendered.rglob("*"):
+        if path.is_file():
+            name = path.relative_to(rendered)
+            assert (project / name).read_bytes() == path.read_bytes(), name
+    assert {path.relative_to(project) for path in project.rglob("*") if path.is_file()} - {
+        path.relative_to(rendered) for path in rendered.rglob("*")
+    } == {Path(".env"), Path(".gitignore")}
+    for path in project.rglob("*.*"):
+        if path.is_file() and path.suffix in (".yaml", ".json"):
+            text = path.read_text(encoding="utf-8")
+            assert "undefined" not in text
+            assert "{{" not in text
+
+    # AND the code is the repository's, byte for byte
+    code = ROOT / "template" / "code"
+    for path in code.rglob("*.py"):
+        assert (project / "code" / path.relative_to(code)).read_bytes() == path.read_bytes()
+
+    # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
+    preview = tool.run("preview", cwd=project)
+    ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
+    props, printed = deploy(tool, project, tmp_path)
+    check_props(props, ANSWERS)
+    account = props["triggers"][0]["sourceArn"].split(":")[3]
+    assert json.loads(json.dumps(ours["sync"]).replace("1000000000000001", account)) == props
+    assert_no_secret(done.stdout, preview.stdout, printed, project, tool.home)
+
+
+def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
+    project = tmp_path / "out"
+    answers = {**ANSWERS, "region": "cn-shenzhen", "runtime": "python3.10", "objectPrefix": HOSTILE[0]}
+    code, screen = answer_prompts(tool, built, project, answers)
+    assert code == 0, screen
+    props, printed = deploy(tool, project, tmp_path)
+    check_props(props, answers)
+    assert_no_secret(screen, printed, project, tool.home)
+    assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
+
+
+def test_files_that_could_tell_are_for_the_user_alone(tool, built, tmp_path):
+    project = tmp_path / "out"
+    assert tool.init(built, project, ANSWERS).returncode == 0
+    assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
+    (store,) = tool.home.rglob("secrets.yaml")
+    assert stat.S_IMODE(store.stat().st_mode) == 0o600
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    ignored = subprocess.run(
+        ["git", "-C", str(project), "check-ignore", ".env", ".s/x", "code/__pycache__/x"], check=False
+    )
+    assert ignored.returncode == 0
+
+
+@pytest.mark.parametrize("prefix", HOSTILE)
+def test_hostile_answers_still_give_valid_yaml_with_exactly_that_value(prefix, tmp_path):
+    # The tool renders the same (the test above compares the two), and takes seconds each.
+    render.render({**ANSWERS, "objectPrefix": prefix, "objectSuffix": prefix}, tmp_path)
+    document = yaml.safe_load((tmp_path / "s.yaml").read_text(encoding="utf-8"))
+    assert document["vars"]["objectPrefix"] == document["vars"]["objectSuffix"] == prefix
+    event = json.loads((tmp_path / "events" / "put-object.json").read_text(encoding="utf-8"))
+    assert event["events"][0]["oss"]["object"]["key"] == f"{prefix}hello{prefix}"
+    assert re.fullmatch(manifest()["Parameters"]["properties"]["objectPrefix"]["pattern"], prefix)
+
+
+def test_hostile_answers_through_the_tool(tool, built, tmp_path):
+    for number, prefix in enumerate(HOSTILE):
+        project, rendered = tmp_path / f"out{number}", tmp_path / f"rendered{number}"
+        answers = {**ANSWERS, "objectPrefix": prefix}
+        assert tool.init(built, project, answers).returncode == 0
+        render.render(answers, rendered)
+        for name in ("s.yaml", "events/put-object.json"):
+            assert (project / name).read_text(encoding="utf-8") == (rendered / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"SYNC_URL": ANSWERS["SYNC_URL"] + "/"}, "SYNC_URL"),
+        ({"logBucket": "photos"}, "logBucket is the source bucket"),
+        ({"sourceBucket": ""}, "sourceBucket"),
+        ({"HW_SK": ""}, "HW_SK"),
+        ({"HW_SK": None}, "HW_SK"),
+        ({"objectPrefix": "${env('HOME')}"}, "objectPrefix"),
+        ({"region": "mars-1", "runtime": "python2.7", "functionName": "1x"}, "runtime"),
+        ({"objectSuffix": 5}, "objectSuffix"),
+    ],
+    ids=["url", "buckets", "empty", "no secret", "secret left out", "expression", "several", "number"],
+)
+def test_wrong_parameters_are_refused_with_what_to_do_and_exit_code_1(tool, built, tmp_path, changes, told):
+    answers = {name: value for name, value in {**ANSWERS, **changes}.items() if value is not None}
+    done = tool.init(built, tmp_path / "out", answers)
+    assert done.returncode == 1, done.stdout
+    for name in changes:
+        assert name in done.stdout
+    assert told in done.stdout
+    assert_no_secret(done.stdout, tmp_path / "out", tool.home)
+
+
+def test_yes_without_parameters_is_refused_for_it_would_render_nothing(tool, built, tmp_path):
+    with served(built) as url:
+        done = tool.run("init", "--uri", url, "-d", "out", "-y", "-a", "default", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "--parameters" in done.stdout
+
+
+def test_secrets_may_come_by_the_environment(tool, built, tmp_path):
+    answers = {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
+    environment = {name: ANSWERS[name] for name in ("HW_AK", "HW_SK")}
+    done = tool.init(built, tmp_path / "out", answers, env=environment)
+    assert done.returncode == 0, done.stdout
+    props, _ = deploy(tool, tmp_path / "out", tmp_path)
+    assert props["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+
+
+def test_wrong_answers_at_the_prompts_are_asked_again(tool, built, tmp_path):
+    wrong = {
+        "SYNC_URL": ANSWERS["SYNC_URL"] + "?x=1",
+        "sourceBucket": "",
+        "objectPrefix": "${x}",
+        "logBucket": "Photos",
+    }
+    code, screen = answer_prompts(tool, built, tmp_path / "out", ANSWERS, wrong)
+    assert code == 0, screen
+    document = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))
+    assert document["vars"]["SYNC_URL"] == ANSWERS["SYNC_URL"]
+
+
+def test_equal_buckets_at_the_prompts_end_with_1(tool, built, tmp_path):
+    code, screen = answer_prompts(tool, built, tmp_path / "out", {**ANSWERS, "logBucket": "photos"})
+    assert code == 1
+    assert "logBucket is the source bucket" in screen
+
+
+def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path):
+    url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
+    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
+    assert done.returncode == 0
+    assert "cn-south-1 is not known to offer sync tasks" in done.stdout
+
+
+def test_a_trigger_role_may_be_an_arn(tool, built, tmp_path):
+    arn = "acs:ram::1234567890:role/mine"
+    assert tool.init(built, tmp_path / "out", {**ANSWERS, "triggerRole": arn}).returncode == 0
+    assert yaml.safe_load((tmp_path / "out" / "s.yaml").read_text())["vars"]["triggerRole"] == arn
+
+
+def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
+    done = tool.init(built, tmp_path / "out", ANSWERS, env={"LANG": "zh_CN.UTF-8"})
+    assert "接下来" in done.stdout
+    assert done.returncode == 0

@@ -1,0 +1,177 @@
+"""The registry's package: what is in it, and that the registry takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+
+import pytest
+import yaml
+
+from tools import package
+from tools.package import ROOT
+
+# The tool drops the port of a registry's address, and port 80 is not for tests: this puts the port back.
+PORT_FIX = """
+const http = require("http");
+const { request } = http;
+http.request = (options, ...rest) => {
+  if (options.hostname === "127.0.0.1" && !Number(options.port)) options.port = Number(process.env.REGISTRY_PORT);
+  return request(options, ...rest);
+};
+"""
+
+
+class Registry:
+    """A Serverless Devs registry on loopback that takes one release."""
+
+    def __init__(self) -> None:
+        self.uploaded = b""
+        self.release = b""
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                """Says nothing."""
+
+            def answer(self, body: bytes) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def body(self) -> bytes:
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                chunks = []
+                while size := int(self.rfile.readline(), 16):
+                    chunks.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(chunks)
+
+            def do_POST(self):
+                registry.release = self.body()
+                url = f"http://127.0.0.1:{registry.port}/upload"
+                self.answer(json.dumps({"request_id": "r", "body": {"url": url}}).encode())
+
+            def do_PUT(self):
+                registry.uploaded = self.body()
+                self.answer(b"{}")
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_the_same_sources_give_the_same_bytes(built, tmp_path):
+    assert package.build(tmp_path).read_bytes() == built.read_bytes()
+
+
+def test_the_package_holds_what_belongs_and_nothing_else(built):
+    names = zipfile.ZipFile(built).namelist()
+    assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
+    belongs = re.compile(
+        r"(publish\.yaml|version\.md|readme\.md|hook/(index\.js|filter\.js|questions\.json)"
+        r"|src/(s\.yaml|readme\.md|code/index\.py|code/oss_oms_sync/\w+\.py|events/[\w-]+\.json(\.stpl)?))"
+    )
+    assert [name for name in names if not belongs.fullmatch(name)] == []
+    assert built.stat().st_size < 200_000
+
+
+def test_the_readme_is_the_repositorys(built):
+    assert zipfile.ZipFile(built).read("readme.md") == (ROOT / "README.md").read_bytes()
+
+
+def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(built):
+    version = package.manifest()["Version"]
+    assert built.name == f"oss-oms-sync-{version}.zip"
+    assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
+
+
+def test_nothing_asks_for_full_access():
+    for path in [
+        ROOT / "publish.yaml",
+        ROOT / "s.yaml",
+        *(ROOT / "template").rglob("*.*"),
+        *(ROOT / "hooks").iterdir(),
+    ]:
+        assert "FullAccess" not in path.read_text(encoding="utf-8"), path
+
+
+def test_every_question_has_what_a_person_needs_to_answer_it():
+    parameters = package.manifest()["Parameters"]
+    assert set(parameters["required"]) <= parameters["properties"].keys()
+    for name, question in parameters["properties"].items():
+        chinese, _, english = question["title"].partition(" / ")
+        assert english, name
+        assert re.search(r"[一-鿿]", chinese + question["description"]), name
+        assert re.search(r"[a-z]{3}", question["description"]), name
+        assert question["type"] in ("string", "secret"), f"{name}: the tool never asks for another type"
+        assert "pattern" in question or "enum" in question, name
+        default = question.get("default")
+        if default and "pattern" in question:
+            assert re.fullmatch(question["pattern"], default.replace("${default-suffix}", "ab12")), name
+
+
+def test_the_questions_names_are_the_public_interface_in_a_persons_order():
+    assert list(package.manifest()["Parameters"]["properties"]) == [
+        "region",
+        "sourceBucket",
+        "objectPrefix",
+        "objectSuffix",
+        "SYNC_URL",
+        "HW_AK",
+        "HW_SK",
+        "logBucket",
+        "functionRole",
+        "triggerRole",
+        "runtime",
+        "functionName",
+    ]
+
+
+def test_the_registry_takes_it(built, tool, tmp_path):
+    # GIVEN the package in a folder, and a registry
+    folder = tmp_path / "package"
+    zipfile.ZipFile(built).extractall(folder)
+    fix = tmp_path / "fix.js"
+    fix.write_text(PORT_FIX)
+    with Registry() as registry:
+        environment = {
+            "serverless_devs_registry_token": "x",
+            "NODE_OPTIONS": f"--require {fix}",
+            "REGISTRY_PORT": str(registry.port),
+        }
+        tool.run("set", "registry", "http://127.0.0.1")
+
+        # WHEN it is published
+        done = tool.run("registry", "publish", cwd=folder, env=environment)
+
+    # THEN the tool's checks pass, and the registry has the same files
+    assert done.returncode == 0, done.stdout
+    assert registry.uploaded, done.stdout
+    arrived = zipfile.ZipFile(BytesIO(registry.uploaded))
+    assert yaml.safe_load(arrived.read("publish.yaml"))["Name"] == "oss-oms-sync"
+    assert {name for name in arrived.namelist() if not name.endswith("/")} == set(package.contents())
+
+
+@pytest.mark.parametrize("folder", ["template", "hooks"])
+def test_caches_and_hidden_files_stay_out(folder, mocker):
+    real = package.Path.rglob
+    stray = [ROOT / folder / "__pycache__" / "x.pyc", ROOT / folder / ".env"]
+    mocker.patch.object(package.Path, "rglob", lambda self, pattern: [*real(self, pattern), *stray])
+    mocker.patch.object(package.Path, "is_file", lambda self: self in stray or self.exists())
+    assert not [path for path in package._files(folder) if path in stray]

@@ -1,0 +1,86 @@
+"""The real Serverless Devs tool, kept apart from whatever the user has configured, and offline."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from .package import ROOT
+
+_COMMAND = ROOT / "node_modules" / ".bin" / "s"
+
+
+def available() -> bool:
+    """Whether `make setup` could install the tool: it needs Node.js and npm."""
+    return _COMMAND.exists() and shutil.which("node") is not None
+
+
+class Tool:
+    """`s` with a home of its own. `home` is a folder that need not exist yet."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        # Names that begin with GITHUB, GITLAB, JENKINS or PIPELINE would make it ask nothing, so all is left out.
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "serverless_devs_config_home": str(home),
+            "LANG": "C.UTF-8",
+        }
+        self.run("set", "analysis", "disable")
+        access = ("--AccountID", "1234567890", "--AccessKeyID", "id", "--AccessKeySecret", "secret", "-a", "default")
+        self.run("config", "add", *access, "-f")
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of `s words`."""
+        return [str(_COMMAND), *words]
+
+    def run(
+        self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `s words` without a terminal; `env` is added to the environment."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=cwd or self.home,
+            env={**self.environment, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def init(
+        self, package: Path, folder: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`s init` from a package, as from the registry, into `folder`, with `answers` instead of questions."""
+        with served(package) as url:
+            words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
+            return self.run("init", *words, cwd=folder.parent, env=env)
+
+
+@contextmanager
+def served(package: Path) -> Iterator[str]:
+    """The address at which `package` can be fetched meanwhile. (Given a path, the tool would delete the file.)"""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(package.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/{package.name}"
+    finally:
+        server.shutdown()
+        server.server_close()
