@@ -12,7 +12,7 @@ CODE := template/code sandbox tools tests
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz package clean
+.PHONY: help setup demo sandbox test check fuzz package docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -40,6 +40,9 @@ fuzz: setup ## Try law 1 (no key is dropped) on thousands of fault schedules
 
 package: setup ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package
+
+docs: setup ## Bring README's table of questions in step with publish.yaml
+	@$(BIN)/python -m tools.questions
 
 clean: ## Remove all that `make` made
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage

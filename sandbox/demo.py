@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,8 +20,10 @@ from rich.table import Table
 
 from sandbox import Sandbox
 from sandbox.faults import Fault
+from tools.package import build
+from tools.render import render
+from tools.serverless import Tool, available
 
-ROOT = Path(__file__).resolve().parents[1]
 PLAIN_OBJECTS = 300
 SEED = 20260101
 OMS_RATE, OMS_BURST = 25, 60
@@ -86,8 +89,8 @@ def main() -> int:
         f"OMS takes {OMS_RATE} calls a second, fails one call in {1 / TROUBLE:.0f}"
         " (503, connections dropped before and after its work), and refuses one key for good.\n"
     )
-    with Sandbox() as box:
-        box.deploy(ROOT / "template" / "code", instances=8)
+    with Sandbox() as box, TemporaryDirectory() as folder:
+        box.deploy_project(make_project(box, Path(folder), console), instances=8)
         box.oms.throttle(OMS_RATE, OMS_BURST)
         box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
         box.oms.refuse(lambda key: key == REFUSED)
@@ -99,6 +102,22 @@ def main() -> int:
         console.print(f"[red]{escape(problem)}")
     console.print("[red]The books do not balance." if problems else "[green]The books balance: no object is lost.")
     return 1 if problems else 0
+
+
+def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
+    """The project as a user gets it: from the package, through `s init` where the tool is here."""
+    package, project = build(folder), folder / "project"
+    if available():
+        done = Tool(folder / "home").init(package, project, box.answers())
+        if done.returncode:
+            raise SystemExit(done.stdout)
+        console.print(f"The project was made from {package.name} with `s init`, as its users do.\n")
+    else:
+        render(box.answers(), project)
+        console.print(
+            "Rendered the project with Jinja2, for the Serverless Devs tool is not here (it needs Node.js).\n"
+        )
+    return project
 
 
 def upload_and_wait(box: Sandbox, console: Console) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from io import BytesIO
 import pytest
 import yaml
 
-from tools import package
+from tools import package, questions
 from tools.package import ROOT
 
 # The tool drops the port of a registry's address, and port 80 is not for tests: this puts the port back.
@@ -93,6 +93,11 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
 
 def test_the_readme_is_the_repositorys(built):
     assert zipfile.ZipFile(built).read("readme.md") == (ROOT / "README.md").read_bytes()
+
+
+def test_the_readmes_table_of_questions_is_in_step():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert questions.updated(readme) == readme, "run `make docs`"
 
 
 def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(built):

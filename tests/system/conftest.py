@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
+from tools.render import render
 
-CODE = Path(__file__).parents[2] / "template" / "code"
 RUNTIMES = ["python3.12", "python3.10"]
 
 
@@ -20,7 +20,11 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(params=RUNTIMES)
-def deployed(request: pytest.FixtureRequest, box: Sandbox) -> Sandbox:
-    """The sandbox with the function on each runtime's own libraries, as `sync`."""
-    box.deploy(CODE, runtime=request.param)
+def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sandbox:
+    """The sandbox with a rendered project in it, on each runtime's own libraries.
+
+    (tests/package shows that `s init` renders the same.)
+    """
+    render(box.answers() | {"runtime": request.param}, tmp_path)
+    box.deploy_project(tmp_path)
     return box

@@ -62,6 +62,13 @@ def test_a_log_bucket_that_does_not_exist_is_told_and_the_object_still_forwarded
     assert box.oms.accepted == {"a": 1}
 
 
+def test_a_log_bucket_of_another_region_than_the_endpoint(box):
+    box.oss.region = "cn-beijing"
+    ending, line = told(box)
+    assert ending == "True"
+    assert "OSS_ENDPOINT may name another region" in line
+
+
 def test_a_log_bucket_that_is_the_source_bucket(box):
     ending, line = told(box, LOG_BUCKET=box.source_bucket)
     assert ending == "SettingsError"

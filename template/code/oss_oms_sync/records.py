@@ -33,8 +33,9 @@ _RETRIED_STATUS = {429, 500, 502, 503, 504}
 _FIXES = {
     "NoSuchBucket": "LOG_BUCKET names a bucket that does not exist: create it, or correct LOG_BUCKET",
     "AccessDenied": "the function's role lacks oss:PutObject on oms_source_record/* of LOG_BUCKET: grant it",
-    "SignatureDoesNotMatch": "OSS_ENDPOINT may name another region than that of LOG_BUCKET: correct it",
-    "InvalidBucketName": "correct LOG_BUCKET",
+    # What OSS answers to a signature for another region.
+    "InvalidArgument": "OSS_ENDPOINT may name another region than that of LOG_BUCKET: correct it",
+    "InvalidBucketName": "LOG_BUCKET is no bucket name: correct it",
 }
 
 

@@ -1,0 +1,184 @@
+"""Both clouds and Function Compute on loopback, as strict as the real ones.
+
+with Sandbox() as box:
+    box.deploy(Path("template/code"))
+    box.bucket("photos").put_object("a.jpg", b"...")
+    box.wait_idle(timeout=10)
+    assert box.task.destination["a.jpg"].data == b"..."
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import oss2
+
+from sandbox.fc import FunctionCompute, Runtime
+from sandbox.loop import LoopThread
+from sandbox.oms import Oms
+from sandbox.oms_task import KeyEncoding, OverwriteMode, SourceObject
+from sandbox.oss import Oss
+from sandbox.project import resources
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Sandbox"]
+
+CONTENT_EVENTS = (
+    "oss:ObjectCreated:PutObject",
+    "oss:ObjectCreated:PostObject",
+    "oss:ObjectCreated:CopyObject",
+    "oss:ObjectCreated:AppendObject",
+    "oss:ObjectCreated:CompleteMultipartUpload",
+)
+_CLIENT_TIMEOUT = 10
+
+
+class Sandbox:
+    """A world in which the template can be deployed: two buckets, a sync task, credentials of both clouds."""
+
+    region = "cn-hangzhou"
+    source_bucket = "photos"
+    log_bucket = "photos-oms-log"
+    project_id = "00000000000000000000000000005a4d"
+    task_id = "00000000-0000-4000-8000-00000000005a"
+    huawei_credentials = ("SANDBOXHWAK000000001", "SANDBOXHWSK0000000000000000000000000001")
+    function_credentials = (
+        "STS.SANDBOXALIAK00000001",
+        "SANDBOXALISK000000000000000001",
+        "SANDBOXALITOKEN00000000000001",
+    )
+    user_credentials = ("SANDBOXALIUSER000001", "SANDBOXALIUSERSECRET0000000001")
+
+    def __init__(
+        self,
+        *,
+        key_encoding: KeyEncoding = "url",
+        overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.oss = Oss(self.region, ssl_context=ssl_context)
+        self.oms = Oms(ssl_context=ssl_context)
+        self.fc = FunctionCompute(self.region)
+        self._key_encoding: KeyEncoding = key_encoding
+        self._overwrite_mode: OverwriteMode = overwrite_mode
+        self._loop = LoopThread()
+        self._http = oss2.Session()
+        self._deployed = False
+
+    def __enter__(self) -> Self:
+        self._loop.start()
+        self.oss.start(self._loop)
+        self.oms.start(self._loop)
+        self.fc.start(self._loop)
+        self._furnish()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.ExitStack() as steps:
+            for step in (self._loop.stop, self.oms.stop, self.oss.stop, self.fc.stop):
+                steps.callback(step)  # in reverse: functions first, the loop last
+            self._http.session.close()
+
+    def environment(self) -> dict[str, str]:
+        """The function's settings, as a user of the template sets them."""
+        access_key, secret_key = self.huawei_credentials
+        return {
+            "SYNC_URL": self.task.sync_url,
+            "HW_AK": access_key,
+            "HW_SK": secret_key,
+            "LOG_BUCKET": self.log_bucket,
+            "OSS_ENDPOINT": self.oss.endpoint,
+            "SOURCE_BUCKET": self.source_bucket,
+            "LOG_LEVEL": "INFO",
+        }
+
+    def deploy(self, code: Path, runtime: Runtime = "python3.12", **overrides: Any) -> None:
+        """Create the function `sync` and its trigger; `overrides` are parameters of `create_function`."""
+        settings = {
+            "environment": self.environment(),
+            "credentials": self.function_credentials,
+            **overrides,
+        }
+        self.fc.create_function("sync", code, runtime=runtime, **settings)
+        if not self._deployed:
+            self.oss.add_trigger(
+                self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
+            )
+            self._deployed = True
+
+    def deploy_project(self, folder: Path, **overrides: Any) -> None:
+        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is."""
+        secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
+        props = resources(folder, lambda name: secrets[name[-5:]])["sync"]
+        retries = props["asyncInvokeConfig"]["maxAsyncRetryAttempts"]
+        settings = {
+            "handler": props["handler"],
+            "runtime": props["runtime"],
+            "timeout": props["timeout"],
+            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+            "credentials": self.function_credentials,
+            "max_retries": retries,
+            **overrides,
+        }
+        self.fc.create_function("sync", folder / props["code"], **settings)
+        for trigger in props["triggers"]:
+            config = trigger["triggerConfig"]
+            key = config["filter"]["key"]
+            self.oss.add_trigger(
+                trigger["sourceArn"].rpartition(":")[2],
+                config["events"],
+                key["prefix"],
+                key["suffix"],
+                lambda event: self.fc.submit("sync", event),
+            )
+
+    def answers(self) -> dict[str, str]:
+        """This world as answers to the questions of `s init`."""
+        access_key, secret_key = self.huawei_credentials
+        return {
+            "region": self.region,
+            "sourceBucket": self.source_bucket,
+            "SYNC_URL": self.task.sync_url,
+            "HW_AK": access_key,
+            "HW_SK": secret_key,
+            "logBucket": self.log_bucket,
+            "functionName": "oss-oms-sync",
+        }
+
+    def bucket(self, name: str) -> oss2.Bucket:
+        """A bucket as a user with credentials of their own sees it."""
+        return oss2.Bucket(
+            oss2.AuthV4(*self.user_credentials),
+            self.oss.endpoint,
+            name,
+            region=self.region,
+            session=self._http,
+            connect_timeout=_CLIENT_TIMEOUT,
+        )
+
+    def wait_idle(self, timeout: float) -> None:
+        """Block until every event is handled and every accepted key is copied."""
+        self.fc.wait_idle(timeout)
+        self.oms.wait_copied(timeout)
+
+    def _furnish(self) -> None:
+        self.oss.create_bucket(self.source_bucket)
+        self.oss.create_bucket(self.log_bucket)
+        self.oss.add_credentials(*self.function_credentials)
+        self.oss.add_credentials(*self.user_credentials)
+        self.oms.add_credentials(*self.huawei_credentials)
+        self.task = self.oms.create_task(
+            self.project_id, self.task_id, self._read_source, self._key_encoding, self._overwrite_mode
+        )
+
+    def _read_source(self, key: str) -> SourceObject | None:
+        found = self.oss.objects(self.source_bucket).get(key)
+        return SourceObject(found.data, found.etag, found.last_modified) if found else None

@@ -1,0 +1,206 @@
+"""Huawei OMS on loopback: synchronization tasks behind the API gateway.
+
+Written from the pages CreateSyncEvents, ShowSyncTask and ShowSyncTaskStatistics of support.huaweicloud.com/api-oms.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from sandbox.oms_gateway import Credential, GatewayError, Throttle, json_response, verify
+from sandbox.oms_task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, SourceObject, Task
+from sandbox.server import Request, Response, Server
+
+__all__ = ["Call", "Oms", "SourceObject", "Task"]
+
+_PATH = re.compile(r"/v2/([^/]+)/sync-tasks/([^/]+)(/events|/statistics)?")
+_MOST_KEYS = 10
+# Long enough that an answer is out before the copy is made, as in the cloud.
+_COPY_DELAY = 0.005
+
+
+class Call(NamedTuple):
+    """A submission that reached the gateway."""
+
+    time: float
+    sent: list[str]
+    keys: list[str]
+    status: int
+    connection: int
+
+
+class Oms(Server):
+    """Takes object keys for a task and copies the objects a moment later."""
+
+    def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+        super().__init__(port, ssl_context)
+        self.calls: list[Call] = []
+        self.accepted: Counter[str] = Counter()
+        self._tasks: dict[tuple[str, str], Task] = {}
+        self._credentials: dict[str, Credential] = {}
+        self._throttle: Throttle | None = None
+        self._refused: Callable[[str], bool] | None = None
+        self._copied = threading.Condition(self.lock)
+
+    def create_task(
+        self,
+        project_id: str,
+        task_id: str,
+        read_source: ReadSource,
+        key_encoding: KeyEncoding = "url",
+        overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+        src_bucket: str = "photos",
+        src_region: str = "cn-hangzhou",
+    ) -> Task:
+        """Make a task, to be called at `sync_url` of the result, so only once the service has started."""
+        url = f"{self.endpoint}/v2/{project_id}/sync-tasks/{task_id}/events"
+        task = Task(project_id, task_id, url, read_source, key_encoding, overwrite_mode, src_bucket, src_region)
+        with self.lock:
+            self._tasks[project_id, task_id] = task
+        return task
+
+    def add_credentials(self, access_key: str, secret: str, security_token: str | None = None) -> None:
+        with self.lock:
+            self._credentials[access_key] = Credential(secret, security_token)
+
+    def remove_credentials(self, access_key: str) -> None:
+        with self.lock:
+            del self._credentials[access_key]
+
+    def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
+        """Answer 429 beyond this rate; None takes the limit away."""
+        with self.lock:
+            self._throttle = None if rate_per_second is None else Throttle(rate_per_second, burst)
+
+    def refuse(self, predicate: Callable[[str], bool] | None) -> None:
+        """Answer 400 to any call that holds a key for which this is true."""
+        with self.lock:
+            self._refused = predicate
+
+    def wait_copied(self, timeout: float) -> None:
+        """Block until every accepted key was copied, skipped or failed."""
+        with self._copied:
+            if not self._copied.wait_for(lambda: not any(t.pending for t in self._tasks.values()), timeout):
+                raise TimeoutError(f"OMS still copies after {timeout} s")
+
+    def respond(self, request: Request) -> Response:
+        try:
+            return self._respond(request)
+        except GatewayError as error:
+            return error.response()
+
+    def _respond(self, request: Request) -> Response:
+        match = _PATH.fullmatch(request.raw_path)
+        project, task_id, operation = match.groups() if match else ("", "", "")
+        if request.method == "POST" and operation == "/events":
+            return self._create_sync_events(request, project, task_id)
+        if request.method == "GET" and match and operation != "/events":
+            self._pass_gateway(request)
+            task = self._task(project, task_id)
+            return _statistics(task, request) if operation else _description(task, request)
+        raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
+
+    def _pass_gateway(self, request: Request) -> None:
+        verify(request, self._credentials, self.now())
+        if self._throttle:
+            self._throttle.check()
+
+    def _task(self, project: str, task_id: str) -> Task:
+        try:
+            return self._tasks[project, task_id]
+        except KeyError:
+            raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
+
+    def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
+        sent, keys = _peek(request)
+        try:
+            self._pass_gateway(request)
+            task = self._task(project, task_id)
+            sent, keys = _keys(request, task.key_encoding)
+            self._check_acceptable(task, keys)
+        except GatewayError as error:
+            self.calls.append(Call(request.time, sent, keys, error.status, request.connection))
+            raise
+        self._accept(task, keys)
+        self.calls.append(Call(request.time, sent, keys, 200, request.connection))
+        return Response(200)
+
+    def _check_acceptable(self, task: Task, keys: list[str]) -> None:
+        if task.status != "SYNCHRONIZING":
+            raise _bad_parameters("the synchronization task is stopped")
+        if self._refused and any(self._refused(key) for key in keys):
+            raise _bad_parameters("object_keys")
+
+    def _accept(self, task: Task, keys: list[str]) -> None:
+        self.accepted.update(keys)
+        task.accept(keys, self.now())
+        self._loop.loop.call_later(_COPY_DELAY, self._copy, task, keys)
+
+    def _copy(self, task: Task, keys: list[str]) -> None:
+        with self._copied:
+            for key in keys:
+                task.copy(key, self.now())
+            self._copied.notify_all()
+
+
+def _bad_parameters(what: str) -> GatewayError:
+    return GatewayError(400, "OMS.0001", f"Invalid parameter: {what}.")
+
+
+def _peek(request: Request) -> tuple[list[str], list[str]]:
+    """The keys of a call that may be refused for other reasons, as well as they can be read."""
+    try:
+        sent = json.loads(request.body)["object_keys"]
+        return list(sent), [unquote(key) for key in sent]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return [], []
+
+
+def _keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
+    """The keys as sent and decoded."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise _bad_parameters("Content-Type")
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise _bad_parameters("the body is not JSON") from None
+    sent = body.get("object_keys") if isinstance(body, dict) else None
+    if not isinstance(sent, list) or not 1 <= len(sent) <= _MOST_KEYS:
+        raise _bad_parameters(f"object_keys must be a list of 1 to {_MOST_KEYS} keys")
+    if not all(isinstance(key, str) and key for key in sent):
+        raise _bad_parameters("object_keys must hold non-empty strings")
+    if encoding == "raw":
+        return sent, sent
+    if any(quote(unquote(key), safe="") != key for key in sent):
+        raise _bad_parameters("object_keys must be URL-encoded")
+    return sent, [unquote(key) for key in sent]
+
+
+def _description(task: Task, request: Request) -> Response:
+    _milliseconds(request, "query_time")
+    return json_response(200, task.description())
+
+
+def _statistics(task: Task, request: Request) -> Response:
+    start, end = _milliseconds(request, "start_time"), _milliseconds(request, "end_time")
+    data_types = request.params.get("data_type", "").split(",")
+    if not set(data_types) <= set(STATISTICS):
+        raise _bad_parameters("data_type")
+    if start > end:
+        raise _bad_parameters("start_time is behind end_time")
+    return json_response(200, task.statistics(data_types, start, end))
+
+
+def _milliseconds(request: Request, name: str) -> int:
+    given = request.params.get(name, "")
+    # 13 digits: a time in seconds is a mistake that the service can tell.
+    if not re.fullmatch(r"[0-9]{13}", given):
+        raise _bad_parameters(f"{name} must be a time in milliseconds")
+    return int(given)

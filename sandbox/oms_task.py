@@ -1,0 +1,157 @@
+"""An OMS synchronization task: what it accepted, what it copied, and what it says about that."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+KeyEncoding = Literal["url", "raw"]
+OverwriteMode = Literal[
+    "NO_OVERWRITE",
+    "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+    "CRC64_COMPARISON_OVERWRITE",
+    "FULL_OVERWRITE",
+]
+_BUCKET_MS = 5 * 60 * 1000
+STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """An object as OMS reads it from the source bucket."""
+
+    data: bytes
+    etag: str
+    last_modified: float
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+
+@dataclass(frozen=True)
+class DestinationObject:
+    """An object as OMS wrote it; `last_modified` is the moment of writing."""
+
+    data: bytes
+    last_modified: float
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+
+ReadSource = Callable[[str], SourceObject | None]
+
+
+@dataclass(eq=False)
+class Task:
+    """One task. `status` may be set to STOPPED."""
+
+    project_id: str
+    task_id: str
+    sync_url: str
+    read_source: ReadSource
+    key_encoding: KeyEncoding
+    overwrite_mode: OverwriteMode
+    src_bucket: str
+    src_region: str
+    dst_bucket: str = "photos-obs"
+    dst_region: str = "cn-north-4"
+    status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
+    destination: dict[str, DestinationObject] = field(default_factory=dict)
+    pending: int = 0
+    _created: int = field(default_factory=lambda: int(time.time() * 1000))
+    _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    @property
+    def acceptance_request(self) -> int:
+        return self._total("REQUEST")
+
+    @property
+    def success_object(self) -> int:
+        return self._total("SUCCESS")
+
+    @property
+    def failure_object(self) -> int:
+        return self._total("FAILURE")
+
+    @property
+    def skip_object(self) -> int:
+        return self._total("SKIP")
+
+    @property
+    def size(self) -> int:
+        return self._total("SIZE")
+
+    def accept(self, keys: Iterable[str], now: float) -> None:
+        self.pending += len(list(keys))
+        self._count("REQUEST", 1, now)
+
+    def copy(self, key: str, now: float) -> None:
+        """Bring one accepted key over, or skip it as the overwrite mode says."""
+        self.pending -= 1
+        source = self.read_source(key)
+        if source is None:
+            self._count("FAILURE", 1, now)
+        elif not self._overwrites(source, self.destination.get(key)):
+            self._count("SKIP", 1, now)
+        else:
+            self.destination[key] = DestinationObject(source.data, now)
+            self._count("SUCCESS", 1, now)
+            self._count("SIZE", source.size, now)
+
+    def description(self) -> dict[str, object]:
+        """The answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+        return {
+            "sync_task_id": self.task_id,
+            "src_cloud_type": "Aliyun",
+            "src_region": self.src_region,
+            "src_bucket": self.src_bucket,
+            "dst_region": self.dst_region,
+            "dst_bucket": self.dst_bucket,
+            "create_time": self._created,
+            "status": self.status,
+            "object_overwrite_mode": self.overwrite_mode,
+            "consistency_check": "size_last_modified",
+            "enable_restore": False,
+            "enable_metadata_migration": False,
+            "monthly_acceptance_request": self.acceptance_request,
+            "monthly_success_object": self.success_object,
+            "monthly_failure_object": self.failure_object,
+            "monthly_skip_object": self.skip_object,
+            "monthly_size": self.size,
+        }
+
+    def statistics(self, data_types: Iterable[str], start: int, end: int) -> dict[str, object]:
+        """The answer of ShowSyncTaskStatistics, for five-minute buckets that begin in [start, end]."""
+        first = start - start % _BUCKET_MS
+        datas = []
+        for data_type in data_types:
+            points = [
+                {"time_stamp": stamp, "statistic_num": number}
+                for (kind, stamp), number in sorted(self._counts.items())
+                if kind == data_type and first <= stamp <= end
+            ]
+            datas.append({"data_type": data_type, "data": points})
+        return {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
+
+    def _overwrites(self, source: SourceObject, there: DestinationObject | None) -> bool:
+        if there is None or self.overwrite_mode == "FULL_OVERWRITE":
+            return True
+        if self.overwrite_mode == "NO_OVERWRITE":
+            return False
+        if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
+            return hashlib.sha256(source.data).digest() != hashlib.sha256(there.data).digest()
+        return source.size != there.size or source.last_modified > there.last_modified
+
+    def _count(self, kind: str, number: int, now: float) -> None:
+        stamp = int(now * 1000)
+        self._counts[kind, stamp - stamp % _BUCKET_MS] += number
+
+    def _total(self, kind: str) -> int:
+        return sum(number for (one, _), number in list(self._counts.items()) if one == kind)

@@ -1,0 +1,130 @@
+"""What an OSS bucket holds, what may be in it, and the event that tells of a change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from urllib.parse import unquote_to_bytes
+
+import crcmod  # type: ignore[import-untyped]
+from sortedcontainers import SortedDict
+
+from sandbox.oss_errors import OssError
+
+_LONGEST_NAME = 1023
+ACCOUNT_ID = "1000000000000001"
+# The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares it with what it sent.
+_crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class OssObject:
+    """An object's current version."""
+
+    data: bytes
+    etag: str
+    last_modified: int
+    meta: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/octet-stream"
+    type: str = "Normal"
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def crc64(self) -> int:
+        return _crc64(self.data)
+
+
+def etag_of(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest().upper()
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What an FC trigger of type `oss` asks to be told: exact event names, one prefix, one suffix."""
+
+    events: frozenset[str]
+    prefix: str
+    suffix: str
+    deliver: Callable[[bytes], None]
+
+    def wants(self, event_name: str, key: str) -> bool:
+        return f"oss:{event_name}" in self.events and key.startswith(self.prefix) and key.endswith(self.suffix)
+
+
+@dataclass
+class Upload:
+    """A multipart upload under way."""
+
+    key: str
+    content_type: str
+    meta: Mapping[str, str]
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+
+class Bucket:
+    """Objects in the order in which OSS lists them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # str compares by code point, which is the byte order of UTF-8.
+        self.objects: SortedDict = SortedDict()
+        self.triggers: list[Trigger] = []
+        self.uploads: dict[str, Upload] = {}
+
+
+def object_name(quoted: str) -> str:
+    """The key in a raw URL path; OSS's rules: 1 to 1023 bytes of UTF-8, no `/` or `\\` in front."""
+    raw = unquote_to_bytes(quoted)
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        raise _invalid_name(raw.decode("utf-8", "backslashreplace")) from None
+    check_name(name)
+    return name
+
+
+def check_name(name: str) -> None:
+    if not 1 <= len(name.encode()) <= _LONGEST_NAME or name.startswith(("/", "\\")):
+        raise _invalid_name(name)
+
+
+def _invalid_name(name: str) -> OssError:
+    return OssError(400, "InvalidObjectName", "The specified object is not valid.", ObjectName=name)
+
+
+def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
+    """The event that a trigger hands to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
+    moment = datetime.fromtimestamp(obj.last_modified, timezone.utc)
+    event = {
+        "eventName": event_name,
+        "eventSource": "acs:oss",
+        "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "eventVersion": "1.0",
+        "oss": {
+            "bucket": {
+                "arn": f"acs:oss:{region}:{ACCOUNT_ID}:{bucket}",
+                "name": bucket,
+                "ownerIdentity": ACCOUNT_ID,
+            },
+            "object": {
+                "deltaSize": obj.size,
+                "eTag": obj.etag,
+                "key": key,
+                "objectMeta": {"mimeType": obj.content_type, "userMeta": dict(obj.meta)},
+                "size": obj.size,
+            },
+            "ossSchemaVersion": "1.0",
+            "ruleId": "sandbox",
+        },
+        "region": region,
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"requestId": request_id},
+        "userIdentity": {"principalId": ACCOUNT_ID},
+    }
+    return json.dumps({"events": [event]}, ensure_ascii=False).encode()

@@ -1,0 +1,170 @@
+"""Right clients, which single tests then make wrong: oss2 and the vendor's signer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import oss2
+import pytest
+import requests
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+
+from sandbox import Sandbox
+
+# Long enough for a loaded machine; only a failing test ever waits for it.
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture
+def photos(box: Sandbox) -> oss2.Bucket:
+    return box.bucket("photos")
+
+
+@dataclass
+class OssRequests:
+    """Requests that are signed as oss2 does it, but may hold what no method of oss2 sends."""
+
+    box: Sandbox
+    http: requests.Session
+
+    def signed(
+        self,
+        method: str,
+        key: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        bucket: str = "photos",
+        auth: object = None,
+    ) -> oss2.http.Request:
+        url = f"{self.box.oss.endpoint}/{bucket}/{quote(key, safe='')}"
+        request = oss2.http.Request(
+            method, url, params=dict(params or {}), headers=headers, region=self.box.region, product="oss"
+        )
+        signer = auth or oss2.AuthV4(*self.box.user_credentials)
+        signer._sign_request(request, bucket, key)
+        return request
+
+    def send(self, method: str, key: str, body: bytes = b"", **details: object) -> requests.Response:
+        request = self.signed(method, key, **details)
+        return self.http.request(
+            method, request.url, params=request.params, headers=request.headers, data=body, timeout=PATIENCE
+        )
+
+
+@pytest.fixture
+def oss_requests(box: Sandbox, http: requests.Session) -> OssRequests:
+    return OssRequests(box, http)
+
+
+@dataclass
+class HuaweiClient:
+    """Calls OMS as the vendor's SDK would."""
+
+    box: Sandbox
+    http: requests.Session
+
+    def headers(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], credentials: tuple[str, str]
+    ) -> dict[str, str]:
+        parts = urlsplit(url)
+        request = SdkRequest(
+            method=method,
+            host=parts.netloc,
+            resource_path=parts.path,
+            query_params=parse_qsl(parts.query, keep_blank_values=True),
+            header_params=dict(headers),
+            body=body,
+        )
+        return dict(Signer(BasicCredentials(*credentials)).sign(request).header_params)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        unsigned: Mapping[str, str] | None = None,
+        credentials: tuple[str, str] | None = None,
+    ) -> requests.Response:
+        to_sign = {"Content-Type": "application/json"} if headers is None else headers
+        signed = self.headers(method, url, body, to_sign, credentials or self.box.huawei_credentials)
+        return self.http.request(method, url, data=body, headers={**signed, **(unsigned or {})}, timeout=PATIENCE)
+
+    def submit(self, *sent: object, **details: object) -> requests.Response:
+        body = json.dumps({"object_keys": sent}).encode()
+        return self.call("POST", self.box.task.sync_url, body, **details)
+
+
+@pytest.fixture
+def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
+    return HuaweiClient(box, http)
+
+
+class RawConnection:
+    """One TCP connection, to see what a client library hides."""
+
+    def __init__(self, endpoint: str) -> None:
+        parts = urlsplit(endpoint)
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+
+    def ask(self) -> None:
+        self.socket.sendall(b"GET /photos/a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+    def answer(self) -> bytes:
+        self.socket.settimeout(PATIENCE)
+        return self.socket.recv(65536)
+
+    def is_silent(self) -> bool:
+        self.socket.settimeout(0.1)
+        try:
+            self.socket.recv(1)
+        except TimeoutError:
+            return True
+        return False
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], RawConnection]]:
+    opened: list[RawConnection] = []
+
+    def connect_to(endpoint: str) -> RawConnection:
+        opened.append(RawConnection(endpoint))
+        return opened[-1]
+
+    yield connect_to
+    for connection in opened:
+        connection.socket.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Wait for something that nothing announces."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "it never happened"
+            time.sleep(0.005)
+
+    return wait

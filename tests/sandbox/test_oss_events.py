@@ -1,0 +1,90 @@
+"""The events that OSS hands to a function."""
+
+from __future__ import annotations
+
+import json
+
+import oss2
+import pytest
+
+CREATED = [
+    "PutObject",
+    "PostObject",
+    "CopyObject",
+    "AppendObject",
+    "InitiateMultipartUpload",
+    "UploadPart",
+    "CompleteMultipartUpload",
+]
+
+
+@pytest.fixture
+def delivered(box):
+    """Everything that a trigger for all event names was handed."""
+    payloads = []
+    box.oss.add_trigger("photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
+    return payloads
+
+
+def names_and_keys(payloads):
+    events = [json.loads(payload)["events"] for payload in payloads]
+    return [(event["eventName"], event["oss"]["object"]["key"]) for [event] in events]
+
+
+def test_an_event_says_what_happened(box, photos, delivered):
+    result = photos.put_object("a b/照片%.jpg", b"hello")
+
+    [event] = json.loads(delivered[0])["events"]
+    assert event["eventName"] == "ObjectCreated:PutObject"
+    assert event["eventSource"] == "acs:oss"
+    assert event["region"] == "cn-hangzhou"
+    assert event["oss"]["bucket"]["name"] == "photos"
+    assert event["oss"]["object"]["key"] == "a b/照片%.jpg"
+    assert event["oss"]["object"]["eTag"] == "5D41402ABC4B2A76B9719D911017C592"
+    assert event["oss"]["object"]["size"] == 5
+    assert event["responseElements"]["requestId"] == result.request_id
+    assert "照片".encode() in delivered[0], "the key is raw UTF-8"
+
+
+def test_each_way_of_uploading_has_its_own_event(photos, delivered):
+    photos.put_object("put", b"")
+    photos.copy_object("photos", "put", "copied")
+    photos.append_object("appended", 0, b"")
+    upload = photos.init_multipart_upload("big").upload_id
+    etag = photos.upload_part("big", upload, 1, b"part").etag
+    photos.complete_multipart_upload("big", upload, [oss2.models.PartInfo(1, etag)])
+
+    assert names_and_keys(delivered) == [
+        ("ObjectCreated:PutObject", "put"),
+        ("ObjectCreated:CopyObject", "copied"),
+        ("ObjectCreated:AppendObject", "appended"),
+        ("ObjectCreated:InitiateMultipartUpload", "big"),
+        ("ObjectCreated:UploadPart", "big"),
+        ("ObjectCreated:CompleteMultipartUpload", "big"),
+    ]
+
+
+def test_an_upload_from_the_console_posts(box, delivered):
+    box.oss.put("photos", "a", b"", event="ObjectCreated:PostObject")
+
+    assert names_and_keys(delivered) == [("ObjectCreated:PostObject", "a")]
+
+
+def test_a_trigger_is_told_of_its_events_prefix_and_suffix_only(box):
+    payloads = []
+    box.oss.add_trigger("photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", payloads.append)
+
+    for key in ["in/a.jpg", "in/a.png", "out/a.jpg"]:
+        box.oss.put("photos", key, b"")
+    box.oss.put("photos", "in/b.jpg", b"", event="ObjectCreated:PostObject")
+    box.oss.put("photos-oms-log", "in/a.jpg", b"")
+
+    assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
+
+
+def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered):
+    with pytest.raises(oss2.exceptions.NoSuchKey):
+        photos.copy_object("photos", "never was", "copied")
+    photos.delete_object("a")
+
+    assert delivered == []

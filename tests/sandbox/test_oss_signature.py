@@ -1,0 +1,231 @@
+"""Who may talk to OSS: V4 signatures in the header, and nothing else."""
+
+from __future__ import annotations
+
+import oss2
+import pytest
+
+HOSTILE_KEYS = [
+    "plain.jpg",
+    "a/b/c.jpg",
+    "with space.jpg",
+    "100%.jpg",
+    "%2F.jpg",
+    "a+b&c=d?e#f.jpg",
+    "quotes\"'`.jpg",
+    "tab\tnewline\nreturn\r.jpg",
+    "\x01\x1f\x7f.jpg",
+    "照片/北京.jpg",
+    "😀.jpg",
+    "<&>;:@,$!*()[]{}|^~",
+    "a//b/../c/.",
+]
+
+
+def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
+    auth = oss2.StsAuth(*credentials, token, auth_version=version) if token else oss2.make_auth(*credentials, version)
+    return oss2.Bucket(auth, box.oss.endpoint, "photos", region=region, session=box._http)
+
+
+def code_of(refused):
+    return refused.value.status, refused.value.code
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_right_signature_passes_whatever_the_key(photos, box, key):
+    photos.put_object(key, b"data", headers={"x-oss-meta-author": "somebody"})
+
+    assert photos.get_object(key).read() == b"data"
+    assert list(box.oss.objects("photos")) == [key]
+
+
+def test_a_temporary_key_with_its_token_passes(box):
+    *key, token = box.function_credentials
+
+    assert client(box, *key, token=token).put_object("a", b"").status == 200
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_older_signatures_are_refused(box, version):
+    with pytest.raises(oss2.exceptions.AccessDenied, match="use v4"):
+        client(box, *box.user_credentials, version=version).put_object("a", b"")
+
+
+def test_a_presigned_url_is_refused(box, http, photos):
+    url = photos.sign_url("GET", "a", 60)
+
+    assert http.get(url).status_code == 403
+
+
+def test_anonymous_access_is_refused(box, http):
+    answer = http.get(f"{box.oss.endpoint}/photos/a")
+
+    assert answer.status_code == 403
+    assert "<Code>AccessDenied</Code>" in answer.text
+    assert f"<RequestId>{answer.headers['x-oss-request-id']}</RequestId>" in answer.text
+    assert "<HostId>" in answer.text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "OSS4-HMAC-SHA256 Signature=00",
+        "OSS4-HMAC-SHA256 Credential=a/b/c, Signature=00",
+        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request",
+        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request, Signature=0, AdditionalHeaders=",
+        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request, Signature=0, AdditionalHeaders=b;a",
+        "Bearer token",
+    ],
+)
+def test_a_malformed_authorization_is_refused(box, http, header):
+    answer = http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})
+
+    assert answer.status_code == 400
+    assert "<Code>InvalidArgument</Code>" in answer.text
+
+
+def test_an_unknown_access_key_is_refused(box):
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        client(box, "SANDBOXNOBODY", "secret").put_object("a", b"")
+
+    assert code_of(refused) == (403, "InvalidAccessKeyId")
+
+
+def test_removed_credentials_are_refused(box, photos):
+    photos.put_object("a", b"")
+    box.oss.remove_credentials(box.user_credentials[0])
+
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        photos.put_object("a", b"")
+
+    assert code_of(refused) == (403, "InvalidAccessKeyId")
+
+
+def test_a_wrong_secret_is_refused(box):
+    with pytest.raises(oss2.exceptions.SignatureDoesNotMatch):
+        client(box, box.user_credentials[0], "wrong").put_object("a", b"")
+
+
+def test_a_missing_token_is_refused(box):
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        client(box, *box.function_credentials[:2]).put_object("a", b"")
+
+
+def test_a_wrong_token_is_refused(box):
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        client(box, *box.function_credentials[:2], token="wrong").put_object("a", b"")
+
+    assert code_of(refused) == (403, "InvalidSecurityToken")
+
+
+def test_a_token_with_a_key_that_has_none_is_refused(box):
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        client(box, *box.user_credentials, token="surplus").put_object("a", b"")
+
+    assert code_of(refused) == (403, "InvalidSecurityToken")
+
+
+@pytest.mark.parametrize("skew", [16 * 60, -16 * 60])
+def test_a_clock_that_is_sixteen_minutes_off_is_refused(box, photos, skew):
+    box.oss.clock_offset = skew
+
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        photos.put_object("a", b"")
+
+    assert code_of(refused) == (403, "RequestTimeTooSkewed")
+
+
+@pytest.mark.parametrize("skew", [14 * 60, -14 * 60])
+def test_a_clock_that_is_fourteen_minutes_off_passes(box, photos, skew):
+    box.oss.clock_offset = skew
+
+    assert photos.put_object("a", b"").status == 200
+
+
+def test_a_wrong_region_is_refused_and_the_right_one_named(box):
+    with pytest.raises(oss2.exceptions.InvalidArgument, match=r"signing region.*Expected cn-hangzhou"):
+        client(box, *box.user_credentials, region="cn-shanghai").put_object("a", b"")
+
+
+def test_a_request_signed_for_another_key_is_refused(oss_requests, box, http):
+    request = oss_requests.signed("GET", "a")
+
+    answer = http.get(f"{box.oss.endpoint}/photos/b", headers=request.headers)
+
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+
+
+def test_a_request_signed_for_another_bucket_is_refused(oss_requests, box, http):
+    request = oss_requests.signed("GET", "a")
+
+    answer = http.get(f"{box.oss.endpoint}/photos-oms-log/a", headers=request.headers)
+
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+
+
+@pytest.mark.parametrize("name", ["x-oss-meta-author", "x-oss-forbid-overwrite", "Content-Type", "Content-MD5"])
+def test_a_header_that_must_be_signed_and_is_not_is_refused(oss_requests, http, name):
+    request = oss_requests.signed("PUT", "a")
+
+    answer = http.put(request.url, headers={**request.headers, name: "true"}, data=b"")
+
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+
+
+def test_a_parameter_that_was_not_signed_is_refused(oss_requests, http):
+    request = oss_requests.signed("GET", "", {"list-type": "2"})
+
+    answer = http.get(request.url, params={"list-type": "2", "prefix": "a"}, headers=request.headers)
+
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+
+
+def test_a_payload_hash_other_than_unsigned_payload_is_refused(oss_requests, http):
+    request = oss_requests.signed("GET", "a")
+
+    answer = http.get(request.url, headers={**request.headers, "x-oss-content-sha256": "0" * 64})
+
+    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
+
+
+def test_a_signing_date_other_than_the_request_date_is_refused(oss_requests, http):
+    request = oss_requests.signed("GET", "a")
+    header = request.headers["authorization"]
+    today = request.headers["x-oss-date"][:8]
+
+    answer = http.get(request.url, headers={**request.headers, "authorization": header.replace(today, "20200101")})
+
+    assert "Invalid signing date" in answer.text
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("/oss/", "/oss-cloudbox/"), ("aliyun_v4_request", "aws4_request")])
+def test_a_scope_of_another_product_is_refused(oss_requests, http, right, wrong):
+    request = oss_requests.signed("GET", "a")
+    header = request.headers["authorization"].replace(right, wrong)
+
+    answer = http.get(request.url, headers={**request.headers, "authorization": header})
+
+    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "20261399T000000Z"])
+def test_an_unreadable_date_is_refused(oss_requests, http, date):
+    request = oss_requests.signed("GET", "a")
+
+    answer = http.get(request.url, headers={**request.headers, "x-oss-date": date})
+
+    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
+
+
+def test_additional_headers_are_part_of_the_signature(box, oss_requests, http):
+    class WithHost(oss2.AuthV4):
+        def _sign_request(self, request, bucket, key, in_additional_headers=None):
+            super()._sign_request(request, bucket, key, {"host"})
+
+    auth = WithHost(*box.user_credentials)
+    host = {"Host": box.oss.endpoint.removeprefix("http://")}
+
+    assert oss_requests.send("PUT", "a", auth=auth, headers=host).status_code == 200
+    request = oss_requests.signed("PUT", "a", auth=auth, headers={"Host": "elsewhere"})
+    answer = http.put(request.url, headers={**request.headers, **host}, data=b"")
+    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text

@@ -1,0 +1,166 @@
+"""The ready-made world: an upload travels from OSS through a function to OMS and its destination."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import textwrap
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+
+import oss2
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sandbox import Sandbox
+from sandbox.faults import Fault
+
+# What the template's function does, in its simplest form.
+FORWARD = """
+import json, os
+from urllib.parse import quote
+import oss2, requests
+
+def handler(event, context):
+    key = json.loads(event)["events"][0]["oss"]["object"]["key"]
+    given = getattr(context, "credentials", None)
+    names = "access_key_id", "access_key_secret", "security_token"
+    key_id, secret, token = (
+        getattr(given, name) if given else os.environ["ALIBABA_CLOUD_" + name.upper()] for name in names
+    )
+    auth = oss2.StsAuth(key_id, secret, token, auth_version="v4")
+    logs = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], os.environ["LOG_BUCKET"], region=os.environ["FC_REGION"])
+    logs.put_object("records/" + key, b"-")
+    return [key, sorted(os.environ)]
+"""
+
+
+@pytest.fixture
+def code(tmp_path):
+    (tmp_path / "index.py").write_text(textwrap.dedent(FORWARD))
+    return tmp_path
+
+
+@pytest.mark.parametrize("runtime", ["python3.12", "python3.10"])
+def test_an_upload_wakes_the_function_which_writes_its_record(box, photos, code, runtime):
+    box.deploy(code, runtime)
+
+    photos.put_object("照片/a b.jpg", b"data")
+    box.wait_idle(20)
+
+    [invocation] = box.fc.invocations
+    assert invocation.value[0] == "照片/a b.jpg", invocation.logs
+    assert {"SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET", "OSS_ENDPOINT", "SOURCE_BUCKET"} <= set(invocation.value[1])
+    assert list(box.oss.objects("photos-oms-log")) == ["records/照片/a b.jpg"]
+
+
+def test_deploying_again_leaves_one_trigger(box, photos, code):
+    box.deploy(code)
+    box.deploy(code)
+
+    photos.put_object("a", b"")
+    box.wait_idle(20)
+
+    assert len(box.fc.invocations) == 1
+
+
+def test_only_finished_content_wakes_the_function(box, code):
+    box.deploy(code)
+
+    box.oss.put("photos", "a", b"", event="ObjectCreated:UploadPart")
+    box.oss.put("photos", "b", b"", event="ObjectCreated:PostObject")
+    box.wait_idle(20)
+
+    assert [one.value[0] for one in box.fc.invocations] == ["b"]
+
+
+def test_what_oms_accepted_is_in_the_destination_when_all_is_idle(box, huawei):
+    box.oss.put("photos", "a", b"data")
+    huawei.submit("a")
+
+    box.wait_idle(20)
+
+    assert box.task.destination["a"].data == b"data"
+
+
+def get_in_vain(bucket):
+    with contextlib.suppress(oss2.exceptions.RequestError):
+        bucket.get_object("a")
+
+
+def test_the_sandbox_ends_quickly_though_a_fault_hangs_and_a_function_sleeps(tmp_path):
+    (tmp_path / "index.py").write_text("import time\ndef handler(event, context): time.sleep(1000)")
+    with Sandbox() as box:
+        box.oss.faults.add(Fault.hang())
+        box.deploy(tmp_path)
+        box.oss.put("photos", "a", b"")
+        client = threading.Thread(target=get_in_vain, args=[box.bucket("photos")])
+        client.start()
+        while not box.oss.requests:
+            time.sleep(0.001)
+        leaving = time.monotonic()
+
+    assert time.monotonic() - leaving < 1
+    client.join()
+
+
+def test_the_sandbox_ends_though_the_test_in_it_failed():
+    with pytest.raises(ZeroDivisionError), Sandbox() as box:
+        raise ZeroDivisionError
+    with pytest.raises(OSError, match="refused"):
+        _connect(box.oss.endpoint)
+
+
+def _connect(endpoint):
+    host, port = endpoint.removeprefix("http://").split(":")
+    socket.create_connection((host, int(port)), timeout=5).close()
+
+
+def test_everything_listens_on_loopback_only(box):
+    assert box.oss.endpoint.startswith("http://127.0.0.1:")
+    assert box.oms.endpoint.startswith("http://127.0.0.1:")
+    assert box.task.sync_url.startswith(box.oms.endpoint)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate of 127.0.0.1 with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private + signed.public_bytes(pem))
+    return str(file)
+
+
+def test_both_clouds_speak_https_where_a_certificate_is_given(certificate, http):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    http.verify = certificate
+
+    with Sandbox(ssl_context=context) as box:
+        for endpoint in (box.oss.endpoint, box.oms.endpoint):
+            assert endpoint.startswith("https://127.0.0.1:")
+            assert http.get(endpoint).status_code in (403, 404)
+        box.oss.faults.add(Fault.drop_before(), times=1)
+        with pytest.raises(requests.ConnectionError):
+            http.get(box.oss.endpoint)
