@@ -47,6 +47,11 @@ HOSTILE = [
     "long/" + "k" * 895,
     "最" * 341,
 ]
+TROUBLES = {
+    "status": "503",
+    "drop_before": "connection dropped before its work",
+    "drop_after": "connection dropped after its work",
+}
 REFUSED = "refused/by OMS.txt"
 
 
@@ -83,11 +88,11 @@ class Books:
 
 
 def main() -> int:
-    console = Console()
-    console.print("[bold]oss-oms-sync[/]: OSS, OMS and Function Compute on this machine, the function in between.")
+    console = Console(highlight=False)
+    console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     console.print(
-        f"OMS takes {OMS_RATE} calls a second, fails one call in {1 / TROUBLE:.0f}"
-        " (503, connections dropped before and after its work), and refuses one key for good.\n"
+        f"OMS has a bad day: it takes {OMS_RATE} calls a second, fails every {1 / TROUBLE:.0f}th or so,\n"
+        "and refuses one key for good."
     )
     with Sandbox() as box, TemporaryDirectory() as folder:
         box.deploy_project(make_project(box, Path(folder), console), instances=8)
@@ -111,7 +116,7 @@ def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
         done = Tool(folder / "home").init(package, project, box.answers())
         if done.returncode:
             raise SystemExit(done.stdout)
-        console.print(f"The project was made from {package.name} with `s init`, as its users do.\n")
+        console.print(f"The function's project was made from {package.name} by `s init`.\n")
     else:
         render(box.answers(), project)
         console.print(
@@ -161,7 +166,8 @@ def keep_books(box: Sandbox, uploaded: dict[str, bytes]) -> Books:
 
 
 def show(box: Sandbox, books: Books, console: Console) -> None:
-    table = Table(title="\nWhere every object is", title_justify="left", show_header=False)
+    console.print("\nWhere every object is:")
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("uploaded to OSS", str(len(books.uploaded)), end_section=True)
@@ -175,10 +181,11 @@ def show(box: Sandbox, books: Books, console: Console) -> None:
     table.add_row("  of these with a failed record, to be replayed", str(len(books.missing & books.failed.keys())))
     console.print(table)
     answers = Counter(str(call.status) for call in box.oms.calls)
-    console.print(f"OMS answered {counts(answers)}; beside that it went wrong: {counts(box.oms.faults.used)}.")
+    console.print(f"OMS answered: {counts(answers)}.")
+    console.print(f"OMS went wrong: {counts(Counter({TROUBLES[k]: n for k, n in box.oms.faults.used.items()}))}.")
     if books.failed:
         key, reason = next(iter(sorted(books.failed.items())))
-        console.print(f"For example, failed_object/{escape(key)} says: {reason}")
+        console.print(f"For example, the record failed_object/{escape(key)} says {reason}.")
 
 
 def counts(what: Counter[str]) -> str:

@@ -100,18 +100,6 @@ def assert_no_secret(*places: Path | str) -> None:
             assert not [secret for secret in SECRETS if secret in text], where
 
 
-def check_schema(props: dict[str, Any]) -> None:
-    if not SCHEMA.exists():
-        pytest.skip(f"the fc3 component's schema is not beside this repository ({SCHEMA.name})")
-    schema = json.loads(SCHEMA.read_text())
-    jsonschema.Draft7Validator(schema).validate(props)
-    # The schema as a whole lets almost anything pass as a trigger.
-    oss_trigger = {**schema["definitions"]["IOssTriggerConfig"], "definitions": schema["definitions"]}
-    for trigger in props["triggers"]:
-        assert trigger["triggerType"] == "oss"
-        jsonschema.Draft7Validator(oss_trigger).validate(trigger["triggerConfig"])
-
-
 def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
     """The resolved properties say what was answered."""
     account = props["triggers"][0]["sourceArn"].split(":")[3]
@@ -139,7 +127,6 @@ def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
         answers["functionRole"],
     )
     assert props["asyncInvokeConfig"] == {"maxAsyncRetryAttempts": 8, "maxAsyncEventAgeInSeconds": 86400}
-    check_schema(props)
 
 
 def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path):
@@ -191,6 +178,22 @@ def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     check_props(props, answers)
     assert_no_secret(screen, printed, project, tool.home)
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason=f"the fc3 component's {SCHEMA.name} is not beside this repository")
+@pytest.mark.parametrize("way", ["parameters", "prompts"])
+def test_the_project_satisfies_the_fc3_components_schema(tool, built, tmp_path, way):
+    project = tmp_path / "out"
+    if way == "parameters":
+        assert tool.init(built, project, ANSWERS).returncode == 0
+    else:
+        assert answer_prompts(tool, built, project, ANSWERS)[0] == 0
+    props = resources(project, lambda name: name)["sync"]
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft7Validator(schema).validate(props)
+    # The schema as a whole lets almost anything pass as a trigger.
+    (trigger,) = props["triggers"]
+    jsonschema.Draft7Validator(schema["definitions"]["IOssTriggerConfig"]).validate(trigger["triggerConfig"])
 
 
 def test_files_that_could_tell_are_for_the_user_alone(tool, built, tmp_path):
