@@ -18,9 +18,9 @@ import oss2
 import requests
 from requests.adapters import BaseAdapter
 
+from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.records import Records
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.sync import sync
@@ -177,11 +177,12 @@ class World:
         oss_session.session.mount("https://", self.oss)
         connection = KeptAlive(oss_session, oss_session.session, self.clock)
         auth = oss2.StsAuth("FAKEID", "fakesecret", "faketoken", auth_version="v4")
-        self.records = Records(self.settings, auth, connection, lanes, self.clock)
+        name = self.settings.log_bucket
+        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, auth, connection, lanes, self.clock)
 
     def sync(self, payload: bytes, timeout: float = 60) -> bool:
         deadline = Deadline(timeout - 0.5, self.clock)
-        return sync(payload, self.settings, self.client, self.records, deadline, self.clock)
+        return sync(payload, self.settings, self.client, self.log_bucket, deadline, self.clock)
 
     def record_body(self, state: str, key: str) -> bytes | None:
         return self.oss.objects.get(f"oms_source_record/{TASK}/{state}_object/{key}")

@@ -12,10 +12,10 @@ from typing import Any
 import oss2
 import requests
 
+from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError
 from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.records import Records
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.sync import sync
@@ -34,9 +34,9 @@ def handler(event: bytes, context: Any) -> bool:
     _lines.request_id = getattr(context, "request_id", "")
     try:
         instance = _instance()
-        records = instance.records(context)
+        log_bucket = instance.log_bucket(context)
         deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, instance.clock)
-        return sync(event, instance.settings, instance.oms, records, deadline, instance.clock)
+        return sync(event, instance.settings, instance.oms, log_bucket, deadline, instance.clock)
     except OmsSyncError as error:
         log.error({"job": "sync", "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
         raise
@@ -54,9 +54,10 @@ class _Instance:
         session = oss2.Session()
         self._oss = KeptAlive(session, session.session, self.clock)
 
-    def records(self, context: Any) -> Records:
+    def log_bucket(self, context: Any) -> Bucket:
         """The log bucket with this invocation's credentials: they expire, so they are never kept."""
-        return Records(self.settings, _auth(context), self._oss, self._lanes, self.clock)
+        name = self.settings.log_bucket
+        return Bucket(name, "LOG_BUCKET", self.settings, _auth(context), self._oss, self._lanes, self.clock)
 
 
 # Not kept when it raises: the next invocation says again what is wrong with the settings.

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from law1 import SOCKET_SCHEDULES, check, object_keys
-from oss_oms_sync import oms, records, retry
+from oss_oms_sync import bucket, oms, retry
+from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.records import Records, record_name
+from oss_oms_sync.records import record_name
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.sync import sync
@@ -40,26 +41,27 @@ numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Records, Clock]]:
+def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
     """One instance of the function for all schedules, as between events that follow each other."""
     with Sandbox() as box, pytest.MonkeyPatch.context() as patch:
         for module, name, value in [
             (oms, "_CONNECT_SECONDS", 0.1),
             (oms, "_READ_SECONDS", 0.1),
             (oms, "_CALL_SECONDS", 0.2),
-            (records, "_OSS_SECONDS", 0.1),
+            (bucket, "_SECONDS", 0.1),
             (retry, "_FIRST_WAIT", 0.01),
         ]:
             patch.setattr(module, name, value)
         config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
         client = OmsClient(config, requests.Session(), lanes, clock)
         session = oss2.Session()
+        connection = KeptAlive(session, session.session, clock)
         auth = oss2.StsAuth(*box.function_credentials, auth_version="v4")
         yield (
             box,
             config,
             client,
-            Records(config, auth, KeptAlive(session, session.session, clock), lanes, clock),
+            Bucket(box.log_bucket, "LOG_BUCKET", config, auth, connection, lanes, clock),
             clock,
         )
 

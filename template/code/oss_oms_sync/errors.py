@@ -4,7 +4,8 @@
     ├── SettingsError      a setting is missing or unusable; nothing was sent
     ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
     ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
-    └── RecordError        a failed key could not be recorded
+    ├── RecordError        a failed key could not be recorded
+    └── StorageError       OSS did not do what a job cannot go on without
 
 Function Compute answers each by invoking again, later by handing the event to the `onFailure` destination: a
 key of an invocation that raised is still Function Compute's.
@@ -43,6 +44,10 @@ class EventError(OmsSyncError):
 
 class RecordError(OmsSyncError):
     """The log bucket took no failed record for some keys."""
+
+
+class StorageError(OmsSyncError):
+    """What OSS said to a read, a write or a listing that a job cannot go on without."""
 
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:

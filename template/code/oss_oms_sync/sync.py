@@ -6,11 +6,12 @@ import logging
 from collections import Counter
 from math import ceil
 
+from .bucket import Bucket
 from .errors import EventError, RecordError
 from .events import ObjectChange, read
 from .oms import KEYS_PER_CALL, OmsClient, Submission
 from .reasons import Failure
-from .records import Records, failed_record, success_record
+from .records import failed_record, success_record
 from .retry import Clock, Deadline
 from .settings import Settings
 
@@ -22,7 +23,7 @@ log = logging.getLogger("oss_oms_sync")
 
 
 def sync(
-    payload: bytes, settings: Settings, oms: OmsClient, records: Records, deadline: Deadline, clock: Clock
+    payload: bytes, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
 ) -> bool:
     """Forwards the changes in `payload`; True when OMS accepted them all, False when some are recorded as failed.
 
@@ -33,7 +34,7 @@ def sync(
     reading = read(payload, settings)
     recording = min(_RECORDING_SECONDS * ceil(len(reading.changes) / KEYS_PER_CALL), deadline.left() / 2)
     submission = oms.submit([change.key for change in reading.changes], deadline.less(recording))
-    unrecorded = _record(reading.changes, submission, settings, records, deadline, clock)
+    unrecorded = _record(reading.changes, submission, settings, log_bucket, deadline, clock)
 
     failures = [failure for failure in submission.outcomes.values() if failure]
     log.info(
@@ -60,14 +61,14 @@ def _record(
     changes: list[ObjectChange],
     submission: Submission,
     settings: Settings,
-    records: Records,
+    log_bucket: Bucket,
     deadline: Deadline,
     clock: Clock,
 ) -> list[str]:
     """Writes every record; returns why each failed record that could not be written was not."""
     task_id, now = settings.task.task_id, clock.now()
     outcomes = [(change, submission.outcomes[change.key]) for change in changes]
-    problems = records.write(
+    troubles = log_bucket.put_all(
         [
             failed_record(task_id, change, failure, now) if failure else success_record(task_id, change)
             for change, failure in outcomes
@@ -75,20 +76,20 @@ def _record(
         deadline,
     )
     unrecorded = []
-    for (change, failure), problem in zip(outcomes, problems, strict=True):
+    for (change, failure), trouble in zip(outcomes, troubles, strict=True):
         if failure:
             _tell_failure(change, failure)
-        if not problem:
+        if not trouble:
             continue
         if failure:
-            unrecorded.append(problem)
+            unrecorded.append(trouble.problem)
         # Accepted, only not recorded: reconcile sends it once more at worst.
         log.error(
             {
                 "job": "sync",
                 "key": change.key,
                 "record": "failed" if failure else "success",
-                "problem": problem,
+                "problem": trouble.problem,
             }
         )
     return unrecorded

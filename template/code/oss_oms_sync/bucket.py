@@ -1,0 +1,215 @@
+"""One OSS bucket: calls side by side on kept-alive connections, tried again within the deadline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import oss2
+import requests
+
+from .connection import KeptAlive, Lanes
+from .errors import StorageError, presentable
+from .retry import Clock, Deadline, Patience, Try
+from .settings import Settings
+
+T = TypeVar("T")
+
+# OSS: "at most 1000" objects a listing's page, and a multi-delete.
+PAGE = 1000
+
+_SECONDS = 5.0
+_RETRIED_STATUS = {429, 500, 502, 503, 504}
+# What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
+_NOT_IN_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FIXES = {
+    "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
+    "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
+    # What OSS answers to a signature for another region.
+    "InvalidArgument": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
+    "InvalidBucketName": "{setting} is no bucket name: correct it",
+}
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object to be written, or as it was read: headers in lower case."""
+
+    name: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes."""
+
+    name: str
+    etag: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Up to 1000 objects in byte order, and whether there are more behind them."""
+
+    objects: list[Listed]
+    more: bool
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be."""
+
+    problem: str
+    answered: bool
+    code: str = ""
+
+
+class Bucket:
+    """A bucket with one invocation's credentials. `setting` is the name of the setting that names it."""
+
+    def __init__(
+        self,
+        name: str,
+        setting: str,
+        settings: Settings,
+        auth: oss2.StsAuth,
+        connection: KeptAlive[oss2.Session],
+        lanes: Lanes,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._setting = setting
+        self._settings = settings
+        self._auth = auth
+        self._connection = connection
+        self._lanes = lanes
+        self._clock = clock
+
+    def put_all(self, objects: Sequence[Object], deadline: Deadline) -> list[Trouble | None]:
+        """Writes all of `objects` side by side; for each None, or why it is not known to be written."""
+
+        def put(one: Object) -> Callable[[oss2.Bucket], bool]:
+            return lambda bucket: bool(bucket.put_object(one.name, one.body, dict(one.headers)))
+
+        results = self._all([put(one) for one in objects], "oss:PutObject", deadline)
+        return [result if isinstance(result, Trouble) else None for result in results]
+
+    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | Trouble]:
+        """Reads objects side by side. One that does not exist is a Trouble with the code NoSuchKey."""
+
+        def get(name: str) -> Callable[[oss2.Bucket], Object]:
+            def call(bucket: oss2.Bucket) -> Object:
+                answer = bucket.get_object(name)
+                return Object(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
+
+            return call
+
+        return self._all([get(name) for name in names], "oss:GetObject", deadline)
+
+    def get(self, name: str, deadline: Deadline) -> bytes | None:
+        """An object's body; None where there is none. Raises StorageError for anything but these two answers."""
+        (result,) = self.get_all([name], deadline)
+        if isinstance(result, Object):
+            return result.body
+        if result.code == "NoSuchKey":
+            return None
+        raise StorageError(result.problem)
+
+    def put(self, one: Object, deadline: Deadline) -> None:
+        """Writes one object; raises StorageError where it is not known to be written."""
+        (trouble,) = self.put_all([one], deadline)
+        if trouble:
+            raise StorageError(trouble.problem)
+
+    def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
+        """The objects whose names begin with `prefix` and stand behind `after`. Raises StorageError."""
+
+        def call(bucket: oss2.Bucket) -> Page:
+            found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE)
+            listed = [Listed(o.key, o.etag.upper(), o.size, o.last_modified) for o in found.object_list]
+            return Page(listed, bool(found.is_truncated))
+
+        (result,) = self._all([call], "oss:ListObjects", deadline)
+        if isinstance(result, Trouble):
+            raise StorageError(result.problem)
+        return result
+
+    def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
+        """Deletes objects, a thousand a call; names that XML does not carry go one by one, side by side."""
+        plain = [name for name in names if not _NOT_IN_XML.search(name)]
+        single = [name for name in names if _NOT_IN_XML.search(name)]
+        groups = [plain[start : start + PAGE] for start in range(0, len(plain), PAGE)]
+
+        def delete(group: list[str]) -> Callable[[oss2.Bucket], set[str]]:
+            return lambda bucket: set(bucket.batch_delete_objects(group).deleted_keys)
+
+        def delete_one(name: str) -> Callable[[oss2.Bucket], set[str]]:
+            return lambda bucket: {name} if bucket.delete_object(name) else set()
+
+        groups += [[name] for name in single]
+        calls = [delete(group) for group in groups[: len(groups) - len(single)]] + [delete_one(n) for n in single]
+        results: dict[str, Trouble | None] = {}
+        for group, result in zip(groups, self._all(calls, "oss:DeleteObject", deadline), strict=True):
+            for name in group:
+                if isinstance(result, Trouble):
+                    results[name] = result
+                else:
+                    results[name] = None if name in result else Trouble("OSS did not delete it", answered=True)
+        return results
+
+    def _all(self, calls: Sequence[Callable[[oss2.Bucket], T]], action: str, deadline: Deadline) -> list[T | Trouble]:
+        session = self._connection.use()
+        patience = Patience(deadline, self._clock)
+
+        def tries(call: Callable[[oss2.Bucket], T]) -> Callable[[], T | Trouble]:
+            def once() -> Try[T | Trouble]:
+                return self._once(call, action, session, deadline)
+
+            untried: Try[T | Trouble] = Try(Trouble("the invocation's time was up", answered=True))
+            return lambda: patience.keep_trying(once, self._connection.drop, untried)
+
+        results = self._lanes.run([tries(call) for call in calls], deadline.left())
+        return [Trouble("no answer in time", answered=False) if one is None else one for one in results]
+
+    def _once(
+        self, call: Callable[[oss2.Bucket], T], action: str, session: oss2.Session, deadline: Deadline
+    ) -> Try[T | Trouble]:
+        # Whatever fails here is a Trouble that the caller sees: a key stays where it was.
+        # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
+        repeat = action != "oss:DeleteObject"
+        try:
+            return Try(call(self._client(session, deadline)))
+        except oss2.exceptions.RequestError as error:
+            return _lost(str(error.exception), repeat)
+        except oss2.exceptions.OssError as error:
+            again = error.status in _RETRIED_STATUS
+            return Try(Trouble(self._explain(error, action), not again, error.code), again=again)
+        except requests.RequestException as error:  # oss2 lets pass what comes while it reads an answer's body
+            return _lost(str(error), repeat)
+
+    def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:
+        # A new one for each call, for oss2 keeps the timeouts in it.
+        seconds = deadline.within(_SECONDS)
+        return oss2.Bucket(
+            self._auth,
+            self._settings.oss_endpoint,
+            self.name,
+            session=session,
+            connect_timeout=(seconds, seconds),
+            enable_crc=False,  # TLS guards these few bytes; the checksum is slow where it is pure Python
+            region=self._settings.oss_region,
+        )
+
+    def _explain(self, error: oss2.exceptions.OssError, action: str) -> str:
+        said = f"OSS answered {error.status} {error.code}: {error.message}"
+        fix = _FIXES.get(error.code, "").format(setting=self._setting, action=action, bucket=self.name)
+        return presentable(f"{fix} ({said})" if fix else said)
+
+
+def _lost(problem: str, repeat: bool) -> Try[T | Trouble]:
+    return Try(Trouble(presentable(problem), answered=False), again=repeat, connection_lost=True)

@@ -1,0 +1,89 @@
+"""One OSS bucket: what is retried, how long, and what the caller hears."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from oss_oms_sync.bucket import Object
+from oss_oms_sync.retry import Deadline
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, TASK, World
+
+PREFIX = f"oms_source_record/{TASK}/"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def write(world: World, *objects: Object, seconds: float = 30) -> list[str]:
+    """Why each was not written; empty where it was."""
+    troubles = world.log_bucket.put_all(objects, Deadline(seconds, world.clock))
+    return [trouble.problem if trouble else "" for trouble in troubles]
+
+
+def test_records_are_written_with_v4_signatures_of_the_region(world):
+    assert write(world, Object(f"{PREFIX}success_object/a b", b"ABC")) == [""]
+    headers = world.oss.headers[f"{PREFIX}success_object/a b"]
+    assert headers["Authorization"].startswith("OSS4-HMAC-SHA256 Credential=FAKEID/")
+    assert "/cn-hangzhou/oss/aliyun_v4_request" in headers["Authorization"]
+    assert headers["x-oss-security-token"] == "faketoken"
+
+
+@pytest.mark.parametrize("fault", [500, 502, 503, 504, 429, DROP_BEFORE, DROP_AFTER, HANG])
+def test_a_passing_fault_is_retried(world, fault):
+    world.oss.schedule = [fault]
+    assert write(world, Object("a", b"x")) == [""]
+    assert world.oss.objects == {"a": b"x"}
+
+
+def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
+    world.oss.schedule = [DROP_BEFORE]
+    write(world, Object("a", b"x"))
+    assert world.clock.seconds == pytest.approx(2 * world.oss.round_trip)
+    assert world.oss.closed == 1
+
+
+def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
+    write(world, Object("a", b"x"))
+    world.clock.sleep(31)
+    write(world, Object("a", b"x"))
+    assert world.oss.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"), [(403, "oss:PutObject"), (404, "LOG_BUCKET names a bucket that does not exist")]
+)
+def test_a_lasting_refusal_is_not_retried_and_says_what_to_do(world, status, fix):
+    world.oss.schedule = [status] * 9
+    (problem,) = write(world, Object("a", b"x"))
+    assert fix in problem
+    assert world.oss.puts == 0
+    assert len(world.oss.schedule) == 8
+
+
+@pytest.mark.parametrize("fault", [HANG, DRIP, 503, DROP_BEFORE])
+def test_writing_ends_by_the_deadline_and_every_unwritten_record_has_a_problem(world, fault):
+    world.oss.schedule = [fault] * 1000
+    records = [Object(f"k{number}", b"x") for number in range(10)]
+    problems = write(world, *records, seconds=7)
+    assert len(problems) == 10
+    assert all(problems)
+    assert world.clock.seconds <= 7
+
+
+def test_no_write_is_begun_after_the_deadline(world):
+    assert write(world, Object("a", b"x"), seconds=0) == ["the invocation's time was up"]
+    assert world.oss.timeouts == []
+
+
+def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world):
+    write(world, Object("a", b"x"), seconds=30)
+    write(world, Object("a", b"x"), seconds=2)
+    assert world.oss.timeouts == [(5.0, 5.0), (2.0, 2.0)]
+
+
+def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker):
+    mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
+    assert write(world, Object("a", b"x")) == ["cut short"]
