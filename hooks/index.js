@@ -17,13 +17,18 @@ const OMS_REGIONS = ["cn-north-4", "cn-east-2", "cn-southwest-2"];
 const IGNORED = [".env", ".s/", "__pycache__/"];
 
 const chinese = /^zh/i.test(process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || "");
-const say = (english, inChinese) => console.log(chinese ? inChinese : english);
+// Written at once: what is still on its way when the process ends is lost.
+const print = (line) => fs.writeSync(1, `${line}\n`);
+const say = (english, inChinese) => print(chinese ? inChinese : english);
 
 /** Ends `s init` with 1, which an exception would not. */
 function fail(problems) {
-  say("\nNothing was set up:", "\n未完成初始化:");
-  for (const problem of problems) console.log(`  - ${problem}`);
-  say("Correct this and run `s init` again.", "请更正后重新执行 `s init`。");
+  say("\nThe project is not set up:", "\n项目未完成初始化:");
+  for (const problem of problems) print(`  - ${problem}`);
+  say(
+    "Correct this and run `s init` again. The folder it has made so far is of no use.",
+    "请更正后重新执行 `s init`。本次生成的目录不可使用。",
+  );
   process.exit(1);
 }
 
@@ -95,8 +100,8 @@ function readAnswers(questions, appPath, artTemplate) {
   for (const name of SECRETS) {
     // Left out of --parameters, where they would stand on the command line, they may come by the environment. The
     // tool then renders a broken text that begins so.
-    const given = answers[name] && !answers[name].startsWith("${secret(");
-    answers[name] = (given ? answers[name] : process.env[name]) || "";
+    const leftOut = answers[name] === null || String(answers[name]).startsWith("${secret(");
+    if (leftOut) answers[name] = process.env[name] || "";
   }
   return answers;
 }
@@ -137,7 +142,14 @@ function keepSecrets(answers) {
     });
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
-    const { status, stdout } = run("secret", "add", "--key", key, "--value", answers[name], "--force");
+    const words = ["secret", "add", "--key", key, "--value", answers[name]];
+    if (run(...words).stdout.includes("already exists")) {
+      say(
+        `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
+        `注意:工具密钥库中已有 ${key},现已替换。若另一项目使用相同函数名,它将部署新的值。`,
+      );
+    }
+    const { status, stdout } = run(...words, "--force");
     if (status !== 0 || !stdout.includes(key)) {
       throw new Error(`The tool's secret store did not take ${name}. Try: s secret add --key ${key} --value <${name}>`);
     }

@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import oss2
 import requests
@@ -16,6 +17,7 @@ from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError
 from oss_oms_sync.oms import OmsClient
+from oss_oms_sync.replay import replay
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.sync import sync
@@ -28,17 +30,30 @@ _USUAL_TIMEOUT = 60.0
 log = logging.getLogger("oss_oms_sync")
 
 
+T = TypeVar("T")
+
+
 def handler(event: bytes, context: Any) -> bool:
     """Function `sync`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
+    return _run(sync, event, context)
+
+
+def replay_handler(event: bytes, context: Any) -> dict[str, object]:
+    """Function `replay`. `event` is a timer's, a payload by hand, or what `sync` failed with for good."""
+    return _run(replay, event, context)
+
+
+def _run(job: Callable[[bytes, Settings, OmsClient, Bucket, Deadline, Clock], T], event: bytes, context: Any) -> T:
+    """Runs one job on this instance's clients and this invocation's credentials."""
     _lines.request_id = getattr(context, "request_id", "")
     try:
         instance = _instance()
         log_bucket = instance.log_bucket(context)
         deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, instance.clock)
-        return sync(event, instance.settings, instance.oms, log_bucket, deadline, instance.clock)
+        return job(event, instance.settings, instance.oms, log_bucket, deadline, instance.clock)
     except OmsSyncError as error:
-        log.error({"job": "sync", "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
+        log.error({"job": job.__name__, "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
         raise
 
 

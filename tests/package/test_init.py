@@ -241,8 +241,19 @@ def test_hostile_answers_through_the_tool(tool, built, tmp_path):
         ({"objectPrefix": "${env('HOME')}"}, "objectPrefix"),
         ({"region": "mars-1", "runtime": "python2.7", "functionName": "1x"}, "runtime"),
         ({"objectSuffix": 5}, "objectSuffix"),
+        ({"HW_AK": 123}, "HW_AK"),
     ],
-    ids=["url", "buckets", "empty", "no secret", "secret left out", "expression", "several", "number"],
+    ids=[
+        "url",
+        "buckets",
+        "empty",
+        "no secret",
+        "secret left out",
+        "expression",
+        "several",
+        "number",
+        "number as a secret",
+    ],
 )
 def test_wrong_parameters_are_refused_with_what_to_do_and_exit_code_1(tool, built, tmp_path, changes, told):
     answers = {name: value for name, value in {**ANSWERS, **changes}.items() if value is not None}
@@ -300,6 +311,15 @@ def test_a_trigger_role_may_be_an_arn(tool, built, tmp_path):
     arn = "acs:ram::1234567890:role/mine"
     assert tool.init(built, tmp_path / "out", {**ANSWERS, "triggerRole": arn}).returncode == 0
     assert yaml.safe_load((tmp_path / "out" / "s.yaml").read_text())["vars"]["triggerRole"] == arn
+
+
+def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the_secrets(tool, built, tmp_path):
+    first = tool.init(built, tmp_path / "one", ANSWERS)
+    assert "is replaced" not in first.stdout
+    second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
+    assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
+    props, _ = deploy(tool, tmp_path / "two", tmp_path)
+    assert props["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):

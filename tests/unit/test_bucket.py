@@ -63,6 +63,13 @@ def test_a_lasting_refusal_is_not_retried_and_says_what_to_do(world, status, fix
     assert len(world.oss.schedule) == 8
 
 
+def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
+    said = "The bucket you are attempting to access must be addressed using the specified endpoint."
+    world.oss.schedule = [(403, {}, f"<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>")]
+    (problem,) = write(world, Object("a", b"x"))
+    assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
+
+
 @pytest.mark.parametrize("fault", [HANG, DRIP, 503, DROP_BEFORE])
 def test_writing_ends_by_the_deadline_and_every_unwritten_record_has_a_problem(world, fault):
     world.oss.schedule = [fault] * 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -81,11 +82,11 @@ def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
 
 def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version():
     reading = read_events(
-        event("a", time="2026-01-01T00:00:02.000Z", etag="NEW"),
+        event("a", time="2026-01-01T00:00:02.000Z", etag="AA"),
         event("b"),
-        event("a", time="2026-01-01T00:00:01.000Z", etag="OLD"),
+        event("a", time="2026-01-01T00:00:01.000Z", etag="BB"),
     )
-    assert [(change.key, change.etag) for change in reading.changes] == [("a", "NEW"), ("b", "0123456789ABCDEF")]
+    assert [(change.key, change.etag) for change in reading.changes] == [("a", "AA"), ("b", "0123456789ABCDEF")]
 
 
 def test_events_of_the_log_bucket_and_records_are_never_forwarded():
@@ -179,3 +180,44 @@ def test_an_event_without_its_bucket_is_forwarded_rather_than_lost():
     broken = event("a")
     del broken["oss"]["bucket"]
     assert [change.key for change in read_events(broken).changes] == ["a"]
+
+
+def test_a_name_under_object_created_that_nobody_knows_yet_is_forwarded():
+    assert [change.key for change in read_events(event("a", "ObjectCreated:Teleport")).changes] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["oss:ObjectCreated:PutObject", "OSS:ObjectCreated:PutObject"])
+def test_event_names_may_begin_with_the_service(name):
+    assert [change.event_name for change in read_events(event("a", name)).changes] == ["ObjectCreated:PutObject"]
+
+
+@pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
+def test_an_event_that_is_none_of_oss_is_a_problem_not_skipped(name):
+    reading = read(json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}}).encode(), SETTINGS)
+    assert len(reading.problems) == 1
+    assert not reading.skipped
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda text: base64.b64encode(text),
+        lambda text: base64.encodebytes(text),
+        lambda text: json.dumps({"Message": base64.encodebytes(text).decode()}).encode(),
+        lambda text: json.dumps({"type": "oss:ObjectCreated:PutObject", "data": text.decode()}).encode(),
+        lambda text: json.dumps({"type": "oss:x", "data": json.loads(text)}).encode(),
+    ],
+    ids=["bare base64", "in lines", "message in lines", "data as text", "data with events"],
+)
+def test_other_wrappings_are_read_too(wrap):
+    text = json.dumps({"events": [event("a")]}).encode()
+    assert [change.key for change in read(wrap(text), SETTINGS).changes] == ["a"]
+
+
+@pytest.mark.parametrize("etag", ["中文", "\ud800", "A\r\nX: y", "", "x" * 65])
+def test_what_is_no_etag_is_left_out_so_that_it_breaks_no_record(etag):
+    assert read_events(event("a", etag=etag)).changes[0].etag == ""
+
+
+def test_a_quoted_etag_is_compared_bare_and_in_upper_case():
+    assert read_events(event("a", etag='"abc-2"')).changes[0].etag == "ABC-2"

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 import requests
 
+from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.retry import Deadline
 from virtual import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, World
@@ -83,7 +84,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
 def test_retry_after_is_heeded(world):
     world.oms.schedule = [error(429, "APIGW.0308", Retry_After="2")]
     assert reasons(submit(world, TEN)) == {None}
-    assert 2 <= world.clock.seconds < 2.1
+    assert 2 <= world.clock.seconds < 2.5
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,33 @@ def test_every_call_gets_the_smaller_of_its_own_timeout_and_what_is_left(world):
     submit(world, ["a"], seconds=12)
     assert world.oms.timeouts[0] == (3.0, 10.0)
     assert max(world.oms.timeouts[1]) <= 2.0
+
+
+@pytest.mark.parametrize("body", ["", " \n", "{}", '{"request_id": "1"}'])
+def test_a_200_without_a_word_of_error_is_acceptance(world, body):
+    world.oms.schedule = [(200, {}, body)]
+    assert reasons(submit(world, ["a"])) == {None}
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>log in</html>", '{"error_code": "OMS.0001", "error_msg": "no"}', "[]", "[" * 100_000]
+)
+def test_a_200_that_is_not_omss_is_no_acceptance(world, body):
+    world.oms.schedule = [(200, {}, body)]
+    assert reasons(submit(world, ["a"])) == {Reason.UNEXPECTED}
+
+
+def test_neither_an_error_code_nor_a_text_cut_short_shows_a_secret(world):
+    sk = ENVIRONMENT["HW_SK"]
+    world.oms.schedule = [error(401, f"bad {sk}\\n"), (404, {}, " " * 992 + sk)]
+    for key in ("a", "b"):
+        failure = submit(world, [key]).outcomes[key]
+        assert sk[:6] not in f"{failure.error_code} {failure.message}"
+        assert "\n" not in (failure.error_code or "")
+
+
+def test_a_secret_inside_another_is_masked_with_it():
+    assert presentable("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
 def test_temporary_credentials_are_signed_in(mocker):

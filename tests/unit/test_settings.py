@@ -40,6 +40,11 @@ def test_a_pasted_line_break_around_a_value_is_no_part_of_it():
     assert settings.task.url == URL
 
 
+def test_an_endpoint_in_capitals_is_still_https():
+    settings = Settings.from_env({**ENVIRONMENT, "OSS_ENDPOINT": "HTTPS://oss-cn-beijing.aliyuncs.com/"})
+    assert (settings.oss_endpoint, settings.oss_region) == ("https://oss-cn-beijing.aliyuncs.com", "cn-beijing")
+
+
 def test_white_space_in_a_prefix_is_meant():
     assert Settings.from_env({**ENVIRONMENT, "OBJECT_PREFIX": "my photos / "}).object_prefix == "my photos / "
 
@@ -74,6 +79,10 @@ def test_http_is_for_loopback(host):
         (URL.replace("oms.cn", "oms。cn"), "ASCII"),
         ("https://[::1/v2", "is no URL"),
         (URL.replace(".com/", ".com:99999/"), "is no URL"),
+        (URL.replace("cn-north-4", "<region>"), "no name"),
+        (URL.replace("oms.cn", "oms..cn"), "no name"),
+        (URL.replace("oms.cn-north-4.myhuaweicloud.com", "h\\x"), "no name"),
+        (URL.replace("oms.cn-north-4.myhuaweicloud.com", "..."), "no name"),
         (URL.replace(TASK, ".."), "names a project or a task that is none"),
     ],
 )
@@ -107,6 +116,11 @@ def test_an_empty_setting_is_named(name, value):
         ({"OSS_ENDPOINT": "http://oss-cn-hangzhou.aliyuncs.com"}, "OSS_ENDPOINT"),
         ({"OSS_ENDPOINT": "https://oss-cn-hangzhou.aliyuncs.com/bucket"}, "OSS_ENDPOINT"),
         ({"OSS_ENDPOINT": "", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "https://photos-oms-log.oss-cn-hangzhou-internal.aliyuncs.com"}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "oss-internal.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OMS_RATE": "fast"}, "OMS_RATE"),
+        ({"OMS_RATE": "0"}, "OMS_RATE"),
+        ({"OMS_RATE": "nan"}, "OMS_RATE"),
         ({"OSS_ENDPOINT": "https://oss-accelerate.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
         ({"OMS_KEY_ENCODING": "base64"}, "OMS_KEY_ENCODING"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),

@@ -28,6 +28,7 @@ _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
     # What OSS answers to a signature for another region.
+    "PermanentRedirect": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidArgument": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidBucketName": "{setting} is no bucket name: correct it",
 }
@@ -207,7 +208,11 @@ class Bucket:
 
     def _explain(self, error: oss2.exceptions.OssError, action: str) -> str:
         said = f"OSS answered {error.status} {error.code}: {error.message}"
-        fix = _FIXES.get(error.code, "").format(setting=self._setting, action=action, bucket=self.name)
+        code = error.code
+        # A bucket of another region is refused with this code too.
+        if code == "AccessDenied" and "endpoint" in error.message:
+            code = "InvalidArgument"
+        fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
         return presentable(f"{fix} ({said})" if fix else said)
 
 

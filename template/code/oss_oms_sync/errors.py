@@ -4,6 +4,7 @@
     ├── SettingsError      a setting is missing or unusable; nothing was sent
     ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
     ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
+    ├── PayloadError       a payload by hand asks for what the job does not know
     ├── RecordError        a failed key could not be recorded
     └── StorageError       OSS did not do what a job cannot go on without
 
@@ -42,6 +43,10 @@ class EventError(OmsSyncError):
         super().__init__(" | ".join(self.problems))
 
 
+class PayloadError(OmsSyncError):
+    """What of a payload by hand cannot be used, and what can."""
+
+
 class RecordError(OmsSyncError):
     """The log bucket took no failed record for some keys."""
 
@@ -52,9 +57,9 @@ class StorageError(OmsSyncError):
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
+    # The longest first, lest a part that is itself one of them is masked and leaves the rest in sight.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
     line = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(line.split())
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"

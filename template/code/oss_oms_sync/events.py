@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .errors import presentable
 from .settings import Settings
 
 RECORD_ROOT = "oms_source_record/"
@@ -25,6 +26,11 @@ CONTENT_EVENTS = frozenset(
         "ObjectReplication:ObjectModified",
     }
 )
+
+# Not objects, or not ones that OMS can copy: the other names under ObjectCreated that OSS documents.
+_NO_CONTENT = {
+    f"ObjectCreated:{what}" for what in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
+}
 
 # An envelope around an MNS message around an event is three deep; nothing real is deeper.
 _DEEPEST = 5
@@ -79,28 +85,47 @@ class _Reader:
     def payload(self, text: bytes | str, depth: int) -> None:
         try:
             value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            # Not readable at all: its keys stay with Function Compute.
-            self.problems.append(f"the payload is not JSON ({type(error).__name__})")
+        except (ValueError, RecursionError):
+            self._base64(text, depth)
         else:
             self._value(value, depth)
 
+    def _base64(self, text: bytes | str, depth: int) -> None:
+        """What is no JSON may be the base64 of JSON: the body of an MNS message."""
+        try:
+            plain = base64.b64decode(
+                b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
+            )
+        except ValueError:
+            plain = b""
+        if plain and depth <= _DEEPEST:
+            self.payload(plain, depth + 1)
+        else:
+            # Not readable at all: its keys stay with Function Compute.
+            self.problems.append("the payload is neither JSON nor base64 of JSON")
+
     def _value(self, value: object, depth: int) -> None:
+        if depth > _DEEPEST:
+            self.problems.append("the payload is nested too deep")
+        else:
+            self._unwrap(value, depth)
+
+    def _unwrap(self, value: object, depth: int) -> None:
         match value:
-            case _ if depth > _DEEPEST:
-                self.problems.append("the payload is nested too deep")
             case list():
                 for item in value:
                     self._value(item, depth + 1)
             case {"events": list(events)}:
                 for event in events:
                     self._event(event)
-            case {"requestContext": _, "requestPayload": str(original)}:
-                self.payload(original, depth + 1)
-            case {"requestContext": _, "requestPayload": original}:
-                self._value(original, depth + 1)
-            case {"Message": str(message)}:
-                self._message(message, depth + 1)
+            case (
+                {"requestContext": _, "requestPayload": str(text)}
+                | {"Message": str(text)}
+                | {"type": str(), "data": str(text)}
+            ):
+                self.payload(text, depth + 1)
+            case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
+                self._value(inner, depth + 1)
             case {"type": str(name), "data": dict(data)}:
                 self._event({"eventName": name, **data})
             case {"eventName": _}:
@@ -110,23 +135,13 @@ class _Reader:
                     "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope"
                 )
 
-    def _message(self, message: str, depth: int) -> None:
-        if message.lstrip()[:1] in ("{", "["):
-            self.payload(message, depth)
-            return
-        try:
-            plain = base64.b64decode(message, validate=True)
-        except (binascii.Error, ValueError):
-            self.problems.append("the MNS message is neither JSON nor base64")
-        else:
-            self.payload(plain, depth)
-
     def _event(self, event: object) -> None:
-        name = _text(event, "eventName").removeprefix("oss:")
-        if not name:
-            self.problems.append("an event has no eventName")
+        name = re.sub("^oss:", "", _text(event, "eventName"), flags=re.IGNORECASE)
+        if not re.fullmatch(r"Object\w+:\w+", name):
+            self.problems.append(f"an event is none of OSS: its name is {presentable(name)!r}")
             return
-        if name not in CONTENT_EVENTS:
+        # A name under ObjectCreated that nobody knows yet is taken for new content: sending is the safe side.
+        if name not in CONTENT_EVENTS and (name in _NO_CONTENT or not name.startswith("ObjectCreated:")):
             self.skipped[name] += 1
             return
         key, bucket = _text(event, "oss", "object", "key"), _text(event, "oss", "bucket", "name")
@@ -141,7 +156,7 @@ class _Reader:
                     key,
                     name,
                     _text(event, "eventTime"),
-                    _text(event, "oss", "object", "eTag").strip('"').upper(),
+                    _etag(_text(event, "oss", "object", "eTag")),
                 )
             )
 
@@ -169,14 +184,19 @@ class _Reader:
             return "log bucket"
         if key.startswith(RECORD_ROOT):
             return "record"
-        inside = key.startswith(self._settings.object_prefix) and key.endswith(self._settings.object_suffix)
-        return "" if inside else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
+        return "" if self._settings.covers(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
     def _add(self, change: ObjectChange) -> None:
         # OMS copies what the object is now, so one call per key is enough; the record is to name the newest version.
         known = self.changes.get(change.key)
         if known is None or change.event_time >= known.event_time:
             self.changes[change.key] = change
+
+
+def _etag(given: str) -> str:
+    """Upper-case and bare, as listings are compared; empty where it is no eTag, which no record could carry."""
+    etag = given.strip('"').upper()
+    return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
 def _text(event: object, *path: str) -> str:

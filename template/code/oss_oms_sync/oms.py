@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 import requests
+import urllib3
 
 from .connection import KeptAlive, Lanes
 from .errors import presentable
@@ -30,7 +31,7 @@ _CALL_SECONDS = 15.0
 _CLOCK_SKEW_SECONDS = 14 * 60
 
 # What concerns every key: neither halving nor another ten would change it.
-_CONCERNS_ALL = {
+CONCERNS_ALL = {
     Reason.CREDENTIALS,
     Reason.CLOCK,
     Reason.FORBIDDEN,
@@ -63,10 +64,12 @@ _BY_STATUS = {
 
 @dataclass
 class Submission:
-    """What became of the keys: for each its Failure, or None where OMS accepted it; and the calls it took."""
+    """What became of the keys: for each its Failure, or None where OMS accepted it; the calls it took, and how many
+    of these were throttled."""
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
+    throttled: int = 0
 
 
 class OmsClient:
@@ -82,13 +85,13 @@ class OmsClient:
         url = urlsplit(settings.task.url)
         self._host, self._path = url.netloc, url.path
 
-    def submit(self, keys: Sequence[str], deadline: Deadline) -> Submission:
+    def submit(self, keys: Sequence[str], deadline: Deadline, *, halve: bool = True) -> Submission:
         """Sends `keys` (plain text, each once) in tens and says what became of each. Never later than `deadline`.
 
-        A refused ten is halved down to the refused key. Every key is in the outcomes, whatever OMS answers;
-        an exception means that none of them is known to be accepted.
+        A refused ten is halved down to the refused key, unless not to `halve`. Every key is in the outcomes, whatever
+        OMS answers; after an exception nothing is known of any.
         """
-        job = _Job(self, deadline, Patience(deadline, self._clock))
+        job = _Job(self, deadline, Patience(deadline, self._clock), halve)
         for ten in _tens(keys):
             job.send_ten(ten)
         return job.submission
@@ -125,7 +128,7 @@ class OmsClient:
             )
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, str(error))
-        except requests.RequestException as error:  # likewise
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
             return self._lost(Reason.UNREACHABLE, str(error))
         return self._judge(response)
 
@@ -137,14 +140,14 @@ class OmsClient:
 
     def _judge(self, response: requests.Response) -> Try[Failure | None]:
         status = response.status_code
-        if status == 200:
+        if status == 200 and _is_acceptance(response.content):
             return Try(None)
         code, message = _error_of(response)
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
         return Try(
-            Failure(reason, status, code, self._clean(message)),
+            Failure(reason, status, self._clean(code) if code else None, self._clean(message)),
             again=reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
             throttled=reason is Reason.THROTTLED,
             retry_after=seconds_of(response.headers.get("Retry-After"), self._clock.now()),
@@ -161,10 +164,11 @@ class OmsClient:
 class _Job:
     """One submit: what is known so far."""
 
-    def __init__(self, client: OmsClient, deadline: Deadline, patience: Patience) -> None:
+    def __init__(self, client: OmsClient, deadline: Deadline, patience: Patience, halve: bool) -> None:
         self._client = client
         self._deadline = deadline
         self._patience = patience
+        self._halve = halve
         self._hopeless: Failure | None = None
         self.submission = Submission()
 
@@ -180,12 +184,12 @@ class _Job:
 
     def _send(self, keys: Sequence[str]) -> None:
         failure = self._hopeless or self._call(keys)
-        if failure and failure.reason is Reason.REFUSED and len(keys) > 1:
+        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._halve:
             middle = len(keys) // 2
             self._send(keys[:middle])
             self._send(keys[middle:])
             return
-        if failure and failure.reason in _CONCERNS_ALL:
+        if failure and failure.reason in CONCERNS_ALL:
             self._hopeless = failure
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
 
@@ -194,7 +198,9 @@ class _Job:
 
         def call() -> Try[Failure | None]:
             self.submission.calls += 1
-            return self._client.try_once(keys, self._deadline)
+            outcome = self._client.try_once(keys, self._deadline)
+            self.submission.throttled += outcome.throttled
+            return outcome
 
         untried: Try[Failure | None] = Try(Failure(Reason.DEADLINE, message="not sent: the invocation's time was up"))
         return self._patience.keep_trying(call, self._client.drop_connections, untried)
@@ -205,13 +211,25 @@ def _tens(keys: Sequence[str]) -> Iterator[Sequence[str]]:
         yield keys[start : start + KEYS_PER_CALL]
 
 
+def _is_acceptance(body: bytes) -> bool:
+    """Whether a 200 is OMS's: its body is empty. A login page or a proxy's word is none; JSON may carry an error."""
+    if not body.strip():
+        return True
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "error_code" not in value
+
+
 def _error_of(response: requests.Response) -> tuple[str | None, str]:
     """OMS's error code and message; for an answer in another form None and its text."""
     try:
         error = response.json()
         return str(error["error_code"]), str(error.get("error_msg", ""))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None, response.content[:1000].decode("utf-8", "replace")
+        # Whole, for a secret cut in two is not masked.
+        return None, response.content.decode("utf-8", "replace")
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

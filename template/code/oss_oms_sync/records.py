@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from .bucket import Object
@@ -39,9 +40,11 @@ def success_record(task_id: str, change: ObjectChange) -> Object:
     return Object(name, change.key.encode(), headers)
 
 
-def failed_record(task_id: str, change: ObjectChange, failure: Failure, now: datetime) -> Object:
-    """The record of a key to be replayed."""
-    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+def failed_record(
+    task_id: str, change: ObjectChange, failure: Failure, now: datetime, first_failure: str = ""
+) -> Object:
+    """The record of a key to be replayed; `first_failure` as an earlier record of the key has it."""
+    at = timestamp(now)
     body = {
         "key": change.key,
         "reason": failure.reason.name,
@@ -51,7 +54,7 @@ def failed_record(task_id: str, change: ObjectChange, failure: Failure, now: dat
         "event_name": change.event_name,
         "event_time": change.event_time,
         "etag": change.etag,
-        "first_failure": at,
+        "first_failure": first_failure or at,
         "last_failure": at,
     }
     return Object(
@@ -59,3 +62,53 @@ def failed_record(task_id: str, change: ObjectChange, failure: Failure, now: dat
         json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         {"Content-Type": "application/json"},
     )
+
+
+@dataclass(frozen=True)
+class FailedKey:
+    """A key that is to be sent again, and what its failed record tells (all may be empty)."""
+
+    change: ObjectChange
+    first_failure: str = ""
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """The object's name in plain text."""
+        return self.change.key
+
+    def to_json(self) -> dict[str, str]:
+        """As it stands in a run file."""
+        return {**asdict(self.change), "first_failure": self.first_failure, "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
+        """From a run file's entry or a failed record's body; None where it names no key and `key` does not either.
+
+        A body that is no JSON of ours (the vendor's handler left them empty) still is a failure of `key`.
+        """
+        texts = (
+            {name: value for name, value in fields.items() if isinstance(value, str)}
+            if isinstance(fields, dict)
+            else {}
+        )
+        key = key or texts.get("key", "")
+        if not key:
+            return None
+        change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
+        return cls(change, texts.get("first_failure", ""), texts.get("reason", ""))
+
+
+def failed_key(task_id: str, record: Object) -> FailedKey | None:
+    """The key that a failed record is of; None for a long key's record that does not name it."""
+    key = record.name.removeprefix(f"{RECORD_ROOT}{task_id}/failed_object/")
+    try:
+        fields = json.loads(record.body)
+    except (ValueError, RecursionError):
+        fields = None
+    return FailedKey.from_json(fields, "" if key == record.name else key)
+
+
+def timestamp(now: datetime) -> str:
+    """A UTC time as records write it."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

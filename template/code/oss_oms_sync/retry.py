@@ -104,16 +104,16 @@ class Patience:
     def _pause(self, tries: int, outcome: Try[T]) -> bool:
         """Waits before the next try; False when there is no use in waiting so long."""
         if outcome.retry_after is not None:
-            wait = outcome.retry_after
+            # Not before that, and not all instances at the same moment.
+            wait = outcome.retry_after + random.uniform(0, _FIRST_WAIT)
         elif outcome.connection_lost and tries == 1:
             wait = 0.0
         else:
             wait = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)))
         if outcome.throttled:
-            if outcome.retry_after is None:
-                wait = min(wait, self._throttle_patience)
-            if wait > self._throttle_patience or self._throttle_patience <= 0:
+            if (outcome.retry_after or 0) > self._throttle_patience or self._throttle_patience <= 0:
                 return False
+            wait = min(wait, self._throttle_patience)
             self._throttle_patience -= wait
         if wait + _SHORTEST_CALL > min(self._deadline.left(), self._enough.left()):
             return False
@@ -135,6 +135,6 @@ def date_of(header: str | None) -> datetime | None:
     """An HTTP date in UTC; None where `header` is none."""
     try:
         date = parsedate_to_datetime(header or "")
-    except (TypeError, ValueError):  # a server's nonsense: as if it had not sent the header
+        return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError):  # a server's nonsense: as if it had not sent the header
         return None
-    return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)

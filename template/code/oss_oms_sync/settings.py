@@ -17,9 +17,12 @@ _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+
 # OSS, "Bucket naming conventions".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints".
-_REGIONAL_ENDPOINT = re.compile(r"oss-(?!accelerate)(?P<region>[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
+_REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
+# Calls a second of replay and reconcile: a tenth of the gateway's usual limit, so that new events go first.
+_USUAL_RATE = 20.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,12 @@ class Settings:
     object_prefix: str
     object_suffix: str
     key_encoding: str
+    oms_rate: float
     log_level: str
+
+    def covers(self, key: str) -> bool:
+        """Whether the trigger's own filter lets `key` pass: nothing else is ever sent."""
+        return key.startswith(self.object_prefix) and key.endswith(self.object_suffix)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -81,6 +89,7 @@ class Settings:
             object_prefix=env.get("OBJECT_PREFIX", ""),
             object_suffix=env.get("OBJECT_SUFFIX", ""),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS, "url"),
+            oms_rate=reader.rate("OMS_RATE", _USUAL_RATE),
             log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS, "INFO"),
         )
         if reader.problems:
@@ -132,7 +141,7 @@ class _Reader:
             )
         elif value and not _BUCKET.fullmatch(value):
             self.problem(
-                f"{name} is {value!r}, which is no bucket name. Give the bare name, 3 to 63 lower-case letters,"
+                f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters,"
                 " digits and hyphens, without oss:// or an endpoint"
             )
         return value
@@ -154,11 +163,28 @@ class _Reader:
                 " or leave it out"
             )
             return "", ""
-        regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
+        host = parts.hostname or ""
+        if host.endswith(".aliyuncs.com") and host.count(".") > 2:
+            self.problem(
+                "OSS_ENDPOINT names a bucket. Set it to https://oss-<region>-internal.aliyuncs.com, without it"
+            )
+        regional = _REGIONAL_ENDPOINT.fullmatch(host)
         region = regional["region"] if regional else fc_region
         if not region:
             self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
-        return endpoint.rstrip("/"), region
+        # Made anew from its parts: oss2 knows schemes in lower case only.
+        return f"{parts.scheme}://{parts.netloc}", region
+
+    def rate(self, name: str, default: float) -> float:
+        value = self._get(name) or str(default)
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = 0.0
+        if not 0.01 <= rate <= 1000:  # also refuses "nan"
+            self.problem(f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out ({default:g})")
+            return default
+        return rate
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._get(name) or default
@@ -198,6 +224,8 @@ def _split(url: str) -> tuple[str, SplitResult]:
         return "is no URL", nothing
     if not host:
         return "names no host", nothing
+    if not _HOST.fullmatch(host) and not _is_loopback(host):
+        return "has a host that is no name", nothing
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         return "does not start with https://", nothing
     if parts.username is not None:

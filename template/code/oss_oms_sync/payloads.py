@@ -1,0 +1,54 @@
+"""What a job is asked for: by hand the payload itself, by a timer a JSON text inside its event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from .errors import PayloadError
+
+
+def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
+    """The options in `payload`, a JSON object whose names and types `known` gives; an empty payload has none.
+
+    Raises PayloadError for anything else. Source: Function Compute, "Timer triggers".
+    """
+    given = _object(payload)
+    if "triggerName" in given and "triggerTime" in given:
+        given = _object(str(given.get("payload") or ""))
+    for name, value in given.items():
+        if name not in known:
+            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(known)}")
+        if type(value) is not known[name]:
+            raise PayloadError(
+                f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
+            )
+    return given
+
+
+def is_envelope(payload: bytes | str) -> bool:
+    """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
+
+
+_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list"}
+
+
+def _list(known: Mapping[str, type]) -> str:
+    return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in known.items())
+
+
+def _object(text: bytes | str) -> dict[str, object]:
+    if not text.strip():
+        return {}
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise PayloadError('The payload is no JSON object such as {"dry_run": true}')
+    return value

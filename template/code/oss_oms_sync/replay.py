@@ -1,0 +1,275 @@
+"""Sends again what stands in `failed_object/`, without losing a key to a failure recorded meanwhile.
+
+A page of failed records is written into a run file; then the records are deleted; then the keys are sent. What is
+recorded before the delete is covered by the sending that follows it, what is recorded after it survives. A key leaves
+the run file only once it is accepted or its failed record stands again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from .bucket import PAGE, Bucket, Listed, Object, Trouble
+from .errors import EventError, PayloadError, StorageError
+from .events import RECORD_ROOT, ObjectChange, read
+from .oms import OmsClient
+from .payloads import is_envelope, options
+from .records import FailedKey, failed_key, record_name, timestamp
+from .retry import Clock, Deadline
+from .sender import Sender
+from .settings import Settings
+from .state import RunFile, State
+
+OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
+
+# A key that OMS alone refuses is tried so seldom.
+_REJECTED_WAIT = timedelta(days=1)
+_REJECTED_KEPT = 10_000
+# With less than this left no further page is begun: it has to be read, written down and deleted first.
+_PAGE_SECONDS = 30.0
+
+log = logging.getLogger("oss_oms_sync")
+
+
+@dataclass
+class _Report:
+    taken: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    oldest: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    all_read: bool = True
+
+    def note(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self.seen[key.reason or "UNKNOWN"] += 1
+            if key.first_failure and (not self.oldest or key.first_failure < self.oldest):
+                self.oldest = key.first_failure
+
+
+def replay(
+    payload: bytes | str, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
+) -> dict[str, object]:
+    """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `sync`.
+
+    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished"}. Raises PayloadError,
+    EventError where an envelope is partly unreadable (the rest is sent first), and StorageError where the log bucket
+    does not let it work: every key then stands where it stood, or in a run file.
+    """
+    run = Replay(settings, log_bucket, Sender(oms, log_bucket, settings, deadline, clock), clock, deadline)
+    if is_envelope(payload):
+        reading = read(payload, settings)
+        result = run.changes(reading.changes)
+        if reading.problems:
+            raise EventError(reading.problems)
+        return result
+    asked = options(payload, OPTIONS)
+    if "keys" not in asked:
+        return run.records(asked)
+    if len(asked) > 1:
+        raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
+    return run.changes(_changes_of(asked["keys"], settings))
+
+
+class Replay:
+    """One run."""
+
+    def __init__(
+        self, settings: Settings, log_bucket: Bucket, sender: Sender, clock: Clock, deadline: Deadline
+    ) -> None:
+        self._settings = settings
+        self._task_id = settings.task.task_id
+        self._root = f"{RECORD_ROOT}{self._task_id}/"
+        self._bucket = log_bucket
+        self._sender = sender
+        self._clock = clock
+        self._deadline = deadline
+        self._lifetime = deadline.left()
+        self._state = State(self._task_id, log_bucket, clock)
+        self._report = _Report()
+        self._rejected: dict[str, list[str]] = {}
+
+    def changes(self, changes: Sequence[ObjectChange]) -> dict[str, object]:
+        """Sends just these, records or not, and returns the report. Raises StorageError before anything is lost."""
+        stored = self._remembered()
+        names = [record_name(self._task_id, "failed", change.key) for change in changes]
+        found = {one.name: one for one in self._bucket.get_all(names, self._deadline) if isinstance(one, Object)}
+        keys = []
+        for change, name in zip(changes, names, strict=True):
+            known = failed_key(self._task_id, found[name]) if name in found else None
+            keys.append(FailedKey(change, known.first_failure, known.reason) if known else FailedKey(change))
+        for start in range(0, len(keys), PAGE):
+            self._run(keys[start : start + PAGE], [name for name in names[start : start + PAGE] if name in found])
+        return self._end(stored, str(stored.get("after") or ""))
+
+    def records(self, options: dict[str, object]) -> dict[str, object]:
+        """Sends what stands in the failed records (all, or those that `options` choose) and returns the report.
+
+        A run without options goes on behind the last one and comes round. Raises StorageError before anything is lost.
+        """
+        prefix, reason = str(options.get("prefix", "")), str(options.get("reason", ""))
+        limit = options.get("limit")
+        most = limit if isinstance(limit, int) else None
+        stored = self._remembered()
+        whole = not prefix and not reason and most is None
+        start = str(stored.get("after") or "") if whole else ""
+        dry = options.get("dry_run") is True
+        after = start
+        if not dry:
+            self._leftovers()
+        for page, last in self._pages(prefix, start):
+            keys, names = self._read(page, prefix, reason)
+            if most is not None:
+                room = most - len(self._report.taken)
+                keys, names = keys[:room], names[:room]
+            self._report.note(keys)
+            if dry:
+                self._report.taken.update(key.key for key in keys)
+            elif keys:
+                self._run(keys, names)
+            after = last
+            if self._sender.stopped or (most is not None and len(self._report.taken) >= most):
+                self._report.all_read = False
+                break
+        else:
+            after = "" if self._report.all_read else after
+        if dry:
+            return self._result()
+        return self._end(stored, after if whole else str(stored.get("after") or ""))
+
+    def _remembered(self) -> dict[str, object]:
+        stored = self._state.load("replay", self._deadline)
+        rejected = stored.get("rejected")
+        self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
+        return stored
+
+    def _leftovers(self) -> None:
+        """Sends what earlier runs did not get to, or another run has in hand: twice is harmless."""
+        for run in self._state.leftover_runs(self._deadline):
+            if not run.free:
+                self._send(run.keys, held=())
+                continue
+            names = {record_name(self._task_id, "failed", key): key for key in run.held}
+            held = {names[name] for name, trouble in self._delete(list(names)).items() if _may_land(trouble)}
+            self._settle(run, run.keys, held)
+
+    def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
+        """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
+        parts = [f"{self._root}failed_object/{prefix}", f"{self._root}failed_object_long/"]
+        rounds = [(start, "")] + ([("", start)] if start else [])
+        for begin, end in rounds:
+            for part in parts:
+                after, more = max(begin, "") if begin.startswith(part) else "", True
+                if begin and not begin.startswith(part) and begin > part:
+                    continue
+                while more:
+                    if self._deadline.left() < min(_PAGE_SECONDS, self._lifetime / 4):
+                        self._report.all_read = False
+                        return
+                    page = self._bucket.page(part, after, self._deadline)
+                    listed = [one for one in page.objects if not end or one.name <= end]
+                    more = page.more and len(listed) == len(page.objects)
+                    if listed:
+                        after = listed[-1].name
+                        yield listed, after
+
+    def _read(self, page: Sequence[Listed], prefix: str, reason: str) -> tuple[list[FailedKey], list[str]]:
+        """The keys of a page that this run is to send, and the names of their records."""
+        due = [one for one in page if not self._is_resting(one)]
+        full = [one.name for one in due if one.size]
+        bodies = dict(zip(full, self._bucket.get_all(full, self._deadline), strict=True))
+        keys, names = [], []
+        for one in due:
+            body = bodies.get(one.name, Object(one.name, b""))
+            if isinstance(body, Trouble):
+                if body.code != "NoSuchKey":  # that one another run has
+                    log.error({"record": one.name, "problem": body.problem})
+                    self._report.all_read = False
+                continue
+            key = failed_key(self._task_id, body)
+            if key is None:
+                log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
+            elif self._settings.covers(key.key) and key.key.startswith(prefix) and reason in ("", key.reason):
+                keys.append(key)
+                names.append(one.name)
+        return keys, names
+
+    def _is_resting(self, one: Listed) -> bool:
+        """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
+        tried, etag = self._rejected.get(one.name, ["", ""])[:2]
+        rested = timestamp(self._clock.now() - _REJECTED_WAIT)
+        return etag == one.etag and tried > rested
+
+    def _run(self, keys: Sequence[FailedKey], names: Sequence[str]) -> None:
+        """Written down, then deleted, then sent: the order is what loses nothing."""
+        run = self._state.new_run(keys, self._lifetime, self._deadline)
+        troubles = self._delete(names)
+        by_name = {record_name(self._task_id, "failed", key.key): key.key for key in keys}
+        held = {by_name[name] for name, trouble in troubles.items() if _may_land(trouble)}
+        self._settle(run, keys, held)
+
+    def _settle(self, run: RunFile, keys: Sequence[FailedKey], held: Collection[str]) -> None:
+        left = self._send(keys, held)
+        self._state.finish(run, left, held, self._deadline)
+        self._report.left.update(key.key for key in left)
+
+    def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
+        self._report.taken.update(key.key for key in keys)
+        return self._sender.send(keys, held)
+
+    def _delete(self, names: Sequence[str]) -> dict[str, Trouble | None]:
+        troubles = self._bucket.delete_all(names, self._deadline) if names else {}
+        told = Counter(trouble.problem for trouble in troubles.values() if trouble)
+        for problem, times in told.items():
+            log.error({"job": "replay", "records_not_deleted": times, "problem": problem})
+        return troubles
+
+    def _end(self, stored: dict[str, object], after: str) -> dict[str, object]:
+        """Remembers where to go on, and how this run ended."""
+        result = self._result()
+        now = self._clock.now()
+        for record in self._sender.rejected.values():
+            etag = hashlib.md5(record.body, usedforsecurity=False).hexdigest().upper()
+            self._rejected[record.name] = [timestamp(now), etag]
+        rested = timestamp(now - _REJECTED_WAIT)
+        recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
+        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-_REJECTED_KEPT:])
+        last = {"at": timestamp(now), "result": result, "stopped": self._sender.stopped}
+        try:
+            self._state.store("replay", {**stored, "after": after, "rejected": newest, "last": last}, self._deadline)
+        except StorageError as error:
+            # The next run begins where this one did: some keys are sent twice.
+            log.error({"job": "replay", "state": "not stored", "problem": str(error)})  # noqa: TRY400
+        log.info({"job": "replay", **result, "stopped": self._sender.stopped})
+        return result
+
+    def _result(self) -> dict[str, object]:
+        report, sender = self._report, self._sender
+        return {
+            "taken": len(report.taken),
+            "accepted": sender.accepted,
+            "failed": sum(sender.failed.values()),
+            "left": len(report.left),
+            "oldest_failure": report.oldest or None,
+            "by_reason": dict(sender.failed or report.seen),
+            "finished": report.all_read and not report.left and not sender.stopped,
+        }
+
+
+def _may_land(trouble: Trouble | None) -> bool:
+    """Whether a delete may still be carried out, so that a failed record written now could vanish."""
+    return trouble is not None and not trouble.answered
+
+
+def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:
+    """Keys asked for by hand as changes, each once."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
+        raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
+    outside = [key for key in keys if not settings.covers(key)]
+    if outside:
+        raise PayloadError(f"{outside[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
+    return [ObjectChange(key) for key in dict.fromkeys(keys)]

@@ -1,0 +1,133 @@
+"""Sends keys again for replay and reconcile: in tens, at the allowed rate, and no further than makes sense."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from .bucket import Bucket, Object
+from .oms import CONCERNS_ALL, KEYS_PER_CALL, OmsClient, Submission
+from .reasons import Failure, Reason
+from .records import FailedKey, failed_record, success_record
+from .retry import Clock, Deadline
+from .settings import Settings
+
+# So many tens in a row of which OMS takes nothing end a run: there is no point in burning through a million keys.
+_ENOUGH_REFUSED = 5
+# For recording a ten after it was sent, and for what the job itself has to write down.
+_RECORDING_SECONDS = 10.0
+
+# However often OMS throttles, a run goes on at a call a second.
+_SLOWEST_RATE = 1.0
+
+log = logging.getLogger("oss_oms_sync")
+
+
+class Sender:
+    """One run's sending. `stopped` says why it goes no further; empty while it does."""
+
+    def __init__(
+        self, oms: OmsClient, log_bucket: Bucket, settings: Settings, deadline: Deadline, clock: Clock
+    ) -> None:
+        self._oms = oms
+        self._log_bucket = log_bucket
+        self._settings = settings
+        self._deadline = deadline
+        self._sending = deadline.less(min(_RECORDING_SECONDS, deadline.left() / 2))
+        self._clock = clock
+        self._rate = settings.oms_rate
+        self._next_call = clock.monotonic()
+        self._refused_in_a_row = 0
+        self._halve = True
+        self.stopped = ""
+        self.accepted = 0
+        self.failed: Counter[str] = Counter()
+        self.rejected: dict[str, Object] = {}
+
+    def send(self, keys: Sequence[FailedKey], held: Collection[str] = ()) -> list[FailedKey]:
+        """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.
+
+        The keys `held` get no failed record (a delete may be on its way to it) and are always returned.
+        """
+        left: list[FailedKey] = []
+        for start in range(0, len(keys), KEYS_PER_CALL):
+            ten = keys[start : start + KEYS_PER_CALL]
+            left += self._send_ten(ten, held) if self._may_go_on() else ten
+        return left
+
+    def _may_go_on(self) -> bool:
+        if self.stopped:
+            return False
+        wait = self._next_call - self._clock.monotonic()
+        if wait >= self._sending.left():
+            self.stopped = "the time is up"
+            return False
+        if wait > 0:
+            self._clock.sleep(wait)
+        return True
+
+    def _send_ten(self, ten: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
+        submission = self._oms.submit([key.key for key in ten], self._sending, halve=self._halve)
+        self._pace(submission)
+        self._judge(submission)
+        return self._record(ten, submission, held)
+
+    def _pace(self, submission: Submission) -> None:
+        slowest = min(_SLOWEST_RATE, self._settings.oms_rate)
+        self._rate = max(slowest, self._rate / 2**submission.throttled)
+        self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
+
+    def _judge(self, submission: Submission) -> None:
+        failures = [failure for failure in submission.outcomes.values() if failure]
+        reasons = {failure.reason for failure in failures}
+        if len(failures) < len(submission.outcomes):
+            self._refused_in_a_row, self._halve = 0, True
+            return
+        self._refused_in_a_row += 1
+        if Reason.REFUSED in reasons:
+            self._halve = False
+        if Reason.DEADLINE in reasons:
+            self.stopped = "the time is up"
+        elif reasons & CONCERNS_ALL:
+            self.stopped = f"OMS refuses every key: {failures[0].reason.name}. {failures[0].reason.fix}"
+        elif self._refused_in_a_row == _ENOUGH_REFUSED:
+            self.stopped = f"OMS took nothing of {_ENOUGH_REFUSED} tens in a row, the last: {failures[0].reason.name}"
+
+    def _record(self, ten: Sequence[FailedKey], submission: Submission, held: Collection[str]) -> list[FailedKey]:
+        """Writes the records of what was sent; returns the keys whose state stands nowhere else."""
+        task_id, now = self._settings.task.task_id, self._clock.now()
+        left, written, records = [], [], []
+        for key in ten:
+            failure = submission.outcomes[key.key]
+            if failure and failure.reason is Reason.DEADLINE:
+                left.append(key)
+                continue
+            self._count(key, failure)
+            if key.key in held:
+                left.append(key)
+            if failure and key.key in held:
+                continue
+            written.append((key, failure))
+            records.append(
+                failed_record(task_id, key.change, failure, now, key.first_failure)
+                if failure
+                else success_record(task_id, key.change)
+            )
+        for (key, failure), record, trouble in zip(
+            written, records, self._log_bucket.put_all(records, self._deadline), strict=True
+        ):
+            if trouble:
+                log.error({"key": key.key, "record": record.name, "problem": trouble.problem})
+                if failure:
+                    left.append(key)
+            elif failure and failure.reason is Reason.REJECTED:
+                self.rejected[key.key] = record
+        return left
+
+    def _count(self, key: FailedKey, failure: Failure | None) -> None:
+        if failure:
+            self.failed[failure.reason.name] += 1
+            log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
+        else:
+            self.accepted += 1

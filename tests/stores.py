@@ -1,0 +1,91 @@
+"""A bucket in memory that behaves like OSS, with a hook before and after each call: for replay and reconcile."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from oss_oms_sync.bucket import PAGE, Bucket, Listed, Object, Page, Trouble
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.retry import Clock, Deadline
+
+
+class Died(BaseException):
+    """The process was killed."""
+
+
+class MemoryBucket(Bucket):
+    """`calls` counts requests by kind. `before` and `after` see each (kind, names) and may raise Died."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.name = "log"
+        self.objects: dict[str, Object] = {}
+        self.modified: dict[str, int] = {}
+        self.calls: Counter[str] = Counter()
+        self.clock = clock
+        self.before: Callable[[str, Sequence[str]], None] = lambda kind, names: None
+        self.after: Callable[[str, Sequence[str]], None] = lambda kind, names: None
+        self.trouble: Callable[[str, str], Trouble | None] = lambda kind, name: None
+        self.late_deletes: list[str] = []
+
+    def add(self, one: Object) -> None:
+        self.objects[one.name] = one
+        self.modified[one.name] = int(self.clock.now().timestamp())
+
+    def put_all(self, objects: Sequence[Object], deadline: Deadline) -> list[Trouble | None]:
+        troubles = []
+        for one in objects:
+            self.calls["put"] += 1
+            self.before("put", [one.name])
+            trouble = self.trouble("put", one.name)
+            if not trouble:
+                self.add(one)
+            self.after("put", [one.name])
+            troubles.append(trouble)
+        return troubles
+
+    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | Trouble]:
+        self.calls["get"] += len(names)
+        for name in names:
+            self.before("get", [name])
+        missing = Trouble("there is none", answered=True, code="NoSuchKey")
+        return [self.trouble("get", name) or self.objects.get(name, missing) for name in names]
+
+    def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
+        self.calls["list"] += 1
+        self.before("list", [prefix])
+        if trouble := self.trouble("list", prefix):
+            raise StorageError(trouble.problem)
+        names = sorted(name for name in self.objects if name.startswith(prefix) and name > after)
+        listed = [self._listed(name) for name in names[:PAGE]]
+        self.after("list", [prefix])
+        return Page(listed, len(names) > PAGE)
+
+    def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
+        results: dict[str, Trouble | None] = {}
+        for start in range(0, len(names), PAGE):
+            group = names[start : start + PAGE]
+            self.calls["delete"] += 1
+            self.before("delete", group)
+            for name in group:
+                results[name] = self.trouble("delete", name)
+                if results[name] is None:
+                    self.objects.pop(name, None)
+                elif not results[name].answered:
+                    self.late_deletes.append(name)
+            self.after("delete", group)
+        return results
+
+    def land_late_deletes(self) -> None:
+        """What was not answered is carried out after all."""
+        for name in self.late_deletes:
+            self.objects.pop(name, None)
+        self.late_deletes.clear()
+
+    def names(self, prefix: str) -> Iterable[str]:
+        return [name for name in self.objects if name.startswith(prefix)]
+
+    def _listed(self, name: str) -> Listed:
+        body = self.objects[name].body
+        return Listed(name, hashlib.md5(body).hexdigest().upper(), len(body), self.modified[name])

@@ -1,0 +1,540 @@
+"""Replay: everything that failed goes out again, and no key is lost to a race, a crash or a lost answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from law1 import HOSTILE, SCHEDULES
+from oss_oms_sync.bucket import Object, Trouble
+from oss_oms_sync.errors import EventError, PayloadError, StorageError
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.records import failed_record, record_name
+from oss_oms_sync.replay import replay
+from oss_oms_sync.retry import Deadline
+from stores import Died, MemoryBucket
+from virtual import DROP_BEFORE, HANG, TASK, World, event
+
+ROOT = f"oms_source_record/{TASK}/"
+THROTTLED = Failure(Reason.THROTTLED, 429, "APIGW.0308", "slow down")
+LOST = Trouble("no answer in time", answered=False)
+REFUSED = Trouble("no", answered=True, code="AccessDenied")
+FROZEN = (401, {}, '{"error_code": "APIGW.0301", "error_msg": "no"}')
+
+
+class Replays(World):
+    """A world whose log bucket is in memory."""
+
+    def __init__(self, **environment: str) -> None:
+        super().__init__(OMS_RATE="1000", **environment)
+        self.bucket = MemoryBucket(self.clock)
+        self.oms.round_trip = 0.001
+
+    def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:
+        for key in keys:
+            self.bucket.add(failed_record(TASK, ObjectChange(key, etag="ABC"), failure, self.clock.now(), first))
+
+    def replay(self, payload: object = None, timeout: float = 240) -> dict:
+        text = json.dumps(payload) if payload is not None else ""
+        deadline = Deadline(timeout, self.clock)
+        return replay(text, self.settings, self.client, self.bucket, deadline, self.clock)
+
+    def failed(self) -> set[str]:
+        return {
+            json.loads(o.body)["key"] for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}failed_object")
+        }
+
+    def in_run_files(self) -> set[str]:
+        files = [o for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}replay/")]
+        return {entry["key"] for one in files for entry in json.loads(one.body)["keys"]}
+
+    def succeeded(self) -> set[str]:
+        short, long = f"{ROOT}success_object/", f"{ROOT}success_object_long/"
+        objects = self.bucket.objects.items()
+        return {n.removeprefix(short) for n, _ in objects if n.startswith(short)} | {
+            o.body.decode() for n, o in objects if n.startswith(long)
+        }
+
+
+@pytest.fixture
+def world() -> Replays:
+    return Replays()
+
+
+def many(number: int) -> list[str]:
+    return [f"key {n:05}" for n in range(number)]
+
+
+def test_nothing_to_replay_is_finished(world):
+    assert world.replay() == {
+        "taken": 0,
+        "accepted": 0,
+        "failed": 0,
+        "left": 0,
+        "oldest_failure": None,
+        "by_reason": {},
+        "finished": True,
+    }
+    assert world.oms.calls == []
+
+
+def test_everything_that_failed_goes_out_in_tens_and_its_cost_is_bounded(world):
+    # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler
+    keys = [*HOSTILE, *many(2500)]
+    world.fail(*keys)
+    vendors = many(2500)[:100]
+    for key in vendors:
+        world.bucket.add(Object(record_name(TASK, "failed", key), b""))
+    world.bucket.calls.clear()
+
+    # WHEN replay runs
+    result = world.replay()
+
+    # THEN none is left, each is accepted and recorded, and the calls are few
+    assert (result["taken"], result["accepted"], result["finished"]) == (len(keys), len(keys), True)
+    assert world.failed() == world.in_run_files() == set()
+    assert world.succeeded() == set(keys)
+    assert world.oms.accepted.keys() == set(keys)
+    assert all(len(call) == 10 for call in world.oms.calls[:200])
+    pages = len(keys) // 1000 + 2
+    assert world.bucket.calls["put"] <= len(keys) + pages + 1
+    assert world.bucket.calls["list"] <= pages + 2
+    assert world.bucket.calls["delete"] <= 2 * pages
+
+
+def test_a_key_that_fails_again_keeps_its_first_failure(world):
+    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.oms.schedule = [FROZEN]
+    result = world.replay()
+    body = json.loads(world.bucket.objects[f"{ROOT}failed_object/a"].body)
+    assert (body["first_failure"], body["reason"], body["etag"]) == ("2020-01-01T00:00:00Z", "CREDENTIALS", "ABC")
+    assert body["last_failure"] > body["first_failure"]
+    assert (result["failed"], result["by_reason"], result["oldest_failure"]) == (
+        1,
+        {"CREDENTIALS": 1},
+        "2020-01-01T00:00:00Z",
+    )
+
+
+def test_the_success_record_names_the_version_that_failed(world):
+    world.fail("a")
+    world.replay()
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"ABC"
+
+
+def test_nothing_is_deleted_before_the_run_file_stands(world):
+    world.fail("a")
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" else None
+    with pytest.raises(StorageError):
+        world.replay()
+    assert world.failed() == {"a"}
+
+
+# Death and races
+
+
+def steps_of(make: Callable[[], Replays]) -> int:
+    """How many calls of storage and OMS a run makes."""
+    world, steps = make(), []
+    watch(world, lambda: steps.append(1))
+    world.replay()
+    return len(steps)
+
+
+def watch(world: Replays, step: Callable[[], None]) -> None:
+    """Calls `step` before and after every storage call and around every OMS call."""
+    world.bucket.before = world.bucket.after = lambda kind, names: step()
+    send = world.oms.send
+
+    def watched(request, **options):
+        step()
+        response = send(request, **options)
+        step()
+        return response
+
+    world.oms.send = watched
+
+
+def busy_world() -> Replays:
+    world = Replays()
+    world.fail(*many(23), "k" * 1000)
+    world.oms.refused = {"key 00004"}
+    world.oms.schedule = ["ok", 404]
+    return world
+
+
+@pytest.mark.parametrize("step", range(steps_of(busy_world)))
+def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it(step):
+    # GIVEN a run that dies at this step
+    world = busy_world()
+    keys = world.failed()
+    countdown = [step]
+
+    def die():
+        countdown[0] -= 1
+        if countdown[0] < 0:
+            raise Died
+
+    watch(world, die)
+    with pytest.raises(Died):
+        world.replay()
+
+    # THEN every key still stands somewhere
+    assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys()
+
+    # AND once it is long dead, a run or two send everything
+    watch(world, lambda: None)
+    world.oms.schedule.clear()
+    world.oms.refused.clear()
+    world.clock.sleep(600)
+    world.replay()
+    assert world.failed() == world.in_run_files() == set()
+    assert world.succeeded() == world.oms.accepted.keys() == keys
+
+
+@pytest.mark.parametrize("step", range(steps_of(busy_world)))
+@pytest.mark.parametrize("key", ["key 00000", "key 00015", "key 00004", "new"])
+def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(step, key):
+    # GIVEN a new version of a key that fails, and is recorded, at this step of a run
+    world = busy_world()
+    countdown, sent_before = [step], []
+
+    def record():
+        countdown[0] -= 1
+        if countdown[0] == -1:
+            world.fail(key)
+            sent_before.append(len(world.oms.calls))
+
+    watch(world, record)
+    world.replay()
+    watch(world, lambda: None)
+
+    # THEN its record stands, or OMS was asked for the key after it was written
+    sent_after = {name for call in world.oms.calls[sent_before[0] :] for name in call}
+    waiting = world.failed() | world.in_run_files()
+    assert key in waiting or key.replace(" ", "%20") in sent_after
+
+
+def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answered(world):
+    # GIVEN a delete whose answer never comes, and a key that fails again
+    world.fail("a", "b")
+    world.bucket.trouble = lambda kind, name: LOST if kind == "delete" and "failed_object" in name else None
+    world.oms.schedule = [FROZEN]
+    world.replay()
+
+    # WHEN it lands after the run
+    world.bucket.trouble = lambda kind, name: None
+    world.bucket.land_late_deletes()
+
+    # THEN the keys are in the run file, and the next run sends them
+    assert world.in_run_files() == {"a", "b"}
+    assert world.replay()["accepted"] == 2
+    assert world.failed() == world.in_run_files() == set()
+
+
+def test_records_that_cannot_be_deleted_never_stop_a_run(world):
+    world.fail(*many(2100))
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "failed_object" in name else None
+    assert world.replay()["accepted"] == 2100
+    assert len(world.failed()) == 2100
+    assert world.in_run_files() == set()
+
+
+def test_another_runs_file_is_sent_at_once_but_not_touched_while_that_run_may_live(world):
+    # GIVEN a run that was killed just now
+    world.fail("a")
+    world.oms.send = lambda *_, **__: (_ for _ in ()).throw(Died)
+    with pytest.raises(Died):
+        world.replay()
+    del world.oms.send
+
+    # WHEN another starts beside what may be a slow owner
+    assert world.replay()["accepted"] == 1
+
+    # THEN the file stands until the owner's time is up and a minute more
+    assert world.in_run_files() == {"a"}
+    world.clock.sleep(240 + 61)
+    world.replay()
+    assert world.in_run_files() == set()
+
+
+def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
+    for number, body in enumerate([b"not json", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"keys": 5}']):
+        world.bucket.add(Object(f"{ROOT}replay/{number}.json", body))
+    world.fail("a")
+    assert world.replay()["accepted"] == 1
+    assert len([record for record in caplog.records if "unreadable" in str(record.msg)]) == 4
+    assert len(world.bucket.names(f"{ROOT}replay/")) == 4
+
+
+actions = st.lists(
+    st.sampled_from(["fail", "replay", "die", "lose deletes", "answer deletes", "land", "later", "oms down", "oms up"]),
+    max_size=14,
+)
+
+
+@settings(max_examples=SCHEDULES // 2)
+@given(actions=actions, deaths=st.lists(st.integers(0, 40), min_size=14, max_size=14), data=st.data())
+def test_no_interleaving_of_replays_failures_deaths_and_late_deletes_loses_a_key(count_schedule, actions, deaths, data):
+    world, versions = Replays(), {}
+    sent_at_version: dict[str, int] = {}
+    original = world.oms.work
+
+    def work(request):
+        for key in world.oms.calls[-1]:
+            sent_at_version[key] = versions.get(key, 0)
+        return original(request)
+
+    world.oms.work = work
+    for number, action in enumerate(actions):
+        if action == "fail":
+            key = data.draw(st.sampled_from(["a", "b", "c"]))
+            versions[key] = versions.get(key, 0) + 1
+            world.fail(key)
+        elif action in ("replay", "die"):
+            countdown = [deaths[number] if action == "die" else 10**9]
+
+            def step(countdown=countdown):
+                countdown[0] -= 1
+                if countdown[0] < 0:
+                    raise Died
+
+            watch_once(world, step)
+            try:
+                world.replay()
+            except Died:
+                pass
+            watch_once(world, lambda: None)
+        elif action in ("lose deletes", "answer deletes"):
+            lost = action == "lose deletes"
+            world.bucket.trouble = lambda kind, name, lost=lost: (
+                LOST if lost and kind == "delete" and "failed_object" in name else None
+            )
+        elif action == "land":
+            world.bucket.land_late_deletes()
+        elif action == "later":
+            world.clock.sleep(400)
+        elif action == "oms down":
+            world.oms.schedule = [FROZEN] * 100
+        else:
+            world.oms.schedule = []
+        waiting = world.failed() | world.in_run_files()
+        for key, version in versions.items():
+            assert key in waiting or sent_at_version.get(key) == version, f"{key} is lost after {action}"
+    count_schedule("of replays", "every failure waits or was sent")
+
+
+def watch_once(world: Replays, step: Callable[[], None]) -> None:
+    world.bucket.before = lambda kind, names: step()
+
+
+# Stopping and pace
+
+
+def test_five_tens_of_which_nothing_is_taken_end_a_run_and_the_next_goes_on_behind_them(world):
+    # GIVEN a thousand bad keys at the front
+    bad, good = many(1000), [f"later {n}" for n in range(10)]
+    world.fail(*bad, *good)
+    world.oms.refused = set(bad)
+
+    # WHEN runs follow each other
+    first = world.replay()
+    assert first["failed"] == 50
+    assert not first["finished"]
+    assert len(world.oms.calls) <= 19 + 4
+    for _ in range(25):
+        world.replay()
+
+    # THEN the good ones behind them have gone out, and nothing was marked REJECTED
+    assert set(good) <= world.oms.accepted.keys()
+    reasons = {json.loads(o.body)["reason"] for n, o in world.bucket.objects.items() if "/failed_object/" in n}
+    assert reasons <= {"REFUSED", "THROTTLED"}
+
+
+def test_a_refused_account_ends_a_run_at_once(world):
+    world.fail(*many(100))
+    world.oms.schedule = [FROZEN] * 100
+    result = world.replay()
+    assert len(world.oms.calls) == 1
+    assert (result["failed"], result["left"], result["finished"]) == (10, 90, False)
+    world.oms.schedule = []
+    assert world.replay()["accepted"] == 100
+    assert world.failed() == set()
+
+
+def test_a_throttled_run_halves_its_rate_and_still_makes_progress():
+    world = Replays()
+    world.settings = type(world.settings)(**{**world.settings.__dict__, "oms_rate": 8.0})
+    world.fail(*many(200))
+    world.oms.schedule = [429, "ok"] * 2
+    result = world.replay()
+    assert result["accepted"] == 200
+    # Two throttled calls make 8 a second into 2: eighteen more tens take nine seconds.
+    assert 8 <= world.clock.seconds <= 14
+
+
+def test_the_time_that_is_up_leaves_the_rest_in_the_run_file(world):
+    world.fail(*many(500))
+    world.oms.schedule = [HANG] * 1000
+    result = world.replay(timeout=60)
+    assert world.clock.seconds <= 60
+    assert result["left"] == len(world.in_run_files()) > 0
+    assert world.failed() | world.in_run_files() == set(many(500))
+
+
+def test_a_rejected_key_is_tried_once_a_day(world):
+    world.fail("bad", "good")
+    world.oms.refused = {"bad"}
+    world.replay()
+    calls = len(world.oms.calls)
+    assert json.loads(world.bucket.objects[f"{ROOT}failed_object/bad"].body)["reason"] == "REJECTED"
+    world.replay()
+    assert len(world.oms.calls) == calls
+    world.clock.ahead += timedelta(hours=25)
+    world.replay()
+    assert len(world.oms.calls) > calls
+
+
+def test_a_new_failure_of_a_rejected_key_is_tried_at_once(world):
+    world.fail("bad", "good")
+    world.oms.refused = {"bad"}
+    world.replay()
+    world.oms.refused = set()
+    world.fail("bad")
+    assert world.replay()["accepted"] == 1
+
+
+# What it is asked for
+
+
+def test_keys_asked_for_are_sent_records_or_not(world):
+    world.fail("a", "b")
+    result = world.replay({"keys": ["a", "unrecorded", "a"]})
+    assert (result["taken"], result["accepted"]) == (2, 2)
+    assert world.failed() == {"b"}
+    assert world.oms.accepted.keys() == {"a", "unrecorded"}
+
+
+def test_prefix_reason_and_limit_choose(world):
+    world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
+    world.fail("x/3", failure=Failure(Reason.NO_TASK))
+    assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
+    assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
+    assert world.replay({"prefix": "x/"})["accepted"] == 2
+    assert world.failed() == {"y/1"}
+
+
+def test_a_dry_run_changes_nothing_and_counts(world):
+    world.fail(*many(1500), first="2020-01-01T00:00:00Z")
+    before = dict(world.bucket.objects)
+    result = world.replay({"dry_run": True})
+    assert (result["taken"], result["by_reason"]) == (1500, {"THROTTLED": 1500})
+    assert result["oldest_failure"] == "2020-01-01T00:00:00Z"
+    assert world.bucket.objects == before
+    assert world.oms.calls == []
+
+
+@pytest.mark.parametrize(
+    "payload", [{"keys": [], "limit": 5}, {"keys": [1]}, {"keys": [""]}, {"what": 1}, {"limit": "5"}]
+)
+def test_a_payload_that_makes_no_sense_is_refused(world, payload):
+    world.fail("a")
+    with pytest.raises(PayloadError):
+        world.replay(payload)
+    assert world.failed() == {"a"}
+
+
+def test_nothing_outside_the_triggers_filter_is_ever_sent():
+    world = Replays(OBJECT_PREFIX="in/")
+    world.fail("in/a", "out/a")
+    assert world.replay()["accepted"] == 1
+    assert world.failed() == {"out/a"}
+    with pytest.raises(PayloadError, match="outside"):
+        world.replay({"keys": ["out/a"]})
+
+
+def test_an_envelopes_keys_are_sent_through_a_run_file(world):
+    envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
+    world.oms.schedule = [FROZEN]
+    assert world.replay(envelope)["failed"] == 2
+    assert world.failed() == {"a", "b"}
+    world.oms.schedule = []
+    assert world.replay(envelope)["accepted"] == 2
+    assert world.failed() == set()
+
+
+def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(world):
+    envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
+    with pytest.raises(EventError):
+        world.replay(envelope)
+    assert world.oms.accepted.keys() == {"a"}
+
+
+def test_an_envelope_whose_run_file_cannot_be_written_raises_so_that_function_compute_keeps_it(world):
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" else None
+    with pytest.raises(StorageError):
+        world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})
+
+
+# The log bucket's troubles
+
+
+def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world):
+    world.fail("a", "b")
+    world.oms.schedule = [FROZEN]
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and name.endswith("failed_object/a") else None
+    world.replay()
+    assert world.failed() == {"b"}
+    assert world.in_run_files() == {"a"}
+
+
+def test_a_record_that_cannot_be_read_is_left_where_it_is(world):
+    world.fail("a", "b")
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "get" and name.endswith("/a") else None
+    result = world.replay()
+    assert (result["accepted"], result["finished"]) == (1, False)
+    assert world.failed() == {"a"}
+
+
+def test_a_long_record_that_names_no_key_is_reported_and_left(world, caplog):
+    world.bucket.add(Object(f"{ROOT}failed_object_long/{'0' * 64}", b"?"))
+    world.replay()
+    assert any("names no key" in str(record.msg) for record in caplog.records)
+    assert world.bucket.names(f"{ROOT}failed_object_long/")
+
+
+def test_state_that_cannot_be_stored_or_read_costs_no_key(world):
+    world.bucket.add(Object(f"{ROOT}state/replay.json", b"?"))
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "/state/" in name else None
+    world.fail("a")
+    assert world.replay()["accepted"] == 1
+
+
+def test_the_next_run_goes_on_behind_the_last_one_and_comes_round(world):
+    # GIVEN a run whose time ends after its first page
+    world.fail(*many(1500), "z" * 1000)
+    world.oms.round_trip = 0.9
+    world.replay(timeout=110)
+    state = json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)
+    assert state["after"] == f"{ROOT}failed_object/{many(1000)[-1]}"
+
+    # WHEN a record comes before that place, and the next run has time
+    world.fail("a first")
+    world.oms.round_trip = 0.001
+    world.replay()
+
+    # THEN both sides of it have gone out
+    assert world.failed() == world.in_run_files() == set()
+    assert json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)["after"] == ""
+
+
+def test_dropped_connections_are_no_reason_to_stop(world):
+    world.fail(*many(100))
+    world.oms.schedule = [DROP_BEFORE, "ok"] * 20
+    assert world.replay()["accepted"] == 100
