@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -148,17 +150,29 @@ def steps_of(make: Callable[[], Replays]) -> int:
 
 
 def watch(world: Replays, step: Callable[[], None]) -> None:
-    """Calls `step` before and after every storage call and around every OMS call."""
+    """Calls `step` before and after every storage call and every OMS call, and nothing else any more."""
     world.bucket.before = world.bucket.after = lambda kind, names: step()
-    send = world.oms.send
+    send = type(world.oms).send
 
     def watched(request, **options):
         step()
-        response = send(request, **options)
+        response = send(world.oms, request, **options)
         step()
         return response
 
     world.oms.send = watched
+
+
+def dying_at(step: int) -> Callable[[], None]:
+    """A step that kills the process at the given one."""
+    countdown = [step]
+
+    def die() -> None:
+        countdown[0] -= 1
+        if countdown[0] < 0:
+            raise Died
+
+    return die
 
 
 def busy_world() -> Replays:
@@ -174,14 +188,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it(step)
     # GIVEN a run that dies at this step
     world = busy_world()
     keys = world.failed()
-    countdown = [step]
-
-    def die():
-        countdown[0] -= 1
-        if countdown[0] < 0:
-            raise Died
-
-    watch(world, die)
+    watch(world, dying_at(step))
     with pytest.raises(Died):
         world.replay()
 
@@ -273,65 +280,72 @@ def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
     assert len(world.bucket.names(f"{ROOT}replay/")) == 4
 
 
-actions = st.lists(
-    st.sampled_from(["fail", "replay", "die", "lose deletes", "answer deletes", "land", "later", "oms down", "oms up"]),
-    max_size=14,
+class Interleaving:
+    """Replays among everything that can happen to them, and what OMS was last asked for of each key."""
+
+    def __init__(self) -> None:
+        self.world = Replays()
+        self.versions: Counter[str] = Counter()
+        self.sent: dict[str, int] = {}
+        work = self.world.oms.work
+
+        def note(request):
+            self.sent.update({key: self.versions[key] for key in self.world.oms.calls[-1]})
+            return work(request)
+
+        self.world.oms.work = note
+
+    def fail(self, key: str) -> None:
+        self.versions[key] += 1
+        self.world.fail(key)
+
+    def replay(self, dies_at: int = 10**9) -> None:
+        watch(self.world, dying_at(dies_at))
+        with contextlib.suppress(Died):
+            self.world.replay()
+        watch(self.world, lambda: None)
+
+    def deletes(self, lost: bool) -> None:
+        self.world.bucket.trouble = lambda kind, name: (
+            LOST if lost and kind == "delete" and "failed_object" in name else None
+        )
+
+    def oms(self, down: bool) -> None:
+        self.world.oms.schedule = [FROZEN] * 100 if down else []
+
+    def check(self) -> None:
+        waiting = self.world.failed() | self.world.in_run_files()
+        lost = [key for key, version in self.versions.items() if key not in waiting and self.sent.get(key) != version]
+        assert not lost
+
+
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("fail"), st.sampled_from("abc")),
+        st.tuples(st.just("replay"), st.integers(0, 60)),
+        st.tuples(st.just("deletes"), st.booleans()),
+        st.tuples(st.just("oms"), st.booleans()),
+        st.tuples(st.sampled_from(["replay whole", "land", "later"])),
+    ),
+    max_size=16,
 )
 
 
 @settings(max_examples=SCHEDULES // 2)
-@given(actions=actions, deaths=st.lists(st.integers(0, 40), min_size=14, max_size=14), data=st.data())
-def test_no_interleaving_of_replays_failures_deaths_and_late_deletes_loses_a_key(count_schedule, actions, deaths, data):
-    world, versions = Replays(), {}
-    sent_at_version: dict[str, int] = {}
-    original = world.oms.work
-
-    def work(request):
-        for key in world.oms.calls[-1]:
-            sent_at_version[key] = versions.get(key, 0)
-        return original(request)
-
-    world.oms.work = work
-    for number, action in enumerate(actions):
-        if action == "fail":
-            key = data.draw(st.sampled_from(["a", "b", "c"]))
-            versions[key] = versions.get(key, 0) + 1
-            world.fail(key)
-        elif action in ("replay", "die"):
-            countdown = [deaths[number] if action == "die" else 10**9]
-
-            def step(countdown=countdown):
-                countdown[0] -= 1
-                if countdown[0] < 0:
-                    raise Died
-
-            watch_once(world, step)
-            try:
-                world.replay()
-            except Died:
-                pass
-            watch_once(world, lambda: None)
-        elif action in ("lose deletes", "answer deletes"):
-            lost = action == "lose deletes"
-            world.bucket.trouble = lambda kind, name, lost=lost: (
-                LOST if lost and kind == "delete" and "failed_object" in name else None
-            )
-        elif action == "land":
-            world.bucket.land_late_deletes()
-        elif action == "later":
-            world.clock.sleep(400)
-        elif action == "oms down":
-            world.oms.schedule = [FROZEN] * 100
+@given(happenings)
+def test_no_interleaving_of_replays_failures_deaths_and_late_deletes_loses_a_key(count_schedule, happenings):
+    tale = Interleaving()
+    for what, *details in happenings:
+        if what == "land":
+            tale.world.bucket.land_late_deletes()
+        elif what == "later":
+            tale.world.clock.sleep(400)
+        elif what == "replay whole":
+            tale.replay()
         else:
-            world.oms.schedule = []
-        waiting = world.failed() | world.in_run_files()
-        for key, version in versions.items():
-            assert key in waiting or sent_at_version.get(key) == version, f"{key} is lost after {action}"
+            getattr(tale, what)(*details)
+        tale.check()
     count_schedule("of replays", "every failure waits or was sent")
-
-
-def watch_once(world: Replays, step: Callable[[], None]) -> None:
-    world.bucket.before = lambda kind, names: step()
 
 
 # Stopping and pace

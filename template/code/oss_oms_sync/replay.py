@@ -122,6 +122,10 @@ class Replay:
         if not dry:
             self._leftovers()
         for page, last in self._pages(prefix, start):
+            # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
+            if self._sender.stopped or (most is not None and len(self._report.taken) >= most):
+                self._report.all_read = False
+                break
             keys, names = self._read(page, prefix, reason)
             if most is not None:
                 room = most - len(self._report.taken)
@@ -132,9 +136,6 @@ class Replay:
             elif keys:
                 self._run(keys, names)
             after = last
-            if self._sender.stopped or (most is not None and len(self._report.taken) >= most):
-                self._report.all_read = False
-                break
         else:
             after = "" if self._report.all_read else after
         if dry:
