@@ -10,14 +10,17 @@ with Sandbox() as box:
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import oss2
 
-from sandbox.fc import FunctionCompute, Runtime
+from sandbox.fc import FunctionCompute, Invocation, Runtime
 from sandbox.loop import LoopThread
 from sandbox.oms import Oms
 from sandbox.oms_task import KeyEncoding, OverwriteMode, SourceObject
@@ -70,6 +73,7 @@ class Sandbox:
         self._loop = LoopThread()
         self._http = oss2.Session()
         self._deployed = False
+        self._timers: dict[str, tuple[str, str]] = {}
 
     def __enter__(self) -> Self:
         self._loop.start()
@@ -115,30 +119,47 @@ class Sandbox:
             self._deployed = True
 
     def deploy_project(self, folder: Path, **overrides: Any) -> None:
-        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is."""
+        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
+
+        A function is called by its resource's name. `overrides` are parameters of `create_function`, for all of them.
+        """
         secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
-        props = resources(folder, lambda name: secrets[name[-5:]])["sync"]
-        retries = props["asyncInvokeConfig"]["maxAsyncRetryAttempts"]
-        settings = {
-            "handler": props["handler"],
-            "runtime": props["runtime"],
-            "timeout": props["timeout"],
-            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
-            "credentials": self.function_credentials,
-            "max_retries": retries,
-            **overrides,
-        }
-        self.fc.create_function("sync", folder / props["code"], **settings)
-        for trigger in props["triggers"]:
-            config = trigger["triggerConfig"]
-            key = config["filter"]["key"]
-            self.oss.add_trigger(
-                trigger["sourceArn"].rpartition(":")[2],
-                config["events"],
-                key["prefix"],
-                key["suffix"],
-                lambda event: self.fc.submit("sync", event),
-            )
+        project = resources(folder, lambda name: secrets[name[-5:]])
+        resource_of = {props["functionName"]: name for name, props in project.items()}
+        for name, props in project.items():
+            config = props["asyncInvokeConfig"]
+            destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
+            settings = {
+                "handler": props["handler"],
+                "runtime": props["runtime"],
+                "timeout": props["timeout"],
+                "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+                "credentials": self.function_credentials,
+                "max_retries": config["maxAsyncRetryAttempts"],
+                "on_failure": resource_of.get(destination.rpartition("/")[2]),
+                **overrides,
+            }
+            self.fc.create_function(name, folder / props["code"], **settings)
+            for trigger in props["triggers"]:
+                self._add_trigger(name, trigger)
+
+    def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
+        config = trigger["triggerConfig"]
+        if trigger["triggerType"] == "timer":
+            self._timers[function] = (trigger["triggerName"], config["payload"])
+            return
+        key = config["filter"]["key"]
+        bucket = trigger["sourceArn"].rpartition(":")[2]
+        self.oss.add_trigger(
+            bucket, config["events"], key["prefix"], key["suffix"], lambda event: self.fc.submit(function, event)
+        )
+
+    def tick(self, function: str) -> Invocation:
+        """Let the timer of a deployed function strike, and wait for what it wakes."""
+        name, payload = self._timers[function]
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        event = {"triggerTime": now, "triggerName": name, "payload": payload}
+        return self.fc.invoke(function, json.dumps(event).encode())
 
     def answers(self) -> dict[str, str]:
         """This world as answers to the questions of `s init`."""

@@ -47,11 +47,6 @@ HOSTILE = [
     "long/" + "k" * 895,
     "最" * 341,
 ]
-TROUBLES = {
-    "status": "503",
-    "drop_before": "connection dropped before its work",
-    "drop_after": "connection dropped after its work",
-}
 REFUSED = "refused/by OMS.txt"
 
 
@@ -91,8 +86,8 @@ def main() -> int:
     console = Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     console.print(
-        f"OMS has a bad day: it takes {OMS_RATE} calls a second, fails every {1 / TROUBLE:.0f}th or so,\n"
-        "and refuses one key for good."
+        f"OMS has a bad day: it takes {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,\n"
+        "and one key is refused."
     )
     with Sandbox() as box, TemporaryDirectory() as folder:
         box.deploy_project(make_project(box, Path(folder), console), instances=8)
@@ -101,11 +96,18 @@ def main() -> int:
         box.oms.refuse(lambda key: key == REFUSED)
         uploaded = upload_and_wait(box, console)
         books = keep_books(box, uploaded)
-        show(box, books, console)
-    problems = books.problems()
+        show(books, console)
+        tell_troubles(box, books, console)
+        recover(box, console)
+        after = keep_books(box, uploaded)
+        show(after, console)
+    problems = books.problems() + after.problems()
+    if after.missing:
+        problems.append(f"{len(after.missing)} objects are still missing after the replay")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
-    console.print("[red]The books do not balance." if problems else "[green]The books balance: no object is lost.")
+    good = "[green]Every object was accounted for at any time, and now the destination equals the source."
+    console.print("[red]The books do not balance." if problems else good)
     return 1 if problems else 0
 
 
@@ -146,6 +148,17 @@ def upload_and_wait(box: Sandbox, console: Console) -> dict[str, bytes]:
     return {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
 
 
+def recover(box: Sandbox, console: Console) -> None:
+    """OMS is well again, and the timer of `replay` strikes."""
+    box.oms.throttle(None)
+    box.oms.faults.clear()
+    box.oms.refuse(None)
+    report = box.tick("replay").value
+    console.print("\nOMS is well again. [bold]replay[/] runs, as its timer makes it every few minutes, and answers")
+    console.print(escape(json.dumps(report)), soft_wrap=True)
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+
+
 def handled(box: Sandbox) -> int:
     """Events that are done with: the function returned, or Function Compute gave up."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
@@ -158,14 +171,14 @@ def keep_books(box: Sandbox, uploaded: dict[str, bytes]) -> Books:
         kind, _, rest = name.removeprefix(root).partition("/")
         if kind.startswith("success_object"):
             succeeded.add(record.data.decode() if kind.endswith("_long") else rest)
-        else:
+        elif kind.startswith("failed_object"):
             body = json.loads(record.data)
             failed[body["key"]] = body["reason"]
     copied = {key: obj.data for key, obj in box.task.destination.items()}
     return Books(uploaded, copied, succeeded, failed, len(box.fc.dropped))
 
 
-def show(box: Sandbox, books: Books, console: Console) -> None:
+def show(books: Books, console: Console) -> None:
     console.print("\nWhere every object is:")
     table = Table(show_header=False)
     table.add_column()
@@ -174,15 +187,21 @@ def show(box: Sandbox, books: Books, console: Console) -> None:
     table.add_row("accepted by OMS (records in success_object/)", str(len(books.succeeded)))
     for reason, count in sorted(Counter(books.failed.values()).items()):
         table.add_row(f"failed: {reason} (records in failed_object/)", str(count))
-    table.add_row("[bold]sum", f"[bold]{len(books.recorded)}", end_section=True)
+    table.add_row("[bold]total accounted for", f"[bold]{len(books.recorded)}", end_section=True)
     table.add_row("in OBS, equal to the source", str(len(books.uploaded) - len(books.missing)))
-    table.add_row("  of these recorded as failed (the answer was lost)", str(len(books.failed.keys() - books.missing)))
+    answer_lost = len(books.failed.keys() - books.missing)
+    table.add_row("  of these recorded as failed, for OMS's answer was lost", str(answer_lost))
     table.add_row("missing in OBS", str(len(books.missing)))
     table.add_row("  of these with a failed record, to be replayed", str(len(books.missing & books.failed.keys())))
     console.print(table)
+
+
+def tell_troubles(box: Sandbox, books: Books, console: Console) -> None:
     answers = Counter(str(call.status) for call in box.oms.calls)
-    console.print(f"OMS answered: {counts(answers)}.")
-    console.print(f"OMS went wrong: {counts(Counter({TROUBLES[k]: n for k, n in box.oms.faults.used.items()}))}.")
+    used = box.oms.faults.used
+    console.print(f"OMS answered {counts(answers)}. Injected beside that: {used['status']} x 503, and")
+    dropped = used["drop_before"] + used["drop_after"]
+    console.print(f"{dropped} connections dropped, {used['drop_after']} of them after OMS's work.")
     if books.failed:
         key, reason = next(iter(sorted(books.failed.items())))
         console.print(f"For example, the record failed_object/{escape(key)} says {reason}.")

@@ -12,5 +12,6 @@ ANSWERS = {
     "functionRole": "oss-oms-sync-function",
     "triggerRole": "oss-oms-sync-trigger",
     "runtime": "python3.12",
+    "replayPeriod": "5m",
     "functionName": "my-sync",
 }

@@ -77,15 +77,20 @@ def answer_prompts(
 
 
 def deploy(tool: Tool, folder: Path, tmp_path: Path) -> tuple[dict[str, Any], str]:
-    """What a component is handed by `s deploy`, and what the tool prints. Only the component's name is changed."""
-    component, capture = tmp_path / "component", tmp_path / "capture.json"
+    """What a component is handed by `s deploy` for each function, and what the tool prints.
+
+    Only the component's name is changed.
+    """
+    component, capture = tmp_path / "component", tmp_path / "capture"
     shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
-    capture.unlink(missing_ok=True)
+    shutil.rmtree(capture, ignore_errors=True)
+    capture.mkdir()
     document = folder / "s.yaml"
     document.write_text(document.read_text(encoding="utf-8").replace("component: fc3", f"component: {component}"))
     done = tool.run("deploy", "-y", cwd=folder, env={"CAPTURE": str(capture)})
     assert done.returncode == 0, done.stdout
-    return json.loads(capture.read_text()), done.stdout
+    captured = [json.loads(path.read_text()) for path in capture.iterdir()]
+    return {"replay" if props["functionName"].endswith("-replay") else "sync": props for props in captured}, done.stdout
 
 
 def assert_no_secret(*places: Path | str) -> None:
@@ -126,7 +131,12 @@ def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
         answers["runtime"],
         answers["functionRole"],
     )
-    assert props["asyncInvokeConfig"] == {"maxAsyncRetryAttempts": 8, "maxAsyncEventAgeInSeconds": 86400}
+    replay = f"acs:fc:{answers['region']}::functions/{answers['functionName']}-replay"
+    assert props["asyncInvokeConfig"] == {
+        "maxAsyncRetryAttempts": 8,
+        "maxAsyncEventAgeInSeconds": 86400,
+        "destinationConfig": {"onFailure": {"destination": replay}},
+    }
 
 
 def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path):
@@ -162,10 +172,11 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
     preview = tool.run("preview", cwd=project)
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
-    props, printed = deploy(tool, project, tmp_path)
+    deployed, printed = deploy(tool, project, tmp_path)
+    props = deployed["sync"]
     check_props(props, ANSWERS)
     account = props["triggers"][0]["sourceArn"].split(":")[3]
-    assert json.loads(json.dumps(ours["sync"]).replace("1000000000000001", account)) == props
+    assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
     assert_no_secret(done.stdout, preview.stdout, printed, project, tool.home)
 
 
@@ -174,8 +185,8 @@ def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     answers = {**ANSWERS, "region": "cn-shenzhen", "runtime": "python3.10", "objectPrefix": HOSTILE[0]}
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 0, screen
-    props, printed = deploy(tool, project, tmp_path)
-    check_props(props, answers)
+    deployed, printed = deploy(tool, project, tmp_path)
+    check_props(deployed["sync"], answers)
     assert_no_secret(screen, printed, project, tool.home)
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
@@ -188,12 +199,14 @@ def test_the_project_satisfies_the_fc3_components_schema(tool, built, tmp_path, 
         assert tool.init(built, project, ANSWERS).returncode == 0
     else:
         assert answer_prompts(tool, built, project, ANSWERS)[0] == 0
-    props = resources(project, lambda name: name)["sync"]
     schema = json.loads(SCHEMA.read_text())
-    jsonschema.Draft7Validator(schema).validate(props)
-    # The schema as a whole lets almost anything pass as a trigger.
-    (trigger,) = props["triggers"]
-    jsonschema.Draft7Validator(schema["definitions"]["IOssTriggerConfig"]).validate(trigger["triggerConfig"])
+    kinds = {"oss": "IOssTriggerConfig", "timer": "ITimerTriggerConfig"}
+    for props in resources(project, lambda name: name).values():
+        jsonschema.Draft7Validator(schema).validate(props)
+        # The schema as a whole lets almost anything pass as a trigger.
+        for trigger in props["triggers"]:
+            kind = schema["definitions"][kinds[trigger["triggerType"]]]
+            jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
 
 
 def test_files_that_could_tell_are_for_the_user_alone(tool, built, tmp_path):
@@ -277,8 +290,8 @@ def test_secrets_may_come_by_the_environment(tool, built, tmp_path):
     environment = {name: ANSWERS[name] for name in ("HW_AK", "HW_SK")}
     done = tool.init(built, tmp_path / "out", answers, env=environment)
     assert done.returncode == 0, done.stdout
-    props, _ = deploy(tool, tmp_path / "out", tmp_path)
-    assert props["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+    deployed, _ = deploy(tool, tmp_path / "out", tmp_path)
+    assert {props["environmentVariables"]["HW_SK"] for props in deployed.values()} == {ANSWERS["HW_SK"]}
 
 
 def test_wrong_answers_at_the_prompts_are_asked_again(tool, built, tmp_path):
@@ -318,8 +331,8 @@ def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the
     assert "is replaced" not in first.stdout
     second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
     assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
-    props, _ = deploy(tool, tmp_path / "two", tmp_path)
-    assert props["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
+    deployed, _ = deploy(tool, tmp_path / "two", tmp_path)
+    assert deployed["sync"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):

@@ -104,4 +104,4 @@ def test_an_empty_setting(box, name):
 def test_an_unreadable_event(box):
     ending, line = told(box, b"not json")
     assert ending == "EventError"
-    assert "not JSON" in line
+    assert "neither JSON nor base64" in line

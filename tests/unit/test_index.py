@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from oss_oms_sync.bucket import Page
 from oss_oms_sync.errors import CredentialsError, SettingsError
-from virtual import ENVIRONMENT, VirtualClock, VirtualOms, VirtualOss, payload
+from virtual import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
 ROLE = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.FAKE312",
@@ -110,6 +111,15 @@ def test_the_context_says_how_long_the_invocation_may_take(clouds):
     (short, _), (usual, usual_read) = oms.timeouts
     assert short < 4
     assert (usual, usual_read) == (3.0, 10.0)
+
+
+def test_the_replay_handler_returns_its_report(clouds, mocker):
+    index, _, oss = clouds
+    mocker.patch.object(index.Bucket, "page", return_value=Page([], more=False))
+    mocker.patch.object(index.Bucket, "get", return_value=None)
+    report = index.replay_handler(b"", CONTEXT_312)
+    assert (report["taken"], report["finished"]) == (0, True)
+    assert list(oss.objects) == [f"oms_source_record/{TASK}/state/replay.json"]
 
 
 def test_log_lines_are_json_with_the_request_id(clouds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -384,7 +385,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 
 def test_a_throttled_run_halves_its_rate_and_still_makes_progress():
     world = Replays()
-    world.settings = type(world.settings)(**{**world.settings.__dict__, "oms_rate": 8.0})
+    world.settings = dataclasses.replace(world.settings, oms_rate=8.0)
     world.fail(*many(200))
     world.oms.schedule = [429, "ok"] * 2
     result = world.replay()
@@ -552,3 +553,50 @@ def test_dropped_connections_are_no_reason_to_stop(world):
     world.fail(*many(100))
     world.oms.schedule = [DROP_BEFORE, "ok"] * 20
     assert world.replay()["accepted"] == 100
+
+
+def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, caplog):
+    world.fail("a")
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "success_object" in name else None
+    assert world.replay()["accepted"] == 1
+    assert world.failed() == world.in_run_files() == set()
+    assert any(record.levelname == "ERROR" for record in caplog.records)
+
+
+def test_a_run_whose_time_is_up_before_it_begins_leaves_everything(world):
+    world.fail("a")
+    assert world.replay(timeout=0.05)["finished"] is False
+    assert world.failed() | world.in_run_files() == {"a"}
+
+
+def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
+    world = Replays()
+    world.settings = dataclasses.replace(world.settings, oms_rate=0.02)
+    world.fail(*many(40))
+    result = world.replay(timeout=120)
+    assert (result["accepted"], result["left"]) == (30, 10)
+    assert world.clock.seconds <= 120
+
+
+def test_a_run_file_that_vanished_meanwhile_is_no_trouble(world):
+    world.fail("a")
+    world.oms.schedule = [FROZEN]
+    world.bucket.add(Object(f"{ROOT}replay/x.json", b"{}"))
+    gone = Trouble("there is none", answered=True, code="NoSuchKey")
+    world.bucket.trouble = lambda kind, name: gone if kind == "get" and "/replay/" in name else None
+    assert world.replay()["failed"] == 1
+
+
+def test_a_run_file_that_cannot_be_shrunk_stays_as_it_was(world):
+    world.fail("a")
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
+    assert world.replay()["accepted"] == 1
+    assert world.in_run_files() == {"a"}
+
+
+def test_a_record_that_another_run_took_meanwhile_is_no_trouble(world):
+    world.fail("a", "b")
+    gone = Trouble("there is none", answered=True, code="NoSuchKey")
+    world.bucket.trouble = lambda kind, name: gone if kind == "get" and name.endswith("/a") else None
+    result = world.replay()
+    assert (result["accepted"], result["finished"]) == (1, True)

@@ -21,7 +21,7 @@ from .oms import OmsClient
 from .payloads import is_envelope, options
 from .records import FailedKey, failed_key, record_name, timestamp
 from .retry import Clock, Deadline
-from .sender import Sender
+from .sender import Sender, older
 from .settings import Settings
 from .state import RunFile, State
 
@@ -38,17 +38,18 @@ log = logging.getLogger("oss_oms_sync")
 
 @dataclass
 class _Report:
+    """`by_reason` and `oldest` are of what a dry run would take, `left` of what is still to be sent."""
+
     taken: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     oldest: str = ""
-    seen: Counter[str] = field(default_factory=Counter)
+    by_reason: Counter[str] = field(default_factory=Counter)
     all_read: bool = True
 
     def note(self, keys: Sequence[FailedKey]) -> None:
         for key in keys:
-            self.seen[key.reason or "UNKNOWN"] += 1
-            if key.first_failure and (not self.oldest or key.first_failure < self.oldest):
-                self.oldest = key.first_failure
+            self.by_reason[key.reason or "UNKNOWN"] += 1
+            self.oldest = older(self.oldest, key.first_failure)
 
 
 def replay(
@@ -56,9 +57,10 @@ def replay(
 ) -> dict[str, object]:
     """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `sync`.
 
-    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished"}. Raises PayloadError,
-    EventError where an envelope is partly unreadable (the rest is sent first), and StorageError where the log bucket
-    does not let it work: every key then stands where it stood, or in a run file.
+    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished"}: the reasons are those
+    of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what stands.
+    Raises PayloadError, EventError where an envelope is partly unreadable (the rest is sent first), and StorageError
+    where the log bucket does not let it work: every key then stands where it stood, or in a run file.
     """
     run = Replay(settings, log_bucket, Sender(oms, log_bucket, settings, deadline, clock), clock, deadline)
     if is_envelope(payload):
@@ -130,8 +132,8 @@ class Replay:
             if most is not None:
                 room = most - len(self._report.taken)
                 keys, names = keys[:room], names[:room]
-            self._report.note(keys)
             if dry:
+                self._report.note(keys)
                 self._report.taken.update(key.key for key in keys)
             elif keys:
                 self._run(keys, names)
@@ -164,9 +166,8 @@ class Replay:
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for part in parts:
-                after, more = max(begin, "") if begin.startswith(part) else "", True
-                if begin and not begin.startswith(part) and begin > part:
-                    continue
+                after = begin if begin.startswith(part) else ""
+                more = begin.startswith(part) or begin < part
                 while more:
                     if self._deadline.left() < min(_PAGE_SECONDS, self._lifetime / 4):
                         self._report.all_read = False
@@ -216,7 +217,9 @@ class Replay:
     def _settle(self, run: RunFile, keys: Sequence[FailedKey], held: Collection[str]) -> None:
         left = self._send(keys, held)
         self._state.finish(run, left, held, self._deadline)
-        self._report.left.update(key.key for key in left)
+        for key in left:
+            self._report.left.add(key.key)
+            self._report.oldest = older(self._report.oldest, key.first_failure)
 
     def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
         self._report.taken.update(key.key for key in keys)
@@ -233,7 +236,7 @@ class Replay:
         """Remembers where to go on, and how this run ended."""
         result = self._result()
         now = self._clock.now()
-        for record in self._sender.rejected.values():
+        for record in self._sender.rejected:
             etag = hashlib.md5(record.body, usedforsecurity=False).hexdigest().upper()
             self._rejected[record.name] = [timestamp(now), etag]
         rested = timestamp(now - _REJECTED_WAIT)
@@ -255,8 +258,8 @@ class Replay:
             "accepted": sender.accepted,
             "failed": sum(sender.failed.values()),
             "left": len(report.left),
-            "oldest_failure": report.oldest or None,
-            "by_reason": dict(sender.failed or report.seen),
+            "oldest_failure": older(report.oldest, sender.oldest_failure) or None,
+            "by_reason": dict(sender.failed + report.by_reason),
             "finished": report.all_read and not report.left and not sender.stopped,
         }
 

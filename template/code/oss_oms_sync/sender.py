@@ -43,7 +43,8 @@ class Sender:
         self.stopped = ""
         self.accepted = 0
         self.failed: Counter[str] = Counter()
-        self.rejected: dict[str, Object] = {}
+        self.oldest_failure = ""
+        self.rejected: list[Object] = []
 
     def send(self, keys: Sequence[FailedKey], held: Collection[str] = ()) -> list[FailedKey]:
         """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.
@@ -97,37 +98,36 @@ class Sender:
     def _record(self, ten: Sequence[FailedKey], submission: Submission, held: Collection[str]) -> list[FailedKey]:
         """Writes the records of what was sent; returns the keys whose state stands nowhere else."""
         task_id, now = self._settings.task.task_id, self._clock.now()
-        left, written, records = [], [], []
+        left = [key for key in ten if key.key in held]
+        written: list[tuple[FailedKey, Failure | None, Object]] = []
         for key in ten:
             failure = submission.outcomes[key.key]
             if failure and failure.reason is Reason.DEADLINE:
-                left.append(key)
+                left += [key] if key.key not in held else []
                 continue
             self._count(key, failure)
-            if key.key in held:
-                left.append(key)
-            if failure and key.key in held:
-                continue
-            written.append((key, failure))
-            records.append(
-                failed_record(task_id, key.change, failure, now, key.first_failure)
-                if failure
-                else success_record(task_id, key.change)
-            )
-        for (key, failure), record, trouble in zip(
-            written, records, self._log_bucket.put_all(records, self._deadline), strict=True
-        ):
+            if failure and key.key not in held:
+                written.append((key, failure, failed_record(task_id, key.change, failure, now, key.first_failure)))
+            elif not failure:
+                written.append((key, None, success_record(task_id, key.change)))
+        troubles = self._log_bucket.put_all([record for _, _, record in written], self._deadline)
+        for (key, failure, record), trouble in zip(written, troubles, strict=True):
             if trouble:
                 log.error({"key": key.key, "record": record.name, "problem": trouble.problem})
-                if failure:
-                    left.append(key)
+                left += [key] if failure else []
             elif failure and failure.reason is Reason.REJECTED:
-                self.rejected[key.key] = record
+                self.rejected.append(record)
         return left
 
     def _count(self, key: FailedKey, failure: Failure | None) -> None:
         if failure:
             self.failed[failure.reason.name] += 1
+            self.oldest_failure = older(self.oldest_failure, key.first_failure)
             log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
         else:
             self.accepted += 1
+
+
+def older(one: str, other: str) -> str:
+    """The earlier of two times as records write them; one that is unknown (empty) does not count."""
+    return min(filter(None, (one, other)), default="")

@@ -1,0 +1,94 @@
+"""Reading, listing and deleting in a bucket, over sockets and through oss2."""
+
+from __future__ import annotations
+
+import oss2
+import pytest
+
+from law1 import HOSTILE
+from oss_oms_sync.bucket import Bucket, Listed, Object, Trouble
+from oss_oms_sync.connection import KeptAlive, Lanes
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.retry import Clock, Deadline
+from oss_oms_sync.settings import Settings
+from sandbox import Sandbox
+from sandbox.faults import Fault
+
+
+@pytest.fixture
+def bucket(box: Sandbox) -> Bucket:
+    settings, clock, session = (
+        Settings.from_env({**box.environment(), "FC_REGION": box.region}),
+        Clock(),
+        oss2.Session(),
+    )
+    auth = oss2.StsAuth(*box.function_credentials, auth_version="v4")
+    connection = KeptAlive(session, session.session, clock)
+    return Bucket(box.log_bucket, "LOG_BUCKET", settings, auth, connection, Lanes(), clock)
+
+
+@pytest.fixture
+def soon() -> Deadline:
+    return Deadline(60, Clock())
+
+
+def test_what_is_written_is_read_back_with_its_headers(bucket, soon):
+    bucket.put(Object("a b", b"body", {"x-oss-meta-etag": "ABC"}), soon)
+    (found,) = bucket.get_all(["a b"], soon)
+    assert (found.name, found.body, found.headers["x-oss-meta-etag"]) == ("a b", b"body", "ABC")
+    assert bucket.get("a b", soon) == b"body"
+
+
+def test_what_does_not_exist_is_none_and_any_other_answer_an_error(bucket, box, soon):
+    assert bucket.get("nothing", soon) is None
+    box.oss.faults.add(Fault.status(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"))
+    with pytest.raises(StorageError, match="lacks oss:GetObject on photos-oms-log"):
+        bucket.get("nothing", soon)
+    with pytest.raises(StorageError, match="lacks oss:ListObjects"):
+        bucket.page("", "", soon)
+    with pytest.raises(StorageError, match="lacks oss:PutObject"):
+        bucket.put(Object("a", b""), soon)
+
+
+def test_pages_hold_a_thousand_names_in_byte_order_whatever_the_names(bucket, box, soon):
+    names = [f"p/{number:04}" for number in range(1003 - len(HOSTILE))] + [f"p/{key[:300]}" for key in HOSTILE]
+    for name in [*names, "outside"]:
+        box.oss.put(box.log_bucket, name, b"x")
+    first = bucket.page("p/", "", soon)
+    second = bucket.page("p/", first.objects[-1].name, soon)
+    assert (len(first.objects), first.more, second.more) == (1000, True, False)
+    assert [one.name for one in first.objects + second.objects] == sorted(names, key=str.encode)
+    stored = box.oss.objects(box.log_bucket)["p/0000"]
+    assert Listed("p/0000", stored.etag, 1, stored.last_modified) in first.objects
+
+
+def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_not_carry(bucket, box, soon):
+    # GIVEN names that XML carries, and some that it does not: control characters, a carriage return, U+FFFE
+    plain, single = [f"k{number}" for number in range(1500)], ["a\x01", "b\rc", "d\ufffe"]
+    for name in [*plain, *single, "a\x01not"]:
+        box.oss.put(box.log_bucket, name, b"x")
+    box.oss.requests.clear()
+
+    # WHEN all but one are deleted
+    results = bucket.delete_all([*plain, *single], soon)
+
+    # THEN they are gone, in two calls and three
+    assert set(results.values()) == {None}
+    assert list(box.oss.objects(box.log_bucket)) == ["a\x01not"]
+    assert [request.method for request in box.oss.requests].count("POST") == 2
+    assert [request.method for request in box.oss.requests].count("DELETE") == 3
+
+
+def test_a_delete_whose_answer_is_lost_is_not_repeated_and_told_from_one_that_was_refused(bucket, box, soon):
+    box.oss.put(box.log_bucket, "a", b"x")
+    box.oss.faults.add(Fault.drop_after(), times=1)
+    assert not bucket.delete_all(["a"], soon)["a"].answered
+    assert len(box.oss.requests) == 1
+    box.oss.faults.add(Fault.status(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"), times=1)
+    assert bucket.delete_all(["a"], soon)["a"].answered
+
+
+def test_a_name_that_oss_does_not_confirm_is_not_taken_for_deleted(bucket, box, soon):
+    body = b"<DeleteResult><Deleted><Key>other</Key></Deleted></DeleteResult>"
+    box.oss.faults.add(Fault.status(200, body), times=1)
+    assert bucket.delete_all(["a"], soon)["a"] == Trouble("OSS did not delete it", answered=True)
