@@ -19,7 +19,7 @@ help: ## Say what there is to make
 
 setup: .venv/.ready $(RUNTIMES) $(TOOL) ## Install what the other commands need, into this folder only
 
-demo: setup ## See the main job run between two pretended clouds, and the books balance
+demo: setup ## See the main job run between two simulated clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
 
 sandbox: setup ## Play with both clouds on this machine until Ctrl-C
@@ -35,7 +35,7 @@ check: setup ## Lint, check types, then run every test
 	$(BIN)/mypy sandbox tools
 	@$(MAKE) --no-print-directory test
 
-fuzz: setup ## Try law 1 (no key is dropped) on thousands of fault schedules
+fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k law1
 
 package: setup ## Build the package that `s init` and the registry take, into dist/

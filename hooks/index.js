@@ -19,15 +19,17 @@ const IGNORED = [".env", ".s/", "__pycache__/"];
 const chinese = /^zh/i.test(process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || "");
 // Written at once: what is still on its way when the process ends is lost.
 const print = (line) => fs.writeSync(1, `${line}\n`);
-const say = (english, inChinese) => print(chinese ? inChinese : english);
+const choose = (english, inChinese) => (chinese ? inChinese : english);
+const say = (english, inChinese) => print(choose(english, inChinese));
 
 /** Ends `s init` with 1, which an exception would not. */
-function fail(problems) {
+function fail(problems, tempAppPath) {
+  fs.rmSync(tempAppPath, { recursive: true, force: true });
   say("\nThe project is not set up:", "\n项目未完成初始化:");
   for (const problem of problems) print(`  - ${problem}`);
   say(
-    "Correct this and run `s init` again. The folder it has made so far is of no use.",
-    "请更正后重新执行 `s init`。本次生成的目录不可使用。",
+    "Correct this and run `s init` again; let it override the folder, which is incomplete.",
+    "请更正后重新执行 `s init`,并允许其覆盖未完成的目录。",
   );
   process.exit(1);
 }
@@ -36,29 +38,29 @@ async function preInit() {
   say(
     `
 oss-oms-sync forwards every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
-You will be asked for
-  - the source bucket and a second bucket of the same region for the records
+It needs
+  - the source bucket, and a second, different bucket of the same region for the records
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > Create)
   - the AK/SK of a Huawei IAM user with the right oms:synctask:createEvent
-  - two RAM roles of the Alibaba account; the readme says how to make them
+  - two RAM roles of the Alibaba account; the project's readme.md says how to make them
 `,
     `
 oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步任务,由其复制到 OBS。
-接下来需要:
-  - 源存储桶,以及同地域的另一个存放记录的存储桶
+需要准备:
+  - 源存储桶,以及同地域的另一个(不同的)存放记录的存储桶
   - OMS 同步任务的 SYNC_URL(OMS 控制台 > 同步任务 > 创建)
   - 拥有 oms:synctask:createEvent 权限的华为云 IAM 用户的 AK/SK
-  - 阿里云账号下的两个 RAM 角色,创建方法见说明文档
+  - 阿里云账号下的两个 RAM 角色,创建方法见生成项目中的 readme.md
 `,
   );
 }
 
-async function postInit({ appPath, artTemplate }) {
+async function postInit({ appPath, tempAppPath, artTemplate }) {
   try {
     const questions = JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
     const answers = readAnswers(questions, appPath, artTemplate);
     const problems = check(questions, answers);
-    if (problems.length > 0) fail(problems);
+    if (problems.length > 0) fail(problems, tempAppPath);
     keepSecrets(answers);
     warnOfRegion(answers.SYNC_URL);
     writeGitignore(path.join(appPath, ".gitignore"));
@@ -74,7 +76,7 @@ async function postInit({ appPath, artTemplate }) {
       HW_SK: "",
     };
   } catch (error) {
-    return fail([error.message]);
+    return fail([error.message], tempAppPath);
   }
 }
 
@@ -114,15 +116,22 @@ function check({ properties, required }, answers) {
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
     const label = `${name} (${title})`;
     if (answer === null || answer === "") {
-      if (required.includes(name)) problems.push(`${label} is empty. ${description}`);
+      if (required.includes(name)) problems.push(`${label} ${choose("is empty.", "不能为空。")} ${description}`);
     } else if (typeof answer !== "string") {
-      problems.push(`${label} is${shown}, which is no text. Put it in quotes`);
-    } else if (choices ? !choices.includes(answer) : pattern && !new RegExp(pattern).test(answer)) {
-      problems.push(`${label} does not take${shown}. ${choices ? `One of ${choices.join(", ")}` : description}`);
+      problems.push(`${label} ${choose(`is${shown}, not text: put it in quotes`, `的值${shown} 不是文本,请加引号`)}`);
+    } else if (choices && !choices.includes(answer)) {
+      problems.push(`${label} ${choose(`cannot be${shown}. One of`, `不能是${shown}。可选值`)}: ${choices.join(", ")}`);
+    } else if (pattern && !new RegExp(pattern).test(answer)) {
+      problems.push(`${label} ${choose(`cannot be${shown}.`, `不能是${shown}。`)} ${description}`);
     }
   }
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
-    problems.push("logBucket is the source bucket: each record would wake the function again, for ever. Name another");
+    problems.push(
+      choose(
+        "logBucket is the source bucket: each record would wake the function again, for ever. Name another",
+        "logBucket 与源存储桶相同:每条记录都会再次触发函数,无限循环。请换一个存储桶",
+      ),
+    );
   }
   return problems;
 }
@@ -186,23 +195,16 @@ function writeEnv(file) {
 }
 
 function sayNext(appPath, { functionName }) {
-  const folder = path.relative(process.cwd(), appPath) || ".";
+  const folder = path.relative(process.cwd(), appPath);
+  const where = folder || choose("this folder", "当前目录");
+  const next = ["s deploy", "s sync invoke --event-file events/put-object.json"];
+  if (folder) next.unshift(`cd ${folder}`);
   say(
-    `
-Ready in ${folder}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.
-Next:
-  cd ${folder}
-  s deploy
-  s sync invoke --event-file events/put-object.json
-`,
-    `
-已生成 ${folder}。HW_AK 和 HW_SK 已存入工具的密钥库:${functionName}_HW_AK、${functionName}_HW_SK。
-接下来:
-  cd ${folder}
-  s deploy
-  s sync invoke --event-file events/put-object.json
-`,
+    `\nReady in ${where}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
+    `\n已生成 ${where}。HW_AK 和 HW_SK 已存入工具的密钥库:${functionName}_HW_AK、${functionName}_HW_SK。`,
   );
+  say("Make the two RAM roles as readme.md says. Then:", "按 readme.md 创建两个 RAM 角色,然后执行:");
+  for (const command of next) print(`  ${command}`);
 }
 
 module.exports = { preInit, postInit };

@@ -22,6 +22,10 @@ import oss2
 auth = oss2.AuthV4({key_id!r}, {secret!r})
 bucket = oss2.Bucket(auth, {endpoint!r}, {bucket!r}, region={region!r})
 bucket.put_object("hello 山.txt", b"hello")
+
+# The records:
+records = oss2.Bucket(auth, {endpoint!r}, {log_bucket!r}, region={region!r})
+print([record.key for record in records.list_objects_v2().object_list])
 """
 
 
@@ -29,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Runs pretended OSS, OMS and Function Compute on this machine until Ctrl-C. Upload with the"
+        description="Runs a simulated OSS, OMS and Function Compute on this machine until Ctrl-C. Upload with the"
         " printed snippet and watch the function forward.",
     )
     options.add_argument("--code", type=Path, default=ROOT / "template" / "code", help="the function's code folder")
@@ -64,7 +68,12 @@ def introduce(box: Sandbox, console: Console) -> None:
     console.out("\nUpload, for example with .venv/bin/python:\n")
     console.out(
         SNIPPET.format(
-            key_id=key_id, secret=secret, endpoint=box.oss.endpoint, bucket=box.source_bucket, region=box.region
+            key_id=key_id,
+            secret=secret,
+            endpoint=box.oss.endpoint,
+            bucket=box.source_bucket,
+            log_bucket=box.log_bucket,
+            region=box.region,
         )
     )
     console.out("What the function does shows below. Ctrl-C ends it.\n")
@@ -85,11 +94,12 @@ def told(invocation: Invocation) -> Iterator[str]:
     for text in invocation.logs:
         line = json.loads(text) if text.startswith("{") else {}
         if "reason" in line:
-            yield f"[yellow]failed[/]    {escape(line['key'])}: {line['reason']}. {escape(line['fix'])}"
+            yield f"[yellow]failed[/] {escape(line['key'])}: {line['reason']}. {escape(line['fix'])}"
         elif "accepted" in line:
             events = json.loads(invocation.payload)["events"]
             keys = ", ".join(event["oss"]["object"]["key"] for event in events)
-            yield f"[green]accepted[/]  {line['accepted']} of {line['keys']} in {line['ms']} ms: {escape(keys)}"
+            verdict = "[green]accepted[/]" if line["accepted"] == line["keys"] else "[yellow]recorded as failed[/]"
+            yield f"{verdict} in {line['ms']} ms: {escape(keys)}"
     if invocation.failed:
         yield f"[red]{invocation.outcome}[/]  {escape(invocation.error_message)}"
 

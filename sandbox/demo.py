@@ -106,7 +106,7 @@ def main() -> int:
         problems.append(f"{len(after.missing)} objects are still missing after the replay")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
-    good = "[green]Every object was accounted for at any time, and now the destination equals the source."
+    good = "[green]No object was ever unaccounted for, and now the destination equals the source."
     console.print("[red]The books do not balance." if problems else good)
     return 1 if problems else 0
 
@@ -154,7 +154,7 @@ def recover(box: Sandbox, console: Console) -> None:
     box.oms.faults.clear()
     box.oms.refuse(None)
     report = box.tick("replay").value
-    console.print("\nOMS is well again. [bold]replay[/] runs, as its timer makes it every few minutes, and answers")
+    console.print("\nOMS is well again. The timer wakes [bold]replay[/], which answers")
     console.print(escape(json.dumps(report)), soft_wrap=True)
     box.wait_idle(timeout=PATIENCE_SECONDS)
 

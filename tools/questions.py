@@ -20,7 +20,7 @@ def table() -> str:
 
 def _english(description: str) -> str:
     """The part behind the Chinese one, which ends in the last full-width full stop."""
-    return description.rpartition("。")[2].strip()
+    return description.rpartition("。")[2].strip().replace("<", "&lt;").replace("|", "\\|")
 
 
 def updated(text: str) -> str:

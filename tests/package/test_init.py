@@ -337,5 +337,5 @@ def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
     done = tool.init(built, tmp_path / "out", ANSWERS, env={"LANG": "zh_CN.UTF-8"})
-    assert "接下来" in done.stdout
+    assert "然后执行" in done.stdout
     assert done.returncode == 0

@@ -45,7 +45,7 @@ def test_a_stopped_task(box):
     ending, line = told(box)
     assert ending == "False"
     assert line.startswith("REFUSED")
-    assert "the task is synchronizing" in line
+    assert "check in the OMS console that it is synchronizing" in line
 
 
 def test_a_clock_that_is_twenty_minutes_off(box):

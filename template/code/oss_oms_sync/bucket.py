@@ -11,7 +11,7 @@ import oss2
 import requests
 
 from .connection import KeptAlive, Lanes
-from .errors import StorageError, presentable
+from .errors import StorageError, presentable, root_cause
 from .retry import Clock, Deadline, Patience, Try
 from .settings import Settings
 
@@ -186,12 +186,12 @@ class Bucket:
         try:
             return Try(call(self._client(session, deadline)))
         except oss2.exceptions.RequestError as error:
-            return _lost(str(error.exception), repeat)
+            return _lost(root_cause(error), repeat)
         except oss2.exceptions.OssError as error:
             again = error.status in _RETRIED_STATUS
             return Try(Trouble(self._explain(error, action), not again, error.code), again=again)
         except requests.RequestException as error:  # oss2 lets pass what comes while it reads an answer's body
-            return _lost(str(error), repeat)
+            return _lost(root_cause(error), repeat)
 
     def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:
         # A new one for each call, for oss2 keeps the timeouts in it.

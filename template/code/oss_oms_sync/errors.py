@@ -55,6 +55,13 @@ class StorageError(OmsSyncError):
     """What OSS said to a read, a write or a listing that a job cannot go on without."""
 
 
+def root_cause(error: BaseException) -> str:
+    """What the error at the bottom of a chain says: "Connection reset by peer", not the layers above it."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return str(error) or type(error).__name__
+
+
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
     # The longest first, lest a part that is itself one of them is masked and leaves the rest in sight.

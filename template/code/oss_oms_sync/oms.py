@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from .connection import KeptAlive, Lanes
-from .errors import presentable
+from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
 from .settings import Settings
@@ -127,9 +127,9 @@ class OmsClient:
                 settings.task.url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             )
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
-            return self._lost(Reason.TIMEOUT, str(error))
+            return self._lost(Reason.TIMEOUT, root_cause(error))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
-            return self._lost(Reason.UNREACHABLE, str(error))
+            return self._lost(Reason.UNREACHABLE, root_cause(error))
         return self._judge(response)
 
     def _lost(self, reason: Reason, message: str) -> Try[Failure | None]:

@@ -54,16 +54,18 @@ class Reason(Enum):
         "请检查 SYNC_URL:OMS 中不存在该同步任务。请在 OMS 控制台的任务页面重新复制该地址。",
     )
     REJECTED = (
-        "OMS refuses this key alone: see the message, and rename the object or copy it by hand.",
-        "OMS 仅拒绝该对象:请查看错误信息,重命名该对象或手动拷贝。",
+        "OMS refuses this key, while it takes others: see the message, and rename the object or copy it by hand. It is"
+        " tried again once a day.",
+        "OMS 拒绝该对象,但接受其他对象:请查看错误信息,重命名该对象或手动拷贝。系统每天会重试一次。",
     )
     REFUSED = (
-        "OMS refuses the request as a whole: see the message, and check in the OMS console that the task is"
-        " synchronizing.",
-        "OMS 拒绝了整个请求:请查看错误信息,并在 OMS 控制台确认任务处于同步中状态。",
+        "OMS refuses the request: see the message. Either the key is not acceptable, or the task does not take any:"
+        " check in the OMS console that it is synchronizing. The key is sent again later.",
+        "OMS 拒绝了该请求:请查看错误信息。可能是该对象不被接受,也可能是任务不再接收请求:"
+        "请在 OMS 控制台确认任务处于同步中状态。该对象稍后会自动重发。",
     )
     UNEXPECTED = (
-        "OMS gave an answer that its documents do not know: see status and message, and check SYNC_URL.",
+        "OMS's answer is none that its documents name: see status and message, and check SYNC_URL.",
         "OMS 返回了文档中没有的应答:请查看状态码和错误信息,并检查 SYNC_URL。",
     )
 
