@@ -36,7 +36,7 @@ check: setup ## Lint, check types, then run every test
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
-	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k law1
+	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k "law1 or interleaving"
 
 package: setup ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package

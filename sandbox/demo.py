@@ -121,9 +121,7 @@ def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
         console.print(f"The function's project was made from {package.name} by `s init`.\n")
     else:
         render(box.answers(), project)
-        console.print(
-            "Rendered the project with Jinja2, for the Serverless Devs tool is not here (it needs Node.js).\n"
-        )
+        console.print("The function's project was rendered by Jinja2: `s init` needs Node.js, which is not here.\n")
     return project
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+
+import pytest
 
 from sandbox import Sandbox
 from sandbox.faults import Fault
@@ -77,3 +80,55 @@ def test_by_hand_it_tells_what_it_would_do_and_what_it_does_not_know(deployed):
     assert "It takes prefix" in wrong.error_message
     assert deployed.fc.invoke("replay", json.dumps({"keys": ["a"]}).encode()).value["accepted"] == 1
     assert states(deployed)["failed_object"] == 1
+
+
+def kill_at(box: Sandbox, step: int, landed: bool) -> list[int]:
+    """Kills the function's process with a real SIGKILL when its request number `step` arrives at either cloud.
+
+    `landed`: the request is carried out all the same; else it is lost with the process. Returns the counted requests.
+    """
+    seen: list[int] = []
+
+    def strikes(_: object) -> bool:
+        seen.append(len(seen))
+        if len(seen) == step + 1:
+            for instance in list(box.fc._instances):
+                instance._signal(signal.SIGKILL)
+        return len(seen) == step + 1
+
+    for cloud in (box.oss, box.oms):
+        cloud.faults.add(Fault.drop_after() if landed else Fault.drop_before(), where=strikes)
+    return seen
+
+
+@pytest.mark.parametrize("landed", [True, False], ids=["landed", "lost"])
+def test_a_process_killed_at_any_of_its_calls_loses_no_key_and_the_next_run_sends_them_all(box, tmp_path, landed):
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path)
+    step, killed = 0, True
+    while killed:
+        # GIVEN failed records, some of which OMS would take
+        keys = {f"{step}/{number}" for number in range(8)}
+        box.oms.faults.add(Fault.status(401))
+        box.fc.update_function("sync")  # whose process the last kill took as well
+        assert box.fc.invoke("sync", payload(*keys)).value is False
+        box.oms.faults.clear()
+
+        # WHEN the process that replays them is killed at this call
+        kill_at(box, step, landed)
+        killed = box.tick("replay").outcome == "crashed"
+        box.oms.faults.clear()
+        box.oss.faults.clear()
+
+        # THEN every key is still somewhere, and the next run sends them all
+        waiting = {name for name in box.oss.objects(box.log_bucket) if "/failed_object/" in name or "/replay/" in name}
+        assert waiting or keys <= box.oms.accepted.keys()
+        assert box.tick("replay").outcome == "returned"
+        assert keys <= box.oms.accepted.keys()
+        assert states(box)["failed_object"] == 0
+        # The dead run's file stands until its time is up. The next step begins without it.
+        box.oss.remove_bucket(box.log_bucket)
+        box.oss.create_bucket(box.log_bucket)
+        step += 1
+        assert step < 100
+    assert step > 20
