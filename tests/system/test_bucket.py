@@ -92,3 +92,13 @@ def test_a_name_that_oss_does_not_confirm_is_not_taken_for_deleted(bucket, box, 
     body = b"<DeleteResult><Deleted><Key>other</Key></Deleted></DeleteResult>"
     box.oss.faults.add(Fault.status(200, body), times=1)
     assert bucket.delete_all(["a"], soon)["a"] == Trouble("OSS did not delete it", answered=True)
+
+
+@pytest.mark.parametrize(("status", "calls"), [(500, 1), (502, 1), (503, 1), (504, 1), (429, 2)])
+def test_a_delete_is_not_repeated_after_an_answer_that_leaves_open_whether_it_lands(bucket, box, soon, status, calls):
+    box.oss.put(box.log_bucket, "a", b"x")
+    box.oss.faults.add(Fault.status(status), times=1)
+    trouble = bucket.delete_all(["a"], soon)["a"]
+    assert len(box.oss.requests) == calls
+    assert (trouble is None) == (status == 429)
+    assert trouble is None or not trouble.answered

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from law1 import HOSTILE, SCHEDULES
@@ -240,8 +240,13 @@ def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answ
     world.bucket.trouble = lambda kind, name: None
     world.bucket.land_late_deletes()
 
-    # THEN the keys are in the run file, and the next run sends them
+    # THEN the keys are in the run file, which a run within the minute sends and does not touch
     assert world.in_run_files() == {"a", "b"}
+    assert world.replay()["accepted"] == 2
+    assert world.in_run_files() == {"a", "b"}
+
+    # AND a later one, whose deletes are answered, settles
+    world.clock.sleep(61)
     assert world.replay()["accepted"] == 2
     assert world.failed() == world.in_run_files() == set()
 
@@ -281,6 +286,41 @@ def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
     assert len(world.bucket.names(f"{ROOT}replay/")) == 4
 
 
+@pytest.mark.parametrize("meeting", range(16))
+def test_two_runs_that_take_the_same_run_file_lose_nothing_wherever_they_meet_and_one_dies(meeting):
+    for death in range(25):
+        # GIVEN a run file that is free, and an OMS that refuses everybody
+        world = Replays()
+        entry = {
+            "key": "k",
+            "event_name": "",
+            "event_time": "",
+            "etag": "",
+            "first_failure": "",
+            "reason": "",
+            "held": True,
+        }
+        world.bucket.add(Object(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": [entry]}).encode()))
+        world.fail("k")
+        world.oms.schedule = [FROZEN] * 10
+        countdown = [meeting]
+
+        # WHEN a second run takes it in the middle of the first, and dies
+        def meet(world=world, countdown=countdown, death=death):
+            countdown[0] -= 1
+            if countdown[0] == -1:
+                watch(world, dying_at(death))
+                with contextlib.suppress(Died):
+                    world.replay()
+                watch(world, lambda: None)
+
+        watch(world, meet)
+        world.replay()
+
+        # THEN the key still stands somewhere
+        assert "k" in world.failed() | world.in_run_files(), (meeting, death)
+
+
 class Interleaving:
     """Replays among everything that can happen to them, and what OMS was last asked for of each key."""
 
@@ -306,10 +346,29 @@ class Interleaving:
             self.world.replay()
         watch(self.world, lambda: None)
 
+    def overlap(self, step: int) -> None:
+        """A second replay runs whole in the middle of a first."""
+        countdown = [step]
+
+        def meet() -> None:
+            countdown[0] -= 1
+            if countdown[0] == -1:
+                self.world.replay()
+
+        watch(self.world, meet)
+        self.world.replay()
+        watch(self.world, lambda: None)
+
+    def land(self) -> None:
+        self.world.bucket.land_late_deletes()
+
+    def later(self) -> None:
+        """Time goes by, in which every delete that was on its way has landed."""
+        self.land()
+        self.world.clock.sleep(400)
+
     def deletes(self, lost: bool) -> None:
-        self.world.bucket.trouble = lambda kind, name: (
-            LOST if lost and kind == "delete" and "failed_object" in name else None
-        )
+        self.world.bucket.trouble = lambda kind, name: LOST if lost and kind == "delete" else None
 
     def oms(self, down: bool) -> None:
         self.world.oms.schedule = [FROZEN] * 100 if down else []
@@ -326,25 +385,42 @@ happenings = st.lists(
         st.tuples(st.just("replay"), st.integers(0, 60)),
         st.tuples(st.just("deletes"), st.booleans()),
         st.tuples(st.just("oms"), st.booleans()),
-        st.tuples(st.sampled_from(["replay whole", "land", "later"])),
+        st.tuples(st.just("overlap"), st.integers(0, 40)),
+        st.tuples(st.sampled_from(["replay", "land", "later"])),
     ),
     max_size=16,
 )
 
 
+SOON_LATER_SOON = [
+    ("fail", "a"),
+    ("deletes", True),
+    ("oms", True),
+    ("replay",),
+    ("deletes", False),
+    ("replay",),
+    ("land",),
+]
+RUN_FILES_DELETE_LATE = [
+    ("fail", "a"),
+    ("deletes", True),
+    ("oms", True),
+    ("replay",),
+    ("later",),
+    ("replay",),
+    ("replay", 12),
+    ("land",),
+]
+
+
 @settings(max_examples=SCHEDULES // 2)
 @given(happenings)
+@example(SOON_LATER_SOON)
+@example(RUN_FILES_DELETE_LATE)
 def test_no_interleaving_of_replays_failures_deaths_and_late_deletes_loses_a_key(count_schedule, happenings):
     tale = Interleaving()
     for what, *details in happenings:
-        if what == "land":
-            tale.world.bucket.land_late_deletes()
-        elif what == "later":
-            tale.world.clock.sleep(400)
-        elif what == "replay whole":
-            tale.replay()
-        else:
-            getattr(tale, what)(*details)
+        getattr(tale, what)(*details)
         tale.check()
     count_schedule("of replays", "every failure waits or was sent")
 
@@ -414,6 +490,24 @@ def test_a_rejected_key_is_tried_once_a_day(world):
     world.clock.ahead += timedelta(hours=25)
     world.replay()
     assert len(world.oms.calls) > calls
+
+
+def test_rejected_keys_rest_again_when_they_stand_among_their_like(world):
+    # GIVEN sixty keys that OMS refuses alone, and no good ones left among them a day later
+    bad = [f"bad {number:02}" for number in range(60)]
+    world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
+    world.oms.refused = set(bad)
+    assert world.replay()["by_reason"] == {"REJECTED": 60}
+    world.clock.ahead += timedelta(hours=25)
+
+    # WHEN they are tried again
+    again = world.replay()
+
+    # THEN that is no reason to stop, and they rest for another day
+    assert (again["by_reason"], again["finished"]) == ({"REJECTED": 60}, True)
+    calls = len(world.oms.calls)
+    world.replay()
+    assert len(world.oms.calls) == calls
 
 
 def test_a_new_failure_of_a_rejected_key_is_tried_at_once(world):
@@ -600,3 +694,64 @@ def test_a_record_that_another_run_took_meanwhile_is_no_trouble(world):
     world.bucket.trouble = lambda kind, name: gone if kind == "get" and name.endswith("/a") else None
     result = world.replay()
     assert (result["accepted"], result["finished"]) == (1, True)
+
+
+def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
+    world.fail("a")
+    world.oms.schedule = [HANG] * 30
+    world.replay(timeout=60)
+    world.oms.schedule = [404] * 30
+    result = world.replay()
+    assert (result["taken"], result["failed"]) == (1, 1)
+
+
+def test_a_run_file_that_cannot_be_read_now_is_told_and_not_called_finished(world):
+    world.fail("a")
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "success" in name else None
+    world.bucket.add(Object(f"{ROOT}replay/1.json", b"{}"))
+    world.bucket.trouble = lambda kind, name: LOST if kind == "get" and "/replay/" in name else None
+    assert world.replay()["finished"] is False
+
+
+def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world):
+    # GIVEN many run files of which nothing was sent
+    for number in range(5):
+        world.fail(*[f"{number} {key}" for key in range(20)])
+        world.oms.schedule = [FROZEN]
+        world.replay({"prefix": f"{number} "})
+    files = len(world.bucket.names(f"{ROOT}replay/"))
+    assert files == 5
+
+    # WHEN the account is still refused
+    world.bucket.calls.clear()
+    world.oms.schedule = [FROZEN]
+    result = world.replay()
+
+    # THEN one ten was sent, and the rest stays where it is
+    assert (result["taken"], result["failed"], result["left"]) == (10, 10, 40)
+    assert world.bucket.calls["put"] <= 2 + 10 + 1
+
+
+def test_a_choice_does_not_take_up_run_files_and_a_dry_run_counts_them(world):
+    world.fail(*many(50))
+    world.oms.schedule = [FROZEN]
+    world.replay()
+    world.fail("x/1")
+    assert world.replay({"dry_run": True})["taken"] == 51
+    assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
+    assert world.oms.accepted.keys() == {"x/1"}
+
+
+def test_a_run_of_some_keys_does_not_move_where_the_next_run_goes_on(world):
+    world.fail(*many(1500))
+    world.oms.round_trip = 0.9
+    world.replay(timeout=110)
+    state = world.bucket.objects[f"{ROOT}state/replay.json"]
+    world.replay({"keys": ["z"]})
+    world.replay({"prefix": "y"})
+    assert world.bucket.objects[f"{ROOT}state/replay.json"] == state
+
+
+def test_a_long_record_that_names_another_key_is_reported_and_left(world):
+    world.bucket.add(Object(f"{ROOT}failed_object_long/{'0' * 64}", b'{"key": "other"}'))
+    assert world.replay()["taken"] == 0

@@ -188,8 +188,10 @@ class Bucket:
         except oss2.exceptions.RequestError as error:
             return _lost(root_cause(error), repeat)
         except oss2.exceptions.OssError as error:
-            again = error.status in _RETRIED_STATUS
-            return Try(Trouble(self._explain(error, action), not again, error.code), again=again)
+            # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away.
+            again, known = error.status in _RETRIED_STATUS, error.status == 429
+            trouble = Trouble(self._explain(error, action), known or not again, error.code)
+            return Try(trouble, again=again and (repeat or known))
         except requests.RequestException as error:  # oss2 lets pass what comes while it reads an answer's body
             return _lost(root_cause(error), repeat)
 

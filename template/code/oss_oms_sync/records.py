@@ -100,13 +100,16 @@ class FailedKey:
 
 
 def failed_key(task_id: str, record: Object) -> FailedKey | None:
-    """The key that a failed record is of; None for a long key's record that does not name it."""
-    key = record.name.removeprefix(f"{RECORD_ROOT}{task_id}/failed_object/")
+    """The key that a failed record is of; None for a long key's record that does not name its key."""
+    name = record.name.removeprefix(f"{RECORD_ROOT}{task_id}/failed_object/")
     try:
         fields = json.loads(record.body)
     except (ValueError, RecursionError):
         fields = None
-    return FailedKey.from_json(fields, "" if key == record.name else key)
+    if name != record.name:
+        return FailedKey.from_json(fields, name)
+    key = FailedKey.from_json(fields)
+    return key if key and record_name(task_id, "failed", key.key) == record.name else None
 
 
 def timestamp(now: datetime) -> str:

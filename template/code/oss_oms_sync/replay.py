@@ -97,7 +97,6 @@ class Replay:
 
     def changes(self, changes: Sequence[ObjectChange]) -> dict[str, object]:
         """Sends just these, records or not, and returns the report. Raises StorageError before anything is lost."""
-        stored = self._remembered()
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.get_all(names, self._deadline) if isinstance(one, Object)}
         keys = []
@@ -105,60 +104,68 @@ class Replay:
             known = failed_key(self._task_id, found[name]) if name in found else None
             keys.append(FailedKey(change, known.first_failure, known.reason) if known else FailedKey(change))
         for start in range(0, len(keys), PAGE):
-            self._run(keys[start : start + PAGE], [name for name in names[start : start + PAGE] if name in found])
-        return self._end(stored, str(stored.get("after") or ""))
+            some = keys[start : start + PAGE]
+            self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
+        return self._told()
 
-    def records(self, options: dict[str, object]) -> dict[str, object]:
-        """Sends what stands in the failed records (all, or those that `options` choose) and returns the report.
+    def records(self, asked: dict[str, object]) -> dict[str, object]:
+        """Sends what stands in the failed records (all, or those that `asked` chooses) and returns the report.
 
-        A run without options goes on behind the last one and comes round. Raises StorageError before anything is lost.
+        A run that is asked for nothing goes on behind the last such run and comes round, and takes up what earlier
+        runs left in their run files. Raises StorageError before anything is lost.
         """
-        prefix, reason = str(options.get("prefix", "")), str(options.get("reason", ""))
-        limit = options.get("limit")
-        most = limit if isinstance(limit, int) else None
-        stored = self._remembered()
-        whole = not prefix and not reason and most is None
-        start = str(stored.get("after") or "") if whole else ""
-        dry = options.get("dry_run") is True
-        after = start
-        if not dry:
-            self._leftovers()
-        for page, last in self._pages(prefix, start):
-            # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
-            if self._sender.stopped or (most is not None and len(self._report.taken) >= most):
-                self._report.all_read = False
-                break
-            keys, names = self._read(page, prefix, reason)
-            if most is not None:
-                room = most - len(self._report.taken)
-                keys, names = keys[:room], names[:room]
-            if dry:
-                self._report.note(keys)
-                self._report.taken.update(key.key for key in keys)
-            elif keys:
-                self._run(keys, names)
-            after = last
-        else:
-            after = "" if self._report.all_read else after
-        if dry:
-            return self._result()
-        return self._end(stored, after if whole else str(stored.get("after") or ""))
-
-    def _remembered(self) -> dict[str, object]:
+        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
+        dry, whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
         stored = self._state.load("replay", self._deadline)
         rejected = stored.get("rejected")
         self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
-        return stored
+        if whole:
+            self._leftovers(dry)
+        start = str(stored.get("after") or "") if whole and not dry else ""
+        after = self._listed(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
+        if whole and not dry:
+            self._remember(after)
+        return self._told()
 
-    def _leftovers(self) -> None:
+    def _listed(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
+        """Takes page after page of the failed records; returns the name to go on behind, empty after a whole round."""
+        after = start
+        for page, last in self._pages(prefix, start):
+            # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
+            if self._sender.stopped or (limit is not None and len(self._report.taken) >= limit):
+                self._report.all_read = False
+                return after
+            keys = self._read(page, prefix, reason)
+            if limit is not None:
+                keys = keys[: limit - len(self._report.taken)]
+            if dry:
+                self._note(keys)
+            elif keys:
+                self._run(keys, [key.key for key in keys])
+            after = last
+        return "" if self._report.all_read else after
+
+    def _note(self, keys: Sequence[FailedKey]) -> None:
+        """What a dry run would take."""
+        self._report.note(keys)
+        self._report.taken.update(key.key for key in keys)
+
+    def _leftovers(self, dry: bool) -> None:
         """Sends what earlier runs did not get to, or another run has in hand: twice is harmless."""
         for run in self._state.leftover_runs(self._deadline):
-            if not run.free:
-                self._send(run.keys, held=())
-                continue
-            names = {record_name(self._task_id, "failed", key): key for key in run.held}
-            held = {names[name] for name, trouble in self._delete(list(names)).items() if _may_land(trouble)}
-            self._settle(run, run.keys, held)
+            if run is None:
+                self._report.all_read = False
+            elif dry:
+                self._note(run.keys)
+            elif self._sender.stopped:
+                self._left(run.keys)
+            elif run.free:
+                # First in a file of this run's own, for two runs may take the same one.
+                mine = self._state.new_run(run.keys, run.held, self._lifetime, self._deadline)
+                self._state.remove(run, self._deadline)
+                self._settle(mine, run.keys, run.held)
+            else:
+                self._left(self._send(run.keys, held=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
         """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
@@ -179,12 +186,12 @@ class Replay:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[Listed], prefix: str, reason: str) -> tuple[list[FailedKey], list[str]]:
-        """The keys of a page that this run is to send, and the names of their records."""
+    def _read(self, page: Sequence[Listed], prefix: str, reason: str) -> list[FailedKey]:
+        """The keys of a page that this run is to send."""
         due = [one for one in page if not self._is_resting(one)]
         full = [one.name for one in due if one.size]
         bodies = dict(zip(full, self._bucket.get_all(full, self._deadline), strict=True))
-        keys, names = [], []
+        keys = []
         for one in due:
             body = bodies.get(one.name, Object(one.name, b""))
             if isinstance(body, Trouble):
@@ -195,10 +202,14 @@ class Replay:
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._settings.covers(key.key) and key.key.startswith(prefix) and reason in ("", key.reason):
+            elif self._is_asked_for(key, prefix, reason):
                 keys.append(key)
-                names.append(one.name)
-        return keys, names
+        return keys
+
+    def _is_asked_for(self, key: FailedKey, prefix: str, reason: str) -> bool:
+        """Chosen, inside the trigger's filter, and not sent by this very run before."""
+        chosen = key.key.startswith(prefix) and reason in ("", key.reason)
+        return chosen and self._settings.covers(key.key) and key.key not in self._report.taken
 
     def _is_resting(self, one: Listed) -> bool:
         """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
@@ -206,35 +217,39 @@ class Replay:
         rested = timestamp(self._clock.now() - _REJECTED_WAIT)
         return etag == one.etag and tried > rested
 
-    def _run(self, keys: Sequence[FailedKey], names: Sequence[str]) -> None:
+    def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Written down, then deleted, then sent: the order is what loses nothing."""
-        run = self._state.new_run(keys, self._lifetime, self._deadline)
-        troubles = self._delete(names)
-        by_name = {record_name(self._task_id, "failed", key.key): key.key for key in keys}
-        held = {by_name[name] for name, trouble in troubles.items() if _may_land(trouble)}
-        self._settle(run, keys, held)
+        self._settle(self._state.new_run(keys, recorded, self._lifetime, self._deadline), keys, recorded)
 
-    def _settle(self, run: RunFile, keys: Sequence[FailedKey], held: Collection[str]) -> None:
+    def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
+        held = self._delete(recorded)
         left = self._send(keys, held)
         self._state.finish(run, left, held, self._deadline)
-        for key in left:
+        self._left(left)
+
+    def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
+        left = self._sender.send(keys, held)
+        unsent = {key.key for key in left} - set(held)
+        self._report.taken.update(key.key for key in keys if key.key not in unsent)
+        return left
+
+    def _left(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
             self._report.left.add(key.key)
             self._report.oldest = older(self._report.oldest, key.first_failure)
 
-    def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
-        self._report.taken.update(key.key for key in keys)
-        return self._sender.send(keys, held)
-
-    def _delete(self, names: Sequence[str]) -> dict[str, Trouble | None]:
-        troubles = self._bucket.delete_all(names, self._deadline) if names else {}
+    def _delete(self, keys: Collection[str]) -> set[str]:
+        """Deletes failed records; returns the keys of those whose delete may still land."""
+        key_of = {record_name(self._task_id, "failed", key): key for key in keys}
+        troubles = self._bucket.delete_all(list(key_of), self._deadline) if key_of else {}
         told = Counter(trouble.problem for trouble in troubles.values() if trouble)
         for problem, times in told.items():
             log.error({"job": "replay", "records_not_deleted": times, "problem": problem})
-        return troubles
+        return {key_of[name] for name, trouble in troubles.items() if trouble and not trouble.answered}
 
-    def _end(self, stored: dict[str, object], after: str) -> dict[str, object]:
-        """Remembers where to go on, and how this run ended."""
-        result = self._result()
+    def _remember(self, after: str) -> None:
+        """Keeps where the next run goes on, which keys rest, and how this one ended."""
         now = self._clock.now()
         for record in self._sender.rejected:
             etag = hashlib.md5(record.body, usedforsecurity=False).hexdigest().upper()
@@ -242,12 +257,15 @@ class Replay:
         rested = timestamp(now - _REJECTED_WAIT)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-_REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": result, "stopped": self._sender.stopped}
+        last = {"at": timestamp(now), "result": self._result(), "stopped": self._sender.stopped}
         try:
-            self._state.store("replay", {**stored, "after": after, "rejected": newest, "last": last}, self._deadline)
+            self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
         except StorageError as error:
             # The next run begins where this one did: some keys are sent twice.
             log.error({"job": "replay", "state": "not stored", "problem": str(error)})  # noqa: TRY400
+
+    def _told(self) -> dict[str, object]:
+        result = self._result()
         log.info({"job": "replay", **result, "stopped": self._sender.stopped})
         return result
 
@@ -262,11 +280,6 @@ class Replay:
             "by_reason": dict(sender.failed + report.by_reason),
             "finished": report.all_read and not report.left and not sender.stopped,
         }
-
-
-def _may_land(trouble: Trouble | None) -> bool:
-    """Whether a delete may still be carried out, so that a failed record written now could vanish."""
-    return trouble is not None and not trouble.answered
 
 
 def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from .bucket import Bucket, Object
 from .oms import CONCERNS_ALL, KEYS_PER_CALL, OmsClient, Submission
@@ -71,7 +72,7 @@ class Sender:
     def _send_ten(self, ten: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
         submission = self._oms.submit([key.key for key in ten], self._sending, halve=self._halve)
         self._pace(submission)
-        self._judge(submission)
+        self._judge(ten, submission)
         return self._record(ten, submission, held)
 
     def _pace(self, submission: Submission) -> None:
@@ -79,13 +80,14 @@ class Sender:
         self._rate = max(slowest, self._rate / 2**submission.throttled)
         self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
 
-    def _judge(self, submission: Submission) -> None:
+    def _judge(self, ten: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = {failure.reason for failure in failures}
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._halve = 0, True
             return
-        self._refused_in_a_row += 1
+        # A ten of nothing but keys that OMS refused alone before tells nothing about the task.
+        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in ten)
         if Reason.REFUSED in reasons:
             self._halve = False
         if Reason.DEADLINE in reasons:
@@ -101,7 +103,7 @@ class Sender:
         left = [key for key in ten if key.key in held]
         written: list[tuple[FailedKey, Failure | None, Object]] = []
         for key in ten:
-            failure = submission.outcomes[key.key]
+            failure = _still_rejected(key, submission.outcomes[key.key])
             if failure and failure.reason is Reason.DEADLINE:
                 left += [key] if key.key not in held else []
                 continue
@@ -126,6 +128,13 @@ class Sender:
             log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
         else:
             self.accepted += 1
+
+
+def _still_rejected(key: FailedKey, failure: Failure | None) -> Failure | None:
+    """A key that was refused among accepted ones is so still when it comes to stand among its like."""
+    if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
+        return replace(failure, reason=Reason.REJECTED)
+    return failure
 
 
 def older(one: str, other: str) -> str:

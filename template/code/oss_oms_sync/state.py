@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -27,9 +27,10 @@ log = logging.getLogger("oss_oms_sync")
 
 @dataclass(frozen=True)
 class RunFile:
-    """The keys of one replay. `held`: those whose failed record's delete was not answered and may still land.
+    """The keys of one replay. `held`: those whose failed record's delete may still land.
 
-    `free`: the run that wrote it is over, so that another may shrink or delete it.
+    `free`: the run that wrote it is over. Another may then take it: by copying it into a file of its own, never by
+    writing it again, so that a file's delete that lands late takes nothing with it.
     """
 
     name: str
@@ -59,35 +60,45 @@ class State:
         """Keeps `value` for the next run of `job`. Raises StorageError."""
         self._bucket.put(Object(f"{self._root}state/{job}.json", _bytes(value), _JSON), deadline)
 
-    def new_run(self, keys: Sequence[FailedKey], seconds: float, deadline: Deadline) -> RunFile:
+    def new_run(self, keys: Sequence[FailedKey], held: Collection[str], seconds: float, deadline: Deadline) -> RunFile:
         """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""
         now = self._clock.now()
         name = f"{self._root}replay/{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
-        run = RunFile(name, keys, (), free=False)
+        run = RunFile(name, keys, held, free=False)
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)), deadline)
         return run
 
-    def leftover_runs(self, deadline: Deadline) -> list[RunFile]:
-        """The run files that earlier or other runs left, oldest first; unreadable ones are reported and skipped."""
-        listed = self._bucket.page(f"{self._root}replay/", "", deadline).objects
-        runs = []
-        for found in self._bucket.get_all([one.name for one in listed], deadline):
-            run = self._read(found) if isinstance(found, Object) else None
-            if run:
-                runs.append(run)
-            elif isinstance(found, Object):
-                log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
-        return runs
+    def leftover_runs(self, deadline: Deadline) -> Iterator[RunFile | None]:
+        """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
+        that could not be read, which is reported. Raises StorageError."""
+        for listed in self._bucket.page(f"{self._root}replay/", "", deadline).objects:
+            (found,) = self._bucket.get_all([listed.name], deadline)
+            if isinstance(found, Object):
+                run = self._read(found)
+                if run is None:
+                    log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
+                yield run
+            elif found.code != "NoSuchKey":  # that one is done with
+                log.error({"run_file": listed.name, "problem": found.problem})
+                yield None
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], held: Collection[str], deadline: Deadline) -> None:
-        """Shrinks a run file to what is `left`, for any run to take up; deletes it when that is nothing.
+        """Shrinks the caller's own run file to what is `left`, for any run to take; deletes it when that is nothing.
 
-        Where that fails the file stays as it was, and its keys are sent once more.
+        Keys `held` keep the file the caller's for a minute more: until then a delete may land. Where this fails the
+        file stays as it was, and its keys are sent once more.
         """
-        if left:
-            (trouble,) = self._bucket.put_all([self._object(replace(run, keys=left, held=held), "")], deadline)
-        else:
-            (trouble,) = self._bucket.delete_all([run.name], deadline).values()
+        if not left:
+            self.remove(run, deadline)
+            return
+        busy_until = timestamp(self._clock.now() + _GRACE) if held else ""
+        (trouble,) = self._bucket.put_all([self._object(replace(run, keys=left, held=held), busy_until)], deadline)
+        if trouble:
+            log.error({"run_file": run.name, "problem": trouble.problem})
+
+    def remove(self, run: RunFile, deadline: Deadline) -> None:
+        """Deletes a run file whose keys all stand elsewhere. Where that fails they are sent once more."""
+        (trouble,) = self._bucket.delete_all([run.name], deadline).values()
         if trouble:
             log.error({"run_file": run.name, "problem": trouble.problem})
 
