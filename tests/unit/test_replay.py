@@ -672,6 +672,28 @@ def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
     assert world.clock.seconds <= 120
 
 
+def test_a_run_file_that_cannot_be_deleted_is_told(world, caplog):
+    world.bucket.add(Object(f"{ROOT}replay/1.json", b'{"busy_until": "", "keys": []}'))
+    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
+    world.replay()
+    assert any("run_file" in str(record.msg) for record in caplog.records)
+
+
+def test_a_run_file_that_cannot_be_written_shorter_is_told_and_stays(world, caplog):
+    world.fail(*many(30))
+    world.oms.schedule = [FROZEN]
+    run_file_puts = []
+
+    def trouble(kind, name):
+        run_file_puts.extend([name] if kind == "put" and "/replay/" in name else [])
+        return REFUSED if len(run_file_puts) == 2 and kind == "put" and "/replay/" in name else None
+
+    world.bucket.trouble = trouble
+    world.replay()
+    assert world.in_run_files() == set(many(30))
+    assert any("run_file" in str(record.msg) for record in caplog.records)
+
+
 def test_a_run_file_that_vanished_meanwhile_is_no_trouble(world):
     world.fail("a")
     world.oms.schedule = [FROZEN]
