@@ -152,14 +152,15 @@ function keepSecrets(answers) {
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
     const words = ["secret", "add", "--key", key, "--value", answers[name]];
-    if (run(...words).stdout.includes("already exists")) {
+    let done = run(...words);
+    if (done.stdout.includes("already exists")) {
       say(
         `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
         `注意:工具密钥库中已有 ${key},现已替换。若另一项目使用相同函数名,它将部署新的值。`,
       );
+      done = run(...words, "--force");
     }
-    const { status, stdout } = run(...words, "--force");
-    if (status !== 0 || !stdout.includes(key)) {
+    if (done.status !== 0 || !done.stdout.includes(key)) {
       throw new Error(`The tool's secret store did not take ${name}. Try: s secret add --key ${key} --value <${name}>`);
     }
   }

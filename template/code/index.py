@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import oss2
 import requests
 
+from oss_oms_sync import jsontext
 from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError
@@ -106,7 +106,7 @@ class _JsonLines(logging.Formatter):
         """One line of JSON, also for characters that UTF-8 cannot carry."""
         said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
         line = {"level": record.levelname, "request_id": self.request_id, **said}
-        return json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+        return jsontext.dump(line).decode()
 
 
 def _log_to_stdout() -> _JsonLines:

@@ -152,8 +152,8 @@ class Bucket:
         def delete_one(name: str) -> Callable[[oss2.Bucket], set[str]]:
             return lambda bucket: {name} if bucket.delete_object(name) else set()
 
+        calls = [*map(delete, groups), *map(delete_one, single)]
         groups += [[name] for name in single]
-        calls = [delete(group) for group in groups[: len(groups) - len(single)]] + [delete_one(n) for n in single]
         results: dict[str, Trouble | None] = {}
         for group, result in zip(groups, self._all(calls, "oss:DeleteObject", deadline), strict=True):
             for name in group:

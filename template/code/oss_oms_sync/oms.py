@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
 
+from . import jsontext
 from .connection import KeptAlive, Lanes
 from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
 from .settings import Settings
 from .signer import sign
+
+T = TypeVar("T")
 
 # The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
 KEYS_PER_CALL = 10
@@ -92,7 +96,7 @@ class OmsClient:
         OMS answers; after an exception nothing is known of any.
         """
         job = _Job(self, deadline, Patience(deadline, self._clock), halve)
-        for ten in _tens(keys):
+        for ten in tens(keys):
             job.send_ten(ten)
         return job.submission
 
@@ -206,7 +210,8 @@ class _Job:
         return self._patience.keep_trying(call, self._client.drop_connections, untried)
 
 
-def _tens(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def tens(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`keys` in as many at once as one call takes."""
     for start in range(0, len(keys), KEYS_PER_CALL):
         yield keys[start : start + KEYS_PER_CALL]
 
@@ -215,10 +220,7 @@ def _is_acceptance(body: bytes) -> bool:
     """Whether a 200 is OMS's: its body is empty. A login page or a proxy's word is none; JSON may carry an error."""
     if not body.strip():
         return True
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
+    value = jsontext.load(body)
     return isinstance(value, dict) and "error_code" not in value
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from . import jsontext
 from .errors import PayloadError
 
 
@@ -28,10 +28,7 @@ def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object
 
 def is_envelope(payload: bytes | str) -> bool:
     """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
-    try:
-        value = json.loads(payload)
-    except (ValueError, RecursionError):
-        return False
+    value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
 
 
@@ -45,10 +42,7 @@ def _list(known: Mapping[str, type]) -> str:
 def _object(text: bytes | str) -> dict[str, object]:
     if not text.strip():
         return {}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
+    value = jsontext.load(text)
     if not isinstance(value, dict):
         raise PayloadError('The payload is no JSON object such as {"dry_run": true}')
     return value

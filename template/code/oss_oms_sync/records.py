@@ -9,10 +9,10 @@ oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from . import jsontext
 from .bucket import Object
 from .events import RECORD_ROOT, ObjectChange
 from .reasons import Failure
@@ -59,7 +59,7 @@ def failed_record(
     }
     return Object(
         record_name(task_id, "failed", change.key),
-        json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
+        jsontext.dump(body),
         {"Content-Type": "application/json"},
     )
 
@@ -102,10 +102,7 @@ class FailedKey:
 def failed_key(task_id: str, record: Object) -> FailedKey | None:
     """The key that a failed record is of; None for a long key's record that does not name its key."""
     name = record.name.removeprefix(f"{RECORD_ROOT}{task_id}/failed_object/")
-    try:
-        fields = json.loads(record.body)
-    except (ValueError, RecursionError):
-        fields = None
+    fields = jsontext.load(record.body)
     if name != record.name:
         return FailedKey.from_json(fields, name)
     key = FailedKey.from_json(fields)

@@ -46,9 +46,15 @@ class _Report:
     by_reason: Counter[str] = field(default_factory=Counter)
     all_read: bool = True
 
-    def note(self, keys: Sequence[FailedKey]) -> None:
+    def would_take(self, keys: Sequence[FailedKey]) -> None:
         for key in keys:
+            self.taken.add(key.key)
             self.by_reason[key.reason or "UNKNOWN"] += 1
+            self.oldest = older(self.oldest, key.first_failure)
+
+    def leave(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self.left.add(key.key)
             self.oldest = older(self.oldest, key.first_failure)
 
 
@@ -139,16 +145,11 @@ class Replay:
             if limit is not None:
                 keys = keys[: limit - len(self._report.taken)]
             if dry:
-                self._note(keys)
+                self._report.would_take(keys)
             elif keys:
                 self._run(keys, [key.key for key in keys])
             after = last
         return "" if self._report.all_read else after
-
-    def _note(self, keys: Sequence[FailedKey]) -> None:
-        """What a dry run would take."""
-        self._report.note(keys)
-        self._report.taken.update(key.key for key in keys)
 
     def _leftovers(self, dry: bool) -> None:
         """Sends what earlier runs did not get to, or another run has in hand: twice is harmless."""
@@ -156,16 +157,16 @@ class Replay:
             if run is None:
                 self._report.all_read = False
             elif dry:
-                self._note(run.keys)
+                self._report.would_take(run.keys)
             elif self._sender.stopped:
-                self._left(run.keys)
+                self._report.leave(run.keys)
             elif run.free:
                 # First in a file of this run's own, for two runs may take the same one.
                 mine = self._state.new_run(run.keys, run.held, self._lifetime, self._deadline)
                 self._state.remove(run, self._deadline)
                 self._settle(mine, run.keys, run.held)
             else:
-                self._left(self._send(run.keys, held=()))
+                self._report.leave(self._send(run.keys, held=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
         """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
@@ -226,18 +227,13 @@ class Replay:
         held = self._delete(recorded)
         left = self._send(keys, held)
         self._state.finish(run, left, held, self._deadline)
-        self._left(left)
+        self._report.leave(left)
 
     def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
         left = self._sender.send(keys, held)
         unsent = {key.key for key in left} - set(held)
         self._report.taken.update(key.key for key in keys if key.key not in unsent)
         return left
-
-    def _left(self, keys: Sequence[FailedKey]) -> None:
-        for key in keys:
-            self._report.left.add(key.key)
-            self._report.oldest = older(self._report.oldest, key.first_failure)
 
     def _delete(self, keys: Collection[str]) -> set[str]:
         """Deletes failed records; returns the keys of those whose delete may still land."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from .bucket import Bucket, Object
-from .oms import CONCERNS_ALL, KEYS_PER_CALL, OmsClient, Submission
+from .oms import CONCERNS_ALL, OmsClient, Submission, tens
 from .reasons import Failure, Reason
 from .records import FailedKey, failed_record, success_record
 from .retry import Clock, Deadline
@@ -18,7 +18,6 @@ from .settings import Settings
 _ENOUGH_REFUSED = 5
 # For recording a ten after it was sent, and for what the job itself has to write down.
 _RECORDING_SECONDS = 10.0
-
 # However often OMS throttles, a run goes on at a call a second.
 _SLOWEST_RATE = 1.0
 
@@ -53,8 +52,7 @@ class Sender:
         The keys `held` get no failed record (a delete may be on its way to it) and are always returned.
         """
         left: list[FailedKey] = []
-        for start in range(0, len(keys), KEYS_PER_CALL):
-            ten = keys[start : start + KEYS_PER_CALL]
+        for ten in tens(keys):
             left += self._send_ten(ten, held) if self._may_go_on() else ten
         return left
 

@@ -6,13 +6,13 @@ oms_source_record/{task}/state/{job}.json     where the next run goes on, and ho
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from . import jsontext
 from .bucket import Bucket, Object
 from .events import RECORD_ROOT
 from .records import FailedKey, timestamp
@@ -50,7 +50,7 @@ class State:
     def load(self, job: str, deadline: Deadline) -> dict[str, object]:
         """What the last run of `job` stored; empty where there is nothing readable. Raises StorageError."""
         body = self._bucket.get(f"{self._root}state/{job}.json", deadline)
-        value = _json(body or b"{}")
+        value = jsontext.load(body or b"{}")
         if not isinstance(value, dict):
             log.error({"state": job, "problem": "unreadable, so it begins anew"})
             return {}
@@ -58,7 +58,7 @@ class State:
 
     def store(self, job: str, value: dict[str, object], deadline: Deadline) -> None:
         """Keeps `value` for the next run of `job`. Raises StorageError."""
-        self._bucket.put(Object(f"{self._root}state/{job}.json", _bytes(value), _JSON), deadline)
+        self._bucket.put(Object(f"{self._root}state/{job}.json", jsontext.dump(value), _JSON), deadline)
 
     def new_run(self, keys: Sequence[FailedKey], held: Collection[str], seconds: float, deadline: Deadline) -> RunFile:
         """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""
@@ -104,10 +104,10 @@ class State:
 
     def _object(self, run: RunFile, busy_until: str) -> Object:
         entries = [{**key.to_json(), "held": key.key in run.held} for key in run.keys]
-        return Object(run.name, _bytes({"busy_until": busy_until, "keys": entries}), _JSON)
+        return Object(run.name, jsontext.dump({"busy_until": busy_until, "keys": entries}), _JSON)
 
     def _read(self, found: Object) -> RunFile | None:
-        match _json(found.body):
+        match jsontext.load(found.body):
             case {"busy_until": str(busy_until), "keys": list(entries)}:
                 keys = [FailedKey.from_json(entry) for entry in entries]
                 if None in keys:
@@ -115,15 +115,4 @@ class State:
                 held = {entry["key"] for entry in entries if entry.get("held")}
                 free = busy_until < timestamp(self._clock.now())
                 return RunFile(found.name, [key for key in keys if key], held, free)
-        return None
-
-
-def _bytes(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
         return None
