@@ -13,5 +13,6 @@ ANSWERS = {
     "triggerRole": "oss-oms-sync-trigger",
     "runtime": "python3.12",
     "replayPeriod": "5m",
+    "reconcilePeriod": "1d",
     "functionName": "my-sync",
 }

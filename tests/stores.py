@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from email.utils import formatdate
+from itertools import islice
+
+from sortedcontainers import SortedDict
 
 from oss_oms_sync.bucket import PAGE, Bucket, Listed, Object, Page, Trouble
 from oss_oms_sync.errors import StorageError
@@ -20,7 +24,7 @@ class MemoryBucket(Bucket):
 
     def __init__(self, clock: Clock) -> None:
         self.name = "log"
-        self.objects: dict[str, Object] = {}
+        self.objects: SortedDict = SortedDict()  # str compares as OSS lists: by code point, the byte order of UTF-8
         self.modified: dict[str, int] = {}
         self.calls: Counter[str] = Counter()
         self.clock = clock
@@ -50,17 +54,22 @@ class MemoryBucket(Bucket):
         for name in names:
             self.before("get", [name])
         missing = Trouble("there is none", answered=True, code="NoSuchKey")
-        return [self.trouble("get", name) or self.objects.get(name, missing) for name in names]
+        return [self.trouble("get", name) or self._got(name) or missing for name in names]
+
+    def _got(self, name: str) -> Object | None:
+        one = self.objects.get(name)
+        return one and Object(name, one.body, {**one.headers, "last-modified": formatdate(self.modified[name])})
 
     def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
         self.calls["list"] += 1
         self.before("list", [prefix])
         if trouble := self.trouble("list", prefix):
             raise StorageError(trouble.problem)
-        names = sorted(name for name in self.objects if name.startswith(prefix) and name > after)
-        listed = [self._listed(name) for name in names[:PAGE]]
+        behind = self.objects.irange(minimum=max(prefix, after), inclusive=(after < prefix, True))
+        names = [name for name in islice(behind, PAGE + 1) if name.startswith(prefix)]
+        page = Page([self._listed(name) for name in names[:PAGE]], len(names) > PAGE)
         self.after("list", [prefix])
-        return Page(listed, len(names) > PAGE)
+        return page
 
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
         results: dict[str, Trouble | None] = {}

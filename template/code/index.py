@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import oss2
@@ -17,6 +18,7 @@ from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError
 from oss_oms_sync.oms import OmsClient
+from oss_oms_sync.reconcile import reconcile
 from oss_oms_sync.replay import replay
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
@@ -36,25 +38,43 @@ T = TypeVar("T")
 def handler(event: bytes, context: Any) -> bool:
     """Function `sync`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
-    return _run(sync, event, context)
+    return _run("sync", context, lambda at: sync(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
 
 
 def replay_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `replay`. `event` is a timer's, a payload by hand, or what `sync` failed with for good."""
-    return _run(replay, event, context)
+    return _run("replay", context, lambda at: replay(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
 
 
-def _run(job: Callable[[bytes, Settings, OmsClient, Bucket, Deadline, Clock], T], event: bytes, context: Any) -> T:
+def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
+    """Function `reconcile`. `event` is a timer's, or a payload by hand."""
+    return _run(
+        "reconcile",
+        context,
+        lambda at: reconcile(event, at.settings, at.oms, at.log_bucket, at.source_bucket, at.deadline, at.clock),
+    )
+
+
+def _run(name: str, context: Any, job: Callable[[_Invocation], T]) -> T:
     """Runs one job on this instance's clients and this invocation's credentials."""
     _lines.request_id = getattr(context, "request_id", "")
     try:
-        instance = _instance()
-        log_bucket = instance.log_bucket(context)
-        deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, instance.clock)
-        return job(event, instance.settings, instance.oms, log_bucket, deadline, instance.clock)
+        return job(_instance().invocation(context))
     except OmsSyncError as error:
-        log.error({"job": job.__name__, "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
+        log.error({"job": name, "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
         raise
+
+
+@dataclass(frozen=True)
+class _Invocation:
+    """What a job may work with."""
+
+    settings: Settings
+    oms: OmsClient
+    log_bucket: Bucket
+    source_bucket: Bucket
+    deadline: Deadline
+    clock: Clock
 
 
 class _Instance:
@@ -69,10 +89,15 @@ class _Instance:
         session = oss2.Session()
         self._oss = KeptAlive(session, session.session, self.clock)
 
-    def log_bucket(self, context: Any) -> Bucket:
-        """The log bucket with this invocation's credentials: they expire, so they are never kept."""
-        name = self.settings.log_bucket
-        return Bucket(name, "LOG_BUCKET", self.settings, _auth(context), self._oss, self._lanes, self.clock)
+    def invocation(self, context: Any) -> _Invocation:
+        """The instance's clients with this invocation's credentials: they expire, so they are never kept."""
+        settings, auth = self.settings, _auth(context)
+        log_bucket, source_bucket = (
+            Bucket(name, setting, settings, auth, self._oss, self._lanes, self.clock)
+            for name, setting in ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
+        )
+        deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, self.clock)
+        return _Invocation(settings, self.oms, log_bucket, source_bucket, deadline, self.clock)
 
 
 # Not kept when it raises: the next invocation says again what is wrong with the settings.

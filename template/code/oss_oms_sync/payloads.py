@@ -14,7 +14,7 @@ def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object
     Raises PayloadError for anything else. Source: Function Compute, "Timer triggers".
     """
     given = _object(payload)
-    if "triggerName" in given and "triggerTime" in given:
+    if _is_timers(given):
         given = _object(str(given.get("payload") or ""))
     for name, value in given.items():
         if name not in known:
@@ -26,10 +26,20 @@ def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object
     return given
 
 
+def is_timers(payload: bytes | str) -> bool:
+    """Whether `payload` is a timer's event, and not asked by hand."""
+    value = jsontext.load(payload)
+    return isinstance(value, dict) and _is_timers(value)
+
+
 def is_envelope(payload: bytes | str) -> bool:
     """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
     value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
+
+
+def _is_timers(value: dict[str, object]) -> bool:
+    return "triggerName" in value and "triggerTime" in value
 
 
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from . import jsontext
 from .bucket import Object
@@ -18,26 +18,47 @@ from .events import RECORD_ROOT, ObjectChange
 from .reasons import Failure
 
 NO_ETAG = "-"
+# Where the record of a long key, whose body is the key, has the eTag.
+ETAG_HEADER = "x-oss-meta-etag"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
-_LONGEST_NAME = 1023
+LONGEST_NAME = 1023
+
+
+def root(task_id: str) -> str:
+    """What every name begins with that the project writes for this sync task."""
+    return f"{RECORD_ROOT}{task_id}/"
+
+
+def folder(task_id: str, state: str) -> str:
+    """What the names of records begin with, the key behind it; `state` is "success" or "failed"."""
+    return f"{root(task_id)}{state}_object/"
+
+
+def is_long(task_id: str, state: str, key: str) -> bool:
+    """Whether the record of `key` has to be named by a hash."""
+    return len(f"{folder(task_id, state)}{key}".encode()) > LONGEST_NAME
 
 
 def record_name(task_id: str, state: str, key: str) -> str:
     """The name of the record of `key` (plain text); `state` is "success" or "failed"."""
-    name = f"{RECORD_ROOT}{task_id}/{state}_object/{key}"
-    if len(name.encode()) <= _LONGEST_NAME:
-        return name
-    return f"{RECORD_ROOT}{task_id}/{state}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+    if not is_long(task_id, state, key):
+        return f"{folder(task_id, state)}{key}"
+    return f"{root(task_id)}{state}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def success_record(task_id: str, change: ObjectChange) -> Object:
     """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler."""
     name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
-    if name.endswith(f"/{change.key}"):
+    if not is_long(task_id, "success", change.key):
         return Object(name, etag.encode(), {"Content-Type": "text/plain"})
-    headers = {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": etag}
-    return Object(name, change.key.encode(), headers)
+    return Object(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
+
+
+def etag_of(body: bytes | str) -> str:
+    """The ETag (upper-case) that OSS lists a small object of this body with: its MD5."""
+    text = body.encode() if isinstance(body, str) else body
+    return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
 def failed_record(
@@ -101,7 +122,7 @@ class FailedKey:
 
 def failed_key(task_id: str, record: Object) -> FailedKey | None:
     """The key that a failed record is of; None for a long key's record that does not name its key."""
-    name = record.name.removeprefix(f"{RECORD_ROOT}{task_id}/failed_object/")
+    name = record.name.removeprefix(folder(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:
         return FailedKey.from_json(fields, name)
@@ -112,3 +133,12 @@ def failed_key(task_id: str, record: Object) -> FailedKey | None:
 def timestamp(now: datetime) -> str:
     """A UTC time as records write it."""
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_of(text: str) -> datetime | None:
+    """The time that `text` says in ISO 8601, "2026-01-31" or "2026-01-31T12:00:00Z" (UTC); None where it says none."""
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return time.astimezone(timezone.utc) if time.tzinfo else time.replace(tzinfo=timezone.utc)

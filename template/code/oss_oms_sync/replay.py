@@ -7,7 +7,6 @@ the run file only once it is accepted or its failed record stands again.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -16,12 +15,12 @@ from datetime import timedelta
 
 from .bucket import PAGE, Bucket, Listed, Object, Trouble
 from .errors import EventError, PayloadError, StorageError
-from .events import RECORD_ROOT, ObjectChange, read
+from .events import ObjectChange, read
 from .oms import OmsClient
 from .payloads import is_envelope, options
-from .records import FailedKey, failed_key, record_name, timestamp
+from .records import FailedKey, etag_of, failed_key, record_name, root, timestamp
 from .retry import Clock, Deadline
-from .sender import Sender, older
+from .sender import REJECTED_KEPT, Sender, older
 from .settings import Settings
 from .state import RunFile, State
 
@@ -29,7 +28,6 @@ OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit":
 
 # A key that OMS alone refuses is tried so seldom.
 _REJECTED_WAIT = timedelta(days=1)
-_REJECTED_KEPT = 10_000
 # With less than this left no further page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 30.0
 
@@ -91,7 +89,7 @@ class Replay:
     ) -> None:
         self._settings = settings
         self._task_id = settings.task.task_id
-        self._root = f"{RECORD_ROOT}{self._task_id}/"
+        self._root = root(self._task_id)
         self._bucket = log_bucket
         self._sender = sender
         self._clock = clock
@@ -248,11 +246,10 @@ class Replay:
         """Keeps where the next run goes on, which keys rest, and how this one ended."""
         now = self._clock.now()
         for record in self._sender.rejected:
-            etag = hashlib.md5(record.body, usedforsecurity=False).hexdigest().upper()
-            self._rejected[record.name] = [timestamp(now), etag]
+            self._rejected[record.name] = [timestamp(now), etag_of(record.body)]
         rested = timestamp(now - _REJECTED_WAIT)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
-        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-_REJECTED_KEPT:])
+        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-REJECTED_KEPT:])
         last = {"at": timestamp(now), "result": self._result(), "stopped": self._sender.stopped}
         try:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -16,6 +16,8 @@ from .settings import Settings
 
 # So many tens in a row of which OMS takes nothing end a run: there is no point in burning through a million keys.
 _ENOUGH_REFUSED = 5
+# So many records of rejected keys are kept in mind.
+REJECTED_KEPT = 10_000
 # For recording a ten after it was sent, and for what the job itself has to write down.
 _RECORDING_SECONDS = 10.0
 # However often OMS throttles, a run goes on at a call a second.
@@ -44,7 +46,7 @@ class Sender:
         self.accepted = 0
         self.failed: Counter[str] = Counter()
         self.oldest_failure = ""
-        self.rejected: list[Object] = []
+        self.rejected: deque[Object] = deque(maxlen=REJECTED_KEPT)
 
     def send(self, keys: Sequence[FailedKey], held: Collection[str] = ()) -> list[FailedKey]:
         """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import SettingsError
@@ -23,6 +24,8 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 # Calls a second of replay and reconcile: a tenth of the gateway's usual limit, so that new events go first.
 _USUAL_RATE = 20.0
+_PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Settings:
     object_suffix: str
     key_encoding: str
     oms_rate: float
+    reconcile_period: timedelta | None
     log_level: str
 
     def covers(self, key: str) -> bool:
@@ -90,6 +94,7 @@ class Settings:
             object_suffix=env.get("OBJECT_SUFFIX", ""),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS, "url"),
             oms_rate=reader.rate("OMS_RATE", _USUAL_RATE),
+            reconcile_period=reader.period("RECONCILE_PERIOD", "1d"),
             log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS, "INFO"),
         )
         if reader.problems:
@@ -185,6 +190,16 @@ class _Reader:
             self.problem(f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out ({default:g})")
             return default
         return rate
+
+    def period(self, name: str, default: str) -> timedelta | None:
+        """None for "off"."""
+        value = self._get(name).lower() or default
+        match = _PERIOD.fullmatch(value)
+        if not match and value != "off":
+            self.problem(
+                f"{name} is {value!r}. Set it to a time such as 12h or 1d, to off, or leave it out ({default})"
+            )
+        return timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._get(name) or default

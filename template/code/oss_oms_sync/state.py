@@ -2,24 +2,29 @@
 
 oms_source_record/{task}/replay/{run}.json    a run file: keys that stand in no failed record while a run has them
 oms_source_record/{task}/state/{job}.json     where the next run goes on, and how the last one ended
+oms_source_record/{task}/state/installed.json when the project began to run for this task
+oms_source_record/{task}/reconcile/{scope}/{pass}.json   how far a pass of reconcile is, and what it counted
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import uuid
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from . import jsontext
-from .bucket import Bucket, Object
-from .events import RECORD_ROOT
-from .records import FailedKey, timestamp
+from .bucket import Bucket, Listed, Object
+from .errors import StorageError
+from .records import FailedKey, root, time_of, timestamp
 from .retry import Clock, Deadline
 
 # After its time is up a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
+# A pass that nobody went on with for so long is forgotten.
+_FORGOTTEN = timedelta(days=30)
 _JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger("oss_oms_sync")
@@ -39,11 +44,26 @@ class RunFile:
     free: bool
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One pass of reconcile: everything up to the key `after` is done. `ended` is empty while it goes on.
+
+    Each has an object of its own, so that one that is still running when another is begun cannot touch that one.
+    """
+
+    name: str
+    scope: Mapping[str, object]
+    started: str
+    after: str = ""
+    ended: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 class State:
     """The state of the jobs of one sync task."""
 
     def __init__(self, task_id: str, log_bucket: Bucket, clock: Clock) -> None:
-        self._root = f"{RECORD_ROOT}{task_id}/"
+        self._root = root(task_id)
         self._bucket = log_bucket
         self._clock = clock
 
@@ -115,4 +135,64 @@ class State:
                 held = {entry["key"] for entry in entries if entry.get("held")}
                 free = busy_until < timestamp(self._clock.now())
                 return RunFile(found.name, [key for key in keys if key], held, free)
+        return None
+
+    def installed(self, deadline: Deadline) -> datetime:
+        """When the project began to run: stored by the first call. Raises StorageError, also where it is unreadable:
+        to take another time for it would leave objects out for good."""
+        name = f"{self._root}state/installed.json"
+        body = self._bucket.get(name, deadline)
+        if body is None:
+            now = self._clock.now()
+            self._bucket.put(Object(name, jsontext.dump({"at": timestamp(now)}), _JSON), deadline)
+            return now
+        match jsontext.load(body):
+            case {"at": str(at)} if time := time_of(at):
+                return time
+        raise StorageError(
+            f"{name} in the log bucket is unreadable. Correct it to"
+            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation, or delete it to begin today'
+        )
+
+    def new_pass(self, scope: Mapping[str, object], deadline: Deadline) -> Pass:
+        """Begins a pass over what `scope` says. Raises StorageError."""
+        now = self._clock.now()
+        name = f"{self._passes(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
+        begun = Pass(name, scope, timestamp(now))
+        self.keep_pass(begun, deadline)
+        return begun
+
+    def newest_pass(self, scope: Mapping[str, object], deadline: Deadline) -> Pass | None:
+        """The last pass that was begun over what `scope` says, unless it is forgotten. Raises StorageError."""
+        listed = self._bucket.page(self._passes(scope), "", deadline).objects
+        if not listed or self._is_forgotten(listed[-1]):
+            return None
+        return self._read_pass(listed[-1].name, scope, deadline)
+
+    def keep_pass(self, one: Pass, deadline: Deadline) -> None:
+        """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
+        body = {"scope": one.scope, "started": one.started, "after": one.after, "ended": one.ended}
+        self._bucket.put(Object(one.name, jsontext.dump({**body, "counts": one.counts}), _JSON), deadline)
+
+    def finish_pass(self, one: Pass, deadline: Deadline) -> None:
+        """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError."""
+        self.keep_pass(replace(one, ended=timestamp(self._clock.now())), deadline)
+        mine = self._passes(one.scope)
+        listed = self._bucket.page(f"{self._root}reconcile/", "", deadline).objects
+        done = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
+        for name, trouble in self._bucket.delete_all(done, deadline).items():
+            if trouble:  # it is cleared away after the next pass
+                log.error({"pass": name, "problem": trouble.problem})
+
+    def _passes(self, scope: Mapping[str, object]) -> str:
+        return f"{self._root}reconcile/{hashlib.sha256(jsontext.dump(scope)).hexdigest()[:16]}/"
+
+    def _is_forgotten(self, listed: Listed) -> bool:
+        return listed.modified < (self._clock.now() - _FORGOTTEN).timestamp()
+
+    def _read_pass(self, name: str, scope: Mapping[str, object], deadline: Deadline) -> Pass | None:
+        match jsontext.load(self._bucket.get(name, deadline) or b""):
+            case {"started": str(started), "after": str(after), "ended": str(ended), "counts": dict(counts)}:
+                return Pass(name, scope, started, after, ended, counts)
+        log.error({"pass": name, "problem": "unreadable, so another begins"})
         return None

@@ -1,0 +1,647 @@
+"""Reconcile: what no event ever told is found, exactly that is sent, and a pass killed anywhere goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from law1 import HOSTILE, SCHEDULES
+from oss_oms_sync.bucket import Object, Trouble
+from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.reconcile import COUNTS, reconcile
+from oss_oms_sync.records import etag_of, failed_record, record_name, success_record
+from oss_oms_sync.retry import Deadline
+from stores import Died, MemoryBucket
+from virtual import TASK, World
+
+ROOT = f"oms_source_record/{TASK}/"
+LONG = "最" * 330
+HOUR = 3600.0
+NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
+BUSY = Failure(Reason.UNAVAILABLE, 503)
+
+
+class Reconciles(World):
+    """A world whose buckets are in memory; it was installed an hour before the clock's beginning."""
+
+    def __init__(self, **environment: str) -> None:
+        super().__init__(OMS_RATE="1000", **environment)
+        self.bucket, self.source = MemoryBucket(self.clock), MemoryBucket(self.clock)
+        self.oms.round_trip = 0.001
+        self.bucket.add(Object(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+
+    def upload(self, key: str, data: str = "A", minutes_ago: int = 0) -> None:
+        self.source.add(Object(key, data.encode()))
+        self.source.modified[key] -= minutes_ago * 60
+
+    def accept(self, key: str, data: str = "A") -> None:
+        self.bucket.add(success_record(TASK, ObjectChange(key, etag=etag_of(data))))
+
+    def fail(self, key: str, data: str = "A") -> None:
+        self.bucket.add(failed_record(TASK, ObjectChange(key, etag=etag_of(data)), BUSY, self.clock.now()))
+
+    def in_step(self, *keys: str) -> None:
+        for key in keys:
+            self.upload(key)
+            self.accept(key)
+
+    def later(self, seconds: float = HOUR) -> None:
+        self.clock.seconds += seconds
+
+    def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
+        text = json.dumps(payload) if payload is not None else ""
+        self.later(0.001)
+        deadline = Deadline(timeout, self.clock)
+        return reconcile(text, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
+
+    def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
+        event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
+        return self.reconcile(event, timeout)
+
+    def until_finished(self, payload: object = None) -> dict:
+        for _ in range(1000):
+            result = self.reconcile(payload)
+            if result["finished"]:
+                return result
+        raise AssertionError("it does not come to an end")
+
+    def sent(self) -> set[str]:
+        return set(self.oms.accepted)
+
+    def failed(self) -> set[str]:
+        records = [o for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}failed_object")]
+        return {json.loads(one.body)["key"] for one in records}
+
+
+@pytest.fixture
+def world() -> Reconciles:
+    return Reconciles()
+
+
+@pytest.fixture
+def small_pages(mocker):
+    """Pages of seven objects, so that a few dozen take as many turns as ten thousand."""
+    mocker.patch("stores.PAGE", 7)
+    mocker.patch("oss_oms_sync.reconcile._PAGES_BETWEEN_KEEPING", 4)
+
+
+def counts(result: dict) -> dict:
+    """Only what is not zero."""
+    return {name: result[name] for name in COUNTS if result[name]}
+
+
+def adds_up(result: dict) -> bool:
+    parts = (result[name] for name in ("covered", "failed_before", "submitted", "pending"))
+    return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
+
+
+def test_an_empty_bucket_is_finished_at_once(world):
+    assert world.reconcile() == {**dict.fromkeys(COUNTS, 0), "finished": True, "next": None}
+
+
+def no_record(world: Reconciles, key: str) -> None:
+    world.upload(key)
+
+
+def in_step(world: Reconciles, key: str) -> None:
+    world.in_step(key)
+
+
+def overwritten(world: Reconciles, key: str) -> None:
+    world.in_step(key)
+    world.later()
+    world.upload(key, "B")
+
+
+def overwritten_in_the_second_of_the_record(world: Reconciles, key: str) -> None:
+    world.in_step(key)
+    world.upload(key, "B")
+
+
+def overwritten_and_restored(world: Reconciles, key: str) -> None:
+    world.in_step(key)
+    world.later()
+    world.upload(key, "B")
+    world.upload(key, "A")
+
+
+def recorded_by_the_vendors_handler(world: Reconciles, key: str) -> None:
+    world.upload(key)
+    world.bucket.add(Object(record_name(TASK, "success", key), b""))
+
+
+def recorded_without_an_etag(world: Reconciles, key: str) -> None:
+    world.upload(key)
+    world.bucket.add(success_record(TASK, ObjectChange(key)))
+
+
+def failed(world: Reconciles, key: str) -> None:
+    world.upload(key)
+    world.fail(key)
+
+
+def overwritten_after_it_failed(world: Reconciles, key: str) -> None:
+    failed(world, key)
+    world.later()
+    world.upload(key, "B")
+
+
+def failed_in_an_event_told_twice(world: Reconciles, key: str) -> None:
+    world.in_step(key)
+    world.fail(key)
+
+
+def just_uploaded(world: Reconciles, key: str) -> None:
+    world.later()
+    world.upload(key)
+    world.later(-HOUR + 60)
+
+
+def migrated_before(world: Reconciles, key: str) -> None:
+    world.later(-28 * HOUR)
+    world.upload(key)
+    world.later(28 * HOUR)
+
+
+SENT = ["scanned", "submitted", "accepted"]
+CASES = [
+    (no_record, SENT),
+    (in_step, ["scanned", "covered"]),
+    (overwritten, SENT),
+    (overwritten_in_the_second_of_the_record, SENT),
+    (overwritten_and_restored, SENT),
+    (recorded_by_the_vendors_handler, SENT),
+    (recorded_without_an_etag, SENT),
+    (failed, ["scanned", "failed_before"]),
+    (overwritten_after_it_failed, SENT),
+    (failed_in_an_event_told_twice, ["scanned", "covered"]),
+    (just_uploaded, ["scanned", "pending"]),
+    (migrated_before, []),
+]
+
+
+@pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
+@pytest.mark.parametrize(("case", "verdict"), CASES, ids=lambda one: getattr(one, "__name__", ""))
+def test_just_what_is_missing_or_stale_is_sent(world, case, verdict, key):
+    # GIVEN one object among others that are in step, whose names begin alike
+    others = ["a", "a/", "a/b/c", "ab", "最"]
+    world.in_step(*others)
+    world.later()
+    case(world, key)
+    if case is not just_uploaded:
+        world.later()
+
+    # WHEN a pass is done
+    result = world.reconcile()
+
+    # THEN it is counted as what it is, and sent only where it has to be
+    expected = {"scanned": len(others), "covered": len(others)}
+    for name in verdict:
+        expected[name] = expected.get(name, 0) + 1
+    assert counts(result) == expected
+    assert adds_up(result)
+    assert result["finished"]
+    assert world.sent() == ({key} if "submitted" in verdict else set())
+
+    # AND the next pass has nothing to send
+    assert world.reconcile()["submitted"] == 0
+
+
+def test_records_of_deleted_objects_are_counted_and_not_sent(world):
+    world.accept("deleted long ago")
+    world.later()
+    world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
+    assert counts(world.reconcile()) == {"orphans": 1}
+    assert world.oms.calls == []
+
+
+def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
+    world = Reconciles(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
+    for key in ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg"):
+        world.upload(key)
+        world.accept(f"{key}.deleted")
+    world.later()
+    assert counts(world.reconcile()) == {"scanned": 2, "submitted": 2, "accepted": 2}
+    assert world.sent() == {"photos/a.jpg", "photos/b.jpg"}
+
+
+def test_hostile_keys_are_told_apart(world):
+    world.in_step(*HOSTILE[::2])
+    for key in HOSTILE[1::2]:
+        world.upload(key)
+    world.later()
+    world.reconcile()
+    assert world.sent() == set(HOSTILE[1::2])
+
+
+def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
+    world.upload("a", "B")
+    world.later()
+    world.reconcile()
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == etag_of("B").encode()
+
+
+def test_tens_fill_across_pages(world, small_pages):
+    for number in range(40):
+        world.upload(f"{number:02}/missing")
+        world.in_step(f"{number:02}/there")
+    world.later()
+    assert world.reconcile()["accepted"] == 40
+    assert sum(len(call) < 10 for call in world.oms.calls) <= 6  # one for each time that the position was kept
+
+
+def test_payload_prefix_since_and_all_choose(world):
+    world.later(-30 * 24 * HOUR)
+    world.upload("a/old")
+    world.later(30 * 24 * HOUR)
+    world.in_step("a/new", "b/new")
+    world.upload("b/missing")
+    world.later()
+    assert counts(world.reconcile({"prefix": "a/"})) == {"scanned": 1, "covered": 1}
+    assert world.reconcile({"since": "2026-01-01"})["submitted"] == 1
+    assert world.sent() == {"b/missing"}
+    assert world.reconcile({"since": "1970-01-01", "prefix": "b/"})["submitted"] == 0
+    assert world.reconcile({"since": "1970-01-01T00:00:00Z"})["submitted"] == 1
+    assert world.sent() == {"b/missing", "a/old"}
+    world.oms.accepted.clear()
+    assert counts(world.reconcile({"all": True, "prefix": "a/"})) == {"scanned": 2, "submitted": 2, "accepted": 2}
+    assert world.sent() == {"a/old", "a/new"}
+    assert world.reconcile({"all": True, "since": "2026-01-01", "prefix": "a/"})["submitted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"),
+    [
+        ({"since": "yesterday"}, "such as 2026-01-31"),
+        ({"since": ""}, "such as 2026-01-31"),
+        ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/'"),
+        ({"all": "yes"}, "no true or false"),
+        ({"dryrun": True}, "It takes prefix"),
+    ],
+)
+def test_a_payload_that_cannot_be_used_says_what_can(payload, says):
+    world = Reconciles(OBJECT_PREFIX="photos/")
+    with pytest.raises(PayloadError, match=says):
+        world.reconcile(payload)
+    assert world.oms.calls == []
+
+
+def test_without_a_source_bucket_it_says_so():
+    with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
+        Reconciles(SOURCE_BUCKET="").reconcile()
+
+
+def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
+    for number in range(120):
+        world.upload(f"{number:03}")
+    world.in_step("covered")
+    world.later()
+    before = dict(world.bucket.objects)
+    result = world.reconcile({"dry_run": True})
+    assert result.pop("missing") == [f"{number:03}" for number in range(100)]
+    assert counts(result) == {"scanned": 121, "covered": 1, "submitted": 120}
+    assert (result["finished"], world.oms.calls, dict(world.bucket.objects)) == (True, [], before)
+
+
+def test_limit_bounds_one_call_and_the_next_goes_on_behind_it(world):
+    for number in range(25):
+        world.upload(f"{number:02}")
+    world.later()
+    first = world.reconcile({"limit": 13})
+    assert (first["submitted"], first["finished"], first["next"]) == (13, False, "12")
+    second = world.reconcile()
+    assert (second["submitted"], second["finished"]) == (25, True)
+    assert max(world.oms.accepted.values()) == 1
+
+
+def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
+    world.bucket.objects.clear()
+    world.later(-25 * HOUR)
+    world.upload("before")
+    world.later(2 * HOUR)
+    world.upload("within a day before")
+    world.later(23 * HOUR)
+    world.tick()
+    world.later(240 * HOUR)
+    world.tick()
+    assert world.sent() == {"within a day before"}
+    assert json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body) == {"at": "2026-01-02T00:00:00Z"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"at": "some day"}'])
+def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
+    world.bucket.add(Object(f"{ROOT}state/installed.json", body))
+    with pytest.raises(StorageError, match=r"installed\.json in the log bucket is unreadable"):
+        world.tick()
+    assert world.bucket.objects[f"{ROOT}state/installed.json"].body == body
+
+
+@pytest.mark.parametrize("unanswered", ["get", "list"])
+def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == unanswered else None
+    with pytest.raises(StorageError):
+        world.tick()
+    assert world.bucket.calls["put"] == 0
+
+
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(world):
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
+    lists = world.source.calls["list"]
+    world.upload("b")
+    world.later(22 * HOUR)
+    idle = world.tick()
+    assert (idle["accepted"], idle["finished"], world.source.calls["list"]) == (1, True, lists)
+    world.later(2 * HOUR)
+    assert world.tick()["accepted"] == 1
+    assert world.sent() == {"a", "b"}
+
+
+def test_by_hand_a_pass_begins_at_once(world):
+    world.later()
+    world.tick()
+    world.upload("a")
+    world.later()
+    assert world.reconcile()["accepted"] == 1
+
+
+def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
+    world = Reconciles(RECONCILE_PERIOD="off")
+    for number in range(25):
+        world.upload(f"{number:02}")
+    world.later()
+    assert world.tick() == {**dict.fromkeys(COUNTS, 0), "finished": False, "next": None}
+    world.reconcile({"limit": 10})
+    assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
+    world.upload("new")
+    world.later(100 * HOUR)
+    world.tick()
+    assert "new" not in world.sent()
+
+
+def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(world):
+    for number in range(2000):
+        world.upload(f"{number:04}")
+    world.later()
+    world.oms.round_trip = 1.0
+    result = world.tick(timeout=60)
+    assert not result["finished"]
+    assert 300 < result["accepted"] < 600
+    assert world.clock.seconds - HOUR < 60
+    while not result["finished"]:
+        result = world.tick(timeout=60)
+    assert (result["accepted"], max(world.oms.accepted.values())) == (2000, 1)
+
+
+def test_while_oms_refuses_the_account_it_stops_after_a_call_and_goes_on_behind_it(world):
+    for number in range(30):
+        world.upload(f"{number:02}")
+    world.later()
+    world.oms.schedule = [FROZEN, FROZEN]
+    first = world.tick()
+    assert (first["submitted"], first["failed"], first["finished"], first["next"]) == (10, 10, False, "09")
+    assert len(world.oms.calls) == 1
+    world.tick()
+    last = world.tick()
+    assert (last["accepted"], last["failed"], last["finished"]) == (10, 20, True)
+    assert adds_up(last)
+    assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
+
+
+@pytest.mark.parametrize("number", [7, 10, 25])
+def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, number):
+    # GIVEN an OMS that refuses and a log bucket that takes no failed record of one key, the last
+    for one in range(number):
+        world.upload(f"{one:02}")
+    world.later()
+    last = f"{number - 1:02}"
+    world.oms.refused = {last}
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{last}" else None
+
+    # WHEN a pass comes to the end, THEN it is not finished before that key is recorded
+    for _ in range(3):
+        result = world.tick()
+        assert not result["finished"]
+        assert adds_up(result)
+    world.bucket.trouble = lambda kind, name: None
+    assert world.tick()["finished"]
+    assert world.failed() == {last}
+
+
+def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
+    world.source.trouble = lambda kind, name: NO_RIGHT
+    with pytest.raises(StorageError):
+        world.tick()
+
+
+def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
+    world.in_step(LONG)
+    world.later()
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if "success_object_long" in name else None
+    with pytest.raises(StorageError):
+        world.tick()
+    assert world.oms.calls == []
+
+
+def busy_world(number: int = 60) -> Reconciles:
+    """Every third object missing, every third stale, long keys among them."""
+    world = Reconciles()
+    for one in range(number):
+        key = f"{one:02}{LONG if one % 7 == 0 else ''}"
+        world.upload(key, "B")
+        if one % 3:
+            world.accept(key, "AB"[one % 3 - 1])
+    world.accept("zz deleted")
+    world.later()
+    return world
+
+
+MISSING = {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(60) if one % 3 < 2}
+
+
+@pytest.mark.parametrize("hook", ["before", "after"])
+def test_killed_at_any_call_the_next_ticks_cover_every_key(small_pages, hook):
+    step, killed = 0, True
+    while killed:
+        # GIVEN a tick that is killed at this one of its calls
+        world, seen = busy_world(), []
+
+        def strike(kind: str, names: object, step: int = step, seen: list[str] = seen) -> None:
+            seen.append(kind)
+            if len(seen) == step + 1:
+                raise Died
+
+        for bucket in (world.bucket, world.source):
+            setattr(bucket, hook, strike)
+        try:
+            world.tick()
+            killed = False
+        except Died:
+            step += 1
+        for bucket in (world.bucket, world.source):
+            setattr(bucket, hook, lambda kind, names: None)
+
+        # WHEN the next ones come
+        result = world.until_finished()
+
+        # THEN all that was missing is in OMS, and the counts are of one whole pass
+        assert world.sent() == MISSING
+        assert result["scanned"] == 60
+        assert adds_up(result)
+    assert step > 60
+
+
+def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
+    # GIVEN a tick in the midst of which a restarted pass is begun, and an object appears behind the old one
+    for number in range(40):
+        world.in_step(f"{number:02}")
+    world.later()
+    begun = []
+
+    def restart(kind: str, names: object) -> None:
+        if len(world.oms.calls) == 0 and world.source.calls["list"] == 4 and not begun:
+            world.source.before = lambda kind, names: None
+            world.upload("00 late", minutes_ago=30)
+            begun.append(world.reconcile({"restart": True, "limit": 0}))
+
+    world.source.before = restart
+
+    # WHEN the old tick comes to its end
+    old = world.tick()
+
+    # THEN the new pass goes on from its own place and finds that object
+    assert begun
+    assert old["finished"]
+    assert "00 late" not in world.sent()
+    assert world.tick()["finished"]
+    assert world.sent() == {"00 late"}
+
+
+def test_restart_begins_an_open_pass_anew(world):
+    for number in range(15):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    world.upload("00 new", minutes_ago=30)
+    assert world.reconcile({"restart": True})["submitted"] == 6
+    assert "00 new" in world.sent()
+
+
+def test_passes_of_different_payloads_do_not_disturb_each_other(world, small_pages):
+    keys = {f"{folder}/{number:02}" for folder in "ab" for number in range(30)}
+    for key in keys:
+        world.upload(key)
+    world.later()
+    results = {}
+    for _ in range(8):
+        for payload in ('{"prefix": "a/"', '{"prefix": "b/"', '{"all": true'):
+            results[payload] = world.reconcile(json.loads(f'{payload}, "limit": 10}}'))
+            if not results[payload]["finished"]:
+                assert adds_up(results[payload])
+    assert world.sent() == keys
+    assert {payload: world.reconcile(json.loads(payload + "}"))["scanned"] for payload in results} == {
+        '{"prefix": "a/"': 30,
+        '{"prefix": "b/"': 30,
+        '{"all": true': 60,
+    }
+
+
+def passes(world: Reconciles) -> list[dict]:
+    return [json.loads(o.body) for n, o in world.bucket.objects.items() if n.startswith(f"{ROOT}reconcile/")]
+
+
+def test_of_each_payload_the_last_pass_is_kept_and_forgotten_ones_expire(world):
+    world.upload("a")
+    world.later()
+    for _ in range(3):
+        world.reconcile()
+    world.reconcile({"prefix": "a"})
+    world.reconcile({"prefix": "b", "limit": 0})
+    assert [one["scope"]["prefix"] for one in passes(world)].count("") == 1
+    assert len(passes(world)) == 3
+    world.later(31 * 24 * HOUR)
+    world.reconcile()
+    assert [(one["scope"]["prefix"], one["counts"]["scanned"]) for one in passes(world)] == [("", 1)]
+
+
+def test_a_forgotten_open_pass_is_not_gone_on_with(world):
+    for number in range(15):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    world.later(31 * 24 * HOUR)
+    assert world.reconcile()["scanned"] == 15
+
+
+def test_an_unreadable_position_begins_anew(world):
+    for number in range(15):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    (name,) = world.bucket.names(f"{ROOT}reconcile/")
+    world.bucket.add(Object(name, b"{"))
+    assert world.reconcile()["scanned"] == 15
+
+
+def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, caplog):
+    world.reconcile()
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    assert world.reconcile()["finished"]
+    assert "'problem': 'no'" in caplog.text
+
+
+versions = st.sampled_from(["", "A", "B"])
+objects = st.dictionaries(
+    st.text("ab/", min_size=1, max_size=4) | st.sampled_from(HOSTILE),
+    st.tuples(versions, versions, versions, st.booleans()),
+    max_size=30,
+)
+
+
+@settings(max_examples=SCHEDULES // 2)
+@given(objects=objects, kills=st.lists(st.integers(0, 30), max_size=4), refused=st.booleans())
+def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects, kills, refused, count_schedule):
+    # GIVEN any objects and records: the object's version, those of its records, and whether they are older
+    world = Reconciles()
+    for key, (data, success, failed, older) in objects.items():
+        if success:
+            world.accept(key, success)
+        if failed:
+            world.fail(key, failed)
+        world.later(5 * older)
+        if data:
+            world.upload(key, data)
+    covered = {key for key, (data, success, _, older) in objects.items() if data and data == success and not older}
+    world.oms.refused = set(list(objects)[:2]) if refused else set()
+    world.later()
+
+    # WHEN ticks are killed at some of their calls, and others follow
+    for kill in kills:
+        countdown = [kill]
+
+        def strike(kind: str, names: object, countdown: list[int] = countdown) -> None:
+            countdown[0] -= 1
+            if countdown[0] < 0:
+                raise Died
+
+        world.source.before = world.bucket.before = world.bucket.after = strike
+        with contextlib.suppress(Died):
+            world.tick()
+    nothing: Callable[[str, object], None] = lambda kind, names: None  # noqa: E731
+    world.source.before = world.bucket.before = world.bucket.after = nothing
+    world.until_finished()
+
+    # THEN each object is covered, was accepted, or stands in a failed record
+    left = {key for key, (data, *_) in objects.items() if data} - covered - world.sent() - world.failed()
+    assert not left
+    assert not covered & world.sent()
+    count_schedule("of reconciles", "every object is covered, accepted or recorded")
