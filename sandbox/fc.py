@@ -192,6 +192,10 @@ class FunctionCompute:
     def thaw(self, name: str) -> None:
         self._loop.call(self._for_idle(name, Instance.thaw))
 
+    def pids(self) -> list[int]:
+        """The processes of all instances."""
+        return [instance.pid for instance in list(self._instances)]
+
     async def _stop(self) -> None:
         for delivery in self._deliveries:
             delivery.cancel()

@@ -87,6 +87,10 @@ class Instance:
             raise InstanceNotStarted(result)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.returncode is None
 

@@ -7,6 +7,7 @@ import hashlib
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from email.utils import formatdate
 from types import MappingProxyType
 from typing import NamedTuple
@@ -90,6 +91,7 @@ class Oss(Server):
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
+        self._lost: Callable[[str], bool] = lambda _: False
         self._buckets: dict[str, Bucket] = {}
         self._credentials: dict[str, Credential] = {}
         self._operations: dict[_Route, tuple[str, _Operation]] = {
@@ -139,6 +141,17 @@ class Oss(Server):
         with self.lock:
             self._buckets[bucket].triggers.append(Trigger(frozenset(events), prefix, suffix, deliver))
 
+    def lose_events(self, lost: Callable[[str], bool]) -> None:
+        """Let no event of these keys leave their bucket from now on."""
+        self._lost = lost
+
+    def age(self, seconds: int) -> None:
+        """Make all that is stored so much older, as if that time had gone by."""
+        with self.lock:
+            for bucket in self._buckets.values():
+                for key, obj in bucket.objects.items():
+                    bucket.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
+
     def respond(self, request: Request) -> Response:
         request_id = _request_id()
         bucket, _, quoted_key = request.raw_path.removeprefix("/").partition("/")
@@ -186,7 +199,7 @@ class Oss(Server):
 
     def _emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
-            if trigger.wants(event, key):
+            if trigger.wants(event, key) and not self._lost(key):
                 trigger.deliver(event_json(event, bucket.name, key, obj, self.region, request_id))
 
     def _put_object(self, call: _Call) -> Response:

@@ -178,7 +178,8 @@ class Server(ABC):
     async def _close(self) -> None:
         self._listener.close()
         await self._reset()
-        await self._web.shutdown(timeout=0)
+        # 0 would mean to wait for ever, should a connection have come meanwhile.
+        await self._web.shutdown(timeout=0.1)
 
     async def _silence(self) -> None:
         for connection in self._open.values():

@@ -145,6 +145,7 @@ def test_the_questions_names_are_the_public_interface_in_a_persons_order():
         "triggerRole",
         "runtime",
         "replayPeriod",
+        "reconcilePeriod",
         "functionName",
     ]
 

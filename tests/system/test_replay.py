@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import pytest
 
+from killing import kill_at
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from tools.render import render
@@ -91,25 +91,6 @@ def waiting(box: Sandbox) -> set[str]:
         elif name.startswith(f"{root}replay/"):
             keys |= {entry["key"] for entry in json.loads(one.data)["keys"]}
     return keys
-
-
-def kill_at(box: Sandbox, step: int, landed: bool) -> list[int]:
-    """Kills the function's process with a real SIGKILL when its request number `step` arrives at either cloud.
-
-    `landed`: the request is carried out all the same; else it is lost with the process. Returns the counted requests.
-    """
-    seen: list[int] = []
-
-    def strikes(_: object) -> bool:
-        seen.append(len(seen))
-        if len(seen) == step + 1:
-            for instance in list(box.fc._instances):
-                instance._signal(signal.SIGKILL)
-        return len(seen) == step + 1
-
-    for cloud in (box.oss, box.oms):
-        cloud.faults.add(Fault.drop_after() if landed else Fault.drop_before(), where=strikes)
-    return seen
 
 
 @pytest.mark.parametrize("landed", [True, False], ids=["landed", "lost"])

@@ -1,0 +1,146 @@
+"""Reconcile in the rendered project: lost events are found, in any number, in a memory that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from killing import kill_at
+from sandbox import Sandbox
+from sandbox.oss_objects import etag_of
+from tools.render import render
+
+TIMEOUT = 60
+HOUR = 3600
+
+
+def deploy(box: Sandbox, folder: Path, **environment: str) -> None:
+    """The rendered project, at a pace that loopback can keep."""
+    render(box.answers(), folder)
+    box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000", **environment})
+
+
+def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
+    # GIVEN uploads of which every third event is lost
+    keys = [f"key {number}" for number in range(30)] + ["control\x01", "return\r", "最" * 341, "a+b%2F"]
+    deployed.oss.lose_events(lambda key: keys.index(key) % 3 == 0)
+    bucket = deployed.bucket(deployed.source_bucket)
+    for key in keys:
+        bucket.put_object(key, key.encode())
+    deployed.wait_idle(TIMEOUT)
+    lost = set(keys[::3])
+    assert deployed.task.destination.keys() == set(keys) - lost
+
+    # WHEN the timer strikes while they are young, and an hour later
+    assert deployed.tick("reconcile").value["pending"] == len(keys)
+    deployed.oss.age(HOUR)
+    report = deployed.fc.invoke("reconcile", b"{}").value
+    deployed.wait_idle(TIMEOUT)
+
+    # THEN just these are sent, and the destination equals the source
+    assert (report["covered"], report["accepted"], report["finished"]) == (len(keys) - len(lost), len(lost), True)
+    assert {key: one.data for key, one in deployed.task.destination.items()} == {key: key.encode() for key in keys}
+    assert max(deployed.oms.accepted.values()) == 1
+
+
+def test_the_period_off_reaches_the_function(box, tmp_path):
+    render(box.answers() | {"reconcilePeriod": "off"}, tmp_path)
+    box.deploy_project(tmp_path)
+    box.oss.lose_events(lambda key: True)
+    box.oss.put(box.source_bucket, "a", b"a")
+    box.oss.age(HOUR)
+    assert box.tick("reconcile").value["finished"] is False
+    assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
+
+
+@pytest.mark.parametrize("landed", [True, False], ids=["landed", "lost"])
+def test_a_process_killed_at_any_of_its_calls_is_gone_on_with_by_the_next(box, tmp_path, landed):
+    deploy(box, tmp_path)
+    # The first tick notes the installation, once.
+    assert box.tick("reconcile").outcome == "returned"
+    step, killed = 0, True
+    while killed:
+        # GIVEN objects without events, and a process that is killed at this call
+        keys = {f"{step:03}/{number:02}" for number in range(15)}
+        box.oss.lose_events(lambda key: True)
+        for key in keys:
+            box.oss.put(box.source_bucket, key, b"x")
+        box.oss.age(HOUR)
+        kill_at(box, step, landed)
+        killed = box.fc.invoke("reconcile", b"{}").outcome == "crashed"
+        box.oms.faults.clear()
+        box.oss.faults.clear()
+
+        # WHEN it runs again, THEN it sends them all
+        assert box.fc.invoke("reconcile", b"{}").value["finished"]
+        assert keys <= box.oms.accepted.keys()
+        step += 1
+        assert step < 100
+    assert step > 20
+
+
+def name(one: int) -> str:
+    """Of each ten, one's name begins the next one's."""
+    return f"in/{one // 10:06}{'/a' * (one % 10)}.x"
+
+
+def furnish(box: Sandbox, number: int) -> set[str]:
+    """`number` objects, most of them in step, and some that are no concern of reconcile's; returns the keys that are
+    missing or stale."""
+    records = f"oms_source_record/{box.task_id}"
+    missing, failed = range(17, number, 100), range(5, number, 1000)
+    vendors = range(33, number, 500)
+    same_second, overwritten, restored = range(71, number, 500), range(92, number, 500), range(342, number, 500)
+
+    def put(keys: Iterable[str], data: bytes) -> None:
+        for key in keys:
+            box.oss.put(box.source_bucket, key, data)
+
+    def record(state: str, ones: Iterable[int], body: bytes) -> None:
+        for one in ones:
+            box.oss.put(box.log_bucket, f"{records}/{state}_object/{name(one)}", body)
+
+    put((f"in/old/{one:06}.x" for one in range(0, number, 50)), b"before the installation")
+    box.oss.age(72 * HOUR)
+    put(map(name, range(number)), b"A")
+    record("success", sorted(set(range(number)) - {*missing, *failed}), etag_of(b"A").encode())
+    record("success", vendors, b"")
+    record("failed", failed, b"{}")
+    put(map(name, same_second), b"B")  # or the next second, which comes to the same
+    box.oss.age(HOUR)
+    put(map(name, [*overwritten, *restored]), b"B")
+    put(map(name, restored), b"A")
+    put((f"out/{one:06}.x" for one in range(0, number, 100)), b"outside the prefix")
+    put((f"in/{one:06}.y" for one in range(0, number, 100)), b"outside the suffix")
+    box.oss.age(HOUR)
+    return {name(one) for ones in (missing, vendors, same_second, overwritten, restored) for one in ones}
+
+
+def highest_memory(box: Sandbox) -> int:
+    """Kilobytes, of the one process there is."""
+    (pid,) = box.fc.pids()
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
+def test_of_200_000_objects_just_the_missing_and_stale_are_sent_in_the_memory_that_2_000_take(tmp_path):
+    peaks = {}
+    for number in (2_000, 200_000):
+        with Sandbox(overwrite_mode="FULL_OVERWRITE") as box:
+            wanted = furnish(box, number)
+            folder = tmp_path / str(number)
+            deploy(box, folder, OBJECT_PREFIX="in/", OBJECT_SUFFIX=".x")
+            report = box.tick("reconcile").value
+            assert report["finished"]
+            assert box.oms.accepted.keys() == wanted
+            assert report["scanned"] == number
+            assert report["failed_before"] == number // 1000
+            assert report["submitted"] == report["accepted"] == len(wanted)
+            assert report["covered"] == number - len(wanted) - number // 1000
+            assert max(box.oms.accepted.values()) == 1
+            peaks[number] = highest_memory(box)
+    # Most of it is Python alone; keeping 200,000 names would show.
+    assert peaks[200_000] < 1.25 * peaks[2_000], peaks
