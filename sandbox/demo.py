@@ -1,6 +1,6 @@
-"""The main job, seen: objects are uploaded while OMS has a bad day, and in the end the books balance.
+"""The whole job, seen: objects are uploaded while OMS has a bad day, then is down; replay and reconcile make it good.
 
-Exit code 0 only when every uploaded object is accounted for.
+Exit code 0 only when every uploaded object is accounted for all the time, and the destination equals the source.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,6 +50,11 @@ HOSTILE = [
     "最" * 341,
 ]
 REFUSED = "refused/by OMS.txt"
+# Uploaded while OMS is down: no event comes of some, and sync can do nothing with one.
+DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
+LOST = [f"lost/{number:02}.jpg" for number in range(20)]
+GIVEN_UP = "given up by sync.txt"
+HOUR = 3600
 
 
 @dataclass
@@ -59,6 +66,7 @@ class Books:
     succeeded: set[str]
     failed: dict[str, str]
     dropped: int
+    lost: set[str]
 
     @property
     def missing(self) -> set[str]:
@@ -72,10 +80,10 @@ class Books:
     def problems(self) -> list[str]:
         """Why the books do not balance; empty when they do."""
         claims = {
-            "uploaded objects have no record": self.uploaded.keys() - self.recorded,
+            "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost,
             "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
             "objects are recorded as accepted and are not in the destination": self.missing & self.succeeded,
-            "objects are missing and have no failed record": self.missing - self.failed.keys(),
+            "objects are missing and have no failed record": self.missing - self.failed.keys() - self.lost,
             "objects in the destination were never uploaded": self.copied.keys() - self.uploaded.keys(),
         }
         found = [f"{len(keys)} {claim}: {sorted(keys)[:3]}" for claim, keys in claims.items() if keys]
@@ -85,30 +93,74 @@ class Books:
 def main() -> int:
     console = Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
-    console.print(
-        f"OMS has a bad day: it takes {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,\n"
-        "and one key is refused."
-    )
     with Sandbox() as box, TemporaryDirectory() as folder:
-        box.deploy_project(make_project(box, Path(folder), console), instances=8)
-        box.oms.throttle(OMS_RATE, OMS_BURST)
-        box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
-        box.oms.refuse(lambda key: key == REFUSED)
-        uploaded = upload_and_wait(box, console)
-        books = keep_books(box, uploaded)
-        show(books, console)
-        tell_troubles(box, books, console)
-        recover(box, console)
-        after = keep_books(box, uploaded)
-        show(after, console)
-    problems = books.problems() + after.problems()
-    if after.missing:
-        problems.append(f"{len(after.missing)} objects are still missing after the replay")
+        box.deploy_project(make_project(box, Path(folder), console), instances=8, retry_delay=0.01)
+        stages = [bad_day(box, console), outage(box, console), recovery(box, console)]
+    problems = [problem for books in stages for problem in books.problems()]
+    if stages[-1].missing:
+        problems.append(f"{len(stages[-1].missing)} objects are still missing in the end")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
-    good = "[green]No object was ever unaccounted for, and now the destination equals the source."
-    console.print("[red]The books do not balance." if problems else good)
+    good = "[green]Every object was accounted for all the time, and in the end the destination equals the source."
+    console.print("[red]The books do not balance." if problems else good, soft_wrap=True)
     return 1 if problems else 0
+
+
+def bad_day(box: Sandbox, console: Console) -> Books:
+    """OMS throttles, fails now and then, and refuses one key."""
+    console.print(
+        f"[bold]1.[/] OMS has a bad day: it takes {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes"
+        " wrong, and one key is refused."
+    )
+    box.oms.throttle(OMS_RATE, OMS_BURST)
+    box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
+    box.oms.refuse(lambda key: key == REFUSED)
+    keys = [*HOSTILE, REFUSED, *(f"photos/{number:04}.jpg" for number in range(PLAIN_OBJECTS))]
+    upload_and_wait(box, console, keys, events=len(keys))
+    books = keep_books(box)
+    show(books, console)
+    tell_troubles(box, books, console)
+    return books
+
+
+def outage(box: Sandbox, console: Console) -> Books:
+    """OMS is down, some events are lost, and one can neither be sent nor recorded however often it is tried."""
+    console.print(
+        f"\n[bold]2.[/] OMS is down. Of {len(LOST)} uploads the event is lost on its way. And the log bucket does not"
+        " take the record of one key, so sync can do nothing with it."
+    )
+    box.oms.throttle(None)
+    box.oms.refuse(None)
+    box.oms.faults.clear()
+    box.oms.faults.add(Fault.status(503, headers={"Retry-After": "600"}))
+    box.oss.lose_events(lambda key: key in LOST)
+    box.oss.faults.add(Fault.status(403), times=9, where=lambda request: quote(GIVEN_UP) in request.raw_path)
+    keys = [*DURING_OUTAGE, *LOST]
+    upload_and_wait(box, console, keys, events=len(DURING_OUTAGE))
+    box.oss.put(box.source_bucket, GIVEN_UP, b"not lost either")
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    books = keep_books(box)
+    show(books, console)
+    tries = Counter(one.function for one in box.fc.invocations if GIVEN_UP.encode() in one.payload)
+    console.print(
+        f"Function Compute tried {GIVEN_UP!r} {tries['sync']} times, then handed the event to"
+        " replay, which recorded it."
+    )
+    return books
+
+
+def recovery(box: Sandbox, console: Console) -> Books:
+    """OMS is well again. The timers of replay and reconcile strike."""
+    box.oms.faults.clear()
+    console.print("\n[bold]3.[/] OMS is well again. The timer wakes replay, which answers")
+    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
+    box.oss.age(HOUR)
+    console.print("An hour later the timer wakes reconcile, which answers")
+    console.print(escape(json.dumps(box.tick("reconcile").value)), soft_wrap=True)
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    books = keep_books(box)
+    show(books, console)
+    return books
 
 
 def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
@@ -125,36 +177,24 @@ def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
     return project
 
 
-def upload_and_wait(box: Sandbox, console: Console) -> dict[str, bytes]:
-    """Uploads through OSS's own client and waits until every event is done with."""
-    keys = [*HOSTILE, REFUSED, *(f"photos/{number:04}.jpg" for number in range(PLAIN_OBJECTS))]
+def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
+    """Uploads through OSS's own client and waits until so many more events are done with."""
     bucket = box.bucket(box.source_bucket)
+    before = handled(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         uploads = progress.add_task("uploaded ", total=len(keys))
-        events = progress.add_task("forwarded", total=len(keys))
+        forwarded = progress.add_task("handled  ", total=events)
         for key in keys:
             bucket.put_object(key, f"contents of {key!a}".encode())
             progress.update(uploads, advance=1)
-            progress.update(events, completed=handled(box))
+            progress.update(forwarded, completed=handled(box) - before)
         give_up = time.monotonic() + PATIENCE_SECONDS
-        while handled(box) < len(keys) and time.monotonic() < give_up:
+        while handled(box) - before < events and time.monotonic() < give_up:
             time.sleep(0.1)
-            progress.update(events, completed=handled(box))
+            progress.update(forwarded, completed=handled(box) - before)
         box.wait_idle(timeout=PATIENCE_SECONDS)
-        progress.update(events, completed=handled(box))
-    return {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
-
-
-def recover(box: Sandbox, console: Console) -> None:
-    """OMS is well again, and the timer of `replay` strikes."""
-    box.oms.throttle(None)
-    box.oms.faults.clear()
-    box.oms.refuse(None)
-    report = box.tick("replay").value
-    console.print("\nOMS is well again. The timer wakes [bold]replay[/], which answers")
-    console.print(escape(json.dumps(report)), soft_wrap=True)
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+        progress.update(forwarded, completed=handled(box) - before)
 
 
 def handled(box: Sandbox) -> int:
@@ -162,7 +202,7 @@ def handled(box: Sandbox) -> int:
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
 
 
-def keep_books(box: Sandbox, uploaded: dict[str, bytes]) -> Books:
+def keep_books(box: Sandbox) -> Books:
     succeeded, failed = set(), {}
     root = f"oms_source_record/{box.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():
@@ -172,8 +212,10 @@ def keep_books(box: Sandbox, uploaded: dict[str, bytes]) -> Books:
         elif kind.startswith("failed_object"):
             body = json.loads(record.data)
             failed[body["key"]] = body["reason"]
+    uploaded = {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
     copied = {key: obj.data for key, obj in box.task.destination.items()}
-    return Books(uploaded, copied, succeeded, failed, len(box.fc.dropped))
+    lost = uploaded.keys() & set(LOST) - succeeded - failed.keys()
+    return Books(uploaded, copied, succeeded, failed, len(box.fc.dropped), lost)
 
 
 def show(books: Books, console: Console) -> None:
@@ -185,12 +227,15 @@ def show(books: Books, console: Console) -> None:
     table.add_row("accepted by OMS (records in success_object/)", str(len(books.succeeded)))
     for reason, count in sorted(Counter(books.failed.values()).items()):
         table.add_row(f"failed: {reason} (records in failed_object/)", str(count))
-    table.add_row("[bold]total accounted for", f"[bold]{len(books.recorded)}", end_section=True)
+    table.add_row("never heard of, for the event was lost", str(len(books.lost)))
+    total = len(books.recorded | books.lost)
+    table.add_row("[bold]total accounted for", f"[bold]{total}", end_section=True)
     table.add_row("in OBS, equal to the source", str(len(books.uploaded) - len(books.missing)))
     answer_lost = len(books.failed.keys() - books.missing)
     table.add_row("  of these recorded as failed, for OMS's answer was lost", str(answer_lost))
     table.add_row("missing in OBS", str(len(books.missing)))
-    table.add_row("  of these with a failed record, to be replayed", str(len(books.missing & books.failed.keys())))
+    table.add_row("  of these with a failed record, for replay", str(len(books.missing & books.failed.keys())))
+    table.add_row("  of these without any record, for reconcile", str(len(books.missing & books.lost)))
     console.print(table)
 
 

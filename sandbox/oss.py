@@ -91,7 +91,7 @@ class Oss(Server):
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
-        self._lost: Callable[[str], bool] = lambda _: False
+        self._loses: Callable[[str], bool] = lambda _: False
         self._buckets: dict[str, Bucket] = {}
         self._credentials: dict[str, Credential] = {}
         self._operations: dict[_Route, tuple[str, _Operation]] = {
@@ -143,7 +143,7 @@ class Oss(Server):
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
         """Let no event of these keys leave their bucket from now on."""
-        self._lost = lost
+        self._loses = lost
 
     def age(self, seconds: int) -> None:
         """Make all that is stored so much older, as if that time had gone by."""
@@ -199,7 +199,7 @@ class Oss(Server):
 
     def _emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
-            if trigger.wants(event, key) and not self._lost(key):
+            if trigger.wants(event, key) and not self._loses(key):
                 trigger.deliver(event_json(event, bucket.name, key, obj, self.region, request_id))
 
     def _put_object(self, call: _Call) -> Response:
