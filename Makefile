@@ -8,11 +8,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-CODE := template/code sandbox tools tests
+CODE := template/code sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz package docs clean
+.PHONY: help setup demo sandbox test check fuzz bench package docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -32,11 +32,14 @@ check: setup ## Lint, check types, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
-	$(BIN)/mypy sandbox tools
+	$(BIN)/mypy sandbox tools benchmarks
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k "law1 or interleaving"
+
+bench: setup ## Count the requests that replay and reconcile make, and time them
+	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
 
 package: setup ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package

@@ -1,0 +1,177 @@
+"""What replay and reconcile cost in requests, counted by the simulated clouds, and how fast they go on loopback.
+
+Exit code 0 only when the bounds hold: a key costs at most one read of its failed record, one write and a tenth of an
+OMS call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the
+source bucket two listings. Deletes of names that XML does not carry are counted apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from oss_oms_sync.records import record_name
+from sandbox import Sandbox
+from sandbox.demo import HOSTILE
+from sandbox.faults import Fault
+from sandbox.oss_objects import etag_of
+from sandbox.server import Request
+from tools.render import render
+
+FAILED = 25_000
+OBJECTS = 200_000
+HOUR = 3600
+
+
+class Job(NamedTuple):
+    """What one job did until it was finished: how often it ran, how long, what it sent, and the requests it made."""
+
+    runs: int
+    seconds: float
+    keys: int
+    requests: Counter[str]
+
+
+def main() -> int:
+    console = Console(highlight=False)
+    console.print(
+        f"Replay of {FAILED:,} failed records and reconcile of {OBJECTS:,} objects: about a minute ...", soft_wrap=True
+    )
+    problems = []
+    for title, measure, bounds, units in (
+        (f"replay of {FAILED:,} failed records", replay, replay_bounds, FAILED),
+        (f"reconcile of {OBJECTS:,} objects, 1 % of them missing", reconcile, reconcile_bounds, OBJECTS),
+    ):
+        job = measure()
+        allowed = bounds(job)
+        problems += [
+            f"{title}: {number:,} x {name}, and {allowed[name]:,} are allowed"
+            for name, number in job.requests.items()
+            if number > allowed[name]
+        ]
+        show(console, title, job, allowed, units)
+    for problem in problems:
+        console.print(f"[red]{problem}", soft_wrap=True)
+    console.print("[red]A bound does not hold." if problems else "[green]Every bound holds.")
+    return 1 if problems else 0
+
+
+def replay() -> Job:
+    """Hostile and long keys and the empty records of the vendor's handler are among the failed ones."""
+    with Sandbox() as box, TemporaryDirectory() as folder:
+        for number, key in enumerate(failed_keys()):
+            name = record_name(box.task_id, "failed", key)
+            empty = number % 50 == 0 and "_long/" not in name
+            body = b"" if empty else json.dumps({"key": key, "reason": "UNAVAILABLE"}).encode()
+            box.oss.put(box.source_bucket, key, b"contents")
+            box.oss.put(box.log_bucket, name, body)
+        deploy(box, Path(folder))  # only now, or each of these would wake sync
+        return run(box, "replay")
+
+
+def failed_keys() -> list[str]:
+    hostile = [*HOSTILE, *(f"{key}{number}" for number in range(100) for key in HOSTILE[:12])]
+    return [*hostile, *(f"photos/{number:05}.jpg" for number in range(FAILED - len(hostile)))]
+
+
+def has_control_character(key: str) -> bool:
+    """Such names XML 1.0 does not carry unchanged."""
+    return any(ord(character) < 0x20 and character not in "\t\n" for character in key)
+
+
+def reconcile() -> Job:
+    """Every hundredth object is missing."""
+    with Sandbox() as box, TemporaryDirectory() as folder:
+        etag = etag_of(b"contents").encode()
+        for number in range(OBJECTS):
+            key = f"photos/{number:06}.jpg"
+            box.oss.put(box.source_bucket, key, b"contents")
+            if number % 100:
+                box.oss.put(box.log_bucket, record_name(box.task_id, "success", key), etag)
+        box.oss.age(HOUR)
+        deploy(box, Path(folder))
+        return run(box, "reconcile")
+
+
+def deploy(box: Sandbox, folder: Path) -> None:
+    """At a pace that loopback can keep: what is measured is the work, not the waiting."""
+    render(box.answers(), folder)
+    box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000"})
+
+
+def run(box: Sandbox, function: str) -> Job:
+    """Lets the timer strike until the job is finished."""
+    requests: Counter[str] = Counter()
+
+    def counting(request: Request) -> bool:
+        requests[name_of(request)] += 1
+        return False
+
+    for cloud in (box.oss, box.oms):
+        cloud.faults.add(Fault.hang(), where=counting)
+    started, runs, finished = time.monotonic(), 0, False
+    while not finished:
+        runs += 1
+        finished = box.tick(function).value["finished"]
+    return Job(runs, time.monotonic() - started, len(box.oms.accepted), requests)
+
+
+def name_of(request: Request) -> str:
+    if request.raw_path.startswith("/v2/"):
+        return "OMS call"
+    if "list-type" in request.params:
+        return "LIST"
+    if "delete" in request.params:
+        return "multi-delete"
+    return "single DELETE" if request.method == "DELETE" else request.method
+
+
+def replay_bounds(job: Job) -> dict[str, int]:
+    """A page is up to a thousand keys: a listing, a multi-delete, a run file written and deleted again."""
+    pages = FAILED // 1000 + 2 * job.runs
+    single = sum(has_control_character(key) for key in failed_keys())
+    return {
+        "OMS call": FAILED // 10 + 2 * pages,
+        "GET": FAILED + job.runs,
+        "PUT": FAILED + 2 * pages + job.runs,
+        "LIST": pages + 3 * job.runs,
+        "multi-delete": 2 * pages,
+        "single DELETE": single,
+    }
+
+
+def reconcile_bounds(job: Job) -> dict[str, int]:
+    """Two listings a thousand objects; a position every fifteen pages."""
+    pages = 2 * (OBJECTS // 1000) + 4 * job.runs
+    kept = pages // 15 + 2 * job.runs
+    return {
+        "OMS call": job.keys // 10 + kept,
+        "GET": 3 * job.runs,
+        "PUT": job.keys + kept + 2,
+        "LIST": pages + 2 * job.runs,
+        "multi-delete": job.runs,
+        "single DELETE": 0,
+    }
+
+
+def show(console: Console, title: str, job: Job, allowed: dict[str, int], units: int) -> None:
+    table = Table("request", "times", "allowed", "per 1,000", title=f"\n{title}")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, number in sorted(job.requests.items()):
+        table.add_row(name, f"{number:,}", f"{allowed[name]:,}", f"{1000 * number / units:,.2f}")
+    console.print(table)
+    pace = 60 * units / job.seconds
+    console.print(f"{job.runs} runs, {job.seconds:.0f} s, {job.keys:,} keys sent: {pace:,.0f} a minute on loopback.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
