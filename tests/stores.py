@@ -32,6 +32,7 @@ class MemoryBucket(Bucket):
         self.after: Callable[[str, Sequence[str]], None] = lambda kind, names: None
         self.trouble: Callable[[str, str], Trouble | None] = lambda kind, name: None
         self.late_deletes: list[str] = []
+        self.seconds_a_page = 0.0
 
     def add(self, one: Object) -> None:
         self.objects[one.name] = one
@@ -63,6 +64,11 @@ class MemoryBucket(Bucket):
     def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
         self.calls["list"] += 1
         self.before("list", [prefix])
+        assert max(len(prefix.encode()), len(after.encode())) <= 1023  # OSS names are no longer
+        if deadline.left() < self.seconds_a_page:
+            self.clock.sleep(deadline.left())
+            raise StorageError("no answer in time")
+        self.clock.sleep(self.seconds_a_page)
         if trouble := self.trouble("list", prefix):
             raise StorageError(trouble.problem)
         behind = self.objects.irange(minimum=max(prefix, after), inclusive=(after < prefix, True))
@@ -96,5 +102,6 @@ class MemoryBucket(Bucket):
         return [name for name in self.objects if name.startswith(prefix)]
 
     def _listed(self, name: str) -> Listed:
-        body = self.objects[name].body
-        return Listed(name, hashlib.md5(body).hexdigest().upper(), len(body), self.modified[name])
+        one = self.objects[name]
+        kind = one.headers.get("x-oss-object-type", "Normal")
+        return Listed(name, hashlib.md5(one.body).hexdigest().upper(), len(one.body), self.modified[name], kind)

@@ -90,7 +90,15 @@ def world() -> Reconciles:
 def small_pages(mocker):
     """Pages of seven objects, so that a few dozen take as many turns as ten thousand."""
     mocker.patch("stores.PAGE", 7)
-    mocker.patch("oss_oms_sync.reconcile._PAGES_BETWEEN_KEEPING", 4)
+    mocker.patch("oss_oms_sync.reconcile._SECONDS_BETWEEN_KEEPING", 4)
+    # A page takes a second, so that time goes by.
+    init = MemoryBucket.__init__
+
+    def slow(self: MemoryBucket, clock: object) -> None:
+        init(self, clock)
+        self.seconds_a_page = 1.0
+
+    mocker.patch.object(MemoryBucket, "__init__", slow)
 
 
 def counts(result: dict) -> dict:
@@ -104,7 +112,8 @@ def adds_up(result: dict) -> bool:
 
 
 def test_an_empty_bucket_is_finished_at_once(world):
-    assert world.reconcile() == {**dict.fromkeys(COUNTS, 0), "finished": True, "next": None}
+    nothing = dict.fromkeys(COUNTS, 0)
+    assert world.reconcile() == {**nothing, "finished": True, "next": None, "stopped": None}
 
 
 def no_record(world: Reconciles, key: str) -> None:
@@ -379,7 +388,9 @@ def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
     for number in range(25):
         world.upload(f"{number:02}")
     world.later()
-    assert world.tick() == {**dict.fromkeys(COUNTS, 0), "finished": False, "next": None}
+    idle = world.tick()
+    assert (counts(idle), idle["finished"]) == ({}, False)
+    assert "RECONCILE_PERIOD is off" in idle["stopped"]
     world.reconcile({"limit": 10})
     assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
     world.upload("new")

@@ -83,6 +83,7 @@ def test_nothing_to_replay_is_finished(world):
         "oldest_failure": None,
         "by_reason": {},
         "finished": True,
+        "stopped": None,
     }
     assert world.oms.calls == []
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+from xml.etree import ElementTree
 
 import oss2
 import requests
@@ -45,12 +46,14 @@ class Object:
 
 @dataclass(frozen=True)
 class Listed:
-    """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes."""
+    """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes; `type`
+    is "Normal", "Multipart", "Appendable" or "Symlink"."""
 
     name: str
     etag: str
     size: int
     modified: int
+    type: str = "Normal"
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,10 @@ class Bucket:
         def get(name: str) -> Callable[[oss2.Bucket], Object]:
             def call(bucket: oss2.Bucket) -> Object:
                 answer = bucket.get_object(name)
-                return Object(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
+                body = answer.read()
+                if answer.content_length not in (None, len(body)):  # which older libraries let pass
+                    raise requests.ConnectionError("the answer was cut off")
+                return Object(name, body, {key.lower(): value for key, value in answer.headers.items()})
 
             return call
 
@@ -132,7 +138,7 @@ class Bucket:
 
         def call(bucket: oss2.Bucket) -> Page:
             found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE)
-            listed = [Listed(o.key, o.etag.upper(), o.size, o.last_modified) for o in found.object_list]
+            listed = [Listed(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
             return Page(listed, bool(found.is_truncated))
 
         (result,) = self._all([call], "oss:ListObjects", deadline)
@@ -192,7 +198,8 @@ class Bucket:
             again, known = error.status in _RETRIED_STATUS, error.status == 429
             trouble = Trouble(self._explain(error, action), known or not again, error.code)
             return Try(trouble, again=again and (repeat or known))
-        except requests.RequestException as error:  # oss2 lets pass what comes while it reads an answer's body
+        except (requests.RequestException, ElementTree.ParseError) as error:
+            # oss2 lets pass what comes while it reads an answer's body, and a body that is none of OSS's.
             return _lost(root_cause(error), repeat)
 
     def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:

@@ -9,9 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .errors import presentable
-from .settings import Settings
-
-RECORD_ROOT = "oms_source_record/"
+from .settings import RECORD_ROOT, Settings
 
 # OSS, "Event notifications": the names that mean new or changed content. The first stages of a multipart upload
 # are no objects yet, and UpdateObjectMeta changes no content.

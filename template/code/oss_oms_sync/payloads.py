@@ -19,7 +19,8 @@ def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object
     for name, value in given.items():
         if name not in known:
             raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(known)}")
-        if type(value) is not known[name]:
+        unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not _is_text(value))
+        if type(value) is not known[name] or unusable:
             raise PayloadError(
                 f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
             )
@@ -40,6 +41,14 @@ def is_envelope(payload: bytes | str) -> bool:
 
 def _is_timers(value: dict[str, object]) -> bool:
     return "triggerName" in value and "triggerTime" in value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can carry
+        return False
+    return True
 
 
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list"}

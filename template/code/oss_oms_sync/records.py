@@ -14,8 +14,9 @@ from datetime import datetime, timezone
 
 from . import jsontext
 from .bucket import Object
-from .events import RECORD_ROOT, ObjectChange
+from .events import ObjectChange
 from .reasons import Failure
+from .settings import RECORD_ROOT
 
 NO_ETAG = "-"
 # Where the record of a long key, whose body is the key, has the eTag.
@@ -139,6 +140,6 @@ def time_of(text: str) -> datetime | None:
     """The time that `text` says in ISO 8601, "2026-01-31" or "2026-01-31T12:00:00Z" (UTC); None where it says none."""
     try:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
+        return time.astimezone(timezone.utc) if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    return time.astimezone(timezone.utc) if time.tzinfo else time.replace(tzinfo=timezone.utc)

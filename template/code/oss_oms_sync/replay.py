@@ -61,8 +61,9 @@ def replay(
 ) -> dict[str, object]:
     """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `sync`.
 
-    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished"}: the reasons are those
-    of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what stands.
+    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished", "stopped"}: the reasons
+    are those of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what
+    stands. "stopped" says why it went no further, or is None.
     Raises PayloadError, EventError where an envelope is partly unreadable (the rest is sent first), and StorageError
     where the log bucket does not let it work: every key then stands where it stood, or in a run file.
     """
@@ -250,7 +251,7 @@ class Replay:
         rested = timestamp(now - _REJECTED_WAIT)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": self._result(), "stopped": self._sender.stopped}
+        last = {"at": timestamp(now), "result": self._result()}
         try:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
         except StorageError as error:
@@ -259,7 +260,7 @@ class Replay:
 
     def _told(self) -> dict[str, object]:
         result = self._result()
-        log.info({"job": "replay", **result, "stopped": self._sender.stopped})
+        log.info({"job": "replay", **result})
         return result
 
     def _result(self) -> dict[str, object]:
@@ -272,6 +273,7 @@ class Replay:
             "oldest_failure": older(report.oldest, sender.oldest_failure) or None,
             "by_reason": dict(sender.failed + report.by_reason),
             "finished": report.all_read and not report.left and not sender.stopped,
+            "stopped": sender.stopped or None,
         }
 
 

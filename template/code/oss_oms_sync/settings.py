@@ -11,6 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from .errors import SettingsError
 
+# What the names of all records begin with.
+RECORD_ROOT = "oms_source_record/"
+
 _SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
 _COPY_SYNC_URL = f"Copy it from the sync task's page in the OMS console; it looks like {_SYNC_URL_LOOKS}"
 # API page CreateSyncEvents. Ids hold no character that a URL or an object name would have to escape.
@@ -25,6 +28,7 @@ _KEY_ENCODINGS = ("url", "raw")
 # Calls a second of replay and reconcile: a tenth of the gateway's usual limit, so that new events go first.
 _USUAL_RATE = 20.0
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
+_LONGEST_PERIOD = timedelta(days=30)  # then the last pass is forgotten
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -57,8 +61,9 @@ class Settings:
     log_level: str
 
     def covers(self, key: str) -> bool:
-        """Whether the trigger's own filter lets `key` pass: nothing else is ever sent."""
-        return key.startswith(self.object_prefix) and key.endswith(self.object_suffix)
+        """Whether the trigger's own filter lets `key` pass, and it is no record: nothing else is ever sent."""
+        is_record = key.startswith(RECORD_ROOT)
+        return key.startswith(self.object_prefix) and key.endswith(self.object_suffix) and not is_record
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -195,11 +200,12 @@ class _Reader:
         """None for "off"."""
         value = self._get(name).lower() or default
         match = _PERIOD.fullmatch(value)
-        if not match and value != "off":
+        period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
+        if value != "off" and (period is None or period > _LONGEST_PERIOD):
             self.problem(
-                f"{name} is {value!r}. Set it to a time such as 12h or 1d, to off, or leave it out ({default})"
+                f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out ({default})"
             )
-        return timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
+        return period
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._get(name) or default

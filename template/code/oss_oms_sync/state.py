@@ -12,19 +12,20 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from . import jsontext
-from .bucket import Bucket, Listed, Object
+from .bucket import Bucket, Listed, Object, Trouble
 from .errors import StorageError
 from .records import FailedKey, root, time_of, timestamp
 from .retry import Clock, Deadline
+from .walk import Scope
 
 # After its time is up a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
 # A pass that nobody went on with for so long is forgotten.
-_FORGOTTEN = timedelta(days=30)
+FORGOTTEN = timedelta(days=30)
 _JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger("oss_oms_sync")
@@ -46,14 +47,16 @@ class RunFile:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of reconcile: everything up to the key `after` is done. `ended` is empty while it goes on.
+    """One pass of reconcile: everything up to the key `after` is done. `ended` is empty while it goes on, `limited`
+    says that no timer is to go on with it.
 
     Each has an object of its own, so that one that is still running when another is begun cannot touch that one.
     """
 
     name: str
-    scope: Mapping[str, object]
+    scope: Scope
     started: str
+    limited: bool
     after: str = ""
     ended: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -91,7 +94,7 @@ class State:
     def leftover_runs(self, deadline: Deadline) -> Iterator[RunFile | None]:
         """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
         that could not be read, which is reported. Raises StorageError."""
-        for listed in self._bucket.page(f"{self._root}replay/", "", deadline).objects:
+        for listed in list(self._listed("replay/", deadline)):
             (found,) = self._bucket.get_all([listed.name], deadline)
             if isinstance(found, Object):
                 run = self._read(found)
@@ -137,62 +140,104 @@ class State:
                 return RunFile(found.name, [key for key in keys if key], held, free)
         return None
 
-    def installed(self, deadline: Deadline) -> datetime:
-        """When the project began to run: stored by the first call. Raises StorageError, also where it is unreadable:
-        to take another time for it would leave objects out for good."""
+    def installed(self, deadline: Deadline, *, note: bool) -> datetime:
+        """When the project began to run: now, which the first call notes if it may. Raises StorageError, also where
+        the note is unreadable: to take another time for it would leave objects out for good."""
         name = f"{self._root}state/installed.json"
         body = self._bucket.get(name, deadline)
         if body is None:
             now = self._clock.now()
-            self._bucket.put(Object(name, jsontext.dump({"at": timestamp(now)}), _JSON), deadline)
+            if note:
+                self._bucket.put(Object(name, jsontext.dump({"at": timestamp(now)}), _JSON), deadline)
             return now
         match jsontext.load(body):
             case {"at": str(at)} if time := time_of(at):
                 return time
         raise StorageError(
             f"{name} in the log bucket is unreadable. Correct it to"
-            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation, or delete it to begin today'
+            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
         )
 
-    def new_pass(self, scope: Mapping[str, object], deadline: Deadline) -> Pass:
-        """Begins a pass over what `scope` says. Raises StorageError."""
+    def new_pass(self, scope: Scope, limited: bool, deadline: Deadline) -> Pass:
+        """Begins a pass. Raises StorageError."""
         now = self._clock.now()
         name = f"{self._passes(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
-        begun = Pass(name, scope, timestamp(now))
+        begun = Pass(name, scope, timestamp(now), limited)
         self.keep_pass(begun, deadline)
         return begun
 
-    def newest_pass(self, scope: Mapping[str, object], deadline: Deadline) -> Pass | None:
-        """The last pass that was begun over what `scope` says, unless it is forgotten. Raises StorageError."""
-        listed = self._bucket.page(self._passes(scope), "", deadline).objects
-        if not listed or self._is_forgotten(listed[-1]):
-            return None
-        return self._read_pass(listed[-1].name, scope, deadline)
+    def passes(self, deadline: Deadline) -> list[Pass]:
+        """The pass that was begun last over each scope, but for those that are forgotten. Raises StorageError."""
+        remembered = [one.name for one in self._listed("reconcile/", deadline) if not self._is_forgotten(one)]
+        newest = {name.rpartition("/")[0]: name for name in remembered}
+        found = self._bucket.get_all(list(newest.values()), deadline)
+        return [one for one in map(self._read_pass, found) if one]
 
     def keep_pass(self, one: Pass, deadline: Deadline) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
-        body = {"scope": one.scope, "started": one.started, "after": one.after, "ended": one.ended}
-        self._bucket.put(Object(one.name, jsontext.dump({**body, "counts": one.counts}), _JSON), deadline)
+        self._bucket.put(Object(one.name, jsontext.dump(_pass_to_json(one)), _JSON), deadline)
 
     def finish_pass(self, one: Pass, deadline: Deadline) -> None:
-        """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError."""
+        """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError where it
+        is not kept."""
         self.keep_pass(replace(one, ended=timestamp(self._clock.now())), deadline)
         mine = self._passes(one.scope)
-        listed = self._bucket.page(f"{self._root}reconcile/", "", deadline).objects
-        done = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
-        for name, trouble in self._bucket.delete_all(done, deadline).items():
-            if trouble:  # it is cleared away after the next pass
+        try:
+            listed = list(self._listed("reconcile/", deadline))
+        except StorageError as error:  # then it is done after the next pass
+            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
+            return
+        over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
+        for name, trouble in self._bucket.delete_all(over, deadline).items():
+            if trouble:
                 log.error({"pass": name, "problem": trouble.problem})
 
-    def _passes(self, scope: Mapping[str, object]) -> str:
-        return f"{self._root}reconcile/{hashlib.sha256(jsontext.dump(scope)).hexdigest()[:16]}/"
+    def _listed(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
+        """Everything under `folder`, in order. Raises StorageError."""
+        after, more = "", True
+        while more:
+            page = self._bucket.page(f"{self._root}{folder}", after, deadline)
+            yield from page.objects
+            more = page.more
+            after = page.objects[-1].name if more else ""
+
+    def _passes(self, scope: Scope) -> str:
+        digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()
+        return f"{self._root}reconcile/{digest[:16]}/"
 
     def _is_forgotten(self, listed: Listed) -> bool:
-        return listed.modified < (self._clock.now() - _FORGOTTEN).timestamp()
+        return listed.modified < (self._clock.now() - FORGOTTEN).timestamp()
 
-    def _read_pass(self, name: str, scope: Mapping[str, object], deadline: Deadline) -> Pass | None:
-        match jsontext.load(self._bucket.get(name, deadline) or b""):
-            case {"started": str(started), "after": str(after), "ended": str(ended), "counts": dict(counts)}:
-                return Pass(name, scope, started, after, ended, counts)
-        log.error({"pass": name, "problem": "unreadable, so another begins"})
-        return None
+    def _read_pass(self, found: Object | Trouble) -> Pass | None:
+        if isinstance(found, Trouble):
+            if found.code == "NoSuchKey":  # cleared away meanwhile
+                return None
+            raise StorageError(found.problem)
+        one = _pass_from_json(found)
+        if one is None:
+            log.error({"pass": found.name, "problem": "unreadable, so another begins"})
+        return one
+
+
+def _scope_to_json(scope: Scope) -> dict[str, object]:
+    since = timestamp(scope.since) if scope.since else ""
+    return {"prefix": scope.prefix, "since": since, "all": scope.everything}
+
+
+def _pass_to_json(one: Pass) -> dict[str, object]:
+    return {**asdict(one), "scope": _scope_to_json(one.scope)}
+
+
+def _pass_from_json(found: Object) -> Pass | None:
+    match jsontext.load(found.body):
+        case {
+            "scope": {"prefix": str(prefix), "since": str(since), "all": bool(everything)},
+            "started": str(started),
+            "limited": bool(limited),
+            "after": str(after),
+            "ended": str(ended),
+            "counts": dict(counts),
+        }:
+            scope = Scope(prefix, time_of(since), everything)
+            return Pass(found.name, scope, started, limited, after, ended, counts)
+    return None
