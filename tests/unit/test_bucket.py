@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from oss_oms_sync.bucket import Object
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.retry import Deadline
 from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, TASK, World
 
@@ -94,3 +95,20 @@ def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world):
 def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
     assert write(world, Object("a", b"x")) == ["cut short"]
+
+
+def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(world):
+    cut = (200, {"Content-Length": "100"}, '{"at": "2026')
+    world.oss.schedule = [cut, (200, {"Content-Length": "2"}, "{}")]
+    assert world.log_bucket.get("a", Deadline(30, world.clock)) == b"{}"
+    world.oss.schedule = [cut] * 9
+    with pytest.raises(StorageError, match="the answer was cut off"):
+        world.log_bucket.get("a", Deadline(30, world.clock))
+
+
+@pytest.mark.parametrize("body", ["<ListBucketResult><Contents>", "Please log in"])
+def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body):
+    world.oss.schedule = [(200, {}, body)] * 10
+    with pytest.raises(StorageError):
+        world.log_bucket.page("", "", Deadline(30, world.clock))
+    assert len(world.oss.schedule) == 5

@@ -16,7 +16,7 @@ from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.reconcile import COUNTS, reconcile
-from oss_oms_sync.records import etag_of, failed_record, record_name, success_record
+from oss_oms_sync.records import LONGEST_NAME, etag_of, failed_record, folder, is_long, record_name, success_record
 from oss_oms_sync.retry import Deadline
 from stores import Died, MemoryBucket
 from virtual import TASK, World
@@ -180,6 +180,10 @@ def migrated_before(world: Reconciles, key: str) -> None:
     world.later(28 * HOUR)
 
 
+def a_symbolic_link(world: Reconciles, key: str) -> None:
+    world.source.add(Object(key, b"A", {"x-oss-object-type": "Symlink"}))
+
+
 SENT = ["scanned", "submitted", "accepted"]
 CASES = [
     (no_record, SENT),
@@ -194,6 +198,7 @@ CASES = [
     (failed_in_an_event_told_twice, ["scanned", "covered"]),
     (just_uploaded, ["scanned", "pending"]),
     (migrated_before, []),
+    (a_symbolic_link, []),
 ]
 
 
@@ -294,6 +299,9 @@ def test_payload_prefix_since_and_all_choose(world):
         ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/'"),
         ({"all": "yes"}, "no true or false"),
         ({"dryrun": True}, "It takes prefix"),
+        ({"limit": -1}, "no whole number"),
+        ({"prefix": "photos/\ud800"}, "no text"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
 )
 def test_a_payload_that_cannot_be_used_says_what_can(payload, says):
@@ -313,11 +321,19 @@ def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
         world.upload(f"{number:03}")
     world.in_step("covered")
     world.later()
+    world.bucket.objects.pop(f"{ROOT}state/installed.json")
     before = dict(world.bucket.objects)
     result = world.reconcile({"dry_run": True})
     assert result.pop("missing") == [f"{number:03}" for number in range(100)]
     assert counts(result) == {"scanned": 121, "covered": 1, "submitted": 120}
     assert (result["finished"], world.oms.calls, dict(world.bucket.objects)) == (True, [], before)
+
+
+def test_a_dry_run_that_takes_long_keeps_nothing_either(world, small_pages):
+    world = busy_world()
+    before = dict(world.bucket.objects)
+    assert world.reconcile({"dry_run": True})["submitted"] == len(MISSING)
+    assert dict(world.bucket.objects) == before
 
 
 def test_limit_bounds_one_call_and_the_next_goes_on_behind_it(world):
@@ -428,24 +444,67 @@ def test_while_oms_refuses_the_account_it_stops_after_a_call_and_goes_on_behind_
     assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
 
 
-@pytest.mark.parametrize("number", [7, 10, 25])
-def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, number):
-    # GIVEN an OMS that refuses and a log bucket that takes no failed record of one key, the last
-    for one in range(number):
+@pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
+def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
+    # GIVEN an OMS that refuses one key, of which the log bucket takes no failed record
+    for one in range(25):
         world.upload(f"{one:02}")
+        world.in_step(f"{one:02} covered")
     world.later()
-    last = f"{number - 1:02}"
-    world.oms.refused = {last}
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{last}" else None
+    key = f"{bad:02}"
+    world.oms.refused = {key}
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{key}" else None
 
-    # WHEN a pass comes to the end, THEN it is not finished before that key is recorded
+    # WHEN ticks come, THEN the pass is kept before that key, and says why
     for _ in range(3):
         result = world.tick()
         assert not result["finished"]
+        assert result["next"] < key
+        assert "no record" in result["stopped"]
         assert adds_up(result)
     world.bucket.trouble = lambda kind, name: None
-    assert world.tick()["finished"]
-    assert world.failed() == {last}
+    last = world.tick()
+    assert last["finished"]
+    assert adds_up(last)
+    assert last["scanned"] == 50
+    assert world.failed() == {key}
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
+    # GIVEN a source bucket whose third page cannot be listed
+    for one in range(2500):
+        world.upload(f"{one:04}")
+    world.later()
+    seen = []
+
+    def third(kind: str, name: str) -> Trouble | None:
+        seen.append(kind)
+        return NO_RIGHT if len(seen) % 3 == 0 else None
+
+    world.source.trouble = third
+
+    # WHEN it is tried until it goes well, THEN it goes on where it was, and nothing is sent twice
+    with pytest.raises(StorageError):
+        world.reconcile({"all": everything})
+    assert len(world.sent()) > 1900
+    assert world.reconcile({"all": everything})["finished"]
+    assert max(world.oms.accepted.values()) == 1
+
+
+@pytest.mark.parametrize("seconds", [5, 25, 100])
+def test_however_slow_the_listings_every_tick_gets_further(world, mocker, seconds):
+    mocker.patch("stores.PAGE", 7)
+    for one in range(200):
+        (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
+    world.later()
+    world.source.seconds_a_page = world.bucket.seconds_a_page = float(seconds)
+    for _ in range(200):
+        with contextlib.suppress(StorageError):
+            if world.tick()["finished"]:
+                break
+    assert len(world.sent()) == 10
+    assert max(world.oms.accepted.values()) == 1
 
 
 def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
@@ -548,22 +607,43 @@ def test_restart_begins_an_open_pass_anew(world):
 
 
 def test_passes_of_different_payloads_do_not_disturb_each_other(world, small_pages):
+    world.upload("a/old", minutes_ago=60 * 24 * 30)
     keys = {f"{folder}/{number:02}" for folder in "ab" for number in range(30)}
     for key in keys:
         world.upload(key)
     world.later()
-    results = {}
-    for _ in range(8):
-        for payload in ('{"prefix": "a/"', '{"prefix": "b/"', '{"all": true'):
-            results[payload] = world.reconcile(json.loads(f'{payload}, "limit": 10}}'))
-            if not results[payload]["finished"]:
-                assert adds_up(results[payload])
-    assert world.sent() == keys
-    assert {payload: world.reconcile(json.loads(payload + "}"))["scanned"] for payload in results} == {
-        '{"prefix": "a/"': 30,
-        '{"prefix": "b/"': 30,
-        '{"all": true': 60,
-    }
+    payloads = [{}, {"prefix": "a/"}, {"prefix": "b/"}, {"all": True}, {"since": "1970-01-01"}]
+    scanned = {}
+    while len(scanned) < len(payloads):
+        for number, payload in enumerate(payloads):
+            result = world.reconcile({**payload, "limit": 7})
+            assert adds_up(result)
+            if result["finished"]:
+                scanned.setdefault(number, result["scanned"])
+    assert world.sent() == keys | {"a/old"}
+    assert scanned == {0: 60, 1: 30, 2: 30, 3: 61, 4: 61}
+
+
+def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world):
+    for number in range(3000):
+        world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
+    world.later()
+    world.oms.round_trip = 1.0
+    assert not world.reconcile({"since": "1970-01-01"}, timeout=60)["finished"]
+    for _ in range(20):
+        world.tick(timeout=60)
+    assert len(world.sent()) == 3000
+
+
+def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
+    for number in range(30):
+        world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
+    world.later()
+    world.reconcile({"since": "1970-01-01", "limit": 10})
+    for _ in range(3):
+        world.tick()
+    assert len(world.sent()) == 10
+    assert world.reconcile({"since": "1970-01-01"})["accepted"] == 30
 
 
 def passes(world: Reconciles) -> list[dict]:
@@ -584,13 +664,16 @@ def test_of_each_payload_the_last_pass_is_kept_and_forgotten_ones_expire(world):
     assert [(one["scope"]["prefix"], one["counts"]["scanned"]) for one in passes(world)] == [("", 1)]
 
 
-def test_a_forgotten_open_pass_is_not_gone_on_with(world):
+@pytest.mark.parametrize(("days", "found"), [(29, False), (31, True)])
+def test_a_forgotten_open_pass_is_not_gone_on_with(world, days, found):
     for number in range(15):
         world.upload(f"{number:02}")
     world.later()
     world.reconcile({"limit": 10})
-    world.later(31 * 24 * HOUR)
-    assert world.reconcile()["scanned"] == 15
+    world.later(days * 24 * HOUR)
+    world.upload("00 new", minutes_ago=30)
+    world.reconcile()
+    assert ("00 new" in world.sent()) == found
 
 
 def test_an_unreadable_position_begins_anew(world):
@@ -600,7 +683,23 @@ def test_an_unreadable_position_begins_anew(world):
     world.reconcile({"limit": 10})
     (name,) = world.bucket.names(f"{ROOT}reconcile/")
     world.bucket.add(Object(name, b"{"))
-    assert world.reconcile()["scanned"] == 15
+    world.upload("00 new", minutes_ago=30)
+    assert world.reconcile()["scanned"] == 16
+
+
+def test_a_position_that_cannot_be_read_is_an_error(world):
+    world.reconcile({"limit": 0})
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "get" and "/reconcile/" in name else None
+    with pytest.raises(StorageError):
+        world.reconcile()
+
+
+def test_a_pass_that_is_cleared_away_meanwhile_is_begun_anew(world):
+    world.reconcile({"limit": 0})
+    world.bucket.before = lambda kind, names: (
+        world.bucket.objects.pop(names[0], None) if kind == "get" and "/reconcile/" in names[0] else None
+    )
+    assert world.reconcile()["finished"]
 
 
 def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, caplog):
@@ -608,6 +707,118 @@ def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, capl
     world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "delete" else None
     assert world.reconcile()["finished"]
     assert "'problem': 'no'" in caplog.text
+
+
+def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, caplog):
+    lists = []
+
+    def second(kind: str, name: str) -> Trouble | None:
+        lists.append(name) if kind == "list" and name.endswith("/reconcile/") else None
+        return NO_RIGHT if len(lists) == 2 else None
+
+    world.bucket.trouble = second
+    assert world.reconcile()["finished"]
+    assert "not cleared away" in caplog.text
+
+
+def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
+    mocker.patch("stores.PAGE", 2)
+    for name in "abcdef":
+        world.upload(f"{name}/1")
+        world.upload(f"{name}/2")
+    world.later()
+    for name in "abcdef":
+        world.reconcile({"prefix": f"{name}/", "limit": 1})
+    results = [world.reconcile({"prefix": f"{name}/"}) for name in "abcdef"]
+    assert [result["scanned"] for result in results] == [2] * 6
+    assert max(world.oms.accepted.values()) == 1
+
+
+def boundary_key(room_for: str) -> str:
+    """A key whose record of this state just fits."""
+    return "k" * (LONGEST_NAME - len(folder(TASK, room_for)))
+
+
+def test_a_key_that_is_long_for_one_record_only_is_judged_by_both(world):
+    covered, waiting, missing = (boundary_key("failed")[1:] + last for last in "abc")
+    assert is_long(TASK, "success", covered)
+    assert not is_long(TASK, "failed", covered)
+    world.in_step(covered)
+    world.upload(waiting)
+    world.fail(waiting)
+    world.upload(missing)
+    world.later()
+    assert counts(world.reconcile()) == dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1) | {
+        "scanned": 3
+    }
+
+
+def test_behind_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
+    keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
+    for key in keys:
+        world.upload(key)
+    world.accept(
+        boundary_key("success")[2:] + "a"
+    )  # an orphan before the key within whose last character the cut falls
+    world.later()
+    result = world.reconcile({"limit": 1})
+    while not result["finished"]:
+        result = world.reconcile({"limit": 1})
+    assert (result["orphans"], result["accepted"]) == (1, len(keys))
+    assert max(world.oms.accepted.values()) == 1
+    assert world.reconcile({"prefix": LONG})["covered"] == 12
+
+
+def test_a_long_record_without_a_time_covers_nothing(world, mocker):
+    world.in_step(LONG)
+    world.later()
+    mocker.patch("stores.formatdate", lambda seconds: "")
+    world.reconcile()
+    assert world.sent() == {LONG}
+
+
+def test_records_that_stand_in_the_source_bucket_are_never_sent(world):
+    world.upload("oms_source_record/x/success_object/a")
+    world.later()
+    assert counts(world.reconcile()) == {}
+
+
+@pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
+def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(world, minutes, pending):
+    world.later()
+    world.upload("a", minutes_ago=minutes)
+    assert world.reconcile()["pending"] == pending
+
+
+def test_why_it_stopped_is_told(world):
+    world.upload("a")
+    world.later()
+    world.oms.schedule = [FROZEN]
+    assert "account" in world.reconcile()["stopped"]
+
+
+def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
+    for number in range(20):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    world.later(20 * HOUR)
+    world.tick()
+    world.upload("new", minutes_ago=30)
+    world.later(5 * HOUR)
+    world.tick()
+    assert "new" in world.sent()
+
+
+def test_a_prefix_narrows_what_is_listed(world, mocker):
+    mocker.patch("stores.PAGE", 7)
+    for number in range(200):
+        world.in_step(f"a/{number:03}")
+    world.in_step("b/1")
+    world.later()
+    world.source.calls.clear()
+    assert world.reconcile({"prefix": "b/"})["covered"] == 1
+    assert world.source.calls["list"] == 1
 
 
 versions = st.sampled_from(["", "A", "B"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from oss_oms_sync.errors import SettingsError
@@ -124,6 +126,9 @@ def test_an_empty_setting_is_named(name, value):
         ({"OSS_ENDPOINT": "https://oss-accelerate.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
         ({"OMS_KEY_ENCODING": "base64"}, "OMS_KEY_ENCODING"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"RECONCILE_PERIOD": "daily"}, "RECONCILE_PERIOD"),
+        ({"RECONCILE_PERIOD": "0d"}, "RECONCILE_PERIOD"),
+        ({"RECONCILE_PERIOD": "31d"}, "RECONCILE_PERIOD"),
     ],
 )
 def test_an_unusable_value_names_its_setting(changes, name):
@@ -149,3 +154,20 @@ def test_secrets_are_neither_in_the_repr_nor_in_problems():
 def test_levels_and_encodings_are_read_in_any_case():
     settings = Settings.from_env({**ENVIRONMENT, "LOG_LEVEL": "debug", "OMS_KEY_ENCODING": "RAW"})
     assert (settings.log_level, settings.key_encoding) == ("DEBUG", "raw")
+
+
+@pytest.mark.parametrize(
+    ("value", "period"),
+    [
+        ("", timedelta(days=1)),
+        ("90m", timedelta(minutes=90)),
+        ("12H", timedelta(hours=12)),
+        ("30d", timedelta(days=30)),
+    ],
+)
+def test_a_period_is_a_number_and_a_unit(value, period):
+    assert Settings.from_env({**ENVIRONMENT, "RECONCILE_PERIOD": value}).reconcile_period == period
+
+
+def test_a_period_can_be_off():
+    assert Settings.from_env({**ENVIRONMENT, "RECONCILE_PERIOD": "Off"}).reconcile_period is None
