@@ -89,8 +89,7 @@ def deploy(tool: Tool, folder: Path, tmp_path: Path) -> tuple[dict[str, Any], st
     document.write_text(document.read_text(encoding="utf-8").replace("component: fc3", f"component: {component}"))
     done = tool.run("deploy", "-y", cwd=folder, env={"CAPTURE": str(capture)})
     assert done.returncode == 0, done.stdout
-    captured = [json.loads(path.read_text()) for path in capture.iterdir()]
-    return {"replay" if props["functionName"].endswith("-replay") else "sync": props for props in captured}, done.stdout
+    return {path.stem: json.loads(path.read_text()) for path in capture.iterdir()}, done.stdout
 
 
 def assert_no_secret(*places: Path | str) -> None:

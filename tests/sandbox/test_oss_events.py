@@ -88,3 +88,17 @@ def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered):
     photos.delete_object("a")
 
     assert delivered == []
+
+
+def test_events_can_be_lost(box, photos, delivered):
+    box.oss.lose_events(lambda key: key == "lost")
+    for key in ("lost", "told"):
+        photos.put_object(key, b"hello")
+    assert names_and_keys(delivered) == [("ObjectCreated:PutObject", "told")]
+
+
+def test_time_can_be_let_go_by(box, photos):
+    photos.put_object("a", b"hello")
+    now = photos.head_object("a").last_modified
+    box.oss.age(3600)
+    assert photos.head_object("a").last_modified == now - 3600

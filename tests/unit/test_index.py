@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from oss_oms_sync.bucket import Page
+from oss_oms_sync.bucket import Listed, Page
 from oss_oms_sync.errors import CredentialsError, SettingsError
 from virtual import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
@@ -120,6 +120,23 @@ def test_the_replay_handler_returns_its_report(clouds, mocker):
     report = index.replay_handler(b"", CONTEXT_312)
     assert (report["taken"], report["finished"]) == (0, True)
     assert list(oss.objects) == [f"oms_source_record/{TASK}/state/replay.json"]
+
+
+def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(clouds, mocker):
+    index, oms, _ = clouds
+    walked = []
+
+    def page(bucket, prefix, after, deadline):
+        walked.append(bucket.name)
+        source = [Listed("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
+        return Page(source, more=False)
+
+    mocker.patch.object(index.Bucket, "page", page)
+    mocker.patch.object(index.Bucket, "get", return_value=b'{"at": "2001-01-01"}')
+    report = index.reconcile_handler(b"", CONTEXT_312)
+    assert (report["accepted"], report["finished"]) == (1, True)
+    assert oms.accepted == {"a": 1}
+    assert set(walked) == {"photos", "photos-oms-log"}
 
 
 def test_log_lines_are_json_with_the_request_id(clouds):
