@@ -636,14 +636,20 @@ def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world):
 
 
 def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
-    for number in range(30):
+    for number in range(60):
         world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
     world.later()
     world.reconcile({"since": "1970-01-01", "limit": 10})
     for _ in range(3):
         world.tick()
     assert len(world.sent()) == 10
-    assert world.reconcile({"since": "1970-01-01"})["accepted"] == 30
+    # Gone on with by hand without a limit, it is the timer's too.
+    world.oms.round_trip = 20.0
+    world.reconcile({"since": "1970-01-01"}, timeout=60)
+    assert len(world.sent()) < 60
+    for _ in range(3):
+        world.tick()
+    assert len(world.sent()) == 60
 
 
 def passes(world: Reconciles) -> list[dict]:
