@@ -1,15 +1,17 @@
-"""Huawei's Object Storage Migration Service: submits object keys to the sync task.
+"""Huawei's Object Storage Migration Service: submits object keys to the sync task, and asks how the task is.
 
-Sources: the API page CreateSyncEvents of OMS and its error codes; the error codes of Huawei's API Gateway.
+Sources: the API pages CreateSyncEvents, ShowSyncTask and ShowSyncTaskStatistics of OMS and its error codes; the error
+codes of Huawei's API Gateway.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 import urllib3
@@ -26,6 +28,9 @@ T = TypeVar("T")
 
 # The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
 KEYS_PER_CALL = 10
+
+# What ShowSyncTaskStatistics counts.
+STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
@@ -77,7 +82,7 @@ class Submission:
 
 
 class OmsClient:
-    """Submits keys on kept-alive connections. One for the life of an instance."""
+    """One sync task, on kept-alive connections. One for the life of an instance."""
 
     def __init__(self, settings: Settings, session: requests.Session, lanes: Lanes, clock: Clock) -> None:
         self._settings = settings
@@ -87,7 +92,8 @@ class OmsClient:
         # Signing is all the authorization there is: without this, requests would look for a .netrc.
         session.auth = _leave_alone
         url = urlsplit(settings.task.url)
-        self._host, self._path = url.netloc, url.path
+        self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
+        self._task_path = url.path.removesuffix("/events")
 
     def submit(self, keys: Sequence[str], deadline: Deadline, *, halve: bool = True) -> Submission:
         """Sends `keys` (plain text, each once) in tens and says what became of each. Never later than `deadline`.
@@ -100,24 +106,55 @@ class OmsClient:
             job.send_ten(ten)
         return job.submission
 
+    def task(self, deadline: Deadline) -> dict[str, object] | Failure:
+        """What OMS knows of the task (ShowSyncTask), with this month's counters; or why it does not say."""
+        return self._ask("", (("query_time", _milliseconds(self._clock.now())),), deadline)
+
+    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
+        """OMS's counts from `start` to `end` in steps of its own choosing (ShowSyncTaskStatistics); or why there are
+        none."""
+        window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
+        return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
+
     def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
-        """One signed call."""
-        seconds = deadline.within(_CALL_SECONDS)
-        (outcome,) = self._lanes.run([lambda: self._post(keys, deadline)], seconds)
-        return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        """One signed call that submits `keys`."""
+        body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
+        outcome = self._in_time(lambda: self._send("POST", "/events", (), body, deadline), deadline)
+        answer = outcome.result
+        if isinstance(answer, Failure):
+            return Try(answer, outcome.again, outcome.connection_lost, outcome.throttled, outcome.retry_after)
+        return Try(None) if _is_acceptance(answer) else Try(self._unexpected(answer))
 
     def drop_connections(self) -> None:
         """Makes the next call open a new connection."""
         self._connection.drop()
 
-    def _post(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
-        settings = self._settings
-        body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
+    def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
+        def call() -> Try[bytes | Failure]:
+            return self._in_time(lambda: self._send("GET", what, query, b"", deadline), deadline)
+
+        untried: Try[bytes | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
+        answer = Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
+        if isinstance(answer, Failure):
+            return answer
+        value = jsontext.load(answer)
+        return value if isinstance(value, dict) and "error_code" not in value else self._unexpected(answer)
+
+    def _in_time(self, call: Callable[[], Try[bytes | Failure]], deadline: Deadline) -> Try[bytes | Failure]:
+        seconds = deadline.within(_CALL_SECONDS)
+        (outcome,) = self._lanes.run([call], seconds)
+        return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+
+    def _send(
+        self, method: str, what: str, query: Sequence[tuple[str, str]], body: bytes, deadline: Deadline
+    ) -> Try[bytes | Failure]:
+        """One signed call: the body of a 200, or what went wrong."""
+        settings, path = self._settings, f"{self._task_path}{what}"
         headers = sign(
-            "POST",
+            method,
             self._host,
-            self._path,
-            (),
+            path,
+            query,
             {"Content-Type": "application/json"},
             body,
             ak=settings.hw_ak,
@@ -125,28 +162,34 @@ class OmsClient:
             now=self._clock.now(),
             security_token=settings.hw_security_token,
         )
+        url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
         try:
-            response = self._connection.use().post(
-                settings.task.url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            response = self._connection.use().request(
+                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             )
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return self._judge(response)
+        return Try(response.content) if response.status_code == 200 else self._refused(response)
 
-    def _lost(self, reason: Reason, message: str) -> Try[Failure | None]:
+    def _lost(self, reason: Reason, message: str) -> Try[bytes | Failure]:
         return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
     def _encode(self, key: str) -> str:
         return quote(key, safe="") if self._settings.key_encoding == "url" else key
 
-    def _judge(self, response: requests.Response) -> Try[Failure | None]:
+    def _unexpected(self, body: bytes) -> Failure:
+        """A 200 that is not OMS's, or carries an error."""
+        code, message = _error_of(body)
+        return Failure(
+            _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
+        )
+
+    def _refused(self, response: requests.Response) -> Try[bytes | Failure]:
         status = response.status_code
-        if status == 200 and _is_acceptance(response.content):
-            return Try(None)
-        code, message = _error_of(response)
+        code, message = _error_of(response.content)
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
@@ -224,14 +267,17 @@ def _is_acceptance(body: bytes) -> bool:
     return isinstance(value, dict) and "error_code" not in value
 
 
-def _error_of(response: requests.Response) -> tuple[str | None, str]:
+def _error_of(body: bytes) -> tuple[str | None, str]:
     """OMS's error code and message; for an answer in another form None and its text."""
-    try:
-        error = response.json()
-        return str(error["error_code"]), str(error.get("error_msg", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        # Whole, for a secret cut in two is not masked.
-        return None, response.content.decode("utf-8", "replace")
+    match jsontext.load(body):
+        case {"error_code": code, **rest}:
+            return str(code), str(rest.get("error_msg", ""))
+    # Whole, for a secret cut in two is not masked.
+    return None, body.decode("utf-8", "replace")
+
+
+def _milliseconds(time: datetime) -> str:
+    return str(int(time.timestamp() * 1000))
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
