@@ -41,7 +41,7 @@ oss-oms-sync forwards every object written to an OSS bucket to a sync task of Hu
 It needs
   - the source bucket, and a second, different bucket of the same region for the records
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > Create)
-  - the AK/SK of a Huawei IAM user with the right oms:synctask:createEvent
+  - the AK/SK of a Huawei IAM user with the rights oms:synctask:createEvent, get and statistics
   - two RAM roles of the Alibaba account; the project's readme.md says how to make them
 `,
     `
@@ -49,7 +49,7 @@ oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步
 需要准备:
   - 源存储桶,以及同地域的另一个(不同的)存放记录的存储桶
   - OMS 同步任务的 SYNC_URL(OMS 控制台 > 同步任务 > 创建)
-  - 拥有 oms:synctask:createEvent 权限的华为云 IAM 用户的 AK/SK
+  - 拥有 oms:synctask:createEvent、get、statistics 权限的华为云 IAM 用户的 AK/SK
   - 阿里云账号下的两个 RAM 角色,创建方法见生成项目中的 readme.md
 `,
   );
@@ -198,7 +198,7 @@ function writeEnv(file) {
 function sayNext(appPath, { functionName }) {
   const folder = path.relative(process.cwd(), appPath);
   const where = folder || choose("this folder", "当前目录");
-  const next = ["s deploy", "s sync invoke --event-file events/put-object.json"];
+  const next = ["s deploy", "s doctor invoke", "s sync invoke --event-file events/put-object.json"];
   if (folder) next.unshift(`cd ${folder}`);
   say(
     `\nReady in ${where}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,

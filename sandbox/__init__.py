@@ -127,7 +127,7 @@ class Sandbox:
         project = resources(folder, lambda name: secrets[name[-5:]])
         resource_of = {props["functionName"]: name for name, props in project.items()}
         for name, props in project.items():
-            config = props["asyncInvokeConfig"]
+            config = props.get("asyncInvokeConfig", {})
             destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
             settings = {
                 "handler": props["handler"],
@@ -135,12 +135,12 @@ class Sandbox:
                 "timeout": props["timeout"],
                 "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
                 "credentials": self.function_credentials,
-                "max_retries": config["maxAsyncRetryAttempts"],
+                "max_retries": config.get("maxAsyncRetryAttempts", 3),
                 "on_failure": resource_of.get(destination.rpartition("/")[2]),
                 **overrides,
             }
             self.fc.create_function(name, folder / props["code"], **settings)
-            for trigger in props["triggers"]:
+            for trigger in props.get("triggers", []):
                 self._add_trigger(name, trigger)
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:

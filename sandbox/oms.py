@@ -46,6 +46,7 @@ class Oms(Server):
         self._tasks: dict[tuple[str, str], Task] = {}
         self._credentials: dict[str, Credential] = {}
         self._throttle: Throttle | None = None
+        self._denied: set[str] = set()
         self._refused: Callable[[str], bool] | None = None
         self._copied = threading.Condition(self.lock)
 
@@ -73,6 +74,11 @@ class Oms(Server):
     def remove_credentials(self, access_key: str) -> None:
         with self.lock:
             del self._credentials[access_key]
+
+    def deny(self, action: str) -> None:
+        """Take away a right, such as oms:synctask:get, from everybody."""
+        with self.lock:
+            self._denied.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None takes the limit away."""
@@ -102,13 +108,15 @@ class Oms(Server):
         if request.method == "POST" and operation == "/events":
             return self._create_sync_events(request, project, task_id)
         if request.method == "GET" and match and operation != "/events":
-            self._pass_gateway(request)
+            self._pass_gateway(request, f"oms:synctask:{'statistics' if operation else 'get'}")
             task = self._task(project, task_id)
             return _statistics(task, request) if operation else _description(task, request)
         raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
 
-    def _pass_gateway(self, request: Request) -> None:
+    def _pass_gateway(self, request: Request, action: str) -> None:
         verify(request, self._credentials, self.now())
+        if action in self._denied:
+            raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
         if self._throttle:
             self._throttle.check()
 
@@ -121,7 +129,7 @@ class Oms(Server):
     def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
         sent, keys = _peek(request)
         try:
-            self._pass_gateway(request)
+            self._pass_gateway(request, "oms:synctask:createEvent")
             task = self._task(project, task_id)
             sent, keys = _keys(request, task.key_encoding)
             self._check_acceptable(task, keys)

@@ -60,6 +60,7 @@ class Task:
     overwrite_mode: OverwriteMode
     src_bucket: str
     src_region: str
+    src_cloud_type: str = "Aliyun"
     dst_bucket: str = "photos-obs"
     dst_region: str = "cn-north-4"
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
@@ -109,7 +110,7 @@ class Task:
         """The answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
         return {
             "sync_task_id": self.task_id,
-            "src_cloud_type": "Aliyun",
+            "src_cloud_type": self.src_cloud_type,
             "src_region": self.src_region,
             "src_bucket": self.src_bucket,
             "dst_region": self.dst_region,

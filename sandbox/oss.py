@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from sandbox.oss_errors import (
     OssError,
+    access_denied,
     invalid_argument,
     malformed_xml,
     no_such_bucket,
@@ -94,6 +95,8 @@ class Oss(Server):
         self._loses: Callable[[str], bool] = lambda _: False
         self._buckets: dict[str, Bucket] = {}
         self._credentials: dict[str, Credential] = {}
+        self._denied: set[tuple[str, str]] = set()
+        self._expired = False
         self._operations: dict[_Route, tuple[str, _Operation]] = {
             ("PUT", "object", frozenset()): ("oss:PutObject", self._put_object),
             ("POST", "object", frozenset({"append"})): ("oss:PutObject", self._append_object),
@@ -108,9 +111,10 @@ class Oss(Server):
             ("POST", "object", frozenset({"uploadId"})): ("oss:PutObject", self._complete_upload),
         }
 
-    def create_bucket(self, name: str) -> None:
+    def create_bucket(self, name: str, region: str = "") -> None:
+        """In this service's region, or another, whose endpoint this is not."""
         with self.lock:
-            self._buckets[name] = Bucket(name)
+            self._buckets[name] = Bucket(name, region or self.region)
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
@@ -141,6 +145,15 @@ class Oss(Server):
         with self.lock:
             self._buckets[bucket].triggers.append(Trigger(frozenset(events), prefix, suffix, deliver))
 
+    def deny(self, action: str, bucket: str) -> None:
+        """Take away the right to do this in this bucket, as a RAM policy does."""
+        with self.lock:
+            self._denied.add((action, bucket))
+
+    def expire_tokens(self) -> None:
+        """Refuse all temporary credentials."""
+        self._expired = True
+
     def lose_events(self, lost: Callable[[str], bool]) -> None:
         """Let no event of these keys leave their bucket from now on."""
         self._loses = lost
@@ -160,8 +173,7 @@ class Oss(Server):
         touched = [key]
         try:
             verify(request, self._credentials, self.region, self.now())
-            if bucket not in self._buckets:
-                raise no_such_bucket(bucket)
+            self._check_access(request, action, bucket)
             if quoted_key:
                 key = object_name(quoted_key)
             response = operation(_Call(request, request_id, self._buckets[bucket], key, touched))
@@ -173,6 +185,18 @@ class Oss(Server):
             response = Response(error.status, body, headers)
         self.actions += [Action(action, bucket, one, response.status) for one in touched]
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
+
+    def _check_access(self, request: Request, action: str, bucket: str) -> None:
+        if self._expired and "x-oss-security-token" in request.headers:
+            raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
+        if bucket not in self._buckets:
+            raise no_such_bucket(bucket)
+        if self._buckets[bucket].region != self.region:
+            raise access_denied(
+                "The bucket you are attempting to access must be addressed using the specified endpoint."
+            )
+        if (action, bucket) in self._denied:
+            raise access_denied("You have no right to access this object because of its policy.")
 
     def _operation(self, request: Request, target: str) -> tuple[str, _Operation]:
         selectors = frozenset(request.params) - _REFINEMENTS

@@ -70,8 +70,9 @@ class Upload:
 class Bucket:
     """Objects in the order in which OSS lists them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, region: str) -> None:
         self.name = name
+        self.region = region
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.triggers: list[Trigger] = []

@@ -16,7 +16,8 @@ import requests
 from oss_oms_sync import jsontext
 from oss_oms_sync.bucket import Bucket
 from oss_oms_sync.connection import KeptAlive, Lanes
-from oss_oms_sync.errors import CredentialsError, OmsSyncError
+from oss_oms_sync.doctor import Clients, doctor
+from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.reconcile import reconcile
 from oss_oms_sync.replay import replay
@@ -55,6 +56,20 @@ def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
     )
 
 
+def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
+    """Function `doctor`, by hand. It has to answer where nothing is right, so it makes its clients step by step."""
+    _lines.request_id = getattr(context, "request_id", "")
+    clock = Clock()
+    deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, clock)
+    clients: Clients | SettingsError
+    try:
+        instance = _instance()
+        clients = Clients(instance.settings, instance.oms, lambda: instance.buckets(context))
+    except SettingsError as error:
+        clients = error
+    return doctor(event, clients, os.environ.get("FC_REGION", ""), deadline, clock)
+
+
 def _run(name: str, context: Any, job: Callable[[_Invocation], T]) -> T:
     """Runs one job on this instance's clients and this invocation's credentials."""
     _lines.request_id = getattr(context, "request_id", "")
@@ -89,15 +104,20 @@ class _Instance:
         session = oss2.Session()
         self._oss = KeptAlive(session, session.session, self.clock)
 
-    def invocation(self, context: Any) -> _Invocation:
-        """The instance's clients with this invocation's credentials: they expire, so they are never kept."""
+    def buckets(self, context: Any) -> tuple[Bucket, Bucket]:
+        """Log bucket and source bucket with this invocation's credentials: they expire, so they are never kept."""
         settings, auth = self.settings, _auth(context)
+        names = ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
         log_bucket, source_bucket = (
-            Bucket(name, setting, settings, auth, self._oss, self._lanes, self.clock)
-            for name, setting in ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
+            Bucket(name, setting, settings, auth, self._oss, self._lanes, self.clock) for name, setting in names
         )
+        return log_bucket, source_bucket
+
+    def invocation(self, context: Any) -> _Invocation:
+        """What a job may work with in this invocation."""
+        log_bucket, source_bucket = self.buckets(context)
         deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, self.clock)
-        return _Invocation(settings, self.oms, log_bucket, source_bucket, deadline, self.clock)
+        return _Invocation(self.settings, self.oms, log_bucket, source_bucket, deadline, self.clock)
 
 
 # Not kept when it raises: the next invocation says again what is wrong with the settings.

@@ -25,13 +25,24 @@ _SECONDS = 5.0
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 # What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
 _NOT_IN_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# OSS, "Error responses": what is about the key, and not about its rights.
+BAD_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "InvalidSecurityToken",
+    "SecurityTokenExpired",
+    "SecurityTokenNotSupported",
+    "SignatureDoesNotMatch",
+}
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
-    # What OSS answers to a signature for another region.
-    "PermanentRedirect": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
-    "InvalidArgument": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
+    "OtherRegion": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidBucketName": "{setting} is no bucket name: correct it",
+    **dict.fromkeys(
+        sorted(BAD_CREDENTIALS),
+        "OSS refuses the temporary credentials of the function's role: Function Compute gives an instance new ones."
+        " If this lasts, see in the RAM console that the role exists, and deploy again",
+    ),
 }
 
 
@@ -66,7 +77,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be."""
+    """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be.
+
+    `code` is OSS's, or OtherRegion, which OSS says in several ways."""
 
     problem: str
     answered: bool
@@ -125,13 +138,13 @@ class Bucket:
             return result.body
         if result.code == "NoSuchKey":
             return None
-        raise StorageError(result.problem)
+        raise StorageError(result.problem, result.code)
 
     def put(self, one: Object, deadline: Deadline) -> None:
         """Writes one object; raises StorageError where it is not known to be written."""
         (trouble,) = self.put_all([one], deadline)
         if trouble:
-            raise StorageError(trouble.problem)
+            raise StorageError(trouble.problem, trouble.code)
 
     def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
         """The objects whose names begin with `prefix` and stand behind `after`. Raises StorageError."""
@@ -143,7 +156,7 @@ class Bucket:
 
         (result,) = self._all([call], "oss:ListObjects", deadline)
         if isinstance(result, Trouble):
-            raise StorageError(result.problem)
+            raise StorageError(result.problem, result.code)
         return result
 
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
@@ -196,7 +209,8 @@ class Bucket:
         except oss2.exceptions.OssError as error:
             # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away.
             again, known = error.status in _RETRIED_STATUS, error.status == 429
-            trouble = Trouble(self._explain(error, action), known or not again, error.code)
+            code = _code_of(error)
+            trouble = Trouble(self._explain(error, code, action), known or not again, code)
             return Try(trouble, again=again and (repeat or known))
         except (requests.RequestException, ElementTree.ParseError) as error:
             # oss2 lets pass what comes while it reads an answer's body, and a body that is none of OSS's.
@@ -215,14 +229,18 @@ class Bucket:
             region=self._settings.oss_region,
         )
 
-    def _explain(self, error: oss2.exceptions.OssError, action: str) -> str:
+    def _explain(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
         said = f"OSS answered {error.status} {error.code}: {error.message}"
-        code = error.code
-        # A bucket of another region is refused with this code too.
-        if code == "AccessDenied" and "endpoint" in error.message:
-            code = "InvalidArgument"
         fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
         return presentable(f"{fix} ({said})" if fix else said)
+
+
+def _code_of(error: oss2.exceptions.OssError) -> str:
+    says_so = error.code == "AccessDenied" and "endpoint" in error.message
+    # To a signature for another region OSS answers InvalidArgument.
+    by_signature = error.code == "InvalidArgument" and "region" in error.message
+    other_region = says_so or by_signature or error.code == "PermanentRedirect"
+    return "OtherRegion" if other_region else str(error.code)
 
 
 def _lost(problem: str, repeat: bool) -> Try[T | Trouble]:

@@ -52,7 +52,11 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """What OSS said to a read, a write or a listing that a job cannot go on without."""
+    """What OSS said to a read, a write or a listing that a job cannot go on without; `code` as Trouble's."""
+
+    def __init__(self, problem: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(problem)
 
 
 def root_cause(error: BaseException) -> str:

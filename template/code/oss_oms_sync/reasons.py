@@ -42,8 +42,8 @@ class Reason(Enum):
         "无需设置:函数所在机器的时钟偏差超过 15 分钟,华为云因此拒绝。若长期如此,请向阿里云提交工单。",
     )
     FORBIDDEN = (
-        "Grant the IAM user behind HW_AK the action oms:synctask:createEvent.",
-        "请为 HW_AK 所属的 IAM 用户授予 oms:synctask:createEvent 权限。",
+        "Grant the IAM user behind HW_AK the action oms:synctask:createEvent (policies/huawei.json in the project).",
+        "请为 HW_AK 所属的 IAM 用户授予 oms:synctask:createEvent 权限(见项目中的 policies/huawei.json)。",
     )
     ACCOUNT = (
         "Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).",

@@ -1,0 +1,262 @@
+"""Doctor in the rendered project: each misconfiguration is named, and nothing else is called a fault."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from tools.render import render
+
+HOUR = 3600
+# The resolver is asked once, and not waited for long.
+QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
+
+Environment = dict[str, str]
+
+
+def deploy(box: Sandbox, folder: Path, environment: Environment) -> None:
+    render(box.answers(), folder)
+    box.deploy_project(folder, environment=environment)
+
+
+def examine(box: Sandbox) -> dict:
+    invocation = box.fc.invoke("doctor", b"")
+    assert invocation.outcome == "returned", invocation.error_message
+    return invocation.value
+
+
+def states(report: dict, *wanted: str) -> list[str]:
+    return [check["name"] for check in report["checks"] if check["state"] in wanted]
+
+
+def a_day_of_work(box: Sandbox) -> None:
+    """Objects that were accepted a while ago."""
+    bucket = box.bucket(box.source_bucket)
+    for number in range(3):
+        bucket.put_object(f"object {number}", b"contents")
+    box.wait_idle(60)
+    box.oss.age(HOUR)
+
+
+def test_with_everything_right_there_is_no_fault_and_nothing_is_left_behind(deployed):
+    # GIVEN a project at work, of yesterday's installation
+    deployed.oss.put(
+        deployed.log_bucket,
+        f"oms_source_record/{deployed.task_id}/state/installed.json",
+        b'{"at": "2020-01-01T00:00:00Z"}',
+    )
+    deployed.task.overwrite_mode = "FULL_OVERWRITE"
+    a_day_of_work(deployed)
+    before, calls = dict(deployed.oss.objects(deployed.log_bucket)), len(deployed.oms.calls)
+
+    # WHEN doctor looks at it
+    report = examine(deployed)
+
+    # THEN all is well, and nothing was written or sent
+    assert report["ok"]
+    assert states(report, "fault", "warning") == []
+    assert states(report, "skipped") == ["OMS region"]
+    assert all(check["seen"] for check in report["checks"])
+    assert dict(deployed.oss.objects(deployed.log_bucket)) == before
+    assert len(deployed.oms.calls) == calls
+
+
+def test_it_logs_the_same_as_lines(deployed):
+    invocation = deployed.fc.invoke("doctor", b"{}")
+    lines = [line for line in invocation.logs if '"check"' in line]
+    assert len(lines) == len(invocation.value["checks"])
+
+
+def test_a_payload_is_refused(deployed):
+    assert deployed.fc.invoke("doctor", b'{"key": "a"}').error_type == "PayloadError"
+
+
+def test_before_the_first_object_nothing_is_called_a_fault(deployed):
+    report = examine(deployed)
+    assert report["ok"]
+    assert states(report, "warning") == ["task overwrite mode"]
+    assert states(report, "skipped") == ["OMS region", "right oms:synctask:createEvent", "records flow"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def lost_to_the_trigger(box: Sandbox, environment: Environment) -> None:
+    box.oss.lose_events(lambda key: True)
+    name = f"oms_source_record/{box.task_id}/state/installed.json"
+    box.oss.put(box.log_bucket, name, b'{"at": "2020-01-01T00:00:00Z"}')
+    a_day_of_work(box)
+
+
+def failed_for_want_of_a_right(box: Sandbox, environment: Environment) -> None:
+    box.oms.deny("oms:synctask:createEvent")
+    a_day_of_work(box)
+
+
+def set_to(**changes: str) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: environment.update(changes)
+
+
+def huawei(**changes: str) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: [setattr(box.task, name, value) for name, value in changes.items()]
+
+
+def url_with(old: str, new: str) -> Callable[[Sandbox, Environment], None]:
+    def change(box: Sandbox, environment: Environment) -> None:
+        environment["SYNC_URL"] = environment["SYNC_URL"].replace(old, new)
+
+    return change
+
+
+def host(new: str) -> Callable[[Sandbox, Environment], None]:
+    def change(box: Sandbox, environment: Environment) -> None:
+        environment["SYNC_URL"] = environment["SYNC_URL"].replace(box.oms.endpoint, new)
+
+    return change
+
+
+def denied(action: str, bucket: str) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: box.oss.deny(action, bucket)
+
+
+def elsewhere(bucket: str) -> Callable[[Sandbox, Environment], None]:
+    def change(box: Sandbox, environment: Environment) -> None:
+        box.oss.remove_bucket(bucket)
+        box.oss.create_bucket(bucket, "cn-beijing")
+
+    return change
+
+
+def clocks(seconds: float, *names: str) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: [setattr(getattr(box, name), "clock_offset", seconds) for name in names]
+
+
+def oms_answers(fault: Fault) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: box.oms.faults.add(fault)
+
+
+THROTTLED = Fault.status(429, b'{"error_code": "APIGW.0308", "error_msg": "throttled"}', {"Retry-After": "60"})
+DOWN = Fault.status(503, b'{"error_code": "OMS.0503", "error_msg": "later"}', {"Retry-After": "60"})
+FROZEN = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
+PHOTOS, LOG = Sandbox.source_bucket, Sandbox.log_bucket
+
+# What is wrong, the check that says so, and a word of what to do.
+FAULTS = {
+    "wrong AK": (set_to(HW_AK="WRONG"), "access key", "HW_AK"),
+    "wrong SK": (set_to(HW_SK="WRONG"), "access key", "HW_SK"),
+    "expired Huawei token": (set_to(HW_SECURITY_TOKEN="EXPIRED"), "access key", "HW_SECURITY_TOKEN"),
+    "frozen account": (oms_answers(FROZEN), "access key", "account"),
+    "no get right": (lambda box, _: box.oms.deny("oms:synctask:get"), "right oms:synctask:get", "oms:synctask:get"),
+    "no statistics right": (
+        lambda box, _: box.oms.deny("oms:synctask:statistics"),
+        "right oms:synctask:statistics",
+        "oms:synctask:statistics",
+    ),
+    "no createEvent right": (failed_for_want_of_a_right, "right oms:synctask:createEvent", "oms:synctask:createEvent"),
+    "no such task": (url_with(Sandbox.task_id, "another"), "task", "Copy the URL again"),
+    "stopped task": (huawei(status="STOPPED"), "task runs", "Start it"),
+    "task of another bucket": (huawei(src_bucket="videos"), "task source", "bucket should be"),
+    "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
+    "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
+    "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
+    "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),
+    "OMS throttling": (oms_answers(THROTTLED), "OMS answers", "limit"),
+    "OMS hangs up": (oms_answers(Fault.drop_before()), "OMS answers", "SYNC_URL"),
+    "something else at OMS's address": (oms_answers(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
+    "no such name": (host("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
+    "refused connection": (host(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "no such OSS": (set_to(OSS_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "OSS connection", "OSS_ENDPOINT"),
+    "clock off": (clocks(1200, "oms", "oss"), "clock", "ticket"),
+    "clock off at OMS": (clocks(-1200, "oms"), "clock", "ticket"),
+    "log bucket missing": (lambda box, _: box.oss.remove_bucket(LOG), "log bucket", "LOG_BUCKET"),
+    "log bucket in another region": (elsewhere(LOG), "log bucket", "cn-hangzhou"),
+    "log bucket not to be written": (denied("oss:PutObject", LOG), "right to write records", "oss:PutObject"),
+    "log bucket not to be read": (denied("oss:GetObject", LOG), "right to read records", "oss:GetObject"),
+    "log bucket not to be listed": (denied("oss:ListObjects", LOG), "right to list records", "oss:ListObjects"),
+    "records not to be deleted": (denied("oss:DeleteObject", LOG), "right to delete records", "oss:DeleteObject"),
+    "source bucket missing": (lambda box, _: box.oss.remove_bucket(PHOTOS), "source bucket", "SOURCE_BUCKET"),
+    "source bucket in another region": (elsewhere(PHOTOS), "source bucket", "cn-hangzhou"),
+    "source bucket not to be listed": (
+        denied("oss:ListObjects", PHOTOS),
+        "right to list source bucket",
+        "oss:ListObjects",
+    ),
+    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "role credentials", "role"),
+    "function in another region": (
+        set_to(OSS_ENDPOINT="https://oss-cn-beijing-internal.aliyuncs.com"),
+        "region",
+        "vars.region",
+    ),
+    "log bucket is the source": (set_to(LOG_BUCKET=PHOTOS), "settings", "s.yaml"),
+    "malformed settings": (set_to(SYNC_URL="oms", OMS_RATE="fast"), "settings", "s.yaml"),
+    "no trigger": (lost_to_the_trigger, "records flow", "trigger"),
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp_path, what):
+    go_wrong, name, fix = FAULTS[what]
+    environment = {**box.environment(), **QUICK}
+    deploy(box, tmp_path, environment)
+    go_wrong(box, environment)
+    box.fc.update_function("doctor", environment)
+    report = examine(box)
+    assert not report["ok"]
+    assert states(report, "fault") == [name]
+    (check,) = [check for check in report["checks"] if check["name"] == name]
+    assert fix in check["fix"] + check["seen"]
+    shown = json.dumps(report)
+    assert not [secret for secret in (*box.huawei_credentials, *box.function_credentials) if secret in shown]
+
+
+def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(tmp_path):
+    certificate = tmp_path / "certificate.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", certificate, "-out", certificate], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Sandbox(ssl_context=context) as box, Sandbox() as plain:
+        environment = {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]}
+        deploy(plain, tmp_path, environment)
+        report = examine(plain)
+    assert states(report, "fault") == ["OMS connection"]
+    assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
+
+
+def test_a_function_without_a_role_is_told_so(box, tmp_path):
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path, credentials=("", "", ""))
+    report = examine(box)
+    assert states(report, "fault") == ["role"]
+
+
+OLD_OSS2 = """
+    from pathlib import Path
+    import sys
+    folder = next(Path(path) / "oss2" for path in sys.path[1:] if (Path(path) / "oss2").is_dir())
+    __path__ = [str(folder)]
+    exec(compile((folder / "__init__.py").read_text(), "oss2", "exec"))
+    __version__ = "2.15.0"
+"""
+
+
+def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
+    render(box.answers(), tmp_path)
+    (tmp_path / "code" / "oss2").mkdir()
+    (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
+    box.deploy_project(tmp_path)
+    assert states(examine(box), "fault") == ["libraries"]
