@@ -23,6 +23,7 @@ from oss_oms_sync.reconcile import reconcile
 from oss_oms_sync.replay import replay
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
+from oss_oms_sync.status import status
 from oss_oms_sync.sync import sync
 
 # To return or raise before Function Compute ends the invocation.
@@ -68,6 +69,15 @@ def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
     except SettingsError as error:
         clients = error
     return doctor(event, clients, os.environ.get("FC_REGION", ""), deadline, clock)
+
+
+def status_handler(event: bytes, context: Any) -> dict[str, object]:
+    """Function `status`, by hand."""
+    return _run(
+        "status",
+        context,
+        lambda at: status(event, at.settings, at.oms, at.log_bucket, at.source_bucket, at.deadline, at.clock),
+    )
 
 
 def _run(name: str, context: Any, job: Callable[[_Invocation], T]) -> T:

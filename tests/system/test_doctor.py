@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import logging
 import socket
 import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
-from types import SimpleNamespace
 
 import pytest
 
@@ -209,22 +206,11 @@ FAULTS = {
 
 
 @pytest.fixture
-def handler(monkeypatch):
-    """Doctor's handler in this process, as the function of these settings has it (so that coverage is counted)."""
-    index = importlib.import_module("index")
-
+def handler(in_process):
     def run(box: Sandbox, environment: Environment, credentials: tuple[str, ...] | None = None) -> dict:
-        names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
-        role = dict(zip(names, credentials or box.function_credentials, strict=True))
-        given = {**environment, "FC_REGION": box.region, **{f"ALIBABA_CLOUD_{name}": role[name] for name in names}}
-        for name, value in given.items():
-            monkeypatch.setenv(name, value)
-        index._instance.cache_clear()
-        return index.doctor_handler(b"", SimpleNamespace(function=SimpleNamespace(timeout=120)))
+        return in_process(box, "doctor", environment=environment, credentials=credentials)
 
-    yield run
-    index._instance.cache_clear()
-    logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
+    return run
 
 
 @pytest.mark.parametrize("what", FAULTS)

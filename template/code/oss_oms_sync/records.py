@@ -16,6 +16,7 @@ from . import jsontext
 from .bucket import Object
 from .events import ObjectChange
 from .reasons import Failure
+from .retry import date_of
 from .settings import RECORD_ROOT
 
 NO_ETAG = "-"
@@ -54,6 +55,17 @@ def success_record(task_id: str, change: ObjectChange) -> Object:
     if not is_long(task_id, "success", change.key):
         return Object(name, etag.encode(), {"Content-Type": "text/plain"})
     return Object(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
+
+
+def success_etag(record: Object) -> str:
+    """The eTag of the version that a success record, as it was read, is of; empty where it names none."""
+    return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
+
+
+def modified_of(record: Object) -> int:
+    """When a record that was read was written, in seconds since 1970; 0 where OSS does not say."""
+    modified = date_of(record.headers.get("last-modified"))
+    return int(modified.timestamp()) if modified else 0
 
 
 def etag_of(body: bytes | str) -> str:

@@ -94,7 +94,7 @@ class State:
     def leftover_runs(self, deadline: Deadline) -> Iterator[RunFile | None]:
         """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
         that could not be read, which is reported. Raises StorageError."""
-        for listed in list(self._listed("replay/", deadline)):
+        for listed in list(self.listed("replay/", deadline)):
             (found,) = self._bucket.get_all([listed.name], deadline)
             if isinstance(found, Object):
                 run = self._read(found)
@@ -168,7 +168,7 @@ class State:
 
     def passes(self, deadline: Deadline) -> list[Pass]:
         """The pass that was begun last over each scope, but for those that are forgotten. Raises StorageError."""
-        remembered = [one.name for one in self._listed("reconcile/", deadline) if not self._is_forgotten(one)]
+        remembered = [one.name for one in self.listed("reconcile/", deadline) if not self._is_forgotten(one)]
         newest = {name.rpartition("/")[0]: name for name in remembered}
         found = self._bucket.get_all(list(newest.values()), deadline)
         return [one for one in map(self._read_pass, found) if one]
@@ -183,7 +183,7 @@ class State:
         self.keep_pass(replace(one, ended=timestamp(self._clock.now())), deadline)
         mine = self._passes(one.scope)
         try:
-            listed = list(self._listed("reconcile/", deadline))
+            listed = list(self.listed("reconcile/", deadline))
         except StorageError as error:  # then it is done after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
@@ -192,8 +192,8 @@ class State:
             if trouble:
                 log.error({"pass": name, "problem": trouble.problem})
 
-    def _listed(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
-        """Everything under `folder`, in order. Raises StorageError."""
+    def listed(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
+        """Everything under `folder` ("replay/"), in order. Raises StorageError."""
         after, more = "", True
         while more:
             page = self._bucket.page(f"{self._root}{folder}", after, deadline)

@@ -17,12 +17,12 @@ from operator import itemgetter
 
 from .bucket import Bucket, Listed, Object
 from .errors import StorageError
-from .records import ETAG_HEADER, LONGEST_NAME, etag_of, folder, is_long, record_name
-from .retry import Deadline, date_of
+from .records import LONGEST_NAME, etag_of, folder, is_long, modified_of, record_name, success_etag
+from .retry import Deadline
 from .settings import Settings
 
 # The event of a younger object may still be on its way.
-_SETTLED = timedelta(minutes=15)
+SETTLED = timedelta(minutes=15)
 # Objects that were there before the project are the migration's: it began a day before those at the latest.
 _BEFORE_INSTALLATION = timedelta(days=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -46,7 +46,7 @@ class Judge:
         self._everything = scope.everything
         usual = _LONG_AGO if scope.everything else installed - _BEFORE_INSTALLATION
         self._since = (scope.since or usual).timestamp()
-        self._settled = (now - _SETTLED).timestamp()
+        self._settled = (now - SETTLED).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
         """Whether it depends on the records what `source` is."""
@@ -79,6 +79,11 @@ class Judge:
 def is_covered(source: Listed, success: Listed | None) -> bool:
     """Whether a success record is of this very version. Contents may go A, B, A: so the time counts as well."""
     return success is not None and success.modified >= source.modified and success.etag == etag_of(source.etag)
+
+
+def listed_record(record: Object, key: str) -> Listed:
+    """A record that was read as a listing of records by key would name it."""
+    return Listed(key, etag_of(success_etag(record)), len(record.body), modified_of(record))
 
 
 class Walk:
@@ -146,9 +151,7 @@ class Walk:
         found = {}
         for name, one in zip(key_of, self._log_bucket.get_all(list(key_of), self._deadline), strict=True):
             if isinstance(one, Object):
-                modified = date_of(one.headers.get("last-modified"))
-                etag = etag_of(one.headers.get(ETAG_HEADER, ""))
-                found[key_of[name]] = Listed(name, etag, len(one.body), int(modified.timestamp()) if modified else 0)
+                found[key_of[name]] = listed_record(one, key_of[name])
             elif one.code != "NoSuchKey":
                 raise StorageError(one.problem)
         return found
