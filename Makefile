@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-CODE := template/code sandbox tools tests benchmarks
+CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
@@ -32,6 +32,7 @@ check: setup ## Lint, check types, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
+	$(BIN)/mypy template/status.py
 	$(BIN)/mypy sandbox tools benchmarks
 	@$(MAKE) --no-print-directory test
 
@@ -44,8 +45,9 @@ bench: setup ## Count the requests that replay and reconcile make, and time them
 package: setup ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package
 
-docs: setup ## Bring README's table of questions in step with publish.yaml
+docs: setup ## Bring the generated tables in step with publish.yaml and the code
 	@$(BIN)/python -m tools.questions
+	@PYTHONPATH=template/code $(BIN)/python -m tools.reasons
 
 clean: ## Remove all that `make` made
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage

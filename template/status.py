@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""Shows what `s status invoke` answers as a page of text, or as a web page in one file.
+
+    s status invoke | python status.py
+    s status invoke | python status.py --html status.html
+
+Needs Python 3.10 and nothing else. Exit code 0: in step, 1: behind or broken, 2: there is no status in the input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import locale
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+Report = Mapping[str, Any]
+
+WORDS = {
+    "title": ("OSS to OBS: status", "OSS 到 OBS:同步状态"),
+    "source": ("source bucket", "源存储桶"),
+    "destination": ("destination bucket", "目的存储桶"),
+    "task": ("sync task", "同步任务"),
+    "at": ("as of", "统计时间"),
+    "month": ("OMS this month", "OMS 本月"),
+    "requests": ("requests", "请求"),
+    "copied": ("copied", "已复制"),
+    "failed": ("failed", "失败"),
+    "skipped": ("skipped", "跳过"),
+    "bytes": ("bytes", "字节"),
+    "over time": ("Over time", "随时间变化"),
+    "highest": ("highest", "最高"),
+    "backlog": ("Waiting to be sent again", "等待重发"),
+    "records": ("failed records", "失败记录"),
+    "at least": ("at least", "至少"),
+    "in run files": ("in run files", "重发文件中"),
+    "oldest": ("oldest", "最早"),
+    "by reason": ("By reason", "按原因"),
+    "of the first": ("of the first {} records", "前 {} 条记录"),
+    "first keys": ("First keys", "最前面的对象"),
+    "nothing": ("nothing", "无"),
+    "coverage": ("Last reconcile pass", "最近一次对账"),
+    "never": ("no pass has ended yet", "尚无完成的对账"),
+    "scanned": ("scanned", "检查"),
+    "covered": ("covered", "已同步"),
+    "failed_before": ("failed before", "此前失败"),
+    "submitted": ("submitted", "补发"),
+    "pending": ("too young", "太新"),
+    "orphans": ("deleted at the source", "源端已删除"),
+    "last replay": ("Last replay", "最近一次重发"),
+    "taken": ("taken", "取出"),
+    "accepted": ("accepted", "已接受"),
+    "sums": ("Do the numbers add up?", "数字是否吻合?"),
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
+    "unknown": ("OMS does not say", "OMS 未告知"),
+}
+COLOURS = {"in step": 32, "behind": 33, "broken": 31}
+SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
+SERIES_WORDS = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Shows what `s status invoke` answers, given on standard input.")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a web page instead, in one file")
+    parser.add_argument("--lang", choices=["en", "zh"], default=usual_language(), help="default: your locale's")
+    options = parser.parse_args(arguments)
+    report = find(sys.stdin.buffer.read().decode("utf-8", "replace"))
+    if report is None:
+        print("There is no status in the input. Use: s status invoke | python status.py", file=sys.stderr)
+        return 2
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if "story" in report:
+        print(f"{report['key']!r}: {report['story']}\n{report['next']}")
+        return 0
+    if options.html:
+        options.html.write_text(page(report, options.lang), encoding="utf-8")
+        print(f"Written: {options.html}")
+    else:
+        print("\n".join(lines(report, options.lang, colour=sys.stdout.isatty())))
+    return 0 if report["verdict"]["state"] == "in step" else 1
+
+
+def usual_language() -> str:
+    return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
+
+
+def find(text: str) -> Report | None:
+    """The status, or one key's story, in the tool's output: bare, or as a JSON text within JSON."""
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    for value in values(plain):
+        # The log line before it has some of the same fields, and a level.
+        is_one = {"verdict", "backlog"} <= value.keys() or {"key", "story", "next"} <= value.keys()
+        if is_one and "level" not in value:
+            return value
+        for inner in value.values():
+            if isinstance(inner, str) and "{" in inner and (found := find(inner)):
+                return found
+    return None
+
+
+def values(text: str) -> Iterator[dict[str, Any]]:
+    """Every JSON object in a text."""
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            at = text.find("{", at + 1)
+        else:
+            yield value
+            at = text.find("{", end)
+
+
+def word(name: str, lang: str) -> str:
+    return WORDS[name][lang == "zh"] if name in WORDS else name
+
+
+def verdict(report: Report, lang: str) -> str:
+    return str(report["verdict"]["text_zh" if lang == "zh" else "text"])
+
+
+def fix(report: Report, reason: str, lang: str) -> str:
+    return str(report["fixes"].get(reason, {}).get(lang, ""))
+
+
+def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
+    """The page of text."""
+
+    def say(name: str) -> str:
+        return word(name, lang)
+
+    state = COLOURS[report["verdict"]["state"]]
+    yield f"\x1b[{state}m{verdict(report, lang)}\x1b[0m" if colour else verdict(report, lang)
+    yield f"{say('at')} {report['at']}"
+    yield ""
+    oms, backlog, last = report["oms"], report["backlog"], report["reconcile"]["last"]
+    yield f"{say('month')}:"
+    if "problem" in oms:
+        yield f"  {say('unknown')}: {oms['problem']}. {oms['fix'][lang]}"
+    else:
+        yield f"  {say('source')} {oms['src_bucket']} -> {say('destination')} {oms['dst_bucket']} ({oms['status']})"
+        yield "  " + ", ".join(f"{say(name)} {number:,}" for name, number in oms["month"].items())
+    yield f"{say('backlog')}:"
+    at_least = f"{say('at least')} " if backlog["at_least"] else ""
+    yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
+    if backlog["oldest"]:
+        yield f"  {say('oldest')} {backlog['oldest']}"
+    for reason, number in sorted(backlog["by_reason"].items(), key=lambda item: -item[1]):
+        yield f"  {number:6,} {reason}: {fix(report, reason, lang)}"
+    for one in backlog["keys"]:
+        yield f"    {one['key']!r} ({one['reason']})"
+    yield f"{say('coverage')}:"
+    names = ("scanned", "covered", "failed_before", "submitted", "pending", "orphans")
+    if last:
+        yield f"  {last['started']} - {last['ended']}: " + ", ".join(f"{say(n)} {last.get(n, 0):,}" for n in names)
+    else:
+        yield f"  {say('never')}"
+    if report["replay"]:
+        result = report["replay"]["result"]
+        yield f"{say('last replay')}:"
+        done = ", ".join(f"{say(name)} {result[name]:,}" for name in ("taken", "accepted", "failed"))
+        yield f"  {report['replay']['at']}: {done}"
+    yield f"{say('sums')}"
+    for one in report["sums"]:
+        right = " + ".join(f"{number:,}" for number in one["right"])
+        yield f"  {say('yes') if one['holds'] else say('no')}: {one['claim']}: {one['left']:,} / {right}"
+        if not one["holds"]:
+            yield f"    {one['meaning']}"
+
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2433; --dim: #5b6577; --paper: #ffffff; --card: #f4f6fa; --line: #d5dae3;
+  --good: #1f8a4c; --behind: #b26a00; --bad: #c62f3b; --b: #2f6fdb; --c: #7a828f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf3; --dim: #9aa4b5; --paper: #12161f; --card: #1b212d;
+  --line: #333c4d; --good: #4cc07e; --behind: #e5a13d; --bad: #ff7a80; --b: #78a9ff; --c: #8d97a8; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, "Noto Sans CJK SC", sans-serif; }
+h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 0 0 .5rem; }
+section { background: var(--card); border-radius: .6rem; padding: 1rem; margin: 1rem 0; }
+.verdict { border-left: .4rem solid var(--c); font-size: 1.15rem; font-weight: 600; }
+.in-step { border-color: var(--good); } .behind { border-color: var(--behind); } .broken { border-color: var(--bad); }
+.numbers { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0; padding: 0; list-style: none; }
+.numbers b { display: block; font-size: 1.4rem; }
+.dim { color: var(--dim); margin: .2rem 0; } .ends { display: flex; justify-content: space-between; gap: 1rem; }
+svg { display: block; width: 100%; height: auto; } code { overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; } td { border-top: 1px solid var(--line); padding: .3rem .5rem .3rem 0;
+  vertical-align: top; }
+.REQUEST { --tone: var(--c); } .SUCCESS, .covered { --tone: var(--good); } .FAILURE { --tone: var(--bad); }
+.SKIP, .submitted { --tone: var(--b); } .failed_before { --tone: var(--bad); } .pending { --tone: var(--c); }
+.key::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .3em; border-radius: 2px;
+  background: var(--tone); }
+#zh:checked ~ main [lang=en], #en:checked ~ main [lang=zh] { display: none; }
+"""
+
+
+def page(report: Report, lang: str) -> str:
+    """The web page: no script, and nothing that is fetched from anywhere."""
+    checked = {one: " checked" if one == lang else "" for one in ("en", "zh")}
+    sections = [
+        f'<section class="verdict {report["verdict"]["state"].replace(" ", "-")}">'
+        f"{both(lambda one: verdict(report, one))}</section>",
+        section("month", month(report)),
+        section("over time", over_time(report)),
+        section("backlog", backlog(report)),
+        section("coverage", coverage(report)),
+        section("sums", sums(report)),
+    ]
+    return f"""<!doctype html>
+<html lang="{lang}"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{text(WORDS["title"][lang == "zh"])}</title><link rel="icon" href="data:,"><style>{STYLE}</style></head><body>
+<input type="radio" name="language" id="en"{checked["en"]}><label for="en">English</label>
+<input type="radio" name="language" id="zh"{checked["zh"]}><label for="zh">中文</label>
+<main><h1>{words("title")}</h1>
+<p class="dim">{words("at")} {text(report["at"])} · {words("task")} <code>{text(report["task"]["id"])}</code></p>
+{"".join(sections)}</main></body></html>
+"""
+
+
+def text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def both(of: Callable[[str], str], tag: str = "span", attributes: str = "") -> str:
+    """The same in both languages, of which the page shows one."""
+    return "".join(f'<{tag} lang="{lang}"{attributes}>{text(of(lang))}</{tag}>' for lang in ("en", "zh"))
+
+
+def words(name: str) -> str:
+    return both(lambda lang: word(name, lang))
+
+
+def section(name: str, inner: str) -> str:
+    return f"<section><h2>{words(name)}</h2>{inner}</section>"
+
+
+def numbers(items: Sequence[tuple[str, object, str]]) -> str:
+    """Figures side by side: name, number, and the class of its colour."""
+    cells = [f'<li><b>{text(number)}</b><span class="{kind}">{words(name)}</span></li>' for name, number, kind in items]
+    return f'<ul class="numbers">{"".join(cells)}</ul>'
+
+
+def month(report: Report) -> str:
+    oms = report["oms"]
+    if "problem" in oms:
+        return f"<p>{words('unknown')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
+    way = f"{text(oms['src_bucket'])} → {text(oms['dst_bucket'])} ({text(oms['status'])})"
+    return f"<p>{way}</p>" + numbers([(name, f"{number:,}", "dim") for name, number in oms["month"].items()])
+
+
+def over_time(report: Report, bins: int = 48) -> str:
+    """What OMS counted, in equal parts of the window, as a line for each count."""
+    statistics = report["statistics"]
+    if "problem" in statistics:
+        return f"<p>{words('unknown')}: <b>{text(statistics['problem'])}</b></p>"
+    start, end = (milliseconds(time) for time in (statistics["from"], report["at"]))
+    counted = {name: [0] * bins for name in SERIES}
+    for name in SERIES:
+        for time, number in statistics["series"][name]:
+            at = int((time - start) * bins / max(1, end - start))
+            counted[name][min(max(at, 0), bins - 1)] += number
+    highest = max(1, *(max(counts) for counts in counted.values()))
+    drawn = []
+    for name in SERIES:
+        heights = enumerate(136 - 130 * count / highest for count in counted[name])
+        points = " ".join(f"{640 * number / (bins - 1):.1f},{height:.1f}" for number, height in heights)
+        drawn.append(f'<polyline class="{name}" points="{points}" fill="none" stroke="var(--tone)" stroke-width="2"/>')
+    legend = numbers([(SERIES_WORDS[name], f"{sum(counted[name]):,}", f"key {name}") for name in SERIES])
+    return (
+        f'<p class="dim">{words("highest")} {highest:,}</p><svg viewBox="0 0 640 140" role="img">'
+        f'<line x1="0" y1="136" x2="640" y2="136" stroke="var(--line)"/>{"".join(drawn)}</svg>'
+        f'<p class="dim ends"><span>{text(statistics["from"])}</span><span>{text(report["at"])}</span></p>{legend}'
+    )
+
+
+def milliseconds(time: str) -> int:
+    moment = datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return int(moment.timestamp() * 1000)
+
+
+def backlog(report: Report) -> str:
+    waiting = report["backlog"]
+    total = f"{'≥ ' if waiting['at_least'] else ''}{waiting['failed']:,}"
+    figures = numbers(
+        [
+            ("records", total, "dim"),
+            ("in run files", f"{waiting['in_run_files']:,}", "dim"),
+            ("oldest", waiting["oldest"] or "–", "dim"),
+        ]
+    )
+    if not waiting["by_reason"]:
+        return figures
+    most = max(waiting["by_reason"].values())
+    rows = [
+        f"<tr><td><b>{text(reason)} · {number:,}</b>"
+        f'<svg viewBox="0 0 640 12" role="img"><rect width="{640 * number / most:.0f}" height="12" rx="3"'
+        f' fill="var(--bad)"/></svg>{remedy(report, reason)}</td></tr>'
+        for reason, number in sorted(waiting["by_reason"].items(), key=lambda item: -item[1])
+    ]
+    some = both(lambda lang: word("of the first", lang).format(f"{waiting['read']:,}"))
+    keys = "".join(
+        f"<tr><td><code>{text(one['key'])}</code></td><td>{text(one['reason'])}</td></tr>" for one in waiting["keys"]
+    )
+    return (
+        f'{figures}<p class="dim">{words("by reason")}, {some}</p><table>{"".join(rows)}</table>'
+        f'<p class="dim">{words("first keys")}</p><table>{keys}</table>'
+    )
+
+
+def remedy(report: Report, reason: str) -> str:
+    return both(lambda lang: fix(report, reason, lang))
+
+
+def coverage(report: Report) -> str:
+    last = report["reconcile"]["last"]
+    if not last:
+        return f"<p>{words('never')}</p>"
+    parts = ("covered", "submitted", "failed_before", "pending")
+    scanned, at, bars = max(1, last.get("scanned", 0)), 0.0, []
+    for name in parts:
+        width = 640 * last.get(name, 0) / scanned
+        bars.append(f'<rect class="{name}" x="{at:.1f}" width="{width:.1f}" height="24" fill="var(--tone)"/>')
+        at += width
+    when = f'<p class="dim">{text(last["started"])} – {text(last["ended"])}</p>'
+    figures = [("scanned", f"{last.get('scanned', 0):,}", "dim")]
+    figures += [(name, f"{last.get(name, 0):,}", f"key {name}") for name in parts]
+    figures.append(("orphans", f"{last.get('orphans', 0):,}", "dim"))
+    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}'
+
+
+def sums(report: Report) -> str:
+    rows = []
+    for one in report["sums"]:
+        right = " + ".join(f"{number:,}" for number in one["right"])
+        meaning = "" if one["holds"] else f"<br>{text(one['meaning'])}"
+        rows.append(
+            f"<tr><td>{words('yes' if one['holds'] else 'no')}</td><td>{text(one['claim'])}{meaning}</td>"
+            f"<td>{one['left']:,} / {right}</td></tr>"
+        )
+    return f"<table>{''.join(rows)}</table>" if rows else f"<p>{words('nothing')}</p>"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
