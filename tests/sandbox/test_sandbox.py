@@ -8,17 +8,13 @@ import ssl
 import textwrap
 import threading
 import time
-from datetime import datetime, timedelta, timezone
-from ipaddress import ip_address
 
 import oss2
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox import Sandbox
+from sandbox.certificate import make_certificate
 from sandbox.faults import Fault
 
 # What the template's function does, in its simplest form.
@@ -128,31 +124,8 @@ def test_everything_listens_on_loopback_only(box):
     assert box.task.sync_url.startswith(box.oms.endpoint)
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate of 127.0.0.1 with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(timezone.utc)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "certificate.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(private + signed.public_bytes(pem))
-    return str(file)
-
-
-def test_both_clouds_speak_https_where_a_certificate_is_given(certificate, http):
+def test_both_clouds_speak_https_where_a_certificate_is_given(tmp_path, http):
+    certificate = str(make_certificate(tmp_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     http.verify = certificate

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -13,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from sandbox import Sandbox
+from sandbox.certificate import make_certificate
 from sandbox.faults import Fault
 from tools.render import render
 
@@ -235,11 +235,7 @@ def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
 
 
 def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(handler, tmp_path):
-    certificate = tmp_path / "certificate.pem"
-    words = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run(
-        ["openssl", *words.split(), "-keyout", certificate, "-out", certificate], check=True, capture_output=True
-    )
+    certificate = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with Sandbox(ssl_context=context) as box, Sandbox() as plain:

@@ -1,0 +1,52 @@
+"""One function's process, measured from inside: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES`.
+
+Handles TIMES events of KEYS keys each with MODULE's handler, and prints a JSON object: seconds and CPU seconds of each
+event, the peak memory in kilobytes, and the CPU seconds since the process began. Standard library only, like Function
+Compute's own process around a function.
+"""
+
+import importlib
+import json
+import resource
+import sys
+import time
+from types import SimpleNamespace
+
+
+def event(keys: range) -> bytes:
+    changes = [
+        {
+            "eventName": "ObjectCreated:PutObject",
+            "eventSource": "acs:oss",
+            "eventTime": "2026-01-01T00:00:00.000Z",
+            "oss": {"bucket": {"name": "photos"}, "object": {"key": f"photos/{key:06}.jpg", "eTag": "0" * 32}},
+        }
+        for key in keys
+    ]
+    return json.dumps({"events": changes}).encode()
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    module, code, libraries, keys, times = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+    sys.path[:] = [*code.split(":"), libraries, *sys.path[1:]]
+    out, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: SIM115  the function's log, which FC takes
+    handler = importlib.import_module(module).handler
+    context = SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=60))
+    seconds, cpus = [], []
+    for number in range(times):
+        payload = event(range(number * keys, (number + 1) * keys))
+        before, cpu_before = time.perf_counter(), cpu()
+        assert handler(payload, context) is True
+        seconds.append(time.perf_counter() - before)
+        cpus.append(cpu() - cpu_before)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": seconds, "cpu": cpus, "peak": peak, "total_cpu": cpu()}), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

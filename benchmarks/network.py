@@ -1,0 +1,79 @@
+"""Two answering servers at a set distance: a request costs one round trip, a new TCP connection one more, and its TLS
+handshake another, as on a real network. `python -m benchmarks.network MILLISECONDS [CERTIFICATE]` serves until its
+standard input ends, and first prints the port of OMS and of OSS.
+
+The servers take everything: what is measured is the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+import sys
+from collections import Counter
+
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-oss-request-id: 5D12\r\nConnection: keep-alive\r\n\r\n"
+
+
+class Network:
+    """Counts connections and requests of each server."""
+
+    def __init__(self, round_trip: float, context: ssl.SSLContext | None) -> None:
+        self._half = round_trip / 2
+        self._context = context
+        self.counts: Counter[str] = Counter()
+
+    async def open(self, name: str) -> int:
+        """Starts a server and the way to it; the port to connect to."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                    length = head.partition(b"content-length:")[2].partition(b"\r\n")[0].strip()
+                    await reader.readexactly(int(length or 0))
+                    self.counts[f"{name} requests"] += 1
+                    writer.write(_ANSWER)
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", ssl=self._context)
+        port = server.sockets[0].getsockname()[1]
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.counts[f"{name} connections"] += 1
+            # On loopback the client's connect returned at once; here its time is made good.
+            await asyncio.sleep(2 * self._half)
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
+
+        relay = await asyncio.start_server(carry, "127.0.0.1")
+        return int(relay.sockets[0].getsockname()[1])
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carries each piece half a round trip from when it came; pieces close together travel together."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                loop.call_later(self._half, writer.write, data)
+            await asyncio.sleep(self._half)
+        writer.close()
+
+
+async def main(milliseconds: str, certificate: str = "") -> None:
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+    network = Network(float(milliseconds) / 1000, context)
+    print(json.dumps([await network.open("OMS"), await network.open("OSS")]), flush=True)
+    loop = asyncio.get_running_loop()
+    # Each line asks for the counts since the last.
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        print(json.dumps(network.counts), flush=True)
+        network.counts.clear()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
