@@ -61,8 +61,10 @@ WORDS = {
     "no": ("no", "否"),
     "unknown": ("OMS does not say", "OMS 未告知"),
 }
+_TAIL = 15
 COLOURS = {"in step": 32, "behind": 33, "broken": 31}
 SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
+_STEPS = {"FIVE_MINUTES": 300_000, "ONE_HOUR": 3_600_000}
 SERIES_WORDS = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
 
 
@@ -71,14 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a web page instead, in one file")
     parser.add_argument("--lang", choices=["en", "zh"], default=usual_language(), help="default: your locale's")
     options = parser.parse_args(arguments)
-    report = find(sys.stdin.buffer.read().decode("utf-8", "replace"))
+    given = sys.stdin.buffer.read().decode("utf-8", "replace")
+    report = find(given)
     if report is None:
+        # What the tool or the function said instead.
+        print("\n".join(given.splitlines()[-_TAIL:]), file=sys.stderr)
         print("There is no status in the input. Use: s status invoke | python status.py", file=sys.stderr)
         return 2
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "story" in report:
+        if options.html:
+            parser.error("a key's story is text: leave --html out")
         print(f"{report['key']!r}: {report['story']}\n{report['next']}")
-        return 0
+        return 0 if report["success"] and not report["failed"] else 1
     if options.html:
         options.html.write_text(page(report, options.lang), encoding="utf-8")
         print(f"Written: {options.html}")
@@ -111,7 +118,7 @@ def values(text: str) -> Iterator[dict[str, Any]]:
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):
             at = text.find("{", at + 1)
         else:
             yield value
@@ -257,12 +264,15 @@ def month(report: Report) -> str:
     return f"<p>{way}</p>" + numbers([(name, f"{number:,}", "dim") for name, number in oms["month"].items()])
 
 
-def over_time(report: Report, bins: int = 48) -> str:
+def over_time(report: Report) -> str:
     """What OMS counted, in equal parts of the window, as a line for each count."""
     statistics = report["statistics"]
     if "problem" in statistics:
         return f"<p>{words('unknown')}: <b>{text(statistics['problem'])}</b></p>"
     start, end = (milliseconds(time) for time in (statistics["from"], report["at"]))
+    # No part is shorter than OMS's own step, or lines would jump where nothing did.
+    step = _STEPS.get(statistics["step"], 3_600_000)
+    bins = max(2, min(48, (end - start) // step))
     counted = {name: [0] * bins for name in SERIES}
     for name in SERIES:
         for time, number in statistics["series"][name]:

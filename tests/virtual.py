@@ -14,12 +14,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import oss2
 import requests
 from requests.adapters import BaseAdapter
 
-from oss_oms_sync.bucket import Bucket
-from oss_oms_sync.connection import KeptAlive, Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, OssSession
+from oss_oms_sync.connection import Lanes
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
@@ -173,12 +172,11 @@ class World:
         session = requests.Session()
         session.mount("https://", self.oms)
         self.client = OmsClient(self.settings, session, lanes, self.clock)
-        oss_session = oss2.Session()
-        oss_session.session.mount("https://", self.oss)
-        connection = KeptAlive(oss_session, oss_session.session, self.clock)
-        auth = oss2.StsAuth("FAKEID", "fakesecret", "faketoken", auth_version="v4")
+        oss_session = OssSession(self.clock)
+        oss_session.use().session.mount("https://", self.oss)
+        credentials = Credentials("FAKEID", "fakesecret", "faketoken")
         name = self.settings.log_bucket
-        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, auth, connection, lanes, self.clock)
+        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss_session, lanes, self.clock)
 
     def sync(self, payload: bytes, timeout: float = 60) -> bool:
         deadline = Deadline(timeout - 0.5, self.clock)

@@ -1,4 +1,7 @@
-"""The doors: what Function Compute calls. Nothing else here knows Function Compute."""
+"""The doors: what Function Compute calls. Nothing else here knows Function Compute.
+
+Each imports its own job, for a cold start compiles what it imports: the code folder keeps no bytecode.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import oss2
 import requests
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.bucket import Bucket
-from oss_oms_sync.connection import KeptAlive, Lanes
-from oss_oms_sync.doctor import Clients, doctor
+from oss_oms_sync.bucket import Bucket, Credentials, OssSession, import_soon
+from oss_oms_sync.connection import Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.reconcile import reconcile
-from oss_oms_sync.replay import replay
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.status import status
-from oss_oms_sync.sync import sync
 
 # To return or raise before Function Compute ends the invocation.
 _FINISHING_SECONDS = 0.5
@@ -40,16 +37,22 @@ T = TypeVar("T")
 def handler(event: bytes, context: Any) -> bool:
     """Function `sync`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
+    from oss_oms_sync.sync import sync
+
     return _run("sync", context, lambda at: sync(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
 
 
 def replay_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `replay`. `event` is a timer's, a payload by hand, or what `sync` failed with for good."""
+    from oss_oms_sync.replay import replay
+
     return _run("replay", context, lambda at: replay(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
 
 
 def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `reconcile`. `event` is a timer's, or a payload by hand."""
+    from oss_oms_sync.reconcile import reconcile
+
     return _run(
         "reconcile",
         context,
@@ -59,6 +62,8 @@ def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
 
 def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `doctor`, by hand. It has to answer where nothing is right, so it makes its clients step by step."""
+    from oss_oms_sync.doctor import Clients, doctor
+
     _lines.request_id = getattr(context, "request_id", "")
     clock = Clock()
     deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, clock)
@@ -73,6 +78,8 @@ def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
 
 def status_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `status`, by hand."""
+    from oss_oms_sync.status import status
+
     return _run(
         "status",
         context,
@@ -111,15 +118,16 @@ class _Instance:
         self.clock = Clock()
         self._lanes = Lanes()
         self.oms = OmsClient(self.settings, requests.Session(), self._lanes, self.clock)
-        session = oss2.Session()
-        self._oss = KeptAlive(session, session.session, self.clock)
+        self._oss = OssSession(self.clock)
+        # OMS is asked first: meanwhile the client of OSS is imported.
+        import_soon()
 
     def buckets(self, context: Any) -> tuple[Bucket, Bucket]:
         """Log bucket and source bucket with this invocation's credentials: they expire, so they are never kept."""
-        settings, auth = self.settings, _auth(context)
+        settings, credentials = self.settings, _credentials(context)
         names = ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
         log_bucket, source_bucket = (
-            Bucket(name, setting, settings, auth, self._oss, self._lanes, self.clock) for name, setting in names
+            Bucket(name, setting, settings, credentials, self._oss, self._lanes, self.clock) for name, setting in names
         )
         return log_bucket, source_bucket
 
@@ -134,7 +142,7 @@ class _Instance:
 _instance = functools.cache(_Instance)
 
 
-def _auth(context: Any) -> oss2.StsAuth:
+def _credentials(context: Any) -> Credentials:
     """The role's temporary credentials: python3.10 has them in the context, python3.12 in the environment."""
     given = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
@@ -147,7 +155,7 @@ def _auth(context: Any) -> oss2.StsAuth:
             "The function has no role, so it cannot write records: set `role` in s.yaml to one that may"
             " oss:PutObject on oms_source_record/* of the log bucket, and deploy again"
         )
-    return oss2.StsAuth(*parts, auth_version="v4")
+    return Credentials(*map(str, parts))
 
 
 def _timeout(context: Any) -> float:

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         index._instance.cache_clear()
+        (lines,) = [one for one in index.log.handlers if one.formatter is index._lines]
+        lines.stream = sys.stdout  # this test's
         event = b"" if payload is None else json.dumps(payload).encode()
         handler = getattr(index, f"{job}_handler")
         return handler(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import oss2
 import pytest
 
 from law1 import HOSTILE
-from oss_oms_sync.bucket import Bucket, Listed, Object, Trouble
-from oss_oms_sync.connection import KeptAlive, Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, Listed, Object, OssSession, Trouble
+from oss_oms_sync.connection import Lanes
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
@@ -17,14 +16,9 @@ from sandbox.faults import Fault
 
 @pytest.fixture
 def bucket(box: Sandbox) -> Bucket:
-    settings, clock, session = (
-        Settings.from_env({**box.environment(), "FC_REGION": box.region}),
-        Clock(),
-        oss2.Session(),
-    )
-    auth = oss2.StsAuth(*box.function_credentials, auth_version="v4")
-    connection = KeptAlive(session, session.session, clock)
-    return Bucket(box.log_bucket, "LOG_BUCKET", settings, auth, connection, Lanes(), clock)
+    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
+    credentials = Credentials(*box.function_credentials)
+    return Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, OssSession(clock), Lanes(), clock)
 
 
 @pytest.fixture

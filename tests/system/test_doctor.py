@@ -14,6 +14,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.certificate import make_certificate
 from sandbox.faults import Fault
+from sandbox.server import Request
 from tools.render import render
 
 HOUR = 3600
@@ -193,7 +194,7 @@ FAULTS = {
         "right to list source bucket",
         "oss:ListObjects",
     ),
-    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "role credentials", "role"),
+    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "OSS answers", "role"),
     "function in another region": (
         set_to(OSS_ENDPOINT="https://oss-cn-beijing-internal.aliyuncs.com"),
         "region",
@@ -242,6 +243,80 @@ def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(hand
         report = handler(plain, {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]})
     assert states(report, "fault") == ["OMS connection"]
     assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
+
+
+def line_of(request: Request) -> str:
+    return f"{request.method} {request.raw_path} {request.raw_query}"
+
+
+def test_whatever_call_of_oss_fails_doctor_answers_and_leaves_nothing_behind(box, handler, mocker):
+    mocker.patch("oss_oms_sync.retry._FIRST_WAIT", 0.001)
+    handler(box, box.environment())
+    calls = len({line_of(one) for one in box.oss.requests if "authorization" in one.headers})
+    assert calls > 7
+    for number in range(calls):
+        seen: list[str] = []
+
+        def is_it(request: Request, number: int = number, seen: list[str] = seen) -> bool:
+            if "authorization" in request.headers:
+                line = line_of(request)
+                seen.append(line) if line not in seen else None
+                return seen.index(line) == number
+            return False
+
+        box.oss.faults.add(Fault.status(500), where=is_it)
+        report = handler(box, box.environment())
+        box.oss.faults.clear()
+        assert not report["ok"]
+        left = [name for name in box.oss.objects(box.log_bucket) if "/doctor/" in name]
+        # Where deleting itself fails, the probe stays.
+        assert left == [] or "right to delete records" in states(report, "fault")
+        for name in left:
+            box.bucket(box.log_bucket).delete_object(name)
+
+
+def test_a_service_that_is_down_is_not_called_a_wrong_bucket(box, handler):
+    box.oss.faults.add(Fault.status(503, headers={"Retry-After": "60"}), where=lambda r: "authorization" in r.headers)
+    assert states(handler(box, box.environment()), "fault") == ["OSS answers"]
+
+
+def test_a_host_that_can_be_none_is_a_finding_and_no_exception(box, handler):
+    url = box.task.sync_url.replace(box.oms.endpoint, f"https://{'a' * 70}.example.com")
+    assert states(handler(box, {**box.environment(), "SYNC_URL": url}), "fault") == ["OMS connection"]
+
+
+def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, handler):
+    deploy(box, tmp_path, box.environment())
+    handler(box, box.environment())
+    name = f"oms_source_record/{box.task_id}/state/installed.json"
+    box.oss.put(box.log_bucket, name, b'{"at": "2020-01-01T00:00:00Z"}')
+    box.oms.faults.add(Fault.status(400))
+    a_day_of_work(box)
+    box.oms.faults.clear()
+    report = handler(box, box.environment())
+    assert {"right oms:synctask:createEvent", "records flow"} <= set(states(report, "warning"))
+
+
+def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
+    root = f"oms_source_record/{box.task_id}"
+    box.oss.put(box.log_bucket, f"{root}/state/installed.json", b'{"at": "2020-01-01T00:00:00Z"}')
+    entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+    run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
+    box.oss.put(box.log_bucket, f"{root}/replay/1.json", json.dumps(run).encode())
+    box.oss.put(box.source_bucket, "a", b"contents")
+    box.oss.age(HOUR)
+    assert "records flow" in states(handler(box, box.environment()), "warning")
+
+
+def test_an_answer_of_oms_without_a_status_is_no_task(box, handler):
+    box.oms.faults.add(Fault.status(200, b"{}"))
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["task"]
+
+
+def test_a_region_in_another_form_is_a_warning(box, handler):
+    box.task.src_region = "Hangzhou (East China 1)"
+    assert "task source" in states(handler(box, box.environment()), "warning")
 
 
 def test_a_function_without_a_role_is_told_so(box, handler):

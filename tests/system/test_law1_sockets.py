@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from time import monotonic
 
-import oss2
 import pytest
 import requests
 from hypothesis import given, settings
@@ -18,8 +17,8 @@ from hypothesis import strategies as st
 
 from law1 import SOCKET_SCHEDULES, check, object_keys
 from oss_oms_sync import bucket, oms, retry
-from oss_oms_sync.bucket import Bucket
-from oss_oms_sync.connection import KeptAlive, Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, OssSession
+from oss_oms_sync.connection import Lanes
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.records import record_name
@@ -54,14 +53,12 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             patch.setattr(module, name, value)
         config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
         client = OmsClient(config, requests.Session(), lanes, clock)
-        session = oss2.Session()
-        connection = KeptAlive(session, session.session, clock)
-        auth = oss2.StsAuth(*box.function_credentials, auth_version="v4")
+        credentials, session = Credentials(*box.function_credentials), OssSession(clock)
         yield (
             box,
             config,
             client,
-            Bucket(box.log_bucket, "LOG_BUCKET", config, auth, connection, lanes, clock),
+            Bucket(box.log_bucket, "LOG_BUCKET", config, credentials, session, lanes, clock),
             clock,
         )
 

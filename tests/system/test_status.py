@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shlex
 from datetime import datetime, timezone
 
 import pytest
@@ -98,7 +100,7 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
 def test_without_a_finished_pass_it_does_not_claim_to_be_in_step(project, in_process):
     report = in_process(project, "status")
     assert report["verdict"]["state"] == "behind"
-    assert "no reconcile pass has ended" in report["verdict"]["text"]
+    assert "no reconcile pass over everything has ended" in report["verdict"]["text"]
     assert report["reconcile"] == {"last": None, "open": []}
     assert report["replay"] is None
 
@@ -109,7 +111,7 @@ def test_a_pass_that_is_long_due_is_not_relied_on(project, in_process):
     body = json.loads(project.oss.objects(project.log_bucket)[name].data)
     body["started"] = "2020-01-01T00:00:00Z"
     project.oss.put(project.log_bucket, name, json.dumps(body).encode())
-    assert "no reconcile pass has ended lately" in in_process(project, "status")["verdict"]["text"]
+    assert "has ended lately" in in_process(project, "status")["verdict"]["text"]
 
 
 def test_an_open_pass_is_told(project, in_process):
@@ -211,7 +213,7 @@ def test_the_window_of_the_statistics_can_be_chosen(project, in_process):
     assert (datetime.now(timezone.utc) - start).total_seconds() == pytest.approx(HOUR, abs=60)
 
 
-@pytest.mark.parametrize("payload", [{"key": "a", "hours": 1}, {"keys": ["a"]}, {"hours": -1}])
+@pytest.mark.parametrize("payload", [{"key": "a", "hours": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}])
 def test_a_payload_that_cannot_be_used_is_an_error(project, payload):
     assert project.fc.invoke("status", json.dumps(payload).encode()).error_type == "PayloadError"
 
@@ -222,7 +224,7 @@ def story(box: Sandbox, in_process, key: str) -> dict:
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
 def test_one_keys_whole_story(project, in_process, key):
-    again = json.dumps({"keys": [key]}, ensure_ascii=False)
+    again = shlex.quote(json.dumps({"keys": [key]}))
     assert story(project, in_process, key)["story"] == "There is no such object, and no record of one."
 
     project.oss.lose_events(lambda key: True)
@@ -263,7 +265,118 @@ def test_stories_of_what_is_gone_or_never_sent(project, in_process):
     outside = in_process(project, "status", {"key": "x"}, {**project.environment(), "OBJECT_PREFIX": "photos/"})
     assert "never sent" in outside["story"]
     unnamed = in_process(project, "status", {"key": "a"}, {**project.environment(), "SOURCE_BUCKET": ""})
-    assert unnamed["object"] is None
+    assert (unnamed["object"], "not known" in unnamed["story"]) == (None, True)
+
+
+def test_a_key_older_than_the_installation_is_not_said_to_be_sent(project, in_process):
+    in_process(project, "reconcile")
+    project.oss.lose_events(lambda key: True)
+    upload(project, "old")
+    old = dataclasses.replace(project.oss.objects(project.source_bucket)["old"], last_modified=10**9)
+    project.oss._buckets[project.source_bucket].objects["old"] = old
+    told = story(project, in_process, "old")
+    assert "older than the installation" in told["story"]
+    assert in_process(project, "reconcile")["scanned"] == 0
+
+
+def test_the_command_to_paste_is_safe_whatever_the_key(project, in_process):
+    key = "a'$(echo no)`echo no`\u202e"
+    project.oss.put(project.log_bucket, f"oms_source_record/{project.task_id}/failed_object/{key}", b"")
+    project.oss.lose_events(lambda key: True)
+    upload(project, key)
+    project.oss.age(HOUR)
+    following = story(project, in_process, key)["next"]
+    words = shlex.split(following.partition("To send it now: ")[2])
+    assert words[:4] == ["s", "replay", "invoke", "-e"]
+    assert (json.loads(words[4]), following.isascii()) == ({"keys": [key]}, True)
+
+
+def green(project, in_process) -> dict:
+    """A report of a project in step."""
+    upload(project, "a")
+    project.oss.age(HOUR)
+    in_process(project, "reconcile")
+    report = in_process(project, "status")
+    assert report["verdict"]["state"] == "in step"
+    return report
+
+
+def answering(project, **changes: object) -> None:
+    """OMS's description of the task, changed; None takes a field away."""
+    description = {**project.task.description(), **changes}
+    project.task.description = lambda: {name: value for name, value in description.items() if value is not None}
+
+
+NOT_GREEN = {
+    "OMS has a backlog": ({"monthly_acceptance_request": 100_000}, "Behind at OMS: it took 100000"),
+    "failures as text": ({"monthly_failure_object": "3"}, "OMS failed to copy 3"),
+    "no counter of failures": ({"monthly_failure_object": None}, "lacks some of its counters"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_GREEN)
+def test_what_oms_says_otherwise_is_never_green(project, in_process, what):
+    changes, words = NOT_GREEN[what]
+    green(project, in_process)
+    answering(project, **changes)
+    verdict = in_process(project, "status")["verdict"]
+    assert (verdict["state"], words in verdict["text"]) == ("behind", True), verdict
+
+
+def test_failures_of_the_last_day_count_when_the_month_has_just_turned(project, in_process):
+    green(project, in_process)
+    in_process(project, "replay", {"keys": ["nowhere"]})
+    project.wait_idle(TIMEOUT)
+    answering(project, monthly_failure_object=0, monthly_acceptance_request=0)
+    assert "OMS failed to copy 1" in in_process(project, "status")["verdict"]["text"]
+
+
+def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(project, in_process):
+    green(project, in_process)
+    project.oms.deny("oms:synctask:get")
+    verdict = in_process(project, "status")["verdict"]
+    assert (verdict["state"], "oms:synctask:get" in verdict["text"]) == ("behind", True)
+
+
+def test_a_pass_over_a_part_does_not_make_it_green(project, in_process):
+    in_process(project, "reconcile", {"prefix": "nothing/"})
+    assert in_process(project, "status")["verdict"]["state"] == "behind"
+
+
+def test_an_open_pass_does_not_hide_the_one_that_ended_before_it(project, in_process):
+    green(project, in_process)
+    in_process(project, "reconcile", {"restart": True, "limit": 0})
+    report = in_process(project, "status")
+    assert report["verdict"]["state"] == "in step"
+    assert (report["reconcile"]["last"]["scanned"], len(report["reconcile"]["open"])) == (1, 1)
+
+
+def test_an_unreadable_run_file_is_not_green(project, in_process):
+    green(project, in_process)
+    name = f"oms_source_record/{project.task_id}/replay/1.json"
+    project.oss.put(project.log_bucket, name, b"?")
+    assert "unreadable" in in_process(project, "status")["verdict"]["text"]
+
+
+def test_a_lasting_reason_is_told_before_a_passing_one(project, in_process):
+    for number, reason in enumerate(["DEADLINE", "CREDENTIALS"]):
+        name = f"oms_source_record/{project.task_id}/failed_object/{number}"
+        project.oss.put(project.log_bucket, name, json.dumps({"reason": reason}).encode())
+    assert in_process(project, "status")["verdict"]["text"].startswith("Broken, CREDENTIALS")
+
+
+def test_odd_points_of_the_statistics_are_left_out(project, in_process):
+    upload(project, "a")
+    real = project.task.statistics
+
+    def odd(*arguments: object) -> dict:
+        answer = real(*arguments)
+        answer["statistic_datas"] += [{"data_type": "SKIP", "data": [{"statistic_num": 1}]}, {"data_type": "NEW"}, 7]
+        return answer
+
+    project.task.statistics = odd
+    series = in_process(project, "status")["statistics"]["series"]
+    assert (len(series["REQUEST"]), series["SKIP"]) == (1, [])
 
 
 def test_records_that_cannot_be_read_are_an_error_and_no_story(project):

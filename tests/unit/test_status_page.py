@@ -140,6 +140,20 @@ def test_without_a_status_in_the_input_it_says_how_to_use_it(viewer, monkeypatch
     code, out, err = show(viewer, monkeypatch, capsys, "Error: no such function {}")
     assert (code, out) == (2, "")
     assert "s status invoke | python status.py" in err
+    assert "no such function" in err  # what the tool said is not swallowed
+
+
+def test_a_constant_rate_is_a_straight_line(viewer):
+    hours = [[1767225600000 + 3_600_000 * hour, 60] for hour in range(24)]
+    series = {**report()["statistics"]["series"], "REQUEST": hours}
+    page = viewer.page(report(statistics={**report()["statistics"], "series": series}), "en")
+    points = re.search(r'class="REQUEST" points="(.*?)"', page)[1].split()
+    assert {point.split(",")[1] for point in points} == {"6.0"}
+
+
+@pytest.mark.parametrize("given", ['{"a":' * 100_000, "{" * 5000])
+def test_nonsense_is_no_status(viewer, given):
+    assert viewer.find(given) is None
 
 
 def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
@@ -165,7 +179,11 @@ def test_where_oms_says_nothing_our_half_is_shown(viewer, monkeypatch, capsys):
 def test_one_keys_story_is_shown(viewer, monkeypatch, capsys):
     story = {"key": "a b", "object": None, "success": None, "failed": None, "story": "It is gone.", "next": "Look."}
     code, out, _ = show(viewer, monkeypatch, capsys, TOOL_SAYS % json.dumps(story))
-    assert (code, out) == (0, "'a b': It is gone.\nLook.\n")
+    assert (code, out) == (1, "'a b': It is gone.\nLook.\n")
+    story["success"] = {"etag": "A"}
+    assert show(viewer, monkeypatch, capsys, json.dumps(story))[0] == 0
+    with pytest.raises(SystemExit):
+        show(viewer, monkeypatch, capsys, json.dumps(story), "--html", "x.html")
 
 
 class Reader(HTMLParser):

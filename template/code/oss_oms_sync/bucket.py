@@ -1,20 +1,27 @@
-"""One OSS bucket: calls side by side on kept-alive connections, tried again within the deadline."""
+"""One OSS bucket: calls side by side on kept-alive connections, tried again within the deadline.
+
+`oss2` takes longer to import than all else together, so it is imported where it is first used: by then OMS has been
+asked (see `import_soon`).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from xml.etree import ElementTree
 
-import oss2
 import requests
 
 from .connection import KeptAlive, Lanes
 from .errors import StorageError, presentable, root_cause
 from .retry import Clock, Deadline, Patience, Try
 from .settings import Settings
+
+if TYPE_CHECKING:
+    import oss2
 
 T = TypeVar("T")
 
@@ -86,6 +93,41 @@ class Trouble:
     code: str = ""
 
 
+class Credentials(NamedTuple):
+    """The temporary key of the function's role."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str
+
+
+class OssSession:
+    """The connections to OSS. One for the life of an instance."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: KeptAlive[oss2.Session] | None = None
+
+    def use(self) -> oss2.Session:
+        """The session, for calls now."""
+        if self._kept is None:
+            import oss2
+
+            session = oss2.Session()
+            self._kept = KeptAlive(session, session.session, self._clock)
+        return self._kept.use()
+
+    def drop(self) -> None:
+        """Lets go of every open connection; the next call opens a new one."""
+        if self._kept:
+            self._kept.drop()
+
+
+def import_soon() -> None:
+    """Imports `oss2` in the background, while OMS is waited for."""
+    Thread(target=__import__, args=("oss2",), daemon=True).start()
+
+
 class Bucket:
     """A bucket with one invocation's credentials. `setting` is the name of the setting that names it."""
 
@@ -94,16 +136,16 @@ class Bucket:
         name: str,
         setting: str,
         settings: Settings,
-        auth: oss2.StsAuth,
-        connection: KeptAlive[oss2.Session],
+        credentials: Credentials,
+        session: OssSession,
         lanes: Lanes,
         clock: Clock,
     ) -> None:
         self.name = name
         self._setting = setting
         self._settings = settings
-        self._auth = auth
-        self._connection = connection
+        self._credentials = credentials
+        self._session = session
         self._lanes = lanes
         self._clock = clock
 
@@ -183,7 +225,7 @@ class Bucket:
         return results
 
     def _all(self, calls: Sequence[Callable[[oss2.Bucket], T]], action: str, deadline: Deadline) -> list[T | Trouble]:
-        session = self._connection.use()
+        session = self._session.use()
         patience = Patience(deadline, self._clock)
 
         def tries(call: Callable[[oss2.Bucket], T]) -> Callable[[], T | Trouble]:
@@ -191,7 +233,7 @@ class Bucket:
                 return self._once(call, action, session, deadline)
 
             untried: Try[T | Trouble] = Try(Trouble("the invocation's time was up", answered=True))
-            return lambda: patience.keep_trying(once, self._connection.drop, untried)
+            return lambda: patience.keep_trying(once, self._session.drop, untried)
 
         results = self._lanes.run([tries(call) for call in calls], deadline.left())
         return [Trouble("no answer in time", answered=False) if one is None else one for one in results]
@@ -199,6 +241,8 @@ class Bucket:
     def _once(
         self, call: Callable[[oss2.Bucket], T], action: str, session: oss2.Session, deadline: Deadline
     ) -> Try[T | Trouble]:
+        import oss2
+
         # Whatever fails here is a Trouble that the caller sees: a key stays where it was.
         # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
         repeat = action != "oss:DeleteObject"
@@ -218,9 +262,11 @@ class Bucket:
 
     def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:
         # A new one for each call, for oss2 keeps the timeouts in it.
+        import oss2
+
         seconds = deadline.within(_SECONDS)
         return oss2.Bucket(
-            self._auth,
+            oss2.StsAuth(*self._credentials, auth_version="v4"),
             self._settings.oss_endpoint,
             self.name,
             session=session,

@@ -7,21 +7,23 @@ import platform
 import re
 import socket
 import ssl
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
-from itertools import islice
 from urllib.parse import urlsplit
 
 import oss2
 import requests
+import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from . import jsontext
-from .bucket import BAD_CREDENTIALS, Bucket, Object
-from .errors import CredentialsError, SettingsError, StorageError, presentable
+from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble
+from .connection import Lanes
+from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
 from .oms import OmsClient
 from .payloads import options
 from .reasons import Failure, Reason
@@ -38,9 +40,13 @@ _SLOW_CLOCK, _BAD_CLOCK = timedelta(minutes=2), timedelta(minutes=14)
 # OMS, "Constraints": where synchronization tasks exist.
 _OMS_REGIONS = ("cn-north-4", "cn-east-2", "cn-southwest-2")
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
+_WRONG_BUCKET = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
+_REGION = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 _DAY = timedelta(days=1)
-_LOOKED_AT = 1000
 _CONNECT_SECONDS = 5.0
+_LOOK_SECONDS = 15.0
+# So long it looks for records of the last day.
+_WALK_SECONDS = 20.0
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -77,11 +83,19 @@ def doctor(
     found: dict[str, Finding] = {}
     for name, needs, look in CHECKS:
         blocked = [need for need in needs if found[need].state in (FAULT, SKIPPED)]
-        finding = Finding(SKIPPED, f"depends on: {', '.join(blocked)}") if blocked else look(examination)
+        finding = Finding(SKIPPED, f"depends on: {', '.join(blocked)}") if blocked else _looked(look, examination)
         found[name] = finding
         log.info({"job": "doctor", "check": name, **asdict(finding)})
+    examination.clear_away()
     checks = [{"name": name, **asdict(finding)} for name, finding in found.items()]
     return {"ok": all(finding.state != FAULT for finding in found.values()), "checks": checks}
+
+
+def _looked(look: Callable[[_Examination], Finding], examination: _Examination) -> Finding:
+    try:
+        return look(examination)
+    except OmsSyncError as error:
+        return Finding(FAULT, str(error), "Look at the message; if it says nothing to do, run doctor again in a minute")
 
 
 class _Examination:
@@ -92,6 +106,14 @@ class _Examination:
         self._fc_region = fc_region
         self._deadline = deadline
         self._clock = clock
+        # A name that is not found, or an answer that drips, must not take all the time there is.
+        self._lanes = Lanes(2)
+        self._probe: Object | None = None
+
+    def clear_away(self) -> None:
+        """Deletes the probe, should it still be there."""
+        if self._probe:
+            self._buckets[0].delete_all([self._probe.name], self._deadline)
 
     # What several checks look at. Only those ask that depend on the settings.
 
@@ -161,26 +183,34 @@ class _Examination:
     # The network and the time
 
     def oms_connection(self) -> Finding:
-        return _connection(self._settings.task.url, "SYNC_URL")
+        return self._connection(self._settings.task.url, "SYNC_URL")
 
     def oss_connection(self) -> Finding:
-        return _connection(self._settings.oss_endpoint, "OSS_ENDPOINT")
+        return self._connection(self._settings.oss_endpoint, "OSS_ENDPOINT")
+
+    def _connection(self, url: str, setting: str) -> Finding:
+        (finding,) = self._lanes.run([lambda: _connection(url, setting)], _LOOK_SECONDS)
+        return finding or Finding(
+            FAULT,
+            f"{urlsplit(url).hostname} was not reached within {_LOOK_SECONDS:g} s",
+            f"Check the host in {setting}, and that the function has internetAccess: true",
+        )
 
     def clock(self) -> Finding:
         """By the Date of what both answer to an unsigned request, which they refuse."""
-        worst = timedelta()
-        for name, url in (("OMS", self._settings.task.url), ("OSS", self._settings.oss_endpoint)):
-            date = _date_at(url)
-            off = abs(date - self._clock.now()) if date else timedelta()
-            if off > _SLOW_CLOCK:
-                fix = Reason.CLOCK.fix
-                return Finding(
-                    FAULT if off > _BAD_CLOCK else WARNING,
-                    f"{off.total_seconds() / 60:.0f} min off {name}'s clock",
-                    fix,
-                )
-            worst = max(worst, off)
-        return Finding(OK, f"at most {worst.total_seconds():.0f} s off both clouds' clocks")
+        urls = {"OMS": self._settings.task.url, "OSS": self._settings.oss_endpoint}
+        dates = {}
+        for name, url in urls.items():
+            (date,) = self._lanes.run([lambda url=url: _date_at(url) or ""], _LOOK_SECONDS)  # type: ignore[misc]
+            if isinstance(date, datetime):
+                dates[name] = abs(date - self._clock.now())
+        if not dates:
+            return Finding(SKIPPED, "neither OMS nor OSS told its time")
+        seen = ", ".join(f"{off.total_seconds():.0f} s off {name}'s clock" for name, off in dates.items())
+        worst = max(dates.values())
+        if worst <= _SLOW_CLOCK:
+            return Finding(OK, seen)
+        return Finding(FAULT if worst > _BAD_CLOCK else WARNING, seen, Reason.CLOCK.fix)
 
     # Huawei's side
 
@@ -203,6 +233,8 @@ class _Examination:
     def task(self) -> Finding:
         if isinstance(self._task, Failure):
             return Finding(FAULT, _told(self._task), self._task.reason.fix)
+        if "status" not in self._task:
+            return Finding(FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix)
         return Finding(OK, f"the task copies to {self._task.get('dst_bucket')} in {self._task.get('dst_region')}")
 
     def task_runs(self) -> Finding:
@@ -216,21 +248,20 @@ class _Examination:
         bucket, region = self._field("src_bucket"), self._field("src_region").removeprefix("oss-")
         cloud = self._field("src_cloud_type")
         seen = f"the task reads from {bucket} in {region} ({cloud})"
-        wrong = [
-            what
-            for what, is_wrong in (
-                ("cloud", not cloud.lower().startswith("ali")),
-                ("region", region != settings.oss_region),
-                ("bucket", settings.source_bucket not in ("", bucket)),
-            )
-            if is_wrong
-        ]
-        if wrong:
+        wrong = {
+            "cloud": not cloud.lower().startswith("ali"),
+            "region": region != settings.oss_region,
+            "bucket": settings.source_bucket not in ("", bucket),
+        }
+        if any(wrong.values()):
             fix = (
-                f"Its {' and '.join(wrong)} should be that of {settings.source_bucket or 'the source bucket'} in"
-                f" {settings.oss_region} (Aliyun): copy the SYNC_URL of the right task"
+                f"Its {' and '.join(what for what, is_wrong in wrong.items() if is_wrong)} should be that of"
+                f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
+                " of the right task"
             )
-            return Finding(FAULT, seen, fix)
+            # In which form OMS names a region of Alibaba Cloud is not documented: another form is no other region.
+            only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION.fullmatch(region)
+            return Finding(WARNING if only_its_form else FAULT, seen, fix)
         return Finding(OK, seen)
 
     def overwrite_mode(self) -> Finding:
@@ -270,15 +301,17 @@ class _Examination:
     def right_to_submit(self) -> Finding:
         """Told from the records: asking for it would be a sync request."""
         log_bucket, task_id = self._buckets[0], self._settings.task.task_id
-        newest = {}
-        for state in ("success", "failed"):
-            listed = log_bucket.page(folder(task_id, state), "", self._deadline).objects
-            newest[state] = max(listed, key=lambda one: one.modified, default=None)
-        success, failed = newest["success"], newest["failed"]
+        pages = [log_bucket.page(folder(task_id, state), "", self._deadline) for state in ("success", "failed")]
+        success, failed = (max(page.objects, key=lambda one: one.modified, default=None) for page in pages)
         if failed and (success is None or failed.modified > success.modified):
             body = jsontext.load(log_bucket.get(failed.name, self._deadline) or b"")
-            if isinstance(body, dict) and body.get("reason") == Reason.FORBIDDEN.name:
-                return Finding(FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix)
+            reason = Reason.__members__.get(str(body.get("reason")) if isinstance(body, dict) else "")
+            # Among more than a page of records, the newest may be elsewhere.
+            if reason is Reason.FORBIDDEN and not any(page.more for page in pages):
+                return Finding(FAULT, "the last key failed with FORBIDDEN", reason.fix)
+            if success is None:
+                seen = f"no key was accepted yet; one failed with {reason.name if reason else 'no reason told'}"
+                return Finding(WARNING, seen, reason.fix if reason else "Look at its record in failed_object/")
         if success is None:
             return Finding(SKIPPED, "no key was accepted yet: upload an object, and look again")
         at = datetime.fromtimestamp(success.modified, timezone.utc)
@@ -286,12 +319,13 @@ class _Examination:
 
     # Alibaba's side
 
-    def role_credentials(self) -> Finding:
+    def oss_answers(self) -> Finding:
         problem = self._log_bucket_says
         if problem and problem.code in BAD_CREDENTIALS:
-            return Finding(
-                FAULT, str(problem), "Invoke again in a minute; if it lasts, check the role in the RAM console"
-            )
+            fix = "Invoke again in a minute; if it lasts, check the function's role in the RAM console"
+            return Finding(FAULT, str(problem), fix)
+        if problem and problem.code not in (*_WRONG_BUCKET, "AccessDenied"):
+            return Finding(FAULT, str(problem), "Run doctor again in a minute; if it lasts, see OSS's service health")
         return Finding(OK, "OSS accepts the role's credentials")
 
     def log_bucket(self) -> Finding:
@@ -303,7 +337,7 @@ class _Examination:
         return self._bucket_is_there("SOURCE_BUCKET", self._settings.source_bucket, self._source_bucket_says)
 
     def _bucket_is_there(self, setting: str, name: str, problem: StorageError | None) -> Finding:
-        if problem and problem.code != "AccessDenied":
+        if problem and problem.code in _WRONG_BUCKET:
             return Finding(FAULT, str(problem), f"Name an OSS bucket of {self._settings.oss_region} in {setting}")
         return Finding(OK, f"{name} is there")
 
@@ -314,15 +348,18 @@ class _Examination:
         return _may("list the source bucket", "oss:ListObjects", "source bucket", self._source_bucket_says)
 
     def right_to_write(self) -> Finding:
-        return self._try_probe("write records", "oss:PutObject", self._write_probe)
+        name = f"{root(self._settings.task.task_id)}doctor/{uuid.uuid4().hex}"
+        self._probe = Object(name, b"written by doctor, to be deleted at once")
+        (trouble,) = self._buckets[0].put_all([self._probe], self._deadline)
+        return _may("write records", "oss:PutObject", "log bucket", trouble)
 
     def right_to_read(self) -> Finding:
-        return self._try_probe("read records", "oss:GetObject", self._read_probe)
+        (found,) = self._buckets[0].get_all([self._written.name], self._deadline)
+        return _may("read records", "oss:GetObject", "log bucket", found if isinstance(found, Trouble) else None)
 
     def record_etag(self) -> Finding:
-        log_bucket, probe = self._buckets[0], self._probe
-        etags = [one.etag for one in log_bucket.page(probe.name, "", self._deadline).objects]
-        if etags != [etag_of(probe.body)]:
+        listed = self._buckets[0].page(self._written.name, "", self._deadline).objects
+        if listed and listed[0].etag != etag_of(self._written.body):
             return Finding(
                 FAULT,
                 "the log bucket lists objects with an ETag that is not the MD5 of their contents",
@@ -331,47 +368,47 @@ class _Examination:
         return Finding(OK, "a listing tells which version a record is of")
 
     def right_to_delete(self) -> Finding:
-        return self._try_probe("delete records", "oss:DeleteObject", self._delete_probe)
+        (trouble,) = self._buckets[0].delete_all([self._written.name], self._deadline).values()
+        if trouble is None:
+            self._probe = None
+        return _may("delete records", "oss:DeleteObject", "log bucket", trouble)
 
     @property
-    def _probe(self) -> Object:
-        return Object(f"{root(self._settings.task.task_id)}doctor/probe", b"written by doctor, to be deleted at once")
-
-    def _write_probe(self) -> StorageError | None:
-        (trouble,) = self._buckets[0].put_all([self._probe], self._deadline)
-        return StorageError(trouble.problem, trouble.code) if trouble else None
-
-    def _read_probe(self) -> StorageError | None:
-        (found,) = self._buckets[0].get_all([self._probe.name], self._deadline)
-        return None if isinstance(found, Object) else StorageError(found.problem, found.code)
-
-    def _delete_probe(self) -> StorageError | None:
-        (trouble,) = self._buckets[0].delete_all([self._probe.name], self._deadline).values()
-        return StorageError(trouble.problem, trouble.code) if trouble else None
-
-    def _try_probe(self, what: str, action: str, call: Callable[[], StorageError | None]) -> Finding:
-        return _may(what, action, "log bucket", call())
+    def _written(self) -> Object:
+        assert self._probe  # noqa: S101  the check "right to write records" has made it
+        return self._probe
 
     # Both together
 
     def records_flow(self) -> Finding:
-        """Whether objects of the last day have records; the first thousand are looked at."""
+        """Whether objects of the last day, and since the installation, have records."""
         settings, now = self._settings, self._clock.now()
         log_bucket, source_bucket = self._buckets
-        installed = State(settings.task.task_id, log_bucket, self._clock).installed(self._deadline, note=False)
+        state = State(settings.task.task_id, log_bucket, self._clock)
+        installed = state.installed(self._deadline, note=False)
         scope = Scope(settings.object_prefix, max(now - _DAY, installed), everything=False)
         judge = Judge(settings, scope, installed, now)
         walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
-        verdicts = Counter(judge.says(key, found) for key, found in islice(walk, _LOOKED_AT))
-        recorded = verdicts["covered"] + verdicts["failed_before"]
-        seen = f"{recorded} objects of the last day have a record, {verdicts['missing']} have none"
-        fix = (
-            "See in the OSS and Function Compute consoles that sync's trigger is there; reconcile sends what is missing"
+        in_hand = {key.key for run in state.leftover_runs(self._deadline) if run for key in run.keys}
+        verdicts: Counter[str] = Counter()
+        enough = max(self._deadline.left() - _WALK_SECONDS, self._deadline.left() / 2)
+        for key, found in walk:
+            if self._deadline.left() < enough:
+                break
+            verdict = judge.says(key, found)
+            verdicts["failed_before" if verdict == "missing" and key in in_hand else verdict] += 1
+        accepted, failed, missing = (verdicts[name] for name in ("covered", "failed_before", "missing"))
+        seen = (
+            f"of {verdicts.total():,} names, {accepted} written in the last day were accepted, {failed} failed,"
+            f" {missing} have no record"
         )
-        if verdicts["missing"]:
-            return Finding(WARNING if recorded else FAULT, seen, fix)
-        if not recorded:
-            return Finding(SKIPPED, "no object was written in the last day: upload one, and look again in 15 minutes")
+        if missing:
+            fix = "See in the OSS and Function Compute consoles that sync's trigger is there; reconcile sends them"
+            return Finding(WARNING if accepted + failed else FAULT, seen, fix)
+        if failed:
+            return Finding(WARNING, seen, "`s status invoke` says why they failed")
+        if not accepted:
+            return Finding(SKIPPED, f"{seen}: upload an object, and look again in 15 minutes")
         return Finding(OK, seen)
 
     def _field(self, name: str) -> str:
@@ -379,13 +416,14 @@ class _Examination:
         return str(self._task.get(name, "unknown"))
 
 
-def _may(what: str, action: str, where: str, problem: StorageError | None) -> Finding:
+def _may(what: str, action: str, where: str, problem: StorageError | Trouble | None) -> Finding:
     if problem is None:
         return Finding(OK, f"the function's role may {what}")
+    said = problem.problem if isinstance(problem, Trouble) else str(problem)
     if problem.code == "AccessDenied":
         statement = f"Grant the function's role {action} on the {where}, as policies/ in the project says"
-        return Finding(FAULT, str(problem), statement)
-    return Finding(FAULT, str(problem), "Look at the message; invoke again in a minute")
+        return Finding(FAULT, said, statement)
+    return Finding(FAULT, said, "Look at the message, and run doctor again in a minute")
 
 
 def _right(action: str, answer: object, without: str) -> Finding:
@@ -408,8 +446,8 @@ def _connection(url: str, setting: str) -> Finding:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        return Finding(FAULT, f"the name {host} is not found: {error.strerror}", f"Check the host in {setting}")
+    except (OSError, UnicodeError) as error:
+        return Finding(FAULT, presentable(f"the name {host} is not found: {error}"), f"Check the host in {setting}")
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
@@ -433,7 +471,7 @@ def _connection(url: str, setting: str) -> Finding:
 def _date_at(url: str) -> datetime | None:
     try:
         answer = requests.head(url, timeout=_CONNECT_SECONDS, allow_redirects=False)
-    except requests.RequestException:  # then this one's clock is not known
+    except (requests.RequestException, urllib3.exceptions.HTTPError):  # then this one's clock is not known
         return None
     return date_of(answer.headers.get("Date"))
 
@@ -460,14 +498,14 @@ CHECKS: Sequence[tuple[str, Sequence[str], Callable[[_Examination], Finding]]] =
     ("OMS region", ("settings",), _Examination.oms_region),
     ("right oms:synctask:statistics", _ON_TASK, _Examination.right_to_statistics),
     ("role", ("settings",), _Examination.role),
-    ("role credentials", ("role", "OSS connection", "clock"), _Examination.role_credentials),
-    ("log bucket", ("role credentials",), _Examination.log_bucket),
+    ("OSS answers", ("role", "OSS connection", "clock"), _Examination.oss_answers),
+    ("log bucket", ("OSS answers",), _Examination.log_bucket),
     ("right to write records", _ON_RECORDS, _Examination.right_to_write),
     ("right to read records", ("right to write records",), _Examination.right_to_read),
     ("right to list records", _ON_RECORDS, _Examination.right_to_list_records),
     ("record ETag", ("right to write records", "right to list records"), _Examination.record_etag),
     ("right to delete records", ("right to write records",), _Examination.right_to_delete),
-    ("source bucket", ("role credentials",), _Examination.source_bucket),
+    ("source bucket", ("OSS answers",), _Examination.source_bucket),
     ("right to list source bucket", ("source bucket",), _Examination.right_to_list_source),
     (
         "right oms:synctask:createEvent",

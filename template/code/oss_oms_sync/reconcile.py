@@ -109,13 +109,13 @@ def _pass_of(
     limited = asked.limit is not None
     if asked.dry_run:
         return Pass("", asked.scope, timestamp(clock.now()), limited)
-    passes = [] if asked.restart else state.passes(deadline)
-    mine = next((one for one in passes if one.scope == asked.scope), None)
+    newest = {} if asked.restart else {one.scope: one for one in state.passes(deadline)}
+    mine = newest.get(asked.scope)
     if mine and not mine.ended:
         return replace(mine, limited=limited)
     if not by_timer or _is_due(mine, settings, clock):
         return state.new_pass(asked.scope, limited, deadline)
-    others = [one for one in passes if not one.ended and not one.limited]
+    others = [one for one in newest.values() if not one.ended and not one.limited]
     return min(others, key=lambda one: one.started, default=mine)
 
 

@@ -167,10 +167,10 @@ class State:
         return begun
 
     def passes(self, deadline: Deadline) -> list[Pass]:
-        """The pass that was begun last over each scope, but for those that are forgotten. Raises StorageError."""
-        remembered = [one.name for one in self.listed("reconcile/", deadline) if not self._is_forgotten(one)]
-        newest = {name.rpartition("/")[0]: name for name in remembered}
-        found = self._bucket.get_all(list(newest.values()), deadline)
+        """The passes that are kept, in the order of their scopes and within a scope of their beginnings, but for
+        those that are forgotten. Raises StorageError."""
+        names = [one.name for one in self.listed("reconcile/", deadline) if not self._is_forgotten(one)]
+        found = self._bucket.get_all(names, deadline)
         return [one for one in map(self._read_pass, found) if one]
 
     def keep_pass(self, one: Pass, deadline: Deadline) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,19 +22,29 @@ from .records import FailedKey, failed_key, modified_of, record_name, success_et
 from .retry import Clock, Deadline
 from .settings import Settings
 from .state import Pass, State
-from .walk import SETTLED, is_covered, listed_record
+from .walk import Judge, Scope, is_covered, listed_record
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int}
 
 IN_STEP, BEHIND, BROKEN = "in step", "behind", "broken"
 
-_USUAL_HOURS = 24
+_USUAL_HOURS, _MOST_HOURS = 24, 24 * 31
 # Counting is bounded: beyond these it says "at least".
 _RECORDS_COUNTED = 10_000
 _RECORDS_READ = 200
+_RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
-# A pass takes its time, so the next one may be that much later than its period.
+# A pass takes its time, so the next one may be that much later than its period; one by hand is good for so long.
 _LATE = timedelta(days=1)
+_LONGEST = timedelta(days=30)
+
+_MONTH = {
+    "requests": "monthly_acceptance_request",
+    "copied": "monthly_success_object",
+    "failed": "monthly_failure_object",
+    "skipped": "monthly_skip_object",
+    "bytes": "monthly_size",
+}
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -59,8 +71,9 @@ def status(
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
         return _Story(str(asked["key"]), settings, log_bucket, source_bucket, deadline, clock).tell()
     hours = asked.get("hours", _USUAL_HOURS)
-    look = _Look(settings, oms, log_bucket, deadline, clock)
-    return look.told(timedelta(hours=hours if isinstance(hours, int) else _USUAL_HOURS))
+    if not isinstance(hours, int) or not 1 <= hours <= _MOST_HOURS:
+        raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MOST_HOURS}")
+    return _Look(settings, oms, log_bucket, deadline, clock).told(timedelta(hours=hours))
 
 
 @dataclass
@@ -76,6 +89,7 @@ class Backlog:
     keys: list[dict[str, str]] = field(default_factory=list)
     run_files: int = 0
     in_run_files: int = 0
+    unreadable_run_files: int = 0
 
     @property
     def waiting(self) -> int:
@@ -111,16 +125,19 @@ class _Look:
         task = self._oms.task(self._deadline)
         statistics = task if isinstance(task, Failure) else self._statistics(window)
         backlog, passes = self._backlog(), self._state.passes(self._deadline)
-        ended = max((one for one in passes if one.ended), key=lambda one: one.ended, default=None)
-        verdict = _verdict(task, backlog, ended, self._settings.reconcile_period, self._now)
+        ended = max(filter(self._is_whole, passes), key=lambda one: one.started, default=None)
+        late = ended is None or ended.started < timestamp(
+            self._now - (self._settings.reconcile_period or _LONGEST) - _LATE
+        )
+        verdict = _verdict(task, statistics, backlog, None if late else ended)
         log.info({"job": "status", "verdict": verdict.state, "text": verdict.text, "failed": backlog.failed})
         shown = [name for name in backlog.by_reason if name in Reason.__members__]
         return {
             "verdict": asdict(verdict),
             "at": timestamp(self._now),
             "task": {"id": self._task_id, "source": self._settings.source_bucket, "log": self._settings.log_bucket},
-            "oms": _failure_told(task) if isinstance(task, Failure) else _task_told(task),
-            "statistics": _failure_told(statistics) if isinstance(statistics, Failure) else statistics,
+            "oms": _failure_told(task, "get") if isinstance(task, Failure) else _task_told(task),
+            "statistics": _failure_told(statistics, "statistics") if isinstance(statistics, Failure) else statistics,
             "backlog": asdict(backlog),
             "replay": self._state.load("replay", self._deadline).get("last"),
             "reconcile": {
@@ -130,6 +147,10 @@ class _Look:
             "sums": _sums(task, ended),
             "fixes": {name: {"en": Reason[name].fix, "zh": Reason[name].fix_zh} for name in shown},
         }
+
+    def _is_whole(self, one: Pass) -> bool:
+        """Whether a pass is ended and was about all that is to be sent."""
+        return bool(one.ended) and one.scope.prefix == self._settings.object_prefix and one.scope.since is None
 
     def _statistics(self, window: timedelta) -> dict[str, object] | Failure:
         answer = self._oms.statistics(self._now - window, self._now, self._deadline)
@@ -141,7 +162,7 @@ class _Look:
                 for data in datas:
                     match data:
                         case {"data_type": str(name), "data": list(points)} if name in series:
-                            series[name] = [[point["time_stamp"], point["statistic_num"]] for point in points]
+                            series[name] = [point for point in map(_point, points) if point]
         return {"from": timestamp(self._now - window), "step": answer.get("statistic_time_type"), "series": series}
 
     def _backlog(self) -> Backlog:
@@ -162,7 +183,11 @@ class _Look:
         ]
         times = [timestamp(datetime.fromtimestamp(one.modified, timezone.utc)) for one in listed]
         for run in self._state.leftover_runs(self._deadline):
+            if backlog.run_files == _RUN_FILES_READ:
+                backlog.at_least = True
+                break
             backlog.run_files += 1
+            backlog.unreadable_run_files += run is None
             for key in run.keys if run else ():
                 backlog.in_run_files += 1
                 times.append(key.first_failure)
@@ -176,12 +201,23 @@ class _Look:
 
 
 def _verdict(
-    task: Mapping[str, object] | Failure, backlog: Backlog, ended: Pass | None, period: timedelta | None, now: datetime
+    task: Mapping[str, object] | Failure,
+    statistics: Mapping[str, object] | Failure,
+    backlog: Backlog,
+    ended: Pass | None,
 ) -> Verdict:
-    broken = [name for name in backlog.by_reason if name in Reason.__members__ and Reason[name] in CONCERNS_ALL]
-    reason = task.reason if isinstance(task, Failure) and task.reason in CONCERNS_ALL else None
-    reason = reason or (Reason[broken[0]] if broken else None)
-    if reason and reason is not Reason.DEADLINE:
+    """What matters most, first; `ended` is the last whole pass, if it is not too old."""
+    return _broken(task, backlog) or _waiting(backlog) or _behind_at_oms(task, statistics) or _reconciled(ended)
+
+
+def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict | None:
+    lasting = {reason.name for reason in CONCERNS_ALL} - {Reason.DEADLINE.name}
+    names = [name for name in backlog.by_reason if name in lasting]
+    # That the task may not be looked at stops no key.
+    if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
+        names.insert(0, task.reason.name)
+    if names:
+        reason = Reason[names[0]]
         return Verdict(BROKEN, f"Broken, {reason.name}: {reason.fix}", f"已中断,{reason.name}:{reason.fix_zh}")
     if isinstance(task, Mapping) and task.get("status") != "SYNCHRONIZING":
         return Verdict(
@@ -189,40 +225,76 @@ def _verdict(
             f"Broken: the sync task is {task.get('status')}. Start it in the OMS console.",
             f"已中断:同步任务状态为 {task.get('status')},请在 OMS 控制台启动。",
         )
+    return None
+
+
+def _waiting(backlog: Backlog) -> Verdict | None:
     if backlog.waiting:
         more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
+        # First failures are known of the records that were read.
+        before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
         return Verdict(
             BEHIND,
-            f"Behind by {more}{backlog.waiting} since {backlog.oldest}: replay sends them again.",
-            f"落后{more_zh} {backlog.waiting} 个对象,最早始于 {backlog.oldest}:replay 会重新发送。",
+            f"Behind by {more}{backlog.waiting} since {backlog.oldest}{before}: replay sends them again.",
+            f"落后{more_zh} {backlog.waiting} 个对象,最早始于 {backlog.oldest}{before_zh}:replay 会重新发送。",
         )
+    if backlog.unreadable_run_files:
+        return Verdict(
+            BEHIND,
+            "Behind: a run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
+            " reconcile.",
+            "落后:replay 的运行文件无法读取,其中的对象没有其他记录。请查看 replay 的日志,然后执行 reconcile。",
+        )
+    return None
+
+
+def _behind_at_oms(task: Mapping[str, object] | Failure, statistics: Mapping[str, object] | Failure) -> Verdict | None:
     if isinstance(task, Failure):
+        english, chinese = _remedy(task, "get")
         return Verdict(
             BEHIND,
-            f"Nothing waits here, but OMS does not say what it copied, {task.reason.name}: {task.reason.fix}",
-            f"本侧没有待发对象,但无法获知 OMS 的复制结果,{task.reason.name}:{task.reason.fix_zh}",
+            f"Nothing waits here, but OMS does not say what it copied, {task.reason.name}: {english}",
+            f"本侧没有待发对象,但无法获知 OMS 的复制结果,{task.reason.name}:{chinese}",
         )
-    failed = _number(task, "monthly_failure_object")
-    if failed:
+    month = _month(task)
+    requests, done, failed = month["requests"], _done(month), month["failed"]
+    lately = _sum_of(statistics, "FAILURE")
+    if failed is None or requests is None or done is None:
         return Verdict(
             BEHIND,
-            f"Behind: OMS failed to copy {failed} objects this month. See which in the OMS console, and send them again"
-            " with replay's keys.",
-            f"落后:OMS 本月有 {failed} 个对象复制失败。请在 OMS 控制台查看,并用 replay 的 keys 重新发送。",
+            "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
+            "本侧没有待发对象,但 OMS 的应答缺少计数:请在 OMS 控制台查看该任务。",
         )
-    late = period is not None and ended is not None and ended.started < timestamp(now - period - _LATE)
-    if ended is None or late:
+    if failed or lately:
         return Verdict(
             BEHIND,
-            "Nothing waits, but no reconcile pass has ended lately: whether events were lost is not known.",
-            "没有待发对象,但近期没有完成的对账:尚不知道是否有事件丢失。",
+            f"Behind: OMS failed to copy {max(failed, lately)} objects lately. See which in the OMS console, and send"
+            " them again with replay's keys; the counter stays until the month ends.",
+            f"落后:OMS 近期有 {max(failed, lately)} 个对象复制失败。请在 OMS 控制台查看,并用 replay 的 keys 重新发送;"
+            "该计数保留至月底。",
         )
+    if requests > done:
+        return Verdict(
+            BEHIND,
+            f"Behind at OMS: it took {requests} requests this month and has worked on {done} objects.",
+            f"OMS 侧落后:本月接受了 {requests} 个请求,已处理 {done} 个对象。",
+        )
+    return None
+
+
+def _reconciled(ended: Pass | None) -> Verdict:
+    if ended is None:
+        return Verdict(
+            BEHIND,
+            "Nothing waits, but no reconcile pass over everything has ended lately: whether events were lost is not"
+            " known.",
+            "没有待发对象,但近期没有完成的全量对账:尚不知道是否有事件丢失。",
+        )
+    sent, scanned = (ended.counts.get(name, 0) for name in ("submitted", "scanned"))
     return Verdict(
         IN_STEP,
-        f"In step: nothing waits, and the pass of {ended.started} found {ended.counts.get('submitted', 0)} of"
-        f" {ended.counts.get('scanned', 0)} objects to send.",
-        f"已同步:没有待发对象;{ended.started} 开始的对账检查了 {ended.counts.get('scanned', 0)} 个对象,"
-        f"补发 {ended.counts.get('submitted', 0)} 个。",
+        f"In step: nothing waits, and the pass of {ended.started} found {sent} of {scanned} objects to send.",
+        f"已同步:没有待发对象;{ended.started} 开始的对账检查了 {scanned} 个对象,补发 {sent} 个。",
     )
 
 
@@ -246,15 +318,17 @@ def _sums(task: Mapping[str, object] | Failure, ended: Pass | None) -> list[dict
             ),
         ]
     if isinstance(task, Mapping):
-        done = [_number(task, f"monthly_{what}_object") for what in ("success", "failure", "skip")]
-        requests = _number(task, "monthly_acceptance_request")
-        one = _sum(
-            "OMS's requests this month <= copied + failed + skipped objects",
-            requests,
-            done,
-            "OMS took keys that it has not worked on yet: look again in some minutes",
-        )
-        sums.append(one | {"holds": requests <= sum(done)})
+        month = _month(task)
+        requests, done = month["requests"], [month[name] for name in ("copied", "failed", "skipped")]
+        if requests is not None and None not in done:
+            worked = [number for number in done if number is not None]
+            one = _sum(
+                "OMS's requests this month <= copied + failed + skipped objects",
+                requests,
+                worked,
+                "OMS took keys that it has not worked on yet: look again in some minutes",
+            )
+            sums.append(one | {"holds": requests <= sum(worked)})
     return sums
 
 
@@ -262,33 +336,54 @@ def _sum(claim: str, left: int, right: Sequence[int], meaning: str) -> dict[str,
     return {"claim": claim, "left": left, "right": list(right), "holds": left == sum(right), "meaning": meaning}
 
 
-def _number(task: Mapping[str, object], name: str) -> int:
-    value = task.get(name)
-    return value if isinstance(value, int) else 0
+def _point(point: object) -> list[int] | None:
+    match point:
+        case {"time_stamp": int(time), "statistic_num": int(number)}:
+            return [time, number]
+    return None
 
 
-def _failure_told(failure: Failure) -> dict[str, object]:
+def _sum_of(statistics: Mapping[str, object] | Failure, name: str) -> int:
+    match statistics:
+        case {"series": {**series}} if isinstance(points := series.get(name), list):
+            return sum(number for _, number in points)
+    return 0
+
+
+def _month(task: Mapping[str, object]) -> dict[str, int | None]:
+    """OMS's counters of this month; None for one that is missing or no number, which is not the same as none."""
+    values = {name: task.get(field) for name, field in _MONTH.items()}
+    return {name: int(value) if str(value).isdecimal() else None for name, value in values.items()}  # type: ignore[call-overload]
+
+
+def _done(month: Mapping[str, int | None]) -> int | None:
+    numbers = [month[name] for name in ("copied", "failed", "skipped")]
+    return None if None in numbers else sum(number or 0 for number in numbers)
+
+
+def _remedy(failure: Failure, right: str) -> tuple[str, str]:
+    """In English and Chinese; to be forbidden to look is about another right than to be forbidden to submit."""
+    if failure.reason is Reason.FORBIDDEN:
+        return (
+            f"Grant the IAM user behind HW_AK the action oms:synctask:{right} (policies/huawei.json in the project).",
+            f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{right} 权限(见项目中的 policies/huawei.json)。",
+        )
+    return failure.reason.fix, failure.reason.fix_zh
+
+
+def _failure_told(failure: Failure, right: str) -> dict[str, object]:
+    english, chinese = _remedy(failure, right)
     return {
         "problem": failure.reason.name,
         "status": failure.status,
         "message": failure.message,
-        "fix": {"en": failure.reason.fix, "zh": failure.reason.fix_zh},
+        "fix": {"en": english, "zh": chinese},
     }
 
 
 def _task_told(task: Mapping[str, object]) -> dict[str, object]:
     names = ("status", "src_bucket", "src_region", "dst_bucket", "dst_region", "object_overwrite_mode")
-    month = {
-        "requests": "monthly_acceptance_request",
-        "copied": "monthly_success_object",
-        "failed": "monthly_failure_object",
-        "skipped": "monthly_skip_object",
-        "bytes": "monthly_size",
-    }
-    return {
-        **{name: task.get(name) for name in names},
-        "month": {name: _number(task, field) for name, field in month.items()},
-    }
+    return {**{name: task.get(name) for name in names}, "month": _month(task)}
 
 
 def _pass_told(one: Pass) -> dict[str, object]:
@@ -315,7 +410,9 @@ class _Story:
         self._source_bucket = source_bucket
         self._deadline = deadline
         self._state = State(settings.task.task_id, log_bucket, clock)
-        self._now = clock.now()
+        installed = self._state.installed(deadline, note=False)
+        usual = Scope(settings.object_prefix, None, everything=False)
+        self._judge = Judge(settings, usual, installed, clock.now())
 
     def tell(self) -> dict[str, object]:
         """Raises StorageError."""
@@ -353,7 +450,10 @@ class _Story:
     def _conclusion(
         self, source: Listed | None, success: Object | None, failed: Object | None, details: Mapping[str, object]
     ) -> tuple[str, str]:
-        again = "To send it now: s replay invoke -e '" + jsontext.dump({"keys": [self._key]}).decode() + "'"
+        # A key may hold anything: what is pasted into a shell is quoted for it, and plain ASCII.
+        again = f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
+        if not self._settings.source_bucket:
+            return "What it is now is not known, for SOURCE_BUCKET is empty.", f"Set SOURCE_BUCKET. {again}"
         if not self._settings.covers(self._key):
             return "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.", "Nothing."
         if self._is_in_run_file():
@@ -376,7 +476,14 @@ class _Story:
                 f"It failed: {details.get('reason', 'UNKNOWN')}. {details.get('message', '')}".rstrip(),
                 f"{fix} {again}",
             )
-        if source.modified > (self._now - SETTLED).timestamp():
+        verdict = self._judge.says(self._key, {"source": source})
+        if not verdict:
+            return (
+                "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"
+                " not about it.",
+                f"Let an OMS migration task copy it, or reconcile with since. {again}",
+            )
+        if verdict == "pending":
             return "It was written just now: its event may be on its way.", "Look again in 15 minutes."
         if success:
             return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {again}"

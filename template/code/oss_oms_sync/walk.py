@@ -22,7 +22,7 @@ from .retry import Deadline
 from .settings import Settings
 
 # The event of a younger object may still be on its way.
-SETTLED = timedelta(minutes=15)
+_SETTLED = timedelta(minutes=15)
 # Objects that were there before the project are the migration's: it began a day before those at the latest.
 _BEFORE_INSTALLATION = timedelta(days=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -46,7 +46,7 @@ class Judge:
         self._everything = scope.everything
         usual = _LONG_AGO if scope.everything else installed - _BEFORE_INSTALLATION
         self._since = (scope.since or usual).timestamp()
-        self._settled = (now - SETTLED).timestamp()
+        self._settled = (now - _SETTLED).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
         """Whether it depends on the records what `source` is."""
