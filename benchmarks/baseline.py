@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import oss2
 import requests
+
 from oss_oms_sync.signer import sign
 
 SYNC_URL = os.environ["SYNC_URL"]

@@ -172,7 +172,7 @@ class World:
         session = requests.Session()
         session.mount("https://", self.oms)
         self.client = OmsClient(self.settings, session, lanes, self.clock)
-        oss_session = OssSession(self.clock)
+        oss_session = OssSession(self.settings.oss_endpoint, self.clock)
         oss_session.use().session.mount("https://", self.oss)
         credentials = Credentials("FAKEID", "fakesecret", "faketoken")
         name = self.settings.log_bucket

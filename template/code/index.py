@@ -118,7 +118,7 @@ class _Instance:
         self.clock = Clock()
         self._lanes = Lanes()
         self.oms = OmsClient(self.settings, requests.Session(), self._lanes, self.clock)
-        self._oss = OssSession(self.clock)
+        self._oss = OssSession(self.settings.oss_endpoint, self.clock)
         # OMS is asked first: meanwhile the client of OSS is imported.
         import_soon()
 

@@ -18,7 +18,9 @@ from sandbox.faults import Fault
 def bucket(box: Sandbox) -> Bucket:
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     credentials = Credentials(*box.function_credentials)
-    return Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, OssSession(clock), Lanes(), clock)
+    return Bucket(
+        box.log_bucket, "LOG_BUCKET", settings, credentials, OssSession(settings.oss_endpoint, clock), Lanes(), clock
+    )
 
 
 @pytest.fixture

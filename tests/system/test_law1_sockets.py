@@ -53,7 +53,7 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             patch.setattr(module, name, value)
         config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
         client = OmsClient(config, requests.Session(), lanes, clock)
-        credentials, session = Credentials(*box.function_credentials), OssSession(clock)
+        credentials, session = Credentials(*box.function_credentials), OssSession(config.oss_endpoint, clock)
         yield (
             box,
             config,

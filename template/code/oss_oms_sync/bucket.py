@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import requests
 
-from .connection import KeptAlive, Lanes
+from .connection import KeptAlive, Lanes, read_environment_once
 from .errors import StorageError, presentable, root_cause
 from .retry import Clock, Deadline, Patience, Try
 from .settings import Settings
@@ -31,7 +31,8 @@ PAGE = 1000
 _SECONDS = 5.0
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 # What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
-_NOT_IN_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Compiled where it is first used: that takes longer than all the rest of this module.
+_NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # OSS, "Error responses": what is about the key, and not about its rights.
 BAD_CREDENTIALS = {
     "InvalidAccessKeyId",
@@ -104,7 +105,8 @@ class Credentials(NamedTuple):
 class OssSession:
     """The connections to OSS. One for the life of an instance."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, endpoint: str, clock: Clock) -> None:
+        self._endpoint = endpoint
         self._clock = clock
         self._kept: KeptAlive[oss2.Session] | None = None
 
@@ -114,6 +116,7 @@ class OssSession:
             import oss2
 
             session = oss2.Session()
+            read_environment_once(session.session, self._endpoint)
             self._kept = KeptAlive(session, session.session, self._clock)
         return self._kept.use()
 
@@ -203,8 +206,8 @@ class Bucket:
 
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
         """Deletes objects, a thousand a call; names that XML does not carry go one by one, side by side."""
-        plain = [name for name in names if not _NOT_IN_XML.search(name)]
-        single = [name for name in names if _NOT_IN_XML.search(name)]
+        plain = [name for name in names if not re.search(_NOT_IN_XML, name)]
+        single = [name for name in names if re.search(_NOT_IN_XML, name)]
         groups = [plain[start : start + PAGE] for start in range(0, len(plain), PAGE)]
 
         def delete(group: list[str]) -> Callable[[oss2.Bucket], set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
@@ -15,6 +16,14 @@ from .retry import Clock
 _LONGEST_IDLE = 30.0
 
 T = TypeVar("T")
+
+
+def read_environment_once(session: requests.Session, url: str) -> None:
+    """Takes proxies and trusted certificates for `url` from the environment as requests does, but not at every call:
+    that takes longer than signing. A .netrc is not looked for, for signing is all the authorization there is."""
+    session.proxies.update(requests.utils.get_environ_proxies(url))
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.trust_env = False
 
 
 class KeptAlive(Generic[T]):

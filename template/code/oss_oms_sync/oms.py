@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from . import jsontext
-from .connection import KeptAlive, Lanes
+from .connection import KeptAlive, Lanes, read_environment_once
 from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
@@ -89,8 +89,7 @@ class OmsClient:
         self._connection = KeptAlive(session, session, clock)
         self._lanes = lanes
         self._clock = clock
-        # Signing is all the authorization there is: without this, requests would look for a .netrc.
-        session.auth = _leave_alone
+        read_environment_once(session, settings.task.url)
         url = urlsplit(settings.task.url)
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
@@ -278,7 +277,3 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
 
 def _milliseconds(time: datetime) -> str:
     return str(int(time.timestamp() * 1000))
-
-
-def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
