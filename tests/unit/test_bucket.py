@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -10,6 +14,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.retry import Deadline
 from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, TASK, World
 
+CODE = str(Path(__file__).parents[2] / "template" / "code")
 PREFIX = f"oms_source_record/{TASK}/"
 
 
@@ -112,3 +117,14 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body):
     with pytest.raises(StorageError):
         world.log_bucket.page("", "", Deadline(30, world.clock))
     assert len(world.oss.schedule) == 5
+
+
+def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
+    script = (
+        "import sys; from oss_oms_sync.bucket import import_oss2; oss2 = import_oss2();"
+        " assert 'Crypto.PublicKey' not in sys.modules and 'aliyunsdkcore' not in sys.modules;"
+        " import oss2.crypto; assert oss2.crypto.RsaProvider.__module__ == 'oss2.crypto';"
+        " print(oss2 is import_oss2(), oss2.Bucket.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
+    assert (done.stdout, done.stderr) == ("True Bucket\n", "")

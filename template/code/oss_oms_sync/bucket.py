@@ -1,16 +1,19 @@
 """One OSS bucket: calls side by side on kept-alive connections, tried again within the deadline.
 
-`oss2` takes longer to import than all else together, so it is imported where it is first used: by then OMS has been
-asked (see `import_soon`).
+`oss2` takes longer to import than all else together, so it is imported where it is first used, while OMS is asked,
+and without the most of it (see `import_oss2`).
 """
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from threading import Lock, Thread
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from xml.etree import ElementTree
 
 import requests
@@ -113,9 +116,7 @@ class OssSession:
     def use(self) -> oss2.Session:
         """The session, for calls now."""
         if self._kept is None:
-            import oss2
-
-            session = oss2.Session()
+            session = import_oss2().Session()
             read_environment_once(session.session, self._endpoint)
             self._kept = KeptAlive(session, session.session, self._clock)
         return self._kept.use()
@@ -126,9 +127,36 @@ class OssSession:
             self._kept.drop()
 
 
+class _Unused(ModuleType):
+    """Stands for a module of which the names are imported, and nothing is used."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+_importing = Lock()
+
+
+def import_oss2() -> Any:
+    """The module `oss2`, without its client-side encryption: nobody here uses that, and it takes more than half of
+    the time and memory of the import."""
+    with _importing:
+        if "oss2" not in sys.modules:
+            unused = {name: _Unused(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
+            sys.modules.update(unused)
+            try:
+                importlib.import_module("oss2")
+            finally:
+                for name in unused:
+                    del sys.modules[name]
+    return sys.modules["oss2"]
+
+
 def import_soon() -> None:
     """Imports `oss2` in the background, while OMS is waited for."""
-    Thread(target=__import__, args=("oss2",), daemon=True).start()
+    Thread(target=import_oss2, daemon=True).start()
 
 
 class Bucket:
@@ -244,16 +272,15 @@ class Bucket:
     def _once(
         self, call: Callable[[oss2.Bucket], T], action: str, session: oss2.Session, deadline: Deadline
     ) -> Try[T | Trouble]:
-        import oss2
-
+        exceptions = import_oss2().exceptions
         # Whatever fails here is a Trouble that the caller sees: a key stays where it was.
         # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
         repeat = action != "oss:DeleteObject"
         try:
             return Try(call(self._client(session, deadline)))
-        except oss2.exceptions.RequestError as error:
+        except exceptions.RequestError as error:
             return _lost(root_cause(error), repeat)
-        except oss2.exceptions.OssError as error:
+        except exceptions.OssError as error:
             # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away.
             again, known = error.status in _RETRIED_STATUS, error.status == 429
             code = _code_of(error)
@@ -265,8 +292,7 @@ class Bucket:
 
     def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:
         # A new one for each call, for oss2 keeps the timeouts in it.
-        import oss2
-
+        oss2 = import_oss2()
         seconds = deadline.within(_SECONDS)
         return oss2.Bucket(
             oss2.StsAuth(*self._credentials, auth_version="v4"),
