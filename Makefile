@@ -39,7 +39,8 @@ check: setup ## Lint, check types, then run every test
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k "law1 or interleaving"
 
-bench: setup ## Count the requests that replay and reconcile make, and time them
+bench: setup .venv/.bench ## Measure the function against the vendor's way, and count the requests of replay and reconcile
+	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
 
 package: setup ## Build the package that `s init` and the registry take, into dist/
@@ -61,6 +62,10 @@ clean: ## Remove all that `make` made
 	@echo "Setting up .venv, once (about a minute) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) -r $< || { echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
+	@touch $@
+
+.venv/.bench: requirements-bench.txt .venv/.ready
+	@$(PIP) -r $<
 	@touch $@
 
 # The very libraries that Function Compute has built in; the function's process sees these and nothing else.

@@ -17,6 +17,8 @@ import requests
 from oss_oms_sync.signer import sign
 
 SYNC_URL = os.environ["SYNC_URL"]
+# The page's signatures are V1, which new buckets refuse; the sandbox is such a one.
+SIGNATURE = {"auth_version": "v4"} if "BASELINE_V4" in os.environ else {}
 TASK = SYNC_URL.split("/")[-2]
 
 
@@ -38,7 +40,7 @@ def handler(event: bytes, context: Any) -> bool:  # noqa: ARG001
     )
     accepted = requests.post(SYNC_URL, data=body, headers=headers, timeout=30).status_code == 200
     names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
-    auth = oss2.StsAuth(*(os.environ[f"ALIBABA_CLOUD_{name}"] for name in names))
-    bucket = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], os.environ["LOG_BUCKET"])
+    auth = oss2.StsAuth(*(os.environ[f"ALIBABA_CLOUD_{name}"] for name in names), **SIGNATURE)
+    bucket = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], os.environ["LOG_BUCKET"], region=os.environ["FC_REGION"])
     bucket.put_object(f"oms_source_record/{TASK}/{'success' if accepted else 'failed'}_object/{key}", b"")
     return accepted
