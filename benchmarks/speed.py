@@ -54,6 +54,7 @@ class Field:
     """One network, and the processes that run in it."""
 
     def __init__(self, folder: Path, milliseconds: int, tls: bool) -> None:
+        self.milliseconds = milliseconds
         self._folder = folder
         self._scheme = "https" if tls else "http"
         self._bundle = folder / "bundle.pem"
@@ -199,7 +200,7 @@ def warm(one: Field) -> dict[str, Any]:
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     for _ in range(ROUNDS):
         for module, mine in ((OURS, True), (BASELINE, False)):
-            events = one.run(module, 1, WARM_EVENTS)
+            events = one.run(module, 1, WARM_EVENTS if one.milliseconds < 50 else WARM_EVENTS // 4)
             for pair, name, of in ((seconds, "seconds", median), (p99, "seconds", worst), (cpu, "cpu", median)):
                 (pair.ours if mine else pair.baseline).append(of(events[name][1:]))
         floors.append(one.floor(WARM_EVENTS))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -67,10 +69,17 @@ class Lanes:
 
         An exception of a call is raised here. Calls must not return None.
         """
+        end = time.monotonic() + seconds
         futures = [self._pool.submit(call) for call in calls]
-        _, late = wait(futures, timeout=seconds)
-        if late:
+        results: list[T | None] = []
+        for future in futures:
+            try:
+                results.append(future.result(max(0.0, end - time.monotonic())))
+            except FutureTimeoutError:
+                # Its own, should the call have ended all the same.
+                results.append(future.result() if future.done() else None)
+        if None in results:
             # A thread that is stuck would keep its place for the instance's life: leave it behind with its pool.
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = ThreadPoolExecutor(self._width)
-        return [None if future in late else future.result() for future in futures]
+        return results

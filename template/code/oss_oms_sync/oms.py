@@ -7,7 +7,7 @@ codes of Huawei's API Gateway.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -164,8 +164,13 @@ class OmsClient:
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
         try:
-            response = self._connection.use().request(
-                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            session = self._connection.use()
+            response = session.send(
+                _prepared(method, url, headers, body),
+                timeout=timeout,
+                allow_redirects=False,
+                proxies=session.proxies,
+                verify=session.verify,
             )
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
@@ -273,6 +278,16 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
             return str(code), str(rest.get("error_msg", ""))
     # Whole, for a secret cut in two is not masked.
     return None, body.decode("utf-8", "replace")
+
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
+    """What `requests` would make of it, had it to look: all here is checked and encoded already."""
+    request = requests.PreparedRequest()
+    request.method, request.url, request.body = method, url, body
+    length = {"Content-Length": str(len(body))} if body else {}
+    request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
+    request.prepare_cookies({})  # it looks for them where an answer redirects
+    return request
 
 
 def _milliseconds(time: datetime) -> str:
