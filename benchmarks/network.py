@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import ssl
 import sys
 from collections import Counter
@@ -76,4 +77,5 @@ async def main(milliseconds: str, certificate: str = "") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.new_event_loop().run_until_complete(main(*sys.argv[1:]))
+    os._exit(0)  # whoever is still connected is not waited for
