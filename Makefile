@@ -32,7 +32,7 @@ check: setup ## Lint, check types, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
-	$(BIN)/mypy template/status.py
+	$(BIN)/mypy template/status.py template/policies/show.py
 	$(BIN)/mypy sandbox tools benchmarks
 	@$(MAKE) --no-print-directory test
 

@@ -42,6 +42,7 @@ class Oms(Server):
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.calls: list[Call] = []
+        self.actions: set[str] = set()
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
         self._credentials: dict[str, Credential] = {}
@@ -115,6 +116,7 @@ class Oms(Server):
 
     def _pass_gateway(self, request: Request, action: str) -> None:
         verify(request, self._credentials, self.now())
+        self.actions.add(action)
         if action in self._denied:
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
         if self._throttle:

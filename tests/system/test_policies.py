@@ -1,0 +1,160 @@
+"""The policies in the rendered project allow what the functions call, and nothing more."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from tools.render import render
+
+HOUR = 3600
+Rights = set[tuple[str, str]]
+
+
+@pytest.fixture
+def project(box, tmp_path):
+    """The folder of the rendered project, which is deployed."""
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path, retry_delay=0.01)
+    return tmp_path
+
+
+def upload(box: Sandbox, *keys: str) -> None:
+    for key in keys:
+        box.oss.put(box.source_bucket, key, b"contents")
+    box.wait_idle(60)
+
+
+def sync(box: Sandbox) -> None:
+    """Accepted, failed, and neither: then Function Compute invokes replay for it."""
+    upload(box, "a", "最" * 341)
+    box.oms.faults.add(Fault.status(401), times=1)
+    upload(box, "b")
+
+
+def replay(box: Sandbox) -> None:
+    """Records that XML does not carry among the failed, by all ways of asking."""
+    box.oms.faults.add(Fault.status(401))
+    upload(box, "a", "control\x01", "最" * 341)
+    box.oms.faults.clear()
+    del box.oss.actions[:]
+    box.tick("replay")
+    box.fc.invoke("replay", b'{"keys": ["a"]}')
+
+
+def reconcile(box: Sandbox) -> None:
+    """Objects without records, long keys among them; a second pass clears the first away."""
+    box.oss.lose_events(lambda key: True)
+    upload(box, "a", "最" * 341)
+    box.oss.age(HOUR)
+    for _ in range(2):
+        box.fc.invoke("reconcile", b"{}")
+
+
+def doctor(box: Sandbox) -> None:
+    box.fc.invoke("doctor", b"")
+
+
+def status(box: Sandbox) -> None:
+    upload(box, "a")
+    del box.oss.actions[:]
+    box.fc.invoke("status", b"")
+    box.fc.invoke("status", b'{"key": "a"}')
+
+
+JOBS: dict[str, Callable[[Sandbox], None]] = {
+    "sync": sync,
+    "replay": replay,
+    "reconcile": reconcile,
+    "doctor": doctor,
+    "status": status,
+}
+
+
+def called(box: Sandbox) -> Rights:
+    return {(one.name, one.bucket) for one in box.oss.actions if one.status < 500}
+
+
+def allowed(project: Path, name: str, service: str) -> Rights:
+    """(action, bucket or function) of each statement."""
+    statements = json.loads((project / "policies" / f"{name}.json").read_text())["Statement"]
+    return {
+        (action, resource.rpartition(":")[2].partition("/")[0 if service == "oss" else 2].removesuffix("/*"))
+        for one in statements
+        for action in one["Action"]
+        for resource in one["Resource"]
+        if action.startswith(f"{service}:")
+    }
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, name):
+    del box.oss.actions[:]
+    JOBS[name](box)
+    assert called(box) == allowed(project, name, "oss")
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_records_are_written_only_where_the_policy_says(box, project, name):
+    JOBS[name](box)
+    written = [one.key for one in box.oss.actions if one.bucket == box.log_bucket and one.name != "oss:ListObjects"]
+    assert written
+    assert all(key.startswith("oms_source_record/") for key in written)
+
+
+def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
+    for job in JOBS.values():
+        job(box)
+    statements = json.loads((project / "policies" / "huawei.json").read_text())["Statement"]
+    assert box.oms.actions == {action for one in statements for action in one["Action"]}
+
+
+def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
+    assert allowed(project, "trigger", "fc") == {("fc:InvokeFunction", "oss-oms-sync")}
+    assert allowed(project, "sync", "fc") == {("fc:InvokeFunction", "oss-oms-sync-replay")}
+    for name in ("replay", "reconcile", "doctor", "status"):
+        assert allowed(project, name, "fc") == set()
+    # A key that can be neither sent nor recorded goes that way.
+    box.oms.faults.add(Fault.status(401))
+    box.oss.deny("oss:PutObject", box.log_bucket)
+    box.oss.put(box.source_bucket, "a", b"contents")
+    box.fc.wait_idle(60)
+    assert {"sync", "replay"} <= {one.function for one in box.fc.invocations}
+
+
+def show(project: Path, *arguments: str) -> str:
+    words = [sys.executable, "-I", "-S", project / "policies" / "show.py", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=project).stdout
+
+
+def test_show_prints_every_right_and_the_commands_that_grant_and_remove_them(project):
+    granted, removed = show(project), show(project, "--remove")
+    for name in (*JOBS, "trigger"):
+        assert f"--PolicyName oss-oms-sync-{name} --PolicyDocument" in granted
+        assert f"DeletePolicy --PolicyName oss-oms-sync-{name}" in removed
+        for action, _ in allowed(project, name, "oss"):
+            assert action in granted
+    assert "oms:synctask:createEvent" in granted
+    # Every command is one of the tool's, and names files that exist.
+    commands = [shlex.split(line) for line in f"{granted}\n{removed}".splitlines() if line.startswith("aliyun")]
+    assert {words[1] for words in commands} == {"ram"}
+    files = [word for line in granted.splitlines() for word in line.split() if word.startswith("policies/")]
+    assert files
+    assert all((project / file.rstrip(')"')).exists() for file in files)
+
+
+def test_show_knows_roles_that_are_separate_or_given_as_arns(box, tmp_path):
+    render(box.answers() | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
+    text = (tmp_path / "s.yaml").read_text().replace('replayRole: "acs:ram::1:role/one-for-all"', 'replayRole: "own"')
+    (tmp_path / "s.yaml").write_text(text)
+    granted = show(tmp_path)
+    assert "--PolicyName oss-oms-sync-replay --RoleName own" in granted
+    assert "--PolicyName oss-oms-sync-sync --RoleName one-for-all" in granted
