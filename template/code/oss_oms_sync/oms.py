@@ -283,7 +283,8 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
 def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
     """What `requests` would make of it, had it to look: all here is checked and encoded already."""
     request = requests.PreparedRequest()
-    request.method, request.url, request.body = method, url, body
+    # An empty body of unknown length would be sent in chunks.
+    request.method, request.url, request.body = method, url, body or None
     length = {"Content-Length": str(len(body))} if body else {}
     request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
     request.prepare_cookies({})  # it looks for them where an answer redirects
