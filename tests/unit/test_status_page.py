@@ -247,7 +247,9 @@ def test_in_chromium_the_page_has_no_errors_and_shows_the_verdict(viewer, chromi
     file = tmp_path / "status.html"
     file.write_text(viewer.page(report(state), lang), encoding="utf-8")
     dark = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if theme == "dark" else []
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}/p"]
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--enable-logging=stderr", *quiet]
+    flags.append(f"--user-data-dir={tmp_path}/profile")
     # What is laid out for display: the other language is not.
     probe = file.read_text(encoding="utf-8").replace(
         "</main>",
