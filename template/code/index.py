@@ -23,7 +23,6 @@ from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 
-# To return or raise before Function Compute ends the invocation.
 _FINISHING_SECONDS = 0.5
 _USUAL_TIMEOUT = 60.0
 
@@ -66,7 +65,7 @@ def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
 
     _lines.request_id = getattr(context, "request_id", "")
     clock = Clock()
-    deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, clock)
+    deadline = _deadline(context, clock)
     clients: Clients | SettingsError
     try:
         instance = _instance()
@@ -134,7 +133,7 @@ class _Instance:
     def invocation(self, context: Any) -> _Invocation:
         """What a job may work with in this invocation."""
         log_bucket, source_bucket = self.buckets(context)
-        deadline = Deadline(_timeout(context) - _FINISHING_SECONDS, self.clock)
+        deadline = _deadline(context, self.clock)
         return _Invocation(self.settings, self.oms, log_bucket, source_bucket, deadline, self.clock)
 
 
@@ -158,8 +157,10 @@ def _credentials(context: Any) -> Credentials:
     return Credentials(*map(str, parts))
 
 
-def _timeout(context: Any) -> float:
-    return float(getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT)
+def _deadline(context: Any, clock: Clock) -> Deadline:
+    """When this invocation has to be done: in time to return or raise before Function Compute ends it."""
+    timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT
+    return Deadline(float(timeout) - _FINISHING_SECONDS, clock)
 
 
 class _JsonLines(logging.Formatter):

@@ -44,15 +44,14 @@ def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
     """For each role's name the policies that it needs."""
     roles: dict[str, list[str]] = {}
     for policy in (*FUNCTIONS, "trigger"):
-        names = [f"{policy}Role"] if policy != "sync" else ["functionRole"]
-        role = next(given[name] for name in names).rpartition("role/")[2]
+        role = given["functionRole" if policy == "sync" else f"{policy}Role"].rpartition("role/")[2]
         roles.setdefault(role, []).append(policy)
     return roles
 
 
 def creation(roles: dict[str, list[str]], project: str) -> Iterator[str]:
     yield "# Huawei Cloud: the custom policy of the IAM user whose AK/SK the functions use"
-    yield document("huawei")
+    yield (HERE / "huawei.json").read_text(encoding="utf-8").rstrip()
     for role, policies in roles.items():
         trust = "trigger" if policies == ["trigger"] else "function"
         yield f"\n# Alibaba Cloud: the role {role}, for {', '.join(policies)}"
@@ -78,10 +77,6 @@ def rights(policy: str) -> str:
     """A policy in a line: what it allows, and on what."""
     statements = json.loads((HERE / f"{policy}.json").read_text(encoding="utf-8"))["Statement"]
     return "; ".join(f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}" for one in statements)
-
-
-def document(policy: str) -> str:
-    return (HERE / f"{policy}.json").read_text(encoding="utf-8").rstrip()
 
 
 if __name__ == "__main__":

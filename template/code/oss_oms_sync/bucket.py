@@ -204,14 +204,19 @@ class Bucket:
 
         return self._all([get(name) for name in names], "oss:GetObject", deadline)
 
+    def find_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | None]:
+        """Reads objects side by side; None for one that does not exist. Raises StorageError for any other answer."""
+        found: list[Object | None] = []
+        for result in self.get_all(names, deadline):
+            if isinstance(result, Trouble) and result.code != "NoSuchKey":
+                raise StorageError(result.problem, result.code)
+            found.append(result if isinstance(result, Object) else None)
+        return found
+
     def get(self, name: str, deadline: Deadline) -> bytes | None:
         """An object's body; None where there is none. Raises StorageError for anything but these two answers."""
-        (result,) = self.get_all([name], deadline)
-        if isinstance(result, Object):
-            return result.body
-        if result.code == "NoSuchKey":
-            return None
-        raise StorageError(result.problem, result.code)
+        (found,) = self.find_all([name], deadline)
+        return found.body if found else None
 
     def put(self, one: Object, deadline: Deadline) -> None:
         """Writes one object; raises StorageError where it is not known to be written."""

@@ -15,18 +15,17 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from urllib.parse import urlsplit
 
-import oss2
 import requests
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from . import jsontext
-from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble
+from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble, import_oss2
 from .connection import Lanes
 from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
 from .oms import OmsClient
 from .payloads import options
-from .reasons import Failure, Reason
+from .reasons import Failure, Reason, grant
 from .records import etag_of, folder, root
 from .retry import Clock, Deadline, date_of
 from .settings import Settings
@@ -152,6 +151,7 @@ class _Examination:
     # The function itself
 
     def libraries(self) -> Finding:
+        oss2 = import_oss2()
         seen = f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}"
         numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
         if numbers < _FIRST_V4:
@@ -228,7 +228,7 @@ class _Examination:
         return Finding(OK, "Huawei Cloud accepts HW_AK and HW_SK")
 
     def right_to_get(self) -> Finding:
-        return _right("get", self._task, "without it doctor and status cannot look at the task")
+        return _right("get", self._task, "Without it doctor and status cannot look at the task.")
 
     def task(self) -> Finding:
         if isinstance(self._task, Failure):
@@ -296,7 +296,7 @@ class _Examination:
     def right_to_statistics(self) -> Finding:
         now = self._clock.now()
         answer = self._clients.oms.statistics(now - timedelta(hours=1), now, self._deadline)
-        return _right("statistics", answer, "without it status shows no course of time")
+        return _right("statistics", answer, "Without it status shows no course of time.")
 
     def right_to_submit(self) -> Finding:
         """Told from the records: asking for it would be a sync request."""
@@ -428,8 +428,7 @@ def _may(what: str, action: str, where: str, problem: StorageError | Trouble | N
 
 def _right(action: str, answer: object, without: str) -> Finding:
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        fix = f"Grant the IAM user behind HW_AK the action oms:synctask:{action} (policies/huawei.json): {without}"
-        return Finding(FAULT, _told(answer), fix)
+        return Finding(FAULT, _told(answer), f"{grant(action)[0]} {without}")
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return Finding(FAULT, _told(answer), answer.reason.fix)
     return Finding(OK, f"the IAM user behind HW_AK may oms:synctask:{action}")

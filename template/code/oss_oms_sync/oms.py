@@ -118,36 +118,50 @@ class OmsClient:
     def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
         """One signed call that submits `keys`."""
         body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
-        outcome = self._in_time(lambda: self._send("POST", "/events", (), body, deadline), deadline)
-        answer = outcome.result
-        if isinstance(answer, Failure):
-            return Try(answer, outcome.again, outcome.connection_lost, outcome.throttled, outcome.retry_after)
-        return Try(None) if _is_acceptance(answer) else Try(self._unexpected(answer))
+        return self._in_time("POST", "/events", (), body, self._acceptance, deadline)
 
     def drop_connections(self) -> None:
         """Makes the next call open a new connection."""
         self._connection.drop()
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
-        def call() -> Try[bytes | Failure]:
-            return self._in_time(lambda: self._send("GET", what, query, b"", deadline), deadline)
+        def call() -> Try[dict[str, object] | Failure]:
+            return self._in_time("GET", what, query, b"", self._value, deadline)
 
-        untried: Try[bytes | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
-        answer = Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
-        if isinstance(answer, Failure):
-            return answer
-        value = jsontext.load(answer)
-        return value if isinstance(value, dict) and "error_code" not in value else self._unexpected(answer)
+        untried: Try[dict[str, object] | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
+        return Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
 
-    def _in_time(self, call: Callable[[], Try[bytes | Failure]], deadline: Deadline) -> Try[bytes | Failure]:
+    def _acceptance(self, body: bytes) -> Failure | None:
+        """None: its body is empty. A login page or a proxy's word is no acceptance; JSON may carry an error."""
+        return None if not body.strip() or _value_of(body) is not None else self._unexpected(body)
+
+    def _value(self, body: bytes) -> dict[str, object] | Failure:
+        value = _value_of(body)
+        return self._unexpected(body) if value is None else value
+
+    def _in_time(
+        self,
+        method: str,
+        what: str,
+        query: Sequence[tuple[str, str]],
+        body: bytes,
+        read: Callable[[bytes], T],
+        deadline: Deadline,
+    ) -> Try[T | Failure]:
+        """One signed call: what `read` makes of the body of a 200, or what went wrong."""
         seconds = deadline.within(_CALL_SECONDS)
-        (outcome,) = self._lanes.run([call], seconds)
+        (outcome,) = self._lanes.run([lambda: self._send(method, what, query, body, read, deadline)], seconds)
         return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
 
     def _send(
-        self, method: str, what: str, query: Sequence[tuple[str, str]], body: bytes, deadline: Deadline
-    ) -> Try[bytes | Failure]:
-        """One signed call: the body of a 200, or what went wrong."""
+        self,
+        method: str,
+        what: str,
+        query: Sequence[tuple[str, str]],
+        body: bytes,
+        read: Callable[[bytes], T],
+        deadline: Deadline,
+    ) -> Try[T | Failure]:
         settings, path = self._settings, f"{self._task_path}{what}"
         headers = sign(
             method,
@@ -176,9 +190,9 @@ class OmsClient:
             return self._lost(Reason.TIMEOUT, root_cause(error))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return Try(response.content) if response.status_code == 200 else self._refused(response)
+        return Try(read(response.content)) if response.status_code == 200 else self._refused(response)
 
-    def _lost(self, reason: Reason, message: str) -> Try[bytes | Failure]:
+    def _lost(self, reason: Reason, message: str) -> Try[T | Failure]:
         return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
     def _encode(self, key: str) -> str:
@@ -191,7 +205,7 @@ class OmsClient:
             _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
         )
 
-    def _refused(self, response: requests.Response) -> Try[bytes | Failure]:
+    def _refused(self, response: requests.Response) -> Try[T | Failure]:
         status = response.status_code
         code, message = _error_of(response.content)
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
@@ -263,12 +277,10 @@ def tens(keys: Sequence[T]) -> Iterator[Sequence[T]]:
         yield keys[start : start + KEYS_PER_CALL]
 
 
-def _is_acceptance(body: bytes) -> bool:
-    """Whether a 200 is OMS's: its body is empty. A login page or a proxy's word is none; JSON may carry an error."""
-    if not body.strip():
-        return True
+def _value_of(body: bytes) -> dict[str, object] | None:
+    """The JSON object that OMS answered; None where it is none, or tells an error."""
     value = jsontext.load(body)
-    return isinstance(value, dict) and "error_code" not in value
+    return value if isinstance(value, dict) and "error_code" not in value else None
 
 
 def _error_of(body: bytes) -> tuple[str | None, str]:

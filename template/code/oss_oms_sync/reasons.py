@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+def grant(action: str) -> tuple[str, str]:
+    """What to do, in English and Chinese, where Huawei Cloud forbids an action of OMS, such as "createEvent"."""
+    return (
+        f"Grant the IAM user behind HW_AK the action oms:synctask:{action} (policies/huawei.json in the project).",
+        f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{action} 权限(见项目中的 policies/huawei.json)。",
+    )
+
+
 class Reason(Enum):
     """Why a key failed. The name stands in failed records and logs; `fix` and `fix_zh` say what to do."""
 
@@ -41,10 +49,7 @@ class Reason(Enum):
         " If this lasts, open a ticket with Alibaba Cloud.",
         "无需设置:函数所在机器的时钟偏差超过 15 分钟,华为云因此拒绝。若长期如此,请向阿里云提交工单。",
     )
-    FORBIDDEN = (
-        "Grant the IAM user behind HW_AK the action oms:synctask:createEvent (policies/huawei.json in the project).",
-        "请为 HW_AK 所属的 IAM 用户授予 oms:synctask:createEvent 权限(见项目中的 policies/huawei.json)。",
-    )
+    FORBIDDEN = grant("createEvent")
     ACCOUNT = (
         "Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).",
         "请检查 HW_AK 所属的华为云账号:账号受限或已被冻结(是否欠费?)。",

@@ -28,7 +28,8 @@ _KEY_ENCODINGS = ("url", "raw")
 # Calls a second of replay and reconcile: a tenth of the gateway's usual limit, so that new events go first.
 _USUAL_RATE = 20.0
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
-_LONGEST_PERIOD = timedelta(days=30)  # then the last pass is forgotten
+# Then a pass is forgotten.
+LONGEST_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -201,7 +202,7 @@ class _Reader:
         value = self._get(name).lower() or default
         match = _PERIOD.fullmatch(value)
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
-        if value != "off" and (period is None or period > _LONGEST_PERIOD):
+        if value != "off" and (period is None or period > LONGEST_PERIOD):
             self.problem(
                 f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out ({default})"
             )

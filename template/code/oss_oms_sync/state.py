@@ -16,16 +16,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from . import jsontext
-from .bucket import Bucket, Listed, Object, Trouble
+from .bucket import Bucket, Listed, Object
 from .errors import StorageError
 from .records import FailedKey, root, time_of, timestamp
 from .retry import Clock, Deadline
+from .settings import LONGEST_PERIOD
 from .walk import Scope
 
 # After its time is up a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
-# A pass that nobody went on with for so long is forgotten.
-FORGOTTEN = timedelta(days=30)
 _JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger("oss_oms_sync")
@@ -170,8 +169,8 @@ class State:
         """The passes that are kept, in the order of their scopes and within a scope of their beginnings, but for
         those that are forgotten. Raises StorageError."""
         names = [one.name for one in self.listed("reconcile/", deadline) if not self._is_forgotten(one)]
-        found = self._bucket.get_all(names, deadline)
-        return [one for one in map(self._read_pass, found) if one]
+        found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
+        return [one for one in map(_pass_from_json, found) if one]
 
     def keep_pass(self, one: Pass, deadline: Deadline) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
@@ -206,17 +205,8 @@ class State:
         return f"{self._root}reconcile/{digest[:16]}/"
 
     def _is_forgotten(self, listed: Listed) -> bool:
-        return listed.modified < (self._clock.now() - FORGOTTEN).timestamp()
-
-    def _read_pass(self, found: Object | Trouble) -> Pass | None:
-        if isinstance(found, Trouble):
-            if found.code == "NoSuchKey":  # cleared away meanwhile
-                return None
-            raise StorageError(found.problem)
-        one = _pass_from_json(found)
-        if one is None:
-            log.error({"pass": found.name, "problem": "unreadable, so another begins"})
-        return one
+        """Whether nobody went on with a pass for so long that the next is due by any period."""
+        return listed.modified < (self._clock.now() - LONGEST_PERIOD).timestamp()
 
 
 def _scope_to_json(scope: Scope) -> dict[str, object]:
@@ -240,4 +230,5 @@ def _pass_from_json(found: Object) -> Pass | None:
         }:
             scope = Scope(prefix, time_of(since), everything)
             return Pass(found.name, scope, started, limited, after, ended, counts)
+    log.error({"pass": found.name, "problem": "unreadable, so another begins"})
     return None

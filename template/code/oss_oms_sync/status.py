@@ -13,14 +13,14 @@ from itertools import chain
 
 from . import jsontext
 from .bucket import Bucket, Listed, Object
-from .errors import PayloadError, StorageError
+from .errors import PayloadError
 from .oms import CONCERNS_ALL, STATISTICS, OmsClient
 from .payloads import options
-from .reasons import Failure, Reason
+from .reasons import Failure, Reason, grant
 from .reconcile import COUNTS
 from .records import FailedKey, failed_key, modified_of, record_name, success_etag, timestamp
 from .retry import Clock, Deadline
-from .settings import Settings
+from .settings import LONGEST_PERIOD, Settings
 from .state import Pass, State
 from .walk import Judge, Scope, is_covered, listed_record
 
@@ -34,9 +34,8 @@ _RECORDS_COUNTED = 10_000
 _RECORDS_READ = 200
 _RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
-# A pass takes its time, so the next one may be that much later than its period; one by hand is good for so long.
+# A pass takes its time, so the next one may be that much later than its period.
 _LATE = timedelta(days=1)
-_LONGEST = timedelta(days=30)
 
 _MONTH = {
     "requests": "monthly_acceptance_request",
@@ -45,6 +44,7 @@ _MONTH = {
     "skipped": "monthly_skip_object",
     "bytes": "monthly_size",
 }
+_DONE = ("copied", "failed", "skipped")
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -127,7 +127,7 @@ class _Look:
         backlog, passes = self._backlog(), self._state.passes(self._deadline)
         ended = max(filter(self._is_whole, passes), key=lambda one: one.started, default=None)
         late = ended is None or ended.started < timestamp(
-            self._now - (self._settings.reconcile_period or _LONGEST) - _LATE
+            self._now - (self._settings.reconcile_period or LONGEST_PERIOD) - _LATE
         )
         verdict = _verdict(task, statistics, backlog, None if late else ended)
         log.info({"job": "status", "verdict": verdict.state, "text": verdict.text, "failed": backlog.failed})
@@ -181,7 +181,7 @@ class _Look:
             {"key": key.key, "reason": key.reason or "UNKNOWN", "since": key.first_failure}
             for key in keys[:_SHOWN_KEYS]
         ]
-        times = [timestamp(datetime.fromtimestamp(one.modified, timezone.utc)) for one in listed]
+        times = [_time(min(one.modified for one in listed))] if listed else []
         for run in self._state.leftover_runs(self._deadline):
             if backlog.run_files == _RUN_FILES_READ:
                 backlog.at_least = True
@@ -273,11 +273,11 @@ def _behind_at_oms(task: Mapping[str, object] | Failure, statistics: Mapping[str
             f"落后:OMS 近期有 {max(failed, lately)} 个对象复制失败。请在 OMS 控制台查看,并用 replay 的 keys 重新发送;"
             "该计数保留至月底。",
         )
-    if requests > done:
+    if requests > sum(done):
         return Verdict(
             BEHIND,
-            f"Behind at OMS: it took {requests} requests this month and has worked on {done} objects.",
-            f"OMS 侧落后:本月接受了 {requests} 个请求,已处理 {done} 个对象。",
+            f"Behind at OMS: it took {requests} requests this month and has worked on {sum(done)} objects.",
+            f"OMS 侧落后:本月接受了 {requests} 个请求,已处理 {sum(done)} 个对象。",
         )
     return None
 
@@ -303,32 +303,32 @@ def _sums(task: Mapping[str, object] | Failure, ended: Pass | None) -> list[dict
     sums = []
     if ended:
         count = {name: ended.counts.get(name, 0) for name in COUNTS}
+        meaning = "two invocations went on with the same pass at once: its counts are not exact, its work is"
         sums += [
             _sum(
                 "scanned = covered + failed before + submitted + pending",
                 count["scanned"],
                 [count["covered"], count["failed_before"], count["submitted"], count["pending"]],
-                "two invocations went on with the same pass at once: its counts are not exact, its work is",
+                meaning,
             ),
             _sum(
                 "submitted = accepted + failed",
                 count["submitted"],
                 [count["accepted"], count["failed"]],
-                "two invocations went on with the same pass at once: its counts are not exact, its work is",
+                meaning,
             ),
         ]
     if isinstance(task, Mapping):
         month = _month(task)
-        requests, done = month["requests"], [month[name] for name in ("copied", "failed", "skipped")]
-        if requests is not None and None not in done:
-            worked = [number for number in done if number is not None]
+        requests, done = month["requests"], _done(month)
+        if requests is not None and done is not None:
             one = _sum(
                 "OMS's requests this month <= copied + failed + skipped objects",
                 requests,
-                worked,
+                done,
                 "OMS took keys that it has not worked on yet: look again in some minutes",
             )
-            sums.append(one | {"holds": requests <= sum(worked)})
+            sums.append(one | {"holds": requests <= sum(done)})
     return sums
 
 
@@ -356,18 +356,16 @@ def _month(task: Mapping[str, object]) -> dict[str, int | None]:
     return {name: int(value) if str(value).isdecimal() else None for name, value in values.items()}  # type: ignore[call-overload]
 
 
-def _done(month: Mapping[str, int | None]) -> int | None:
-    numbers = [month[name] for name in ("copied", "failed", "skipped")]
-    return None if None in numbers else sum(number or 0 for number in numbers)
+def _done(month: Mapping[str, int | None]) -> list[int] | None:
+    """What OMS has worked on: copied, failed, skipped; None where it does not say one of them."""
+    told = [number for name in _DONE if (number := month[name]) is not None]
+    return told if len(told) == len(_DONE) else None
 
 
 def _remedy(failure: Failure, right: str) -> tuple[str, str]:
     """In English and Chinese; to be forbidden to look is about another right than to be forbidden to submit."""
     if failure.reason is Reason.FORBIDDEN:
-        return (
-            f"Grant the IAM user behind HW_AK the action oms:synctask:{right} (policies/huawei.json in the project).",
-            f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{right} 权限(见项目中的 policies/huawei.json)。",
-        )
+        return grant(right)
     return failure.reason.fix, failure.reason.fix_zh
 
 
@@ -440,12 +438,8 @@ class _Story:
 
     def _record(self, state: str) -> Object | None:
         name = record_name(self._settings.task.task_id, state, self._key)
-        (found,) = self._log_bucket.get_all([name], self._deadline)
-        if isinstance(found, Object):
-            return found
-        if found.code == "NoSuchKey":
-            return None
-        raise StorageError(found.problem, found.code)
+        (found,) = self._log_bucket.find_all([name], self._deadline)
+        return found
 
     def _conclusion(
         self, source: Listed | None, success: Object | None, failed: Object | None, details: Mapping[str, object]

@@ -16,7 +16,6 @@ from itertools import groupby
 from operator import itemgetter
 
 from .bucket import Bucket, Listed, Object
-from .errors import StorageError
 from .records import LONGEST_NAME, etag_of, folder, is_long, modified_of, record_name, success_etag
 from .retry import Deadline
 from .settings import Settings
@@ -149,9 +148,7 @@ class Walk:
     def _read(self, state: str, keys: Sequence[str]) -> dict[str, Listed]:
         key_of = {record_name(self._task_id, state, key): key for key in keys if is_long(self._task_id, state, key)}
         found = {}
-        for name, one in zip(key_of, self._log_bucket.get_all(list(key_of), self._deadline), strict=True):
-            if isinstance(one, Object):
-                found[key_of[name]] = listed_record(one, key_of[name])
-            elif one.code != "NoSuchKey":
-                raise StorageError(one.problem)
+        for key, one in zip(key_of.values(), self._log_bucket.find_all(list(key_of), self._deadline), strict=True):
+            if one:
+                found[key] = listed_record(one, key)
         return found
