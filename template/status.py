@@ -40,6 +40,7 @@ WORDS = {
     "records": ("failed records", "失败记录"),
     "at least": ("at least", "至少"),
     "in run files": ("in run files", "重发文件中"),
+    "outside": ("outside prefix and suffix, sent by nobody here", "不在前缀和后缀范围内,本项目不发送"),
     "oldest": ("oldest", "最早"),
     "by reason": ("By reason", "按原因"),
     "of the first": ("of the first {} records", "前 {} 条记录"),
@@ -157,6 +158,8 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
+    if backlog["outside"]:
+        yield f"  {say('outside')} {backlog['outside']:,}"
     if backlog["oldest"]:
         yield f"  {say('oldest')} {backlog['oldest']}"
     for reason, number in sorted(backlog["by_reason"].items(), key=lambda item: -item[1]):
@@ -306,6 +309,7 @@ def backlog(report: Report) -> str:
             ("in run files", f"{waiting['in_run_files']:,}", "dim"),
             ("oldest", waiting["oldest"] or "–", "dim"),
         ]
+        + ([("outside", f"{waiting['outside']:,}", "dim")] if waiting["outside"] else [])
     )
     if not waiting["by_reason"]:
         return figures

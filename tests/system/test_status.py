@@ -182,6 +182,18 @@ def test_counting_is_bounded_and_says_at_least(project, in_process, mocker):
     assert "Behind by at least 5" in report["verdict"]["text"]
 
 
+def test_failures_outside_the_filter_are_told_apart(project, in_process):
+    # GIVEN failures of another project for the same task, or of before the filter was narrowed
+    project.oms.refuse(lambda key: True)
+    upload(project, "a/1", "b/1", "b/2")
+
+    # WHEN a project that forwards a part asks
+    backlog = in_process(project, "status", environment={**project.environment(), "OBJECT_PREFIX": "a/"})["backlog"]
+
+    # THEN its own waits, and the others are only counted
+    assert (backlog["failed"], [one["key"] for one in backlog["keys"]], backlog["outside"]) == (1, ["a/1"], 2)
+
+
 def test_run_files_count_as_waiting(project, in_process):
     entry = {"key": "a", "event_name": "", "event_time": "", "etag": "", "first_failure": "2020-01-01T00:00:00Z"}
     run = {"busy_until": "", "keys": [{**entry, "reason": "", "held": False}]}

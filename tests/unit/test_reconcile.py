@@ -652,6 +652,51 @@ def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
     assert len(world.sent()) == 60
 
 
+def beside(world: Reconciles, **environment: str) -> Reconciles:
+    """Another project for the same task and buckets, with a filter of its own."""
+    other = Reconciles(**environment)
+    other.bucket, other.source, other.oms, other.clock = world.bucket, world.source, world.oms, world.clock
+    other.client = world.client
+    return other
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}), ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"})],
+)
+def test_the_timer_does_not_go_on_with_the_open_pass_of_another_project(filters):
+    # GIVEN two projects for one task, and an open pass of the second
+    first = Reconciles(**filters[0])
+    second = beside(first, **filters[1])
+    keys = [f"{folder}/{number:02}{end}" for folder in "ab" for number in range(15) for end in (".jpg", ".png")]
+    for key in keys:
+        first.upload(key)
+    first.later()
+    second.oms.round_trip = 20.0
+    assert second.tick(timeout=60)["finished"] is False
+    second.oms.round_trip = 0.001
+
+    # WHEN the first one's timer strikes until it has nothing more to do
+    for _ in range(3):
+        first.tick()
+
+    # THEN the second's pass is where it was, and finds all of its objects
+    assert first.sent() < set(keys)
+    second.tick()
+    assert second.sent() == {key for key in keys if first.settings.covers(key) or second.settings.covers(key)}
+
+
+def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):
+    narrow = beside(world, OBJECT_PREFIX="a/")
+    for key in ("a/1", "b/1"):
+        world.upload(key)
+    world.later()
+    narrow.tick()
+    assert world.sent() == {"a/1"}
+    world.tick()
+    assert world.sent() == {"a/1", "b/1"}
+
+
 def passes(world: Reconciles) -> list[dict]:
     return [json.loads(o.body) for n, o in world.bucket.objects.items() if n.startswith(f"{ROOT}reconcile/")]
 

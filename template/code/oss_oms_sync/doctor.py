@@ -386,7 +386,7 @@ class _Examination:
         log_bucket, source_bucket = self._buckets
         state = State(settings.task.task_id, log_bucket, self._clock)
         installed = state.installed(self._deadline, note=False)
-        scope = Scope(settings.object_prefix, max(now - _DAY, installed), everything=False)
+        scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
         judge = Judge(settings, scope, installed, now)
         walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
         in_hand = {key.key for run in state.leftover_runs(self._deadline) if run for key in run.keys}

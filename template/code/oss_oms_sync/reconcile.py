@@ -95,7 +95,7 @@ class _Asked:
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
-            Scope(longer, time, asked.get("all") is True),
+            Scope(longer, settings.object_suffix, time, asked.get("all") is True),
             limit if isinstance(limit, int) else None,
             asked.get("dry_run") is True,
             asked.get("restart") is True,
@@ -109,7 +109,8 @@ def _pass_of(
     limited = asked.limit is not None
     if asked.dry_run:
         return Pass("", asked.scope, timestamp(clock.now()), limited)
-    newest = {} if asked.restart else {one.scope: one for one in state.passes(deadline)}
+    passes = () if asked.restart else state.passes(deadline)
+    newest = {one.scope: one for one in passes if one.scope.is_within(settings)}
     mine = newest.get(asked.scope)
     if mine and not mine.ended:
         return replace(mine, limited=limited)

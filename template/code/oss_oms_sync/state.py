@@ -211,7 +211,7 @@ class State:
 
 def _scope_to_json(scope: Scope) -> dict[str, object]:
     since = timestamp(scope.since) if scope.since else ""
-    return {"prefix": scope.prefix, "since": since, "all": scope.everything}
+    return {"prefix": scope.prefix, "suffix": scope.suffix, "since": since, "all": scope.everything}
 
 
 def _pass_to_json(one: Pass) -> dict[str, object]:
@@ -221,14 +221,14 @@ def _pass_to_json(one: Pass) -> dict[str, object]:
 def _pass_from_json(found: Object) -> Pass | None:
     match jsontext.load(found.body):
         case {
-            "scope": {"prefix": str(prefix), "since": str(since), "all": bool(everything)},
+            "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
             "started": str(started),
             "limited": bool(limited),
             "after": str(after),
             "ended": str(ended),
             "counts": dict(counts),
         }:
-            scope = Scope(prefix, time_of(since), everything)
+            scope = Scope(prefix, suffix, time_of(since), everything)
             return Pass(found.name, scope, started, limited, after, ended, counts)
     log.error({"pass": found.name, "problem": "unreadable, so another begins"})
     return None

@@ -18,7 +18,7 @@ from .oms import CONCERNS_ALL, STATISTICS, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
 from .reconcile import COUNTS
-from .records import FailedKey, failed_key, modified_of, record_name, success_etag, timestamp
+from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, timestamp
 from .retry import Clock, Deadline
 from .settings import LONGEST_PERIOD, Settings
 from .state import Pass, State
@@ -79,10 +79,11 @@ def status(
 @dataclass
 class Backlog:
     """What waits to be sent. `by_reason` and `keys` are of the `read` records; `at_least`: there are more than
-    `failed`."""
+    `failed`; `outside` the trigger's filter are records that no run of this project takes."""
 
     failed: int = 0
     at_least: bool = False
+    outside: int = 0
     oldest: str | None = None
     read: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
@@ -124,7 +125,8 @@ class _Look:
         """Everything, the verdict first."""
         task = self._oms.task(self._deadline)
         statistics = task if isinstance(task, Failure) else self._statistics(window)
-        backlog, passes = self._backlog(), self._state.passes(self._deadline)
+        backlog = self._backlog()
+        passes = [one for one in self._state.passes(self._deadline) if one.scope.is_within(self._settings)]
         ended = max(filter(self._is_whole, passes), key=lambda one: one.started, default=None)
         late = ended is None or ended.started < timestamp(
             self._now - (self._settings.reconcile_period or LONGEST_PERIOD) - _LATE
@@ -169,10 +171,14 @@ class _Look:
         backlog = Backlog()
         listed: list[Listed] = []
         for one in chain(*(self._state.listed(f"failed_object{end}/", self._deadline) for end in ("", "_long"))):
-            if len(listed) == _RECORDS_COUNTED:
+            if len(listed) + backlog.outside == _RECORDS_COUNTED:
                 backlog.at_least = True
                 break
-            listed.append(one)
+            key = one.name.removeprefix(folder(self._task_id, "failed"))
+            if key == one.name or self._settings.covers(key):
+                listed.append(one)
+            else:  # of another project for the same task, or from before the filter was changed
+                backlog.outside += 1
         backlog.failed = len(listed)
         keys = self._read(listed[:_RECORDS_READ])
         backlog.read = len(keys)
@@ -409,7 +415,7 @@ class _Story:
         self._deadline = deadline
         self._state = State(settings.task.task_id, log_bucket, clock)
         installed = self._state.installed(deadline, note=False)
-        usual = Scope(settings.object_prefix, None, everything=False)
+        usual = Scope(settings.object_prefix, settings.object_suffix, None, everything=False)
         self._judge = Judge(settings, usual, installed, clock.now())
 
     def tell(self) -> dict[str, object]:

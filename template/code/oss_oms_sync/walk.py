@@ -33,8 +33,13 @@ class Scope:
     records say, and whenever they were written unless `since` says so."""
 
     prefix: str
+    suffix: str
     since: datetime | None
     everything: bool
+
+    def is_within(self, settings: Settings) -> bool:
+        """Whether it is a part of what `settings` let pass: another project may have passes for the same task."""
+        return self.prefix.startswith(settings.object_prefix) and self.suffix == settings.object_suffix
 
 
 class Judge:
