@@ -59,12 +59,14 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
   try {
     const questions = JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
     const answers = readAnswers(questions, appPath, artTemplate);
-    const problems = check(questions, answers);
+    const kept = takeSecrets(answers);
+    const problems = check(questions, answers, kept);
     if (problems.length > 0) fail(problems, tempAppPath);
-    keepSecrets(answers);
+    keepSecrets(answers, kept);
     warnOfRegion(answers.SYNC_URL);
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
+    writeAnswers(path.join(appPath, "answers.json"), questions, answers);
     sayNext(appPath, answers);
     return {
       access: answers.access || "default",
@@ -99,22 +101,31 @@ function readAnswers(questions, appPath, artTemplate) {
   } finally {
     fs.rmSync(file, { force: true });
   }
-  for (const name of SECRETS) {
-    // Left out of --parameters, where they would stand on the command line, they may come by the environment. The
-    // tool then renders a broken text that begins so.
-    const leftOut = answers[name] === null || String(answers[name]).startsWith("${secret(");
-    if (leftOut) answers[name] = process.env[name] || "";
-  }
   return answers;
 }
 
+/**
+ * Secrets that are left out of --parameters, where they would stand on the command line, come by the environment, or
+ * stay in the tool's store as they are: returns the names of those.
+ */
+function takeSecrets(answers) {
+  // The tool renders a broken text that begins so.
+  const leftOut = SECRETS.filter((name) => answers[name] === null || String(answers[name]).startsWith("${secret("));
+  for (const name of leftOut) answers[name] = process.env[name] || "";
+  const missing = leftOut.filter((name) => answers[name] === "");
+  if (missing.length === 0) return [];
+  const stored = runTool("secret", "get").stdout.split(/\r?\n/);
+  return missing.filter((name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`)));
+}
+
 /** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */
-function check({ properties, required }, answers) {
+function check({ properties, required }, answers, kept) {
   const problems = [];
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
     const answer = answers[name];
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
     const label = `${name} (${title})`;
+    if (kept.includes(name)) continue;
     if (answer === null || answer === "") {
       if (required.includes(name)) problems.push(`${label} ${choose("is empty.", "不能为空。")} ${description}`);
     } else if (typeof answer !== "string") {
@@ -137,38 +148,44 @@ function check({ properties, required }, answers) {
 }
 
 /** Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them. */
-function keepSecrets(answers) {
-  const tool = fs.realpathSync(process.argv[1]);
-  // By the environment: a command line can be read by everybody on the machine.
-  const script = `process.umask(0o077);
-    process.argv.splice(1, process.argv.length, ...JSON.parse(process.env.OSS_OMS_SYNC_ARGUMENTS));
-    delete process.env.OSS_OMS_SYNC_ARGUMENTS;
-    require(process.argv[1]);`;
-  const run = (...words) =>
-    spawnSync(process.execPath, ["-e", script], {
-      encoding: "utf8",
-      env: { ...process.env, OSS_OMS_SYNC_ARGUMENTS: JSON.stringify([tool, ...words]) },
-    });
+function keepSecrets(answers, kept) {
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
+    if (kept.includes(name)) {
+      say(`${key} stays in the tool's secret store as it is.`, `工具密钥库中的 ${key} 保持不变。`);
+      continue;
+    }
     const words = ["secret", "add", "--key", key, "--value", answers[name]];
-    let done = run(...words);
+    let done = runTool(...words);
     if (done.stdout.includes("already exists")) {
       say(
         `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
         `注意:工具密钥库中已有 ${key},现已替换。若另一项目使用相同函数名,它将部署新的值。`,
       );
-      done = run(...words, "--force");
+      done = runTool(...words, "--force");
     }
     if (done.status !== 0 || !done.stdout.includes(key)) {
       throw new Error(`The tool's secret store did not take ${name}. Try: s secret add --key ${key} --value <${name}>`);
     }
   }
   // The store is encrypted with what everybody on the machine can find out, so nobody else may read it.
-  const [, home] = /s-home: (.*?),/.exec(run("-v").stdout) || [];
+  const [, home] = /s-home: (.*?),/.exec(runTool("-v").stdout) || [];
   const secrets = path.join(home || "", "secrets.yaml");
   if (home && fs.existsSync(secrets)) fs.chmodSync(secrets, 0o600);
   else say(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
+}
+
+/** Runs the very tool that runs this hook. Its words go by the environment: everybody can read a command line. */
+function runTool(...words) {
+  const script = `process.umask(0o077);
+    process.argv.splice(1, process.argv.length, ...JSON.parse(process.env.OSS_OMS_SYNC_ARGUMENTS));
+    delete process.env.OSS_OMS_SYNC_ARGUMENTS;
+    require(process.argv[1]);`;
+  const tool = fs.realpathSync(process.argv[1]);
+  return spawnSync(process.execPath, ["-e", script], {
+    encoding: "utf8",
+    env: { ...process.env, OSS_OMS_SYNC_ARGUMENTS: JSON.stringify([tool, ...words]) },
+  });
 }
 
 function warnOfRegion(url) {
@@ -189,13 +206,19 @@ function writeGitignore(file) {
 
 /** The tool will append to .env with rights for all to read, unless the file is there. */
 function writeEnv(file) {
-  fs.appendFileSync(file, "# HW_AK and HW_SK are kept by the tool (see `s secret get`): leave them empty here.\n", {
-    mode: 0o600,
-  });
+  const comment = "# HW_AK and HW_SK are kept by the tool (see `s secret get`): leave them empty here.\n";
+  if (!fs.existsSync(file)) fs.writeFileSync(file, comment, { mode: 0o600 });
   fs.chmodSync(file, 0o600);
 }
 
-function sayNext(appPath, { functionName }) {
+/** What was answered, secrets aside: an upgrade asks nothing again (docs/operations.md, "Upgrade"). */
+function writeAnswers(file, { properties }, answers) {
+  const names = Object.keys(properties).filter((name) => !SECRETS.includes(name));
+  const told = Object.fromEntries(names.map((name) => [name, answers[name]]));
+  fs.writeFileSync(file, `${JSON.stringify(told, null, 2)}\n`);
+}
+
+function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix }) {
   const folder = path.relative(process.cwd(), appPath);
   const where = folder || choose("this folder", "当前目录");
   const next = ["s deploy", "s doctor invoke", "s sync invoke --event-file events/put-object.json"];
@@ -206,6 +229,12 @@ function sayNext(appPath, { functionName }) {
   );
   say("Make the two RAM roles as readme.md says. Then:", "按 readme.md 创建两个 RAM 角色,然后执行:");
   for (const command of next) print(`  ${command}`);
+  say(
+    `Several projects on one bucket: their prefixes or suffixes must not overlap, for Function Compute refuses the` +
+      ` second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
+    `同一存储桶上有多个项目时:前缀或后缀不能重叠,否则函数计算会拒绝第二个触发器。` +
+      `本项目转发 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
+  );
 }
 
 module.exports = { preInit, postInit };

@@ -74,6 +74,8 @@ class Sandbox:
         self._http = oss2.Session()
         self._deployed = False
         self._timers: dict[str, tuple[str, str]] = {}
+        # What a function's own name is called here.
+        self._called: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._loop.start()
@@ -114,34 +116,44 @@ class Sandbox:
         self.fc.create_function("sync", code, runtime=runtime, **settings)
         if not self._deployed:
             self.oss.add_trigger(
-                self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
+                "sync", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
             )
             self._deployed = True
 
-    def deploy_project(self, folder: Path, **overrides: Any) -> None:
+    def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
         """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
 
-        A function is called by its resource's name. `overrides` are parameters of `create_function`, for all of them.
+        A function is called by its resource's name, behind `called` where several projects are deployed. `overrides`
+        are parameters of `create_function`, for all of them.
         """
         secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
-        project = resources(folder, lambda name: secrets[name[-5:]])
-        resource_of = {props["functionName"]: name for name, props in project.items()}
-        for name, props in project.items():
-            config = props.get("asyncInvokeConfig", {})
-            destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
-            settings = {
-                "handler": props["handler"],
-                "runtime": props["runtime"],
-                "timeout": props["timeout"],
-                "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
-                "credentials": self.function_credentials,
-                "max_retries": config.get("maxAsyncRetryAttempts", 3),
-                "on_failure": resource_of.get(destination.rpartition("/")[2]),
-                **overrides,
-            }
-            self.fc.create_function(name, folder / props["code"], **settings)
-            for trigger in props.get("triggers", []):
-                self._add_trigger(name, trigger)
+        for name, props in resources(folder, lambda name: secrets[name[-5:]]).items():
+            self.deploy_resource(called + name, props, folder, **overrides)
+
+    def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
+        """Deploy one function and its triggers by the properties that its component is handed; again, to change it."""
+        config = props.get("asyncInvokeConfig", {})
+        destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
+        settings = {
+            "handler": props["handler"],
+            "runtime": props["runtime"],
+            "timeout": props["timeout"],
+            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+            "credentials": self.function_credentials,
+            "max_retries": config.get("maxAsyncRetryAttempts", 3),
+            "on_failure": self._called.get(destination.rpartition("/")[2]),
+            **overrides,
+        }
+        self.fc.create_function(name, folder / props["code"], **settings)
+        self._called[props["functionName"]] = name
+        for trigger in props.get("triggers", []):
+            self._add_trigger(name, trigger)
+
+    def remove_resource(self, name: str) -> None:
+        """Remove a function and its triggers."""
+        self.fc.remove_function(name)
+        self._timers.pop(name, None)
+        self.oss.remove_trigger(name)
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
@@ -151,7 +163,12 @@ class Sandbox:
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
         self.oss.add_trigger(
-            bucket, config["events"], key["prefix"], key["suffix"], lambda event: self.fc.submit(function, event)
+            function,
+            bucket,
+            config["events"],
+            key["prefix"],
+            key["suffix"],
+            lambda event: self.fc.submit(function, event),
         )
 
     def tick(self, function: str) -> Invocation:

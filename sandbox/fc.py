@@ -160,6 +160,10 @@ class FunctionCompute:
             asyncio.Semaphore(instances),
         )
 
+    def remove_function(self, name: str) -> None:
+        """Events that are queued for it are still handled."""
+        del self._functions[name]
+
     def update_function(
         self,
         name: str,

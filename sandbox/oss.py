@@ -82,6 +82,7 @@ class _Call(NamedTuple):
 
 _Operation = Callable[[_Call], Response]
 # Method, bucket or object, selecting parameters.
+_MOST_TRIGGERS = 10
 _Route = tuple[str, str, frozenset[str]]
 
 
@@ -139,11 +140,28 @@ class Oss(Server):
             del self._credentials[access_key_id]
 
     def add_trigger(
-        self, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
+        self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
     ) -> None:
-        """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block."""
+        """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
+
+        Replaces the trigger of this name. Raises ValueError where it overlaps with another, or is the eleventh: FC,
+        "OSS triggers".
+        """
+        trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
-            self._buckets[bucket].triggers.append(Trigger(frozenset(events), prefix, suffix, deliver))
+            others = [one for one in self._buckets[bucket].triggers if one.name != name]
+            for other in others:
+                if trigger.overlaps(other):
+                    raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
+            if len(others) == _MOST_TRIGGERS:
+                raise ValueError(f"{bucket} has {_MOST_TRIGGERS} triggers, and may not have more")
+            self._buckets[bucket].triggers = [*others, trigger]
+
+    def remove_trigger(self, name: str) -> None:
+        """From whatever bucket has it."""
+        with self.lock:
+            for bucket in self._buckets.values():
+                bucket.triggers = [one for one in bucket.triggers if one.name != name]
 
     def deny(self, action: str, bucket: str) -> None:
         """Take away the right to do this in this bucket, as a RAM policy does."""

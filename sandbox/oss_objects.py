@@ -48,10 +48,17 @@ def etag_of(data: bytes) -> str:
 class Trigger:
     """What an FC trigger of type `oss` asks to be told: exact event names, one prefix, one suffix."""
 
+    name: str
     events: frozenset[str]
     prefix: str
     suffix: str
     deliver: Callable[[bytes], None]
+
+    def overlaps(self, other: Trigger) -> bool:
+        """Whether some event could be for both."""
+        prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
+        fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
+        return fits and not self.events.isdisjoint(other.events)
 
     def wants(self, event_name: str, key: str) -> bool:
         return f"oss:{event_name}" in self.events and key.startswith(self.prefix) and key.endswith(self.suffix)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -18,11 +17,11 @@ import yaml
 
 from answers import ANSWERS
 from sandbox.project import resources
+from standin import standing_in
 from tools import render
 from tools.package import ROOT, manifest
 from tools.serverless import Tool, served
 
-COMPONENT = Path(__file__).with_name("component")
 SCHEMA = ROOT.parent / "shared" / "fc3-schema.json"
 SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]
 HOSTILE = [
@@ -76,20 +75,12 @@ def answer_prompts(
     return screen.exitstatus, plain("".join(shown))
 
 
-def deploy(tool: Tool, folder: Path, tmp_path: Path) -> tuple[dict[str, Any], str]:
-    """What a component is handed by `s deploy` for each function, and what the tool prints.
-
-    Only the component's name is changed.
-    """
-    component, capture = tmp_path / "component", tmp_path / "capture"
-    shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
-    shutil.rmtree(capture, ignore_errors=True)
-    capture.mkdir()
-    document = folder / "s.yaml"
-    document.write_text(document.read_text(encoding="utf-8").replace("component: fc3", f"component: {component}"))
-    done = tool.run("deploy", "-y", cwd=folder, env={"CAPTURE": str(capture)})
+def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
+    """What the fc3 component is handed by `s deploy` for each function, and what the tool prints."""
+    with standing_in(tool) as fc3:
+        done = tool.run("deploy", "-y", cwd=folder)
     assert done.returncode == 0, done.stdout
-    return {path.stem: json.loads(path.read_text()) for path in capture.iterdir()}, done.stdout
+    return fc3.deployed, done.stdout
 
 
 def assert_no_secret(*places: Path | str) -> None:
@@ -148,6 +139,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
     assert done.returncode == 0, done.stdout
     assert "s deploy" in done.stdout
+    assert 'This one forwards "*" of photos' in done.stdout
     rendered = tmp_path / "rendered"
     render.render(ANSWERS, rendered)
     for path in rendered.rglob("*"):
@@ -156,7 +148,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
             assert (project / name).read_bytes() == path.read_bytes(), name
     assert {path.relative_to(project) for path in project.rglob("*") if path.is_file()} - {
         path.relative_to(rendered) for path in rendered.rglob("*")
-    } == {Path(".env"), Path(".gitignore")}
+    } == {Path(".env"), Path(".gitignore"), Path("answers.json")}
     for path in project.rglob("*.*"):
         if path.is_file() and path.suffix in (".yaml", ".json"):
             text = path.read_text(encoding="utf-8")
@@ -169,14 +161,13 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
         assert (project / "code" / path.relative_to(code)).read_bytes() == path.read_bytes()
 
     # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
-    preview = tool.run("preview", cwd=project)
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
-    deployed, printed = deploy(tool, project, tmp_path)
+    deployed, printed = deploy(tool, project)
     props = deployed["sync"]
     check_props(props, ANSWERS)
     account = props["triggers"][0]["sourceArn"].split(":")[3]
     assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
-    assert_no_secret(done.stdout, preview.stdout, printed, project, tool.home)
+    assert_no_secret(printed)
 
 
 def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
@@ -184,9 +175,8 @@ def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     answers = {**ANSWERS, "region": "cn-shenzhen", "runtime": "python3.10", "objectPrefix": HOSTILE[0]}
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 0, screen
-    deployed, printed = deploy(tool, project, tmp_path)
+    deployed, _ = deploy(tool, project)
     check_props(deployed["sync"], answers)
-    assert_no_secret(screen, printed, project, tool.home)
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
 
@@ -208,17 +198,39 @@ def test_the_project_satisfies_the_fc3_components_schema(tool, built, tmp_path, 
             jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
 
 
-def test_files_that_could_tell_are_for_the_user_alone(tool, built, tmp_path):
-    project = tmp_path / "out"
-    assert tool.init(built, project, ANSWERS).returncode == 0
-    assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
-    (store,) = tool.home.rglob("secrets.yaml")
-    assert stat.S_IMODE(store.stat().st_mode) == 0o600
-    subprocess.run(["git", "init", "-q", str(project)], check=True)
-    ignored = subprocess.run(
-        ["git", "-C", str(project), "check-ignore", ".env", ".s/x", "code/__pycache__/x"], check=False
-    )
-    assert ignored.returncode == 0
+@pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])
+def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built, tmp_path, way):
+    # GIVEN a project made in one of the ways there are
+    project, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    tool.environment["TMPDIR"] = str(temporary)
+    if way == "prompts":
+        code, printed = answer_prompts(tool, built, project, ANSWERS)
+    else:
+        given = ANSWERS if way == "parameters" else {n: v for n, v in ANSWERS.items() if n not in ("HW_AK", "HW_SK")}
+        done = tool.init(built, project, given, env={name: ANSWERS[name] for name in ("HW_AK", "HW_SK")})
+        code, printed = done.returncode, done.stdout
+    assert code == 0, printed
+
+    # WHEN it is looked at and deployed in every way of printing
+    for words in (["preview"], ["preview", "-o", "json"], ["preview", "-o", "yaml"], ["preview", "--debug"]):
+        done = tool.run(*words, cwd=project)
+        assert done.returncode == 0, done.stdout
+        printed += done.stdout
+    deployed, told = deploy(tool, project)
+
+    # THEN the secret reaches the functions, and nobody else: neither screen, nor project, nor the tool's logs
+    assert {props["environmentVariables"]["HW_SK"] for props in deployed.values()} == {ANSWERS["HW_SK"]}
+    assert (tool.home / ".s" / "logs").is_dir()
+    assert_no_secret(printed, told, project, tool.home, temporary)
+
+    # AND what could tell it, or may come to do so, is for the user alone and not for git
+    for file in (project / ".env", tool.home / ".s" / "secrets.yaml"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    git = ["git", "-C", str(project)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for name in (".env", ".s/x"):
+        subprocess.run([*git, "check-ignore", "-q", name], check=True)
 
 
 @pytest.mark.parametrize("prefix", HOSTILE)
@@ -289,8 +301,28 @@ def test_secrets_may_come_by_the_environment(tool, built, tmp_path):
     environment = {name: ANSWERS[name] for name in ("HW_AK", "HW_SK")}
     done = tool.init(built, tmp_path / "out", answers, env=environment)
     assert done.returncode == 0, done.stdout
-    deployed, _ = deploy(tool, tmp_path / "out", tmp_path)
+    deployed, _ = deploy(tool, tmp_path / "out")
     assert {props["environmentVariables"]["HW_SK"] for props in deployed.values()} == {ANSWERS["HW_SK"]}
+
+
+def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, built, tmp_path):
+    answers = {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
+    assert tool.init(built, tmp_path / "one", ANSWERS).returncode == 0
+    done = tool.init(built, tmp_path / "two", answers)
+    assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
+    deployed, _ = deploy(tool, tmp_path / "two")
+    assert deployed["sync"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+
+    # Another project's are not taken.
+    done = tool.init(built, tmp_path / "three", {**answers, "functionName": "other"})
+    assert done.returncode == 1
+    assert "HW_SK" in done.stdout
+
+
+def test_the_answers_are_kept_for_an_upgrade_but_for_the_secrets(tool, built, tmp_path):
+    assert tool.init(built, tmp_path / "out", ANSWERS).returncode == 0
+    kept = json.loads((tmp_path / "out" / "answers.json").read_text(encoding="utf-8"))
+    assert kept == {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
 
 
 def test_wrong_answers_at_the_prompts_are_asked_again(tool, built, tmp_path):
@@ -330,7 +362,7 @@ def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the
     assert "is replaced" not in first.stdout
     second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
     assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
-    deployed, _ = deploy(tool, tmp_path / "two", tmp_path)
+    deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["sync"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 

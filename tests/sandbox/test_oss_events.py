@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import oss2
@@ -22,7 +23,7 @@ CREATED = [
 def delivered(box):
     """Everything that a trigger for all event names was handed."""
     payloads = []
-    box.oss.add_trigger("photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
+    box.oss.add_trigger("all", "photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
     return payloads
 
 
@@ -72,7 +73,7 @@ def test_an_upload_from_the_console_posts(box, delivered):
 
 def test_a_trigger_is_told_of_its_events_prefix_and_suffix_only(box):
     payloads = []
-    box.oss.add_trigger("photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", payloads.append)
+    box.oss.add_trigger("some", "photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", payloads.append)
 
     for key in ["in/a.jpg", "in/a.png", "out/a.jpg"]:
         box.oss.put("photos", key, b"")
@@ -102,3 +103,38 @@ def test_time_can_be_let_go_by(box, photos):
     now = photos.head_object("a").last_modified
     box.oss.age(3600)
     assert photos.head_object("a").last_modified == now - 3600
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "events", "refused"),
+    [
+        ("in/a/", ".jpg", ["PutObject"], True),
+        ("", "", ["PutObject", "PostObject"], True),
+        ("out/", "", ["PutObject"], False),
+        ("in/", ".png", ["PutObject"], False),
+        ("in/", ".jpg", ["PostObject"], False),
+    ],
+)
+def test_triggers_that_overlap_in_events_prefix_and_suffix_are_refused(box, prefix, suffix, events, refused):
+    box.oss.add_trigger("first", "photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", print)
+    expected = pytest.raises(ValueError, match="second overlaps with first") if refused else contextlib.nullcontext()
+    with expected:
+        box.oss.add_trigger("second", "photos", [f"oss:ObjectCreated:{name}" for name in events], prefix, suffix, print)
+
+
+def test_a_bucket_takes_ten_triggers(box):
+    for number in range(10):
+        box.oss.add_trigger(str(number), "photos", ["oss:ObjectCreated:PutObject"], f"{number}/", "", print)
+    with pytest.raises(ValueError, match="has 10 triggers"):
+        box.oss.add_trigger("10", "photos", ["oss:ObjectCreated:PutObject"], "10/", "", print)
+
+
+def test_a_trigger_can_be_replaced_and_removed(box):
+    payloads = []
+    for prefix in ("a/", "b/"):
+        box.oss.add_trigger("one", "photos", ["oss:ObjectCreated:PutObject"], prefix, "", payloads.append)
+    for key in ("a/1", "b/1"):
+        box.oss.put("photos", key, b"")
+    box.oss.remove_trigger("one")
+    box.oss.put("photos", "b/2", b"")
+    assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "b/1")]

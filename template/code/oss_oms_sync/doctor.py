@@ -403,7 +403,10 @@ class _Examination:
             f" {missing} have no record"
         )
         if missing:
-            fix = "See in the OSS and Function Compute consoles that sync's trigger is there; reconcile sends them"
+            fix = (
+                "See in the Function Compute console that sync's trigger is there (it is refused where it overlaps with"
+                " another of this bucket in events, prefix and suffix); reconcile sends the objects"
+            )
             return Finding(WARNING if accepted + failed else FAULT, seen, fix)
         if failed:
             return Finding(WARNING, seen, "`s status invoke` says why they failed")
