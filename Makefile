@@ -47,8 +47,7 @@ package: setup ## Build the package that `s init` and the registry take, into di
 	@$(BIN)/python -m tools.package
 
 docs: setup ## Bring the generated tables in step with publish.yaml and the code
-	@$(BIN)/python -m tools.questions
-	@PYTHONPATH=template/code $(BIN)/python -m tools.reasons
+	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
 
 clean: ## Remove all that `make` made
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage

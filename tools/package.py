@@ -14,7 +14,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-_NAMES = {"s.yaml": "src/s.yaml", "publish.yaml": "publish.yaml", "version.md": "version.md", "README.md": "readme.md"}
+# The documents that a user of the project needs at hand; those about building it stay here.
+DOCUMENTS = ("how-it-works", "operations", "cutover", "troubleshooting", "costs", "reasons", "alarms")
+_NAMES = {
+    "s.yaml": "src/s.yaml",
+    "publish.yaml": "publish.yaml",
+    "version.md": "version.md",
+    # The registry is Chinese unless a name says otherwise.
+    "README.zh.md": "readme.md",
+    "README.md": "readme_en.md",
+    **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
+}
 _FOLDERS = {"template": "src", "hooks": "hook"}
 # The first moment that a zip can name.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)

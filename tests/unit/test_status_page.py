@@ -11,12 +11,10 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from oss_oms_sync.reasons import Reason
-from tools import reasons
 from tools.package import ROOT
 
 FILE = ROOT / "template" / "status.py"
@@ -268,13 +266,3 @@ def test_in_chromium_the_page_has_no_errors_and_shows_the_verdict(viewer, chromi
     verdict, background = title[1].split("|")
     assert verdict == (f"Now {state}." if lang == "en" else f"现在 {state}。")
     assert background == ("rgb(18, 22, 31)" if theme == "dark" else "rgb(255, 255, 255)")
-
-
-def test_the_document_of_reasons_is_current():
-    assert Path(reasons.PATH).read_text(encoding="utf-8") == reasons.document()
-
-
-def test_every_reason_has_a_remedy_in_both_languages():
-    for reason in Reason:
-        assert re.search(r"[a-z]{3}", reason.fix), reason
-        assert re.search(r"[\u4e00-\u9fff]", reason.fix_zh), reason

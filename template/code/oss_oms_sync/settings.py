@@ -25,12 +25,69 @@ _REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
-# Calls a second of replay and reconcile: a tenth of the gateway's usual limit, so that new events go first.
-_USUAL_RATE = 20.0
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # Then a pass is forgotten.
 LONGEST_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable of the functions' environment, as the documents tell of it; without a `default` it is required."""
+
+    default: str | None
+    meaning: str
+    meaning_zh: str
+
+
+SETTINGS = {
+    "SYNC_URL": Setting(
+        None,
+        f"the sync task's address, from its page in the OMS console: `{_SYNC_URL_LOOKS}`",
+        f"同步任务的地址,从 OMS 控制台的任务页面复制:`{_SYNC_URL_LOOKS}`",
+    ),
+    "HW_AK": Setting(
+        None,
+        "access key of a Huawei Cloud IAM user who may `oms:synctask:createEvent` (and `get`, `statistics`)",
+        "华为云 IAM 用户的访问密钥 AK,该用户需有 `oms:synctask:createEvent`(以及 `get`、`statistics`)权限",
+    ),
+    "HW_SK": Setting(None, "the secret key that belongs to it", "与 AK 配对的 SK"),
+    "HW_SECURITY_TOKEN": Setting("", "only for temporary keys", "仅临时密钥需要"),
+    "LOG_BUCKET": Setting(
+        None,
+        "OSS bucket for the records, in the function's region, never the source bucket",
+        "存放记录的 OSS 存储桶,与函数同地域,且不能是源存储桶",
+    ),
+    "OSS_ENDPOINT": Setting(
+        "",
+        "OSS's endpoint, https; left out it is `https://oss-<the function's region>-internal.aliyuncs.com`",
+        "OSS 的 https 访问域名;缺省为 `https://oss-<the function's region>-internal.aliyuncs.com`",
+    ),
+    "SOURCE_BUCKET": Setting(
+        "",
+        "refuse events of any other bucket; the one that reconcile walks, which needs it",
+        "只接受该存储桶的事件;reconcile 对账的就是它,因此对账时必填",
+    ),
+    "OBJECT_PREFIX": Setting("", "forward only keys that begin so", "只转发以此开头的对象"),
+    "OBJECT_SUFFIX": Setting("", "forward only keys that end so", "只转发以此结尾的对象"),
+    "OMS_KEY_ENCODING": Setting(
+        "url",
+        "`url`, as OMS's documents ask, or `raw` should a task turn out to want plain keys",
+        "`url` 为 OMS 文档的要求;若某个任务实际需要未编码的对象名,设为 `raw`",
+    ),
+    # A tenth of the gateway's usual limit, so that new events go first.
+    "OMS_RATE": Setting(
+        "20",
+        "calls a second of replay and of reconcile; they halve it at each 429",
+        "replay 和 reconcile 每秒的调用次数;每遇到一次 429 减半",
+    ),
+    "RECONCILE_PERIOD": Setting(
+        "1d",
+        "how long after the beginning of a pass the next one begins: `12h`, `1d` (at most `30d`), or `off`",
+        "一轮对账开始后多久开始下一轮:`12h`、`1d`(最长 `30d`),或 `off`",
+    ),
+    "LOG_LEVEL": Setting("INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR`", "`DEBUG`、`INFO`、`WARNING`、`ERROR`"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,8 +136,7 @@ class Settings:
         """
         reader = _Reader(env)
         oss_endpoint, oss_region = reader.oss()
-        log_bucket = reader.bucket("LOG_BUCKET", required=True)
-        source_bucket = reader.bucket("SOURCE_BUCKET", required=False)
+        log_bucket, source_bucket = reader.bucket("LOG_BUCKET"), reader.bucket("SOURCE_BUCKET")
         if log_bucket and log_bucket == source_bucket:
             reader.problem(
                 "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
@@ -88,9 +144,9 @@ class Settings:
             )
         settings = cls(
             task=reader.sync_task(),
-            hw_ak=reader.key("HW_AK", required=True),
-            hw_sk=reader.key("HW_SK", required=True),
-            hw_security_token=reader.key("HW_SECURITY_TOKEN", required=False),
+            hw_ak=reader.key("HW_AK"),
+            hw_sk=reader.key("HW_SK"),
+            hw_security_token=reader.key("HW_SECURITY_TOKEN"),
             log_bucket=log_bucket,
             oss_endpoint=oss_endpoint,
             oss_region=oss_region,
@@ -98,10 +154,10 @@ class Settings:
             # White space may be meant here, so these two are taken as they are.
             object_prefix=env.get("OBJECT_PREFIX", ""),
             object_suffix=env.get("OBJECT_SUFFIX", ""),
-            key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS, "url"),
-            oms_rate=reader.rate("OMS_RATE", _USUAL_RATE),
-            reconcile_period=reader.period("RECONCILE_PERIOD", "1d"),
-            log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS, "INFO"),
+            key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
+            oms_rate=reader.rate("OMS_RATE"),
+            reconcile_period=reader.period("RECONCILE_PERIOD"),
+            log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS),
         )
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -119,7 +175,7 @@ class _Reader:
         self.problems.append(text)
 
     def _get(self, name: str) -> str:
-        return self._env.get(name, "").strip()
+        return self._env.get(name, "").strip() or SETTINGS[name].default or ""
 
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
@@ -131,9 +187,9 @@ class _Reader:
         assert match  # noqa: S101  _sync_url_problem has looked
         return SyncTask(url, match["project"], match["task"])
 
-    def key(self, name: str, *, required: bool) -> str:
+    def key(self, name: str) -> str:
         value = self._get(name)
-        if required and not value:
+        if not value and SETTINGS[name].default is None:
             self.problem(
                 f"{name} is empty. Set it to the access key of a Huawei Cloud IAM user with the right"
                 " oms:synctask:createEvent (console: My Credentials > Access Keys)"
@@ -143,9 +199,9 @@ class _Reader:
             self.problem(f"{name} holds a space or a character outside ASCII. Copy it again without anything around it")
         return value
 
-    def bucket(self, name: str, *, required: bool) -> str:
+    def bucket(self, name: str) -> str:
         value = self._get(name)
-        if required and not value:
+        if not value and SETTINGS[name].default is None:
             self.problem(
                 f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the"
                 " source bucket"
@@ -159,7 +215,7 @@ class _Reader:
 
     def oss(self) -> tuple[str, str]:
         """The endpoint (with its scheme) and the region that signatures are made for."""
-        endpoint, fc_region = self._get("OSS_ENDPOINT"), self._get("FC_REGION")
+        endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             if not fc_region:
                 self.problem("OSS_ENDPOINT is empty. Set it to https://oss-<region>-internal.aliyuncs.com")
@@ -186,35 +242,40 @@ class _Reader:
         # Made anew from its parts: oss2 knows schemes in lower case only.
         return f"{parts.scheme}://{parts.netloc}", region
 
-    def rate(self, name: str, default: float) -> float:
-        value = self._get(name) or str(default)
+    def rate(self, name: str) -> float:
+        value = self._get(name)
         try:
             rate = float(value)
         except ValueError:
             rate = 0.0
         if not 0.01 <= rate <= 1000:  # also refuses "nan"
-            self.problem(f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out ({default:g})")
-            return default
+            self.problem(
+                f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out"
+                f" ({SETTINGS[name].default})"
+            )
         return rate
 
-    def period(self, name: str, default: str) -> timedelta | None:
+    def period(self, name: str) -> timedelta | None:
         """None for "off"."""
-        value = self._get(name).lower() or default
+        value = self._get(name).lower()
         match = _PERIOD.fullmatch(value)
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
         if value != "off" and (period is None or period > LONGEST_PERIOD):
             self.problem(
-                f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out ({default})"
+                f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out"
+                f" ({SETTINGS[name].default})"
             )
         return period
 
-    def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self._get(name) or default
+    def one_of(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self._get(name)
         for choice in choices:
             if value.lower() == choice.lower():
                 return choice
-        self.problem(f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({default})")
-        return default
+        self.problem(
+            f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})"
+        )
+        return value
 
 
 def _sync_url_problem(url: str) -> str:

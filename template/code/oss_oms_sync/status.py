@@ -174,8 +174,8 @@ class _Look:
             if len(listed) + backlog.outside == _RECORDS_COUNTED:
                 backlog.at_least = True
                 break
-            key = one.name.removeprefix(folder(self._task_id, "failed"))
-            if key == one.name or self._settings.covers(key):
+            name = one.name.removeprefix(folder(self._task_id, "failed"))
+            if name == one.name or self._settings.covers(name):
                 listed.append(one)
             else:  # of another project for the same task, or from before the filter was changed
                 backlog.outside += 1

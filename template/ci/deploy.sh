@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Deploys this project from CI, and fails unless doctor then finds all well. CI's secret store gives the keys by the
+# environment: the five variables below. They end in the Serverless Devs tool's store on this machine, for CI alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for name in ALIBABA_CLOUD_ACCOUNT_ID ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET HW_AK HW_SK; do
+  [ -n "${!name:-}" ] || { echo "$name is empty: set it in the secret store of CI" >&2; exit 2; }
+done
+
+command -v s >/dev/null || npm install --global @serverless-devs/s@3
+
+# Under which names s.yaml looks for the keys.
+access=$(sed -n 's/^access: "\(.*\)"$/\1/p' s.yaml)
+s config add --AccountID "$ALIBABA_CLOUD_ACCOUNT_ID" --AccessKeyID "$ALIBABA_CLOUD_ACCESS_KEY_ID" \
+  --AccessKeySecret "$ALIBABA_CLOUD_ACCESS_KEY_SECRET" -a "$access" -f >/dev/null
+for name in HW_AK HW_SK; do
+  key=$(sed -n "s/^  $name: \${secret('\(.*\)')}$/\1/p" s.yaml)
+  s secret add --key "$key" --value "${!name}" --force
+done
+
+s deploy -y
+found=$(s doctor invoke)
+echo "$found"
+grep -Eq '"ok": ?true' <<<"$found" || { echo "Deployed, but doctor found a fault: see above" >&2; exit 1; }
