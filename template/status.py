@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Shows what `s status invoke` answers as a page of text, or as a web page in one file.
+"""Shows what `s status invoke` or `s doctor invoke` answers as a page of text; the status as a web page, too.
 
     s status invoke | python status.py
     s status invoke | python status.py --html status.html
+    s doctor invoke | python status.py
 
-Needs Python 3.10 and nothing else. Exit code 0: in step, 1: behind or broken, 2: there is no status in the input.
+Needs Python 3.10 and nothing else. Exit code 0: in step, or set up right; 1: behind, broken, or a fault; 2: there is
+no such answer in the input.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import locale
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -61,16 +64,24 @@ WORDS = {
     "yes": ("yes", "是"),
     "no": ("no", "否"),
     "unknown": ("OMS does not say", "OMS 未告知"),
+    "set up": ("Set up right", "配置正确"),
+    "not set up": ("Not set up right", "配置有误"),
+    "ok": ("ok", "正常"),
+    "warning": ("warning", "警告"),
+    "fault": ("fault", "故障"),
+    "left out": ("not checked yet", "尚未检查"),
 }
 _TAIL = 15
-COLOURS = {"in step": 32, "behind": 33, "broken": 31}
+COLOURS = {"in step": 32, "behind": 33, "broken": 31, "ok": 32, "warning": 33, "fault": 31, "skipped": 2}
 SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 _STEPS = {"FIVE_MINUTES": 300_000, "ONE_HOUR": 3_600_000}
 SERIES_WORDS = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Shows what `s status invoke` answers, given on standard input.")
+    parser = argparse.ArgumentParser(
+        description="Shows what `s status invoke` or `s doctor invoke` answers, given on standard input."
+    )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a web page instead, in one file")
     parser.add_argument("--lang", choices=["en", "zh"], default=usual_language(), help="default: your locale's")
     options = parser.parse_args(arguments)
@@ -82,9 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("There is no status in the input. Use: s status invoke | python status.py", file=sys.stderr)
         return 2
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if options.html and "verdict" not in report:
+        parser.error("only the status makes a web page: leave --html out")
+    if "checks" in report:
+        print("\n".join(checks(report, options.lang, colour=sys.stdout.isatty())))
+        return 0 if report["ok"] else 1
     if "story" in report:
-        if options.html:
-            parser.error("a key's story is text: leave --html out")
         print(f"{report['key']!r}: {report['story']}\n{report['next']}")
         return 0 if report["success"] and not report["failed"] else 1
     if options.html:
@@ -100,12 +114,12 @@ def usual_language() -> str:
 
 
 def find(text: str) -> Report | None:
-    """The status, or one key's story, in the tool's output: bare, or as a JSON text within JSON."""
+    """The status, one key's story or doctor's checks in the tool's output: bare, or as a JSON text within JSON."""
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
     for value in values(plain):
         # The log line before it has some of the same fields, and a level.
-        is_one = {"verdict", "backlog"} <= value.keys() or {"key", "story", "next"} <= value.keys()
-        if is_one and "level" not in value:
+        kinds = ({"verdict", "backlog"}, {"key", "story", "next"}, {"ok", "checks"})
+        if any(kind <= value.keys() for kind in kinds) and "level" not in value:
             return value
         for inner in value.values():
             if isinstance(inner, str) and "{" in inner and (found := find(inner)):
@@ -136,6 +150,21 @@ def verdict(report: Report, lang: str) -> str:
 
 def fix(report: Report, reason: str, lang: str) -> str:
     return str(report["fixes"].get(reason, {}).get(lang, ""))
+
+
+def checks(report: Report, lang: str, colour: bool) -> Iterator[str]:
+    """What doctor found: a line for each check, and below it what to do."""
+    found = report["checks"]
+    count = Counter(one["state"] for one in found)
+    names = {"ok": "ok", "warning": "warning", "fault": "fault", "skipped": "left out"}
+    told = ", ".join(f"{word(name, lang)} {count[state]}" for state, name in names.items() if count[state])
+    yield f"{word('set up' if report['ok'] else 'not set up', lang)}: {told}"
+    for one in found:
+        state = word(names[one["state"]], lang)
+        shown = f"\x1b[{COLOURS[one['state']]}m{state}\x1b[0m" if colour else state
+        yield f"  {shown}: {one['name']}: {one['seen']}"
+        if one["fix"]:
+            yield f"      -> {one['fix']}"
 
 
 def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:

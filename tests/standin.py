@@ -24,13 +24,13 @@ from tools.serverless import Tool
 COMPONENT = Path(__file__).with_name("component")
 
 
-class _RefusedError(Exception):
+class RefusedError(ValueError):
     """What the component would say no to."""
 
 
 class _Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise _RefusedError(message)
+        raise RefusedError(message)
 
 
 def _arguments(*options: tuple[str, ...], flags: tuple[tuple[str, ...], ...] = ()) -> argparse.ArgumentParser:
@@ -51,6 +51,14 @@ _TAKES = {
 }
 
 
+def arguments(action: str, words: list[str]) -> argparse.Namespace:
+    """What a command of the component is given. Raises RefusedError. `-t` is the tool's own, which hands it on."""
+    if "-t" in words:
+        at = words.index("-t")
+        words = words[:at] + words[at + 2 :]
+    return _TAKES[action].parse_args(words)
+
+
 @dataclass
 class Fc3:
     """What the component was asked: `deployed` are the properties of each resource as it was handed them."""
@@ -61,12 +69,12 @@ class Fc3:
 
     def answer(self, action: str, resource: str, props: dict[str, Any], args: list[str], folder: str) -> str:
         """What the component prints."""
-        options = _TAKES[action].parse_args(args)
+        options = arguments(action, args)
         self.asked.append(f"{resource} {action}")
         if action == "deploy":
             return self._deploy(resource, props, Path(folder))
         if resource not in self.deployed:
-            raise _RefusedError(f"function {props['functionName']} does not exist")
+            raise RefusedError(f"function {props['functionName']} does not exist")
         if action == "remove":
             return self._remove(resource)
         if self.box is None:
@@ -117,7 +125,7 @@ def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             try:
                 status, text = 200, fc3.answer(**call)
-            except (_RefusedError, ValueError) as error:
+            except ValueError as error:
                 status, text = 400, str(error)
             self.send_response(status)
             self.end_headers()

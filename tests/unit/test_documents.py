@@ -1,93 +1,214 @@
-"""What the documents point to is there: links, anchors, make's targets, the project's functions, payloads, files."""
+"""The documents are true: links lead somewhere, both languages say the same, what they name is there."""
 
 from __future__ import annotations
 
+import argparse
+import ast
 import json
+import os
 import re
-import shlex
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from answers import ANSWERS
+from documents import Document
 from oss_oms_sync import reconcile, replay, status
+from standin import arguments
+from tools import documents
 from tools.package import ROOT
 from tools.render import render
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "template" / "readme.md", *(ROOT / "docs").glob("*.md")]
-OPTIONS = {
-    "replay": replay.OPTIONS,
-    "reconcile": reconcile.OPTIONS,
-    "status": status.OPTIONS,
-    "doctor": {},
-    "sync": None,
-}
+README, TWIN = ROOT / "README.md", ROOT / "README.zh.md"
+DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPTIONS = {"replay": replay.OPTIONS, "reconcile": reconcile.OPTIONS, "status": status.OPTIONS, "doctor": {}, "sync": {}}
+FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+# What the tool itself does is looked up in its help: tests/package/test_commands.py.
+OF_THE_TOOL = ("init", "config", "secret", "preview")
+# Commands that are not tried: programs of others, whose own documents say what they take.
+EXEMPT = ("aliyun", "ossutil", "npm")
+# Of the shell, and git: tests/package/test_walkthrough.py runs the blocks in which they stand.
+RUN_THERE = ("printf", "read", "export", "cd", "git", "bash")
 
 
-def anchors(text: str) -> set[str]:
-    """The anchors of a document's headings, as they are made of them."""
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    render(ANSWERS, folder)
+    return folder
 
 
-def links(path: Path) -> list[str]:
-    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return re.findall(r"\]\(([^)]+)\)", text)
+def broken_links(document: Document, folder: Path) -> Iterator[str]:
+    """Links of a document in `folder` that lead nowhere."""
+    for link in document.links:
+        file, _, anchor = link.partition("#")
+        target = folder / file
+        if link.startswith("https://") or (target.exists() and not anchor):
+            continue
+        if not target.exists() or anchor not in (Document.read(target) if file else document).anchors:
+            yield link
+
+
+def differences(one: Document, twin: Document) -> Iterator[str]:
+    """What the two languages do not say alike."""
+    if [level for level, _ in one.headings] != [level for level, _ in twin.headings]:
+        yield "headings"
+    if one.blocks != twin.blocks:
+        yield "blocks of code"
+
+    def files(document: Document) -> Counter[str]:
+        # Headings have other anchors in another language.
+        return Counter(link.partition("#")[0] for link in document.links if "README" not in link)
+
+    if files(one) != files(twin):
+        yield "links"
+    for number, (table, other) in enumerate(zip(one.tables, twin.tables, strict=False)):
+        if [[code_in(cell) for cell in row] for row in table] != [[code_in(cell) for cell in row] for row in other]:
+            yield f"table {number}"
+    if len(one.tables) != len(twin.tables):
+        yield "tables"
+
+
+def code_in(cell) -> list[str]:
+    """What stands in backticks in a table's cell: that is said alike in all languages."""
+    return sorted(token.content for token in cell.children if token.type == "code_inline")
+
+
+def wrong_commands(document: Document, project: Path) -> Iterator[str]:
+    """Commands that name what is not there, or give it what it does not take."""
+    for words in document.commands:
+        try:
+            _check(words, project)
+        except (ValueError, AssertionError) as problem:
+            yield f"{' '.join(words)}: {problem}"
+
+
+def _check(words: list[str], project: Path) -> None:
+    match words:
+        case ["make", target]:
+            assert target in TARGETS, "no such target"
+        case ["python", script, *options]:
+            assert (project / script).is_file(), "no such file in the project"
+            known = help_of(project / script)
+            assert all(option in known for option in options if option.startswith("-")), "no such option"
+        case ["bash", script]:
+            assert (project / script).is_file(), "no such file in the project"
+        case ["s", name, ("invoke" | "logs") as action, *options] if name in FUNCTIONS:
+            given = arguments(action, options)
+            if action == "invoke" and given.event:
+                payload = json.loads(given.event)
+                assert payload.keys() <= OPTIONS[name].keys(), f"{name} does not take that"
+            if action == "invoke" and given.event_file:
+                assert (project / given.event_file).is_file(), "no such file in the project"
+        case ["s", ("deploy" | "remove") as action, *options]:
+            arguments(action, options)
+        case ["s", name, *_]:
+            assert name in OF_THE_TOOL, "neither the tool's nor a function"
+        case [name, *_]:
+            assert name in (*EXEMPT, *RUN_THERE), "no test knows this command"
+
+
+def help_of(script: Path) -> set[str]:
+    """The options that a script tells of."""
+    words = [sys.executable, "-I", "-S", str(script), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    return set(re.findall(r"--?[a-z][a-z-]*", done.stdout))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_inside_the_repository_leads_somewhere(path):
-    for link in links(path):
-        if link.startswith("https://"):
-            continue
-        file, _, anchor = link.partition("#")
-        target = path.parent / file if file else path
-        assert target.exists(), link
-        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+    assert list(broken_links(Document.read(path), path.parent)) == []
 
 
-def commands(path: Path) -> list[str]:
-    """Every command line in a code block or in backticks, with lines that go on joined."""
-    text = path.read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
-    found = [line.strip() for line in blocks.splitlines()]
-    return [*found, *re.findall(r"`((?:s|make|python) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))]
+def test_every_link_inside_the_project_leads_somewhere(project):
+    for path in (project / "readme.md", *(project / "docs").glob("*.md")):
+        # What `s init` writes beside the rendered files is tested with the tool.
+        assert list(broken_links(Document.read(path), path.parent)) == [], path
+
+
+def test_both_languages_say_the_same():
+    assert list(differences(Document.read(README), Document.read(TWIN))) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_target_of_make_exists(path):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {line.split()[1] for line in commands(path) if re.fullmatch(r"make [a-z]+", line)}
-    assert named <= targets
+def test_every_command_is_one(path, project):
+    assert list(wrong_commands(Document.read(path), project)) == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_invocation_names_a_function_and_what_it_takes(path):
-    functions = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
-    for line in commands(path):
-        match = re.match(r"s (\w+) (invoke|logs)\b", line)
-        if not match:
-            continue
-        assert match[1] in functions, line
-        words = shlex.split(line.partition("|")[0])
-        if "-e" in words:
-            payload = json.loads(words[words.index("-e") + 1])
-            assert payload.keys() <= OPTIONS[match[1]].keys(), line
+def test_every_command_in_the_projects_readme_is_one(project):
+    assert list(wrong_commands(Document.read(project / "readme.md"), project)) == []
 
 
-def test_every_file_that_a_command_of_the_project_names_is_in_it(tmp_path):
-    render(ANSWERS, tmp_path)
-    for path in (ROOT / "README.md", ROOT / "template" / "readme.md"):
-        for line in commands(path):
-            for file in re.findall(r"(?:--event-file |python )([\w/.-]+\.(?:json|py))", line):
-                assert (tmp_path / file).exists(), line
+@pytest.mark.parametrize("path", [documents.ENGLISH, documents.CHINESE], ids=lambda path: path.name)
+def test_the_tables_of_questions_and_settings_are_current(path):
+    assert documents.updated(path) == path.read_text(encoding="utf-8"), "run `make docs`"
 
 
-def test_readme_tells_every_setting_and_no_other():
-    code = (ROOT / "template" / "code" / "oss_oms_sync" / "settings.py").read_text(encoding="utf-8")
-    known = set(re.findall(r'"((?:[A-Z]+_)+[A-Z]+)"', code)) - {"FC_REGION"}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("## Settings")[2].partition("Signatures are V4")[0]
-    rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`([A-Z_]+)`", rows)) == known
+def test_the_document_of_reasons_is_current():
+    assert documents.REASONS.read_text(encoding="utf-8") == documents.reasons(), "run `make docs`"
+
+
+BREAKS = {
+    "a heading": ("## Rights", "Rights", "headings"),
+    "a command": ("s doctor invoke\n", "s doctor check\n", "blocks of code"),
+    "a link": ("(docs/costs.md)", "(docs/prices.md)", "links"),
+    "a cell": ("| `LOG_LEVEL` |", "| `LOGLEVEL` |", "table"),
+    "a row": ("| `s doctor invoke` |", "| `s doctor invoke` | x |\n| `s doctor invoke` |", "table"),
+}
+
+
+@pytest.mark.parametrize("part", BREAKS)
+def test_a_twin_that_says_something_else_is_noticed(part):
+    before, after, told = BREAKS[part]
+    text = README.read_text(encoding="utf-8")
+    assert before in text
+    changed = Document(text.replace(before, after, 1))
+    assert any(one.startswith(told) for one in differences(changed, Document.read(TWIN)))
+
+
+@pytest.mark.parametrize(
+    "link", ["docs/nowhere.md", "docs/costs.md#nowhere", "#nowhere", "docs/nowhere.png"], ids=lambda link: link
+)
+def test_a_broken_link_is_noticed(link):
+    text = README.read_text(encoding="utf-8").replace("(docs/costs.md)", f"({link})")
+    assert list(broken_links(Document(text), ROOT)) == [link]
+
+
+WRONG = [
+    "make tea",
+    "python policies/shows.py",
+    "python status.py --pdf",
+    "s doctors invoke",
+    "s doctor invoke --loudly",
+    "s sync logs --follow",
+    "s reconcile invoke -e '{\"dryrun\": true}'",
+    "s sync invoke --event-file events/nothing.json",
+    "s remove --all",
+    "s destroy now",
+    "bash ci/deploy.bat",
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*(f"```sh\n{command}\n```" for command in (*WRONG, "curl x")), *(f"Use `{command}`." for command in WRONG)],
+)
+def test_a_broken_command_is_noticed(text, project):
+    assert len(list(wrong_commands(Document(text), project))) == 1
+
+
+def test_each_module_knows_only_those_before_it():
+    package = ROOT / "template" / "code" / "oss_oms_sync"
+    told = re.findall(r"\w+", ast.get_docstring(ast.parse((package / "__init__.py").read_text())).partition(":")[2])
+    assert sorted(told) == sorted(path.stem for path in package.glob("[!_]*.py"))
+    for number, name in enumerate(told):
+        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
+        known = {node.module or alias.name for node in imports for alias in node.names}
+        assert known <= set(told[:number]), name

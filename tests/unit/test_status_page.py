@@ -186,6 +186,28 @@ def test_one_keys_story_is_shown(viewer, monkeypatch, capsys):
         show(viewer, monkeypatch, capsys, json.dumps(story), "--html", "x.html")
 
 
+CHECKS = [
+    {"name": "settings", "state": "ok", "seen": "all well", "fix": ""},
+    {"name": "task source", "state": "warning", "seen": "another form", "fix": "Look at it."},
+    {"name": "task", "state": "fault", "seen": "NO_TASK 404", "fix": "Check SYNC_URL."},
+    {"name": "task runs", "state": "skipped", "seen": "depends on: task", "fix": ""},
+]
+
+
+def test_what_doctor_found_is_a_line_a_check_and_what_to_do(viewer, monkeypatch, capsys):
+    answer = {"ok": False, "checks": CHECKS}
+    code, out, _ = show(viewer, monkeypatch, capsys, TOOL_SAYS % json.dumps(answer), "--lang", "en")
+    assert code == 1
+    assert out.splitlines()[0] == "Not set up right: ok 1, warning 1, fault 1, not checked yet 1"
+    assert (
+        "  fault: task: NO_TASK 404\n      -> Check SYNC_URL.\n  not checked yet: task runs: depends on: task\n" in out
+    )
+    code, out, _ = show(viewer, monkeypatch, capsys, json.dumps({"ok": True, "checks": CHECKS[:1]}), "--lang", "zh")
+    assert (code, out) == (0, "配置正确: 正常 1\n  正常: settings: all well\n")
+    with pytest.raises(SystemExit):
+        show(viewer, monkeypatch, capsys, json.dumps(answer), "--html", "x.html")
+
+
 class Reader(HTMLParser):
     """What a page fetches, runs and shows."""
 
@@ -266,3 +288,9 @@ def test_in_chromium_the_page_has_no_errors_and_shows_the_verdict(viewer, chromi
     verdict, background = title[1].split("|")
     assert verdict == (f"Now {state}." if lang == "en" else f"现在 {state}。")
     assert background == ("rgb(18, 22, 31)" if theme == "dark" else "rgb(255, 255, 255)")
+
+
+def test_every_reason_has_a_remedy_in_both_languages():
+    for reason in Reason:
+        assert re.search(r"[a-z]{3}", reason.fix), reason
+        assert re.search(r"[\u4e00-\u9fff]", reason.fix_zh), reason

@@ -1,0 +1,109 @@
+"""A Markdown document, as the tests of the documents look at it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
+# What a command in backticks begins with.
+TOOLS = ("s", "make", "python", "git", "bash", "npm", "aliyun", "ossutil")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a document consists of; `text` is Markdown."""
+
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> Document:
+        return cls(path.read_text(encoding="utf-8"))
+
+    @cached_property
+    def _tokens(self) -> list[Token]:
+        return _MARKDOWN.parse(self.text)
+
+    def _inline(self) -> Iterator[Token]:
+        for token in self._tokens:
+            yield from token.children or ()
+
+    @property
+    def headings(self) -> list[tuple[int, str]]:
+        """Level and text of each."""
+        pairs = zip(self._tokens, self._tokens[1:], strict=False)
+        return [(int(one.tag[1]), following.content) for one, following in pairs if one.type == "heading_open"]
+
+    @property
+    def anchors(self) -> set[str]:
+        """As they are made of the headings where the document is shown."""
+        return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _, text in self.headings}
+
+    @property
+    def links(self) -> list[str]:
+        """Where links and images lead."""
+        targets = [token.attrs.get("href") or token.attrs.get("src") for token in self._inline()]
+        return [str(target) for target in targets if target]
+
+    @property
+    def blocks(self) -> list[tuple[str, str]]:
+        """Language and text of each block of code."""
+        return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
+
+    @property
+    def tables(self) -> list[list[list[Token]]]:
+        """The cells of each table, row by row."""
+        tables: list[list[list[Token]]] = []
+        for token, following in zip(self._tokens, self._tokens[1:], strict=False):
+            if token.type == "table_open":
+                tables.append([])
+            elif token.type == "tr_open":
+                tables[-1].append([])
+            elif token.type in ("td_open", "th_open"):
+                tables[-1][-1].append(following)
+        return tables
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The words of every command in the blocks of shell lines and in backticks."""
+        inline = [token.content for token in self._inline() if token.type == "code_inline"]
+        texts = [text for info, text in self.blocks if info == "sh"]
+        # What stands in backticks is a command only if it begins so and goes on.
+        texts += [text for text in inline if text.split(" ")[0] in TOOLS and " " in text]
+        return [words for text in texts for words in commands_in(text)]
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """The words of each command in lines of shell; `|`, `;` and `&&` end one. Raises ValueError for an open quote."""
+    line = ""
+    for piece in text.splitlines():
+        line += piece
+        try:
+            lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&")
+            lexer.whitespace_split, lexer.commenters = True, ""
+            words = list(lexer)
+        except ValueError:  # a quote that goes on in the next line
+            line += "\n"
+            continue
+        line = ""
+        yield from _split(words)
+    if line:
+        raise ValueError(f"a quote is not closed in {line!r}")
+
+
+def _split(words: list[str]) -> Iterator[list[str]]:
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if set(word) <= set("|;&"):
+            if command:
+                yield command
+            command = []
+        else:
+            command.append(word)

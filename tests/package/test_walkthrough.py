@@ -1,0 +1,271 @@
+"""What the documents say is done as it stands there: by the real tool, on the sandbox's clouds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from documents import Document
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from shell import Shell, section
+from standin import Fc3, standing_in
+from tools.package import ROOT
+from tools.serverless import Tool, served
+
+README, OPERATIONS, CUTOVER = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "cutover.md"
+TIMEOUT = 60
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
+    with standing_in(tool, box) as component:
+        yield component
+
+
+@pytest.fixture
+def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with served(built) as url:
+        yield Shell(tool, folder, url)
+
+
+@pytest.fixture
+def project(shell: Shell, fc3: Fc3, box: Sandbox) -> Path:
+    """A project for the sandbox in the shell's folder, made by `s init` and deployed."""
+    answers = {name: value for name, value in box.answers().items() if name not in ("HW_AK", "HW_SK")}
+    keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
+    given = json.dumps(answers)
+    shell.run(
+        's init oss-oms-sync -y -d project -a default --parameters "$GIVEN"; cd project; s deploy -y',
+        env={**keys, "GIVEN": given},
+    )
+    return shell.folder
+
+
+def upload(box: Sandbox, *keys: str) -> None:
+    for key in keys:
+        box.bucket(box.source_bucket).put_object(key, b"hello")
+    box.wait_idle(TIMEOUT)
+
+
+def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
+    # GIVEN the steps of README, for the sandbox's task
+    _, init, roles, deploy, first, remove = section(README, "Deploy it")
+    address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
+    assert address in init
+
+    # WHEN they are taken one after the other, THEN each does what the text says
+    said = shell.run(init.replace(address, box.task.sync_url), typed="\n".join([*box.huawei_credentials, ""]))
+    assert "Ready in oss-oms-sync" in said
+    said = shell.run(roles)
+    assert "aliyun ram CreateRole" in said
+    assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in said
+    said = shell.run(deploy)
+    assert '"ok": true' in said
+    upload(box, "hello")
+    said = shell.run(first)
+    assert "Invoke Result:\ntrue" in said
+    assert "accepted" in said.rpartition("Invoke Result")[2]
+    assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
+    assert box.task.destination["hello"].data == b"hello"
+    said = shell.run(remove)
+    assert "aliyun ram DeleteRole" in said
+
+    # AND in the end nothing runs any more, and only the records stay
+    upload(box, "after")
+    assert fc3.deployed == {}
+    assert "after" not in box.oms.accepted
+    assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
+
+
+def test_every_command_of_day_to_day_answers(shell, project, box):
+    upload(box, "hello", "a/b.txt")
+    table = Document.read(README).tables[2]
+    commands = [row[0].children[0].content for row in table[1:]]
+    assert len(commands) == 8
+    for command in commands:
+        done = shell.attempt(command)
+        # Status says with 1 that all is not yet in step.
+        assert done.returncode == 0 or ("status.py" in command and done.returncode == 1), done.stdout
+        assert "Error" not in done.stdout, command
+    assert "<html" in (project / "status.html").read_text(encoding="utf-8")
+
+
+def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
+    # GIVEN the old key disabled too early
+    upload(box, "before")
+    new = ("SANDBOXHWAK000000002", "SANDBOXHWSK0000000000000000000000000002")
+    box.oms.add_credentials(*new)
+    box.oms.remove_credentials(box.huawei_credentials[0])
+    upload(box, "between")
+
+    # WHEN the steps of the document are taken
+    (store,) = section(OPERATIONS, "Keys")[:1]
+    named = store.replace("<functionName>", box.answers()["functionName"])
+    shell.run(named, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
+    (deploy,) = section(OPERATIONS, "Rotation")
+    assert '"ok": true' in shell.run(deploy)
+    upload(box, "after")
+
+    # THEN replay sends what failed
+    assert box.tick("replay").value["accepted"] == 1
+    assert set(box.oms.accepted) == {"before", "between", "after"}
+
+
+def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, fc3, box, tool):
+    # GIVEN the file of the document
+    (text,) = (text for info, text in Document.read(OPERATIONS).blocks if info == "yaml")
+    (project / "s.staging.yaml").write_text(text)
+    for name in ("HW_AK", "HW_SK"):
+        shell.run(f"s secret add --key photos-sync-staging_{name} --value Staging{name[-2:]}0001")
+    first = dict(fc3.deployed)
+
+    # WHEN it is deployed (into the sandbox it would not fit)
+    fc3.box = None
+    deploy, _ = section(OPERATIONS, "Several environments")[0].splitlines()
+    said = shell.run(deploy)
+
+    # THEN every property is the first one's, but for what the file says
+    changes = yaml.safe_load(text)["vars"]
+    for name, props in fc3.deployed.items():
+        suffix = "" if name == "sync" else f"-{name}"
+        assert props["functionName"] == f"photos-sync-staging{suffix}"
+        environment = {**first[name]["environmentVariables"]}
+        environment |= {"SYNC_URL": changes["SYNC_URL"], "LOG_BUCKET": changes["logBucket"]}
+        environment |= {"SOURCE_BUCKET": changes["sourceBucket"], "HW_AK": "StagingAK0001", "HW_SK": "StagingSK0001"}
+        assert props["environmentVariables"] == environment
+        assert (props["handler"], props["timeout"]) == (first[name]["handler"], first[name]["timeout"])
+    sync = fc3.deployed["sync"]
+    assert sync["asyncInvokeConfig"]["destinationConfig"]["onFailure"]["destination"].endswith(
+        "/photos-sync-staging-replay"
+    )
+    assert sync["triggers"][0]["sourceArn"].endswith(":photos-staging")
+    assert "StagingSK0001" not in said
+
+
+def changed_package(built: Path, folder: Path) -> Path:
+    """A newer version: a file more, a file less, other code, another timeout."""
+    newer = folder / "newer.zip"
+    with zipfile.ZipFile(built) as old, zipfile.ZipFile(newer, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "src/code/index.py":
+                data += b"\n# newer\n"
+            elif name == "src/s.yaml":
+                data = data.replace(b"timeout: 570", b"timeout: 580")
+            if name != "src/events/timer.json":
+                new.writestr(name, data)
+        new.writestr("src/events/newer.json", b"{}")
+    return newer
+
+
+def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
+    # GIVEN a project in git, and changes of the user's own
+    once, upgrade, look = section(OPERATIONS, "Upgrade")
+    shell.run(once)
+    settings = project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(
+        text.replace('objectPrefix: ""', 'objectPrefix: "mine/"').replace("timeout: 60\n", "timeout: 90\n")
+    )
+    (project / "notes.txt").write_text("mine")
+    shell.run("git add --all; git commit -q -m Mine")
+
+    # WHEN a newer version comes out and is merged as the document says
+    with served(changed_package(built, tmp_path)) as url:
+        said = shell.run(upgrade, env={"PACKAGE_URL": url})
+    assert f"{box.answers()['functionName']}_HW_SK stays in the tool's secret store" in said
+
+    # THEN it is there, and so is what the user changed
+    merged = settings.read_text(encoding="utf-8")
+    assert all(part in merged for part in ('objectPrefix: "mine/"', "timeout: 90\n", "timeout: 580\n"))
+    assert (project / "notes.txt").read_text() == "mine"
+    assert (project / "code" / "index.py").read_text().endswith("# newer\n")
+    assert (project / "events" / "newer.json").exists()
+    assert not (project / "events" / "timer.json").exists()
+    assert "timeout: 580" in shell.run(look)
+    assert fc3.deployed["reconcile"]["timeout"] == 580
+    assert fc3.deployed["sync"]["environmentVariables"]["HW_SK"] == box.huawei_credentials[1]
+
+
+CI = {
+    "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIofCI0001",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secretOfCI00000000000000000001",
+}
+
+
+def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, tmp_path):
+    # GIVEN the project on a machine whose tool knows no key
+    other = Tool(tmp_path / "machine of CI")
+    copy = tmp_path / "checkout"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".env"))
+    keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
+    with standing_in(other, box) as component, served(built) as url:
+        ci = Shell(other, copy, url)
+
+        # WHEN the document's command is run
+        (command,) = section(OPERATIONS, "CI")
+        said = ci.run(command, env={**CI, **keys})
+
+        # THEN the functions have the keys, and nothing that the tool prints or logs
+        assert component.deployed["sync"]["environmentVariables"]["HW_SK"] == keys["HW_SK"]
+        assert '"ok": true' in said
+        logs = "".join(path.read_text() for path in (other.home / ".s" / "logs").rglob("*") if path.is_file())
+        for secret in (*keys.values(), CI["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]):
+            assert secret not in said + logs
+
+        # AND a key that is missing, or a fault that doctor finds, fails
+        missing = ci.attempt(command, env={**CI, "HW_AK": "x"})
+        assert (missing.returncode, "HW_SK is empty" in missing.stdout) == (2, True)
+        box.oms.faults.add(Fault.status(401))
+        assert ci.attempt(command, env={**CI, **keys}).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["github.yml", "yunxiao.yml"])
+def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
+    text = (ROOT / "template" / "ci" / name).read_text(encoding="utf-8")
+    assert "bash ci/deploy.sh" in json.dumps(yaml.safe_load(text))
+    needed = [*CI, "HW_AK", "HW_SK"]
+    script = (ROOT / "template" / "ci" / "deploy.sh").read_text()
+    assert all(variable in script for variable in needed)
+    if name == "github.yml":
+        job = yaml.safe_load(text)["jobs"]["deploy"]
+        assert job["steps"][-1]["env"] == {variable: f"${{{{ secrets.{variable} }}}}" for variable in needed}
+
+
+def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
+    # GIVEN lost events, failures, and what OMS has not copied yet
+    upload(box, "good")
+    box.oss.lose_events(lambda key: key.startswith("lost"))
+    upload(box, "lost/1", "lost/2")
+    box.oms.faults.add(Fault.status(401), times=1)
+    upload(box, "failed")
+    box.oss.age(3600)
+
+    # WHEN the steps are taken
+    send, look, status = section(CUTOVER, "The day")
+    assert '"left": 0' in shell.run(send)
+    said = shell.run(look)
+    assert '"finished": true' in said
+    assert '"pending": 0' in said
+    assert '"left": 0' in shell.run(send)
+    box.wait_idle(TIMEOUT)
+
+    # THEN status says that all is in step
+    assert shell.run(status).startswith("In step:")
+    assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()

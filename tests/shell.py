@@ -1,0 +1,77 @@
+"""Runs what the documents say, as it stands there: in bash, with the real Serverless Devs tool."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from documents import Document
+from tools.serverless import Tool
+
+# The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
+_TOOL = """#!/bin/sh
+if [ "$1" = init ] && [ "$2" = oss-oms-sync ]; then shift 2; set -- init --uri "$PACKAGE_URL" "$@"; fi
+exec {tool} "$@"
+"""
+
+
+class Shell:
+    """bash in a folder, which `cd` changes for what follows. `s` is the real tool; npm installs nothing."""
+
+    def __init__(self, tool: Tool, folder: Path, package_url: str) -> None:
+        self.folder = folder
+        programs = tool.home / "bin"
+        programs.mkdir(exist_ok=True)
+        for name, text in {"s": _TOOL.format(tool=tool.command()[0]), "npm": "#!/bin/sh\n"}.items():
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        (programs / "python").symlink_to(sys.executable)
+        author = {
+            f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        path = f"{programs}:{tool.environment['PATH']}"
+        self._tool = tool
+        self._environment = {**author, "PATH": path, "PACKAGE_URL": package_url}
+
+    def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
+        """Runs lines of shell, of which each must succeed, and returns what they print. `typed` is their input."""
+        done = self.attempt(text, typed, env)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def attempt(
+        self, text: str, typed: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The same for lines that may fail."""
+        where = self.folder / ".where"
+        done = subprocess.run(
+            ["bash", "-euc", f"trap 'pwd > \"{where}\"' EXIT\n{text}"],
+            cwd=self.folder,
+            env={**self._tool.environment, **self._environment, **(env or {})},
+            input=typed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.folder = Path(where.read_text().strip())
+        where.unlink()
+        return done
+
+
+def section(path: Path, heading: str) -> list[str]:
+    """The blocks of shell lines of a document under a heading, up to the next of its level or above."""
+    text = path.read_text(encoding="utf-8")
+    (level,) = (level for level, title in Document(text).headings if title == heading)
+    lines = text.partition(f"{'#' * level} {heading}\n")[2].splitlines(keepends=True)
+    inside: list[str] = []
+    fenced = False
+    for line in lines:
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and line.startswith("#") and len(line) - len(line.lstrip("#")) <= level:
+            break
+        inside.append(line)
+    return [block for info, block in Document("".join(inside)).blocks if info == "sh"]
