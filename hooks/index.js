@@ -221,7 +221,7 @@ function writeAnswers(file, { properties }, answers) {
 function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix }) {
   const folder = path.relative(process.cwd(), appPath);
   const where = folder || choose("this folder", "当前目录");
-  const next = ["s deploy", "s doctor invoke", "s sync invoke --event-file events/put-object.json"];
+  const next = ["s deploy -y", "s doctor invoke | python status.py"];
   if (folder) next.unshift(`cd ${folder}`);
   say(
     `\nReady in ${where}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
@@ -230,8 +230,8 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   say("Make the two RAM roles as readme.md says. Then:", "按 readme.md 创建两个 RAM 角色,然后执行:");
   for (const command of next) print(`  ${command}`);
   say(
-    `Several projects on one bucket: their prefixes or suffixes must not overlap, for Function Compute refuses the` +
-      ` second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
+    `Several projects on one bucket: their prefixes or suffixes must not overlap, because Function Compute refuses` +
+      ` the second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
     `同一存储桶上有多个项目时:前缀或后缀不能重叠,否则函数计算会拒绝第二个触发器。` +
       `本项目转发 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
   );

@@ -15,6 +15,8 @@ from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
 REASONS = ROOT / "docs" / "reasons.md"
+_ONE_OF = ("One of ", "可选 ")
+_MANY = 10
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 
 
@@ -25,7 +27,11 @@ def questions(chinese: bool) -> str:
         # The Chinese part ends in the last full-width full stop.
         in_chinese, stop, english = question["description"].rpartition("。")
         meaning = in_chinese + stop if chinese else english.strip()
-        rows.append((f"`{name}`", _escaped(meaning), _default(question.get("default"), chinese)))
+        choices = question.get("enum", [])
+        if 2 < len(choices) < _MANY:
+            meaning += f" {_ONE_OF[chinese]}{', '.join(f'`{choice}`' for choice in choices)}"
+        default = question.get("default", "").replace("${default-suffix}", "xxxx") if "default" in question else None
+        rows.append((f"`{name}`", _escaped(meaning), _default(default, chinese)))
     return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
 
 
@@ -45,8 +51,7 @@ def reasons() -> str:
         "# Why a key failed, and what to do\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/reasons.py -->\n\n"
         "The reason stands in the key's failed record, in the log, and in what `status` and `replay` answer. Every\n"
-        "key with a failed record is sent again by itself.\n\n"
-        + _table(("reason", "what to do", "处理方法"), rows)
+        "key with a failed record is sent again by itself.\n\n" + _table(("reason", "what to do", "处理方法"), rows)
     )
 
 
