@@ -23,7 +23,7 @@ import oss2
 from sandbox.fc import FunctionCompute, Invocation, Runtime
 from sandbox.loop import LoopThread
 from sandbox.oms import Oms
-from sandbox.oms_task import KeyEncoding, OverwriteMode, SourceObject
+from sandbox.oms_task import KeyEncoding, OverwriteMode, SourceObject, Task
 from sandbox.oss import Oss
 from sandbox.project import resources
 
@@ -213,8 +213,12 @@ class Sandbox:
         self.oss.add_credentials(*self.function_credentials)
         self.oss.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
-        self.task = self.oms.create_task(
-            self.project_id, self.task_id, self._read_source, self._key_encoding, self._overwrite_mode
+        self.task = self.add_task(self.task_id)
+
+    def add_task(self, task_id: str) -> Task:
+        """Make a task that copies from the source bucket to a destination of its own."""
+        return self.oms.create_task(
+            self.project_id, task_id, self._read_source, self._key_encoding, self._overwrite_mode
         )
 
     def _read_source(self, key: str) -> SourceObject | None:

@@ -1,0 +1,121 @@
+"""What happens to a project in its life: another prefix, another task, another project beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from tools.render import render
+
+HOUR = 3600
+
+
+@pytest.fixture
+def deploy(box: Sandbox, tmp_path: Path):
+    """Deploys a project with other answers than the sandbox's usual ones, or deploys it again."""
+
+    def deploy(called: str = "", **answers: str) -> None:
+        folder = tmp_path / f"project {called}"
+        render({**box.answers(), "functionName": f"{called or 'the'}-sync", **answers}, folder)
+        box.deploy_project(folder, called, retry_delay=0.01)
+
+    return deploy
+
+
+def upload(box: Sandbox, *keys: str) -> None:
+    for key in keys:
+        box.oss.put(box.source_bucket, key, b"contents")
+    box.wait_idle(60)
+
+
+def failed(box: Sandbox) -> set[str]:
+    folder = f"oms_source_record/{box.task_id}/failed_object/"
+    return {name.removeprefix(folder) for name in box.oss.objects(box.log_bucket) if name.startswith(folder)}
+
+
+def test_a_wider_prefix_brings_what_was_written_since_the_installation(box, deploy):
+    # GIVEN a project that forwards a part
+    deploy(objectPrefix="a/")
+    box.tick("reconcile")
+    upload(box, "a/1", "b/1")
+    assert set(box.oms.accepted) == {"a/1"}
+
+    # WHEN it is deployed with all
+    deploy(objectPrefix="")
+    upload(box, "b/2")
+    box.oss.age(HOUR)
+    box.tick("reconcile")
+
+    # THEN events come by themselves, and reconcile brings the rest
+    assert set(box.oms.accepted) == {"a/1", "b/1", "b/2"}
+
+
+def test_a_narrower_prefix_leaves_the_other_failures_where_they_are(box, deploy):
+    # GIVEN failures inside and outside of it
+    deploy()
+    box.oms.faults.add(Fault.status(401))
+    upload(box, "a/1", "b/1")
+    box.oms.faults.clear()
+
+    # WHEN it is deployed
+    deploy(objectPrefix="a/")
+    upload(box, "b/2")
+
+    # THEN replay sends what is inside, and nobody loses the rest
+    assert box.tick("replay").value["accepted"] == 1
+    assert set(box.oms.accepted) == {"a/1"}
+    assert failed(box) == {"b/1"}
+    assert box.fc.invoke("status", b"").value["backlog"]["outside"] == 1
+
+
+def test_another_task_begins_with_records_of_its_own(box, deploy):
+    # GIVEN a project with an accepted and a failed key
+    deploy()
+    upload(box, "accepted")
+    box.oms.faults.add(Fault.status(401), times=1)
+    upload(box, "failed")
+    other = box.add_task("the-other-task")
+
+    # WHEN it is deployed for another task
+    deploy(SYNC_URL=other.sync_url)
+    upload(box, "new")
+    box.tick("replay")
+
+    # THEN what failed for the old one stays there; a backfill brings all that the new one has not
+    assert set(other.destination) == {"new"}
+    assert failed(box) == {"failed"}
+    box.oss.age(HOUR)
+    box.fc.invoke("reconcile", b'{"since": "1970-01-01"}')
+    box.wait_idle(60)
+    assert set(other.destination) == {"accepted", "failed", "new"}
+
+
+def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
+    # GIVEN two projects for one task and bucket
+    deploy("one ", objectPrefix="a/")
+    deploy("two ", objectPrefix="b/")
+
+    # WHEN there are uploads, failures and lost events on both sides
+    upload(box, "a/1", "b/1", "c/1")
+    box.oms.faults.add(Fault.status(401), times=2)
+    upload(box, "a/2", "b/2")
+    box.oss.lose_events(lambda key: key.endswith("3"))
+    upload(box, "a/3", "b/3")
+    box.oss.age(HOUR)
+    for job in ("replay", "reconcile"):
+        for called in ("one ", "two "):
+            box.tick(called + job)
+
+    # THEN all that belongs to either is there
+    box.wait_idle(60)
+    assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
+    assert failed(box) == set()
+
+
+def test_a_second_project_whose_trigger_overlaps_is_refused(box, deploy):
+    deploy("one ", objectPrefix="a/")
+    with pytest.raises(ValueError, match="two sync overlaps with one sync"):
+        deploy("two ", objectPrefix="a/b/")
