@@ -188,7 +188,8 @@ class Oss(Server):
         bucket, _, quoted_key = request.raw_path.removeprefix("/").partition("/")
         action, operation = self._operation(request, "object" if quoted_key else "bucket")
         key = unquote(quoted_key)
-        touched = [key]
+        # What a listing touches is its prefix: policies may say which.
+        touched = [key or request.params.get("prefix", "")]
         try:
             verify(request, self._credentials, self.region, self.now())
             self._check_access(request, action, bucket)

@@ -211,3 +211,16 @@ def test_each_module_knows_only_those_before_it():
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
         known = {node.module or alias.name for node in imports for alias in node.names}
         assert known <= set(told[:number]), name
+
+
+def test_the_forms_for_issues_ask_in_both_languages():
+    forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
+    assert len(forms) == 2
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert form["name"]
+        assert form["description"]
+        for field in form["body"]:
+            told = field["attributes"].get("label") or field["attributes"]["value"]
+            assert re.search(r"[a-z]{3}", told), told
+            assert re.search(r"[\u4e00-\u9fff]", told), told
