@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -50,7 +51,7 @@ class Document:
     def links(self) -> list[str]:
         """Where links and images lead."""
         targets = [token.attrs.get("href") or token.attrs.get("src") for token in self._inline()]
-        return [str(target) for target in targets if target]
+        return [unquote(str(target)) for target in targets if target]
 
     @property
     def blocks(self) -> list[tuple[str, str]]:

@@ -15,7 +15,8 @@ from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
 REASONS = ROOT / "docs" / "reasons.md"
-_ONE_OF = ("One of ", "可选 ")
+# And what stands between two.
+_ONE_OF = ((" One of ", ", "), ("可选:", "、"))
 _MANY = 10
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 
@@ -29,7 +30,8 @@ def questions(chinese: bool) -> str:
         meaning = in_chinese + stop if chinese else english.strip()
         choices = question.get("enum", [])
         if 2 < len(choices) < _MANY:
-            meaning += f" {_ONE_OF[chinese]}{', '.join(f'`{choice}`' for choice in choices)}"
+            told, comma = _ONE_OF[chinese]
+            meaning += told + comma.join(f"`{choice}`" for choice in choices)
         default = question.get("default", "").replace("${default-suffix}", "xxxx") if "default" in question else None
         rows.append((f"`{name}`", _escaped(meaning), _default(default, chinese)))
     return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
