@@ -23,7 +23,7 @@ import oss2
 from sandbox.fc import FunctionCompute, Invocation, Runtime
 from sandbox.loop import LoopThread
 from sandbox.oms import Oms
-from sandbox.oms_task import KeyEncoding, OverwriteMode, SourceObject, Task
+from sandbox.oms_task import OverwriteMode, SourceObject, Task
 from sandbox.oss import Oss
 from sandbox.project import resources
 
@@ -61,14 +61,12 @@ class Sandbox:
     def __init__(
         self,
         *,
-        key_encoding: KeyEncoding = "url",
         overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.fc = FunctionCompute(self.region)
-        self._key_encoding: KeyEncoding = key_encoding
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._loop = LoopThread()
         self._http = oss2.Session()
@@ -217,9 +215,7 @@ class Sandbox:
 
     def add_task(self, task_id: str) -> Task:
         """Make a task that copies from the source bucket to a destination of its own."""
-        return self.oms.create_task(
-            self.project_id, task_id, self._read_source, self._key_encoding, self._overwrite_mode
-        )
+        return self.oms.create_task(self.project_id, task_id, self._read_source, overwrite_mode=self._overwrite_mode)
 
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)

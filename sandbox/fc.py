@@ -102,7 +102,7 @@ class _Function:
             "FC_ACCOUNT_ID": ACCOUNT_ID,
             "FC_INSTANCE_ID": f"c-{uuid.uuid4().hex[:16]}",
         }
-        if self.runtime == "python3.12":
+        if self.runtime != "python3.10":
             environment["ALIBABA_CLOUD_ACCESS_KEY_ID"] = self.credentials.access_key_id
             environment["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = self.credentials.access_key_secret
             environment["ALIBABA_CLOUD_SECURITY_TOKEN"] = self.credentials.security_token

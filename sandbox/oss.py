@@ -80,9 +80,10 @@ class _Call(NamedTuple):
         return self.request.headers
 
 
+_MOST_TRIGGERS = 10
+
 _Operation = Callable[[_Call], Response]
 # Method, bucket or object, selecting parameters.
-_MOST_TRIGGERS = 10
 _Route = tuple[str, str, frozenset[str]]
 
 

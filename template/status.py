@@ -69,7 +69,6 @@ WORDS = {
     "ok": ("ok", "正常"),
     "warning": ("warning", "警告"),
     "fault": ("fault", "故障"),
-    "left out": ("not checked yet", "尚未检查"),
 }
 _TAIL = 15
 COLOURS = {"in step": 32, "behind": 33, "broken": 31, "ok": 32, "warning": 33, "fault": 31, "skipped": 2}
@@ -100,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if report["ok"] else 1
     if "story" in report:
         print(f"{report['key']!r}: {report['story']}\n{report['next']}")
-        return 0 if report["success"] and not report["failed"] else 1
+        return 0 if report["accepted"] else 1
     if options.html:
         options.html.write_text(page(report, options.lang), encoding="utf-8")
         print(f"Written: {options.html}")
@@ -144,6 +143,10 @@ def word(name: str, lang: str) -> str:
     return WORDS[name][lang == "zh"] if name in WORDS else name
 
 
+def figure(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
 def verdict(report: Report, lang: str) -> str:
     return str(report["verdict"]["text_zh" if lang == "zh" else "text"])
 
@@ -156,11 +159,11 @@ def checks(report: Report, lang: str, colour: bool) -> Iterator[str]:
     """What doctor found: a line for each check, and below it what to do."""
     found = report["checks"]
     count = Counter(one["state"] for one in found)
-    names = {"ok": "ok", "warning": "warning", "fault": "fault", "skipped": "left out"}
-    told = ", ".join(f"{word(name, lang)} {count[state]}" for state, name in names.items() if count[state])
+    states = ("ok", "warning", "fault", "skipped")
+    told = ", ".join(f"{word(state, lang)} {count[state]}" for state in states if count[state])
     yield f"{word('set up' if report['ok'] else 'not set up', lang)}: {told}"
     for one in found:
-        state = word(names[one["state"]], lang)
+        state = word(one["state"], lang)
         shown = f"\x1b[{COLOURS[one['state']]}m{state}\x1b[0m" if colour else state
         yield f"  {shown}: {one['name']}: {one['seen']}"
         if one["fix"]:
@@ -183,7 +186,7 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('unknown')}: {oms['problem']}. {oms['fix'][lang]}"
     else:
         yield f"  {say('source')} {oms['src_bucket']} -> {say('destination')} {oms['dst_bucket']} ({oms['status']})"
-        yield "  " + ", ".join(f"{say(name)} {number:,}" for name, number in oms["month"].items())
+        yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in oms["month"].items())
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
@@ -293,7 +296,7 @@ def month(report: Report) -> str:
     if "problem" in oms:
         return f"<p>{words('unknown')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
     way = f"{text(oms['src_bucket'])} → {text(oms['dst_bucket'])} ({text(oms['status'])})"
-    return f"<p>{way}</p>" + numbers([(name, f"{number:,}", "dim") for name, number in oms["month"].items()])
+    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in oms["month"].items()])
 
 
 def over_time(report: Report) -> str:

@@ -85,7 +85,7 @@ def test_before_the_first_object_nothing_is_called_a_fault(deployed):
     report = examine(deployed)
     assert report["ok"]
     assert states(report, "warning") == ["task overwrite mode"]
-    assert states(report, "skipped") == ["OMS region", "right oms:synctask:createEvent", "records flow"]
+    assert states(report, "skipped") == ["OMS region", "right oms:synctask:createEvent", "reconcile", "records flow"]
 
 
 def free_port() -> int:

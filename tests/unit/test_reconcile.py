@@ -62,6 +62,12 @@ class Reconciles(World):
         deadline = Deadline(timeout, self.clock)
         return reconcile(text, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
 
+    def begin(self) -> None:
+        """Begins a pass by hand, which does not come to its end."""
+        self.oms.round_trip = 15.0
+        assert not self.reconcile({}, timeout=30)["finished"]
+        self.oms.round_trip = 0.001
+
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
         return self.reconcile(event, timeout)
@@ -175,9 +181,9 @@ def just_uploaded(world: Reconciles, key: str) -> None:
 
 
 def migrated_before(world: Reconciles, key: str) -> None:
-    world.later(-28 * HOUR)
+    world.later(-80 * HOUR)
     world.upload(key)
-    world.later(28 * HOUR)
+    world.later(80 * HOUR)
 
 
 def a_symbolic_link(world: Reconciles, key: str) -> None:
@@ -349,15 +355,15 @@ def test_limit_bounds_one_call_and_the_next_goes_on_behind_it(world):
 
 def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     world.bucket.objects.clear()
-    world.later(-25 * HOUR)
+    world.later(-73 * HOUR)
     world.upload("before")
     world.later(2 * HOUR)
-    world.upload("within a day before")
-    world.later(23 * HOUR)
+    world.upload("within three days before")
+    world.later(71 * HOUR)
     world.tick()
     world.later(240 * HOUR)
     world.tick()
-    assert world.sent() == {"within a day before"}
+    assert world.sent() == {"within three days before"}
     assert json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body) == {"at": "2026-01-02T00:00:00Z"}
 
 
@@ -407,7 +413,7 @@ def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
     idle = world.tick()
     assert (counts(idle), idle["finished"]) == ({}, False)
     assert "RECONCILE_PERIOD is off" in idle["stopped"]
-    world.reconcile({"limit": 10})
+    world.begin()
     assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
     world.upload("new")
     world.later(100 * HOUR)
@@ -580,8 +586,8 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
     def restart(kind: str, names: object) -> None:
         if len(world.oms.calls) == 0 and world.source.calls["list"] == 4 and not begun:
             world.source.before = lambda kind, names: None
-            world.upload("00 late", minutes_ago=30)
-            begun.append(world.reconcile({"restart": True, "limit": 0}))
+            world.upload("10 late", minutes_ago=30)
+            begun.append(world.reconcile({"restart": True}, timeout=1))
 
     world.source.before = restart
 
@@ -591,9 +597,9 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
     # THEN the new pass goes on from its own place and finds that object
     assert begun
     assert old["finished"]
-    assert "00 late" not in world.sent()
+    assert "10 late" not in world.sent()
     assert world.tick()["finished"]
-    assert world.sent() == {"00 late"}
+    assert world.sent() == {"10 late"}
 
 
 def test_restart_begins_an_open_pass_anew(world):
@@ -695,6 +701,44 @@ def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):
     assert world.sent() == {"a/1"}
     world.tick()
     assert world.sent() == {"a/1", "b/1"}
+
+
+def test_the_timer_does_not_go_on_with_a_trial_of_the_usual_scope():
+    # GIVEN no timer's pass, and a trial by hand
+    world = Reconciles(RECONCILE_PERIOD="off")
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+
+    # WHEN the timer strikes, THEN nothing more is sent, until somebody goes on by hand
+    world.tick()
+    assert len(world.sent()) == 10
+    world.reconcile({})
+    assert len(world.sent()) == 60
+
+
+def test_a_moment_between_two_seconds_is_gone_on_with(world):
+    for number in range(30):
+        world.upload(f"{number:02}")
+    world.later()
+    for _ in range(3):
+        world.reconcile({"since": "2026-01-01T00:00:00.5Z", "limit": 10})
+    assert len(world.sent()) == 30
+
+
+def test_what_came_while_the_log_bucket_could_not_be_used_yet_is_found(world):
+    # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
+    del world.bucket.objects[f"{ROOT}state/installed.json"]
+    world.upload("first")
+    world.later(49 * HOUR)
+    world.upload("before the project", minutes_ago=60 * 24 * 5)
+
+    # WHEN reconcile runs for the first time
+    world.tick()
+
+    # THEN it finds them
+    assert world.sent() == {"first"}
 
 
 def passes(world: Reconciles) -> list[dict]:
@@ -852,7 +896,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
     for number in range(20):
         world.upload(f"{number:02}")
     world.later()
-    world.reconcile({"limit": 10})
+    world.begin()
     world.later(20 * HOUR)
     world.tick()
     world.upload("new", minutes_ago=30)

@@ -176,11 +176,19 @@ def test_where_oms_says_nothing_our_half_is_shown(viewer, monkeypatch, capsys):
     assert "no pass has ended yet" in out
 
 
+def test_counters_that_oms_does_not_tell_are_a_dash(viewer, monkeypatch, capsys):
+    month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
+    one = report(oms={**report()["oms"], "month": month})
+    _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(one), "--lang", "en")
+    assert "requests –, copied 3" in out
+    assert ">–<" in viewer.page(one, "en")
+
+
 def test_one_keys_story_is_shown(viewer, monkeypatch, capsys):
-    story = {"key": "a b", "object": None, "success": None, "failed": None, "story": "It is gone.", "next": "Look."}
+    story = {"key": "a b", "accepted": False, "story": "OMS accepted an older version.", "next": "Look."}
     code, out, _ = show(viewer, monkeypatch, capsys, TOOL_SAYS % json.dumps(story))
-    assert (code, out) == (1, "'a b': It is gone.\nLook.\n")
-    story["success"] = {"etag": "A"}
+    assert (code, out) == (1, "'a b': OMS accepted an older version.\nLook.\n")
+    story["accepted"] = True
     assert show(viewer, monkeypatch, capsys, json.dumps(story))[0] == 0
     with pytest.raises(SystemExit):
         show(viewer, monkeypatch, capsys, json.dumps(story), "--html", "x.html")
@@ -198,10 +206,8 @@ def test_what_doctor_found_is_a_line_a_check_and_what_to_do(viewer, monkeypatch,
     answer = {"ok": False, "checks": CHECKS}
     code, out, _ = show(viewer, monkeypatch, capsys, TOOL_SAYS % json.dumps(answer), "--lang", "en")
     assert code == 1
-    assert out.splitlines()[0] == "Not set up right: ok 1, warning 1, fault 1, not checked yet 1"
-    assert (
-        "  fault: task: NO_TASK 404\n      -> Check SYNC_URL.\n  not checked yet: task runs: depends on: task\n" in out
-    )
+    assert out.splitlines()[0] == "Not set up right: ok 1, warning 1, fault 1, skipped 1"
+    assert "  fault: task: NO_TASK 404\n      -> Check SYNC_URL.\n  skipped: task runs: depends on: task\n" in out
     code, out, _ = show(viewer, monkeypatch, capsys, json.dumps({"ok": True, "checks": CHECKS[:1]}), "--lang", "zh")
     assert (code, out) == (0, "配置正确: 正常 1\n  正常: settings: all well\n")
     with pytest.raises(SystemExit):

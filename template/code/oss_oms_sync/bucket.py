@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from types import ModuleType
@@ -236,6 +236,15 @@ class Bucket:
         if isinstance(result, Trouble):
             raise StorageError(result.problem, result.code)
         return result
+
+    def listed(self, prefix: str, deadline: Deadline) -> Iterator[Listed]:
+        """Everything whose name begins with `prefix`, in order, a page at a time. Raises StorageError."""
+        after, more = "", True
+        while more:
+            page = self.page(prefix, after, deadline)
+            yield from page.objects
+            more = page.more
+            after = page.objects[-1].name if more else ""
 
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
         """Deletes objects, a thousand a call; names that XML does not carry go one by one, side by side."""

@@ -24,8 +24,13 @@ def read_environment_once(session: requests.Session, url: str) -> None:
     """Takes proxies and trusted certificates for `url` from the environment as requests does, but not at every call:
     that takes longer than signing. A .netrc is not looked for, for signing is all the authorization there is."""
     session.proxies.update(requests.utils.get_environ_proxies(url))
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.verify = trusted_certificates() or True
     session.trust_env = False
+
+
+def trusted_certificates() -> str | None:
+    """The file of certificates that the environment names; None where it names none."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 class KeptAlive(Generic[T]):
@@ -76,7 +81,7 @@ class Lanes:
             try:
                 results.append(future.result(max(0.0, end - time.monotonic())))
             except FutureTimeoutError:
-                # Its own, should the call have ended all the same.
+                # Either no result in time, or a TimeoutError that the call itself raised, which is raised here again.
                 results.append(future.result() if future.done() else None)
         if None in results:
             # A thread that is stuck would keep its place for the instance's life: leave it behind with its pool.

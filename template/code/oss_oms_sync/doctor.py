@@ -21,9 +21,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from . import jsontext
 from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble, import_oss2
-from .connection import Lanes
+from .connection import Lanes, trusted_certificates
 from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
-from .oms import OmsClient
+from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
 from .records import etag_of, folder, root
@@ -216,8 +216,7 @@ class _Examination:
 
     def oms_answers(self) -> Finding:
         task = self._task
-        about_access = {Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT, Reason.FORBIDDEN, Reason.NO_TASK}
-        if isinstance(task, Failure) and task.reason not in about_access:
+        if isinstance(task, Failure) and task.reason not in LASTING:
             return Finding(FAULT, _told(task), task.reason.fix)
         return Finding(OK, "OMS answers signed requests")
 
@@ -380,6 +379,17 @@ class _Examination:
 
     # Both together
 
+    def reconcile(self) -> Finding:
+        """Its first run notes the installation, and with it how far back it looks."""
+        state = State(self._settings.task.task_id, self._buckets[0], self._clock)
+        at = state.load("installed", self._deadline).get("at")
+        if at:
+            return Finding(OK, f"reconcile runs, and looks after what was written since {at}, and three days before")
+        return Finding(
+            SKIPPED,
+            "reconcile has not run yet: look again in 10 minutes; if it still has not, see `s reconcile logs`",
+        )
+
     def records_flow(self) -> Finding:
         """Whether objects of the last day, and since the installation, have records."""
         settings, now = self._settings, self._clock.now()
@@ -446,6 +456,8 @@ def _connection(url: str, setting: str) -> Finding:
     """Name, TCP and TLS apart: each has another remedy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if requests.utils.get_environ_proxies(url):
+        return Finding(OK, f"{host} is reached through a proxy, which the next checks try")
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -453,7 +465,7 @@ def _connection(url: str, setting: str) -> Finding:
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                authorities = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+                authorities = ssl.create_default_context(cafile=trusted_certificates() or DEFAULT_CA_BUNDLE_PATH)
                 authorities.wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return Finding(
@@ -514,6 +526,7 @@ CHECKS: Sequence[tuple[str, Sequence[str], Callable[[_Examination], Finding]]] =
         ("right to list records", "right to read records"),
         _Examination.right_to_submit,
     ),
+    ("reconcile", ("right to read records",), _Examination.reconcile),
     (
         "records flow",
         ("right to list records", "right to read records", "right to list source bucket"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _LONGEST_MESSAGE = 300
+_SHOWN_PROBLEMS = 3
 
 
 class OmsSyncError(Exception):
@@ -36,11 +37,10 @@ class CredentialsError(OmsSyncError):
 
 
 class EventError(OmsSyncError):
-    """What of the payload could not be read, and why."""
+    """What of the payload could not be read, and why: the first few, for an event may be wrong throughout."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(" | ".join(self.problems))
+        super().__init__(" | ".join(list(problems)[:_SHOWN_PROBLEMS]))
 
 
 class PayloadError(OmsSyncError):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from .errors import presentable
 from .settings import RECORD_ROOT, Settings
 
-# OSS, "Event notifications": the names that mean new or changed content. The first stages of a multipart upload
-# are no objects yet, and UpdateObjectMeta changes no content.
+# OSS, "Event notifications": the names that mean new or changed content, as s.yaml asks for them. UpdateObjectMeta
+# changes no content.
 CONTENT_EVENTS = frozenset(
     {
         "ObjectCreated:PutObject",

@@ -39,15 +39,10 @@ _CALL_SECONDS = 15.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
 _CLOCK_SKEW_SECONDS = 14 * 60
 
-# What concerns every key: neither halving nor another ten would change it.
-CONCERNS_ALL = {
-    Reason.CREDENTIALS,
-    Reason.CLOCK,
-    Reason.FORBIDDEN,
-    Reason.ACCOUNT,
-    Reason.NO_TASK,
-    Reason.DEADLINE,
-}
+# What concerns every key and does not pass by itself.
+LASTING = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+# Neither halving nor another ten would change it.
+CONCERNS_ALL = {*LASTING, Reason.DEADLINE}
 _BY_ERROR_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,

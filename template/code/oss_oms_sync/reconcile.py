@@ -91,7 +91,8 @@ class _Asked:
                 f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.object_prefix!r}: nothing there"
                 " is ever sent"
             )
-        time = time_of(str(since)) if since is not None else None
+        # A pass is kept to the second.
+        time = (moment := time_of(str(since))) and moment.replace(microsecond=0)
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
@@ -109,14 +110,18 @@ def _pass_of(
     limited = asked.limit is not None
     if asked.dry_run:
         return Pass("", asked.scope, timestamp(clock.now()), limited)
-    passes = () if asked.restart else state.passes(deadline)
-    newest = {one.scope: one for one in passes if one.scope.is_within(settings)}
+    newest = {
+        one.scope: one
+        for one in ([] if asked.restart else state.passes(deadline))
+        # A trial is gone on with by hand only.
+        if one.scope.is_within(settings) and not (by_timer and one.limited and not one.ended)
+    }
     mine = newest.get(asked.scope)
     if mine and not mine.ended:
         return replace(mine, limited=limited)
     if not by_timer or _is_due(mine, settings, clock):
         return state.new_pass(asked.scope, limited, deadline)
-    others = [one for one in newest.values() if not one.ended and not one.limited]
+    others = [one for one in newest.values() if not one.ended]
     return min(others, key=lambda one: one.started, default=mine)
 
 

@@ -32,9 +32,10 @@ def root(task_id: str) -> str:
     return f"{RECORD_ROOT}{task_id}/"
 
 
-def folder(task_id: str, state: str) -> str:
-    """What the names of records begin with, the key behind it; `state` is "success" or "failed"."""
-    return f"{root(task_id)}{state}_object/"
+def folder(task_id: str, state: str, *, long: bool = False) -> str:
+    """What the names of records begin with; `state` is "success" or "failed". The key stands behind it, or the hash of
+    a `long` one."""
+    return f"{root(task_id)}{state}_object{'_long' if long else ''}/"
 
 
 def is_long(task_id: str, state: str, key: str) -> bool:
@@ -46,7 +47,7 @@ def record_name(task_id: str, state: str, key: str) -> str:
     """The name of the record of `key` (plain text); `state` is "success" or "failed"."""
     if not is_long(task_id, state, key):
         return f"{folder(task_id, state)}{key}"
-    return f"{root(task_id)}{state}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{folder(task_id, state, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def success_record(task_id: str, change: ObjectChange) -> Object:

@@ -18,7 +18,7 @@ from .errors import EventError, PayloadError, StorageError
 from .events import ObjectChange, read
 from .oms import OmsClient
 from .payloads import is_envelope, options
-from .records import FailedKey, etag_of, failed_key, record_name, root, timestamp
+from .records import FailedKey, etag_of, failed_key, folder, record_name, timestamp
 from .retry import Clock, Deadline
 from .sender import REJECTED_KEPT, Sender, older
 from .settings import Settings
@@ -90,7 +90,6 @@ class Replay:
     ) -> None:
         self._settings = settings
         self._task_id = settings.task.task_id
-        self._root = root(self._task_id)
         self._bucket = log_bucket
         self._sender = sender
         self._clock = clock
@@ -169,7 +168,7 @@ class Replay:
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
         """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
-        parts = [f"{self._root}failed_object/{prefix}", f"{self._root}failed_object_long/"]
+        parts = [f"{folder(self._task_id, 'failed')}{prefix}", folder(self._task_id, "failed", long=True)]
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for part in parts:

@@ -95,7 +95,6 @@ class SyncTask:
     """Huawei's side: one synchronization task of OMS, as its SYNC_URL names it."""
 
     url: str
-    project_id: str
     task_id: str
 
 
@@ -182,10 +181,10 @@ class _Reader:
         problem = _sync_url_problem(url)
         if problem:
             self.problem(f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
-            return SyncTask(url, "", "")
+            return SyncTask(url, "")
         match = _SYNC_PATH.fullmatch(urlsplit(url).path)
         assert match  # noqa: S101  _sync_url_problem has looked
-        return SyncTask(url, match["project"], match["task"])
+        return SyncTask(url, match["task"])
 
     def key(self, name: str) -> str:
         value = self._get(name)

@@ -93,7 +93,7 @@ class State:
     def leftover_runs(self, deadline: Deadline) -> Iterator[RunFile | None]:
         """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
         that could not be read, which is reported. Raises StorageError."""
-        for listed in list(self.listed("replay/", deadline)):
+        for listed in list(self._bucket.listed(f"{self._root}replay/", deadline)):
             (found,) = self._bucket.get_all([listed.name], deadline)
             if isinstance(found, Object):
                 run = self._read(found)
@@ -168,7 +168,9 @@ class State:
     def passes(self, deadline: Deadline) -> list[Pass]:
         """The passes that are kept, in the order of their scopes and within a scope of their beginnings, but for
         those that are forgotten. Raises StorageError."""
-        names = [one.name for one in self.listed("reconcile/", deadline) if not self._is_forgotten(one)]
+        names = [
+            one.name for one in self._bucket.listed(f"{self._root}reconcile/", deadline) if not self._is_forgotten(one)
+        ]
         found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
         return [one for one in map(_pass_from_json, found) if one]
 
@@ -182,7 +184,7 @@ class State:
         self.keep_pass(replace(one, ended=timestamp(self._clock.now())), deadline)
         mine = self._passes(one.scope)
         try:
-            listed = list(self.listed("reconcile/", deadline))
+            listed = list(self._bucket.listed(f"{self._root}reconcile/", deadline))
         except StorageError as error:  # then it is done after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
@@ -190,15 +192,6 @@ class State:
         for name, trouble in self._bucket.delete_all(over, deadline).items():
             if trouble:
                 log.error({"pass": name, "problem": trouble.problem})
-
-    def listed(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
-        """Everything under `folder` ("replay/"), in order. Raises StorageError."""
-        after, more = "", True
-        while more:
-            page = self._bucket.page(f"{self._root}{folder}", after, deadline)
-            yield from page.objects
-            more = page.more
-            after = page.objects[-1].name if more else ""
 
     def _passes(self, scope: Scope) -> str:
         digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()

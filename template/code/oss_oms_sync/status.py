@@ -14,7 +14,7 @@ from itertools import chain
 from . import jsontext
 from .bucket import Bucket, Listed, Object
 from .errors import PayloadError
-from .oms import CONCERNS_ALL, STATISTICS, OmsClient
+from .oms import LASTING, STATISTICS, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
 from .reconcile import COUNTS
@@ -44,6 +44,7 @@ _MONTH = {
     "skipped": "monthly_skip_object",
     "bytes": "monthly_size",
 }
+_ACCEPTED = "OMS accepted this version."
 _DONE = ("copied", "failed", "skipped")
 
 log = logging.getLogger("oss_oms_sync")
@@ -62,8 +63,8 @@ def status(
     statistics go (24).
 
     Returns {"verdict", "at", "task", "oms", "statistics", "backlog", "replay", "reconcile", "sums", "fixes"}, or
-    {"key", "object", "success", "failed", "story", "next"}. What OMS does not say is a {"problem", "fix"}. Raises
-    PayloadError, and StorageError where the log bucket cannot be read.
+    {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a {"problem", "fix"}.
+    Raises PayloadError, and StorageError where the log bucket cannot be read.
     """
     asked = options(payload, OPTIONS)
     if "key" in asked:
@@ -170,12 +171,12 @@ class _Look:
     def _backlog(self) -> Backlog:
         backlog = Backlog()
         listed: list[Listed] = []
-        for one in chain(*(self._state.listed(f"failed_object{end}/", self._deadline) for end in ("", "_long"))):
+        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+        for one in chain(self._bucket.listed(by_key, self._deadline), self._bucket.listed(by_hash, self._deadline)):
             if len(listed) + backlog.outside == _RECORDS_COUNTED:
                 backlog.at_least = True
                 break
-            name = one.name.removeprefix(folder(self._task_id, "failed"))
-            if name == one.name or self._settings.covers(name):
+            if one.name.startswith(by_hash) or self._settings.covers(one.name.removeprefix(by_key)):
                 listed.append(one)
             else:  # of another project for the same task, or from before the filter was changed
                 backlog.outside += 1
@@ -217,7 +218,7 @@ def _verdict(
 
 
 def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict | None:
-    lasting = {reason.name for reason in CONCERNS_ALL} - {Reason.DEADLINE.name}
+    lasting = {reason.name for reason in LASTING}
     names = [name for name in backlog.by_reason if name in lasting]
     # That the task may not be looked at stops no key.
     if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
@@ -428,6 +429,7 @@ class _Story:
         log.info({"job": "status", "key": self._key, "story": story, "next": following})
         return {
             "key": self._key,
+            "accepted": story == _ACCEPTED,
             "object": source and {"etag": source.etag, "size": source.size, "modified": _time(source.modified)},
             "success": success and {"etag": success_etag(success), "modified": _time(modified_of(success))},
             "failed": failed and {**details, "modified": _time(modified_of(failed))},
@@ -468,7 +470,7 @@ class _Story:
                 return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
             return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
         if success and is_covered(source, listed_record(success, source.name)):
-            return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {again}"
+            return _ACCEPTED, f"If it is not in OBS, see the OMS console. {again}"
         if failed and modified_of(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
             fix = reason.fix if reason else "The record says no more."

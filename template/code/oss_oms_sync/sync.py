@@ -51,9 +51,10 @@ def sync(
         }
     )
     if unrecorded:
-        raise RecordError(f"{len(unrecorded)} failed keys are not recorded: {_some(unrecorded)}")
+        some = " | ".join(dict.fromkeys(unrecorded[:_SHOWN_PROBLEMS]))
+        raise RecordError(f"{len(unrecorded)} failed keys are not recorded: {some}")
     if reading.problems:
-        raise EventError(reading.problems[:_SHOWN_PROBLEMS])
+        raise EventError(reading.problems)
     return not failures
 
 
@@ -107,7 +108,3 @@ def _tell_failure(change: ObjectChange, failure: Failure) -> None:
             "fix": failure.reason.fix,
         }
     )
-
-
-def _some(problems: list[str]) -> str:
-    return " | ".join(dict.fromkeys(problems[:_SHOWN_PROBLEMS]))
