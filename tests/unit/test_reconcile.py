@@ -62,11 +62,13 @@ class Reconciles(World):
         deadline = Deadline(timeout, self.clock)
         return reconcile(text, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
 
-    def begin(self) -> None:
-        """Begins a pass by hand, which does not come to its end."""
-        self.oms.round_trip = 15.0
-        assert not self.reconcile({}, timeout=30)["finished"]
-        self.oms.round_trip = 0.001
+    def begin(self, **asked: object) -> dict:
+        """Begins a pass by hand that does not get beyond its first listing."""
+        usual, self.source.seconds_a_page = self.source.seconds_a_page, 60.0
+        result = self.reconcile(asked, timeout=60)
+        self.source.seconds_a_page = usual
+        assert (result["scanned"], result["finished"]) == (0, False)
+        return result
 
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
@@ -587,7 +589,7 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
         if len(world.oms.calls) == 0 and world.source.calls["list"] == 4 and not begun:
             world.source.before = lambda kind, names: None
             world.upload("10 late", minutes_ago=30)
-            begun.append(world.reconcile({"restart": True}, timeout=1))
+            begun.append(world.begin(restart=True))
 
     world.source.before = restart
 
