@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-FUNCTIONS = ("sync", "replay", "reconcile", "doctor", "status")
 
 
 def main() -> int:
@@ -41,11 +40,12 @@ def variables(text: str) -> dict[str, str]:
 
 
 def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
-    """For each role's name the policies that it needs."""
+    """For each role's name the policies that it needs: `replayRole` needs replay.json, `functionRole` sync.json."""
     roles: dict[str, list[str]] = {}
-    for policy in (*FUNCTIONS, "trigger"):
-        role = given["functionRole" if policy == "sync" else f"{policy}Role"].rpartition("role/")[2]
-        roles.setdefault(role, []).append(policy)
+    for name, role in given.items():
+        if name.endswith("Role"):
+            policy = "sync" if name == "functionRole" else name.removesuffix("Role")
+            roles.setdefault(role.rpartition("role/")[2], []).append(policy)
     return roles
 
 

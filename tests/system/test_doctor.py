@@ -356,6 +356,16 @@ def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
     assert states(report, "fault") == ["right to write records"]
 
 
+def test_behind_a_proxy_no_direct_connection_is_asked_for(box, handler, monkeypatch):
+    # GIVEN an OMS that only a proxy reaches (here it is no proxy, and refuses)
+    monkeypatch.setenv("HTTP_PROXY", box.oss.endpoint)
+    monkeypatch.setenv("NO_PROXY", box.oss.endpoint.partition("//")[2])
+    report = handler(box, box.environment())
+    (seen,) = (check["seen"] for check in report["checks"] if check["name"] == "OMS connection")
+    assert "through a proxy" in seen
+    assert "OMS connection" in states(report, "ok")
+
+
 OLD_OSS2 = """
     from pathlib import Path
     import sys

@@ -16,7 +16,16 @@ from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.reconcile import COUNTS, reconcile
-from oss_oms_sync.records import LONGEST_NAME, etag_of, failed_record, folder, is_long, record_name, success_record
+from oss_oms_sync.records import (
+    LONGEST_NAME,
+    FailedKey,
+    etag_of,
+    failed_record,
+    folder,
+    is_long,
+    record_name,
+    success_record,
+)
 from oss_oms_sync.retry import Deadline
 from stores import Died, MemoryBucket
 from virtual import TASK, World
@@ -46,7 +55,7 @@ class Reconciles(World):
         self.bucket.add(success_record(TASK, ObjectChange(key, etag=etag_of(data))))
 
     def fail(self, key: str, data: str = "A") -> None:
-        self.bucket.add(failed_record(TASK, ObjectChange(key, etag=etag_of(data)), BUSY, self.clock.now()))
+        self.bucket.add(failed_record(TASK, FailedKey(ObjectChange(key, etag=etag_of(data))), BUSY, self.clock.now()))
 
     def in_step(self, *keys: str) -> None:
         for key in keys:

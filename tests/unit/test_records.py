@@ -10,7 +10,7 @@ import pytest
 
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
-from oss_oms_sync.records import failed_record, record_name, success_record
+from oss_oms_sync.records import FailedKey, failed_record, record_name, success_record
 from virtual import TASK
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -46,7 +46,7 @@ def test_a_long_keys_success_record_holds_the_key_and_keeps_the_etag_as_metadata
 @pytest.mark.parametrize("key", ["a", "k" * 1023])
 def test_a_failed_record_says_everything_that_is_known(key):
     change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
-    record = failed_record(TASK, change, Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
+    record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
     assert json.loads(record.body) == {
         "key": key,
         "reason": "THROTTLED",

@@ -18,7 +18,7 @@ from oss_oms_sync.bucket import Object, Trouble
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
-from oss_oms_sync.records import failed_record, record_name
+from oss_oms_sync.records import FailedKey, failed_record, record_name
 from oss_oms_sync.replay import replay
 from oss_oms_sync.retry import Deadline
 from stores import Died, MemoryBucket
@@ -41,7 +41,9 @@ class Replays(World):
 
     def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:
         for key in keys:
-            self.bucket.add(failed_record(TASK, ObjectChange(key, etag="ABC"), failure, self.clock.now(), first))
+            self.bucket.add(
+                failed_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first), failure, self.clock.now())
+            )
 
     def replay(self, payload: object = None, timeout: float = 240) -> dict:
         text = json.dumps(payload) if payload is not None else ""

@@ -75,11 +75,9 @@ def etag_of(body: bytes | str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
-def failed_record(
-    task_id: str, change: ObjectChange, failure: Failure, now: datetime, first_failure: str = ""
-) -> Object:
-    """The record of a key to be replayed; `first_failure` as an earlier record of the key has it."""
-    at = timestamp(now)
+def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> Object:
+    """The record of a key to be replayed, with what an earlier record of it told."""
+    change, at = key.change, timestamp(now)
     body = {
         "key": change.key,
         "reason": failure.reason.name,
@@ -89,7 +87,7 @@ def failed_record(
         "event_name": change.event_name,
         "event_time": change.event_time,
         "etag": change.etag,
-        "first_failure": first_failure or at,
+        "first_failure": key.first_failure or at,
         "last_failure": at,
     }
     return Object(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from .bucket import PAGE, Bucket, Listed, Object, Trouble
@@ -106,7 +106,7 @@ class Replay:
         keys = []
         for change, name in zip(changes, names, strict=True):
             known = failed_key(self._task_id, found[name]) if name in found else None
-            keys.append(FailedKey(change, known.first_failure, known.reason) if known else FailedKey(change))
+            keys.append(replace(known, change=change) if known else FailedKey(change))
         for start in range(0, len(keys), PAGE):
             some = keys[start : start + PAGE]
             self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])

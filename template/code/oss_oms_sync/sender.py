@@ -109,7 +109,7 @@ class Sender:
                 continue
             self._count(key, failure)
             if failure and key.key not in held:
-                written.append((key, failure, failed_record(task_id, key.change, failure, now, key.first_failure)))
+                written.append((key, failure, failed_record(task_id, key, failure, now)))
             elif not failure:
                 written.append((key, None, success_record(task_id, key.change)))
         troubles = self._log_bucket.put_all([record for _, _, record in written], self._deadline)

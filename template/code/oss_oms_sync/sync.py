@@ -11,7 +11,7 @@ from .errors import EventError, RecordError
 from .events import ObjectChange, read
 from .oms import KEYS_PER_CALL, OmsClient, Submission
 from .reasons import Failure
-from .records import failed_record, success_record
+from .records import FailedKey, failed_record, success_record
 from .retry import Clock, Deadline
 from .settings import Settings
 
@@ -71,7 +71,7 @@ def _record(
     outcomes = [(change, submission.outcomes[change.key]) for change in changes]
     troubles = log_bucket.put_all(
         [
-            failed_record(task_id, change, failure, now) if failure else success_record(task_id, change)
+            failed_record(task_id, FailedKey(change), failure, now) if failure else success_record(task_id, change)
             for change, failure in outcomes
         ],
         deadline,
