@@ -35,8 +35,10 @@ def main() -> int:
 
 
 def variables(text: str) -> dict[str, str]:
-    """The texts under `vars` in s.yaml."""
-    return {name: json.loads(value) for name, value in re.findall(r'^  (\w+): (".*")$', text, re.MULTILINE)}
+    """The texts under `vars` in s.yaml, those that refer to another one included."""
+    given = {name: json.loads(value) for name, value in re.findall(r'^  (\w+): (".*")$', text, re.MULTILINE)}
+    references = re.findall(r"^  (\w+): \$\{vars\.(\w+)\}$", text, re.MULTILINE)
+    return given | {name: given[other] for name, other in references}
 
 
 def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
