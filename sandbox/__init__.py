@@ -149,7 +149,11 @@ class Sandbox:
 
     def remove_resource(self, name: str) -> None:
         """Remove a function and its triggers."""
+        self.remove_triggers(name)
         self.fc.remove_function(name)
+
+    def remove_triggers(self, name: str) -> None:
+        """Let nothing call a function any more, but by hand."""
         self._timers.pop(name, None)
         self.oss.remove_trigger(name)
 

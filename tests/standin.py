@@ -76,7 +76,7 @@ class Fc3:
         if resource not in self.deployed:
             raise RefusedError(f"function {props['functionName']} does not exist")
         if action == "remove":
-            return self._remove(resource)
+            return self._remove(resource, options.trigger)
         if self.box is None:
             return ""
         if action == "invoke":
@@ -90,7 +90,13 @@ class Fc3:
         self.deployed[resource] = props
         return ""
 
-    def _remove(self, resource: str) -> str:
+    def _remove(self, resource: str, trigger: str | None) -> str:
+        if trigger:
+            if trigger not in [one["triggerName"] for one in self.deployed[resource]["triggers"]]:
+                raise RefusedError(f"trigger {trigger} does not exist")
+            if self.box:
+                self.box.remove_triggers(resource)
+            return ""
         if self.box:
             self.box.remove_resource(resource)
         del self.deployed[resource]

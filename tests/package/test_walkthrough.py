@@ -64,13 +64,15 @@ def upload(box: Sandbox, *keys: str) -> None:
 
 def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN the steps of README, for the sandbox's task
-    _, init, roles, deploy, story, by_hand, remove = section(README, "Deploy it")
+    _, _, keys, init, git, roles, deploy, story, by_hand, remove = section(README, "Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
 
     # WHEN they are taken one after the other, THEN each does what the text says
-    said = shell.run(init.replace(address, box.task.sync_url), typed="\n".join([*box.huawei_credentials, ""]))
+    typed = "\n".join([*box.huawei_credentials, ""])
+    said = shell.run(keys + init.replace(address, box.task.sync_url), typed)
     assert "Ready in photos-sync" in said
+    shell.run(git)
     said = shell.run(roles)
     assert "aliyun ram CreateRole" in said
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in said
@@ -94,7 +96,7 @@ def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box)
 
 def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built, tmp_path):
     # GIVEN what `make package` makes (the tool takes the file away)
-    assert f"s init --uri <this folder>/dist/{built.name}" in README.read_text(encoding="utf-8")
+    assert f"s init --uri <this repository>/dist/{built.name}" in README.read_text(encoding="utf-8")
     copy = shutil.copy(built, tmp_path)
     given = json.dumps(box.answers())
     shell.run(f's init --uri {copy} -y -d mine -a default --parameters "$GIVEN"', env={"GIVEN": given})
@@ -185,7 +187,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
-    once, upgrade, look = section(OPERATIONS, "Upgrade")
+    once, upgrade, look, back = section(OPERATIONS, "Upgrade")
     shell.run(once)
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -210,6 +212,11 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     assert "timeout: 580" in shell.run(look)
     assert fc3.deployed["reconcile"]["timeout"] == 580
     assert fc3.deployed["sync"]["environmentVariables"]["HW_SK"] == box.huawei_credentials[1]
+
+    # AND the way back leads there
+    shell.run(back)
+    assert fc3.deployed["reconcile"]["timeout"] == 570
+    assert "timeout: 90\n" in settings.read_text(encoding="utf-8")
 
 
 CI = {
@@ -256,6 +263,24 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
     if name == "github.yml":
         job = yaml.safe_load(text)["jobs"]["deploy"]
         assert job["steps"][-1]["env"] == {variable: f"${{{{ secrets.{variable} }}}}" for variable in needed}
+
+
+def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
+    # GIVEN a project that is paused
+    pause, go_on = section(OPERATIONS, "Pause")
+    box.tick("reconcile")
+    shell.run(pause)
+
+    # WHEN there are uploads meanwhile
+    upload(box, "meanwhile")
+    assert box.oms.accepted == {}
+
+    # THEN they go out when it goes on
+    box.oss.age(3600)
+    shell.run(go_on)
+    assert set(box.oms.accepted) == {"meanwhile"}
+    upload(box, "afterwards")
+    assert set(box.oms.accepted) == {"meanwhile", "afterwards"}
 
 
 def test_the_steps_of_cutover_day_end_in_step(shell, project, box):

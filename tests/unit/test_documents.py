@@ -98,7 +98,7 @@ def _check(words: list[str], project: Path) -> None:
             assert all(option in known for option in options if option.startswith("-")), "no such option"
         case ["bash", script]:
             assert (project / script).is_file(), "no such file in the project"
-        case ["s", name, ("invoke" | "logs") as action, *options] if name in FUNCTIONS:
+        case ["s", name, ("invoke" | "logs" | "deploy" | "remove") as action, *options] if name in FUNCTIONS:
             given = arguments(action, options)
             if action == "invoke" and given.event:
                 payload = json.loads(given.event)
