@@ -23,14 +23,21 @@ const choose = (english, inChinese) => (chinese ? inChinese : english);
 const say = (english, inChinese) => print(choose(english, inChinese));
 
 /** Ends `s init` with 1, which an exception would not. */
-function fail(problems, tempAppPath) {
+function fail(problems, tempAppPath, appPath) {
   fs.rmSync(tempAppPath, { recursive: true, force: true });
   say("\nThe project is not set up:", "\n项目未完成初始化:");
   for (const problem of problems) print(`  - ${problem}`);
-  say(
-    "Correct this and run `s init` again; let it override the folder, which is incomplete.",
-    "请更正后重新执行 `s init`,并允许其覆盖未完成的目录。",
-  );
+  if (fs.existsSync(path.join(appPath, ".git"))) {
+    say(
+      "The folder is incomplete now. `git reset --hard` brings back what was; then correct this and begin again.",
+      "目录目前不完整。`git reset --hard` 可恢复原样;请更正后重新开始。",
+    );
+  } else {
+    say(
+      "Correct this and run `s init` again; let it override the folder, which is incomplete.",
+      "请更正后重新执行 `s init`,并允许其覆盖未完成的目录。",
+    );
+  }
   process.exit(1);
 }
 
@@ -59,13 +66,14 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
   try {
     const questions = JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
     const answers = readAnswers(questions, appPath, artTemplate);
-    const kept = takeSecrets(answers);
-    const problems = check(questions, answers, kept);
-    if (problems.length > 0) fail(problems, tempAppPath);
-    keepSecrets(answers, kept);
-    warnOfRegion(answers.SYNC_URL);
+    // First of all: should the answers be refused, nothing secret can be committed.
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
+    const kept = takeSecrets(answers);
+    const problems = check(questions, answers, kept);
+    if (problems.length > 0) fail(problems, tempAppPath, appPath);
+    keepSecrets(answers, kept);
+    warnOfRegion(answers.SYNC_URL);
     writeAnswers(path.join(appPath, "answers.json"), questions, answers);
     sayNext(appPath, answers);
     return {
@@ -78,7 +86,7 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
       HW_SK: "",
     };
   } catch (error) {
-    return fail([error.message], tempAppPath);
+    return fail([error.message], tempAppPath, appPath);
   }
 }
 
@@ -113,9 +121,11 @@ function takeSecrets(answers) {
   const leftOut = SECRETS.filter((name) => answers[name] === null || String(answers[name]).startsWith("${secret("));
   for (const name of leftOut) answers[name] = process.env[name] || "";
   const missing = leftOut.filter((name) => answers[name] === "");
-  if (missing.length === 0) return [];
+  // The two belong together: one that is given does not go with one that is stored.
+  if (missing.length < SECRETS.length) return [];
   const stored = runTool("secret", "get").stdout.split(/\r?\n/);
-  return missing.filter((name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`)));
+  const isStored = (name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`));
+  return SECRETS.every(isStored) ? SECRETS : [];
 }
 
 /** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */

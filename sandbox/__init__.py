@@ -139,7 +139,7 @@ class Sandbox:
             "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
-            "on_failure": self._called.get(destination.rpartition("/")[2]),
+            "on_failure": self._called[destination.rpartition("/")[2]] if destination else None,
             **overrides,
         }
         self.fc.create_function(name, folder / props["code"], **settings)

@@ -89,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if report is None:
         # What the tool or the function said instead.
         print("\n".join(given.splitlines()[-_TAIL:]), file=sys.stderr)
-        print("There is no status in the input. Use: s status invoke | python status.py", file=sys.stderr)
+        print(
+            "That is no answer of status or doctor. Use: s status invoke | python status.py, or s doctor invoke |"
+            " python status.py",
+            file=sys.stderr,
+        )
         return 2
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if options.html and "verdict" not in report:
@@ -99,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if report["ok"] else 1
     if "story" in report:
         print(f"{report['key']!r}: {report['story']}\n{report['next']}")
-        return 0 if report["accepted"] else 1
+        return 0 if report.get("accepted") else 1
     if options.html:
         options.html.write_text(page(report, options.lang), encoding="utf-8")
         print(f"Written: {options.html}")
@@ -190,8 +194,8 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
-    if backlog["outside"]:
-        yield f"  {say('outside')} {backlog['outside']:,}"
+    if outside := backlog.get("outside"):
+        yield f"  {say('outside')} {outside:,}"
     if backlog["oldest"]:
         yield f"  {say('oldest')} {backlog['oldest']}"
     for reason, number in sorted(backlog["by_reason"].items(), key=lambda item: -item[1]):
@@ -341,7 +345,7 @@ def backlog(report: Report) -> str:
             ("in run files", f"{waiting['in_run_files']:,}", "dim"),
             ("oldest", waiting["oldest"] or "–", "dim"),
         ]
-        + ([("outside", f"{waiting['outside']:,}", "dim")] if waiting["outside"] else [])
+        + ([("outside", f"{waiting['outside']:,}", "dim")] if waiting.get("outside") else [])
     )
     if not waiting["by_reason"]:
         return figures

@@ -1,11 +1,11 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The tables of questions (publish.yaml) and of settings (`settings`) in both readmes, and docs/reasons.md (`reasons`).
+The table of questions in both readmes (publish.yaml), docs/settings.md (`settings`) and docs/reasons.md (`reasons`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from oss_oms_sync.reasons import Reason
@@ -14,17 +14,18 @@ from oss_oms_sync.settings import SETTINGS
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
-REASONS = ROOT / "docs" / "reasons.md"
+_BEGIN, _END = "<!-- questions: made by `make docs` -->\n", "<!-- end of questions -->\n"
+_REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # And what stands between two.
 _ONE_OF = ((" One of ", ", "), ("可选:", "、"))
 _MANY = 10
-_REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 
 
 def questions(chinese: bool) -> str:
     """The questions that `s init` asks."""
+    parameters = manifest()["Parameters"]
     rows = []
-    for name, question in manifest()["Parameters"]["properties"].items():
+    for name, question in parameters["properties"].items():
         # The Chinese part ends in the last full-width full stop.
         in_chinese, stop, english = question["description"].rpartition("。")
         meaning = in_chinese + stop if chinese else english.strip()
@@ -32,18 +33,25 @@ def questions(chinese: bool) -> str:
         if 2 < len(choices) < _MANY:
             told, comma = _ONE_OF[chinese]
             meaning += told + comma.join(f"`{choice}`" for choice in choices)
-        default = question.get("default", "").replace("${default-suffix}", "xxxx") if "default" in question else None
-        rows.append((f"`{name}`", _escaped(meaning), _default(default, chinese)))
+        default = question.get("default", "").replace("${default-suffix}", "xxxx")
+        without = _REQUIRED if name in parameters["required"] else _NONE
+        rows.append((f"`{name}`", _escaped(meaning), f"`{default}`" if default else without[chinese]))
     return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
 
 
-def settings(chinese: bool) -> str:
-    """The functions' environment."""
-    rows = [
-        (f"`{name}`", _escaped(one.meaning_zh if chinese else one.meaning), _default(one.default, chinese))
-        for name, one in SETTINGS.items()
-    ]
-    return _table(("名称", "含义", "默认值") if chinese else ("name", "meaning", "default"), rows)
+def settings() -> str:
+    """docs/settings.md: the functions' environment, in both languages."""
+    rows = []
+    for name, one in SETTINGS.items():
+        default = " / ".join(_REQUIRED) if one.default is None else f"`{one.default}`" if one.default else ""
+        rows.append((f"`{name}`", _escaped(one.meaning), _escaped(one.meaning_zh), default))
+    return (
+        "# Settings\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/settings.py -->\n\n"
+        "The functions' environment variables. `s.yaml` sets most of them from its `vars`; the others are added\n"
+        "there, under `environmentVariables`. Every problem with them is told at once, in one line, before anything\n"
+        "is sent.\n\n" + _table(("name", "meaning", "含义", "default"), rows)
+    )
 
 
 def reasons() -> str:
@@ -57,28 +65,28 @@ def reasons() -> str:
     )
 
 
-TABLES: dict[str, Callable[[bool], str]] = {"questions": questions, "settings": settings}
+def with_questions(readme: Path) -> str:
+    """The text of a readme with its table of questions made anew. Raises ValueError where it has no place for it."""
+    text = readme.read_text(encoding="utf-8")
+    if text.count(_BEGIN) != 1 or text.count(_END) != 1:
+        raise ValueError(f"{readme.name} does not hold these lines once: {_BEGIN}{_END}")
+    before, _, rest = text.partition(_BEGIN)
+    return f"{before}{_BEGIN}{questions(readme == CHINESE)}{_END}{rest.partition(_END)[2]}"
 
 
-def updated(path: Path) -> str:
-    """The readme at `path` with its tables made anew."""
-    text = path.read_text(encoding="utf-8")
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name}: made by `make docs` -->\n", f"<!-- end of {name} -->\n"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{table(path == CHINESE)}{end}{rest.partition(end)[2]}"
-    return text
+def made() -> dict[Path, str]:
+    """Every document that is made, in whole or in part, and what it should say."""
+    return {
+        ENGLISH: with_questions(ENGLISH),
+        CHINESE: with_questions(CHINESE),
+        ROOT / "docs" / "settings.md": settings(),
+        ROOT / "docs" / "reasons.md": reasons(),
+    }
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]]) + "\n"
-
-
-def _default(value: str | None, chinese: bool) -> str:
-    if value is None:
-        return _REQUIRED[chinese]
-    return f"`{value}`" if value else _NONE[chinese]
 
 
 def _escaped(text: str) -> str:
@@ -88,6 +96,5 @@ def _escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    for readme in (ENGLISH, CHINESE):
-        readme.write_text(updated(readme), encoding="utf-8")
-    REASONS.write_text(reasons(), encoding="utf-8")
+    for path, text in made().items():
+        path.write_text(text, encoding="utf-8")

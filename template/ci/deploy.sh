@@ -11,11 +11,13 @@ done
 command -v s >/dev/null || npm install --global @serverless-devs/s@3
 
 # Under which names s.yaml looks for the keys.
-access=$(sed -n 's/^access: "\(.*\)"$/\1/p' s.yaml)
+access=$(sed -n 's/^access: *"\{0,1\}\([^"# ]*\).*$/\1/p' s.yaml | tr -d '\r')
+[ -n "$access" ] || { echo "s.yaml says no access: it names the key to deploy with" >&2; exit 2; }
 s config add --AccountID "$ALIBABA_CLOUD_ACCOUNT_ID" --AccessKeyID "$ALIBABA_CLOUD_ACCESS_KEY_ID" \
   --AccessKeySecret "$ALIBABA_CLOUD_ACCESS_KEY_SECRET" -a "$access" -f >/dev/null
 for name in HW_AK HW_SK; do
-  key=$(sed -n "s/^  $name: \${secret('\(.*\)')}$/\1/p" s.yaml)
+  key=$(sed -n "s/^  $name: .*secret('\([^']*\)').*$/\1/p" s.yaml)
+  [ -n "$key" ] || { echo "s.yaml says no $name: \${secret('...')} under vars" >&2; exit 2; }
   s secret add --key "$key" --value "${!name}" --force
 done
 

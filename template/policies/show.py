@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Alibaba Cloud's policies, that of sync first.
+_FILES = sorted(path.stem for path in HERE.glob("*.json") if not path.stem.startswith(("trust-", "huawei")))
+POLICIES = sorted(_FILES, key=lambda name: (name == "trigger", name != "sync"))
 
 
 def main() -> int:
@@ -36,18 +39,22 @@ def main() -> int:
 
 def variables(text: str) -> dict[str, str]:
     """The texts under `vars` in s.yaml, those that refer to another one included."""
-    given = {name: json.loads(value) for name, value in re.findall(r'^  (\w+): (".*")$', text, re.MULTILINE)}
-    references = re.findall(r"^  (\w+): \$\{vars\.(\w+)\}$", text, re.MULTILINE)
-    return given | {name: given[other] for name, other in references}
+    lines = re.findall(r"""^  (\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#]+)""", text, re.MULTILINE)
+    given = {name: json.loads(value) if value[0] == '"' else value.strip("'") for name, value in lines}
+    for name, value in given.items():
+        if other := re.fullmatch(r"\$\{vars\.(\w+)\}", value):
+            given[name] = given.get(other[1], "")
+    return given
 
 
 def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
     """For each role's name the policies that it needs: `replayRole` needs replay.json, `functionRole` sync.json."""
     roles: dict[str, list[str]] = {}
-    for name, role in given.items():
-        if name.endswith("Role"):
-            policy = "sync" if name == "functionRole" else name.removesuffix("Role")
-            roles.setdefault(role.rpartition("role/")[2], []).append(policy)
+    for policy in POLICIES:
+        variable = "functionRole" if policy == "sync" else f"{policy}Role"
+        if not given.get(variable):
+            sys.exit(f"vars.{variable} is missing in s.yaml: it names the role for policies/{policy}.json")
+        roles.setdefault(given[variable].rpartition("role/")[2], []).append(policy)
     return roles
 
 

@@ -301,6 +301,11 @@ def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, buil
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["sync"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
+    # One that is given does not go with one that is stored.
+    done = tool.init(built, tmp_path / "half", answers, env={"HW_AK": "NEW0000000000000001"})
+    assert done.returncode == 1
+    assert "HW_SK" in done.stdout
+
     # Another project's are not taken.
     done = tool.init(built, tmp_path / "three", {**answers, "functionName": "other"})
     assert done.returncode == 1

@@ -219,6 +219,25 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     assert "timeout: 90\n" in settings.read_text(encoding="utf-8")
 
 
+def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
+    # GIVEN a machine that does not have the keys
+    once, upgrade, _, _ = section(OPERATIONS, "Upgrade")
+    shell.run(once)
+    name = box.answers()["functionName"]
+    shell.run(f"s secret delete --key {name}_HW_AK; s secret delete --key {name}_HW_SK")
+    before = shell.run("git rev-parse main template")
+
+    # WHEN the lines are pasted into a terminal, which goes on behind a line that failed
+    said = shell.attempt(f"set +e\n{upgrade}").stdout
+
+    # THEN nothing was committed or merged, and it says how to get back
+    assert "HW_SK" in said
+    assert "`git reset --hard` brings back what was" in said
+    assert shell.run("git rev-parse main template") == before
+    shell.run("git reset -q --hard; git switch -q main; git diff --exit-code HEAD; test -f s.yaml")
+    assert ".env" not in shell.run("git ls-files")
+
+
 CI = {
     "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890",
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIofCI0001",
@@ -246,9 +265,18 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         for secret in (*keys.values(), CI["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]):
             assert secret not in said + logs
 
-        # AND a key that is missing, or a fault that doctor finds, fails
+        # AND s.yaml may be written another way, as a person would
+        text = (copy / "s.yaml").read_text(encoding="utf-8")
+        (copy / "s.yaml").write_text(text.replace('access: "default"', "access: default # ours"), encoding="utf-8")
+        assert "Set up right: " in ci.run(command, env={**CI, **keys})
+
+        # AND a key that is missing, a name that is, or a fault that doctor finds, fails
         missing = ci.attempt(command, env={**CI, "HW_AK": "x"})
         assert (missing.returncode, "HW_SK is empty" in missing.stdout) == (2, True)
+        (copy / "s.yaml").write_text(text.replace("secret(", "env("), encoding="utf-8")
+        missing = ci.attempt(command, env={**CI, **keys})
+        assert (missing.returncode, "s.yaml says no HW_AK" in missing.stdout) == (2, True)
+        (copy / "s.yaml").write_text(text, encoding="utf-8")
         box.oms.faults.add(Fault.status(401))
         assert ci.attempt(command, env={**CI, **keys}).returncode == 1
 

@@ -57,6 +57,7 @@ def test_with_everything_right_there_is_no_fault_and_nothing_is_left_behind(depl
     )
     deployed.task.overwrite_mode = "FULL_OVERWRITE"
     a_day_of_work(deployed)
+    deployed.tick("reconcile")
     before, calls = dict(deployed.oss.objects(deployed.log_bucket)), len(deployed.oms.calls)
 
     # WHEN doctor looks at it
@@ -240,9 +241,15 @@ def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(hand
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with Sandbox(ssl_context=context) as box, Sandbox() as plain:
-        report = handler(plain, {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]})
-    assert states(report, "fault") == ["OMS connection"]
-    assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
+        environment = {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]}
+        reports = [handler(plain, environment)]
+        # A folder without it, then the file itself, in the way in which requests is told of them.
+        for trusted in (tmp_path, certificate):
+            reports.append(handler(plain, {**environment, "REQUESTS_CA_BUNDLE": str(trusted)}))
+    for report in reports[:2]:
+        assert states(report, "fault") == ["OMS connection"]
+        assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
+    assert "OMS connection" in states(reports[2], "ok")
 
 
 def line_of(request: Request) -> str:
@@ -356,14 +363,25 @@ def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
     assert states(report, "fault") == ["right to write records"]
 
 
-def test_behind_a_proxy_no_direct_connection_is_asked_for(box, handler, monkeypatch):
-    # GIVEN an OMS that only a proxy reaches (here it is no proxy, and refuses)
-    monkeypatch.setenv("HTTP_PROXY", box.oss.endpoint)
-    monkeypatch.setenv("NO_PROXY", box.oss.endpoint.partition("//")[2])
-    report = handler(box, box.environment())
-    (seen,) = (check["seen"] for check in report["checks"] if check["name"] == "OMS connection")
-    assert "through a proxy" in seen
-    assert "OMS connection" in states(report, "ok")
+@pytest.mark.parametrize(("proxy", "state"), [("HTTPS_PROXY", "ok"), ("HTTP_PROXY", "fault")])
+def test_behind_a_proxy_no_direct_connection_is_asked_for(box, handler, monkeypatch, proxy, state):
+    # GIVEN an OMS that this machine cannot reach by itself, and a proxy for https or for http
+    monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    url = box.task.sync_url.replace(box.oms.endpoint, "https://oms.cn-north-4.invalid")
+    report = handler(box, {**box.environment(), "SYNC_URL": url})
+    assert "OMS connection" in states(report, state)
+
+
+def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
+    # GIVEN one that ran, and long ago
+    assert "reconcile" in states(examine(deployed), "skipped")
+    deployed.tick("reconcile")
+    assert "reconcile" in states(examine(deployed), "ok")
+    (name,) = (one for one in deployed.oss.objects(deployed.log_bucket) if "/reconcile/" in one)
+    kept = json.loads(deployed.oss.objects(deployed.log_bucket)[name].data)
+    deployed.oss.put(deployed.log_bucket, name, json.dumps({**kept, "started": "2026-01-01T00:00:00Z"}).encode())
+    assert "reconcile" in states(examine(deployed), "warning")
 
 
 OLD_OSS2 = """

@@ -172,8 +172,17 @@ def test_show_prints_every_right_and_the_commands_that_grant_and_remove_them(pro
 
 def test_show_knows_roles_that_are_separate_or_given_as_arns(box, tmp_path):
     render(box.answers() | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
-    text = (tmp_path / "s.yaml").read_text().replace("replayRole: ${vars.functionRole}", 'replayRole: "own"')
-    (tmp_path / "s.yaml").write_text(text)
+    text = (tmp_path / "s.yaml").read_text()
+    (tmp_path / "s.yaml").write_text(text.replace("replayRole: ${vars.functionRole}", "replayRole: own # mine"))
     granted = show(tmp_path)
     assert "--PolicyName oss-oms-sync-replay --RoleName own" in granted
     assert "--PolicyName oss-oms-sync-sync --RoleName one-for-all" in granted
+
+
+def test_show_says_which_role_is_missing(box, tmp_path):
+    render(box.answers(), tmp_path)
+    text = (tmp_path / "s.yaml").read_text()
+    (tmp_path / "s.yaml").write_text(text.replace("  replayRole:", "  # replayRole:"))
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        show(tmp_path)
+    assert "vars.replayRole is missing" in failed.value.stderr

@@ -729,6 +729,25 @@ def test_the_timer_does_not_go_on_with_a_trial_of_the_usual_scope():
     assert len(world.sent()) == 60
 
 
+def test_beside_a_trial_the_timer_begins_its_own_pass(world):
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    assert world.tick()["scanned"] == 60
+    assert len(world.sent()) == 60
+
+
+def test_a_timer_whose_payload_has_a_limit_goes_on_where_it_was(world):
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    for sent in (10, 20, 30):
+        world.tick('{"all": true, "limit": 10}')
+        assert len(world.sent()) == sent
+    assert len(passes(world)) == 1
+
+
 def test_a_moment_between_two_seconds_is_gone_on_with(world):
     for number in range(30):
         world.upload(f"{number:02}")

@@ -29,7 +29,7 @@ def read_environment_once(session: requests.Session, url: str) -> None:
 
 
 def trusted_certificates() -> str | None:
-    """The file of certificates that the environment names; None where it names none."""
+    """The file or folder of certificates that the environment names; None where it names none."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
@@ -26,7 +27,7 @@ from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError,
 from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
-from .records import etag_of, folder, root
+from .records import etag_of, folder, root, timestamp
 from .retry import Clock, Deadline, date_of
 from .settings import Settings
 from .state import State
@@ -380,21 +381,23 @@ class _Examination:
     # Both together
 
     def reconcile(self) -> Finding:
-        """Its first run notes the installation, and with it how far back it looks."""
-        state = State(self._settings.task.task_id, self._buckets[0], self._clock)
-        at = state.load("installed", self._deadline).get("at")
-        if at:
-            return Finding(OK, f"reconcile runs, and looks after what was written since {at}, and three days before")
-        return Finding(
-            SKIPPED,
-            "reconcile has not run yet: look again in 10 minutes; if it still has not, see `s reconcile logs`",
-        )
+        settings, now = self._settings, self._clock.now()
+        passes = State(settings, self._buckets[0], self._clock).passes(self._deadline)
+        newest = max((one.started for one in passes if one.scope.is_within(settings)), default="")
+        if settings.reconcile_period is None:
+            return Finding(OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
+        if not newest:
+            return Finding(SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
+        if newest < timestamp(now - settings.reconcile_period - _DAY):
+            fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
+            return Finding(WARNING, f"the last pass of reconcile began at {newest}, and the next is long due", fix)
+        return Finding(OK, f"the last pass of reconcile began at {newest}")
 
     def records_flow(self) -> Finding:
         """Whether objects of the last day, and since the installation, have records."""
         settings, now = self._settings, self._clock.now()
         log_bucket, source_bucket = self._buckets
-        state = State(settings.task.task_id, log_bucket, self._clock)
+        state = State(settings, log_bucket, self._clock)
         installed = state.installed(self._deadline, note=False)
         scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
         judge = Judge(settings, scope, installed, now)
@@ -456,7 +459,7 @@ def _connection(url: str, setting: str) -> Finding:
     """Name, TCP and TLS apart: each has another remedy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if requests.utils.get_environ_proxies(url):
+    if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
         return Finding(OK, f"{host} is reached through a proxy, which the next checks try")
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -465,7 +468,7 @@ def _connection(url: str, setting: str) -> Finding:
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                authorities = ssl.create_default_context(cafile=trusted_certificates() or DEFAULT_CA_BUNDLE_PATH)
+                authorities = _trusting(trusted_certificates() or DEFAULT_CA_BUNDLE_PATH)
                 authorities.wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return Finding(
@@ -480,6 +483,13 @@ def _connection(url: str, setting: str) -> Finding:
             f"Check that the function has internetAccess: true, and the host in {setting}",
         )
     return Finding(OK, f"{host} is found, and takes connections{' with TLS' if parts.scheme == 'https' else ''}")
+
+
+def _trusting(certificates: str) -> ssl.SSLContext:
+    is_folder = Path(certificates).is_dir()
+    return ssl.create_default_context(
+        cafile=None if is_folder else certificates, capath=certificates if is_folder else None
+    )
 
 
 def _date_at(url: str) -> datetime | None:
@@ -526,7 +536,7 @@ CHECKS: Sequence[tuple[str, Sequence[str], Callable[[_Examination], Finding]]] =
         ("right to list records", "right to read records"),
         _Examination.right_to_submit,
     ),
-    ("reconcile", ("right to read records",), _Examination.reconcile),
+    ("reconcile", ("right to list records", "right to read records"), _Examination.reconcile),
     (
         "records flow",
         ("right to list records", "right to read records", "right to list source bucket"),

@@ -61,7 +61,7 @@ def reconcile(
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     asked = _Asked.read(payload, settings)
-    state = State(settings.task.task_id, log_bucket, clock)
+    state = State(settings, log_bucket, clock)
     installed = state.installed(deadline, note=not asked.dry_run)
     one = _pass_of(asked, is_timers(payload), settings, state, deadline, clock)
     if one is None or one.ended:
@@ -91,12 +91,12 @@ class _Asked:
                 f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.object_prefix!r}: nothing there"
                 " is ever sent"
             )
-        # A pass is kept to the second.
-        time = (moment := time_of(str(since))) and moment.replace(microsecond=0)
+        time = time_of(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
-            Scope(longer, settings.object_suffix, time, asked.get("all") is True),
+            # A pass is kept to the second.
+            Scope(longer, settings.object_suffix, time and time.replace(microsecond=0), asked.get("all") is True),
             limit if isinstance(limit, int) else None,
             asked.get("dry_run") is True,
             asked.get("restart") is True,
@@ -113,8 +113,8 @@ def _pass_of(
     newest = {
         one.scope: one
         for one in ([] if asked.restart else state.passes(deadline))
-        # A trial is gone on with by hand only.
-        if one.scope.is_within(settings) and not (by_timer and one.limited and not one.ended)
+        # A trial by hand is gone on with by hand only.
+        if one.scope.is_within(settings) and not (by_timer and not limited and one.limited and not one.ended)
     }
     mine = newest.get(asked.scope)
     if mine and not mine.ended:

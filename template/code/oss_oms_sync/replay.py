@@ -95,7 +95,7 @@ class Replay:
         self._clock = clock
         self._deadline = deadline
         self._lifetime = deadline.left()
-        self._state = State(self._task_id, log_bucket, clock)
+        self._state = State(settings, log_bucket, clock)
         self._report = _Report()
         self._rejected: dict[str, list[str]] = {}
 
@@ -150,7 +150,11 @@ class Replay:
         return "" if self._report.all_read else after
 
     def _leftovers(self, dry: bool) -> None:
-        """Sends what earlier runs did not get to, or another run has in hand: twice is harmless."""
+        """Sends what earlier runs did not get to, or another run has in hand: twice is harmless.
+
+        All of it, also what a filter that was changed since, or another project's, leaves out: these keys were inside
+        when they were taken, and stand nowhere else.
+        """
         for run in self._state.leftover_runs(self._deadline):
             if run is None:
                 self._report.all_read = False

@@ -1,7 +1,8 @@
 """What replay and reconcile remember between runs, beside the records in the log bucket.
 
 oms_source_record/{task}/replay/{run}.json    a run file: keys that stand in no failed record while a run has them
-oms_source_record/{task}/state/{job}.json     where the next run goes on, and how the last one ended
+oms_source_record/{task}/state/{job}.json     where the next run goes on, and how the last one ended; behind the job's
+                                              name a hash of prefix and suffix, where the project has any
 oms_source_record/{task}/state/installed.json when the project began to run for this task
 oms_source_record/{task}/reconcile/{scope}/{pass}.json   how far a pass of reconcile is, and what it counted
 """
@@ -20,7 +21,7 @@ from .bucket import Bucket, Listed, Object
 from .errors import StorageError
 from .records import FailedKey, root, time_of, timestamp
 from .retry import Clock, Deadline
-from .settings import LONGEST_PERIOD
+from .settings import LONGEST_PERIOD, Settings
 from .walk import Scope
 
 # After its time is up a run may still have a call on its way.
@@ -64,14 +65,15 @@ class Pass:
 class State:
     """The state of the jobs of one sync task."""
 
-    def __init__(self, task_id: str, log_bucket: Bucket, clock: Clock) -> None:
-        self._root = root(task_id)
+    def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
+        self._settings = settings
+        self._root = root(settings.task.task_id)
         self._bucket = log_bucket
         self._clock = clock
 
     def load(self, job: str, deadline: Deadline) -> dict[str, object]:
         """What the last run of `job` stored; empty where there is nothing readable. Raises StorageError."""
-        body = self._bucket.get(f"{self._root}state/{job}.json", deadline)
+        body = self._bucket.get(self._name(job), deadline)
         value = jsontext.load(body or b"{}")
         if not isinstance(value, dict):
             log.error({"state": job, "problem": "unreadable, so it begins anew"})
@@ -80,7 +82,13 @@ class State:
 
     def store(self, job: str, value: dict[str, object], deadline: Deadline) -> None:
         """Keeps `value` for the next run of `job`. Raises StorageError."""
-        self._bucket.put(Object(f"{self._root}state/{job}.json", jsontext.dump(value), _JSON), deadline)
+        self._bucket.put(Object(self._name(job), jsontext.dump(value), _JSON), deadline)
+
+    def _name(self, job: str) -> str:
+        """Projects for the same task have different filters, and a state of their own each."""
+        mine = [self._settings.object_prefix, self._settings.object_suffix]
+        digest = hashlib.sha256(jsontext.dump(mine)).hexdigest()
+        return f"{self._root}state/{job}{f'-{digest[:16]}' if any(mine) else ''}.json"
 
     def new_run(self, keys: Sequence[FailedKey], held: Collection[str], seconds: float, deadline: Deadline) -> RunFile:
         """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""

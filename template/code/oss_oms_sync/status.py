@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
-from itertools import chain
+from itertools import chain, islice
 
 from . import jsontext
 from .bucket import Bucket, Listed, Object
@@ -44,7 +44,6 @@ _MONTH = {
     "skipped": "monthly_skip_object",
     "bytes": "monthly_size",
 }
-_ACCEPTED = "OMS accepted this version."
 _DONE = ("copied", "failed", "skipped")
 
 log = logging.getLogger("oss_oms_sync")
@@ -120,7 +119,7 @@ class _Look:
         self._deadline = deadline
         self._now = clock.now()
         self._task_id = settings.task.task_id
-        self._state = State(self._task_id, log_bucket, clock)
+        self._state = State(settings, log_bucket, clock)
 
     def told(self, window: timedelta) -> dict[str, object]:
         """Everything, the verdict first."""
@@ -170,25 +169,19 @@ class _Look:
 
     def _backlog(self) -> Backlog:
         backlog = Backlog()
-        listed: list[Listed] = []
-        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
-        for one in chain(self._bucket.listed(by_key, self._deadline), self._bucket.listed(by_hash, self._deadline)):
-            if len(listed) + backlog.outside == _RECORDS_COUNTED:
-                backlog.at_least = True
-                break
-            if one.name.startswith(by_hash) or self._settings.covers(one.name.removeprefix(by_key)):
-                listed.append(one)
-            else:  # of another project for the same task, or from before the filter was changed
-                backlog.outside += 1
-        backlog.failed = len(listed)
-        keys = self._read(listed[:_RECORDS_READ])
-        backlog.read = len(keys)
-        backlog.by_reason = dict(Counter(key.reason or "UNKNOWN" for key in keys))
+        listed = self._failed(backlog)
+        keys = [key for key in self._read(listed[:_RECORDS_READ]) if key]
+        mine = [key for key in keys if self._settings.covers(key.key)]
+        # Of long keys only the record tells.
+        backlog.outside += len(keys) - len(mine)
+        backlog.failed = len(listed) - (len(keys) - len(mine))
+        backlog.read = len(mine)
+        backlog.by_reason = dict(Counter(key.reason or "UNKNOWN" for key in mine))
         backlog.keys = [
             {"key": key.key, "reason": key.reason or "UNKNOWN", "since": key.first_failure}
-            for key in keys[:_SHOWN_KEYS]
+            for key in mine[:_SHOWN_KEYS]
         ]
-        times = [_time(min(one.modified for one in listed))] if listed else []
+        times = [_time(min(one.modified for one in listed))] if backlog.failed else []
         for run in self._state.leftover_runs(self._deadline):
             if backlog.run_files == _RUN_FILES_READ:
                 backlog.at_least = True
@@ -198,8 +191,25 @@ class _Look:
             for key in run.keys if run else ():
                 backlog.in_run_files += 1
                 times.append(key.first_failure)
-        backlog.oldest = min(filter(None, [*times, *(key.first_failure for key in keys)]), default=None)
+        backlog.oldest = min(filter(None, [*times, *(key.first_failure for key in mine)]), default=None)
         return backlog
+
+    def _failed(self, backlog: Backlog) -> list[Listed]:
+        """The failed records of keys that this project forwards, and of all long keys; counts the others."""
+        settings, deadline = self._settings, self._deadline
+        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+
+        def is_mine(one: Listed) -> bool:
+            return one.name.startswith(by_hash) or settings.covers(one.name.removeprefix(by_key))
+
+        under_prefix = self._bucket.listed(f"{by_key}{settings.object_prefix}", deadline)
+        seen = list(islice(chain(under_prefix, self._bucket.listed(by_hash, deadline)), _RECORDS_COUNTED + 1))
+        backlog.at_least = len(seen) > _RECORDS_COUNTED
+        if settings.object_prefix or settings.object_suffix:
+            # Of another project for the same task, or from before these were changed.
+            every = islice(self._bucket.listed(by_key, deadline), _RECORDS_COUNTED)
+            backlog.outside = sum(not is_mine(one) for one in every)
+        return [one for one in seen[:_RECORDS_COUNTED] if is_mine(one)]
 
     def _read(self, listed: Sequence[Listed]) -> list[FailedKey]:
         found = self._bucket.get_all([one.name for one in listed], self._deadline)
@@ -236,7 +246,7 @@ def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict |
 
 
 def _waiting(backlog: Backlog) -> Verdict | None:
-    if backlog.waiting:
+    if backlog.waiting or backlog.at_least:
         more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
         # First failures are known of the records that were read.
         before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
@@ -414,7 +424,7 @@ class _Story:
         self._log_bucket = log_bucket
         self._source_bucket = source_bucket
         self._deadline = deadline
-        self._state = State(settings.task.task_id, log_bucket, clock)
+        self._state = State(settings, log_bucket, clock)
         installed = self._state.installed(deadline, note=False)
         usual = Scope(settings.object_prefix, settings.object_suffix, None, everything=False)
         self._judge = Judge(settings, usual, installed, clock.now())
@@ -425,11 +435,12 @@ class _Story:
         success, failed = self._record("success"), self._record("failed")
         body = jsontext.load(failed.body) if failed else None
         details = body if isinstance(body, dict) else {}
-        story, following = self._conclusion(source, success, failed, details)
+        accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
+        story, following = self._conclusion(source, success, failed, details, accepted)
         log.info({"job": "status", "key": self._key, "story": story, "next": following})
         return {
             "key": self._key,
-            "accepted": story == _ACCEPTED,
+            "accepted": accepted,
             "object": source and {"etag": source.etag, "size": source.size, "modified": _time(source.modified)},
             "success": success and {"etag": success_etag(success), "modified": _time(modified_of(success))},
             "failed": failed and {**details, "modified": _time(modified_of(failed))},
@@ -450,7 +461,12 @@ class _Story:
         return found
 
     def _conclusion(
-        self, source: Listed | None, success: Object | None, failed: Object | None, details: Mapping[str, object]
+        self,
+        source: Listed | None,
+        success: Object | None,
+        failed: Object | None,
+        details: Mapping[str, object],
+        accepted: bool,
     ) -> tuple[str, str]:
         # A key may hold anything: what is pasted into a shell is quoted for it, and plain ASCII.
         again = f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
@@ -469,8 +485,8 @@ class _Story:
             if failed:
                 return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
             return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
-        if success and is_covered(source, listed_record(success, source.name)):
-            return _ACCEPTED, f"If it is not in OBS, see the OMS console. {again}"
+        if accepted:
+            return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {again}"
         if failed and modified_of(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
             fix = reason.fix if reason else "The record says no more."
