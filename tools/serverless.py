@@ -24,10 +24,11 @@ def available() -> bool:
 
 
 class Tool:
-    """`s` with a home of its own. `home` is a folder that need not exist yet."""
+    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of another one's home."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        is_new = not (home / ".s").exists()
         home.mkdir(parents=True, exist_ok=True)
         # Names that begin with GITHUB, GITLAB, JENKINS or PIPELINE would make it ask nothing, so all is left out.
         self.environment = {
@@ -36,9 +37,10 @@ class Tool:
             "serverless_devs_config_home": str(home),
             "LANG": "C.UTF-8",
         }
-        self.run("set", "analysis", "disable")
-        access = ("--AccountID", "1234567890", "--AccessKeyID", "id", "--AccessKeySecret", "secret", "-a", "default")
-        self.run("config", "add", *access, "-f")
+        if is_new:
+            self.run("set", "analysis", "disable")
+            access = ("--AccountID", "1234567890", "--AccessKeyID", "id", "--AccessKeySecret", "secret")
+            self.run("config", "add", *access, "-a", "default", "-f")
 
     def command(self, *words: str) -> list[str]:
         """The command line of `s words`."""

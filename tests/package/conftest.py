@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,13 @@ def require_tool() -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session")
+def a_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of the tool to copy, for it takes a second to make one."""
+    return Tool(tmp_path_factory.mktemp("tool") / "home").home
+
+
 @pytest.fixture
-def tool(require_tool: None, tmp_path: Path) -> Tool:
+def tool(a_home: Path, tmp_path: Path) -> Tool:
     """The tool with a home of its own, in which nothing is configured but the credential alias `default`."""
-    return Tool(tmp_path / "home")
+    return Tool(shutil.copytree(a_home, tmp_path / "home"))

@@ -242,10 +242,9 @@ def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(hand
     context.load_cert_chain(certificate)
     with Sandbox(ssl_context=context) as box, Sandbox() as plain:
         environment = {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]}
-        reports = [handler(plain, environment)]
         # A folder without it, then the file itself, in the way in which requests is told of them.
-        for trusted in (tmp_path, certificate):
-            reports.append(handler(plain, {**environment, "REQUESTS_CA_BUNDLE": str(trusted)}))
+        trusting = [{}, {"REQUESTS_CA_BUNDLE": str(tmp_path)}, {"REQUESTS_CA_BUNDLE": str(certificate)}]
+        reports = [handler(plain, environment | certificates) for certificates in trusting]
     for report in reports[:2]:
         assert states(report, "fault") == ["OMS connection"]
         assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
