@@ -70,7 +70,6 @@ class Sandbox:
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._loop = LoopThread()
         self._http = oss2.Session()
-        self._deployed = False
         self._timers: dict[str, tuple[str, str]] = {}
         # What a function's own name is called here.
         self._called: dict[str, str] = {}
@@ -112,11 +111,9 @@ class Sandbox:
             **overrides,
         }
         self.fc.create_function("sync", code, runtime=runtime, **settings)
-        if not self._deployed:
-            self.oss.add_trigger(
-                "sync", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
-            )
-            self._deployed = True
+        self.oss.add_trigger(
+            "sync", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
+        )
 
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
         """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.

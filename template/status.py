@@ -151,6 +151,10 @@ def figure(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+def painted(shown: str, state: str, colour: bool) -> str:
+    return f"\x1b[{COLOURS[state]}m{shown}\x1b[0m" if colour else shown
+
+
 def verdict(report: Report, lang: str) -> str:
     return str(report["verdict"]["text_zh" if lang == "zh" else "text"])
 
@@ -167,9 +171,7 @@ def checks(report: Report, lang: str, colour: bool) -> Iterator[str]:
     told = ", ".join(f"{word(state, lang)} {count[state]}" for state in states if count[state])
     yield f"{word('set up' if report['ok'] else 'not set up', lang)}: {told}"
     for one in found:
-        state = word(one["state"], lang)
-        shown = f"\x1b[{COLOURS[one['state']]}m{state}\x1b[0m" if colour else state
-        yield f"  {shown}: {one['name']}: {one['seen']}"
+        yield f"  {painted(word(one['state'], lang), one['state'], colour)}: {one['name']}: {one['seen']}"
         if one["fix"]:
             yield f"      -> {one['fix']}"
 
@@ -180,8 +182,7 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     def say(name: str) -> str:
         return word(name, lang)
 
-    state = COLOURS[report["verdict"]["state"]]
-    yield f"\x1b[{state}m{verdict(report, lang)}\x1b[0m" if colour else verdict(report, lang)
+    yield painted(verdict(report, lang), report["verdict"]["state"], colour)
     yield f"{say('at')} {report['at']}"
     yield ""
     oms, backlog, last = report["oms"], report["backlog"], report["reconcile"]["last"]

@@ -50,7 +50,7 @@ _FIXES = {
     "OtherRegion": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidBucketName": "{setting} is no bucket name: correct it",
     **dict.fromkeys(
-        sorted(BAD_CREDENTIALS),
+        BAD_CREDENTIALS,
         "OSS refuses the temporary credentials of the function's role: Function Compute gives an instance new ones."
         " If this lasts, see in the RAM console that the role exists, and deploy again",
     ),

@@ -27,7 +27,7 @@ from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError,
 from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
-from .records import etag_of, folder, root, timestamp
+from .records import etag_of, folder, root
 from .retry import Clock, Deadline, date_of
 from .settings import Settings
 from .state import State
@@ -129,6 +129,10 @@ class _Examination:
     @cached_property
     def _buckets(self) -> tuple[Bucket, Bucket]:
         return self._clients.buckets()
+
+    @cached_property
+    def _state(self) -> State:
+        return State(self._settings, self._buckets[0], self._clock)
 
     @cached_property
     def _task(self) -> dict[str, object] | Failure:
@@ -381,28 +385,26 @@ class _Examination:
     # Both together
 
     def reconcile(self) -> Finding:
-        settings, now = self._settings, self._clock.now()
-        passes = State(settings, self._buckets[0], self._clock).passes(self._deadline)
-        newest = max((one.started for one in passes if one.scope.is_within(settings)), default="")
-        if settings.reconcile_period is None:
+        if self._settings.reconcile_period is None:
             return Finding(OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
-        if not newest:
+        last = max(self._state.passes(self._deadline), key=lambda one: one.started, default=None)
+        if last is None:
             return Finding(SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
-        if newest < timestamp(now - settings.reconcile_period - _DAY):
+        seen = f"the last pass of reconcile began at {last.started}"
+        if last.is_late(self._settings, self._clock.now()):
             fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
-            return Finding(WARNING, f"the last pass of reconcile began at {newest}, and the next is long due", fix)
-        return Finding(OK, f"the last pass of reconcile began at {newest}")
+            return Finding(WARNING, f"{seen}, and the next is long due", fix)
+        return Finding(OK, seen)
 
     def records_flow(self) -> Finding:
         """Whether objects of the last day, and since the installation, have records."""
         settings, now = self._settings, self._clock.now()
         log_bucket, source_bucket = self._buckets
-        state = State(settings, log_bucket, self._clock)
-        installed = state.installed(self._deadline, note=False)
+        installed = self._state.installed(self._deadline, note=False)
         scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
         judge = Judge(settings, scope, installed, now)
         walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
-        in_hand = {key.key for run in state.leftover_runs(self._deadline) if run for key in run.keys}
+        in_hand = {key.key for run in self._state.leftover_runs(self._deadline) if run for key in run.keys}
         verdicts: Counter[str] = Counter()
         enough = max(self._deadline.left() - _WALK_SECONDS, self._deadline.left() / 2)
         for key, found in walk:

@@ -14,7 +14,8 @@ key of an invocation that raised is still Function Compute's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 _LONGEST_MESSAGE = 300
 _SHOWN_PROBLEMS = 3
@@ -40,7 +41,7 @@ class EventError(OmsSyncError):
     """What of the payload could not be read, and why: the first few, for an event may be wrong throughout."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__(" | ".join(list(problems)[:_SHOWN_PROBLEMS]))
+        super().__init__(" | ".join(islice(problems, _SHOWN_PROBLEMS)))
 
 
 class PayloadError(OmsSyncError):
@@ -48,7 +49,11 @@ class PayloadError(OmsSyncError):
 
 
 class RecordError(OmsSyncError):
-    """The log bucket took no failed record for some keys."""
+    """The log bucket took no failed record for some keys: how many, and the first few reasons why."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        some = " | ".join(dict.fromkeys(problems[:_SHOWN_PROBLEMS]))
+        super().__init__(f"{len(problems)} failed keys are not recorded: {some}")
 
 
 class StorageError(OmsSyncError):

@@ -113,7 +113,7 @@ class OmsClient:
     def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
         """One signed call that submits `keys`."""
         body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
-        return self._in_time("POST", "/events", (), body, self._acceptance, deadline)
+        return self._in_time(lambda: self._send("POST", "/events", (), body, self._acceptance, deadline), deadline)
 
     def drop_connections(self) -> None:
         """Makes the next call open a new connection."""
@@ -121,7 +121,7 @@ class OmsClient:
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
         def call() -> Try[dict[str, object] | Failure]:
-            return self._in_time("GET", what, query, b"", self._value, deadline)
+            return self._in_time(lambda: self._send("GET", what, query, b"", self._value, deadline), deadline)
 
         untried: Try[dict[str, object] | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
         return Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
@@ -134,18 +134,10 @@ class OmsClient:
         value = _value_of(body)
         return self._unexpected(body) if value is None else value
 
-    def _in_time(
-        self,
-        method: str,
-        what: str,
-        query: Sequence[tuple[str, str]],
-        body: bytes,
-        read: Callable[[bytes], T],
-        deadline: Deadline,
-    ) -> Try[T | Failure]:
-        """One signed call: what `read` makes of the body of a 200, or what went wrong."""
+    def _in_time(self, send: Callable[[], Try[T | Failure]], deadline: Deadline) -> Try[T | Failure]:
+        """What `send` returns, or that it took too long."""
         seconds = deadline.within(_CALL_SECONDS)
-        (outcome,) = self._lanes.run([lambda: self._send(method, what, query, body, read, deadline)], seconds)
+        (outcome,) = self._lanes.run([send], seconds)
         return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
 
     def _send(
@@ -157,6 +149,7 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Try[T | Failure]:
+        """One signed call: what `read` makes of the body of a 200, or what went wrong."""
         settings, path = self._settings, f"{self._task_path}{what}"
         headers = sign(
             method,

@@ -114,7 +114,7 @@ def _pass_of(
         one.scope: one
         for one in ([] if asked.restart else state.passes(deadline))
         # A trial by hand is gone on with by hand only.
-        if one.scope.is_within(settings) and not (by_timer and not limited and one.limited and not one.ended)
+        if not (by_timer and not limited and one.limited and not one.ended)
     }
     mine = newest.get(asked.scope)
     if mine and not mine.ended:

@@ -26,6 +26,8 @@ from .walk import Scope
 
 # After its time is up a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
+# A pass takes its time, so the next one may be that much later than its period.
+_LATE = timedelta(days=1)
 _JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger("oss_oms_sync")
@@ -61,6 +63,11 @@ class Pass:
     ended: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
 
+    def is_late(self, settings: Settings, now: datetime) -> bool:
+        """Whether the next one should have begun long ago; where none is due by a timer, this one counts as long as it
+        is not forgotten."""
+        return self.started < timestamp(now - (settings.reconcile_period or LONGEST_PERIOD) - _LATE)
+
 
 class State:
     """The state of the jobs of one sync task."""
@@ -87,8 +94,9 @@ class State:
     def _name(self, job: str) -> str:
         """Projects for the same task have different filters, and a state of their own each."""
         mine = [self._settings.object_prefix, self._settings.object_suffix]
-        digest = hashlib.sha256(jsontext.dump(mine)).hexdigest()
-        return f"{self._root}state/{job}{f'-{digest[:16]}' if any(mine) else ''}.json"
+        if any(mine):
+            job += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
+        return f"{self._root}state/{job}.json"
 
     def new_run(self, keys: Sequence[FailedKey], held: Collection[str], seconds: float, deadline: Deadline) -> RunFile:
         """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""
@@ -174,13 +182,13 @@ class State:
         return begun
 
     def passes(self, deadline: Deadline) -> list[Pass]:
-        """The passes that are kept, in the order of their scopes and within a scope of their beginnings, but for
-        those that are forgotten. Raises StorageError."""
+        """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
+        for those that are forgotten. Raises StorageError."""
         names = [
             one.name for one in self._bucket.listed(f"{self._root}reconcile/", deadline) if not self._is_forgotten(one)
         ]
         found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
-        return [one for one in map(_pass_from_json, found) if one]
+        return [one for one in map(_pass_from_json, found) if one and one.scope.is_within(self._settings)]
 
     def keep_pass(self, one: Pass, deadline: Deadline) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""

@@ -20,7 +20,7 @@ from .reasons import Failure, Reason, grant
 from .reconcile import COUNTS
 from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, timestamp
 from .retry import Clock, Deadline
-from .settings import LONGEST_PERIOD, Settings
+from .settings import Settings
 from .state import Pass, State
 from .walk import Judge, Scope, is_covered, listed_record
 
@@ -34,8 +34,6 @@ _RECORDS_COUNTED = 10_000
 _RECORDS_READ = 200
 _RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
-# A pass takes its time, so the next one may be that much later than its period.
-_LATE = timedelta(days=1)
 
 _MONTH = {
     "requests": "monthly_acceptance_request",
@@ -126,11 +124,9 @@ class _Look:
         task = self._oms.task(self._deadline)
         statistics = task if isinstance(task, Failure) else self._statistics(window)
         backlog = self._backlog()
-        passes = [one for one in self._state.passes(self._deadline) if one.scope.is_within(self._settings)]
+        passes = self._state.passes(self._deadline)
         ended = max(filter(self._is_whole, passes), key=lambda one: one.started, default=None)
-        late = ended is None or ended.started < timestamp(
-            self._now - (self._settings.reconcile_period or LONGEST_PERIOD) - _LATE
-        )
+        late = ended is None or ended.is_late(self._settings, self._now)
         verdict = _verdict(task, statistics, backlog, None if late else ended)
         log.info({"job": "status", "verdict": verdict.state, "text": verdict.text, "failed": backlog.failed})
         shown = [name for name in backlog.by_reason if name in Reason.__members__]
@@ -170,7 +166,7 @@ class _Look:
     def _backlog(self) -> Backlog:
         backlog = Backlog()
         listed = self._failed(backlog)
-        keys = [key for key in self._read(listed[:_RECORDS_READ]) if key]
+        keys = self._read(listed[:_RECORDS_READ])
         mine = [key for key in keys if self._settings.covers(key.key)]
         # Of long keys only the record tells.
         backlog.outside += len(keys) - len(mine)
@@ -196,20 +192,22 @@ class _Look:
 
     def _failed(self, backlog: Backlog) -> list[Listed]:
         """The failed records of keys that this project forwards, and of all long keys; counts the others."""
-        settings, deadline = self._settings, self._deadline
         by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
-
-        def is_mine(one: Listed) -> bool:
-            return one.name.startswith(by_hash) or settings.covers(one.name.removeprefix(by_key))
-
-        under_prefix = self._bucket.listed(f"{by_key}{settings.object_prefix}", deadline)
-        seen = list(islice(chain(under_prefix, self._bucket.listed(by_hash, deadline)), _RECORDS_COUNTED + 1))
+        mine = f"{by_key}{self._settings.object_prefix}"
+        parts = (self._bucket.listed(part, self._deadline) for part in (mine, by_hash))
+        seen = list(islice(chain.from_iterable(parts), _RECORDS_COUNTED + 1))
         backlog.at_least = len(seen) > _RECORDS_COUNTED
-        if settings.object_prefix or settings.object_suffix:
-            # Of another project for the same task, or from before these were changed.
-            every = islice(self._bucket.listed(by_key, deadline), _RECORDS_COUNTED)
-            backlog.outside = sum(not is_mine(one) for one in every)
-        return [one for one in seen[:_RECORDS_COUNTED] if is_mine(one)]
+        failed = [
+            one
+            for one in seen[:_RECORDS_COUNTED]
+            if one.name.startswith(by_hash) or self._settings.covers(one.name.removeprefix(by_key))
+        ]
+        # The others are of another project for the same task, or from before prefix and suffix were changed.
+        backlog.outside = len(seen[:_RECORDS_COUNTED]) - len(failed)
+        if self._settings.object_prefix:
+            every = islice(self._bucket.listed(by_key, self._deadline), _RECORDS_COUNTED)
+            backlog.outside += sum(not one.name.startswith(mine) for one in every)
+        return failed
 
     def _read(self, listed: Sequence[Listed]) -> list[FailedKey]:
         found = self._bucket.get_all([one.name for one in listed], self._deadline)

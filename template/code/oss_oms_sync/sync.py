@@ -17,7 +17,6 @@ from .settings import Settings
 
 # What writing the records of ten keys may take: OSS's own timeout.
 _RECORDING_SECONDS = 5.0
-_SHOWN_PROBLEMS = 3
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -51,8 +50,7 @@ def sync(
         }
     )
     if unrecorded:
-        some = " | ".join(dict.fromkeys(unrecorded[:_SHOWN_PROBLEMS]))
-        raise RecordError(f"{len(unrecorded)} failed keys are not recorded: {some}")
+        raise RecordError(unrecorded)
     if reading.problems:
         raise EventError(reading.problems)
     return not failures

@@ -141,7 +141,8 @@ class Walk:
         while more:
             # A name cut off stands before the whole one, so nothing is passed over.
             page = bucket.page(prefix, start.encode()[:LONGEST_NAME].decode("utf-8", "ignore"), self._deadline)
-            yield [replace(one, name=one.name[len(root) :]) for one in page.objects if one.name > behind]
+            listed = [one for one in page.objects if one.name > behind]
+            yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
             more = page.more
             start = page.objects[-1].name if more else ""
 
