@@ -1,16 +1,26 @@
-"""Hypothesis profiles, and the count of fault schedules that a run prints."""
+"""Hypothesis profiles, the sandbox, and the count of fault schedules that a run prints."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from sandbox import Sandbox
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
 _counted: Counter[str] = Counter()
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """Both clouds and Function Compute."""
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,19 @@ class Document:
         """Language and text of each block of code."""
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
 
+    def commands_under(self, heading: str) -> list[str]:
+        """The blocks of shell lines under a heading, up to the next of its level or above."""
+        level, found = 0, []
+        for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
+            if token.type == "heading_open":
+                if level and int(token.tag[1]) <= level:
+                    break
+                if following and following.content == heading:
+                    level = int(token.tag[1])
+            elif level and token.type == "fence" and token.info == "sh":
+                found.append(token.content)
+        return found
+
     @property
     def tables(self) -> list[list[list[Token]]]:
         """The cells of each table, row by row."""

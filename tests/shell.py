@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from documents import Document
 from tools.serverless import Tool
 
 # The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
@@ -60,18 +59,3 @@ class Shell:
         self.folder = Path(where.read_text().strip())
         where.unlink()
         return done
-
-
-def section(path: Path, heading: str) -> list[str]:
-    """The blocks of shell lines of a document under a heading, up to the next of its level or above."""
-    text = path.read_text(encoding="utf-8")
-    (level,) = (level for level, title in Document(text).headings if title == heading)
-    lines = text.partition(f"{'#' * level} {heading}\n")[2].splitlines(keepends=True)
-    inside: list[str] = []
-    fenced = False
-    for line in lines:
-        fenced ^= line.lstrip().startswith("```")
-        if not fenced and line.startswith("#") and len(line) - len(line.lstrip("#")) <= level:
-            break
-        inside.append(line)
-    return [block for info, block in Document("".join(inside)).blocks if info == "sh"]

@@ -9,17 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from sandbox import Sandbox
-from tools.serverless import Tool
+from tools.serverless import Tool, serving
 
 COMPONENT = Path(__file__).with_name("component")
 
@@ -65,12 +64,10 @@ class Fc3:
 
     box: Sandbox | None = None
     deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
 
     def answer(self, action: str, resource: str, props: dict[str, Any], args: list[str], folder: str) -> str:
         """What the component prints."""
         options = arguments(action, args)
-        self.asked.append(f"{resource} {action}")
         if action == "deploy":
             return self._deploy(resource, props, Path(folder))
         if resource not in self.deployed:
@@ -137,11 +134,5 @@ def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    tool.environment["FC3_STAND_IN"] = f"http://127.0.0.1:{server.server_port}/"
-    try:
+    with serving(Handler) as tool.environment["FC3_STAND_IN"]:
         yield fc3
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -8,9 +8,9 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from .package import ROOT
@@ -72,6 +72,18 @@ class Tool:
 
 
 @contextmanager
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which `handler` answers meanwhile, on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def served(package: Path) -> Iterator[str]:
     """The address at which `package` can be fetched meanwhile. (Given a path, the tool would delete the file.)"""
 
@@ -79,10 +91,5 @@ def served(package: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(package.parent)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/{package.name}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(functools.partial(Handler, directory=str(package.parent))) as address:
+        yield f"{address}/{package.name}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 
 from tools import package
 from tools.package import ROOT
+from tools.serverless import serving
 
 # The tool drops the port of a registry's address, and port 80 is not for tests: this puts the port back.
 PORT_FIX = """
@@ -32,6 +34,10 @@ class Registry:
     def __init__(self) -> None:
         self.uploaded = b""
         self.release = b""
+        self.address = ""
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,23 +63,15 @@ class Registry:
 
             def do_POST(self):
                 registry.release = self.body()
-                url = f"http://127.0.0.1:{registry.port}/upload"
+                url = f"{registry.address}/upload"
                 self.answer(json.dumps({"request_id": "r", "body": {"url": url}}).encode())
 
             def do_PUT(self):
                 registry.uploaded = self.body()
                 self.answer(b"{}")
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        with serving(Handler) as self.address:
+            yield
 
 
 def test_the_same_sources_give_the_same_bytes(built, tmp_path):
@@ -155,11 +153,12 @@ def test_the_registry_takes_it(built, tool, tmp_path):
     zipfile.ZipFile(built).extractall(folder)
     fix = tmp_path / "fix.js"
     fix.write_text(PORT_FIX)
-    with Registry() as registry:
+    registry = Registry()
+    with registry.open():
         environment = {
             "serverless_devs_registry_token": "x",
             "NODE_OPTIONS": f"--require {fix}",
-            "REGISTRY_PORT": str(registry.port),
+            "REGISTRY_PORT": registry.address.rpartition(":")[2],
         }
         tool.run("set", "registry", "http://127.0.0.1")
 

@@ -14,19 +14,13 @@ import yaml
 from documents import Document
 from sandbox import Sandbox
 from sandbox.faults import Fault
-from shell import Shell, section
+from shell import Shell
 from standin import Fc3, standing_in
 from tools.package import ROOT
 from tools.serverless import Tool, served
+from traffic import PATIENCE, upload
 
 README, OPERATIONS, CUTOVER = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "cutover.md"
-TIMEOUT = 60
-
-
-@pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -56,15 +50,9 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox) -> Path:
     return shell.folder
 
 
-def upload(box: Sandbox, *keys: str) -> None:
-    for key in keys:
-        box.bucket(box.source_bucket).put_object(key, b"hello")
-    box.wait_idle(TIMEOUT)
-
-
 def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN the steps of README, for the sandbox's task
-    _, _, keys, init, git, roles, deploy, story, by_hand, remove = section(README, "Deploy it")
+    _, _, keys, init, git, roles, deploy, story, by_hand, remove = Document.read(README).commands_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
 
@@ -125,10 +113,10 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     upload(box, "between")
 
     # WHEN the steps of the document are taken
-    (store,) = section(OPERATIONS, "Keys")[:1]
+    (store,) = Document.read(OPERATIONS).commands_under("Keys")[:1]
     named = store.replace("<functionName>", box.answers()["functionName"])
     shell.run(named, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
-    (deploy,) = section(OPERATIONS, "Rotation")
+    (deploy,) = Document.read(OPERATIONS).commands_under("Rotation")
     assert "Set up right: " in shell.run(deploy)
     upload(box, "after")
 
@@ -147,7 +135,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
     # WHEN it is deployed (into the sandbox it would not fit)
     fc3.box = None
-    deploy, _ = section(OPERATIONS, "Several environments")[0].splitlines()
+    deploy, _ = Document.read(OPERATIONS).commands_under("Several environments")[0].splitlines()
     said = shell.run(deploy)
 
     # THEN every property is the first one's, but for what the file says
@@ -187,7 +175,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
-    once, upgrade, look, back = section(OPERATIONS, "Upgrade")
+    once, upgrade, look, back = Document.read(OPERATIONS).commands_under("Upgrade")
     shell.run(once)
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -221,7 +209,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
 
 def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
     # GIVEN a machine that does not have the keys
-    once, upgrade, _, _ = section(OPERATIONS, "Upgrade")
+    once, upgrade, _, _ = Document.read(OPERATIONS).commands_under("Upgrade")
     shell.run(once)
     name = box.answers()["functionName"]
     shell.run(f"s secret delete --key {name}_HW_AK; s secret delete --key {name}_HW_SK")
@@ -255,7 +243,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         ci = Shell(other, copy, url)
 
         # WHEN the document's command is run
-        (command,) = section(OPERATIONS, "CI")
+        (command,) = Document.read(OPERATIONS).commands_under("CI")
         said = ci.run(command, env={**CI, **keys})
 
         # THEN the functions have the keys, and nothing that the tool prints or logs
@@ -295,7 +283,7 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
 
 def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     # GIVEN a project that is paused
-    pause, go_on = section(OPERATIONS, "Pause")
+    pause, go_on = Document.read(OPERATIONS).commands_under("Pause")
     box.tick("reconcile")
     shell.run(pause)
 
@@ -321,13 +309,13 @@ def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
     box.oss.age(3600)
 
     # WHEN the steps are taken
-    send, look, status = section(CUTOVER, "The day")
+    send, look, status = Document.read(CUTOVER).commands_under("The day")
     assert '"left": 0' in shell.run(send)
     said = shell.run(look)
     assert '"finished": true' in said
     assert '"pending": 0' in said
     assert '"left": 0' in shell.run(send)
-    box.wait_idle(TIMEOUT)
+    box.wait_idle(PATIENCE)
 
     # THEN status says that all is in step
     assert shell.run(status).startswith("In step:")

@@ -23,12 +23,6 @@ PATIENCE = 10.0
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def http() -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False

@@ -9,6 +9,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from tools.render import render
+from traffic import upload
 
 HOUR = 3600
 
@@ -23,12 +24,6 @@ def deploy(box: Sandbox, tmp_path: Path):
         box.deploy_project(folder, called, retry_delay=0.01)
 
     return deploy
-
-
-def upload(box: Sandbox, *keys: str) -> None:
-    for key in keys:
-        box.oss.put(box.source_bucket, key, b"contents")
-    box.wait_idle(60)
 
 
 def failed(box: Sandbox) -> set[str]:

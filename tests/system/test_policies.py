@@ -17,6 +17,7 @@ from sandbox import Sandbox
 from sandbox.faults import Fault
 from sandbox.oss import Action
 from tools.render import render
+from traffic import upload
 
 HOUR = 3600
 
@@ -27,12 +28,6 @@ def project(box, tmp_path):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path, retry_delay=0.01)
     return tmp_path
-
-
-def upload(box: Sandbox, *keys: str) -> None:
-    for key in keys:
-        box.oss.put(box.source_bucket, key, b"contents")
-    box.wait_idle(60)
 
 
 def sync(box: Sandbox) -> None:

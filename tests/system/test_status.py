@@ -12,17 +12,11 @@ import pytest
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from tools.render import render
+from traffic import upload
 from virtual import payload as event_of
 
 HOUR = 3600
 TIMEOUT = 60
-
-
-def upload(box: Sandbox, *keys: str) -> None:
-    bucket = box.bucket(box.source_bucket)
-    for key in keys:
-        bucket.put_object(key, f"contents of {key}".encode())
-    box.wait_idle(TIMEOUT)
 
 
 @pytest.fixture
