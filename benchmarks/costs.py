@@ -78,7 +78,7 @@ def replay() -> Job:
             body = b"" if empty else json.dumps({"key": key, "reason": "UNAVAILABLE"}).encode()
             box.oss.put(box.source_bucket, key, b"contents")
             box.oss.put(box.log_bucket, name, body)
-        deploy(box, Path(folder))  # only now, or each of these would wake sync
+        deploy(box, Path(folder))  # only now, or each of these would wake forward
         return run(box, "replay")
 
 

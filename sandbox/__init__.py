@@ -104,15 +104,15 @@ class Sandbox:
         }
 
     def deploy(self, code: Path, runtime: Runtime = "python3.12", **overrides: Any) -> None:
-        """Create the function `sync` and its trigger; `overrides` are parameters of `create_function`."""
+        """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
         settings = {
             "environment": self.environment(),
             "credentials": self.function_credentials,
             **overrides,
         }
-        self.fc.create_function("sync", code, runtime=runtime, **settings)
+        self.fc.create_function("forward", code, runtime=runtime, **settings)
         self.oss.add_trigger(
-            "sync", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("sync", event)
+            "forward", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("forward", event)
         )
 
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:

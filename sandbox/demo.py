@@ -50,10 +50,10 @@ HOSTILE = [
     "最" * 341,
 ]
 REFUSED = "refused/by OMS.txt"
-# Uploaded while OMS is down: no event comes of some, and sync can do nothing with one.
+# Uploaded while OMS is down: no event comes of some, and forward can do nothing with one.
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
-GIVEN_UP = "given up by sync.txt"
+GIVEN_UP = "given up by forward.txt"
 HOUR = 3600
 
 
@@ -127,7 +127,7 @@ def outage(box: Sandbox, console: Console) -> Books:
     """OMS is down, some events are lost, and one can neither be sent nor recorded however often it is tried."""
     console.print(
         f"\n[bold]2.[/] OMS is down. Of {len(LOST)} uploads the event is lost on its way. And the log bucket does not"
-        " take the record of one key, so sync can do nothing with it."
+        " take the record of one key, so forward can do nothing with it."
     )
     box.oms.throttle(None)
     box.oms.refuse(None)
@@ -143,7 +143,7 @@ def outage(box: Sandbox, console: Console) -> Books:
     show(books, console)
     tries = Counter(one.function for one in box.fc.invocations if GIVEN_UP.encode() in one.payload)
     console.print(
-        f"Function Compute tried {GIVEN_UP!r} {tries['sync']} times, then handed the event to"
+        f"Function Compute tried {GIVEN_UP!r} {tries['forward']} times, then handed the event to"
         " replay, which recorded it."
     )
     return books

@@ -19,10 +19,10 @@ from requests.adapters import BaseAdapter
 
 from oss_oms_sync.bucket import Bucket, Credentials, OssSession
 from oss_oms_sync.connection import Lanes
+from oss_oms_sync.forward import forward
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.sync import sync
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
 ENVIRONMENT = {
@@ -178,9 +178,9 @@ class World:
         name = self.settings.log_bucket
         self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss_session, lanes, self.clock)
 
-    def sync(self, payload: bytes, timeout: float = 60) -> bool:
+    def forward(self, payload: bytes, timeout: float = 60) -> bool:
         deadline = Deadline(timeout - 0.5, self.clock)
-        return sync(payload, self.settings, self.client, self.log_bucket, deadline, self.clock)
+        return forward(payload, self.settings, self.client, self.log_bucket, deadline, self.clock)
 
     def record_body(self, state: str, key: str) -> bytes | None:
         return self.oss.objects.get(f"oms_source_record/{TASK}/{state}_object/{key}")

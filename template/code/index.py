@@ -34,15 +34,17 @@ T = TypeVar("T")
 
 
 def handler(event: bytes, context: Any) -> bool:
-    """Function `sync`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
+    """Function `forward`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
-    from oss_oms_sync.sync import sync
+    from oss_oms_sync.forward import forward
 
-    return _run("sync", context, lambda at: sync(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
+    return _run(
+        "forward", context, lambda at: forward(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock)
+    )
 
 
 def replay_handler(event: bytes, context: Any) -> dict[str, object]:
-    """Function `replay`. `event` is a timer's, a payload by hand, or what `sync` failed with for good."""
+    """Function `replay`. `event` is a timer's, a payload by hand, or what `forward` failed with for good."""
     from oss_oms_sync.replay import replay
 
     return _run("replay", context, lambda at: replay(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# Alibaba Cloud's policies, that of sync first.
+# Alibaba Cloud's policies, that of forward first.
 _FILES = sorted(path.stem for path in HERE.glob("*.json") if not path.stem.startswith(("trust-", "huawei")))
-POLICIES = sorted(_FILES, key=lambda name: (name == "trigger", name != "sync"))
+POLICIES = sorted(_FILES, key=lambda name: (name == "trigger", name != "forward"))
 
 
 def main() -> int:
@@ -48,10 +48,10 @@ def variables(text: str) -> dict[str, str]:
 
 
 def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
-    """For each role's name the policies that it needs: `replayRole` needs replay.json, `functionRole` sync.json."""
+    """For each role's name the policies that it needs: `replayRole` needs replay.json, `functionRole` forward.json."""
     roles: dict[str, list[str]] = {}
     for policy in POLICIES:
-        variable = "functionRole" if policy == "sync" else f"{policy}Role"
+        variable = "functionRole" if policy == "forward" else f"{policy}Role"
         if not given.get(variable):
             sys.exit(f"vars.{variable} is missing in s.yaml: it names the role for policies/{policy}.json")
         roles.setdefault(given[variable].rpartition("role/")[2], []).append(policy)

@@ -1,20 +1,31 @@
-"""What the documents give to the Serverless Devs tool itself, it takes: its own help says so."""
+"""What the documents give to the Serverless Devs tool, it takes: its help says so, and it runs what is a resource's."""
 
 from __future__ import annotations
 
 import functools
+import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
+from answers import ANSWERS
 from documents import Document
+from standin import COMPONENT, standing_in
 from tools.package import ROOT
+from tools.render import render
 from tools.serverless import Tool
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "template" / "readme.md", *sorted((ROOT / "docs").glob("*.md"))]
 # `s secret add` and the like; what else the tool does has no further command.
 GROUPS = ("secret", "config")
+
+# A resource that is called as a command of the component is refused by the tool; one called as a command of the tool's
+# own would be taken for that.
+RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 
 @pytest.fixture
@@ -53,3 +64,49 @@ def test_every_command_that_the_documents_give_to_the_tool_is_in_its_help(help_o
 )
 def test_one_that_is_not_is_noticed(command, help_of):
     assert list(wrong(Document(f"```sh\n{command}\n```"), help_of)) == [command]
+
+
+def resources(folder: Path) -> dict[str, object]:
+    return yaml.safe_load((folder / "s.yaml").read_text(encoding="utf-8"))["resources"]
+
+
+def test_no_resource_is_called_as_a_command_of_the_component_or_of_the_tool(tmp_path):
+    render(ANSWERS, tmp_path)
+    assert resources(tmp_path).keys().isdisjoint({*RESERVED["component"], *RESERVED["tool"]})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    render(ANSWERS, folder)
+    for name in ("HW_AK", "HW_SK"):
+        text = (folder / "s.yaml").read_text().replace(f"${{secret('{ANSWERS['functionName']}_{name}')}}", "x")
+        (folder / "s.yaml").write_text(text)
+    return folder
+
+
+def test_the_tool_runs_every_command_that_the_documents_give_to_a_resource(tool, project):
+    # GIVEN a deployed project, and a component that has fc3's commands
+    names = resources(project)
+    given = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
+    commands = sorted(words for words in given if words[1] in names and words[2] in RESERVED["component"])
+    assert {words[1] for words in commands} == set(names)
+    shutil.copy(project / "s.yaml", project / "s.staging.yaml")  # of which they tell, too
+    with standing_in(tool) as fc3:
+        assert tool.run("deploy", "-y", cwd=project).returncode == 0
+        deployed = dict(fc3.deployed)
+        for words in commands:
+            fc3.deployed = dict(deployed)
+
+            # WHEN it is run, THEN it reaches the component
+            done = tool.run(*words[1:], cwd=project)
+            assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}"
+
+
+def test_a_resource_that_is_called_as_a_command_of_the_component_is_refused(tool, project):
+    text = (project / "s.yaml").read_text().replace("\n  forward:", "\n  sync:")
+    (project / "s.yaml").write_text(text)
+    with standing_in(tool):
+        done = tool.run("sync", "invoke", cwd=project)
+    assert done.returncode != 0
+    assert "overlaps with a command" in done.stdout

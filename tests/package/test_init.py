@@ -163,7 +163,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
     deployed, printed = deploy(tool, project)
-    props = deployed["sync"]
+    props = deployed["forward"]
     check_props(props, ANSWERS)
     account = props["triggers"][0]["sourceArn"].split(":")[3]
     assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
@@ -176,7 +176,7 @@ def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 0, screen
     deployed, _ = deploy(tool, project)
-    check_props(deployed["sync"], answers)
+    check_props(deployed["forward"], answers)
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
 
@@ -299,7 +299,7 @@ def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, buil
     done = tool.init(built, tmp_path / "two", answers)
     assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
-    assert deployed["sync"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+    assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
     # One that is given does not go with one that is stored.
     done = tool.init(built, tmp_path / "half", answers, env={"HW_AK": "NEW0000000000000001"})
@@ -356,7 +356,7 @@ def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the
     second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
     assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
-    assert deployed["sync"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
+    assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):

@@ -71,7 +71,7 @@ def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box)
     assert box.task.destination["hello"].data == b"hello"
     said = shell.run(by_hand)
     assert "Invoke Result:\ntrue" in said
-    assert said.count('"job": "sync"') == 3  # the upload's, this one's, and this one's again in the log
+    assert said.count('"job": "forward"') == 3  # the upload's, this one's, and this one's again in the log
     said = shell.run(remove)
     assert "aliyun ram DeleteRole" in said
 
@@ -141,7 +141,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
     # THEN every property is the first one's, but for what the file says
     changes = yaml.safe_load(text)["vars"]
     for name, props in fc3.deployed.items():
-        suffix = "" if name == "sync" else f"-{name}"
+        suffix = "" if name == "forward" else f"-{name}"
         assert props["functionName"] == f"photos-sync-staging{suffix}"
         environment = {**first[name]["environmentVariables"]}
         environment |= {"SYNC_URL": changes["SYNC_URL"], "LOG_BUCKET": changes["logBucket"]}
@@ -149,11 +149,11 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
         assert props["environmentVariables"] == environment
         assert (props["handler"], props["timeout"]) == (first[name]["handler"], first[name]["timeout"])
         assert props["role"] == changes["functionRole"]
-    sync = fc3.deployed["sync"]
-    assert sync["asyncInvokeConfig"]["destinationConfig"]["onFailure"]["destination"].endswith(
+    forward = fc3.deployed["forward"]
+    assert forward["asyncInvokeConfig"]["destinationConfig"]["onFailure"]["destination"].endswith(
         "/photos-sync-staging-replay"
     )
-    assert sync["triggers"][0]["sourceArn"].endswith(":photos-staging")
+    assert forward["triggers"][0]["sourceArn"].endswith(":photos-staging")
     assert "StagingSK0001" not in said
 
 
@@ -199,7 +199,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     assert not (project / "events" / "timer.json").exists()
     assert "timeout: 580" in shell.run(look)
     assert fc3.deployed["reconcile"]["timeout"] == 580
-    assert fc3.deployed["sync"]["environmentVariables"]["HW_SK"] == box.huawei_credentials[1]
+    assert fc3.deployed["forward"]["environmentVariables"]["HW_SK"] == box.huawei_credentials[1]
 
     # AND the way back leads there
     shell.run(back)
@@ -247,7 +247,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         said = ci.run(command, env={**CI, **keys})
 
         # THEN the functions have the keys, and nothing that the tool prints or logs
-        assert component.deployed["sync"]["environmentVariables"]["HW_SK"] == keys["HW_SK"]
+        assert component.deployed["forward"]["environmentVariables"]["HW_SK"] == keys["HW_SK"]
         assert "Set up right: " in said
         logs = "".join(path.read_text() for path in (other.home / ".s" / "logs").rglob("*") if path.is_file())
         for secret in (*keys.values(), CI["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]):

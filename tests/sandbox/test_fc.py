@@ -486,8 +486,8 @@ import os, pathlib, signal
 from sandbox import Sandbox
 with Sandbox() as box:
     box.deploy(pathlib.Path({str(tmp_path)!r}))
-    print(box.fc.invoke("sync", b"").value, flush=True)
-    box.fc.freeze("sync")
+    print(box.fc.invoke("forward", b"").value, flush=True)
+    box.fc.freeze("forward")
     os.kill(os.getpid(), signal.SIGKILL)
 """
     root = Path(sandbox.__file__).parent.parent

@@ -35,7 +35,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed, form):
     event = (EVENTS / f"{form}.json").read_bytes()
 
     # WHEN the function handles it
-    invocation = deployed.fc.invoke("sync", event)
+    invocation = deployed.fc.invoke("forward", event)
 
     # THEN OMS has its key, URL-encoded, and the record stands where the users' guide says
     assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
@@ -78,7 +78,7 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_side_by_side_on_kep
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
-        invocation = deployed.fc.invoke("sync", payload(*keys))
+        invocation = deployed.fc.invoke("forward", payload(*keys))
         assert invocation.value is True
     assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 10]
     assert len(records(deployed)) == 10
@@ -87,7 +87,7 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_side_by_side_on_kep
 
 
 def test_a_hundred_keys_go_in_tens(deployed):
-    deployed.fc.invoke("sync", payload(*[f"key {number}" for number in range(101)]))
+    deployed.fc.invoke("forward", payload(*[f"key {number}" for number in range(101)]))
     assert [len(call.sent) for call in deployed.oms.calls] == [10] * 10 + [1]
     assert deployed.oss.connections <= 10
 
@@ -95,7 +95,7 @@ def test_a_hundred_keys_go_in_tens(deployed):
 def test_a_refused_key_costs_its_nine_neighbours_nothing_but_calls(deployed):
     keys = [f"key {number}" for number in range(10)]
     deployed.oms.refuse(lambda key: key == "key 7")
-    assert deployed.fc.invoke("sync", payload(*keys)).value is False
+    assert deployed.fc.invoke("forward", payload(*keys)).value is False
     assert deployed.oms.accepted.keys() == set(keys) - {"key 7"}
     assert len(deployed.oms.calls) <= 9
     assert json.loads(records(deployed)["failed_object/key 7"])["reason"] == "REJECTED"
@@ -103,13 +103,13 @@ def test_a_refused_key_costs_its_nine_neighbours_nothing_but_calls(deployed):
 
 def test_connections_that_were_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
-    deployed.fc.invoke("sync", payload("first"))
-    deployed.fc.freeze("sync")
+    deployed.fc.invoke("forward", payload("first"))
+    deployed.fc.freeze("forward")
     deployed.oms.reset_connections()
     deployed.oss.reset_connections()
 
     # WHEN the next event thaws it
-    invocation = deployed.fc.invoke("sync", payload("second"))
+    invocation = deployed.fc.invoke("forward", payload("second"))
 
     # THEN each cloud sees one new connection, and nothing was waited for
     assert invocation.value is True
@@ -123,7 +123,7 @@ def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
     deployed.oss.faults.add(Fault.status(403), times=1, where=lambda request: request.method == "PUT")
 
     # WHEN its event comes
-    deployed.fc.submit("sync", payload("a"))
+    deployed.fc.submit("forward", payload("a"))
     deployed.wait_idle(TIMEOUT)
 
     # THEN the first try raises, and the second succeeds
@@ -138,7 +138,7 @@ def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
 def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fault):
     box.deploy(CODE, timeout=3)
     box.oms.faults.add(fault)
-    invocation = box.fc.invoke("sync", payload("a"))
+    invocation = box.fc.invoke("forward", payload("a"))
     assert (invocation.outcome, invocation.value) == ("returned", False)
     assert json.loads(records(box)["failed_object/a"])["reason"] == "TIMEOUT"
     assert invocation.duration < 3
@@ -149,6 +149,6 @@ def test_a_log_bucket_that_does_not_answer_makes_it_raise_within_the_timeout(box
     box.deploy(CODE, timeout=2)
     box.oms.faults.add(Fault.status(404))
     box.oss.faults.add(fault)
-    invocation = box.fc.invoke("sync", payload("a"))
+    invocation = box.fc.invoke("forward", payload("a"))
     assert (invocation.outcome, invocation.error_type) == ("raised", "RecordError")
     assert invocation.duration < 2

@@ -20,11 +20,11 @@ from oss_oms_sync import bucket, oms, retry
 from oss_oms_sync.bucket import Bucket, Credentials, OssSession
 from oss_oms_sync.connection import Lanes
 from oss_oms_sync.errors import OmsSyncError
+from oss_oms_sync.forward import forward
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.records import record_name
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.sync import sync
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from virtual import payload
@@ -78,7 +78,7 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
     # WHEN an event of all keys is handled
     started = monotonic()
     try:
-        outcome = sync(payload(*keys), config, client, writer, Deadline(TIMEOUT, clock), clock)
+        outcome = forward(payload(*keys), config, client, writer, Deadline(TIMEOUT, clock), clock)
     except OmsSyncError:
         outcome = None
     took = monotonic() - started

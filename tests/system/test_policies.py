@@ -30,7 +30,7 @@ def project(box, tmp_path):
     return tmp_path
 
 
-def sync(box: Sandbox) -> None:
+def forward(box: Sandbox) -> None:
     """Accepted, failed, and neither: then Function Compute invokes replay for it."""
     upload(box, "a", "最" * 341)
     box.oms.faults.add(Fault.status(401), times=1)
@@ -68,7 +68,7 @@ def status(box: Sandbox) -> None:
 
 
 JOBS: dict[str, Callable[[Sandbox], None]] = {
-    "sync": sync,
+    "forward": forward,
     "replay": replay,
     "reconcile": reconcile,
     "doctor": doctor,
@@ -133,7 +133,7 @@ def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
         return {("fc:InvokeFunction", arn), ("fc:InvokeFunction", f"{arn}/*")}
 
     assert invokes("trigger") == function("oss-oms-sync")
-    assert invokes("sync") == function("oss-oms-sync-replay")
+    assert invokes("forward") == function("oss-oms-sync-replay")
     for name in ("replay", "reconcile", "doctor", "status"):
         assert invokes(name) == set()
     # A key that can be neither sent nor recorded goes that way.
@@ -141,7 +141,7 @@ def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
     box.oss.deny("oss:PutObject", box.log_bucket)
     box.oss.put(box.source_bucket, "a", b"contents")
     box.fc.wait_idle(60)
-    assert {"sync", "replay"} <= {one.function for one in box.fc.invocations}
+    assert {"forward", "replay"} <= {one.function for one in box.fc.invocations}
 
 
 def show(project: Path, *arguments: str) -> str:
@@ -171,7 +171,7 @@ def test_show_knows_roles_that_are_separate_or_given_as_arns(box, tmp_path):
     (tmp_path / "s.yaml").write_text(text.replace("replayRole: ${vars.functionRole}", "replayRole: own # mine"))
     granted = show(tmp_path)
     assert "--PolicyName oss-oms-sync-replay --RoleName own" in granted
-    assert "--PolicyName oss-oms-sync-sync --RoleName one-for-all" in granted
+    assert "--PolicyName oss-oms-sync-forward --RoleName one-for-all" in granted
 
 
 def test_show_says_which_role_is_missing(box, tmp_path):

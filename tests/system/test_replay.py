@@ -1,4 +1,4 @@
-"""Replay in the rendered project: woken by its timer, by hand, and by what `sync` failed with for good."""
+"""Replay in the rendered project: woken by its timer, by hand, and by what `forward` failed with for good."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
     box.oss.faults.add(Fault.status(403), times=2)
 
     # WHEN an event comes
-    box.fc.submit("sync", payload("a"))
+    box.fc.submit("forward", payload("a"))
     box.wait_idle(TIMEOUT)
 
-    # THEN sync raised twice, and replay, handed the event as onFailure's destination, sent it
+    # THEN forward raised twice, and replay, handed the event as onFailure's destination, sent it
     assert [(one.function, one.outcome) for one in box.fc.invocations] == [
-        ("sync", "raised"),
-        ("sync", "raised"),
+        ("forward", "raised"),
+        ("forward", "raised"),
         ("replay", "returned"),
     ]
     assert box.oms.accepted == {"a": 1}
@@ -71,7 +71,7 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
 
 def test_by_hand_it_tells_what_it_would_do_and_what_it_does_not_know(deployed):
     deployed.oms.faults.add(Fault.status(401))
-    deployed.fc.invoke("sync", payload("a", "b"))
+    deployed.fc.invoke("forward", payload("a", "b"))
     deployed.oms.faults.clear()
     dry = deployed.fc.invoke("replay", b'{"dry_run": true}').value
     assert (dry["taken"], dry["by_reason"], dry["accepted"]) == (2, {"CREDENTIALS": 2}, 0)
@@ -102,8 +102,8 @@ def test_a_process_killed_at_any_of_its_calls_loses_no_key_and_the_next_run_send
         # GIVEN failed records, some of which OMS would take
         keys = {f"{step}/{number}" for number in range(8)}
         box.oms.faults.add(Fault.status(401))
-        box.fc.update_function("sync")  # whose process the last kill took as well
-        assert box.fc.invoke("sync", payload(*keys)).value is False
+        box.fc.update_function("forward")  # whose process the last kill took as well
+        assert box.fc.invoke("forward", payload(*keys)).value is False
         box.oms.faults.clear()
 
         # WHEN the process that replays them is killed at this call

@@ -287,7 +287,7 @@ def test_one_keys_whole_story(project, in_process, key):
     assert failed["failed"]["reason"] == "CREDENTIALS"
     project.oms.faults.clear()
 
-    project.fc.invoke("sync", event_of(key, etag=project.oss.objects(project.source_bucket)[key].etag))
+    project.fc.invoke("forward", event_of(key, etag=project.oss.objects(project.source_bucket)[key].etag))
     accepted = story(project, in_process, key)
     assert accepted["story"] == "OMS accepted this version."
     assert accepted["success"]["etag"] == accepted["object"]["etag"]

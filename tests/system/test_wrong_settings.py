@@ -17,7 +17,7 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     """How the invocation ends, and the only line of its log that says what to do."""
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
-    invocation = box.fc.invoke("sync", event or payload("a"))
+    invocation = box.fc.invoke("forward", event or payload("a"))
     said = "\n".join([*invocation.logs, invocation.error_message, *invocation.stack_trace])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in said]

@@ -25,7 +25,13 @@ from tools.render import render
 
 README, TWIN = ROOT / "README.md", ROOT / "README.zh.md"
 DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONS = {"replay": replay.OPTIONS, "reconcile": reconcile.OPTIONS, "status": status.OPTIONS, "doctor": {}, "sync": {}}
+OPTIONS = {
+    "replay": replay.OPTIONS,
+    "reconcile": reconcile.OPTIONS,
+    "status": status.OPTIONS,
+    "doctor": {},
+    "forward": {},
+}
 FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # What the tool itself does is looked up in its help: tests/package/test_commands.py.
@@ -181,9 +187,9 @@ WRONG = [
     "python status.py --pdf",
     "s doctors invoke",
     "s doctor invoke --loudly",
-    "s sync logs --follow",
+    "s forward logs --follow",
     "s reconcile invoke -e '{\"dryrun\": true}'",
-    "s sync invoke --event-file events/nothing.json",
+    "s forward invoke --event-file events/nothing.json",
     "s remove --all",
     "s destroy now",
     "bash ci/deploy.bat",

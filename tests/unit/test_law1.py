@@ -43,7 +43,7 @@ def test_no_key_is_dropped_whatever_fails_and_no_invocation_outlives_its_timeout
 
     # WHEN an event of all keys is handled
     try:
-        outcome = world.sync(payload(*keys), timeout)
+        outcome = world.forward(payload(*keys), timeout)
     except OmsSyncError:
         outcome = None
 

@@ -419,8 +419,8 @@ class _Examination:
         )
         if missing:
             fix = (
-                "See in the Function Compute console that sync's trigger is there (it is refused where it overlaps with"
-                " another of this bucket in events, prefix and suffix); reconcile sends the objects"
+                "See in the Function Compute console that forward's trigger is there (it is refused where it overlaps"
+                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
             )
             return Finding(WARNING if accepted + failed else FAULT, seen, fix)
         if failed:

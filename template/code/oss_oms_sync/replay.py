@@ -59,7 +59,7 @@ class _Report:
 def replay(
     payload: bytes | str, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
 ) -> dict[str, object]:
-    """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `sync`.
+    """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `forward`.
 
     Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished", "stopped"}: the reasons
     are those of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what

@@ -23,8 +23,8 @@ from .settings import Settings
 # The event of a younger object may still be on its way.
 _SETTLED = timedelta(minutes=15)
 # Objects that were there before the project are the migration's. The project counts as installed once reconcile can use
-# the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in sync's queue
-# and for a day in replay's.
+# the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
+# queue and for a day in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

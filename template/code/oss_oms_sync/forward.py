@@ -21,7 +21,7 @@ _RECORDING_SECONDS = 5.0
 log = logging.getLogger("oss_oms_sync")
 
 
-def sync(
+def forward(
     payload: bytes, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
 ) -> bool:
     """Forwards the changes in `payload`; True when OMS accepted them all, False when some are recorded as failed.
@@ -38,7 +38,7 @@ def sync(
     failures = [failure for failure in submission.outcomes.values() if failure]
     log.info(
         {
-            "job": "sync",
+            "job": "forward",
             "keys": len(reading.changes),
             "accepted": len(reading.changes) - len(failures),
             "failed": dict(Counter(failure.reason.name for failure in failures)),
@@ -85,7 +85,7 @@ def _record(
         # Accepted, only not recorded: reconcile sends it once more at worst.
         log.error(
             {
-                "job": "sync",
+                "job": "forward",
                 "key": change.key,
                 "record": "failed" if failure else "success",
                 "problem": trouble.problem,
@@ -97,7 +97,7 @@ def _record(
 def _tell_failure(change: ObjectChange, failure: Failure) -> None:
     log.warning(
         {
-            "job": "sync",
+            "job": "forward",
             "key": change.key,
             "reason": failure.reason.name,
             "status": failure.status,

@@ -23,28 +23,28 @@ def lines(caplog):
 
 
 def test_an_accepted_key_is_recorded_and_true_is_returned(world):
-    assert world.sync(payload("a", etag="ABC")) is True
+    assert world.forward(payload("a", etag="ABC")) is True
     assert world.record_body("success", "a") == b"ABC"
     assert world.record_body("failed", "a") is None
 
 
 def test_a_failed_key_is_recorded_and_false_is_returned(world):
     world.oms.schedule = [404]
-    assert world.sync(payload("a")) is False
+    assert world.forward(payload("a")) is False
     assert json.loads(world.record_body("failed", "a"))["reason"] == "NO_TASK"
     assert world.record_body("success", "a") is None
 
 
 def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     world.oms.refused = {"bad"}
-    assert world.sync(payload("good", "bad", "fine")) is False
+    assert world.forward(payload("good", "bad", "fine")) is False
     assert world.record_body("success", "good")
     assert world.record_body("success", "fine")
     assert json.loads(world.record_body("failed", "bad"))["reason"] == "REJECTED"
 
 
 def test_nothing_to_forward_is_true_and_costs_no_call(world):
-    assert world.sync(payload("a", name="ObjectRemoved:DeleteObject")) is True
+    assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
     assert world.oms.calls == []
     assert world.oss.puts == 0
 
@@ -52,7 +52,7 @@ def test_nothing_to_forward_is_true_and_costs_no_call(world):
 def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_recorded(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
-        world.sync(broken)
+        world.forward(broken)
     assert world.oms.accepted == {"a": 1}
     assert world.record_body("success", "a")
 
@@ -60,12 +60,12 @@ def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_r
 def test_a_failed_record_that_cannot_be_written_raises(world):
     world.oms.schedule, world.oss.schedule = [404], [403]
     with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
-        world.sync(payload("a"))
+        world.forward(payload("a"))
 
 
 def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, lines):
     world.oss.schedule = [404]
-    assert world.sync(payload("a")) is True
+    assert world.forward(payload("a")) is True
     (line,) = [line for line in lines() if "problem" in line]
     assert line["key"] == "a"
     assert "LOG_BUCKET" in line["problem"]
@@ -74,14 +74,16 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
 @pytest.mark.parametrize("timeout", [3, 10, 60, 600])
 def test_time_is_kept_for_recording(world, timeout):
     world.oms.schedule = [HANG] * 1000
-    assert world.sync(payload(*[f"k{number}" for number in range(100)]), timeout) is False
+    assert world.forward(payload(*[f"k{number}" for number in range(100)]), timeout) is False
     assert world.oss.puts == 100
     assert world.clock.seconds <= timeout
 
 
 def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
     world.oms.refused = {"bad"}
-    world.sync(json.dumps({"events": [event("ok"), event("bad"), event("x", "ObjectRemoved:DeleteObject")]}).encode())
+    world.forward(
+        json.dumps({"events": [event("ok"), event("bad"), event("x", "ObjectRemoved:DeleteObject")]}).encode()
+    )
     failure, summary = lines()
     assert failure["key"] == "bad"
     assert failure["reason"] == "REJECTED"
@@ -98,7 +100,7 @@ def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
 
 
 def test_ten_keys_in_one_event_cost_one_call_and_records_side_by_side(world):
-    world.sync(payload(*[f"k{number}" for number in range(10)]))
+    world.forward(payload(*[f"k{number}" for number in range(10)]))
     assert len(world.oms.calls) == 1
     assert world.clock.seconds == pytest.approx(world.oms.round_trip + world.oss.round_trip)
 
@@ -109,6 +111,6 @@ def test_no_secret_stands_in_records_logs_or_errors(world, lines):
     body = json.dumps({"error_code": "APIGW.0301", "error_msg": said})
     world.oms.schedule = [(401, {}, body), (404, {}, said), DROP_BEFORE]
     for key in ("a", "b", "c"):
-        world.sync(payload(key))
+        world.forward(payload(key))
     shown = b" ".join(world.oss.objects.values()).decode() + repr(lines())
     assert not [secret for secret in secrets if secret in shown]
