@@ -13,11 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import requests
-
 from oss_oms_sync import jsontext
-from oss_oms_sync.bucket import Bucket, Credentials, OssSession, import_soon
-from oss_oms_sync.connection import Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, import_soon
+from oss_oms_sync.connection import Lanes, Session
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.retry import Clock, Deadline
@@ -118,8 +116,8 @@ class _Instance:
         log.setLevel(self.settings.log_level)
         self.clock = Clock()
         self._lanes = Lanes()
-        self.oms = OmsClient(self.settings, requests.Session(), self._lanes, self.clock)
-        self._oss = OssSession(self.settings.oss_endpoint, self.clock)
+        oms, self._oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        self.oms = OmsClient(self.settings, oms, self._lanes, self.clock)
         # OMS is asked first: meanwhile the client of OSS is imported.
         import_soon()
 

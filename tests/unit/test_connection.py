@@ -1,12 +1,22 @@
-"""Threads that leave behind what does not return in time."""
+"""Connections that follow nothing and keep nothing; threads that leave behind what does not return in time."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from io import BytesIO
 
 import pytest
+import requests
+import urllib3
 
-from oss_oms_sync.connection import Lanes
+from oss_oms_sync.connection import SHORT_ANSWER, Lanes, Session, body_of, trusted_certificates
+from oss_oms_sync.retry import Clock
+from sandbox.faults import Fault
+from tools.serverless import serving
 
 
 def test_results_stand_in_the_order_of_the_calls():
@@ -38,3 +48,101 @@ def test_an_exception_of_a_call_is_raised():
 
     with pytest.raises(ZeroDivisionError):
         Lanes().run([fail], 60)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """The address of another host, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+    with serving(Handler) as address:
+        yield address, asked
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(box, elsewhere, method, status):
+    address, asked = elsewhere
+    box.oss.faults.add(Fault.status(status, headers={"Location": f"{address}/taken"}))
+    with Session(box.oss.endpoint, Clock()) as session:
+        answer = session.request(method, f"{box.oss.endpoint}/", stream=True)
+    assert (answer.status_code, asked) == (status, [])
+
+
+def test_no_cookie_is_kept_or_sent(box):
+    box.oss.faults.add(Fault.status(200, headers={"Set-Cookie": "a=b"}))
+    with Session(box.oss.endpoint, Clock()) as session:
+        for _ in range(2):
+            session.get(box.oss.endpoint)
+        assert len(session.cookies) == 0
+    assert [request.headers.get("cookie") for request in box.oss.requests] == [None, None]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_call_that_was_left_behind_ends_with_its_connection(closes):
+    # GIVEN a peer that sends its answer a byte at a time and never ends
+    peer = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{peer.getsockname()[1]}/"
+    ended = threading.Event()
+
+    def drip() -> None:
+        connection, _ = peer.accept()
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n")
+        connection.sendall(b"Connection: close\r\n\r\n" if closes else b"X-Slow: ")
+        with contextlib.suppress(OSError):
+            while not connection.sendall(b"x"):
+                ended.wait(0.01)
+        connection.close()
+
+    dripping = threading.Thread(target=drip, daemon=True)
+    dripping.start()
+
+    # WHEN a call to it is left behind, and its connection closed
+    called: list[threading.Thread] = []
+
+    def call() -> str:
+        called.append(threading.current_thread())
+        with contextlib.suppress(requests.RequestException):
+            body_of(session.get(url, stream=True), SHORT_ANSWER * 100)
+        return "ended"
+
+    with Session(url, Clock()) as session:
+        assert Lanes().run([call], 0.2) == [None]
+        session.abort()
+
+        # THEN the call's thread ends, and so does the peer's
+        called[0].join(60)
+        dripping.join(60)
+        assert not called[0].is_alive()
+        assert not dripping.is_alive()
+    ended.set()
+    peer.close()
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
+    for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(other, raising=False)
+    assert trusted_certificates() is None
+    monkeypatch.setenv(name, "some.pem")
+    assert trusted_certificates() == "some.pem"
+    assert Session("https://oms.example", Clock()).verify == "some.pem"
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Content-Length": "1"}])
+def test_a_body_of_another_length_than_was_said_is_none(headers):
+    answer = requests.Response()
+    answer.headers.update(headers)
+    answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
+    with pytest.raises(requests.ConnectionError, match="cut off"):
+        body_of(answer, 100)

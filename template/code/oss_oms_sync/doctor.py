@@ -21,13 +21,13 @@ import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from . import jsontext
-from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble, import_oss2
+from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble, etag_of, import_oss2
 from .connection import Lanes, trusted_certificates
 from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
 from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
-from .records import etag_of, folder, root
+from .records import folder, root
 from .retry import Clock, Deadline, date_of
 from .settings import Settings
 from .state import State

@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from . import jsontext
-from .connection import KeptAlive, Lanes, read_environment_once
+from .connection import SHORT_ANSWER, Lanes, Session, body_of
 from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
@@ -79,12 +79,11 @@ class Submission:
 class OmsClient:
     """One sync task, on kept-alive connections. One for the life of an instance."""
 
-    def __init__(self, settings: Settings, session: requests.Session, lanes: Lanes, clock: Clock) -> None:
+    def __init__(self, settings: Settings, session: Session, lanes: Lanes, clock: Clock) -> None:
         self._settings = settings
-        self._connection = KeptAlive(session, session, clock)
+        self._session = session
         self._lanes = lanes
         self._clock = clock
-        read_environment_once(session, settings.task.url)
         url = urlsplit(settings.task.url)
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
@@ -117,7 +116,7 @@ class OmsClient:
 
     def drop_connections(self) -> None:
         """Makes the next call open a new connection."""
-        self._connection.drop()
+        self._session.close()
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
         def call() -> Try[dict[str, object] | Failure]:
@@ -138,7 +137,10 @@ class OmsClient:
         """What `send` returns, or that it took too long."""
         seconds = deadline.within(_CALL_SECONDS)
         (outcome,) = self._lanes.run([send], seconds)
-        return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        if outcome is None:
+            self._session.abort()
+            return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        return outcome
 
     def _send(
         self,
@@ -166,19 +168,20 @@ class OmsClient:
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
         try:
-            session = self._connection.use()
+            session = self._session.use()
             response = session.send(
                 _prepared(method, url, headers, body),
                 timeout=timeout,
-                allow_redirects=False,
+                stream=True,
                 proxies=session.proxies,
                 verify=session.verify,
             )
+            answer = body_of(response, SHORT_ANSWER)
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return Try(read(response.content)) if response.status_code == 200 else self._refused(response)
+        return Try(read(answer)) if response.status_code == 200 else self._refused(response, answer)
 
     def _lost(self, reason: Reason, message: str) -> Try[T | Failure]:
         return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
@@ -193,9 +196,11 @@ class OmsClient:
             _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
         )
 
-    def _refused(self, response: requests.Response) -> Try[T | Failure]:
+    def _refused(self, response: requests.Response, body: bytes) -> Try[T | Failure]:
         status = response.status_code
-        code, message = _error_of(response.content)
+        code, message = _error_of(body)
+        if response.is_redirect:
+            message = f"a redirect to {response.headers['Location']}, which is never followed"
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
@@ -276,7 +281,6 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
     match jsontext.load(body):
         case {"error_code": code, **rest}:
             return str(code), str(rest.get("error_msg", ""))
-    # Whole, for a secret cut in two is not masked.
     return None, body.decode("utf-8", "replace")
 
 
@@ -287,7 +291,6 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     request.method, request.url, request.body = method, url, body or None
     length = {"Content-Length": str(len(body))} if body else {}
     request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
-    request.prepare_cookies({})  # it looks for them where an answer redirects
     return request
 
 

@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from .bucket import PAGE, Bucket, Listed, Object, Trouble
+from .bucket import PAGE, Bucket, Listed, Object, Trouble, etag_of
 from .errors import EventError, PayloadError, StorageError
 from .events import ObjectChange, read
 from .oms import OmsClient
 from .payloads import is_envelope, options
-from .records import FailedKey, etag_of, failed_key, folder, record_name, timestamp
+from .records import FailedKey, failed_key, folder, record_name, timestamp
 from .retry import Clock, Deadline
 from .sender import REJECTED_KEPT, Sender, older
 from .settings import Settings

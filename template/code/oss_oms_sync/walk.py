@@ -15,8 +15,8 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from .bucket import Bucket, Listed, Object
-from .records import LONGEST_NAME, etag_of, folder, is_long, modified_of, record_name, success_etag
+from .bucket import Bucket, Listed, Object, etag_of
+from .records import LONGEST_NAME, folder, is_long, modified_of, record_name, success_etag
 from .retry import Deadline
 from .settings import Settings
 
