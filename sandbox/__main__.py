@@ -14,6 +14,7 @@ from rich.markup import escape
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from sandbox.fc import Invocation
+from sandbox.logs import said
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -92,7 +93,7 @@ def watch(box: Sandbox, console: Console) -> None:
 def told(invocation: Invocation) -> Iterator[str]:
     """What one invocation says of itself: a line for each failed key, and one in all."""
     for text in invocation.logs:
-        line = json.loads(text) if text.startswith("{") else {}
+        line = said(text)
         if "reason" in line:
             yield f"[yellow]failed[/] {escape(line['key'])}: {line['reason']}. {escape(line['fix'])}"
         elif "accepted" in line:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from oss_oms_sync import jsontext
@@ -166,11 +167,19 @@ def _deadline(context: Any, clock: Clock) -> Deadline:
 class _JsonLines(logging.Formatter):
     request_id = ""
 
+    # What else ends a line for some readers; JSON itself escapes those of ASCII.
+    _LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
+
     def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON, also for characters that UTF-8 cannot carry."""
+        """One line for any text: a UTC time to the millisecond, a space, then JSON.
+
+        Simple Log Service opens a record at a line that begins with a date, and appends any other to the record before
+        (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
+        """
         said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
-        line = {"level": record.levelname, "request_id": self.request_id, **said}
-        return jsontext.dump(line).decode()
+        line = jsontext.dump({"level": record.levelname, "request_id": self.request_id, **said}).decode()
+        time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        return f"{time}Z {line.translate(self._LINE_ENDS)}"
 
 
 def _log_to_stdout() -> _JsonLines:
