@@ -311,6 +311,8 @@ def test_failures_that_only_the_statistics_tell_of_count(world):
     world.counters.series["FAILURE"] = {30: 2}
     assert "OMS failed to copy 2 objects" in world.verdict()[1]
     assert world.verdict(acknowledge=True)[0] == IN_STEP
+    world.counters.series["FAILURE"] = {-3: 2}  # where OMS names a step by its end
+    assert world.verdict()[0] == IN_STEP
     world.go_to(NOW + timedelta(hours=1))
     world.counters.series["FAILURE"] = {90: 2, 30: 1}
     assert "OMS failed to copy 1 objects" in world.verdict()[1]

@@ -50,8 +50,8 @@ class Month:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts in steps from `start` on, by OMS's name for what is counted: when a step began (ms since 1970), and the
-    number. `step` is as OMS names it; `unread`: parts of the answer that no document of OMS's explains."""
+    """Counts in steps from `start` on, by OMS's name for what is counted: when a step began (ms since 1970), and a
+    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: parts of the answer that no document of OMS's explains."""
 
     start: datetime
     step: str
@@ -144,7 +144,8 @@ def failed_since(acknowledged: Acknowledged | None, months: Sequence[Month], lat
             break
     if lately is None:
         return by_month
-    # The step of the acknowledgement is in the month's counter, from which it is taken off.
+    # What the month's counter tells of the acknowledgement's own step is exact; and OMS does not document whether it
+    # names a step by its beginning.
     since = acknowledged.at + lately.length if acknowledged else lately.start - lately.length
     return max(by_month, lately.after(since, "FAILURE"))
 

@@ -180,8 +180,9 @@ class _Look:
 
     def _is_usual(self, one: Pass) -> bool:
         """Whether a pass is ended and like a timer's: only those tell whether events come."""
-        usual = Scope(self._settings.object_prefix, self._settings.object_suffix, None, everything=False)
-        return bool(one.ended) and one.scope == usual
+        scope = one.scope
+        is_usual = scope.prefix == self._settings.object_prefix and scope.since is None and not scope.everything
+        return bool(one.ended) and is_usual
 
     def _coverage(self, passes: Sequence[Pass], ended: Pass | None, installed: datetime) -> Coverage:
         last = None if ended is None or ended.is_late(self._settings, self._now) else ended
