@@ -206,6 +206,12 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
     "a counter is negative": ({"2026-03": (-1, 0, 0, 0)}, None, BEHIND, "lacks some"),
     "the failures are missing": ({"2026-03": (0, 0, None, 0)}, None, BEHIND, "lacks some"),
     "a point is no number": ({"REQUEST": {40: None}}, None, BEHIND, "lacks some"),
+    "a point is none": (
+        {"statistics": {"statistic_datas": [{"data_type": "SKIP", "data": [7]}]}},
+        None,
+        BEHIND,
+        "lacks some",
+    ),
     "the statistics are none": ({"statistics": {}}, None, BEHIND, "lacks some"),
     "one of them is none": ({"statistics": {"statistic_datas": [{"data_type": "SKIP"}]}}, None, BEHIND, "lacks some"),
     "what nobody asked for is no matter": (

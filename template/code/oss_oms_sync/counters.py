@@ -51,7 +51,8 @@ class Month:
 @dataclass(frozen=True)
 class Statistics:
     """Counts in steps from `start` on, by OMS's name for what is counted: when a step began (ms since 1970), and a
-    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: parts of the answer that no document of OMS's explains."""
+    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: parts of the answer that no document of
+    OMS's explains."""
 
     start: datetime
     step: str
