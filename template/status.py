@@ -37,6 +37,9 @@ WORDS = {
     "failed": ("failed", "失败"),
     "skipped": ("skipped", "跳过"),
     "bytes": ("bytes", "字节"),
+    "unfinished": ("accepted, not worked on yet", "已接收，尚未处理"),
+    "overdue": ("of these for over 15 minutes", "其中超过 15 分钟"),
+    "not acknowledged": ("failed, not acknowledged", "复制失败，尚未确认"),
     "over time": ("Over time", "随时间变化"),
     "highest": ("highest", "最高"),
     "backlog": ("Waiting to be sent again", "等待重发"),
@@ -50,6 +53,7 @@ WORDS = {
     "first keys": ("First keys", "最前面的对象"),
     "nothing": ("nothing", "无"),
     "coverage": ("Last reconcile pass", "最近一次对账"),
+    "open": ("under way since", "正在进行，开始于"),
     "never": ("no pass has ended yet", "尚无完成的对账"),
     "scanned": ("scanned", "检查"),
     "covered": ("covered", "已同步"),
@@ -192,6 +196,7 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     else:
         yield f"  {say('source')} {oms['src_bucket']} -> {say('destination')} {oms['dst_bucket']} ({oms['status']})"
         yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in oms["month"].items())
+        yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in left_at_oms(report))
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
@@ -209,6 +214,8 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {last['started']} - {last['ended']}: " + ", ".join(f"{say(n)} {last.get(n, 0):,}" for n in names)
     else:
         yield f"  {say('never')}"
+    for one in report["reconcile"]["open"]:
+        yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}"
     if report["replay"]:
         result = report["replay"]["result"]
         yield f"{say('last replay')}:"
@@ -220,6 +227,14 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('yes') if one['holds'] else say('no')}: {one['claim']}: {one['left']:,} / {right}"
         if not one["holds"]:
             yield f"    {one['meaning']}"
+
+
+def left_at_oms(report: Report) -> list[tuple[str, int | None]]:
+    """What OMS has still to copy, and what it could not; None where it does not say."""
+    copying = report["copying"]
+    unfinished = copying["unfinished"] or {"objects": None, "overdue": None}
+    names = {"unfinished": unfinished["objects"], "overdue": unfinished["overdue"]}
+    return [*names.items(), ("not acknowledged", copying["failed"])]
 
 
 STYLE = """
@@ -301,7 +316,8 @@ def month(report: Report) -> str:
     if "problem" in oms:
         return f"<p>{words('unknown')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
     way = f"{text(oms['src_bucket'])} → {text(oms['dst_bucket'])} ({text(oms['status'])})"
-    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in oms["month"].items()])
+    counts = [*oms["month"].items(), *left_at_oms(report)]
+    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in counts])
 
 
 def over_time(report: Report) -> str:
@@ -373,8 +389,12 @@ def remedy(report: Report, reason: str) -> str:
 
 def coverage(report: Report) -> str:
     last = report["reconcile"]["last"]
+    under_way = "".join(
+        f'<p class="dim">{words("open")} {text(one["started"])}: {words("scanned")} {one.get("scanned", 0):,}</p>'
+        for one in report["reconcile"]["open"]
+    )
     if not last:
-        return f"<p>{words('never')}</p>"
+        return f"<p>{words('never')}</p>{under_way}"
     parts = ("covered", "submitted", "failed_before", "pending")
     scanned, at, bars = max(1, last.get("scanned", 0)), 0.0, []
     for name in parts:
@@ -385,7 +405,7 @@ def coverage(report: Report) -> str:
     figures = [("scanned", f"{last.get('scanned', 0):,}", "dim")]
     figures += [(name, f"{last.get(name, 0):,}", f"key {name}") for name in parts]
     figures.append(("orphans", f"{last.get('orphans', 0):,}", "dim"))
-    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}'
+    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}{under_way}'
 
 
 def sums(report: Report) -> str:

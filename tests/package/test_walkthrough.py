@@ -318,5 +318,5 @@ def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
     box.wait_idle(PATIENCE)
 
     # THEN status says that all is in step
-    assert shell.run(status).startswith("In step:")
+    assert shell.run(status).startswith("In step since 20")
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()

@@ -63,8 +63,8 @@ def doctor(box: Sandbox) -> None:
 def status(box: Sandbox) -> None:
     upload(box, "a")
     del box.oss.actions[:]
-    box.fc.invoke("status", b"")
-    box.fc.invoke("status", b'{"key": "a"}')
+    for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
+        box.fc.invoke("status", asked)
 
 
 JOBS: dict[str, Callable[[Sandbox], None]] = {

@@ -42,6 +42,7 @@ def report(state: str = "behind", **changes: object) -> dict:
             "dst_bucket": "photos-obs",
             "month": {"requests": 1200, "copied": 1190, "failed": 2, "skipped": 8, "bytes": 5_000_000},
         },
+        "copying": {"failed": 1, "unfinished": {"objects": 15, "overdue": None}, "acknowledged": None},
         "statistics": {
             "from": "2026-01-01T00:00:00Z",
             "step": "ONE_HOUR",
@@ -67,7 +68,7 @@ def report(state: str = "behind", **changes: object) -> dict:
         "replay": {"at": "2026-01-01T23:55:00Z", "result": {"taken": 4, "accepted": 3, "failed": 1}},
         "reconcile": {
             "last": {"started": "2026-01-01T02:00:00Z", "ended": "2026-01-01T02:01:00Z", **passed},
-            "open": [],
+            "open": [{"started": "2026-01-01T23:50:00Z", "ended": None, "scanned": 4321}],
         },
         "sums": [
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
@@ -79,6 +80,7 @@ def report(state: str = "behind", **changes: object) -> dict:
 
 
 EMPTY = {
+    "copying": {"failed": None, "unfinished": None, "acknowledged": None},
     "oms": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "statistics": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "backlog": {
@@ -158,6 +160,8 @@ def test_nonsense_is_no_status(viewer, given):
 
 def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
+    assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
+    assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321\n" in out
     for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out
@@ -243,6 +247,8 @@ def test_the_page_is_self_contained_and_shows_what_it_was_given(viewer, changes)
     assert {"Now behind.", "现在 behind。"} <= {line.strip() for line in re.split(r"[\n<>]", page)}
     if not changes:
         assert NASTY in reader.shown
+        assert "2026-01-01T23:50:00Z: " in reader.shown
+        assert "已接收，尚未处理" in reader.shown
         assert {"svg", "polyline", "rect"} <= set(reader.tags)
 
 

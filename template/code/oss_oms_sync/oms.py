@@ -99,9 +99,10 @@ class OmsClient:
             job.send_ten(ten)
         return job.submission
 
-    def task(self, deadline: Deadline) -> dict[str, object] | Failure:
-        """What OMS knows of the task (ShowSyncTask), with this month's counters; or why it does not say."""
-        return self._ask("", (("query_time", _milliseconds(self._clock.now())),), deadline)
+    def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
+        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now), which count objects;
+        or why it does not say."""
+        return self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
         """OMS's counts from `start` to `end` in steps of its own choosing (ShowSyncTaskStatistics); or why there are

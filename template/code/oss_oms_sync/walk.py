@@ -27,6 +27,8 @@ _SETTLED = timedelta(minutes=15)
 # queue and for a day in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# What counts as new where no timer begins passes.
+_USUAL_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Scope:
         """Whether it is a part of what `settings` let pass: another project may have passes for the same task."""
         return self.prefix.startswith(settings.object_prefix) and self.suffix == settings.object_suffix
 
+    def begin(self, installed: datetime) -> datetime:
+        """Objects written before that are not looked at."""
+        return self.since or (_LONG_AGO if self.everything else installed - _BEFORE_INSTALLATION)
+
 
 class Judge:
     """Says what an object is for this pass."""
@@ -50,9 +56,9 @@ class Judge:
     def __init__(self, settings: Settings, scope: Scope, installed: datetime, now: datetime) -> None:
         self._settings = settings
         self._everything = scope.everything
-        usual = _LONG_AGO if scope.everything else installed - _BEFORE_INSTALLATION
-        self._since = (scope.since or usual).timestamp()
+        self._since = scope.begin(installed).timestamp()
         self._settled = (now - _SETTLED).timestamp()
+        self._new = max(installed, now - _SETTLED - (settings.reconcile_period or _USUAL_PERIOD)).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
         """Whether it depends on the records what `source` is."""
@@ -75,6 +81,11 @@ class Judge:
         if not self._everything and failed and failed.modified >= source.modified:
             return "failed_before"
         return "missing"
+
+    def is_new(self, source: Listed) -> bool:
+        """Whether it was written while the trigger was there, and after what the pass before should have judged: its
+        event should have come by itself."""
+        return source.modified >= self._new
 
     def _is_asked_for(self, source: Listed) -> bool:
         # OMS cannot copy a symbolic link.
