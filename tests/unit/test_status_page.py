@@ -213,7 +213,7 @@ def test_nonsense_is_no_status(viewer, given):
 
 def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
-    for part in ("objects 1,200", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix}", "covered 7", "it means this"):
+    for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out
     assert "\x1b" not in out  # neither colours, for this is no terminal, nor a key's own
