@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync.bucket import Object, Trouble
+from oss_oms_sync.bucket import Object, Trouble, etag_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.reconcile import reconcile
-from oss_oms_sync.records import etag_of, success_record, timestamp
+from oss_oms_sync.records import success_record, timestamp
 from oss_oms_sync.retry import Deadline
 from oss_oms_sync.state import State
 from oss_oms_sync.status import status
