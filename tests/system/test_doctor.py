@@ -352,7 +352,8 @@ def test_a_log_bucket_whose_etags_are_not_md5_is_named(box, handler, mocker):
 
 def test_a_listing_that_lacks_what_was_just_written_is_not_taken_for_a_right_one(box, handler):
     empty = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
-    box.oss.faults.add(Fault.status(200, empty), where=lambda request: "/doctor/" in request.params.get("prefix", ""))
+    answer = Fault.status(200, empty, {"x-oss-request-id": "5D12"})
+    box.oss.faults.add(answer, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
     report = handler(box, box.environment())
     assert not report["ok"]
     assert states(report, "unknown") == ["record ETag"]
