@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -48,7 +49,8 @@ def test_every_answer_carries_the_date_of_the_servers_clock(box, huawei):
     ],
 )
 def test_a_call_without_a_signature_is_refused(box, http, authorization):
-    headers = {**JSON, "X-Sdk-Date": "20261201T000000Z", "Authorization": authorization}
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = {**JSON, "X-Sdk-Date": now, "Authorization": authorization}
 
     answer = http.post(box.task.sync_url, headers=headers, data=b'{"object_keys": ["a"]}')
 
