@@ -109,6 +109,11 @@ class Oss(Server):
         with self.lock:
             del self.buckets[name]
 
+    def encrypt(self, name: str) -> None:
+        """Encrypt what is put into this bucket from now on with KMS."""
+        with self.lock:
+            self.buckets[name].encryption = {"x-oss-server-side-encryption": "KMS"}
+
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
         return MappingProxyType(self.buckets[bucket].objects)

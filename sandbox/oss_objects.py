@@ -112,6 +112,8 @@ class Bucket:
         self.region = region
         self.created = created
         self.versioning: Literal["", "Enabled", "Suspended"] = ""
+        # What answers say of how objects are encrypted, where they are.
+        self.encryption: dict[str, str] = {}
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.triggers: list[Trigger] = []

@@ -38,9 +38,12 @@ def put_object(oss: Oss, call: Call) -> Response:
         return _copy_object(oss, call)
     check_body(call.request)
     check_overwrite(call)
-    obj = oss.new_object(call.request.body, stored_headers(call.headers))
+    encryption = call.bucket.encryption
+    obj = oss.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
+    if encryption:  # the ETag is no MD5 then
+        obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = oss.store(call.bucket, call.key, obj, "ObjectCreated:PutObject", call.id)
-    return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id)})
+    return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
 def _copy_object(oss: Oss, call: Call) -> Response:

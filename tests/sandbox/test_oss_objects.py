@@ -392,3 +392,11 @@ def test_every_call_is_recorded_as_the_action_that_a_policy_must_allow(box, phot
         ("oss:DeleteObject", "photos", "c", 204),
         ("oss:GetObject", "photos", "a", 404),
     ]
+
+
+def test_an_object_that_is_encrypted_with_kms_says_so_and_its_etag_is_no_md5(box):
+    box.oss.encrypt(box.log_bucket)
+    bucket = box.bucket(box.log_bucket)
+    for answer in (bucket.put_object("a", b"a"), bucket.get_object("a")):
+        assert answer.headers["x-oss-server-side-encryption"] == "KMS"
+        assert answer.etag != hashlib.md5(b"a").hexdigest().upper()
