@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-INSTALL = $(PIP) -c constraints.txt -r $< || { \
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-build-isolation
+INSTALL = $(PIP) -c constraints.txt $(1) || { \
 	echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 CODE := template sandbox tools tests benchmarks
@@ -63,13 +63,15 @@ clean: ## Remove all that `make` made
 		"Install what is missing (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
 	@echo "Setting up in this folder, once (less than a minute): .venv ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(INSTALL)
+	@# What comes as sources only is built by this one; without isolation, so that pip fetches no other for each.
+	@$(call INSTALL,setuptools)
+	@$(call INSTALL,-r $<)
 	@touch $@
 
 # What else goes into .venv: the tests and checks (dev), the benchmarks (bench).
 .venv/.%: requirements-%.txt constraints.txt .venv/.ready
 	@echo "Setting up what requirements-$*.txt names ..."
-	@$(INSTALL)
+	@$(call INSTALL,-r $<)
 	@touch $@
 
 # The very libraries that Function Compute has built in; the function's process sees these and nothing else.
