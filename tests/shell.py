@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tools.serverless import Tool
 
-# The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
+# TOOL is the real one. The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
 _TOOL = """#!/bin/sh
 if [ "$1" = init ] && [ "$2" = oss-oms-sync ]; then shift 2; set -- init --uri "$PACKAGE_URL" "$@"; fi
-exec {tool} "$@"
+exec "$TOOL" "$@"
 """
 
 
@@ -23,7 +23,7 @@ class Shell:
         self.folder = folder
         programs = tool.home / "bin"
         programs.mkdir(exist_ok=True)
-        for name, text in {"s": _TOOL.format(tool=tool.command()[0]), "npm": "#!/bin/sh\n"}.items():
+        for name, text in {"s": _TOOL, "npm": "#!/bin/sh\n"}.items():
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
@@ -32,7 +32,7 @@ class Shell:
         }
         path = f"{programs}:{tool.environment['PATH']}"
         self._tool = tool
-        self._environment = {**author, "PATH": path, "PACKAGE_URL": package_url}
+        self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
 
     def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
         """Runs lines of shell, of which each must succeed, and returns what they print. `typed` is their input."""
