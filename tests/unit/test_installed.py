@@ -38,11 +38,10 @@ def test_every_package_of_the_environment_is_there_in_its_locked_version():
     assert not_pinned(installed, ROOT / "constraints.txt") == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "sandbox" / "runtimes").glob("*.txt")), ids=lambda file: file.stem)
-def test_every_library_of_a_runtime_is_there_in_its_locked_version(file):
-    installed = list(distributions(path=[str(ROOT / ".runtimes" / file.stem)]))
-    assert {"oss2", "requests"} <= {one.name for one in installed}
-    assert not_pinned(installed, file) == []
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / ".runtimes").iterdir()))
+def test_every_library_of_a_runtime_is_there_in_its_locked_version(name):
+    file = ROOT / "sandbox" / "runtimes" / ("tests.txt" if name.endswith("-tests") else f"{name}.txt")
+    assert not_pinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
 
 
 @pytest.mark.parametrize("file", ["constraints.txt", "requirements.txt", "requirements-dev.txt", "package-lock.json"])
