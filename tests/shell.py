@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
+from tools.package import ROOT
 from tools.serverless import Tool
 
 # TOOL is the real one. The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
@@ -59,3 +63,19 @@ class Shell:
         self.folder = Path(where.read_text().strip())
         where.unlink()
         return done
+
+
+def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script of the template as if it stood in `project`, but in this process, so that coverage is counted."""
+    source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
+    code = compile(source.read_bytes(), str(source), "exec")
+    status: object = 0
+    with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", [name, *arguments]):
+        try:
+            exec(code, {"__name__": "__main__", "__file__": str(project / name)})
+        except SystemExit as ended:
+            status = ended.code or 0
+    if isinstance(status, str):  # as Python does at its end
+        err.write(f"{status}\n")
+        status = 1
+    return subprocess.CompletedProcess([name, *arguments], int(status), out.getvalue(), err.getvalue())
