@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,17 @@ def count_schedule():
         _counted[f"{kind}: {state}"] += 1
 
     return count
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A worker of pytest-xdist prints nothing: it hands its counts to the process that does.
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["schedules"] = dict(_counted)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _counted.update(getattr(node, "workeroutput", {}).get("schedules", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -83,8 +83,12 @@ def test_with_everything_right_there_is_no_fault_and_nothing_is_left_behind(depl
 
 def test_it_logs_the_same_as_lines(deployed):
     invocation = deployed.fc.invoke("doctor", b"{}")
-    lines = [line for line in invocation.logs if '"check"' in line]
-    assert len(lines) == len(invocation.value["checks"])
+    checks = invocation.value["checks"]
+    lines = [json.loads(line[line.index("{") :]) for line in invocation.logs if '"check"' in line]
+    logged = [
+        {"name": line["check"], **{name: line.get(name) for name in checks[0] if name != "name"}} for line in lines
+    ]
+    assert logged == checks
 
 
 def test_a_payload_is_refused(deployed):

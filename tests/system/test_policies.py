@@ -16,6 +16,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from sandbox.oss import Action
+from shell import run_script
 from tools.render import render
 from traffic import upload
 
@@ -145,8 +146,14 @@ def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
 
 
 def show(project: Path, *arguments: str) -> str:
-    words = [sys.executable, "-I", "-S", project / "policies" / "show.py", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=project).stdout
+    done = run_script("policies/show.py", project, *arguments)
+    done.check_returncode()
+    return done.stdout
+
+
+def test_show_runs_on_a_bare_python(project):
+    words = [sys.executable, "-I", "-S", project / "policies" / "show.py"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(project)
 
 
 def test_show_prints_every_right_and_the_commands_that_grant_and_remove_them(project):
