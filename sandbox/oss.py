@@ -88,26 +88,31 @@ class Action(NamedTuple):
 
 
 class Oss(Server):
-    """Buckets behind V4 signatures, path-style (http://127.0.0.1:port/bucket/key), as oss2 calls an IP address."""
+    """Buckets behind V4 signatures, at /bucket/key, as oss2 calls an IP address, or at the bucket's host name."""
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
-        self.buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, Bucket] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._credentials: dict[str, Credential] = {}
         self._denied: set[tuple[str, str]] = set()
         self._expired = False
 
+    @property
+    def buckets(self) -> Mapping[str, Bucket]:
+        """All of the account, in whatever region."""
+        return MappingProxyType(self._buckets)
+
     def create_bucket(self, name: str, region: str = "") -> None:
         """In this service's region, or another, whose endpoint this is not."""
         with self.lock:
-            self.buckets[name] = Bucket(name, region or self.region, int(self.now()))
+            self._buckets[name] = Bucket(name, region or self.region, int(self.now()))
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
-            del self.buckets[name]
+            del self._buckets[name]
 
     def encrypt(self, name: str) -> None:
         """Encrypt what is put into this bucket from now on with KMS."""
@@ -116,13 +121,13 @@ class Oss(Server):
 
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
-        return MappingProxyType(self.buckets[bucket].objects)
+        return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
         """Store an object without a request, and emit the event that the named way of uploading emits."""
         check_name(key)
         with self.lock:
-            return self.store(self.buckets[bucket], key, self.new_object(data), event, _request_id())
+            return self.store(self._buckets[bucket], key, self.new_object(data), event, _request_id())
 
     def add_credentials(self, access_key_id: str, secret: str, security_token: str | None = None) -> None:
         with self.lock:
@@ -142,18 +147,18 @@ class Oss(Server):
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
-            others = [one for one in self.buckets[bucket].triggers if one.name != name]
+            others = [one for one in self._buckets[bucket].triggers if one.name != name]
             for other in others:
                 if trigger.overlaps(other):
                     raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
             if len(others) == _MOST_TRIGGERS:
                 raise ValueError(f"{bucket} has {_MOST_TRIGGERS} triggers, and may not have more")
-            self.buckets[bucket].triggers = [*others, trigger]
+            self._buckets[bucket].triggers = [*others, trigger]
 
     def remove_trigger(self, name: str) -> None:
         """From whatever bucket has it."""
         with self.lock:
-            for bucket in self.buckets.values():
+            for bucket in self._buckets.values():
                 bucket.triggers = [one for one in bucket.triggers if one.name != name]
 
     def deny(self, action: str, bucket: str) -> None:
@@ -172,7 +177,7 @@ class Oss(Server):
     def age(self, seconds: int) -> None:
         """Make all that is stored so much older, as if that time had gone by."""
         with self.lock:
-            for bucket in self.buckets.values():
+            for bucket in self._buckets.values():
                 for key, obj in bucket.objects.items():
                     bucket.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
 
@@ -195,15 +200,15 @@ class Oss(Server):
 
     def bucket_for(self, action: str, name: str) -> Bucket:
         """The bucket, if this endpoint and the caller's rights allow the action in it."""
-        if name not in self.buckets:
+        if name not in self._buckets:
             raise no_such_bucket(name)
-        if self.buckets[name].region != self.region and action not in _ANYWHERE:
+        if self._buckets[name].region != self.region and action not in _ANYWHERE:
             raise access_denied(
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
             )
         self._check_right(action, name)
-        return self.buckets[name]
+        return self._buckets[name]
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
@@ -224,11 +229,11 @@ class Oss(Server):
         verify(request, address.path, self._credentials, self.region, self.now())
         if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if address.bucket:
-            bucket = self.bucket_for(action, address.bucket)
-        else:
+        if address.target == "service":
             self._check_right(action, "")
             bucket = Bucket("", self.region, 0)
+        else:
+            bucket = self.bucket_for(action, address.bucket)
         key = object_name(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, bucket, key, touched)
 

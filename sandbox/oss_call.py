@@ -18,7 +18,7 @@ from sandbox.server import Request, Response
 if TYPE_CHECKING:
     from sandbox.oss import Oss
 
-_ENDPOINT = re.compile(r"(?:([a-z0-9-]*)\.)?oss-[a-z0-9-]+\.aliyuncs\.com")
+_BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com")
 
 
 class Address(NamedTuple):
@@ -30,7 +30,7 @@ class Address(NamedTuple):
     @property
     def path(self) -> str:
         """The path that is signed, in whatever way the bucket was addressed."""
-        return f"/{self.bucket}/{self.quoted_key}" if self.bucket else "/"
+        return "/" if self.target == "service" else f"/{self.bucket}/{self.quoted_key}"
 
     @property
     def target(self) -> str:
@@ -40,9 +40,9 @@ class Address(NamedTuple):
 def address_of(request: Request) -> Address:
     """The bucket stands in an endpoint's name, as `ali-oss` puts it in the Host header, else first in the path."""
     path = request.raw_path.removeprefix("/")
-    endpoint = _ENDPOINT.fullmatch(request.headers.get("host", "").partition(":")[0])
-    if endpoint:
-        return Address(endpoint[1] or "", path)
+    host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
+    if host:
+        return Address(host[1], path)
     bucket, _, key = path.partition("/")
     return Address(bucket, key)
 

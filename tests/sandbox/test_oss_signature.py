@@ -252,6 +252,14 @@ def test_a_presigned_url_of_a_temporary_key_carries_its_token(box, http):
     assert "<Code>InvalidSecurityToken</Code>" in refused.text
 
 
+def test_a_presigned_url_of_a_temporary_key_ends_with_its_token(box, http):
+    *key, token = box.function_credentials
+    url = client(box, *key, token=token).sign_url("PUT", "a", 60)
+    box.oss.expire_tokens()
+
+    assert "<Code>SecurityTokenExpired</Code>" in http.put(url, data=b"").text
+
+
 def test_a_presigned_url_is_good_for_its_method_key_and_parameters_only(box, photos, http):
     url = photos.sign_url("GET", "a", 60)
 
