@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import oss2
 
-from sandbox.fc import FunctionCompute, Invocation, Runtime
+from sandbox import runtimes
+from sandbox.fc import FunctionCompute, Invocation
 from sandbox.loop import LoopThread
 from sandbox.oms import Oms
 from sandbox.oms_task import OverwriteMode, SourceObject, Task
@@ -103,7 +104,7 @@ class Sandbox:
             "LOG_LEVEL": "INFO",
         }
 
-    def deploy(self, code: Path, runtime: Runtime = "python3.12", **overrides: Any) -> None:
+    def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
         settings = {
             "environment": self.environment(),
@@ -129,8 +130,10 @@ class Sandbox:
         """Deploy one function and its triggers by the properties that its component is handed; again, to change it."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
+        lifecycle = props.get("instanceLifecycleConfig", {})
         settings = {
             "handler": props["handler"],
+            "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},

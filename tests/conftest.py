@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sandbox import Sandbox
+from sandbox import Sandbox, runtimes
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
@@ -31,6 +31,10 @@ def count_schedule():
         _counted[f"{kind}: {state}"] += 1
 
     return count
+
+
+def pytest_report_header() -> list[str]:
+    return ["Function Compute's runtimes:", *(f"  {runtimes.installed(name)}" for name in runtimes.NAMES)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
