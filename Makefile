@@ -74,13 +74,17 @@ clean: ## Remove all that `make` made
 	@$(call INSTALL,-r $<)
 	@touch $@
 
-# The very libraries that Function Compute has built in; the function's process sees these and nothing else.
-.runtimes/%/.ready: sandbox/runtimes/%.txt .venv/.ready
-	@echo "Setting up the libraries of Function Compute's $* ..."
-	@rm -rf .runtimes/$*
-	@$(PIP) --target .runtimes/$* -r $< 2>/dev/null || { echo "The libraries of $* could not be installed:"; \
-		$(PIP) --target .runtimes/$* -r $<; exit 1; }
+# The very libraries that Function Compute has built in, on its version of Python where this machine has that: the
+# function's process sees these and nothing else. And what runs the function's unit tests on them.
+.runtimes/%-tests/.ready: sandbox/runtimes/tests.txt sandbox/runtimes/__main__.py .venv/.ready
+	@$(BIN)/python -m sandbox.runtimes $* tests
 	@touch $@
+
+.runtimes/%/.ready: sandbox/runtimes/%.txt sandbox/runtimes/__main__.py .venv/.ready
+	@$(BIN)/python -m sandbox.runtimes $*
+	@touch $@
+
+test: $(RUNTIMES:/.ready=-tests/.ready)
 
 node_modules/.ready: package-lock.json package.json
 	@echo "Setting up the Serverless Devs tool ..."

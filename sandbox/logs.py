@@ -30,5 +30,8 @@ def said(line: str) -> dict[str, Any]:
     time, _, text = line.partition(" ")
     if not _DATE.match(time) or not text.startswith("{"):
         return {}
-    told: dict[str, Any] = json.loads(text)
+    try:
+        told: dict[str, Any] = json.loads(text)
+    except ValueError:  # a line that was too long is cut off
+        return {}
     return told

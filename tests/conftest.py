@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sandbox import Sandbox
+from sandbox import Sandbox, runtimes
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
@@ -43,6 +43,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     _counted.update(getattr(node, "workeroutput", {}).get("schedules", {}))
+
+
+def pytest_report_header() -> list[str]:
+    return ["Function Compute's runtimes:", *(f"  {runtimes.installed(name)}" for name in runtimes.NAMES)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -41,7 +41,8 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sa
     (tests/package shows that `s init` renders the same.)
     """
     render(box.answers() | {"runtime": request.param}, tmp_path)
-    box.deploy_project(tmp_path)
+    # One instance for each of many uploads at once would be many processes that import, on few cores.
+    box.deploy_project(tmp_path, instances=2)
     return box
 
 

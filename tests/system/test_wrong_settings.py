@@ -18,7 +18,7 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
     invocation = box.fc.invoke("forward", event or payload("a"))
-    output = "\n".join([*invocation.logs, invocation.error_message, *invocation.stack_trace])
+    output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in output]
     lines = [said(line) for line in invocation.logs]
