@@ -167,7 +167,7 @@ def changed_package(built: Path, folder: Path) -> Path:
                 data += b"\n# newer\n"
             elif name == "src/s.yaml":
                 data = data.replace(b"timeout: 570", b"timeout: 580")
-            if name != "src/events/timer.json":
+            if name != "src/ci/yunxiao.yml":
                 new.writestr(name, data)
         new.writestr("src/events/newer.json", b"{}")
     return newer
@@ -196,7 +196,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     assert (project / "notes.txt").read_text() == "mine"
     assert (project / "code" / "index.py").read_text().endswith("# newer\n")
     assert (project / "events" / "newer.json").exists()
-    assert not (project / "events" / "timer.json").exists()
+    assert not (project / "ci" / "yunxiao.yml").exists()
     assert "timeout: 580" in shell.run(look)
     assert fc3.deployed["reconcile"]["timeout"] == 580
     assert fc3.deployed["forward"]["environmentVariables"]["HW_SK"] == box.huawei_credentials[1]
