@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -26,7 +26,6 @@ _SETTLED = timedelta(minutes=15)
 # the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
 # queue and for a day in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Judge:
     def __init__(self, settings: Settings, scope: Scope, installed: datetime, now: datetime) -> None:
         self._settings = settings
         self._everything = scope.everything
-        usual = _LONG_AGO if scope.everything else installed - _BEFORE_INSTALLATION
-        self._since = (scope.since or usual).timestamp()
+        usual = 0.0 if scope.everything else installed.timestamp() - _BEFORE_INSTALLATION.total_seconds()
+        self._since = scope.since.timestamp() if scope.since else usual
         self._settled = (now - _SETTLED).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
