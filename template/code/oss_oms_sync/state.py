@@ -189,9 +189,9 @@ class State:
         own from before its filter was changed. So may be one without a filter, as older versions wrote it for all.
         """
         name = self._name("installed")
-        (own,) = self._bucket.find_all([name], deadline)
-        if own:
-            return _Installation.read(own).at
+        own = self._bucket.get(name, deadline)
+        if own is not None:
+            return _Installation.read(Object(name, own)).at
         names = [one.name for one in self._listed("state/installed", deadline)]
         notes = [_Installation.read(one) for one in self._bucket.find_all(names, deadline) if one]
         prefix, suffix = self._settings.object_prefix, self._settings.object_suffix
