@@ -80,13 +80,18 @@ def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
     assert not reading.problems
 
 
-def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version():
-    reading = read_events(
-        event("a", time="2026-01-01T00:00:02.000Z", etag="AA"),
-        event("b"),
-        event("a", time="2026-01-01T00:00:01.000Z", etag="BB"),
-    )
-    assert [(change.key, change.etag) for change in reading.changes] == [("a", "AA"), ("b", "0123456789ABCDEF")]
+OLD = event("a", time="2026-01-01T00:00:01.000Z", etag="0D")
+NEW = event("a", time="2026-01-01T00:00:02.000Z", etag="AE")
+
+
+@pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW)])
+def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version(twice):
+    reading = read_events(*twice, event("b"))
+    assert [(change.key, change.etag) for change in reading.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
+
+
+def test_of_two_versions_of_one_moment_the_one_told_later_counts():
+    assert read_events(event("a", etag="01"), event("a", etag="02")).changes[0].etag == "02"
 
 
 def test_events_of_the_log_bucket_and_records_are_never_forwarded():
@@ -174,6 +179,71 @@ anything = st.recursive(
 @given(anything)
 def test_no_payload_makes_reading_raise(value):
     assert isinstance(read(json.dumps(value).encode(), SETTINGS), Reading)
+
+
+def test_an_event_that_comes_bare_is_handled_like_one_in_a_list():
+    for wrapped in (event("a"), [event("a")], {"requestContext": {}, "requestPayload": event("a")}):
+        assert [change.key for change in read(json.dumps(wrapped).encode(), SETTINGS).changes] == ["a"]
+
+
+A, B = json.dumps(event("a")), json.dumps(event("b"))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        f'{{"events": [{A}], "events": [{B}]}}',
+        f'{{"requestContext": {{}}, "requestPayload": {A}, "requestPayload": {B}}}',
+        f'{{"requestContext": {{}}, "requestPayload": {{"events": [{A}], "events": [{B}]}}}}',
+        f'{{"type": "oss:ObjectCreated:PutObject", "data": {A}, "data": {B}}}',
+        json.dumps({"Message": f'{{"events": [{A}], "events": [{B}]}}'}),
+        '{"Message": "e30=", "Message": "e30="}',
+        '{"events": [{"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": "a", "key": "b"}}}]}',
+        f'{{"events": [{A[:-1]}, "eventName": "ObjectRemoved:DeleteObject"}}]}}',
+        f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
+    ],
+)
+def test_what_names_something_twice_is_a_problem_and_no_key_of_it_is_silently_dropped(payload):
+    reading = read(payload.encode(), SETTINGS)
+    assert len(reading.problems) == 1
+    assert not reading.changes
+    assert not reading.skipped
+
+
+def test_beside_an_event_that_names_something_twice_the_others_are_read():
+    reading = read(f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'.encode(), SETTINGS)
+    assert [change.key for change in reading.changes] == ["a", "b"]
+    assert len(reading.problems) == 1
+
+
+def test_what_stands_twice_where_nobody_looks_costs_no_key():
+    text = A.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9')
+    assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
+
+
+def nested(depth: int) -> bytes:
+    """An event in so many lists."""
+    return b"[" * depth + A.encode() + b"]" * depth
+
+
+def test_five_wrappings_are_read_and_six_are_a_problem_that_names_them():
+    assert [change.key for change in read(nested(5), SETTINGS).changes] == ["a"]
+    (problem,) = read(nested(6), SETTINGS).problems
+    assert "nested too deep" in problem
+
+
+def in_base64(depth: int) -> bytes:
+    """An event in base64, so many times."""
+    text = A.encode()
+    for _ in range(depth):
+        text = base64.b64encode(text)
+    return text
+
+
+@pytest.mark.parametrize(("depth", "changes"), [(5, 1), (6, 0), (7, 0)])
+def test_base64_of_base64_is_not_gone_into_for_ever(depth, changes):
+    reading = read(in_base64(depth), SETTINGS)
+    assert (len(reading.changes), len(reading.problems)) == (changes, 1 - changes)
 
 
 def test_an_event_without_its_bucket_is_forwarded_rather_than_lost():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.payloads import is_envelope, options
+from oss_oms_sync.payloads import is_envelope, is_timers, options
 
 KNOWN = {"prefix": str, "limit": int, "dry_run": bool, "keys": list}
 TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"}
@@ -36,6 +36,9 @@ def test_a_payload_by_hand_is_taken_as_it_is():
         ('{"limit": true}', "limit is True, which is no whole number"),
         ('{"dry_run": 1}', "dry_run is 1, which is no true or false"),
         ('{"keys": "a"}', "no list"),
+        ('{"keys": ["a"], "keys": ["b"]}', "names nothing twice"),
+        (json.dumps({"payload": '{"limit": 5}'}), "'payload', which this job does not know"),
+        (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],
 )
 def test_what_cannot_be_used_is_named(payload, told):
@@ -46,5 +49,11 @@ def test_what_cannot_be_used_is_named(payload, told):
 
 def test_an_envelope_is_told_from_everything_else():
     assert is_envelope('{"requestContext": {}, "requestPayload": "{}"}')
-    for payload in ("", "[]", "{}", '{"requestPayload": ""}', json.dumps(TIMER)):
+    for payload in ("", "[]", "{}", '{"requestPayload": ""}', '{"requestContext": {}}', json.dumps(TIMER)):
         assert not is_envelope(payload)
+
+
+def test_a_timers_event_is_told_from_everything_else():
+    assert is_timers(json.dumps(TIMER))
+    for payload in ("", "[]", "{}", '{"triggerName": "a"}', '{"triggerTime": "a"}', '{"requestContext": {}}'):
+        assert not is_timers(payload)

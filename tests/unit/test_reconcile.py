@@ -26,6 +26,7 @@ from oss_oms_sync.records import (
     success_record,
 )
 from oss_oms_sync.retry import Deadline
+from oss_oms_sync.state import State
 from stores import Died, MemoryBucket
 from virtual import TASK, World
 
@@ -374,7 +375,109 @@ def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     world.later(240 * HOUR)
     world.tick()
     assert world.sent() == {"within three days before"}
-    assert json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body) == {"at": "2026-01-02T00:00:00Z"}
+    note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
+    assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
+
+
+OTHER_FILTERS = [
+    ({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}),
+    ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"}),
+    ({"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": ".jpg"}, {"OBJECT_PREFIX": "a/b/", "OBJECT_SUFFIX": ".png"}),
+]
+
+
+@pytest.mark.parametrize("filters", OTHER_FILTERS)
+def test_a_second_project_for_the_task_sends_nothing_from_before_its_own_installation(filters):
+    # GIVEN a project that was installed for a part of the bucket, and objects in all parts
+    first = Reconciles(**filters[0])
+    second = beside(first, **filters[1])
+    first.bucket.objects.clear()
+    first.tick()
+    keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
+    for key in keys:
+        first.upload(key)
+    first.later(80 * HOUR)
+
+    # WHEN a second is installed for another part, long after
+    second.tick()
+
+    # THEN the first sends what is its own, the second nothing that is so old
+    assert first.sent() == set()
+    first.tick()
+    assert first.sent() == {key for key in keys if first.settings.covers(key)}
+    new = next(key for key in keys if second.settings.covers(key)).replace("1", "new")
+    first.upload(new)
+    first.later(25 * HOUR)
+    second.tick()
+    assert first.sent() == {*filter(first.settings.covers, keys), new}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ({"OBJECT_PREFIX": "a/"}, {}),
+        ({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "a"}),
+        ({}, {"OBJECT_PREFIX": "a/"}),
+        ({"OBJECT_SUFFIX": "/key"}, {"OBJECT_SUFFIX": "y"}),
+        ({"OBJECT_SUFFIX": "y"}, {"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": "/key"}),
+    ],
+)
+def test_after_its_filter_was_changed_a_project_was_installed_when_it_was(filters):
+    # GIVEN an installed project, and an object whose event is lost
+    before = Reconciles(**filters[0])
+    after = beside(before, **filters[1])
+    before.bucket.objects.clear()
+    before.tick()
+    before.upload("a/key")
+
+    # WHEN its filter is changed before a pass finds it, THEN a later one does
+    before.later(80 * HOUR)
+    after.tick()
+    assert before.sent() == {"a/key"}
+
+
+@pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
+def test_after_an_upgrade_a_project_was_installed_when_the_note_says_that_was_one_for_all(environment):
+    # GIVEN the note of an older version, and an object whose event was lost after it
+    world = Reconciles(**environment)
+    world.upload("a/1.jpg")
+    world.later(1000 * HOUR)
+
+    # WHEN the newer version runs for the first time, and when that note is gone, THEN it counts
+    assert world.reconcile({"dry_run": True})["submitted"] == 1
+    assert world.tick()["accepted"] == 1
+    if environment:
+        del world.bucket.objects[f"{ROOT}state/installed.json"]
+    world.oms.accepted.clear()
+    world.bucket.objects.pop(f"{ROOT}success_object/a/1.jpg")
+    assert world.reconcile()["submitted"] == 1
+
+
+def test_of_several_notes_of_a_project_the_earliest_counts():
+    world = Reconciles()
+    world.bucket.objects.clear()
+    for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
+        note = json.dumps({"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""})
+        world.bucket.add(Object(f"{ROOT}state/installed-{prefix[0]}.json", note.encode()))
+    world.upload("too old", minutes_ago=34 * 24 * 60)
+    world.upload("since", minutes_ago=32 * 24 * 60)
+    world.tick()
+    assert world.sent() == {"since"}
+
+
+@pytest.mark.parametrize("body", [b"", b'{"at": "some day", "prefix": "b/", "suffix": ""}'])
+def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error(body):
+    world = Reconciles(OBJECT_PREFIX="a/")
+    world.bucket.add(Object(f"{ROOT}state/installed-x.json", body))
+    with pytest.raises(StorageError, match=r"installed-x\.json in the log bucket is unreadable"):
+        world.tick()
+
+
+def test_an_installation_in_the_first_year_is_no_trouble(world):
+    world.bucket.add(Object(f"{ROOT}state/installed.json", b'{"at": "0001-01-01"}'))
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"at": "some day"}'])
@@ -640,12 +743,13 @@ def test_passes_of_different_payloads_do_not_disturb_each_other(world, small_pag
     assert scanned == {0: 60, 1: 30, 2: 30, 3: 61, 4: 61}
 
 
-def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world):
+@pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
+def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world, since):
     for number in range(3000):
         world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
     world.later()
     world.oms.round_trip = 1.0
-    assert not world.reconcile({"since": "1970-01-01"}, timeout=60)["finished"]
+    assert not world.reconcile({"since": since}, timeout=60)["finished"]
     for _ in range(20):
         world.tick(timeout=60)
     assert len(world.sent()) == 3000
@@ -711,6 +815,96 @@ def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):
     assert world.sent() == {"a/1"}
     world.tick()
     assert world.sent() == {"a/1", "b/1"}
+
+
+def test_a_pass_kept_with_a_year_that_is_not_padded_is_no_whole_pass(world, caplog):
+    # GIVEN what an older version kept of a backfill since the year 1
+    world.reconcile({"since": "0001-01-01"})
+    (name,) = world.bucket.names(f"{ROOT}reconcile/")
+    old = world.bucket.objects[name].body.replace(b"0001-", b"1-")
+    world.bucket.add(Object(name, old))
+
+    # WHEN the timer strikes, THEN that is told and counts for nothing
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
+    assert "unreadable, so another begins" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
+def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(world, asked):
+    # GIVEN an open pass through another bucket
+    mistaken = beside(world, SOURCE_BUCKET="another")
+    mistaken.source = MemoryBucket(world.clock)
+    for number in range(30):
+        world.upload(f"{number:02}")
+        mistaken.upload(f"{number:02} mistaken")
+    world.later()
+    mistaken.reconcile({**asked, "limit": 25})
+    world.oms.accepted.clear()
+
+    # WHEN the bucket's name is corrected, THEN a pass through this one begins at the front
+    assert world.reconcile(asked)["scanned"] == 30
+    assert world.sent() == {f"{number:02}" for number in range(30)}
+
+
+def test_a_pass_that_ended_in_another_source_bucket_is_no_reason_to_wait(world):
+    beside(world, SOURCE_BUCKET="another").tick()
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
+
+
+def kept_by_an_older_version(world: Reconciles, **changes: object) -> None:
+    """The passes as they were before they named a bucket."""
+    for name in world.bucket.names(f"{ROOT}reconcile/"):
+        body = json.loads(world.bucket.objects[name].body)
+        del body["source_bucket"]
+        world.bucket.add(Object(name, json.dumps({**body, **changes}).encode()))
+
+
+def test_a_backfill_that_an_older_version_began_is_gone_on_with_from_the_front(world):
+    # GIVEN an open backfill that got half through what may have been another bucket
+    for number in range(60):
+        world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
+    world.reconcile({"since": "1970-01-01", "limit": 30})
+    kept_by_an_older_version(world, limited=False)
+    for name in world.bucket.names(f"{ROOT}success_object/"):
+        del world.bucket.objects[name]
+    world.oms.accepted.clear()
+
+    # WHEN the timer strikes after the upgrade, THEN nothing of it is left out
+    for _ in range(2):
+        world.tick()
+    assert len(world.sent()) == 60
+    assert sorted(one["counts"].get("scanned", 0) for one in passes(world)) == [0, 60]
+    assert {one["source_bucket"] for one in passes(world)} == {"photos"}
+
+
+def test_a_pass_that_an_older_version_ended_counts_for_none(world):
+    world.reconcile()
+    kept_by_an_older_version(world)
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
+
+
+@pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 31)])
+def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
+    world = Reconciles(RECONCILE_PERIOD=period)
+    world.reconcile()
+    (one,) = State(world.settings, world.bucket, world.clock).passes(Deadline(60, world.clock))
+    world.later(days * 24 * HOUR - 90)
+    assert not one.is_late(world.settings, world.clock.now())
+    world.later(100)
+    assert one.is_late(world.settings, world.clock.now())
+
+
+def test_the_object_that_consoles_make_of_a_folder_is_no_pass(world, caplog):
+    world.bucket.add(Object(f"{ROOT}reconcile/", b""))
+    assert world.reconcile()["finished"]
+    assert f"{ROOT}reconcile/" in world.bucket.objects
+    assert caplog.records == []
 
 
 def test_the_timer_does_not_go_on_with_a_trial_of_the_usual_scope():

@@ -292,23 +292,27 @@ def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
     assert len(world.bucket.names(f"{ROOT}replay/")) == 4
 
 
-@pytest.mark.parametrize("meeting", range(16))
+def free_run_file(*keys: str, **entry: object) -> Object:
+    """Of a run that is over."""
+    fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+    entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
+    return Object(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": entries}).encode())
+
+
+def meeting_world() -> Replays:
+    """A run file that is free, and an OMS that refuses everybody."""
+    world = Replays()
+    world.bucket.add(free_run_file("k", held=True))
+    world.fail("k")
+    world.oms.schedule = [FROZEN] * 10
+    return world
+
+
+@pytest.mark.parametrize("meeting", range(steps_of(meeting_world)))
 def test_two_runs_that_take_the_same_run_file_lose_nothing_wherever_they_meet_and_one_dies(meeting):
-    for death in range(25):
-        # GIVEN a run file that is free, and an OMS that refuses everybody
-        world = Replays()
-        entry = {
-            "key": "k",
-            "event_name": "",
-            "event_time": "",
-            "etag": "",
-            "first_failure": "",
-            "reason": "",
-            "held": True,
-        }
-        world.bucket.add(Object(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": [entry]}).encode()))
-        world.fail("k")
-        world.oms.schedule = [FROZEN] * 10
+    for death in range(steps_of(meeting_world)):
+        # GIVEN a run file that both find free
+        world = meeting_world()
         countdown = [meeting]
 
         # WHEN a second run takes it in the middle of the first, and dies
@@ -465,6 +469,31 @@ def test_a_refused_account_ends_a_run_at_once(world):
     assert world.failed() == set()
 
 
+def test_the_reason_that_stopped_a_run_is_told_and_not_the_first_one_seen(world):
+    # GIVEN a ten of which OMS refuses the first half, and before the second the account
+    world.fail(*many(20))
+    refused = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
+    world.oms.schedule = [refused] * 10 + [FROZEN]
+
+    # WHEN it is replayed, THEN the account is named
+    result = world.replay()
+    assert result["by_reason"]["REFUSED"] > 0
+    assert result["stopped"].startswith("OMS refuses every key: CREDENTIALS. Check HW_AK and HW_SK")
+
+
+def test_why_a_run_went_no_further_is_told(world):
+    world.fail(*many(100))
+    world.oms.schedule = [500] * 25
+    assert world.replay()["stopped"] == "OMS took nothing of 5 tens in a row, the last: UNAVAILABLE"
+    world.oms.schedule = [HANG] * 1000
+    assert world.replay(timeout=60)["stopped"] == "the time is up"
+    world.oms.schedule = [FROZEN]
+    assert "OMS refuses every key: CREDENTIALS" in world.replay()["stopped"]
+    world.oms.schedule = []
+    world.clock.sleep(600)
+    assert world.replay()["stopped"] is None
+
+
 def test_a_throttled_run_halves_its_rate_and_still_makes_progress():
     world = Replays()
     world.settings = dataclasses.replace(world.settings, oms_rate=8.0)
@@ -543,6 +572,81 @@ def test_prefix_reason_and_limit_choose(world):
     assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
     assert world.replay({"prefix": "x/"})["accepted"] == 2
     assert world.failed() == {"y/1"}
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("limit", range(5))
+@pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
+def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_left(world, third, limit, dry):
+    # GIVEN three failures of one folder, and others around them
+    world.fail("w", "x/1", "x/2", third, "y")
+
+    # WHEN at most so many are sent
+    result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
+
+    # THEN the rest is no secret
+    assert (result["taken"], result["finished"]) == (min(limit, 3), limit >= 3)
+    assert len(world.failed()) == (5 if dry else 5 - result["taken"])
+
+
+@pytest.mark.parametrize("length", [953, 954, 960, 2000])
+def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, length):
+    # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
+    prefix = "k" * length
+    keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
+    world.fail(*keys, "k", "other " + "k" * 1000)
+
+    # WHEN just these are asked for, THEN just these are sent, and no listing was refused
+    assert world.replay({"prefix": prefix})["finished"]
+    assert world.succeeded() == keys
+
+
+def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, caplog):
+    for folder in ("failed_object/", "failed_object_long/", "replay/"):
+        world.bucket.add(Object(f"{ROOT}{folder}", b""))
+    world.fail("a")
+    for payload in (None, {}, {"limit": 5}):
+        assert world.replay(payload)["finished"]
+    assert world.oms.accepted.keys() == {"a"}
+    assert caplog.records == []
+
+
+def test_a_failed_folder_of_the_source_bucket_is_a_record_like_any_other(world):
+    world.fail("photos/")
+    world.replay()
+    assert world.oms.accepted.keys() == {"photos/"}
+
+
+@pytest.mark.parametrize("by_prefix", [True, False])
+def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_prefix):
+    # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
+    world.fail("x/1", first="2024-01-01T00:00:00Z")
+    world.fail("x/2", first="2023-01-01T00:00:00Z")
+    world.fail("x/3", first="2025-01-01T00:00:00Z")
+    world.fail("y", first="2022-01-01T00:00:00Z")
+    world.bucket.add(Object(record_name(TASK, "failed", "x/0"), b""))
+    world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z"))
+
+    # WHEN all or some of them are asked for
+    result = world.replay({"dry_run": True, **({"prefix": "x/"} if by_prefix else {})})
+
+    # THEN the oldest of just these is told
+    assert result["oldest_failure"] == ("2023-01-01T00:00:00Z" if by_prefix else "2021-01-01T00:00:00Z")
+    assert result["taken"] == (4 if by_prefix else 6)
+
+
+def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
+    # GIVEN thirty failures, the oldest of which is sent last
+    for number in range(30):
+        world.fail(f"{number:02}", first=f"{2025 - number}-01-01T00:00:00Z")
+
+    # WHEN the account is refused at the first ten, THEN that one is left and told
+    world.oms.schedule = [FROZEN]
+    assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
+
+    # AND once all is sent there is none
+    world.oms.schedule = []
+    assert world.replay()["oldest_failure"] is None
 
 
 def test_a_dry_run_changes_nothing_and_counts(world):
@@ -770,13 +874,33 @@ def test_a_choice_does_not_take_up_run_files_and_a_dry_run_counts_them(world):
     assert world.oms.accepted.keys() == {"x/1"}
 
 
-def test_a_run_of_some_keys_does_not_move_where_the_next_run_goes_on(world):
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ({"prefix": "key 00"}, ["key%2000"]),
+        ({"limit": 3}, ["key%2000"]),
+        ({"reason": "THROTTLED"}, ["key%2000"]),
+        ({"keys": ["z"]}, ["z"]),
+        ({"dry_run": True}, []),
+    ],
+)
+def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, asked, first):
+    # GIVEN a whole run that did not get further than its first page, and a failure before that place
     world.fail(*many(1500))
     world.oms.round_trip = 0.9
     world.replay(timeout=110)
     state = world.bucket.objects[f"{ROOT}state/replay.json"]
-    world.replay({"keys": ["z"]})
-    world.replay({"prefix": "y"})
+    assert json.loads(state.body)["after"].endswith(many(1000)[-1])
+    world.fail("key 00")
+    world.oms.calls.clear()
+
+    # WHEN a part is asked for
+    world.clock.sleep(1)
+    world.oms.round_trip = 0.001
+    world.replay(asked)
+
+    # THEN it begins with that one, and the next whole run where it would have
+    assert [call[0] for call in world.oms.calls[:1]] == first
     assert world.bucket.objects[f"{ROOT}state/replay.json"] == state
 
 

@@ -165,3 +165,14 @@ def test_the_real_clock_tells_the_time_in_utc(mocker):
     assert slept.call_args.args == (0.5,)
     assert clock.monotonic() <= clock.monotonic()
     assert clock.now().utcoffset().total_seconds() == 0
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_once_throttlings_patience_is_used_up_each_call_is_made_once():
+    clock = VirtualClock()
+    patience = Patience(Deadline(60, clock), clock)
+    patience.keep_trying(Server(throttled=True).call, lambda: None, UNTRIED)
+    server = Server(throttled=True)
+    for calls in (1, 2, 3):
+        patience.keep_trying(server.call, lambda: None, UNTRIED)
+        assert server.calls == calls

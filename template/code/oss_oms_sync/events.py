@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from . import jsontext
 from .errors import presentable
 from .settings import RECORD_ROOT, Settings
 
@@ -82,7 +82,7 @@ class _Reader:
 
     def payload(self, text: bytes | str, depth: int) -> None:
         try:
-            value = json.loads(text)
+            value = jsontext.strict_load(text)
         except (ValueError, RecursionError):
             self._base64(text, depth)
         else:
@@ -130,7 +130,8 @@ class _Reader:
                 self._event(value)
             case _:
                 self.problems.append(
-                    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope"
+                    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope; or it"
+                    " names something twice"
                 )
 
     def _event(self, event: object) -> None:

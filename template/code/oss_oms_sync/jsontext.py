@@ -1,4 +1,8 @@
-"""JSON as it comes from and goes to the outside: what is none, and what UTF-8 cannot carry, raises nothing."""
+"""JSON as it comes from and goes to the outside: what is none, and what UTF-8 cannot carry, raises nothing.
+
+An object that names something twice is read as null: which of the two is meant nobody knows, and Python's own reading
+would silently drop the first.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,19 @@ import json
 def load(text: bytes | str) -> object:
     """The value that `text` holds; None where it is no JSON, or nested too deep to be read."""
     try:
-        return json.loads(text)
+        return strict_load(text)
     except (ValueError, RecursionError):
         return None
+
+
+def strict_load(text: bytes | str) -> object:
+    """As `load`, but raises ValueError or RecursionError where there is no value to be read."""
+    return json.loads(text, object_pairs_hook=_unambiguous)
+
+
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else None
 
 
 def dump(value: object) -> bytes:

@@ -63,5 +63,5 @@ def _object(text: bytes | str) -> dict[str, object]:
         return {}
     value = jsontext.load(text)
     if not isinstance(value, dict):
-        raise PayloadError('The payload is no JSON object such as {"dry_run": true}')
+        raise PayloadError('The payload is no JSON object such as {"dry_run": true}, which names nothing twice')
     return value

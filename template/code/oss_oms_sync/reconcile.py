@@ -98,8 +98,7 @@ class _Asked:
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
-            # A pass is kept to the second.
-            Scope(longer, settings.object_suffix, time and time.replace(microsecond=0), asked.get("all") is True),
+            Scope(longer, settings.object_suffix, time, asked.get("all") is True),
             limit if isinstance(limit, int) else None,
             asked.get("dry_run") is True,
             asked.get("restart") is True,
@@ -112,7 +111,7 @@ def _pass_of(
     """The pass to go on with; one that is ended, or None, where nothing is due."""
     limited = asked.limit is not None
     if asked.dry_run:
-        return Pass("", asked.scope, timestamp(clock.now()), limited)
+        return Pass("", settings.source_bucket, asked.scope, timestamp(clock.now()), limited)
     newest = {
         one.scope: one
         for one in ([] if asked.restart else state.passes(deadline))

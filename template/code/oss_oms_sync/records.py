@@ -9,6 +9,7 @@ oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -25,6 +26,12 @@ ETAG_HEADER = "x-oss-meta-etag"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 LONGEST_NAME = 1023
+
+# Compiled where it is first used: the hot path reads no time.
+_ISO_8601 = (
+    r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
+    r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
+)
 
 
 def root(task_id: str) -> str:
@@ -137,14 +144,23 @@ def failed_key(task_id: str, record: Object) -> FailedKey | None:
 
 
 def timestamp(now: datetime) -> str:
-    """A UTC time as records write it."""
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A UTC time as records write it. Not by strftime, which pads no year before 1000."""
+    return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def time_of(text: str) -> datetime | None:
-    """The time that `text` says in ISO 8601, "2026-01-31" or "2026-01-31T12:00:00Z" (UTC); None where it says none."""
+    """The time that `text` says in ISO 8601, such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or
+    "2026-01-31 12:00:00.5+08:00": to the second, and UTC where it names no zone. None where it says none.
+
+    Not by fromisoformat, which reads less on python3.10 than on python3.12.
+    """
+    found = re.fullmatch(_ISO_8601, text, re.ASCII)
+    if not found:
+        return None
+    date = found["date"].replace("-", "")
+    time = (found["time"] or "").replace(":", "").ljust(6, "0")[:6]
+    zone = (found["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
     try:
-        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return time.astimezone(timezone.utc) if time.tzinfo else time.replace(tzinfo=timezone.utc)
-    except (ValueError, OverflowError):
+        return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
+    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or behind 9999 in UTC
         return None

@@ -18,7 +18,7 @@ from .errors import EventError, PayloadError, StorageError
 from .events import ObjectChange, read
 from .oms import OmsClient
 from .payloads import is_envelope, options
-from .records import FailedKey, failed_key, folder, record_name, timestamp
+from .records import FailedKey, failed_key, folder, is_long, record_name, timestamp
 from .retry import Clock, Deadline
 from .sender import REJECTED_KEPT, Sender, older
 from .settings import Settings
@@ -140,8 +140,9 @@ class Replay:
                 self._report.all_read = False
                 return after
             keys = self._read(page, prefix, reason)
-            if limit is not None:
-                keys = keys[: limit - len(self._report.taken)]
+            room = len(keys) if limit is None else limit - len(self._report.taken)
+            if len(keys) > room:
+                keys, self._report.all_read = keys[:room], False
             if dry:
                 self._report.would_take(keys)
             elif keys:
@@ -172,11 +173,15 @@ class Replay:
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
         """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
-        parts = [f"{folder(self._task_id, 'failed')}{prefix}", folder(self._task_id, "failed", long=True)]
+        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+        # OSS refuses to list what is longer than a name; the records of all keys that begin so are named by hash.
+        parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
+        parts.append((by_hash, by_hash))
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
-            for part in parts:
-                after = begin if begin.startswith(part) else ""
+            for root, part in parts:
+                # Behind the folder itself: consoles make an object of it, which is no record.
+                after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
                     if self._deadline.left() < min(_PAGE_SECONDS, self._lifetime / 4):

@@ -82,7 +82,8 @@ class Sender:
 
     def _judge(self, ten: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
-        reasons = {failure.reason for failure in failures}
+        reasons = [failure.reason for failure in failures]
+        concerning_all = [reason for reason in reasons if reason in CONCERNS_ALL]
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._halve = 0, True
             return
@@ -92,10 +93,10 @@ class Sender:
             self._halve = False
         if Reason.DEADLINE in reasons:
             self.stopped = "the time is up"
-        elif reasons & CONCERNS_ALL:
-            self.stopped = f"OMS refuses every key: {failures[0].reason.name}. {failures[0].reason.fix}"
+        elif concerning_all:
+            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix}"
         elif self._refused_in_a_row == _ENOUGH_REFUSED:
-            self.stopped = f"OMS took nothing of {_ENOUGH_REFUSED} tens in a row, the last: {failures[0].reason.name}"
+            self.stopped = f"OMS took nothing of {_ENOUGH_REFUSED} tens in a row, the last: {reasons[-1].name}"
 
     def _record(self, ten: Sequence[FailedKey], submission: Submission, held: Collection[str]) -> list[FailedKey]:
         """Writes the records of what was sent; returns the keys whose state stands nowhere else."""

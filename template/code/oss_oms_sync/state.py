@@ -1,9 +1,9 @@
 """What replay and reconcile remember between runs, beside the records in the log bucket.
 
 oms_source_record/{task}/replay/{run}.json    a run file: keys that stand in no failed record while a run has them
-oms_source_record/{task}/state/{job}.json     where the next run goes on, and how the last one ended; behind the job's
-                                              name a hash of prefix and suffix, where the project has any
-oms_source_record/{task}/state/installed.json when the project began to run for this task
+oms_source_record/{task}/state/{job}.json     where the next run goes on, and how the last one ended
+oms_source_record/{task}/state/installed.json when the project began to run for this task; behind this name and the
+                                              job's a hash of prefix and suffix, where the project has any
 oms_source_record/{task}/reconcile/{scope}/{pass}.json   how far a pass of reconcile is, and what it counted
 """
 
@@ -49,13 +49,14 @@ class RunFile:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of reconcile: everything up to the key `after` is done. `ended` is empty while it goes on, `limited`
-    says that no timer is to go on with it.
+    """One pass of reconcile through `source_bucket`: everything up to the key `after` is done. `ended` is empty while
+    it goes on, `limited` says that no timer is to go on with it.
 
     Each has an object of its own, so that one that is still running when another is begun cannot touch that one.
     """
 
     name: str
+    source_bucket: str
     scope: Scope
     started: str
     limited: bool
@@ -67,6 +68,31 @@ class Pass:
         """Whether the next one should have begun long ago; where none is due by a timer, this one counts as long as it
         is not forgotten."""
         return self.started < timestamp(now - (settings.reconcile_period or LONGEST_PERIOD) - _LATE)
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """A note of when a project began to run. Prefix and suffix are empty where it names none."""
+
+    at: datetime
+    prefix: str
+    suffix: str
+
+    @classmethod
+    def read(cls, note: Object) -> _Installation:
+        match jsontext.load(note.body):
+            case {"at": str(at), **rest} if time := time_of(at):
+                return cls(time, str(rest.get("prefix", "")), str(rest.get("suffix", "")))
+        raise StorageError(
+            f"{note.name} in the log bucket is unreadable. Correct it to"
+            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
+        )
+
+    def overlaps(self, prefix: str, suffix: str) -> bool:
+        """Whether a key can begin and end both as this note's and so."""
+        prefixes = prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
+        suffixes = suffix.endswith(self.suffix) or self.suffix.endswith(suffix)
+        return prefixes and suffixes
 
 
 class State:
@@ -109,7 +135,7 @@ class State:
     def leftover_runs(self, deadline: Deadline) -> Iterator[RunFile | None]:
         """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
         that could not be read, which is reported. Raises StorageError."""
-        for listed in list(self._bucket.listed(f"{self._root}replay/", deadline)):
+        for listed in list(self._listed("replay/", deadline)):
             (found,) = self._bucket.get_all([listed.name], deadline)
             if isinstance(found, Object):
                 run = self._read(found)
@@ -157,38 +183,50 @@ class State:
 
     def installed(self, deadline: Deadline, *, note: bool) -> datetime:
         """When the project began to run: now, which the first call notes if it may. Raises StorageError, also where
-        the note is unreadable: to take another time for it would leave objects out for good."""
-        name = f"{self._root}state/installed.json"
-        body = self._bucket.get(name, deadline)
-        if body is None:
-            now = self._clock.now()
-            if note:
-                self._bucket.put(Object(name, jsontext.dump({"at": timestamp(now)}), _JSON), deadline)
-            return now
-        match jsontext.load(body):
-            case {"at": str(at)} if time := time_of(at):
-                return time
-        raise StorageError(
-            f"{name} in the log bucket is unreadable. Correct it to"
-            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
-        )
+        a note is unreadable: to take another time for it would leave objects out for good.
+
+        OSS lets the triggers of no two projects overlap, so a note whose filter overlaps with this project's is its
+        own from before its filter was changed. So may be one without a filter, as older versions wrote it for all.
+        """
+        name = self._name("installed")
+        own = self._bucket.get(name, deadline)
+        if own is not None:
+            return _Installation.read(Object(name, own)).at
+        names = [one.name for one in self._listed("state/installed", deadline)]
+        notes = [_Installation.read(one) for one in self._bucket.find_all(names, deadline) if one]
+        prefix, suffix = self._settings.object_prefix, self._settings.object_suffix
+        at = min((one.at for one in notes if one.overlaps(prefix, suffix)), default=self._clock.now())
+        if note:
+            value = {"at": timestamp(at), "prefix": prefix, "suffix": suffix}
+            self._bucket.put(Object(name, jsontext.dump(value), _JSON), deadline)
+        return at
 
     def new_pass(self, scope: Scope, limited: bool, deadline: Deadline) -> Pass:
         """Begins a pass. Raises StorageError."""
         now = self._clock.now()
         name = f"{self._passes(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
-        begun = Pass(name, scope, timestamp(now), limited)
+        begun = Pass(name, self._settings.source_bucket, scope, timestamp(now), limited)
         self.keep_pass(begun, deadline)
         return begun
 
     def passes(self, deadline: Deadline) -> list[Pass]:
         """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
         for those that are forgotten. Raises StorageError."""
-        names = [
-            one.name for one in self._bucket.listed(f"{self._root}reconcile/", deadline) if not self._is_forgotten(one)
-        ]
+        names = [one.name for one in self._listed("reconcile/", deadline) if not self._is_forgotten(one)]
         found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
-        return [one for one in map(_pass_from_json, found) if one and one.scope.is_within(self._settings)]
+        read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
+        return [
+            one
+            for one in read
+            if one.source_bucket == self._settings.source_bucket and one.scope.is_within(self._settings)
+        ]
+
+    def _started_over(self, one: Pass) -> Pass:
+        """An open pass that an older version kept names no bucket: it is still asked for, but its position may be of
+        another bucket. What such a pass says that is ended counts for none."""
+        if one.source_bucket or one.ended:
+            return one
+        return replace(one, source_bucket=self._settings.source_bucket, after="", counts={})
 
     def keep_pass(self, one: Pass, deadline: Deadline) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
@@ -200,7 +238,7 @@ class State:
         self.keep_pass(replace(one, ended=timestamp(self._clock.now())), deadline)
         mine = self._passes(one.scope)
         try:
-            listed = list(self._bucket.listed(f"{self._root}reconcile/", deadline))
+            listed = list(self._listed("reconcile/", deadline))
         except StorageError as error:  # then it is done after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
@@ -212,6 +250,11 @@ class State:
     def _passes(self, scope: Scope) -> str:
         digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()
         return f"{self._root}reconcile/{digest[:16]}/"
+
+    def _listed(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
+        """What stands in one of the task's folders; not the empty object that consoles make of a folder itself."""
+        name = f"{self._root}{folder}"
+        return (one for one in self._bucket.listed(name, deadline) if one.name != name)
 
     def _is_forgotten(self, listed: Listed) -> bool:
         """Whether nobody went on with a pass for so long that the next is due by any period."""
@@ -236,8 +279,9 @@ def _pass_from_json(found: Object) -> Pass | None:
             "after": str(after),
             "ended": str(ended),
             "counts": dict(counts),
-        }:
+            **rest,
+        } if time_of(since) or not since:
             scope = Scope(prefix, suffix, time_of(since), everything)
-            return Pass(found.name, scope, started, limited, after, ended, counts)
+            return Pass(found.name, str(rest.get("source_bucket", "")), scope, started, limited, after, ended, counts)
     log.error({"pass": found.name, "problem": "unreadable, so another begins"})
     return None

@@ -26,6 +26,7 @@ _SETTLED = timedelta(minutes=15)
 # the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
 # queue and for a day in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
+# OSS has nothing that is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # What counts as new where no timer begins passes.
 _USUAL_PERIOD = timedelta(days=1)
@@ -47,7 +48,9 @@ class Scope:
 
     def begin(self, installed: datetime) -> datetime:
         """Objects written before that are not looked at."""
-        return self.since or (_LONG_AGO if self.everything else installed - _BEFORE_INSTALLATION)
+        if self.since or self.everything:
+            return self.since or _LONG_AGO
+        return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
 
 
 class Judge:
