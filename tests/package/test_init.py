@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import stat
 import subprocess
 import sys
@@ -350,11 +349,16 @@ def test_parameters_are_seen_however_they_are_written(tool, built, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("language", "told"), [("C", "There are no answers"), ("zh_CN.UTF-8", "没有收到任何答案")])
-def test_yes_without_parameters_is_refused_for_it_would_render_nothing(tool, built, tmp_path, language, told):
+@pytest.mark.parametrize(
+    ("words", "language", "told"),
+    [([], "C", "There are no answers"), (["--parameters", "null"], "zh_CN.UTF-8", "没有收到任何答案")],
+    ids=["none, in English", "null, in Chinese"],
+)
+def test_yes_without_parameters_is_refused_for_it_would_render_nothing(tool, built, tmp_path, words, language, told):
     with served(built) as url:
-        words = ["--uri", url, "-d", "out", "-y", "-a", "default"]
-        done = tool.run("init", *words, cwd=tmp_path, env={"LANG": language})
+        done = tool.run(
+            "init", "--uri", url, "-d", "out", "-y", "-a", "default", *words, cwd=tmp_path, env={"LANG": language}
+        )
     assert done.returncode == 1
     assert told in done.stdout
     assert "--parameters" in done.stdout
@@ -445,40 +449,54 @@ def test_what_was_answered_at_the_prompts_is_not_lost_by_a_refusal(tool, built, 
     assert kept == {name: value for name, value in right.items() if name not in ("HW_AK", "HW_SK")}
 
 
-def again(built: Path, project: Path, current: Path, words: list[str], **environment: str) -> list[str]:
-    """The words of the command that a refusal prints after `s init` with `words`, for a project in `project`."""
+def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
+    """What the hook prints that refuses in `call`, in a process of its own and in the folder `current`."""
     with zipfile.ZipFile(built) as package:
         for name in ("hook/index.js", "hook/questions.json"):
-            package.extract(name, project)
+            if not (project / name).exists():
+                package.extract(name, project)
     script = f"""
         const project = {json.dumps(str(project))};
+        const {{ preInit, postInit }} = require(project + "/hook");
         const answers = {json.dumps({**ANSWERS, "access": "mine", "logBucket": "photos"})};
-        process.argv = [process.argv[0], "s", ...{json.dumps(words)}];
-        require(project + "/hook").postInit({{
-          appPath: project,
-          tempAppPath: project + "_1",
-          artTemplate: (name) => require("fs").writeFileSync(project + "/" + name, JSON.stringify(answers)),
-        }});"""
+        const artTemplate = (name) => require("fs").writeFileSync(project + "/" + name, JSON.stringify(answers));
+        const paths = {{ appPath: project, tempAppPath: project + "_1" }};
+        {call}"""
     environment["PATH"] = os.environ["PATH"]
     done = subprocess.run(
         ["node", "-e", script], cwd=current, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1, done.stderr
-    *before, command = commands_in(done.stdout)
-    # Keys that the environment has are not asked for.
-    assert bool(before) != ("HW_AK" in environment)
-    return shlex.split(command)
+    assert (done.returncode, done.stderr) == (1, "")
+    return done.stdout
 
 
 @pytest.mark.usefixtures("require_tool")
 def test_the_line_of_a_refusal_names_template_folder_and_alias_as_they_were(built, tmp_path):
     project = tmp_path / "project"
-    words = again(built, project, tmp_path, ["init", "oss-oms-sync"], HW_AK="x", HW_SK="y")
-    assert words[:9] == ["s", "init", "oss-oms-sync", "-y", "-d", "project", "-a", "mine", "--parameters"]
-    words = again(built, project, project, ["init", "--uri=x.zip", "--no-overwrite"])
-    assert words[:9] == ["s", "init", "--uri", "x.zip", "-y", "-d", ".", "--no-overwrite", "-a"]
-    words = again(built, project, Path("/"), ["init", "--uri", "x.zip"])
-    assert words[:7] == ["s", "init", "--uri", "x.zip", "-y", "-d", str(project)]
+
+    def lines(*words: str, current: Path, **environment: str) -> list[str]:
+        call = f"process.argv.splice(1, 9, 's', 'init', ...{json.dumps(words)}); postInit({{ ...paths, artTemplate }});"
+        return commands_in(hook_alone(built, project, call, current, **environment))
+
+    # Keys that the environment has are not asked for.
+    (command,) = lines("oss-oms-sync", current=tmp_path, HW_AK="x", HW_SK="y")
+    assert command.startswith("s init oss-oms-sync -y -d project -a mine --parameters '{")
+    _, command = lines("--uri=x.zip", "--no-overwrite", current=project)
+    assert command.startswith("s init --uri x.zip -y -d . --no-overwrite -a mine --parameters '{")
+    _, command = lines("--uri", "x.zip", current=Path("/"))
+    assert command.startswith(f"s init --uri x.zip -y -d {project} -a mine --parameters '{{")
+
+
+@pytest.mark.usefixtures("require_tool")
+@pytest.mark.parametrize("call", ["preInit(paths)", "postInit({ ...paths, artTemplate })"])
+def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, tmp_path, call):
+    questions = tmp_path / "project" / "hook" / "questions.json"
+    questions.parent.mkdir(parents=True)
+    questions.write_text("?")
+    (tmp_path / "project" / ".git").mkdir()
+    said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y'); {call};", tmp_path)
+    assert "is not valid JSON" in said or "Unexpected token" in said
+    assert "`git reset --hard` brings back what was" in said
 
 
 def test_what_comes_next_is_printed_for_the_shell(tool, built, tmp_path):
@@ -520,21 +538,30 @@ def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
 
     # WHEN the project is made there
     with served(built) as url:
-        words = ["-y", "-d", ".", "-a", "default", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
+        words = ["-y", "-d", ".", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
         done = tool.run("init", "--uri", url, *words, cwd=tmp_path / "out")
 
     # THEN nobody is told to go there or to begin a repository, and what was ignored still is
     assert "Ready in this folder" in done.stdout
     assert [line.split()[0] for line in commands_in(done.stdout)] == ["python", "s", "s"]
     assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n"
+    assert 'access: "default"\n' in (tmp_path / "out" / "s.yaml").read_text()
 
 
-@pytest.mark.parametrize("region", ["cn-south-1", "cn-east-2"])
-def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path, region):
-    url = ANSWERS["SYNC_URL"].replace("cn-north-4", region)
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("oms.cn-south-1.myhuaweicloud.com", "cn-south-1"),
+        ("oms.cn-east-2.myhuaweicloud.com", "cn-east-2"),
+        ("example.com", "the host of SYNC_URL"),
+    ],
+    ids=["a region", "the other Shanghai", "a host"],
+)
+def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path, host, told):
+    url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
     done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
     assert done.returncode == 0
-    assert f"{region} is not known to offer sync tasks" in done.stdout
+    assert f"Note: {told} is not known to offer sync tasks" in done.stdout
     assert "CN East-Shanghai1 (cn-east-3)" in done.stdout
 
 
