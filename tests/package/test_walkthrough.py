@@ -233,9 +233,9 @@ CI = {
 }
 
 
-def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, tmp_path):
+def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, a_home, tmp_path):
     # GIVEN the project on a machine whose tool knows no key
-    other = Tool(tmp_path / "machine of CI")
+    other = Tool(shutil.copytree(a_home, tmp_path / "machine of CI"))
     copy = tmp_path / "checkout"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".env"))
     keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))

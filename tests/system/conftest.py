@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from oss_oms_sync import retry
 from sandbox import Sandbox
 from tools.render import render
 
@@ -32,6 +33,12 @@ def box(capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
         made += capsys.readouterr()
         secrets = (*sandbox.huawei_credentials, *sandbox.function_credentials)
         assert not [secret for secret in secrets for text in made if secret in text]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process as many tries as ever, with less waiting in between (tests/unit looks at how long that is)."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
 
 
 @pytest.fixture(params=RUNTIMES)
