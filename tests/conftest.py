@@ -34,7 +34,10 @@ def count_schedule():
 
 
 def pytest_report_header() -> list[str]:
-    return ["Function Compute's runtimes:", *(f"  {runtimes.installed(name)}" for name in runtimes.NAMES)]
+    try:
+        return [f"Function Compute's {runtimes.installed(name)}" for name in runtimes.NAMES]
+    except RuntimeError as error:
+        return [str(error)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
