@@ -82,7 +82,7 @@ def main() -> None:
     options = parser().parse_args()
     console = Console(highlight=False)
     with Sandbox() as box, TemporaryDirectory() as folder:
-        box.deploy_project(make_project(box, Path(folder), console, options.runtime))
+        box.deploy_project(make_project(box, Path(folder), console, options.runtime), instances=8)
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
         introduce(box, console)

@@ -46,7 +46,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_report_header() -> list[str]:
-    return ["Function Compute's runtimes:", *(f"  {runtimes.installed(name)}" for name in runtimes.NAMES)]
+    try:
+        return [f"Function Compute's {runtimes.installed(name)}" for name in runtimes.NAMES]
+    except RuntimeError as error:
+        return [str(error)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
