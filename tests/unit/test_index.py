@@ -175,3 +175,16 @@ def test_the_libraries_chatter_is_silenced(clouds):
     index.handler(payload("a"), CONTEXT_312)
     for library in ("oss2", "oss2.api", "urllib3", "urllib3.connectionpool"):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)
+
+
+def test_what_importing_takes_is_taken_off_the_first_invocations_time(clouds, mocker):
+    # GIVEN an instance that was imported so long ago
+    index, _, _ = clouds
+    clock = VirtualClock()
+    for ago, taken_off in ((2.5, 2.5), (3600, 5)):
+        mocker.patch.object(index, "BEGAN", 0.0)
+        mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))
+        mocker.patch.object(index, "_import_seconds", index._imported())
+
+        # WHEN it is invoked twice, THEN that counts once, and no pause does
+        assert [index._deadline(CONTEXT_312, clock).left() for _ in range(2)] == [59.5 - taken_off, 59.5]
