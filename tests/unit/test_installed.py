@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -44,9 +45,16 @@ def test_every_library_of_a_runtime_is_there_in_its_locked_version(name):
     assert not_pinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
 
 
-@pytest.mark.parametrize("file", ["constraints.txt", "requirements.txt", "requirements-dev.txt", "package-lock.json"])
+@pytest.mark.parametrize("file", [path.name for path in (*ROOT.glob("requirements*.txt"), ROOT / "constraints.txt")])
 def test_no_lock_names_the_host_that_it_was_made_with(file):
     assert "://" not in (ROOT / file).read_text()
+
+
+def test_npms_lock_names_no_host_but_those_of_sponsors():
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+    assert "://" not in json.dumps(lock)
 
 
 def imported(folder: str) -> Iterator[str]:
