@@ -12,7 +12,7 @@ CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz bench package docs clean
+.PHONY: help setup demo sandbox test check fuzz mutants bench package docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -39,6 +39,9 @@ check: setup ## Lint, check types, then run every test
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k "law1 or interleaving"
 
+mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="state walk"), and tell what no test notices
+	@nice $(BIN)/python -m tools.mutants $(MODULES)
+
 bench: setup .venv/.bench ## Measure the function against the vendor's way, and count the requests of replay and reconcile
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
@@ -64,6 +67,10 @@ clean: ## Remove all that `make` made
 	@touch $@
 
 .venv/.bench: requirements-bench.txt .venv/.ready
+	@$(PIP) -r $<
+	@touch $@
+
+.venv/.mutants: requirements-mutants.txt .venv/.ready
 	@$(PIP) -r $<
 	@touch $@
 
