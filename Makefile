@@ -15,7 +15,7 @@ CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz bench package docs clean
+.PHONY: help setup demo sandbox test check fuzz mutants bench package docs clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -41,6 +41,9 @@ check: setup ## Lint, check types, then run every test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(PYTEST) -k "law1 or interleaving"
+
+mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="state walk"), and tell what no test notices
+	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way, and count the requests of replay and reconcile
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
@@ -68,7 +71,8 @@ clean: ## Remove all that `make` made
 	@$(call INSTALL,-r $<)
 	@touch $@
 
-# What else goes into .venv: the tests and checks (dev), the benchmarks (bench).
+# What else goes into .venv: the tests and checks (dev), the benchmarks (bench), what
+# changes the core (mutants).
 .venv/.%: requirements-%.txt constraints.txt .venv/.ready
 	@echo "Setting up what requirements-$*.txt names ..."
 	@$(call INSTALL,-r $<)

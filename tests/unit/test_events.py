@@ -106,9 +106,10 @@ def test_events_of_the_log_bucket_and_records_are_never_forwarded():
 def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
     reading = read_events(event("a", bucket="videos"), event("b"))
     assert [change.key for change in reading.changes] == ["b"]
-    (problem,) = reading.problems
-    assert "'videos'" in problem
-    assert "SOURCE_BUCKET" in problem
+    assert reading.problems == [
+        "ObjectCreated:PutObject: the event is of bucket 'videos', but SOURCE_BUCKET is 'photos'."
+        " Correct SOURCE_BUCKET, or remove that bucket's trigger"
+    ]
 
 
 def test_without_a_source_bucket_any_bucket_will_do():
@@ -221,29 +222,53 @@ def test_what_stands_twice_where_nobody_looks_costs_no_key():
     assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
 
 
-def nested(depth: int) -> bytes:
-    """An event in so many lists."""
-    return b"[" * depth + A.encode() + b"]" * depth
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda text: f"[{text}]",
+        lambda text: json.dumps({"Message": text}),
+        lambda text: json.dumps({"type": "oss:x", "data": text}),
+        lambda text: json.dumps({"requestContext": {}, "requestPayload": text}),
+        lambda text: f'{{"requestContext": {{}}, "requestPayload": {text}}}',
+        lambda text: base64.b64encode(text.encode()).decode(),
+    ],
+    ids=["lists", "messages", "data", "payloads as text", "payloads", "base64"],
+)
+def test_five_wrappings_are_read_and_more_are_a_problem_that_names_them(wrap):
+    text = A
+    for _ in range(5):
+        text = wrap(text)
+    assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
+    for _ in range(2):
+        text = wrap(text)
+        assert read(text, SETTINGS) == Reading(problems=["the payload is nested too deep"])
 
 
-def test_five_wrappings_are_read_and_six_are_a_problem_that_names_them():
-    assert [change.key for change in read(nested(5), SETTINGS).changes] == ["a"]
-    (problem,) = read(nested(6), SETTINGS).problems
-    assert "nested too deep" in problem
+NEITHER = "the payload is neither JSON nor base64 of JSON"
+NONE_OF = (
+    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope; or it names something"
+    " twice"
+)
 
 
-def in_base64(depth: int) -> bytes:
-    """An event in base64, so many times."""
-    text = A.encode()
-    for _ in range(depth):
-        text = base64.b64encode(text)
-    return text
-
-
-@pytest.mark.parametrize(("depth", "changes"), [(5, 1), (6, 0), (7, 0)])
-def test_base64_of_base64_is_not_gone_into_for_ever(depth, changes):
-    reading = read(in_base64(depth), SETTINGS)
-    assert (len(reading.changes), len(reading.problems)) == (changes, 1 - changes)
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (b"", NEITHER),
+        (b"{", NEITHER),
+        (b"XXXX", NEITHER),
+        (b"!" + base64.b64encode(A.encode()), NEITHER),
+        (b"{}", NONE_OF),
+        (b'{"events": 1, "events": 2}', NONE_OF),
+        (b'{"events": [{}]}', "an event is none of OSS: its name is ''"),
+        (
+            b'{"eventName": "ObjectCreated:PutObject"}',
+            "ObjectCreated:PutObject: an event has no oss.object.key",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_why(payload, problem):
+    assert read(payload, SETTINGS).problems == [problem]
 
 
 def test_an_event_without_its_bucket_is_forwarded_rather_than_lost():
@@ -284,7 +309,7 @@ def test_other_wrappings_are_read_too(wrap):
     assert [change.key for change in read(wrap(text), SETTINGS).changes] == ["a"]
 
 
-@pytest.mark.parametrize("etag", ["中文", "\ud800", "A\r\nX: y", "", "x" * 65])
+@pytest.mark.parametrize("etag", ["中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"])
 def test_what_is_no_etag_is_left_out_so_that_it_breaks_no_record(etag):
     assert read_events(event("a", etag=etag)).changes[0].etag == ""
 

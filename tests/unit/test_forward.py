@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.reasons import Reason
 from virtual import DROP_BEFORE, ENVIRONMENT, HANG, PAGE, REDIRECTS, World, event, payload
 
 
@@ -73,9 +74,20 @@ def test_a_failed_record_that_something_else_than_oss_took_is_none(world, answer
 def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, lines):
     world.oss.schedule = [404]
     assert world.forward(payload("a")) is True
-    (line,) = [line for line in lines() if "problem" in line]
-    assert line["key"] == "a"
-    assert "LOG_BUCKET" in line["problem"]
+    line, summary = lines()
+    assert "LOG_BUCKET" in line.pop("problem")
+    assert line == {"job": "forward", "key": "a", "record": "success"}
+    assert (summary["accepted"], summary["unrecorded"]) == (1, 0)
+
+
+def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, lines):
+    world.oms.schedule, world.oss.schedule = [404], [403]
+    with pytest.raises(RecordError):
+        world.forward(payload("a"))
+    _, line, summary = lines()
+    assert "oss:PutObject" in line.pop("problem")
+    assert line == {"job": "forward", "key": "a", "record": "failed"}
+    assert (summary["failed"], summary["unrecorded"]) == ({"NO_TASK": 1}, 1)
 
 
 @pytest.mark.parametrize("timeout", [3, 10, 60, 600])
@@ -86,24 +98,44 @@ def test_time_is_kept_for_recording(world, timeout):
     assert world.clock.seconds <= timeout
 
 
+@pytest.mark.parametrize(("keys", "timeout", "begun"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)])
+def test_a_ten_gets_five_seconds_for_its_records_but_sending_half_of_the_time(world, keys, timeout, begun):
+    # GIVEN an OMS that never answers
+    world.oms.schedule = [HANG] * 1000
+    work, moments = world.oss.work, []
+    world.oss.work = lambda request: moments.append(world.clock.seconds) or work(request)
+
+    # WHEN an event is handled, THEN recording begins while there is time for it
+    world.forward(payload(*[f"k{number}" for number in range(keys)]), timeout)
+    assert moments[0] == pytest.approx(begun, abs=0.2)
+
+
 def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
-    world.oms.refused = {"bad"}
-    world.forward(
-        json.dumps({"events": [event("ok"), event("bad"), event("x", "ObjectRemoved:DeleteObject")]}).encode()
-    )
+    world.clock.sleep(5)
+    world.oms.refused, world.oms.round_trip = {"bad"}, 2.0
+    removed = event("x", "ObjectRemoved:DeleteObject")
+    world.forward(json.dumps({"events": [event("ok"), event("bad"), removed]}).encode())
     failure, summary = lines()
-    assert failure["key"] == "bad"
-    assert failure["reason"] == "REJECTED"
-    assert failure["fix"]
-    assert {name: summary[name] for name in ("keys", "accepted", "failed", "skipped", "unreadable", "calls")} == {
+    assert failure == {
+        "job": "forward",
+        "key": "bad",
+        "reason": "REJECTED",
+        "status": 400,
+        "error_code": "OMS.0001",
+        "message": "bad key",
+        "fix": Reason.REJECTED.fix,
+    }
+    assert summary == {
+        "job": "forward",
         "keys": 2,
         "accepted": 1,
         "failed": {"REJECTED": 1},
         "skipped": {"ObjectRemoved:DeleteObject": 1},
         "unreadable": 0,
+        "unrecorded": 0,
         "calls": 3,
+        "ms": 6020,
     }
-    assert summary["ms"] == pytest.approx(80, abs=30)
 
 
 def test_ten_keys_in_one_event_cost_one_call_and_records_side_by_side(world):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -95,6 +96,13 @@ def test_a_retry_after_beyond_patience_is_not_waited_for(throttled, hint):
     assert server.calls == 1
 
 
+@pytest.mark.usefixtures("shortest_waits")
+def test_a_retry_after_of_just_throttlings_patience_is_waited_for():
+    server = Server(throttled=True, retry_after=3.0)
+    assert try_on(server)[1] == 3.0
+    assert server.calls == 2
+
+
 @pytest.mark.usefixtures("longest_waits")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.9, 6.0])
 def test_no_wait_ends_past_the_deadline(seconds):
@@ -151,10 +159,23 @@ def test_a_date_that_is_none_is_none():
     assert date_of(None) is None
 
 
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        date = date_of(f"Fri, 02 Jan 2026 00:00:00 {zone}")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (date, date.tzinfo) == (NOW, timezone.utc)
+
+
 def test_timeouts_are_never_zero():
     clock = VirtualClock()
     assert Deadline(0, clock).within(5) > 0
-    assert Deadline(3, clock).within(5) == 3
+    assert Deadline(0.5, clock).within(5) == 0.5
+    assert Deadline(3, clock).within(2) == 2
     assert Deadline(3, clock).less(4).left() == 0
 
 

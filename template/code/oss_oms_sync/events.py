@@ -96,7 +96,7 @@ class _Reader:
             )
         except ValueError:
             plain = b""
-        if plain and depth <= _DEEPEST:
+        if plain:  # which is shorter each time
             self.payload(plain, depth + 1)
         else:
             # Not readable at all: its keys stay with Function Compute.
