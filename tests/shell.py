@@ -6,7 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -66,11 +66,11 @@ class Shell:
 
 
 def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script of the template as if it stood in `project`, but in this process, so that coverage is counted."""
+    """Runs a script of the template as if it stood in `project`, in this process, so that coverage is counted."""
     source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
     code = compile(source.read_bytes(), str(source), "exec")
     status: object = 0
-    with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", [name, *arguments]):
+    with chdir(project), redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", [name, *arguments]):
         try:
             exec(code, {"__name__": "__main__", "__file__": str(project / name)})
         except SystemExit as ended:
