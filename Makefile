@@ -20,7 +20,7 @@ TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
-setup: .venv/.dev $(RUNTIMES) $(TOOL) ## Install what the tests and checks need, into this folder only
+setup: .venv/.dev $(RUNTIMES) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
 
 demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## See the main job run between two simulated clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
@@ -90,7 +90,16 @@ clean: ## Remove all that `make` made
 
 test: $(RUNTIMES:/.ready=-tests/.ready)
 
+NPM = npm ci --silent --no-fund --no-audit $(1) || { \
+	echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
+
 node_modules/.ready: package-lock.json package.json
 	@echo "Setting up the Serverless Devs tool ..."
-	@npm ci --silent --no-fund --no-audit || { echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
+	@$(call NPM,--omit=dev)
 	@touch $@
+
+# With what only the tests run. npm begins anew each time.
+node_modules/.dev: package-lock.json package.json
+	@echo "Setting up the Serverless Devs tool, and what the tests run beside it ..."
+	@$(call NPM)
+	@touch node_modules/.ready $@

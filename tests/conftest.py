@@ -34,6 +34,14 @@ def count_schedule():
     return count
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _counted:
+        terminalreporter.section("no key is dropped (law 1)")
+        for what, times in sorted(_counted.items()):
+            terminalreporter.write_line(f"{times:6} fault schedules, {what}")
+        terminalreporter.write_line(f"{_counted.total():6} fault schedules in all")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     # A worker of pytest-xdist prints nothing: it hands its counts to the process that does.
     if hasattr(session.config, "workeroutput"):
@@ -50,11 +58,3 @@ def pytest_report_header() -> list[str]:
         return [f"Function Compute's {runtimes.installed(name)}" for name in runtimes.NAMES]
     except RuntimeError as error:
         return [str(error)]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _counted:
-        terminalreporter.section("no key is dropped (law 1)")
-        for what, times in sorted(_counted.items()):
-            terminalreporter.write_line(f"{times:6} fault schedules, {what}")
-        terminalreporter.write_line(f"{_counted.total():6} fault schedules in all")

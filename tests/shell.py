@@ -66,13 +66,11 @@ class Shell:
 
 
 def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script of the template as if it stood in `project`, and there, but in this process, so that coverage is
-    counted."""
+    """Runs a script of the template as if it stood in `project`, in this process, so that coverage is counted."""
     source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
     code = compile(source.read_bytes(), str(source), "exec")
     status: object = 0
-    argv = mock.patch.object(sys, "argv", [name, *arguments])
-    with chdir(project), redirect_stdout(out), redirect_stderr(err), argv:
+    with chdir(project), redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", [name, *arguments]):
         try:
             exec(code, {"__name__": "__main__", "__file__": str(project / name)})
         except SystemExit as ended:
