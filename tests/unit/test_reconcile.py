@@ -308,6 +308,20 @@ def test_payload_prefix_since_and_all_choose(world):
     assert world.reconcile({"all": True, "since": "2026-01-01", "prefix": "a/"})["submitted"] == 1
 
 
+def test_an_object_of_the_very_second_that_since_names_is_looked_at(world):
+    world.upload("a")
+    world.later(1)
+    world.upload("b")
+    world.later()
+    assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
+
+
+def test_all_is_all_however_old(world):
+    world.upload("a")
+    world.source.modified["a"] = 0
+    assert world.reconcile({"all": True})["accepted"] == 1
+
+
 @pytest.mark.parametrize(
     ("payload", "says"),
     [
@@ -1070,6 +1084,42 @@ def test_a_key_that_is_long_for_one_record_only_is_judged_by_both(world):
     assert counts(world.reconcile()) == dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1) | {
         "scanned": 3
     }
+
+
+def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(world):
+    key = boundary_key("success")
+    world.in_step(key)
+    world.later()
+    assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
+
+
+def test_long_keys_cost_a_get_where_they_are_covered_two_where_not_and_none_where_no_record_matters(world):
+    # GIVEN long keys of every kind
+    covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
+    world.in_step(covered)
+    world.upload(missing)
+    a_symbolic_link(world, link)
+    world.later()
+    world.upload(young)
+
+    # WHEN their records are looked at, THEN just so often
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True})
+    installed, per_key = 1, {covered: 1, missing: 2, young: 0, link: 0}
+    assert world.bucket.calls["get"] == installed + sum(per_key.values())
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True, "all": True})
+    assert world.bucket.calls["get"] == installed
+
+
+def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
+    mocker.patch("stores.PAGE", 7)
+    for number in range(21):
+        world.in_step(f"{number:02}")
+    world.later()
+    world.source.calls.clear()
+    world.reconcile()
+    assert world.source.calls["list"] == 3
 
 
 def test_behind_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
