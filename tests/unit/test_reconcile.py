@@ -1159,11 +1159,51 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
     assert world.reconcile()["pending"] == pending
 
 
-def test_why_it_stopped_is_told(world):
-    world.upload("a")
-    world.later()
+def account_refused(world: Reconciles) -> None:
     world.oms.schedule = [FROZEN]
-    assert "account" in world.reconcile()["stopped"]
+
+
+def records_refused(world: Reconciles) -> None:
+    world.oms.schedule = [404]
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if "failed_object" in name and kind == "put" else None
+
+
+def time_used_up(world: Reconciles) -> None:
+    world.source.seconds_a_page = 550.0
+
+
+@pytest.mark.parametrize(
+    ("cause", "asked", "told"),
+    [
+        (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"),
+        (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix}"),
+        (time_used_up, {"dry_run": True}, "the time is up"),
+        (account_refused, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"),
+        (lambda world: None, {"limit": 10}, "the limit is reached"),
+    ],
+)
+def test_why_it_stopped_is_told_and_nothing_more_is_listed(world, mocker, cause, asked, told):
+    mocker.patch("stores.PAGE", 7)
+    for number in range(100):
+        world.upload(f"{number:03}")
+    world.later()
+    cause(world)
+    result = world.reconcile(asked)
+    assert (result["stopped"], result["finished"]) == (told, False)
+    assert world.source.calls["list"] <= 2
+
+
+@pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
+def test_every_call_logs_what_it_returns(world, caplog, asked):
+    caplog.set_level("INFO", "oss_oms_sync")
+    for number in range(10):
+        world.upload(f"{number:02}")
+    world.later()
+    result = world.reconcile(asked)
+    result.pop("missing", None)
+    assert [record.msg for record in caplog.records if record.name == "oss_oms_sync"] == [
+        {"job": "reconcile", **result}
+    ]
 
 
 def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
