@@ -1,4 +1,7 @@
-"""A bucket in memory that behaves like OSS, with a hook before and after each call: for replay and reconcile."""
+"""A bucket in memory that behaves like OSS, with a hook before and after each call: for replay and reconcile.
+
+As with the real one, nothing is done any more once the invocation's time is up.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ from oss_oms_sync.retry import Clock, Deadline
 
 class Died(BaseException):
     """The process was killed."""
+
+
+def _late(deadline: Deadline) -> Trouble | None:
+    return Trouble("the invocation's time was up", answered=True) if deadline.passed() else None
 
 
 class MemoryBucket(Bucket):
@@ -43,7 +50,7 @@ class MemoryBucket(Bucket):
         for one in objects:
             self.calls["put"] += 1
             self.before("put", [one.name])
-            trouble = self.trouble("put", one.name)
+            trouble = _late(deadline) or self.trouble("put", one.name)
             if not trouble:
                 self.add(one)
             self.after("put", [one.name])
@@ -55,7 +62,7 @@ class MemoryBucket(Bucket):
         for name in names:
             self.before("get", [name])
         missing = Trouble("there is none", answered=True, code="NoSuchKey")
-        return [self.trouble("get", name) or self._got(name) or missing for name in names]
+        return [_late(deadline) or self.trouble("get", name) or self._got(name) or missing for name in names]
 
     def _got(self, name: str) -> Object | None:
         one = self.objects.get(name)
@@ -69,7 +76,7 @@ class MemoryBucket(Bucket):
             self.clock.sleep(deadline.left())
             raise StorageError("no answer in time")
         self.clock.sleep(self.seconds_a_page)
-        if trouble := self.trouble("list", prefix):
+        if trouble := _late(deadline) or self.trouble("list", prefix):
             raise StorageError(trouble.problem)
         behind = self.objects.irange(minimum=max(prefix, after), inclusive=(after < prefix, True))
         names = [name for name in islice(behind, PAGE + 1) if name.startswith(prefix)]
@@ -84,7 +91,7 @@ class MemoryBucket(Bucket):
             self.calls["delete"] += 1
             self.before("delete", group)
             for name in group:
-                results[name] = self.trouble("delete", name)
+                results[name] = _late(deadline) or self.trouble("delete", name)
                 if results[name] is None:
                     self.objects.pop(name, None)
                 elif not results[name].answered:

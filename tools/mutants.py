@@ -24,8 +24,8 @@ TESTS = {
     "records": ["records"],
     "replay": ["replay"],
     "retry": ["retry"],
-    "sender": ["replay", "reconcile"],
-    "state": ["replay", "reconcile"],
+    "sender": ["sender", "replay"],
+    "state": ["state", "reconcile"],
     "walk": ["reconcile"],
 }
 # What mutates a test of another interpreter cannot read.

@@ -71,13 +71,12 @@ class Reconciles(World):
         deadline = Deadline(timeout, self.clock)
         return reconcile(text, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
 
-    def begin(self, **asked: object) -> dict:
+    def begin(self, **asked: object) -> None:
         """Begins a pass by hand that does not get beyond its first listing."""
-        usual, self.source.seconds_a_page = self.source.seconds_a_page, 60.0
-        result = self.reconcile(asked, timeout=60)
-        self.source.seconds_a_page = usual
-        assert (result["scanned"], result["finished"]) == (0, False)
-        return result
+        self.source.trouble = lambda kind, name: NO_RIGHT
+        with pytest.raises(StorageError):
+            self.reconcile(asked)
+        self.source.trouble = lambda kind, name: None
 
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
@@ -306,6 +305,20 @@ def test_payload_prefix_since_and_all_choose(world):
     assert counts(world.reconcile({"all": True, "prefix": "a/"})) == {"scanned": 2, "submitted": 2, "accepted": 2}
     assert world.sent() == {"a/old", "a/new"}
     assert world.reconcile({"all": True, "since": "2026-01-01", "prefix": "a/"})["submitted"] == 1
+
+
+def test_an_object_of_the_very_second_that_since_names_is_looked_at(world):
+    world.upload("a")
+    world.later(1)
+    world.upload("b")
+    world.later()
+    assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
+
+
+def test_all_is_all_however_old(world):
+    world.upload("a")
+    world.source.modified["a"] = 0
+    assert world.reconcile({"all": True})["accepted"] == 1
 
 
 @pytest.mark.parametrize(
@@ -611,7 +624,7 @@ def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
     assert max(world.oms.accepted.values()) == 1
 
 
-@pytest.mark.parametrize("seconds", [5, 25, 100])
+@pytest.mark.parametrize("seconds", [5, 25])  # longer no listing is tried
 def test_however_slow_the_listings_every_tick_gets_further(world, mocker, seconds):
     mocker.patch("stores.PAGE", 7)
     for one in range(200):
@@ -700,7 +713,8 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
         if len(world.oms.calls) == 0 and world.source.calls["list"] == 4 and not begun:
             world.source.before = lambda kind, names: None
             world.upload("10 late", minutes_ago=30)
-            begun.append(world.begin(restart=True))
+            world.begin(restart=True)
+            begun.append(kind)
 
     world.source.before = restart
 
@@ -1071,6 +1085,42 @@ def test_a_key_that_is_long_for_one_record_only_is_judged_by_both(world):
     }
 
 
+def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(world):
+    key = boundary_key("success")
+    world.in_step(key)
+    world.later()
+    assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
+
+
+def test_long_keys_cost_a_get_where_they_are_covered_two_where_not_and_none_where_no_record_matters(world):
+    # GIVEN long keys of every kind
+    covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
+    world.in_step(covered)
+    world.upload(missing)
+    a_symbolic_link(world, link)
+    world.later()
+    world.upload(young)
+
+    # WHEN their records are looked at, THEN just so often
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True})
+    installed, per_key = 1, {covered: 1, missing: 2, young: 0, link: 0}
+    assert world.bucket.calls["get"] == installed + sum(per_key.values())
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True, "all": True})
+    assert world.bucket.calls["get"] == installed
+
+
+def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
+    mocker.patch("stores.PAGE", 7)
+    for number in range(21):
+        world.in_step(f"{number:02}")
+    world.later()
+    world.source.calls.clear()
+    world.reconcile()
+    assert world.source.calls["list"] == 3
+
+
 def test_behind_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
     for key in keys:
@@ -1108,11 +1158,51 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
     assert world.reconcile()["pending"] == pending
 
 
-def test_why_it_stopped_is_told(world):
-    world.upload("a")
-    world.later()
+def account_refused(world: Reconciles) -> None:
     world.oms.schedule = [FROZEN]
-    assert "account" in world.reconcile()["stopped"]
+
+
+def records_refused(world: Reconciles) -> None:
+    world.oms.schedule = [404]
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if "failed_object" in name and kind == "put" else None
+
+
+def time_used_up(world: Reconciles) -> None:
+    world.source.seconds_a_page = 550.0
+
+
+@pytest.mark.parametrize(
+    ("cause", "asked", "told"),
+    [
+        (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"),
+        (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix}"),
+        (time_used_up, {"dry_run": True}, "the time is up"),
+        (account_refused, {"limit": 10}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"),
+        (lambda world: None, {"limit": 10}, "the limit is reached"),
+    ],
+)
+def test_why_it_stopped_is_told_and_nothing_more_is_listed(world, mocker, cause, asked, told):
+    mocker.patch("stores.PAGE", 7)
+    for number in range(100):
+        world.upload(f"{number:03}")
+    world.later()
+    cause(world)
+    result = world.reconcile(asked)
+    assert (result["stopped"], result["finished"]) == (told, False)
+    assert world.source.calls["list"] <= 2
+
+
+@pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
+def test_every_call_logs_what_it_returns(world, caplog, asked):
+    caplog.set_level("INFO", "oss_oms_sync")
+    for number in range(10):
+        world.upload(f"{number:02}")
+    world.later()
+    result = world.reconcile(asked)
+    result.pop("missing", None)
+    assert [record.msg for record in caplog.records if record.name == "oss_oms_sync"] == [
+        {"job": "reconcile", **result}
+    ]
 
 
 def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
