@@ -606,3 +606,19 @@ def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
     (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
     box.deploy_project(tmp_path)
     assert states(examine(box), "fault") == ["libraries"]
+
+
+@pytest.mark.parametrize("marker", ["success_object/", "success_object_long/", "failed_object/", "replay/"])
+def test_the_object_that_a_console_makes_of_a_folder_is_the_record_of_no_key(box, handler, marker):
+    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{marker}", b"")
+    assert "right oms:synctask:createEvent" in states(handler(box, box.environment()), "skipped")
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
+def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, handler, monkeypatch, proxy):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["OMS connection", "OSS connection"]
+    assert "p#ss" not in str(report)

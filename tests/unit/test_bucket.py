@@ -180,10 +180,12 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world):
         world.oss.schedule = [(status, OSS, "x" * 10_000_000)] * 5
         assert all(write(world, Object("a", b"x")))
     assert max(body.tell() for body in world.oss.bodies) <= 64 * 1024 + 1
-    # Of a listing no more than any listing takes.
-    world.oss.schedule = [(200, OSS, "x" * 10_000_000)] * 5
-    with pytest.raises(StorageError, match="longer than 8388608 bytes"):
+    # Of a listing, and of an object of ours, no more than any takes.
+    world.oss.schedule = [(200, OSS, "x" * 20_000_000)] * 5
+    with pytest.raises(StorageError, match="longer than 16777216 bytes"):
         world.log_bucket.page("", "", Deadline(30, world.clock))
+    world.oss.schedule = [(200, OSS, "x" * 12_000_000)]
+    assert len(world.log_bucket.get("a", Deadline(30, world.clock))) == 12_000_000
 
 
 def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
@@ -234,3 +236,27 @@ def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
     assert (done.stdout, done.stderr) == ("True Bucket\n", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<Error><Code>AccessDenied</Code><Message/></Error>",
+        "<Error><Code/></Error>",
+        '<?xml version="1.0" encoding="klingon"?><Error><Code>A</Code></Error>',
+    ],
+)
+def test_an_error_of_oss_in_an_odd_form_is_a_trouble(body):
+    world = World()
+    world.oss.schedule = [(403, OSS, body)] * 5
+    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
+    assert trouble
+
+
+def test_what_oss_says_shows_no_secret():
+    world = World()
+    said = "<Error><Code>X</Code><Message>x-oss-security-token: faketoken, fakesecret</Message></Error>"
+    world.oss.schedule = [(403, OSS, said)]
+    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
+    assert "faketoken" not in trouble.problem
+    assert "fakesecret" not in trouble.problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import threading
 from io import BytesIO
@@ -105,3 +106,82 @@ def test_a_body_of_another_length_than_was_said_is_none(headers):
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
     with pytest.raises(requests.ConnectionError, match="cut off"):
         body_of(answer, 100)
+
+
+def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(monkeypatch):
+    # GIVEN a name that takes long to be found
+    found, got, real = threading.Event(), threading.Event(), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: found.wait() and real(*words, **named))
+    peer = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{peer.getsockname()[1]}/failed_object/k"
+
+    def serve() -> None:
+        connection, _ = peer.accept()
+        if connection.recv(1000):
+            got.set()
+        connection.close()
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+
+    def call() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            session.request("DELETE", url, stream=True, timeout=5)
+        return True
+
+    # WHEN a call is left behind meanwhile, and the name is found
+    with Session(url, Clock()) as session:
+        assert Lanes().run([call], 0.1) == [None]
+        session.abort()
+        found.set()
+        serving.join(60)
+
+    # THEN nothing is sent
+    assert not got.is_set()
+    peer.close()
+
+
+# Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_call_that_was_left_behind_ends_with_its_connection_to_a_proxy_too(monkeypatch, scheme):
+    # GIVEN a proxy that sends its answer a byte at a time and never ends
+    peer, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip() -> None:
+        connection, _ = peer.accept()
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with contextlib.suppress(OSError):
+            while not over.wait(0.02):
+                connection.sendall(b"x")
+        connection.close()
+
+    threading.Thread(target=drip, daemon=True).start()
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{peer.getsockname()[1]}")
+    called: list[threading.Thread] = []
+
+    def call() -> bool:
+        called.append(threading.current_thread())
+        with contextlib.suppress(requests.RequestException):
+            session.get(f"{scheme}://oms.example/", stream=True, timeout=5)
+        return True
+
+    # WHEN a call through it is left behind, and its connection closed, THEN the call's thread ends
+    with Session(f"{scheme}://oms.example/", Clock()) as session:
+        assert Lanes().run([call], 0.2) == [None]
+        session.abort()
+        called[0].join(60)
+        assert not called[0].is_alive()
+    over.set()
+    peer.close()
+    gc.collect()
+
+
+def test_a_length_beside_a_transfer_encoding_says_nothing():
+    answer = requests.Response()
+    answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
+    answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
+    assert body_of(answer, 100) == b"four"

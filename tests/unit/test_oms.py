@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.retry import Deadline
-from virtual import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, REDIRECTS, World
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, REDIRECTS, TASK, World
 
 TEN = [f"key {number}" for number in range(10)]
 
@@ -299,3 +301,21 @@ def test_no_part_of_a_secret_is_shown_wherever_it_stands(before, secrets, gap):
     shown = presentable(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
     assert len(shown) <= 300
     assert secret[:3] not in shown
+
+
+def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
+    world = World()
+    points = [{"time_stamp": 1767312000000 + step * 300_000, "statistic_num": 0} for step in range(288)]
+    datas = [{"data_type": name, "data": points} for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")]
+    answer = {"sync_task_id": TASK, "statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
+    world.oms.schedule = [(200, {}, json.dumps(answer, separators=(",", ":")))]
+    now = world.clock.now()
+    assert world.client.statistics(now - timedelta(days=1), now, Deadline(30, world.clock)) == answer
+
+
+def test_a_location_shows_no_secret_however_it_is_encoded():
+    token = "tok/EN+0123456789secret=="
+    world = World(HW_SECURITY_TOKEN=token)
+    world.oms.schedule = [(302, {"Location": f"https://login.example/?t={quote(token, safe='')}"}, "")]
+    failure = world.client.submit(["a"], Deadline(30, world.clock)).outcomes["a"]
+    assert "0123456789secret" not in failure.message

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 
 import requests
 
-from .connection import NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
+from .connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
 from .errors import StorageError, presentable, root_cause
 from .retry import Clock, Deadline, Patience, Try
 from .settings import Settings
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The longest answer that is read: a page of the longest names takes some 4 MB, a run file no more than that.
-_LONGEST_ANSWER = 8 * 1024 * 1024
 # OSS: "at most 1000" objects a listing's page, and a multi-delete.
 PAGE = 1000
 
 _SECONDS = 5.0
+# What oss2 raises where a body is none of OSS's.
+_NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 # What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
 # Compiled where it is first used: that takes longer than all the rest of this module.
@@ -146,9 +146,9 @@ class _Answer:
         # OSS, "Common HTTP headers": every answer has one.
         self.request_id = response.headers.get("x-oss-request-id", "")
         is_long = self.says_ok and method in ("GET", "POST")
-        body = body_of(response, _LONGEST_ANSWER + 1 if is_long else SHORT_ANSWER)
-        if len(body) > _LONGEST_ANSWER:
-            raise requests.ConnectionError(f"the answer is longer than {_LONGEST_ANSWER} bytes")
+        body = body_of(response, LONG_ANSWER + 1 if is_long else SHORT_ANSWER)
+        if len(body) > LONG_ANSWER:
+            raise requests.ConnectionError(f"the answer is longer than {LONG_ANSWER} bytes")
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
@@ -357,9 +357,9 @@ class Bucket:
             code = _code_of(error)
             trouble = Trouble(self._explain(error, code, action), answered, code)
             return Try(trouble, again=again and (repeat or turned_away))
-        except (*NETWORK_ERRORS, ElementTree.ParseError, RuntimeError, ValueError) as error:
-            # The last three: oss2 finds that a body is none of OSS's.
-            return _lost(root_cause(error), repeat)
+        except (*NETWORK_ERRORS, *_NOT_READ) as error:
+            trouble = Trouble(self._clean(root_cause(error)), answered=False)
+            return Try(trouble, again=repeat, connection_lost=True)
 
     def _client(self, transport: _Transport, deadline: Deadline) -> oss2.Bucket:
         # A new one for each call, because oss2 keeps the timeouts in it.
@@ -378,17 +378,17 @@ class Bucket:
     def _explain(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
         said = f"OSS answered {error.status} {error.code}: {error.message}"
         fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
-        return presentable(f"{fix} ({said})" if fix else said)
+        return self._clean(f"{fix} ({said})" if fix else said)
+
+    def _clean(self, text: str) -> str:
+        return presentable(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
 def _code_of(error: oss2.exceptions.OssError) -> str:
-    says_so = error.code == "AccessDenied" and "endpoint" in error.message
+    code, message = error.code or "", error.message or ""
+    says_so = code == "AccessDenied" and "endpoint" in message
     # To a signature for another region OSS answers InvalidArgument.
-    by_signature = error.code == "InvalidArgument" and "region" in error.message
-    if says_so or by_signature or error.code == "PermanentRedirect":
+    by_signature = code == "InvalidArgument" and "region" in message
+    if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
-    return "Redirect" if 300 <= error.status < 400 else str(error.code)
-
-
-def _lost(problem: str, repeat: bool) -> Try[T | Trouble]:
-    return Try(Trouble(presentable(problem), answered=False), again=repeat, connection_lost=True)
+    return "Redirect" if 300 <= error.status < 400 else str(code)

@@ -25,6 +25,8 @@ _LONGEST_IDLE = 30.0
 
 # Of an answer that is neither a listing nor an object of ours no more is read: who knows what sends it.
 SHORT_ANSWER = 64 * 1024
+# A listing's page of the longest names takes some 4 MB, a month of OMS's statistics 3, a run file no more than 7.
+LONG_ANSWER = 16 * 1024 * 1024
 
 # What a call that finds no whole answer raises.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
@@ -76,29 +78,52 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._aborted = 0
         self._lock = Lock()
+        self._pools = {
+            "http": self._telling(urllib3.HTTPConnectionPool),
+            "https": self._telling(urllib3.HTTPSConnectionPool),
+        }
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """As requests does, with pools that tell of their sockets."""
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": self._telling(urllib3.HTTPConnectionPool),
-            "https": self._telling(urllib3.HTTPSConnectionPool),
-        }
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        """The same for connections through a proxy."""
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def _telling(self, pool: Any) -> Any:
-        def connect(connection: Any) -> None:
-            pool.ConnectionCls.connect(connection)
-            with self._lock:
-                self._sockets.add(connection.sock)
+        base = pool.ConnectionCls
 
-        connection = type("Connection", (pool.ConnectionCls,), {"connect": connect})
-        return type("Pool", (pool,), {"ConnectionCls": connection})
+        def connect(connection: Any) -> None:
+            connection.begun = self._aborted
+            base.connect(connection)
+            self._know(connection, connection.sock)
+
+        # TLS, and a proxy's tunnel, are made over a socket of its own.
+        def new_conn(connection: Any) -> Any:
+            return self._know(connection, base._new_conn(connection))
+
+        telling = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
+        return type("Pool", (pool,), {"ConnectionCls": telling})
+
+    def _know(self, connection: Any, opened: socket.socket) -> socket.socket:
+        with self._lock:
+            if connection.begun != self._aborted:
+                opened.close()
+                raise OSError("the call was left behind while it connected")
+            self._sockets.add(opened)
+        return opened
 
     def abort(self) -> None:
         """Shuts down every socket: who waits for one hears at once that it has ended."""
         with self._lock:
+            self._aborted += 1
             sockets = list(self._sockets)
         for one in sockets:
             with contextlib.suppress(OSError):  # it is closed already
@@ -114,13 +139,16 @@ def body_of(response: requests.Response, most: int) -> bytes:
     """
     try:
         body: bytes = response.raw.read(most + 1, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:
         raise requests.ConnectionError(error) from error
     if len(body) > most:
         response.close()
         return body[:most]
     length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) != len(body):
+    # RFC 9112, 6.3: beside a Transfer-Encoding the length says nothing.
+    if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:
         raise requests.ConnectionError("the answer was cut off")
     return body
 

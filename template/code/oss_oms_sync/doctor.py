@@ -389,7 +389,7 @@ class _Examination:
 
     def _failures(self) -> Iterator[Listed]:
         """Failed records, and run files, whose keys may stand in no record while replay has them in hand."""
-        return chain(self._buckets[0].listed(self._runs, self._deadline), self._records("failed"))
+        return chain(self._listed(self._runs, self._runs), self._records("failed"))
 
     @property
     def _runs(self) -> str:
@@ -398,10 +398,14 @@ class _Examination:
     def _records(self, state: str) -> Iterator[Listed]:
         """The records of this project's keys, and of all long keys."""
         by_key, by_hash = (folder(self._settings.task.task_id, state, long=long) for long in (False, True))
-        for one in self._buckets[0].listed(f"{by_key}{self._settings.object_prefix}", self._deadline):
+        for one in self._listed(f"{by_key}{self._settings.object_prefix}", by_key):
             if self._settings.covers(one.name.removeprefix(by_key)):
                 yield one
-        yield from self._buckets[0].listed(by_hash, self._deadline)
+        yield from self._listed(by_hash, by_hash)
+
+    def _listed(self, prefix: str, itself: str) -> Iterator[Listed]:
+        """What stands there; not the empty object that consoles make of a folder itself."""
+        return (one for one in self._buckets[0].listed(prefix, self._deadline) if one.name != itself)
 
     def _accepted(self, after: float) -> tuple[int, bool]:
         """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
@@ -535,7 +539,7 @@ def _reasons(failure: Object | Trouble) -> set[str]:
     """The reasons that a failed record or a run file tells, or "" if it tells none or could not be read."""
     match jsontext.load(failure.body) if isinstance(failure, Object) else None:
         case {"keys": list(keys)}:
-            return {str(key.get("reason", "")) for key in keys}
+            return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
         case {"reason": str(reason)}:
             return {reason}
     return {""}
@@ -573,8 +577,11 @@ def _connection(url: str, setting: str) -> Finding:
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # its text may quote a password
+        return Finding(FAULT, f"{setting} holds no address", f"Correct {setting}, or take it away")
     shown = f"{'the proxy ' if proxy else ''}{host}"
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

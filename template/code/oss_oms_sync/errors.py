@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from urllib.parse import quote
 
 _LONGEST_MESSAGE = 300
 # No more of a text is looked at for the sake of one line.
@@ -76,7 +77,7 @@ def root_cause(error: BaseException) -> str:
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
     # The longest first: otherwise a part that is itself one of them is masked and leaves the rest in sight.
-    masked = sorted(filter(None, secrets), key=len, reverse=True)
+    masked = sorted({form for secret in filter(None, secrets) for form in _forms(secret)}, key=len, reverse=True)
     spare = len(masked[0]) if masked else 0
     start = text[: _LOOKED_AT + spare]
     for secret in masked:
@@ -86,3 +87,8 @@ def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     line = "".join(c if c.isprintable() else " " for c in start)
     line = " ".join(line.split())
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _forms(secret: str) -> tuple[str, str, str]:
+    """As it is, in a URL, and in JSON."""
+    return secret, quote(secret, safe=""), secret.replace("/", r"\/")

@@ -1,6 +1,6 @@
 """Huawei's Object Storage Migration Service: submits object keys to the sync task, and asks how the task is.
 
-Sources: the API pages CreateSyncEvents, ShowSyncTask and ShowSyncTaskStatistics of OMS and its error codes; the error
+Sources: the API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic of OMS and its error codes; the error
 codes of Huawei's API Gateway.
 """
 
@@ -14,10 +14,9 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-import urllib3
 
 from . import jsontext
-from .connection import SHORT_ANSWER, Lanes, Session, body_of
+from .connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
 from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
@@ -29,7 +28,7 @@ T = TypeVar("T")
 # The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
 KEYS_PER_CALL = 10
 
-# What ShowSyncTaskStatistics counts.
+# What ListSyncTaskStatistic counts.
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 _CONNECT_SECONDS = 3.0
@@ -105,7 +104,7 @@ class OmsClient:
         return self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
-        """OMS's counts from `start` to `end` in steps of its own choosing (ShowSyncTaskStatistics); or why there are
+        """OMS's counts from `start` to `end` in steps of its own choosing (ListSyncTaskStatistic); or why there are
         none."""
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
         return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
@@ -177,10 +176,12 @@ class OmsClient:
                 proxies=session.proxies,
                 verify=session.verify,
             )
-            answer = body_of(response, SHORT_ANSWER)
+            # What OMS tells of a task is as long as its statistics.
+            is_long = method == "GET" and response.status_code == 200
+            answer = body_of(response, LONG_ANSWER if is_long else SHORT_ANSWER)
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
+        except NETWORK_ERRORS as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
         return Try(read(answer)) if response.status_code == 200 else self._refused(response, answer)
 
@@ -201,7 +202,8 @@ class OmsClient:
         status = response.status_code
         code, message = _error_of(body)
         if response.is_redirect:
-            message = f"a redirect to {response.headers['Location']}, which is never followed"
+            # Without what stands behind a "?", which may be what was sent.
+            message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
