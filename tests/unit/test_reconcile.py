@@ -326,7 +326,7 @@ def test_all_is_all_however_old(world):
     [
         ({"since": "yesterday"}, "such as 2026-01-31"),
         ({"since": ""}, "such as 2026-01-31"),
-        ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/'"),
+        ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/': nothing there is ever sent$"),
         ({"all": "yes"}, "no true or false"),
         ({"dryrun": True}, "It takes prefix"),
         ({"limit": -1}, "no whole number"),
@@ -342,7 +342,7 @@ def test_a_payload_that_cannot_be_used_says_what_can(payload, says):
 
 
 def test_without_a_source_bucket_it_says_so():
-    with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
+    with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
         Reconciles(SOURCE_BUCKET="").reconcile()
 
 
@@ -517,7 +517,8 @@ def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(world):
     world.upload("b")
     world.later(22 * HOUR)
     idle = world.tick()
-    assert (idle["accepted"], idle["finished"], world.source.calls["list"]) == (1, True, lists)
+    assert (idle["accepted"], idle["finished"], idle["stopped"]) == (1, True, None)
+    assert world.source.calls["list"] == lists
     world.later(2 * HOUR)
     assert world.tick()["accepted"] == 1
     assert world.sent() == {"a", "b"}
@@ -537,8 +538,8 @@ def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
         world.upload(f"{number:02}")
     world.later()
     idle = world.tick()
-    assert (counts(idle), idle["finished"]) == ({}, False)
-    assert "RECONCILE_PERIOD is off" in idle["stopped"]
+    assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, None)
+    assert idle["stopped"] == "RECONCILE_PERIOD is off, and no pass was begun by hand"
     world.begin()
     assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
     world.upload("new")
@@ -592,7 +593,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
         result = world.tick()
         assert not result["finished"]
         assert result["next"] < key
-        assert "no record" in result["stopped"]
+        assert result["stopped"] == "the log bucket takes no record of some keys"
         assert adds_up(result)
     world.bucket.trouble = lambda kind, name: None
     last = world.tick()
@@ -767,6 +768,36 @@ def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world, since):
     for _ in range(20):
         world.tick(timeout=60)
     assert len(world.sent()) == 3000
+
+
+@pytest.mark.parametrize("first", [1970, 1971])
+def test_of_two_open_backfills_the_timer_goes_on_with_the_older_one(world, first):
+    # GIVEN two that were begun one after the other
+    second = 1970 + 1971 - first
+    for year in (first, second):
+        world.begin(since=f"{year}-01-01")
+        world.later()
+
+    # WHEN the timer has no pass of its own to do, THEN it is the older one's turn
+    world.tick()
+    world.tick()
+    assert [one["scope"]["since"][:4] for one in passes(world) if one["scope"]["since"] and one["ended"]] == [
+        str(first)
+    ]
+
+
+def test_a_pass_is_kept_twice_and_every_half_minute_between(world, small_pages):
+    world.in_step(*(f"{number:03}" for number in range(100)))
+    world.source.seconds_a_page = 0.0
+    world.later()
+    kept = []
+    world.bucket.after = lambda kind, names: kept.append(names) if kind == "put" else None
+    world.reconcile()
+    assert len(kept) == 2
+    world.source.seconds_a_page = 4.5  # the fixture makes the half minute four seconds
+    kept.clear()
+    world.reconcile()
+    assert len(kept) == 2 + 15  # pages
 
 
 def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):

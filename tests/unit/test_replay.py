@@ -520,9 +520,11 @@ def test_a_rejected_key_is_tried_once_a_day(world):
     world.replay()
     calls = len(world.oms.calls)
     assert json.loads(world.bucket.objects[f"{ROOT}failed_object/bad"].body)["reason"] == "REJECTED"
-    world.replay()
-    assert len(world.oms.calls) == calls
-    world.clock.ahead += timedelta(hours=25)
+    for hours in (0, 12, 11.99):
+        world.clock.ahead += timedelta(hours=hours)
+        world.replay()
+        assert len(world.oms.calls) == calls
+    world.clock.ahead += timedelta(hours=0.01)
     world.replay()
     assert len(world.oms.calls) > calls
 
@@ -536,6 +538,21 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
     (state,) = world.bucket.names(f"{ROOT}state/replay")
     ((name, _),) = json.loads(world.bucket.objects[state].body)["rejected"].items()
     assert len(name) == 32
+
+
+def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
+    # GIVEN room for two, and four that were rejected, two an hour after the others
+    mocker.patch("oss_oms_sync.replay.REJECTED_KEPT", 2)
+    world.oms.refused = {"a1", "a2", "z1", "z2"}
+    for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
+        world.fail(*keys)
+        world.replay()
+        world.clock.ahead += timedelta(hours=1)
+
+    # WHEN the next run comes, THEN it tries the older ones only
+    world.oms.calls.clear()
+    world.replay()
+    assert {key for call in world.oms.calls for key in call} == {"z1", "z2"}
 
 
 def test_rejected_keys_rest_again_when_they_stand_among_their_like(world):
@@ -574,6 +591,29 @@ def test_keys_asked_for_are_sent_records_or_not(world):
     assert (result["taken"], result["accepted"]) == (2, 2)
     assert world.failed() == {"b"}
     assert world.oms.accepted.keys() == {"a", "unrecorded"}
+
+
+def test_keys_asked_for_keep_what_their_records_tell_of_their_first_failure(world):
+    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.oms.schedule = [FROZEN]
+    assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
+    first = {name[-1]: json.loads(one.body)["first_failure"] for name, one in world.bucket.objects.items()}
+    assert first == {"a": "2020-01-01T00:00:00Z", "b": "2026-01-02T00:00:00Z"}
+
+
+def test_an_envelopes_version_is_newer_than_the_one_that_a_record_tells_of(world):
+    world.fail("a")
+    world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}})
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"DEF"
+    assert world.failed() == set()
+
+
+def test_any_number_of_keys_can_be_asked_for(world, mocker):
+    mocker.patch("oss_oms_sync.replay.PAGE", 7)
+    world.fail(*many(20)[::2])
+    world.fail("other")
+    assert world.replay({"keys": many(20)})["accepted"] == 20
+    assert world.failed() == {"other"}
 
 
 def test_prefix_reason_and_limit_choose(world):
@@ -636,7 +676,7 @@ def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_pref
     world.fail("x/3", first="2025-01-01T00:00:00Z")
     world.fail("y", first="2022-01-01T00:00:00Z")
     world.bucket.add(Object(record_name(TASK, "failed", "x/0"), b""))
-    world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z"))
+    world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT"))
 
     # WHEN all or some of them are asked for
     result = world.replay({"dry_run": True, **({"prefix": "x/"} if by_prefix else {})})
@@ -644,6 +684,8 @@ def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_pref
     # THEN the oldest of just these is told
     assert result["oldest_failure"] == ("2023-01-01T00:00:00Z" if by_prefix else "2021-01-01T00:00:00Z")
     assert result["taken"] == (4 if by_prefix else 6)
+    some, others = {"THROTTLED": 3, "UNKNOWN": 1}, {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}
+    assert result["by_reason"] == (some if by_prefix else others)
 
 
 def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
@@ -678,6 +720,13 @@ def test_a_payload_that_makes_no_sense_is_refused(world, payload):
     with pytest.raises(PayloadError):
         world.replay(payload)
     assert world.failed() == {"a"}
+
+
+@pytest.mark.parametrize("keys", [[1], [""]])
+def test_keys_that_are_none_are_told_with_some_that_are(world, keys):
+    with pytest.raises(PayloadError) as raised:
+        world.replay({"keys": keys})
+    assert str(raised.value) == 'The payload\'s keys are no list of object keys such as ["a/b.txt"]'
 
 
 def test_nothing_outside_the_triggers_filter_is_ever_sent():
@@ -724,26 +773,38 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
     assert world.in_run_files() == {"a"}
 
 
-def test_a_record_that_cannot_be_read_is_left_where_it_is(world):
+def test_a_record_that_cannot_be_read_is_left_where_it_is(world, caplog):
     world.fail("a", "b")
     world.bucket.trouble = lambda kind, name: REFUSED if kind == "get" and name.endswith("/a") else None
     result = world.replay()
     assert (result["accepted"], result["finished"]) == (1, False)
     assert world.failed() == {"a"}
+    assert {"record": f"{ROOT}failed_object/a", "problem": "no"} in [record.msg for record in caplog.records]
 
 
 def test_a_long_record_that_names_no_key_is_reported_and_left(world, caplog):
-    world.bucket.add(Object(f"{ROOT}failed_object_long/{'0' * 64}", b"?"))
+    name = f"{ROOT}failed_object_long/{'0' * 64}"
+    world.bucket.add(Object(name, b"?"))
     world.replay()
-    assert any("names no key" in str(record.msg) for record in caplog.records)
-    assert world.bucket.names(f"{ROOT}failed_object_long/")
+    problem = "names no key: look at it, and delete it when done"
+    assert [record.msg for record in caplog.records] == [{"record": name, "problem": problem}]
+    assert world.bucket.names(name)
 
 
-def test_state_that_cannot_be_stored_or_read_costs_no_key(world):
+def test_a_run_keeps_how_it_ended_for_status_to_tell(world):
+    world.fail("a")
+    result = world.replay()
+    state = json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)
+    assert state == {"after": "", "rejected": {}, "last": {"at": "2026-01-02T00:00:00Z", "result": result}}
+
+
+def test_state_that_cannot_be_stored_or_read_costs_no_key(world, caplog):
     world.bucket.add(Object(f"{ROOT}state/replay.json", b"?"))
     world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "/state/" in name else None
     world.fail("a")
     assert world.replay()["accepted"] == 1
+    told = [record.msg for record in caplog.records if record.msg.get("job")]
+    assert told == [{"job": "replay", "state": "not stored", "problem": "no"}]
 
 
 def test_the_next_run_goes_on_behind_the_last_one_and_comes_round(world):
