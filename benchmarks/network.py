@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import ssl
 import sys
 from collections import Counter
 
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-oss-request-id: 5D12\r\nConnection: keep-alive\r\n\r\n"
+# With the ETag by which OSS says that it has what was sent.
+_ANSWER = (
+    b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-oss-request-id: 5D12\r\nETag: "%s"\r\nConnection: keep-alive\r\n\r\n'
+)
 
 
 class Network:
@@ -34,9 +38,9 @@ class Network:
                 while True:
                     head = (await reader.readuntil(b"\r\n\r\n")).lower()
                     length = head.partition(b"content-length:")[2].partition(b"\r\n")[0].strip()
-                    await reader.readexactly(int(length or 0))
+                    body = await reader.readexactly(int(length or 0))
                     self.counts[f"{name} requests"] += 1
-                    writer.write(_ANSWER)
+                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode())
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", ssl=self._context)
