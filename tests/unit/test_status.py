@@ -624,6 +624,34 @@ def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(acc
     assert (state, "None told of 9 new objects (of 9)" in text) == (BEHIND, True)
 
 
+def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all():
+    # GIVEN objects that are lost, and a pass over a part that does not hold them
+    world = Looks()
+    lose(world, 3)
+    world.go_to(NOW + timedelta(hours=2))
+    world.reconcile(prefix="elsewhere/")
+    world.go_to(NOW + timedelta(hours=4))
+    world.upload("told", minutes_ago=60)
+    world.reconcile()
+    assert "None told of 3 new objects (of 4)" in world.verdict()[1]
+
+
+def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
+    # GIVEN a lost object whose records the log bucket does not take
+    world = Looks()
+    lose(world, 1)
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if "_object/" in name and kind == "put" else None
+    for _ in range(3):
+        assert not world.reconcile()["finished"]
+
+    # WHEN it does
+    world.bucket.trouble = lambda kind, name: None
+    assert world.reconcile()["finished"]
+
+    # THEN it is one
+    assert "None told of 1 new object (of 1)" in world.verdict()[1]
+
+
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
 def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(kind, minutes, tells):
