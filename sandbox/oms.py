@@ -1,6 +1,6 @@
 """Huawei OMS on loopback: synchronization tasks behind the API gateway.
 
-Written from the pages CreateSyncEvents, ShowSyncTask, ShowSyncTaskStatistics, ListSyncTasks, StartSyncTask,
+Written from the pages CreateSyncEvents, ShowSyncTask, ListSyncTaskStatistic, ListSyncTasks, StartSyncTask,
 StopSyncTask and DeleteSyncTask of support.huaweicloud.com/api-oms.
 """
 
@@ -262,8 +262,7 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
 
 
 def _description(task: Task, request: Request) -> Response:
-    _milliseconds(request, "query_time")
-    return json_response(200, task.description())
+    return json_response(200, task.description(_milliseconds(request, "query_time") / 1000))
 
 
 def _statistics(task: Task, request: Request) -> Response:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 KeyEncoding = Literal["url", "raw"]
@@ -130,28 +131,33 @@ class Task:
             "enable_metadata_migration": False,
         }
 
-    def description(self) -> dict[str, object]:
-        """The answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+    def description(self, query_time: float) -> dict[str, object]:
+        """The answer of ShowSyncTask, with the counters of the month of `query_time` (seconds since 1970):
+        support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+        month = _month(query_time)
+        counted: Counter[str] = Counter()
+        for (kind, stamp), number in list(self._counts.items()):
+            counted[kind] += number if _month(stamp / 1000) == month else 0
         return {
             **self.summary(),
-            "monthly_acceptance_request": self.acceptance_request,
-            "monthly_success_object": self.success_object,
-            "monthly_failure_object": self.failure_object,
-            "monthly_skip_object": self.skip_object,
-            "monthly_size": self.size,
+            "monthly_acceptance_request": counted["REQUEST"],
+            "monthly_success_object": counted["SUCCESS"],
+            "monthly_failure_object": counted["FAILURE"],
+            "monthly_skip_object": counted["SKIP"],
+            "monthly_size": counted["SIZE"],
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> dict[str, object]:
-        """The answer of ShowSyncTaskStatistics, for five-minute buckets that begin in [start, end]."""
-        first = start - start % _BUCKET_MS
-        datas = []
-        for data_type in data_types:
-            points = [
-                {"time_stamp": stamp, "statistic_num": number}
-                for (kind, stamp), number in sorted(self._counts.items())
-                if kind == data_type and first <= stamp <= end
-            ]
-            datas.append({"data_type": data_type, "data": points})
+        """The answer of ListSyncTaskStatistic: each five-minute bucket from the one of `start` to the one of `end`, the
+        empty ones too."""
+        stamps = range(start - start % _BUCKET_MS, end + 1, _BUCKET_MS)
+        datas = [
+            {
+                "data_type": data_type,
+                "data": [{"time_stamp": stamp, "statistic_num": self._counts[data_type, stamp]} for stamp in stamps],
+            }
+            for data_type in data_types
+        ]
         return {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
 
     def _overwrites(self, source: SourceObject, there: DestinationObject | None) -> bool:
@@ -169,3 +175,9 @@ class Task:
 
     def _total(self, kind: str) -> int:
         return sum(number for (one, _), number in list(self._counts.items()) if one == kind)
+
+
+def _month(seconds: float) -> tuple[int, int]:
+    """Year and month in China, where the service is."""
+    time = datetime.fromtimestamp(seconds, timezone(timedelta(hours=8)))
+    return time.year, time.month

@@ -365,7 +365,7 @@ def test_statistics_come_in_buckets_of_five_minutes(box, huawei):
     assert all(stamp % 300_000 == 0 for stamp in stamps)
 
 
-def test_statistics_leave_out_what_is_not_asked_for(box, huawei):
+def test_statistics_leave_out_what_is_not_asked_for_and_list_steps_in_which_nothing_was(box, huawei):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000
 
@@ -373,7 +373,21 @@ def test_statistics_leave_out_what_is_not_asked_for(box, huawei):
         "GET", task_url(box, f"/statistics?data_type=REQUEST&start_time={start}&end_time={start + 3_600_000}")
     )
 
-    assert answer.json()["statistic_datas"] == [{"data_type": "REQUEST", "data": []}]
+    (requests,) = answer.json()["statistic_datas"]
+    assert requests["data_type"] == "REQUEST"
+    first = start - start % 300_000
+    assert [point["time_stamp"] for point in requests["data"]] == [first + step * 300_000 for step in range(13)]
+    assert {point["statistic_num"] for point in requests["data"]} == {0}
+
+
+def test_a_months_counters_are_of_that_month(box, huawei):
+    huawei.submit("a")
+    now = now_ms(box)
+    of_now, of_long_ago = (
+        huawei.call("GET", task_url(box, f"?query_time={time}")).json()["monthly_acceptance_request"]
+        for time in (now, now - 40 * 24 * 3_600_000)
+    )
+    assert (of_now, of_long_ago) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -322,6 +322,17 @@ def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, 
     assert "records flow" in states(report, "warning")
 
 
+def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, handler, in_process):
+    # GIVEN an object of which no event told
+    lost_to_the_trigger(box, box.environment())
+    assert "records flow" in states(handler(box, box.environment()), "fault")
+
+    # WHEN reconcile has sent it, THEN doctor does not say that records flow
+    assert in_process(box, "reconcile")["submitted"]
+    report = handler(box, box.environment())
+    assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
+
+
 def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
     root = f"oms_source_record/{box.task_id}"
     box.oss.put(box.log_bucket, f"{root}/state/installed.json", b'{"at": "2020-01-01T00:00:00Z"}')

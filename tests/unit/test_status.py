@@ -12,9 +12,10 @@ import pytest
 from oss_oms_sync.bucket import Object, Trouble, etag_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.oms import STATISTICS
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.reconcile import reconcile
-from oss_oms_sync.records import success_record, timestamp
+from oss_oms_sync.records import FailedKey, failed_record, success_record, timestamp
 from oss_oms_sync.retry import Deadline
 from oss_oms_sync.state import State
 from oss_oms_sync.status import status
@@ -54,9 +55,12 @@ class Counters:
         datas = [
             {
                 "data_type": name,
-                "data": [{"time_stamp": begin(ago), "statistic_num": number} for ago, number in points.items()],
+                "data": [
+                    {"time_stamp": begin(ago), "statistic_num": number}
+                    for ago, number in self.series.get(name, {}).items()
+                ],
             }
-            for name, points in self.series.items()
+            for name in STATISTICS
         ]
         step = {5: "FIVE_MINUTES", 60: "ONE_HOUR"}[self.minutes]
         return self.answers.get("statistics", {"statistic_time_type": step, "statistic_datas": datas})
@@ -118,6 +122,7 @@ def world() -> Looks:
 
 
 IN_STEP, BEHIND = "in step", "behind"
+EMPTY = [{"data_type": name, "data": []} for name in STATISTICS]
 # What OMS counted, what of it is unfinished and overdue, and the verdict.
 COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str]] = {
     "nothing": ({}, (0, 0), IN_STEP, ""),
@@ -143,7 +148,7 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}, "2026-03": (12, 4, 0, 0)},
         (8, 6),
         BEHIND,
-        "not worked on 8 objects that it accepted, of which 6 have waited for over 15 minutes",
+        "not worked on 8 objects that it accepted (over 15 minutes ago: 6)",
     ),
     "what is done may be of the older ones": (
         {"REQUEST": {40: 10, 5: 10}, "SUCCESS": {5: 10}, "2026-03": (20, 10, 0, 0)},
@@ -155,13 +160,13 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
         {"REQUEST": {40: 10}, "SUCCESS": {1435: 100}, "2026-03": (500, 500, 0, 0)},
         (10, 10),
         BEHIND,
-        "of which 10 have waited",
+        "over 15 minutes ago: 10",
     ),
     "what waits was accepted before the statistics begin": (
         {"2026-03": (15, 10, 0, 0)},
         (5, 5),
         BEHIND,
-        "of which 5 have waited",
+        "over 15 minutes ago: 5",
     ),
     "last month's objects are done in this one": (
         {"2026-02": (10, 5, 0, 0), "2026-03": (20, 25, 0, 0)},
@@ -173,13 +178,13 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
         {"2026-02": (500, 400, 0, 0), "2026-03": (10, 60, 0, 40), "REQUEST": {40: 10}},
         (10, 10),
         BEHIND,
-        "of which 10 have waited",
+        "over 15 minutes ago: 10",
     ),
     "last month's objects still wait": (
         {"2026-02": (10, 5, 0, 0), "2026-03": (20, 20, 0, 0)},
         (5, 5),
         BEHIND,
-        "of which 5 have waited",
+        "over 15 minutes ago: 5",
     ),
     "by the hour, all is done": ({"minutes": 60, "REQUEST": {90: 10}, "SUCCESS": {90: 10}}, (0, 0), IN_STEP, ""),
     "by the hour, some are left of the last": (
@@ -192,13 +197,13 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
         {"minutes": 60, "REQUEST": {120: 10}, "SUCCESS": {120: 4}},
         (6, 6),
         BEHIND,
-        "of which 6 have waited",
+        "over 15 minutes ago: 6",
     ),
     "numbers as text": (
         {"2026-03": ("10", "10", "0", "0"), "REQUEST": {40: "10"}, "SUCCESS": {40: "9"}},
         (1, 1),
         BEHIND,
-        "of which 1 have waited",
+        "over 15 minutes ago: 1",
     ),
     "a counter is missing": ({"2026-03": (0, None, 0, 0)}, None, BEHIND, "lacks some"),
     "an earlier month's counter is missing": ({"2026-02": (None, 0, 0, 0)}, None, BEHIND, "lacks some"),
@@ -207,15 +212,27 @@ COUNTED: dict[str, tuple[dict[str, Any], tuple[int, int | None] | None, str, str
     "the failures are missing": ({"2026-03": (0, 0, None, 0)}, None, BEHIND, "lacks some"),
     "a point is no number": ({"REQUEST": {40: None}}, None, BEHIND, "lacks some"),
     "a point is none": (
-        {"statistics": {"statistic_datas": [{"data_type": "SKIP", "data": [7]}]}},
+        {"statistics": {"statistic_datas": [*EMPTY, {"data_type": "SKIP", "data": [7]}]}},
         None,
         BEHIND,
         "lacks some",
     ),
     "the statistics are none": ({"statistics": {}}, None, BEHIND, "lacks some"),
-    "one of them is none": ({"statistics": {"statistic_datas": [{"data_type": "SKIP"}]}}, None, BEHIND, "lacks some"),
+    "one of them is none": (
+        {"statistics": {"statistic_datas": [*EMPTY, {"data_type": "SKIP"}]}},
+        None,
+        BEHIND,
+        "lacks some",
+    ),
+    "no statistics came": (
+        {"statistics": {"statistic_datas": []}, "2026-03": (500, 500, 0, 0)},
+        None,
+        BEHIND,
+        "lacks some",
+    ),
+    "one of them did not come": ({"statistics": {"statistic_datas": EMPTY[1:]}}, None, BEHIND, "lacks some"),
     "what nobody asked for is no matter": (
-        {"statistics": {"statistic_datas": [{"data_type": "NEW", "data": 7}]}},
+        {"statistics": {"statistic_datas": [*EMPTY, {"data_type": "NEW", "data": 7}]}},
         (0, 0),
         IN_STEP,
         "",
@@ -269,7 +286,7 @@ def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world, mocker):
     count(world.counters, {"REQUEST": {600: 10}, "2026-03": (10, 0, 0, 0)})
     asked = mocker.spy(world.counters, "statistics")
     state, text = world.verdict(hours=1)
-    assert (state, "of which 10 have waited" in text) == (BEHIND, True)
+    assert (state, "over 15 minutes ago: 10" in text) == (BEHIND, True)
     windows = [end - start for start, end, _ in (call.args for call in asked.call_args_list)]
     assert windows == [timedelta(days=1), timedelta(hours=1)]
 
@@ -289,12 +306,12 @@ def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):
 
     # AND a new one does, and is forgotten neither after a day nor on the first
     world.counters.months["2026-03"] = (11, 7, 4, 0)
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
     for day in (datetime(2026, 3, 20, tzinfo=timezone.utc), datetime(2026, 4, 1, tzinfo=timezone.utc)):
         world.go_to(day)
         world.passed()
         world.counters.series = {}
-        assert "OMS failed to copy 1 objects" in world.verdict()[1]
+        assert "OMS failed to copy 1 object." in world.verdict()[1]
 
     # AND those of the months add up, until they are acknowledged
     world.counters.months["2026-04"] = (2, 0, 2, 0)
@@ -304,7 +321,7 @@ def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):
     world.passed()
     assert world.verdict()[0] == IN_STEP
     world.counters.months["2026-05"] = (1, 0, 1, 0)
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
 def test_last_months_failures_that_nobody_ever_looked_at_are_not_forgotten(world):
@@ -321,7 +338,7 @@ def test_failures_that_only_the_statistics_tell_of_count(world):
     assert world.verdict()[0] == IN_STEP
     world.go_to(NOW + timedelta(hours=1))
     world.counters.series["FAILURE"] = {90: 2, 30: 1}
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
 def test_a_counter_that_began_anew_is_not_taken_for_the_acknowledged_one(world):
@@ -332,10 +349,148 @@ def test_a_counter_that_began_anew_is_not_taken_for_the_acknowledged_one(world):
     assert "OMS failed to copy 4 objects" in world.verdict()[1]
 
 
+def test_a_failure_in_the_step_in_which_the_statistics_begin_counts(world):
+    # GIVEN a step that began three minutes before the last day
+    world.counters.series["FAILURE"] = {24 * 60 + 3: 2}
+    assert "OMS failed to copy 2 objects" in world.verdict()[1]
+
+
+def test_times_in_seconds_are_understood(world):
+    now = int(NOW.timestamp())
+    requests = {"data_type": "REQUEST", "data": [{"time_stamp": now - 300, "statistic_num": 10}]}
+    answer = {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": [*EMPTY, requests]}
+    world.counters.answers["statistics"] = answer
+    report = world.status()
+    assert report["copying"]["unfinished"] == {"objects": 10, "overdue": 0}
+    assert report["statistics"]["series"]["REQUEST"] == [((now - 300) * 1000, 10)]
+
+
+def test_what_waits_at_oms_is_not_forgotten_after_a_day_on_a_task_that_was_used_before(world):
+    # GIVEN a task that worked this month on what it had accepted the month before, and ten objects that wait
+    world.counters.months = {"2026-02": (500, 400, 0, 0), "2026-03": (110, 200, 0, 0)}
+    world.counters.series = {"REQUEST": {40: 10}}
+    assert "over 15 minutes ago: 10" in world.verdict()[1]
+
+    # WHEN a day goes by, and nothing else happens, THEN they still wait
+    world.go_to(NOW + timedelta(hours=25))
+    world.passed(scanned=7)
+    world.counters.series = {}
+    assert "over 15 minutes ago: 10" in world.verdict()[1]
+
+
+@pytest.mark.parametrize("reason", [Reason.REFUSED, Reason.NO_TASK])
+def test_before_the_installation_there_need_not_have_been_a_task(world, reason):
+    world.counters.answers["2026-02"] = Failure(reason, 400)
+    assert world.verdict()[0] == IN_STEP
+    world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
+    assert "does not say what it copied" in world.verdict()[1]
+
+
+def test_a_month_before_the_installation_that_oms_merely_does_not_tell_now_is_not_known(world):
+    world.counters.answers["2026-02"] = Failure(Reason.UNAVAILABLE, 503)
+    assert "does not say what it copied" in world.verdict()[1]
+
+
+NO_ANSWER = Failure(Reason.REFUSED, 400)
+
+
+@pytest.mark.parametrize(
+    ("early", "words"),
+    [
+        (
+            {"months": {"2025-01": (1000, 999, 0, 0)}},
+            "not worked on 1 object that it accepted (over 15 minutes ago: 1)",
+        ),
+        ({"answers": {"2025-09": NO_ANSWER}}, "does not say what it copied, REFUSED"),
+        ({"months": {"2025-09": (9, None, 0, 0)}}, "lacks some of its counters"),
+    ],
+    ids=["unfinished", "refused", "lacking"],
+)
+def test_a_trouble_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
+    # GIVEN an early month that OMS did not finish, or does not tell
+    world.install(datetime(2025, 4 if "answers" in early else 1, 10, tzinfo=timezone.utc))
+    world.go_to(datetime(2025, 12, 20, tzinfo=timezone.utc))
+    world.passed()
+    world.counters.months.update(early.get("months", {}))
+    world.counters.answers.update(early.get("answers", {}))
+    state, text = world.verdict()
+    assert (state, words in text) == (BEHIND, True), text
+
+    # WHEN it is acknowledged, THEN it counts no more
+    assert "acknowledge" in text or "lacks" in text
+    assert world.verdict(acknowledge=True)[0] == IN_STEP
+
+    # AND a new one does
+    world.counters.months["2025-12"] = (1, 0, 0, 0)
+    world.counters.series = {"REQUEST": {60: 1}}
+    assert "over 15 minutes ago: 1" in world.verdict()[1]
+
+
+def test_what_is_unfinished_is_acknowledged_and_only_the_difference_counts(world):
+    # GIVEN three objects that OMS leaves unfinished, and two that are on their way
+    world.counters.months["2026-03"] = (15, 10, 0, 0)
+    world.counters.series = {"REQUEST": {200: 3, 10: 2}}
+    assert "not worked on 5 objects that it accepted (over 15 minutes ago: 3)" in world.verdict()[1]
+
+    # WHEN they are acknowledged, THEN it is green, and those on their way are not acknowledged
+    state, text = world.verdict(acknowledge=True)
+    assert (state, "yet to work on 2 objects" in text) == (IN_STEP, True)
+    world.go_to(NOW + timedelta(hours=1))
+    world.counters.series = {"REQUEST": {260: 3, 70: 2}}
+    assert "over 15 minutes ago: 2" in world.verdict()[1]
+
+    # AND once OMS has worked on these it is green again, the next day too
+    world.counters.months["2026-03"] = (15, 12, 0, 0)
+    world.counters.series["SUCCESS"] = {65: 2}
+    assert world.verdict()[0] == IN_STEP
+    world.go_to(NOW + timedelta(days=2))
+    world.passed()
+    world.counters.series = {}
+    assert world.verdict()[0] == IN_STEP
+
+    # AND what it leaves unfinished then counts
+    world.counters.months["2026-03"] = (16, 12, 0, 0)
+    assert "not worked on 1 object that it accepted (over 15 minutes ago: 1)" in world.verdict()[1]
+
+
+def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_tells(world):
+    world.counters.months["2026-03"] = (5, 2, 1, 0)
+    world.counters.answers["statistics"] = Failure(Reason.FORBIDDEN, 403)
+    assert world.status(acknowledge=True)["copying"]["failed"] == 0
+    world.counters.answers.clear()
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_no_more_than_thirteen_months_are_asked_and_what_lies_before_is_named(world, mocker):
+    # GIVEN a project of 2021
+    world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
+    asked = mocker.spy(world.counters, "task")
+
+    # WHEN status is asked, THEN it looks at a year, and says so
+    state, text = world.verdict()
+    assert (state, asked.call_count) == (IN_STEP, 13)
+    assert "What OMS counted before 2025-03 was not looked at." in text
+
+    # AND once that is acknowledged, it looks at what came since, and says nothing of it
+    world.verdict(acknowledge=True)
+    asked.reset_mock()
+    state, text = world.verdict()
+    assert (state, asked.call_count, "was not looked at" in text) == (IN_STEP, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("day", "named"),
+    [(datetime(2025, 3, 2, tzinfo=timezone.utc), False), (datetime(2025, 2, 20, tzinfo=timezone.utc), True)],
+)
+def test_months_that_are_all_asked_are_not_named(world, day, named):
+    world.install(day)
+    assert ("was not looked at" in world.verdict()[1]) == named
+
+
 def test_without_statistics_the_failures_are_still_told(world):
     world.counters.months["2026-03"] = (1, 0, 1, 0)
     world.counters.answers["statistics"] = Failure(Reason.FORBIDDEN, 403)
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
 def test_status_writes_nothing_but_what_is_acknowledged(world):
@@ -345,8 +500,8 @@ def test_status_writes_nothing_but_what_is_acknowledged(world):
     before = world.bucket.calls["put"]
 
     # WHEN nothing is to be acknowledged, THEN it answers and does not try
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
-    assert "OMS failed to copy 1 objects" in world.verdict(acknowledge=False)[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict(acknowledge=False)[1]
     assert world.bucket.calls["put"] == before
 
     # AND it does not say that it has acknowledged what it could not keep
@@ -360,14 +515,14 @@ def test_what_oms_does_not_tell_cannot_be_acknowledged(world, answer):
     world.counters.answers["2026-03"] = answer
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None
     world.counters.answers.clear()
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
 def test_an_acknowledgement_that_is_unreadable_is_none(world):
     world.counters.months["2026-03"] = (1, 0, 1, 0)
     world.verdict(acknowledge=True)
     world.bucket.add(Object(f"{ROOT}state/status.json", b'{"acknowledged": {"at": "once", "failed": 1}}'))
-    assert "OMS failed to copy 1 objects" in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
 def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world):
@@ -386,6 +541,11 @@ def test_a_backfill_from_some_day_on_is_the_beginning(world):
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
     world.passed(Scope("", "", since, everything=False))
     assert world.verdict()[1].startswith("In step since 2026-01-01T00:00:00Z: ")
+
+
+def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looked_at(world):
+    world.passed(Scope("a/", "", None, everything=True))
+    assert world.verdict()[1].startswith("In step since 2026-03-03T12:00:00Z: ")
 
 
 @pytest.mark.parametrize(
@@ -420,22 +580,96 @@ def test_a_backfill_alone_does_not_tell_whether_events_come(scope):
     assert "whether events were lost is not known" in world.verdict()[1]
 
 
+def lose(world: Looks, number: int, name: str = "lost") -> None:
+    """Objects of an hour ago, of which no event told."""
+    for count in range(number):
+        world.upload(f"{name}/{count}", minutes_ago=60, accepted=False)
+
+
 def test_a_dead_trigger_is_not_green_until_it_works_again():
     # GIVEN objects of this day, most of which no event told of
     world = Looks()
-    for number in range(10):
-        world.upload(f"{number}", minutes_ago=60, accepted=number < 4)
+    lose(world, 6)
+    for number in range(4):
+        world.upload(f"told/{number}", minutes_ago=60)
 
-    # WHEN a pass has sent them
-    assert world.reconcile()["submitted"] == 6
+    # WHEN passes have sent them, THEN it is not green, however often they look
+    for sent in (6, 0, 0):
+        assert world.reconcile()["submitted"] == sent
+        state, text = world.verdict()
+        assert (state, "None told of 6 new objects (of 10)" in text) == (BEHIND, True)
 
-    # THEN all is sent, and it is not green
-    state, text = world.verdict()
-    assert (state, "6 of 10 new objects had no record" in text) == (BEHIND, True)
-
-    # AND the next pass finds that all is well
+    # AND it is, once a pass finds that an event has come by itself
+    world.go_to(NOW + timedelta(hours=1))
+    world.upload("new", minutes_ago=30)
     world.reconcile()
     assert world.verdict()[0] == IN_STEP
+
+
+@pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
+def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(accepted):
+    # GIVEN ten objects that a pass has judged
+    world = Looks()
+    for number in range(10):
+        world.upload(f"{number}", minutes_ago=60, accepted=accepted)
+    world.reconcile()
+
+    # WHEN another pass has to send nine of the nine objects that were written since
+    world.go_to(NOW + timedelta(hours=12))
+    lose(world, 9)
+    assert world.reconcile()["submitted"] == 9
+
+    # THEN it is not green
+    state, text = world.verdict()
+    assert (state, "None told of 9 new objects (of 9)" in text) == (BEHIND, True)
+
+
+def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all():
+    # GIVEN objects that are lost, and a pass over a part that does not hold them
+    world = Looks()
+    lose(world, 3)
+    world.go_to(NOW + timedelta(hours=2))
+    world.reconcile(prefix="elsewhere/")
+    world.go_to(NOW + timedelta(hours=4))
+    world.upload("told", minutes_ago=60)
+    world.reconcile()
+    assert "None told of 3 new objects (of 4)" in world.verdict()[1]
+
+
+def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
+    # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
+    world = Looks()
+    lose(world, 1)
+    world.oms.refused = {"lost/0"}
+    world.bucket.trouble = lambda kind, name: NO_RIGHT if "failed_object/lost" in name else None
+    for _ in range(3):
+        assert not world.reconcile()["finished"]
+
+    # WHEN it does
+    world.bucket.trouble = lambda kind, name: None
+    assert world.reconcile()["finished"]
+
+    # THEN it is one
+    last = world.status()["reconcile"]["last"]
+    assert (last["new"], last["new_missing"]) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["success", "failed"])
+@pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
+def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(kind, minutes, tells):
+    # GIVEN an object and its record of so many minutes later
+    world = Looks()
+    world.upload("a", minutes_ago=60, accepted=False)
+    change = ObjectChange("a", etag=etag_of("a"))
+    failure = Failure(Reason.UNAVAILABLE, 503)
+    record = success_record(TASK, change) if kind == "success" else failed_record(TASK, FailedKey(change), failure, NOW)
+    world.bucket.add(record)
+    world.bucket.modified[record.name] -= (60 - minutes) * 60
+
+    # WHEN a pass judges it, THEN it counts as new only if its event must have come
+    assert world.reconcile()["submitted"] == 0
+    last = world.status()["reconcile"]["last"]
+    assert (last["new"], last["new_missing"]) == (tells, 0)
 
 
 @pytest.mark.parametrize(
@@ -451,14 +685,29 @@ def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(accepted, minut
     assert world.verdict()[0] == IN_STEP
 
 
+def test_a_trigger_is_not_called_dead_for_what_was_written_just_before_the_installation():
+    # GIVEN an object that was too young for the first pass, and older than the project
+    world = Looks()
+    world.install(NOW)
+    world.upload("a", minutes_ago=5, accepted=False)
+    assert world.reconcile()["pending"] == 1
+
+    # WHEN the second pass sends it, THEN that says nothing of the trigger
+    world.go_to(NOW + timedelta(minutes=20))
+    assert world.reconcile()["submitted"] == 1
+    assert world.verdict()[0] == IN_STEP
+
+
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     world = Looks(RECONCILE_PERIOD="1d")
     world.install(NOW - timedelta(days=400))
     for number in range(50):
         world.upload(f"old/{number}", minutes_ago=300 * 24 * 60)
-    world.upload("new/1", minutes_ago=60, accepted=False)
     world.reconcile()
-    assert "1 of 1 new objects had no record" in world.verdict()[1]
+    world.go_to(NOW + timedelta(days=1))
+    lose(world, 1)
+    world.reconcile()
+    assert "None told of 1 new object (of 1)" in world.verdict()[1]
 
 
 def test_an_idle_bucket_is_green():

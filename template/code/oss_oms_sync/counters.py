@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
 
 from .oms import STATISTICS
+from .records import time_of, timestamp
 
 # What OMS accepted so lately is merely on its way.
 _ON_ITS_WAY = timedelta(minutes=15)
+# Where the regions are that have sync tasks, so presumably a month of OMS begins by its time.
+_CHINA = timezone(timedelta(hours=8))
+# A time in milliseconds is above that, a time in seconds below, for thousands of years.
+_MILLISECONDS = 10**11
 _FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
 _FIELDS = {
     "requests": "monthly_acceptance_request",
@@ -47,12 +52,26 @@ class Month:
         told = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
         return told if len(told) == 3 else None
 
+    @property
+    def left(self) -> int | None:
+        """How many more objects were accepted than worked on; below 0 where some are the month's before."""
+        return None if self.requests is None or self.done is None else self.requests - sum(self.done)
+
+    def without(self, known: Month) -> Month:
+        """What was counted since the counters stood at `known`. One that is below that began anew."""
+        mine, theirs = (one.counts() for one in (self, known))
+        return Month(self.begin, **{name: _more(mine[name], theirs[name]) for name in mine})
+
+    def counts(self) -> dict[str, int | None]:
+        """The counters by their short names."""
+        return {name: number for name, number in asdict(self).items() if name in _FIELDS}
+
 
 @dataclass(frozen=True)
 class Statistics:
     """Counts in steps from `start` on, by OMS's name for what is counted: when a step began (ms since 1970), and a
-    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: parts of the answer that no document of
-    OMS's explains."""
+    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: series that are missing, and parts of
+    the answer that no document of OMS's explains."""
 
     start: datetime
     step: str
@@ -63,10 +82,11 @@ class Statistics:
     def read(cls, start: datetime, answer: Mapping[str, object]) -> Statistics:
         """From OMS's answer."""
         series: dict[str, list[tuple[int, int]]] = {name: [] for name in STATISTICS}
-        datas, unread = answer.get("statistic_datas"), 0
-        for data in datas if isinstance(datas, list) else [None]:
+        datas, unread, missing = answer.get("statistic_datas"), 0, set(STATISTICS)
+        for data in datas if isinstance(datas, list) else []:
             match data:
                 case {"data_type": str(name), "data": list(points)} if name in series:
+                    missing.discard(name)
                     read = [point for point in map(_point, points) if point]
                     series[name] += read
                     unread += len(points) - len(read)
@@ -74,7 +94,8 @@ class Statistics:
                     pass  # a count that nobody asked for
                 case _:
                     unread += 1
-        return cls(start, str(answer.get("statistic_time_type")), series, unread)
+        # Nothing is counted as an empty series or as zeros; a series that did not come is not known.
+        return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
 
     @property
     def length(self) -> timedelta:
@@ -85,13 +106,46 @@ class Statistics:
         """What was counted in the steps that began after `time`."""
         return sum(number for begin, number in self.series[name] if begin > time.timestamp() * 1000)
 
+    def left_after(self, time: datetime) -> int:
+        """How many objects are left, at least, of those accepted in the steps that began after `time`."""
+        by_step: Counter[int] = Counter()
+        for name, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
+            for begin, number in self.series[name]:
+                by_step[begin] += sign * number
+        return _left(by_step[begin] for begin in sorted(by_step) if begin > time.timestamp() * 1000)
+
+    def on_its_way(self, now: datetime) -> datetime:
+        """What was accepted in steps that began after that may be younger than 15 minutes: a step may be as young as
+        its end."""
+        return now - _ON_ITS_WAY - self.length
+
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """`failed`: how many objects OMS had failed to copy in the month of `at`, when somebody had seen to them."""
+    """How the counters of its `month` stood `at` the time when somebody had seen to what OMS had not copied. Not
+    acknowledged are the `on_its_way`: OMS had accepted them only just before."""
 
     at: datetime
-    failed: int
+    month: Month
+    on_its_way: int
+
+    @classmethod
+    def now(cls, now: datetime, month: Month, lately: Statistics | None) -> Acknowledged | None:
+        """None where one of the month's counters is missing."""
+        if month.left is None:
+            return None
+        return cls(now, month, lately.left_after(lately.on_its_way(now)) if lately and not lately.unread else 0)
+
+    @classmethod
+    def read(cls, value: object) -> Acknowledged | None:
+        """What `to_json` made; None where it is unreadable."""
+        match value:
+            case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := time_of(at):
+                return cls(time, Month(time, **{name: _number(counts.get(name)) for name in _FIELDS}), on_its_way)
+        return None
+
+    def to_json(self) -> dict[str, object]:
+        return {"at": timestamp(self.at), "month": self.month.counts(), "on_its_way": self.on_its_way}
 
 
 @dataclass(frozen=True)
@@ -108,47 +162,53 @@ def month_counts(task: Mapping[str, object]) -> dict[str, int | None]:
     return {name: _number(task.get(field)) for name, field in _FIELDS.items()}
 
 
-def unfinished(months: Sequence[Month], lately: Statistics, now: datetime) -> Unfinished | None:
-    """What OMS still has to work on, by the counters of all `months` and by the statistics up to `now`, as if it worked
-    in the order of acceptance; None where one of them is missing."""
-    by_month = []
-    for month in months:
-        if month.requests is None or month.done is None:
-            return None
-        by_month.append(month.requests - sum(month.done))
-    if lately.unread:
+def month_of(time: datetime) -> datetime:
+    """When OMS's month of `time` began."""
+    return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def without(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Sequence[Month]:
+    """`months` without what was acknowledged in the first of them."""
+    if acknowledged is None or acknowledged.at < months[0].begin:
+        return months
+    return [months[0].without(acknowledged.month), *months[1:]]
+
+
+def unfinished(
+    acknowledged: Acknowledged | None, months: Sequence[Month], lately: Statistics, now: datetime
+) -> Unfinished | None:
+    """What OMS still has to work on, by the counters of all `months` (without the acknowledged) and by the statistics
+    up to `now`, as if it worked in the order of acceptance. None where a counter is missing."""
+    by_month = [month.left for month in months]
+    if None in by_month or lately.unread:
         return None
-    by_step: Counter[int] = Counter()
-    for name, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
-        for begin, number in lately.series[name]:
-            by_step[begin] += sign * number
     # The months tell of what is older than the statistics.
-    objects = max(_left(by_month), _left(by_step[begin] for begin in sorted(by_step)))
-    # A step may be as young as its end.
-    overdue = max(0, objects - lately.after(now - _ON_ITS_WAY - lately.length, "REQUEST"))
+    known = acknowledged.on_its_way if acknowledged else 0
+    objects = max(_left([known, *filter(None, by_month)]), lately.left_after(_since(acknowledged, lately)))
+    overdue = max(0, objects - lately.after(lately.on_its_way(now), "REQUEST"))
     is_known = overdue or not objects or lately.length == _FIVE_MINUTES
     return Unfinished(objects, overdue if is_known else None)
 
 
 def failed_since(acknowledged: Acknowledged | None, months: Sequence[Month], lately: Statistics | None) -> int | None:
-    """How many objects OMS failed to copy in all `months` and `lately`, without the acknowledged ones; None where a
-    counter is missing."""
+    """How many objects OMS failed to copy in all `months` (without the acknowledged) and `lately`; None where a counter
+    is missing."""
     by_month = 0
-    for month in reversed(months):
-        is_first = acknowledged is not None and month.begin <= acknowledged.at
-        known = acknowledged.failed if acknowledged and is_first else 0
+    for month in months:
         if month.failed is None:
             return None
-        # A counter below what was known began anew.
-        by_month += month.failed - known if month.failed >= known else month.failed
-        if is_first:
-            break
-    if lately is None:
-        return by_month
+        by_month += month.failed
+    return by_month if lately is None else max(by_month, lately.after(_since(acknowledged, lately), "FAILURE"))
+
+
+def _since(acknowledged: Acknowledged | None, lately: Statistics) -> datetime:
     # What the month's counter tells of the acknowledgement's own step is exact; and OMS does not document whether it
     # names a step by its beginning.
-    since = acknowledged.at + lately.length if acknowledged else lately.start - lately.length
-    return max(by_month, lately.after(since, "FAILURE"))
+    return acknowledged.at + lately.length if acknowledged else lately.start - lately.length
+
+
+def _more(number: int | None, known: int | None) -> int | None:
+    return number if number is None or known is None or number < known else number - known
 
 
 def _left(changes: Iterable[int]) -> int:
@@ -171,4 +231,7 @@ def _point(point: object) -> tuple[int, int] | None:
     if not isinstance(point, dict):
         return None
     begin, number = _number(point.get("time_stamp")), _number(point.get("statistic_num"))
-    return None if begin is None or number is None else (begin, number)
+    if begin is None or number is None:
+        return None
+    # OMS does not document the unit of its times.
+    return begin if begin >= _MILLISECONDS else begin * 1000, number

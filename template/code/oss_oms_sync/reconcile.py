@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .bucket import Bucket, Listed
@@ -29,8 +29,8 @@ OPTIONS: dict[str, type] = {
 }
 # What a pass counts; scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
 COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
-# Kept beside them: of what was judged, the objects written since the last pass, and those of them that had no record.
-# Where most have none, the trigger is dead.
+# Kept beside them: of the objects written since the last pass, those of which is known whether their event came, and
+# those whose event did not. Where most did not, the trigger is dead. A pass without any says what the last one did.
 NEW, NEW_MISSING = "new", "new_missing"
 
 _SHOWN_MISSING = 100
@@ -66,13 +66,16 @@ def reconcile(
     asked = _Asked.read(payload, settings)
     state = State(settings, log_bucket, clock)
     installed = state.installed(deadline, note=not asked.dry_run)
-    one = _pass_of(asked, is_timers(payload), settings, state, deadline, clock)
+    passes = state.passes(deadline)
+    one = _pass_of(asked, is_timers(payload), settings, state, passes, deadline, clock)
     if one is None or one.ended:
         return _told(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
-    judge = Judge(settings, one.scope, installed, clock.now())
+    mine = (other for other in passes if other.ended and other.scope == one.scope)
+    before = max(mine, key=lambda other: other.started, default=None)
+    judge = Judge(settings, one.scope, installed, clock.now(), time_of(before.started) if before else None)
     walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, one.scope.prefix, one.after, deadline)
     sender = Sender(oms, log_bucket, settings, deadline, clock)
-    return _Piece(one, judge, asked.limit, sender, None if asked.dry_run else state, deadline).run(walk)
+    return _Piece(one, before, judge, asked.limit, sender, None if asked.dry_run else state, deadline).run(walk)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,13 @@ class _Asked:
 
 
 def _pass_of(
-    asked: _Asked, by_timer: bool, settings: Settings, state: State, deadline: Deadline, clock: Clock
+    asked: _Asked,
+    by_timer: bool,
+    settings: Settings,
+    state: State,
+    passes: Sequence[Pass],
+    deadline: Deadline,
+    clock: Clock,
 ) -> Pass | None:
     """The pass to go on with; one that is ended, or None, where nothing is due."""
     limited = asked.limit is not None
@@ -114,7 +123,7 @@ def _pass_of(
         return Pass("", settings.source_bucket, asked.scope, timestamp(clock.now()), limited)
     newest = {
         one.scope: one
-        for one in ([] if asked.restart else state.passes(deadline))
+        for one in ([] if asked.restart else passes)
         # A trial by hand is gone on with by hand only.
         if not (by_timer and not limited and one.limited and not one.ended)
     }
@@ -133,12 +142,21 @@ def _is_due(last: Pass | None, settings: Settings, clock: Clock) -> bool:
 
 
 class _Piece:
-    """What one call does of a pass. Without a `state` it is a dry run: nothing is sent or kept."""
+    """What one call does of a pass; `before` is the last of its scope that ended. Without a `state` it is a dry run:
+    nothing is sent or kept."""
 
     def __init__(
-        self, one: Pass, judge: Judge, limit: int | None, sender: Sender, state: State | None, deadline: Deadline
+        self,
+        one: Pass,
+        before: Pass | None,
+        judge: Judge,
+        limit: int | None,
+        sender: Sender,
+        state: State | None,
+        deadline: Deadline,
     ) -> None:
         self._pass = one
+        self._before = before
         self._judge = judge
         self._limit = limit
         self._sender = sender
@@ -163,6 +181,8 @@ class _Piece:
             at_end, trouble = False, error
         self._send()
         finished = at_end and not self._ten
+        if finished and self._before and not self._counts[NEW]:
+            self._counts.update({name: self._before.counts.get(name, 0) for name in (NEW, NEW_MISSING)})
         if self._state and finished:
             self._state.finish_pass(self._done(), self._deadline)
         elif self._state:
@@ -200,16 +220,15 @@ class _Piece:
         return bool(self._stopped)
 
     def _count(self, key: str, verdict: str, found: Mapping[str, Listed]) -> None:
-        is_missing = verdict == "missing"
-        if is_missing:
+        came = self._judge.event_came(verdict, found)
+        if verdict == "missing":
             self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
             verdict = "submitted"
-        if verdict in ("covered", "failed_before", "submitted") and self._judge.is_new(found["source"]):
-            self._counts[NEW] += 1
-            self._counts[NEW_MISSING] += is_missing
         if verdict:
             self._counts["scanned"] += verdict != "orphans"
             self._counts[verdict] += 1
+        self._counts[NEW] += came is not None
+        self._counts[NEW_MISSING] += came is False
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1

@@ -13,13 +13,23 @@ from itertools import chain, islice
 
 from . import jsontext
 from .bucket import Bucket, Listed, Object
-from .counters import Acknowledged, Month, Statistics, Unfinished, failed_since, month_counts, unfinished
+from .counters import (
+    Acknowledged,
+    Month,
+    Statistics,
+    Unfinished,
+    failed_since,
+    month_counts,
+    month_of,
+    unfinished,
+    without,
+)
 from .errors import PayloadError
 from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
 from .reconcile import COUNTS, NEW, NEW_MISSING
-from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, time_of, timestamp
+from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, timestamp
 from .retry import Clock, Deadline
 from .settings import Settings
 from .state import Pass, State
@@ -35,9 +45,7 @@ _RECORDS_COUNTED = 10_000
 _RECORDS_READ = 200
 _RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
-
-# Where the regions are that have sync tasks, so presumably a month of OMS begins by its time.
-_CHINA = timezone(timedelta(hours=8))
+_MOST_MONTHS = 13
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -54,7 +62,7 @@ def status(
     """How the synchronization stands, or with {"key": ...} one key's whole story.
 
     {"hours": n} is how far back the statistics go that are shown (24). {"acknowledge": true} keeps in the log bucket
-    how many objects OMS has failed to copy: from then on only later ones count.
+    how OMS's counters stand: from then on only what OMS later fails to copy, or leaves unfinished, counts.
 
     Returns {"verdict", "at", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums",
     "fixes"}, or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a
@@ -98,13 +106,14 @@ class Backlog:
 @dataclass(frozen=True)
 class Copying:
     """What became of what OMS accepted; it did not tell what is a Failure or None. `failed`: how many objects it could
-    not copy that nobody has acknowledged."""
+    not copy that nobody has acknowledged. `since`: the months before that should count and were not asked for."""
 
     task: Mapping[str, object] | Failure
     months: Sequence[Month] | Failure
     lately: Statistics | Failure
     failed: int | None
     unfinished: Unfinished | None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -144,13 +153,13 @@ class _Look:
         """Everything, the verdict first."""
         task = self._oms.task(self._deadline)
         installed = self._state.installed(self._deadline, note=False)
-        months = task if isinstance(task, Failure) else self._months(task, installed)
         # The verdict does not depend on what is asked to be shown.
         usual = timedelta(hours=_USUAL_HOURS)
-        lately = months if isinstance(months, Failure) else self._statistics(usual)
+        lately = task if isinstance(task, Failure) else self._statistics(usual)
         shown = lately if window == usual or isinstance(lately, Failure) else self._statistics(window)
-        acknowledged = self._acknowledged(months, anew=acknowledge)
-        copying = self._copying(task, months, lately, acknowledged)
+        acknowledged = self._acknowledged(task, lately, anew=acknowledge)
+        months = task if isinstance(task, Failure) else self._months(task, installed, acknowledged)
+        copying = self._copying(task, months, lately, installed, acknowledged)
         backlog = self._backlog()
         passes = self._state.passes(self._deadline)
         ended = max(filter(self._is_usual, passes), key=lambda one: one.started, default=None)
@@ -191,17 +200,22 @@ class _Look:
         since = min((one.scope.begin(installed) for one in whole), default=installed)
         return Coverage(last, since, [one for one in passes if not one.ended])
 
-    def _months(self, task: Mapping[str, object], installed: datetime) -> list[Month] | Failure:
-        """The counters of each month since the installation, this one's last."""
-        begin = self._now.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        months = [Month.read(begin, task)]
-        while installed < begin:
-            last_day = begin - timedelta(days=1)
+    def _months(
+        self, task: Mapping[str, object], installed: datetime, acknowledged: Acknowledged | None
+    ) -> list[Month] | Failure:
+        """The counters of the latest months that count, this one's last: those since the acknowledgement, or else those
+        since the one before the installation. What OMS did in excess in the first it had accepted before that."""
+        first = month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
+        months = [Month.read(month_of(self._now), task)]
+        while first < months[0].begin and len(months) < _MOST_MONTHS:
+            last_day = months[0].begin - timedelta(days=1)
             earlier = self._oms.task(self._deadline, last_day)
             if isinstance(earlier, Failure):
+                # Before the installation there need not have been a task.
+                if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
+                    break
                 return earlier
-            begin = last_day.replace(day=1)
-            months.insert(0, Month.read(begin, earlier))
+            months.insert(0, Month.read(month_of(last_day), earlier))
         return months
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
@@ -209,29 +223,35 @@ class _Look:
         answer = self._oms.statistics(start, self._now, self._deadline)
         return answer if isinstance(answer, Failure) else Statistics.read(start, answer)
 
-    def _acknowledged(self, months: Sequence[Month] | Failure, *, anew: bool) -> Acknowledged | None:
-        """Up to where somebody has seen to what OMS failed to copy; with `anew` up to now, if OMS tells its count."""
-        if anew and not isinstance(months, Failure) and (failed := months[-1].failed) is not None:
-            kept = {"at": timestamp(self._now), "failed": failed}
-            self._state.store("status", {"acknowledged": kept}, self._deadline)
-        match self._state.load("status", self._deadline):
-            case {"acknowledged": {"at": str(at), "failed": int(failed)}} if time := time_of(at):
-                return Acknowledged(time, failed)
-        return None
+    def _acknowledged(
+        self, task: Mapping[str, object] | Failure, lately: Statistics | Failure, *, anew: bool
+    ) -> Acknowledged | None:
+        """Up to where somebody has seen to what OMS did not copy; with `anew` up to now, if OMS tells its counts."""
+        if anew and not isinstance(task, Failure):
+            month = Month.read(month_of(self._now), task)
+            kept = Acknowledged.now(self._now, month, None if isinstance(lately, Failure) else lately)
+            if kept:
+                self._state.store("status", {"acknowledged": kept.to_json()}, self._deadline)
+        return Acknowledged.read(self._state.load("status", self._deadline).get("acknowledged"))
 
     def _copying(
         self,
         task: Mapping[str, object] | Failure,
         months: Sequence[Month] | Failure,
         lately: Statistics | Failure,
+        installed: datetime,
         acknowledged: Acknowledged | None,
     ) -> Copying:
         if isinstance(months, Failure):
             return Copying(task, months, lately, None, None)
-        if isinstance(lately, Failure):
-            return Copying(task, months, lately, failed_since(acknowledged, months, None), None)
-        failed = failed_since(acknowledged, months, lately)
-        return Copying(task, months, lately, failed, unfinished(months, lately, self._now))
+        begin, months = months[0].begin, without(acknowledged, months)
+        # What failed before the installation is no matter of this project.
+        mine = [month for month in months if month.begin >= month_of(installed)]
+        known = None if isinstance(lately, Failure) else lately
+        failed = failed_since(acknowledged, mine, known)
+        left = unfinished(acknowledged, months, known, self._now) if known else None
+        is_cut = begin > month_of(acknowledged.at if acknowledged else installed)
+        return Copying(task, months, lately, failed, left, begin if is_cut else None)
 
     def _backlog(self) -> Backlog:
         backlog = Backlog()
@@ -341,15 +361,16 @@ def _waiting(backlog: Backlog) -> Verdict | None:
 
 def _without_events(last: Pass | None) -> Verdict | None:
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
-    if last is None or missing * 2 <= new:
+    if missing * 2 <= new:
         return None
     return Verdict(
         BEHIND,
-        f"Behind: {missing} of {new} new objects had no record when the pass of {last.started} looked, so their events"
-        " did not arrive. See in the Function Compute console whether the trigger of forward is there; once it is,"
-        " run reconcile again.",
-        f"事件未送达：{last.started} 开始的对账检查了 {new} 个新写入的对象，其中 {missing} 个没有任何记录。"
-        "请在函数计算控制台检查 forward 的触发器，恢复后重新执行 reconcile。",
+        f"Behind: events are lost. None told of {_objects(missing, 'new ')} (of {new}), which reconcile has sent. See"
+        " in the Function Compute console whether the trigger of forward is there. Once it is, upload an object, and"
+        " run reconcile 15 minutes later: the verdict stays until a pass finds that events arrive.",
+        f"事件未送达：{new} 个新写入的对象中，有 {missing} 个的事件没有到达，reconcile 已补发这些对象。"
+        "请在函数计算控制台检查 forward 的触发器；恢复后上传一个对象，15 分钟后执行 reconcile："
+        "直到对账确认事件能够送达，此状态才会解除。",
     )
 
 
@@ -358,11 +379,15 @@ _LACKING = Verdict(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
     "本侧没有待发对象，但 OMS 的应答缺少计数：请在 OMS 控制台查看该任务。",
 )
+_ACKNOWLEDGE = """s status invoke -e '{"acknowledge": true}'"""
 
 
 def _not_copied(copying: Copying) -> Verdict | None:
     if isinstance(copying.months, Failure):
         english, chinese = _remedy(copying.months, "get")
+        if not isinstance(copying.task, Failure):
+            english += f" It is about an earlier month: to count only from now on, {_ACKNOWLEDGE}"
+            chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {_ACKNOWLEDGE}"
         return Verdict(
             BEHIND,
             f"Nothing waits here, but OMS does not say what it copied, {copying.months.reason.name}: {english}",
@@ -372,13 +397,12 @@ def _not_copied(copying: Copying) -> Verdict | None:
         return _LACKING
     if not copying.failed:
         return None
-    acknowledge = """s status invoke -e '{"acknowledge": true}'"""
     return Verdict(
         BEHIND,
-        f"Behind: OMS failed to copy {copying.failed} objects. See which in the OMS console, and send them again with"
-        f" replay's keys. Once each has been seen to: {acknowledge}",
+        f"Behind: OMS failed to copy {_objects(copying.failed)}. See which in the OMS console, and send them again with"
+        f" replay's keys. Once each has been seen to: {_ACKNOWLEDGE}",
         f"OMS 有 {copying.failed} 个对象复制失败。请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
-        f"全部处理完毕后执行：{acknowledge}",
+        f"全部处理完毕后执行：{_ACKNOWLEDGE}",
     )
 
 
@@ -397,17 +421,20 @@ def _behind_at_oms(copying: Copying) -> Verdict | None:
     if left.overdue is None:
         return Verdict(
             BEHIND,
-            f"Nothing waits here, but OMS has not worked on {left.objects} objects that it accepted, and counts by the"
-            " hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
+            f"Nothing waits here, but OMS has not worked on {_objects(left.objects)} that it accepted, and counts by"
+            " the hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
             f"本侧没有待发对象，但 OMS 已接收的对象中有 {left.objects} 个尚未处理，且只提供按小时的统计："
             "无法判断是否有对象等待超过 15 分钟。请一小时后再查看。",
         )
     if left.overdue:
         return Verdict(
             BEHIND,
-            f"Behind at OMS: it has not worked on {left.objects} objects that it accepted, of which {left.overdue} have"
-            " waited for over 15 minutes.",
-            f"OMS 处理滞后：已接收的对象中有 {left.objects} 个尚未处理，其中 {left.overdue} 个已等待超过 15 分钟。",
+            f"Behind at OMS: it has not worked on {_objects(left.objects)} that it accepted (over 15 minutes ago:"
+            f" {left.overdue}). If the number stays, see which in the OMS console, and send them again with replay's"
+            f" keys. Once each has been seen to: {_ACKNOWLEDGE}",
+            f"OMS 处理滞后：已接收的对象中有 {left.objects} 个尚未处理，其中 {left.overdue} 个已等待超过 15 分钟。"
+            "如果该数字不再减少，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
+            f"全部处理完毕后执行：{_ACKNOWLEDGE}",
         )
     return None
 
@@ -422,11 +449,15 @@ def _looked_at(coverage: Coverage, copying: Copying) -> Verdict:
             "没有待发对象，但近期没有完成的全量对账：尚不知道是否有事件丢失。",
         )
     sent, scanned = (last.counts.get(name, 0) for name in ("submitted", "scanned"))
-    said = f"nothing waits, and the pass of {last.started} found {sent} of {scanned} objects to send."
+    said = f"nothing waits, and the pass of {last.started} found {sent} of {_objects(scanned)} to send."
     said_zh = f"没有待发对象；{last.started} 开始的对账检查了 {scanned} 个对象，补发 {sent} 个。"
     if copying.unfinished and (left := copying.unfinished.objects):
-        said += f" OMS has yet to work on {left} objects that it accepted in the last minutes."
+        said += f" OMS has yet to work on {_objects(left)} that it accepted in the last minutes."
         said_zh += f"OMS 尚有 {left} 个最近几分钟内接收的对象未处理。"
+    if copying.since:
+        month = copying.since.strftime("%Y-%m")
+        said += f" What OMS counted before {month} was not looked at."
+        said_zh += f"OMS 在 {month} 之前的计数未检查。"
     if coverage.since.timestamp() > 0:  # OSS is younger than that
         since = timestamp(coverage.since)
         said = f" since {since}: {said} Older objects were not looked at."
@@ -446,9 +477,13 @@ def _under_way(passes: Sequence[Pass]) -> tuple[str, str]:
     scanned, others = one.counts.get("scanned", 0), len(passes) - 1
     more, more_zh = (f", and {others} more", f"，另有 {others} 轮未完成") if others else ("", "")
     return (
-        f" A {name} is under way: begun {one.started}, {scanned} objects so far{more}.",
+        f" A {name} is under way: begun {one.started}, {_objects(scanned)} so far{more}.",
         f"{name_zh}正在进行：{one.started} 开始，已检查 {scanned} 个对象{more_zh}。",
     )
+
+
+def _objects(number: int, kind: str = "") -> str:
+    return f"{number} {kind}object{'' if number == 1 else 's'}"
 
 
 def _sums(months: Sequence[Month] | Failure, ended: Pass | None) -> list[dict[str, object]]:

@@ -28,8 +28,6 @@ _SETTLED = timedelta(minutes=15)
 _BEFORE_INSTALLATION = timedelta(days=3)
 # OSS has nothing that is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# What counts as new where no timer begins passes.
-_USUAL_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,16 @@ class Scope:
 
 
 class Judge:
-    """Says what an object is for this pass."""
+    """Says what an object is for this pass. `before`: when the last one of its scope began, if there was one."""
 
-    def __init__(self, settings: Settings, scope: Scope, installed: datetime, now: datetime) -> None:
+    def __init__(
+        self, settings: Settings, scope: Scope, installed: datetime, now: datetime, before: datetime | None = None
+    ) -> None:
         self._settings = settings
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
         self._settled = (now - _SETTLED).timestamp()
-        self._new = max(installed, now - _SETTLED - (settings.reconcile_period or _USUAL_PERIOD)).timestamp()
+        self._new = max(installed, before - _SETTLED if before else installed).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
         """Whether it depends on the records what `source` is."""
@@ -85,10 +85,16 @@ class Judge:
             return "failed_before"
         return "missing"
 
-    def is_new(self, source: Listed) -> bool:
-        """Whether it was written while the trigger was there, and after what the pass before should have judged: its
-        event should have come by itself."""
-        return source.modified >= self._new
+    def event_came(self, verdict: str, found: Mapping[str, Listed]) -> bool | None:
+        """Whether the event came of an object of this `verdict`; None where it does not tell: it was written before
+        there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
+        if verdict not in ("covered", "failed_before", "missing") or found["source"].modified < self._new:
+            return None
+        if verdict == "missing":
+            return False
+        written = found["source"].modified
+        recorded = min(one.modified for kind, one in found.items() if kind != "source" and one.modified >= written)
+        return True if recorded < written + _SETTLED.total_seconds() else None
 
     def _is_asked_for(self, source: Listed) -> bool:
         # OMS cannot copy a symbolic link.
