@@ -7,7 +7,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 RUNTIMES := .runtimes/python3.12/.ready .runtimes/python3.10/.ready
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-build-isolation
+INSTALL = $(PIP) -c constraints.txt $(1) || { \
+	echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
@@ -17,16 +20,16 @@ TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
-setup: .venv/.ready $(RUNTIMES) $(TOOL) ## Install what the other commands need, into this folder only
+setup: .venv/.dev $(RUNTIMES) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
 
-demo: setup ## See the main job run between two simulated clouds, and the books balance
+demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## See the main job run between two simulated clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
 
-sandbox: setup ## Play with both clouds on this machine until Ctrl-C
+sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox
 
-test: setup ## Run every test
-	$(BIN)/pytest --cov --cov-fail-under=95
+test: setup ## Run every test, side by side on all cores
+	$(PYTEST) --cov --cov-fail-under=95
 
 check: setup ## Lint, check types, then run every test
 	$(BIN)/ruff check $(CODE)
@@ -37,52 +40,66 @@ check: setup ## Lint, check types, then run every test
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
-	SCHEDULES=$(or $(SCHEDULES),4000) $(BIN)/pytest -k "law1 or interleaving"
+	SCHEDULES=$(or $(SCHEDULES),4000) $(PYTEST) -k "law1 or interleaving"
 
 mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="state walk"), and tell what no test notices
 	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
-bench: setup .venv/.bench ## Measure the function against the vendor's way, and count the requests of replay and reconcile
+bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way, and count the requests of replay and reconcile
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
 
-package: setup ## Build the package that `s init` and the registry take, into dist/
+package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package
 
-docs: setup ## Bring the generated tables in step with publish.yaml and the code
+docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
 	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
 
 clean: ## Remove all that `make` made
-	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.ready: requirements-dev.txt
+.venv/.ready: requirements.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer, and none was found. Install it (Debian, Ubuntu:" \
 		"apt install python3 python3-venv), or name yours: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
 		"Install what is missing (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
-	@echo "Setting up .venv, once (about a minute) ..."
+	@echo "Setting up in this folder, once (less than a minute): .venv ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) -r $< || { echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
+	@# What comes as sources only is built by this one; without isolation, so that pip fetches no other for each.
+	@$(call INSTALL,setuptools)
+	@$(call INSTALL,-r $<)
 	@touch $@
 
-.venv/.bench: requirements-bench.txt .venv/.ready
-	@$(PIP) -r $<
+# What else goes into .venv: the tests and checks (dev), the benchmarks (bench), what
+# changes the core (mutants).
+.venv/.%: requirements-%.txt constraints.txt .venv/.ready
+	@echo "Setting up what requirements-$*.txt names ..."
+	@$(call INSTALL,-r $<)
 	@touch $@
 
-.venv/.mutants: requirements-mutants.txt .venv/.ready
-	@$(PIP) -r $<
+# The very libraries that Function Compute has built in, on its version of Python where this machine has that: the
+# function's process sees these and nothing else. And what runs the function's unit tests on them.
+.runtimes/%-tests/.ready: sandbox/runtimes/tests.txt sandbox/runtimes/__main__.py .venv/.ready
+	@$(BIN)/python -m sandbox.runtimes $* tests
 	@touch $@
 
-# The very libraries that Function Compute has built in; the function's process sees these and nothing else.
-.runtimes/%/.ready: sandbox/runtimes/%.txt .venv/.ready
-	@echo "Setting up the libraries of Function Compute's $* ..."
-	@rm -rf .runtimes/$*
-	@$(PIP) --target .runtimes/$* -r $< 2>/dev/null || { echo "The libraries of $* could not be installed:"; \
-		$(PIP) --target .runtimes/$* -r $<; exit 1; }
+.runtimes/%/.ready: sandbox/runtimes/%.txt sandbox/runtimes/__main__.py .venv/.ready
+	@$(BIN)/python -m sandbox.runtimes $*
 	@touch $@
+
+test: $(RUNTIMES:/.ready=-tests/.ready)
+
+NPM = npm ci --silent --no-fund --no-audit $(1) || { \
+	echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
 
 node_modules/.ready: package-lock.json package.json
 	@echo "Setting up the Serverless Devs tool ..."
-	@npm ci --silent --no-fund --no-audit || { echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
+	@$(call NPM,--omit=dev)
 	@touch $@
+
+# With what only the tests run. npm begins anew each time.
+node_modules/.dev: package-lock.json package.json
+	@echo "Setting up the Serverless Devs tool, and what the tests run beside it ..."
+	@$(call NPM)
+	@touch node_modules/.ready $@

@@ -27,11 +27,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from sandbox import runtimes
 from sandbox.certificate import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = Path(__file__).with_name("client.py")
-LIBRARIES = ROOT / ".runtimes" / "python3.12"
+RUNTIME = runtimes.installed("python3.12")
+LIBRARIES = RUNTIME.libraries
 ROUNDS = 5
 WARM_EVENTS = 30
 CONNECTIONS = "baseline's connections for ten keys"
@@ -105,7 +107,8 @@ class Field:
             "ALIBABA_CLOUD_SECURITY_TOKEN": "faketoken",
             "PYTHONDONTWRITEBYTECODE": "" if compiled else "1",
         }
-        words = [sys.executable, "-S", "-s", str(CLIENT), module, str(code), str(LIBRARIES), str(keys), str(times)]
+        python = [RUNTIME.interpreter, "-S", "-s"]
+        words = [*python, str(CLIENT), module, str(code), str(LIBRARIES), str(keys), str(times)]
         started = time.perf_counter()
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         wall = time.perf_counter() - started
@@ -193,7 +196,7 @@ def main() -> int:
 
 
 def machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {ssl.OPENSSL_VERSION}"
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {RUNTIME.version}, {ssl.OPENSSL_VERSION}"
 
 
 def warm(one: Field) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 "use strict";
 
 /**
- * Runs around `s init`. `preInit` says what one needs; `postInit` checks the answers, hands the Huawei keys to the
- * tool's secret store, and says what comes next.
+ * Runs around `s init`. `preInit` says what one needs, and refuses answers of the command line before anything is made;
+ * `postInit` checks what was answered at the prompts, hands the Huawei keys to the tool's secret store, and says what
+ * comes next.
  *
  * The tool swallows whatever a hook throws and ends with 0, so every way out of here that is not success prints what
  * to do and ends the process with 1.
@@ -13,68 +14,52 @@ const fs = require("fs");
 const path = require("path");
 
 const SECRETS = ["HW_AK", "HW_SK"];
-const OMS_REGIONS = ["cn-north-4", "cn-east-2", "cn-southwest-2"];
+// Where OMS has sync tasks, as the two consoles call it.
+const OMS_REGIONS = {
+  "cn-north-4": ["CN North-Beijing4", "华北-北京四"],
+  "cn-east-3": ["CN East-Shanghai1", "华东-上海一"],
+  "cn-southwest-2": ["CN Southwest-Guiyang1", "西南-贵阳一"],
+};
 const IGNORED = [".env", ".s/", "__pycache__/"];
 
-const chinese = /^zh/i.test(process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || "");
+const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+// Windows sets none of the three.
+const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
 // Written at once: what is still on its way when the process ends is lost.
 const print = (line) => fs.writeSync(1, `${line}\n`);
 const choose = (english, inChinese) => (chinese ? inChinese : english);
 const say = (english, inChinese) => print(choose(english, inChinese));
+/** A word for the shell. */
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`);
+const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
 
-/** Ends `s init` with 1, which an exception would not. */
-function fail(problems, tempAppPath, appPath) {
-  fs.rmSync(tempAppPath, { recursive: true, force: true });
-  say("\nThe project is not set up:", "\n项目未完成初始化:");
-  for (const problem of problems) print(`  - ${problem}`);
-  if (fs.existsSync(path.join(appPath, ".git"))) {
-    say(
-      "The folder is incomplete now. `git reset --hard` brings back what was; then correct this and begin again.",
-      "目录目前不完整。`git reset --hard` 可恢复原样;请更正后重新开始。",
-    );
-  } else {
-    say(
-      "Correct this and run `s init` again; let it override the folder, which is incomplete.",
-      "请更正后重新执行 `s init`,并允许其覆盖未完成的目录。",
-    );
+async function preInit({ appPath, tempAppPath }) {
+  try {
+    // The tool drops what it does not know of --parameters, and fills in defaults for it.
+    const given = JSON.parse(option("--parameters") || "{}") || {};
+    const isUnattended = process.argv.includes("-y") || Object.keys(given).length > 0;
+    if (!isUnattended) return sayNeeds();
+    const problems = checkGiven(readQuestions(), given);
+    if (problems.length > 0) fail(problems, appPath, tempAppPath);
+  } catch (error) {
+    fail([error.message], appPath, tempAppPath);
   }
-  process.exit(1);
-}
-
-async function preInit() {
-  say(
-    `
-oss-oms-sync forwards every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
-It needs
-  - the source bucket, and a second, different bucket of the same region for the records
-  - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > Create)
-  - the AK/SK of a Huawei IAM user with the rights oms:synctask:createEvent, get and statistics
-  - two RAM roles of the Alibaba account; the project's readme.md says how to make them
-`,
-    `
-oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步任务,由其复制到 OBS。
-需要准备:
-  - 源存储桶,以及同地域的另一个(不同的)存放记录的存储桶
-  - OMS 同步任务的 SYNC_URL(OMS 控制台 > 同步任务 > 创建)
-  - 拥有 oms:synctask:createEvent、get、statistics 权限的华为云 IAM 用户的 AK/SK
-  - 阿里云账号下的两个 RAM 角色,创建方法见生成项目中的 readme.md
-`,
-  );
 }
 
 async function postInit({ appPath, tempAppPath, artTemplate }) {
+  let answers;
   try {
-    const questions = JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
-    const answers = readAnswers(questions, appPath, artTemplate);
+    const questions = readQuestions();
+    answers = readAnswers(questions, appPath, artTemplate);
     // First of all: should the answers be refused, nothing secret can be committed.
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
-    if (problems.length > 0) fail(problems, tempAppPath, appPath);
+    if (problems.length > 0) fail(problems, appPath, tempAppPath, answers);
     keepSecrets(answers, kept);
     warnOfRegion(answers.SYNC_URL);
-    writeAnswers(path.join(appPath, "answers.json"), questions, answers);
+    fs.writeFileSync(path.join(appPath, "answers.json"), `${JSON.stringify(withoutSecrets(answers), null, 2)}\n`);
     sayNext(appPath, answers);
     return {
       access: answers.access || "default",
@@ -86,8 +71,67 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
       HW_SK: "",
     };
   } catch (error) {
-    return fail([error.message], tempAppPath, appPath);
+    return fail([error.message], appPath, tempAppPath, answers);
   }
+}
+
+function readQuestions() {
+  return JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
+}
+
+/** The last value of an option of `s init`, which runs in this process; undefined where it is not given. */
+function option(name) {
+  const values = process.argv.map((word, at) => {
+    if (word === name) return process.argv[at + 1];
+    return word.startsWith(`${name}=`) ? word.slice(name.length + 1) : undefined;
+  });
+  return values.filter((value) => value !== undefined).pop();
+}
+
+/** What is wrong with the answers that the command line gives: names that nobody asks for are refused, too. */
+function checkGiven(questions, given) {
+  if (Object.keys(given).length === 0) {
+    const example = `s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`;
+    return [
+      choose(
+        `There are no answers. With -y the tool asks nothing: give them all, as in ${example}`,
+        `没有收到任何答案。使用 -y 时工具不会提问，请用 --parameters 一次给出全部答案，例如 ${example}`,
+      ),
+    ];
+  }
+  const names = Object.keys(questions.properties);
+  const unknown = Object.keys(given).filter((name) => !names.includes(name));
+  const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], given[name])]));
+  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, takeSecrets(answers))];
+}
+
+/** What the tool will take as the answer; the random end of a default does not matter here. */
+function answerOf(question, given) {
+  if (given !== undefined) return given;
+  return "default" in question ? question.default.replace("${default-suffix}", "xxxx") : null;
+}
+
+function sayUnknown(name, names) {
+  const distances = names.map((known) => distance(name.toLowerCase(), known.toLowerCase()));
+  const least = Math.min(...distances);
+  const nearest = names[distances.indexOf(least)];
+  return least <= name.length / 2
+    ? choose(`${name} is not a parameter. Did you mean ${nearest}?`, `没有参数 ${name}。是否想写 ${nearest}？`)
+    : choose(`${name} is not a parameter. They are: ${names.join(", ")}`, `没有参数 ${name}。可用的有：${names.join("、")}`);
+}
+
+/** How many characters have to be added, dropped or replaced to make one text of the other (Levenshtein). */
+function distance(one, other) {
+  let above = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (let row = 0; row < one.length; row++) {
+    const current = [row + 1];
+    for (let column = 0; column < other.length; column++) {
+      const replaced = above[column] + (one[row] === other[column] ? 0 : 1);
+      current.push(Math.min(replaced, above[column + 1] + 1, current[column] + 1));
+    }
+    above = current;
+  }
+  return above[other.length];
 }
 
 /** The answers, which the tool shows to templates only: so a template of them is rendered, read and removed. */
@@ -97,23 +141,16 @@ function readAnswers(questions, appPath, artTemplate) {
   const template = names.map((name) => `${JSON.stringify(name)}: {{ ${name} | tojson }}`).join(",\n");
   fs.rmSync(file, { force: true });
   fs.writeFileSync(file, `{${template}}`, { mode: 0o600 });
-  let answers;
   try {
     artTemplate(".answers.json");
-    answers = JSON.parse(fs.readFileSync(file, "utf8"));
-  } catch {
-    throw new Error(
-      "There are no answers. With -y the tool asks nothing: give them all, as in" +
-        ` s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`,
-    );
+    return JSON.parse(fs.readFileSync(file, "utf8"));
   } finally {
     fs.rmSync(file, { force: true });
   }
-  return answers;
 }
 
 /**
- * Secrets that are left out of --parameters, where they would stand on the command line, come by the environment, or
+ * Secrets that are left out of --parameters, where they would stand on the command line, come from the environment, or
  * stay in the tool's store as they are: returns the names of those.
  */
 function takeSecrets(answers) {
@@ -132,29 +169,95 @@ function takeSecrets(answers) {
 function check({ properties, required }, answers, kept) {
   const problems = [];
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
+    if (kept.includes(name)) continue;
     const answer = answers[name];
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
-    const label = `${name} (${title})`;
-    if (kept.includes(name)) continue;
-    if (answer === null || answer === "") {
-      if (required.includes(name)) problems.push(`${label} ${choose("is empty.", "不能为空。")} ${description}`);
+    // publish.yaml says both in Chinese first.
+    const label = `${name}${choose(` (${title.split(" / ")[1]})`, `（${title.split(" / ")[0]}）`)}`;
+    const end = description.lastIndexOf("。") + 1;
+    const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
+    if ((answer === null || answer === "") && required.includes(name)) {
+      const elsewhere = SECRETS.includes(name)
+        ? choose(` Set the environment variable ${name}.`, `请设置环境变量 ${name}。`)
+        : "";
+      problems.push(`${label}${choose(" is empty.", "不能为空。")}${elsewhere}${meaning}`);
     } else if (typeof answer !== "string") {
-      problems.push(`${label} ${choose(`is${shown}, not text: put it in quotes`, `的值${shown} 不是文本,请加引号`)}`);
+      problems.push(`${label}${choose(` is${shown}, not text: put it in quotes`, `的值${shown} 不是文本，请加引号`)}`);
     } else if (choices && !choices.includes(answer)) {
-      problems.push(`${label} ${choose(`cannot be${shown}. One of`, `不能是${shown}。可选值`)}: ${choices.join(", ")}`);
+      const known = choices.join(choose(", ", "、"));
+      problems.push(`${label}${choose(` cannot be${shown}. One of: ${known}`, `不能是${shown}。可选值：${known}`)}`);
     } else if (pattern && !new RegExp(pattern).test(answer)) {
-      problems.push(`${label} ${choose(`cannot be${shown}.`, `不能是${shown}。`)} ${description}`);
+      problems.push(`${label}${choose(` cannot be${shown}.`, `不能是${shown}。`)}${meaning}`);
     }
   }
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
     problems.push(
       choose(
         "logBucket is the source bucket: each record would wake the function again, for ever. Name another",
-        "logBucket 与源存储桶相同:每条记录都会再次触发函数,无限循环。请换一个存储桶",
+        "logBucket 与源存储桶相同：每条记录都会再次触发函数，无限循环。请换一个存储桶",
       ),
     );
   }
   return problems;
+}
+
+/**
+ * Ends `s init` with 1, which an exception would not. Where there are `answers`, the project has been begun, and they
+ * would be lost.
+ */
+function fail(problems, appPath, tempAppPath, answers) {
+  fs.rmSync(tempAppPath, { recursive: true, force: true });
+  say("\nThe project is not set up:", "\n项目未完成初始化：");
+  for (const problem of problems) print(`  - ${problem}`);
+  if (isInGit(appPath)) {
+    say(
+      "Where files of this folder are missing now, `git reset --hard` brings back what was.",
+      "如果该目录中的文件现已缺失，`git reset --hard` 可恢复原样。",
+    );
+  }
+  if (answers) sayAgain(appPath, answers);
+  else say("Correct this and run it again.", "请更正后重新执行。");
+  process.exit(1);
+}
+
+function sayAgain(appPath, answers) {
+  say(
+    "The folder is incomplete. To begin again with what you answered, correct this and paste it:\n",
+    "目录尚不完整。要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
+  );
+  if (!SECRETS.every((name) => process.env[name])) {
+    say(
+      "  # Each `read` waits for you to paste the key, and shows nothing.",
+      "  # 每条 `read` 等待粘贴密钥，输入不回显。",
+    );
+    print("  read -rs HW_AK; read -rs HW_SK; export HW_AK HW_SK");
+  }
+  print(`  ${commandOf(appPath, answers)}`);
+}
+
+/** The command that gives the same answers, secrets aside. */
+function commandOf(appPath, answers) {
+  const uri = option("--uri");
+  // The tool takes the last part of a relative folder, in the current one.
+  const name = path.relative(process.cwd(), appPath) || ".";
+  const words = [
+    "init",
+    ...(uri ? ["--uri", uri] : ["oss-oms-sync"]),
+    "-y",
+    "-d",
+    name === path.basename(name) ? name : appPath,
+    ...(process.argv.includes("--no-overwrite") ? ["--no-overwrite"] : []),
+    "-a",
+    answers.access || "default",
+    "--parameters",
+    JSON.stringify(withoutSecrets(answers)),
+  ];
+  return ["s", ...words.map(quoted)].join(" ");
+}
+
+/** What was answered to the questions, secrets aside: answers.json lets an upgrade ask nothing again. */
+function withoutSecrets({ access, ...answers }) {
+  return Object.fromEntries(Object.entries(answers).filter(([name]) => !SECRETS.includes(name)));
 }
 
 /** Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them. */
@@ -170,12 +273,18 @@ function keepSecrets(answers, kept) {
     if (done.stdout.includes("already exists")) {
       say(
         `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
-        `注意:工具密钥库中已有 ${key},现已替换。若另一项目使用相同函数名,它将部署新的值。`,
+        `注意：工具密钥库中已有 ${key}，现已替换。若另一项目使用相同函数名，它将部署新的值。`,
       );
       done = runTool(...words, "--force");
     }
     if (done.status !== 0 || !done.stdout.includes(key)) {
-      throw new Error(`The tool's secret store did not take ${name}. Try: s secret add --key ${key} --value <${name}>`);
+      const command = `s secret add --key ${key} --value <${name}>`;
+      throw new Error(
+        choose(
+          `The tool's secret store did not take ${name}. Try: ${command}`,
+          `工具的密钥库未能保存 ${name}，请手动执行：${command}`,
+        ),
+      );
     }
   }
   // The store is encrypted with what everybody on the machine can find out, so nobody else may read it.
@@ -200,12 +309,14 @@ function runTool(...words) {
 
 function warnOfRegion(url) {
   const [, region] = /^https:\/\/oms\.([a-z0-9-]+)\.myhuaweicloud\.com\//.exec(url) || [];
-  if (!OMS_REGIONS.includes(region)) {
-    say(
-      `Note: ${region || "the host of SYNC_URL"} is not known to offer sync tasks (${OMS_REGIONS.join(", ")} are).`,
-      `注意:${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列(${OMS_REGIONS.join("、")})。`,
-    );
-  }
+  if (region in OMS_REGIONS) return;
+  const known = Object.entries(OMS_REGIONS);
+  say(
+    `Note: ${region || "the host of SYNC_URL"} is not known to offer sync tasks. These are: ` +
+      known.map(([id, [name]]) => `${name} (${id})`).join(", "),
+    `注意：${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列：` +
+      known.map(([id, [, name]]) => `${name}（${id}）`).join("、"),
+  );
 }
 
 function writeGitignore(file) {
@@ -221,28 +332,50 @@ function writeEnv(file) {
   fs.chmodSync(file, 0o600);
 }
 
-/** What was answered, secrets aside: an upgrade asks nothing again (docs/operations.md, "Upgrade"). */
-function writeAnswers(file, { properties }, answers) {
-  const names = Object.keys(properties).filter((name) => !SECRETS.includes(name));
-  const told = Object.fromEntries(names.map((name) => [name, answers[name]]));
-  fs.writeFileSync(file, `${JSON.stringify(told, null, 2)}\n`);
+function sayNeeds() {
+  say(
+    `
+oss-oms-sync forwards every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
+It needs
+  - the source bucket, and a second, different bucket of the same region for the records
+  - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
+  - the AK/SK of a Huawei IAM user with the rights oms:synctask:createEvent, get and statistics
+  - two RAM roles of the Alibaba account; the project's readme.md says how to make them
+`,
+    `
+oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步任务，由其复制到 OBS。
+需要准备：
+  - 源存储桶，以及同地域的另一个（不同的）存放记录的存储桶
+  - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
+  - 拥有 oms:synctask:createEvent、get、statistics 权限的华为云 IAM 用户的 AK/SK
+  - 阿里云账号下的两个 RAM 角色，创建方法见生成项目中的 readme.md
+`,
+  );
 }
 
 function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix }) {
   const folder = path.relative(process.cwd(), appPath);
-  const where = folder || choose("this folder", "当前目录");
-  const next = ["s deploy -y", "s doctor invoke | python status.py"];
-  if (folder) next.unshift(`cd ${folder}`);
   say(
-    `\nReady in ${where}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
-    `\n已生成 ${where}。HW_AK 和 HW_SK 已存入工具的密钥库:${functionName}_HW_AK、${functionName}_HW_SK。`,
+    `\nReady in ${folder || "this folder"}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
+    `\n项目已生成，位置：${folder || "当前目录"}。HW_AK 和 HW_SK 已存入工具的密钥库：${functionName}_HW_AK、${functionName}_HW_SK。`,
   );
-  say("Make the two RAM roles as readme.md says. Then:", "按 readme.md 创建两个 RAM 角色,然后执行:");
-  for (const command of next) print(`  ${command}`);
+  say("What comes next:\n", "接下来执行：\n");
+  if (folder) print(`  cd ${quoted(folder)}`);
+  if (!isInGit(appPath)) {
+    say("  # Lets an upgrade keep your changes.", "  # 以便升级时保留你的修改。");
+    print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
+  }
   say(
-    `Several projects on one bucket: their prefixes or suffixes must not overlap, because Function Compute refuses` +
+    "  # Prints the commands that make the two RAM roles; `python policies/show.py | bash` runs them.",
+    "  # 打印创建两个 RAM 角色的命令；`python policies/show.py | bash` 则直接执行。",
+  );
+  print("  python policies/show.py");
+  print("  s deploy -y");
+  print("  s doctor invoke | python status.py\n");
+  say(
+    `Several projects on one bucket: no two of them may overlap in both prefix and suffix, or Function Compute refuses` +
       ` the second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
-    `同一存储桶上有多个项目时:前缀或后缀不能重叠,否则函数计算会拒绝第二个触发器。` +
+    `同一存储桶上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +
       `本项目转发 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
   );
 }

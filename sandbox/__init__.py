@@ -9,10 +9,9 @@ with Sandbox() as box:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import ssl
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import oss2
 
-from sandbox.fc import FunctionCompute, Invocation, Runtime
+from sandbox import runtimes
+from sandbox.fc import FunctionCompute, Invocation
 from sandbox.loop import LoopThread
 from sandbox.oms import Oms
 from sandbox.oms_task import OverwriteMode, SourceObject, Task
 from sandbox.oss import Oss
 from sandbox.project import resources
+from sandbox.timers import Timer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -70,7 +71,7 @@ class Sandbox:
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._loop = LoopThread()
         self._http = oss2.Session()
-        self._timers: dict[str, tuple[str, str]] = {}
+        self._timers: dict[str, Timer] = {}
         # What a function's own name is called here.
         self._called: dict[str, str] = {}
 
@@ -103,7 +104,7 @@ class Sandbox:
             "LOG_LEVEL": "INFO",
         }
 
-    def deploy(self, code: Path, runtime: Runtime = "python3.12", **overrides: Any) -> None:
+    def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
         settings = {
             "environment": self.environment(),
@@ -129,8 +130,10 @@ class Sandbox:
         """Deploy one function and its triggers by the properties that its component is handed; again, to change it."""
         config = props.get("asyncInvokeConfig", {})
         destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
+        lifecycle = props.get("instanceLifecycleConfig", {})
         settings = {
             "handler": props["handler"],
+            "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
@@ -157,7 +160,7 @@ class Sandbox:
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
         if trigger["triggerType"] == "timer":
-            self._timers[function] = (trigger["triggerName"], config["payload"])
+            self._timers[function] = Timer.of(trigger)
             return
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
@@ -172,10 +175,19 @@ class Sandbox:
 
     def tick(self, function: str) -> Invocation:
         """Let the timer of a deployed function strike, and wait for what it wakes."""
-        name, payload = self._timers[function]
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        event = {"triggerTime": now, "triggerName": name, "payload": payload}
-        return self.fc.invoke(function, json.dumps(event).encode())
+        return self.fc.invoke(function, self._timers[function].event())
+
+    def start_timers(self, times_as_often: float = 1) -> None:
+        """Let the timers of all deployed functions strike by themselves until the sandbox ends."""
+        for function, timer in self._timers.items():
+            strikes = self._strike(function, timer.period / times_as_often)
+            asyncio.run_coroutine_threadsafe(strikes, self._loop.loop)
+
+    async def _strike(self, function: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        while function in self._timers:
+            self.fc.submit(function, self._timers[function].event())
+            await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
         """This world as answers to the questions of `s init`."""

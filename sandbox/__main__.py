@@ -1,48 +1,79 @@
-"""Runs both clouds and the function until Ctrl-C, for playing: what is uploaded is forwarded."""
+"""Runs both clouds and the whole project until Ctrl-C, for playing: what is uploaded is forwarded, timers strike."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.markup import escape
 
-from sandbox import Sandbox
+from sandbox import Sandbox, runtimes
+from sandbox.demo import make_project
 from sandbox.faults import Fault
 from sandbox.fc import Invocation
+from sandbox.logs import said
 
-ROOT = Path(__file__).resolve().parents[1]
+# Replay's five minutes are a quarter of one.
+TIMES_AS_OFTEN = 20
 
 SNIPPET = """\
-import oss2
+import time, oss2
 auth = oss2.AuthV4({key_id!r}, {secret!r})
-bucket = oss2.Bucket(auth, {endpoint!r}, {bucket!r}, region={region!r})
-bucket.put_object("hello 山.txt", b"hello")
+photos = oss2.Bucket(auth, {endpoint!r}, {bucket!r}, region={region!r})
+log = oss2.Bucket(auth, {endpoint!r}, {log_bucket!r}, region={region!r})
+photos.put_object("hello 山.txt", b"hello")
 
-# The records:
-records = oss2.Bucket(auth, {endpoint!r}, {log_bucket!r}, region={region!r})
-print([record.key for record in records.list_objects_v2().object_list])
+# Its record, once the function has handled the event:
+records = []
+while not records:
+    time.sleep(0.2)
+    records = [one.key for one in oss2.ObjectIteratorV2(log) if one.key.endswith("/hello 山.txt")]
+
+print(records)
 """
+
+
+def calls_per_second(text: str) -> float:
+    """An argument of the command line; argparse shows the message of its errors."""
+    rate = _number(text)
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no rate: give calls a second, more than 0, such as 5")
+    return rate
+
+
+def share(text: str) -> float:
+    probability = _number(text)
+    if not 0 <= probability <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: give a number from 0 (none) to 1 (all), such as 0.3")
+    return probability
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Runs a simulated OSS, OMS and Function Compute on this machine until Ctrl-C. Upload with the"
-        " printed snippet and watch the function forward.",
+        description="Runs a simulated OSS, OMS and Function Compute on this machine, with the project in them, until"
+        " Ctrl-C. Upload with the printed snippet and watch the functions work.",
     )
-    options.add_argument("--code", type=Path, default=ROOT / "template" / "code", help="the function's code folder")
-    options.add_argument("--runtime", choices=["python3.12", "python3.10"], default="python3.12")
+    options.add_argument("--runtime", choices=runtimes.NAMES, default="python3.12")
     options.add_argument(
-        "--oms-rate", type=float, metavar="N", help="OMS takes N calls a second and throttles the rest"
+        "--oms-rate", type=calls_per_second, metavar="N", help="OMS takes N calls a second and throttles the rest"
     )
     options.add_argument(
-        "--trouble", type=float, default=0.0, metavar="P", help="the share of OMS's calls that fail, 0 to 1 (default 0)"
+        "--trouble", type=share, default=0.0, metavar="P", help="the share of OMS's calls that fail, 0 to 1 (default 0)"
     )
     return options
 
@@ -50,33 +81,38 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     options = parser().parse_args()
     console = Console(highlight=False)
-    with Sandbox() as box:
-        box.deploy(options.code, runtime=options.runtime)
+    with Sandbox() as box, TemporaryDirectory() as folder:
+        box.deploy_project(make_project(box, Path(folder), console, options.runtime), instances=8)
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
         introduce(box, console)
+        box.start_timers(TIMES_AS_OFTEN)
         try:
             watch(box, console)
         except KeyboardInterrupt:
             console.print("\nStopped. Nothing is kept.")
 
 
-def introduce(box: Sandbox, console: Console) -> None:
+def snippet(box: Sandbox) -> str:
+    """What uploads an object and shows its record, in Python with `oss2`."""
     key_id, secret = box.user_credentials
+    return SNIPPET.format(
+        key_id=key_id,
+        secret=secret,
+        endpoint=box.oss.endpoint,
+        bucket=box.source_bucket,
+        log_bucket=box.log_bucket,
+        region=box.region,
+    )
+
+
+def introduce(box: Sandbox, console: Console) -> None:
     console.out(f"OSS  {box.oss.endpoint}  source bucket {box.source_bucket}, log bucket {box.log_bucket}")
     console.out(f"OMS  {box.task.sync_url}")
     console.out("\nUpload, for example with .venv/bin/python:\n")
-    console.out(
-        SNIPPET.format(
-            key_id=key_id,
-            secret=secret,
-            endpoint=box.oss.endpoint,
-            bucket=box.source_bucket,
-            log_bucket=box.log_bucket,
-            region=box.region,
-        )
-    )
-    console.out("What the function does shows below. Ctrl-C ends it.\n")
+    console.out(snippet(box))
+    console.out(f"Timers strike {TIMES_AS_OFTEN} times as often as in the cloud.")
+    console.out("What the functions do shows below. Ctrl-C ends it.\n")
 
 
 def watch(box: Sandbox, console: Console) -> None:
@@ -90,16 +126,18 @@ def watch(box: Sandbox, console: Console) -> None:
 
 
 def told(invocation: Invocation) -> Iterator[str]:
-    """What one invocation says of itself: a line for each failed key, and one in all."""
+    """What one invocation says of itself: a line for each failed key, and one in all where it did something."""
     for text in invocation.logs:
-        line = json.loads(text) if text.startswith("{") else {}
+        line = said(text)
         if "reason" in line:
             yield f"[yellow]failed[/] {escape(line['key'])}: {line['reason']}. {escape(line['fix'])}"
-        elif "accepted" in line:
+        elif line.get("job") == "forward" and "accepted" in line:
             events = json.loads(invocation.payload)["events"]
             keys = ", ".join(event["oss"]["object"]["key"] for event in events)
             verdict = "[green]accepted[/]" if line["accepted"] == line["keys"] else "[yellow]recorded as failed[/]"
             yield f"{verdict} in {line['ms']} ms: {escape(keys)}"
+        elif line.get("accepted") or line.get("failed"):
+            yield f"[cyan]{line['job']}[/] sent again: {line['accepted']} accepted, {line['failed']} failed"
     if invocation.failed:
         yield f"[red]{invocation.outcome}[/]  {escape(invocation.error_message)}"
 

@@ -163,16 +163,16 @@ def recovery(box: Sandbox, console: Console) -> Books:
     return books
 
 
-def make_project(box: Sandbox, folder: Path, console: Console) -> Path:
+def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
     """The project as a user gets it: from the package, through `s init` where the tool is here."""
-    package, project = build(folder), folder / "project"
+    package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
     if available():
-        done = Tool(folder / "home").init(package, project, box.answers())
+        done = Tool(folder / "home").init(package, project, answers)
         if done.returncode:
             raise SystemExit(done.stdout)
         console.print(f"The function's project was made from {package.name} by `s init`.\n")
     else:
-        render(box.answers(), project)
+        render(answers, project)
         console.print("The function's project was rendered by Jinja2: `s init` needs Node.js, which is not here.\n")
     return project
 

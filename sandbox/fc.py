@@ -10,33 +10,24 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from sandbox import runtimes
+from sandbox.fc_function import Credentials, Function, check_environment
 from sandbox.fc_process import Instance, InstanceNotStarted, Result
 from sandbox.loop import LoopThread
 from sandbox.oss_objects import ACCOUNT_ID
 
-_ROOT = Path(__file__).resolve().parent.parent
 _LARGEST_ASYNC_PAYLOAD = 128 * 1024
-_LARGEST_ENVIRONMENT = 4 * 1024
-_PATH = "/usr/local/bin:/usr/bin:/bin"
-
-Runtime = Literal["python3.12", "python3.10"]
-
-
-class Credentials(NamedTuple):
-    """The temporary key of the function's role."""
-
-    access_key_id: str
-    access_key_secret: str
-    security_token: str
+# What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
+_INSTANCES = 100
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One attempt at one event."""
+    """One attempt at one event. `body` is what FC answers, `value` what a caller reads in it."""
 
     function: str
     request_id: str
@@ -44,9 +35,10 @@ class Invocation:
     payload: bytes
     outcome: str
     value: Any
+    body: str
     error_type: str
     error_message: str
-    stack_trace: tuple[str, ...]
+    stack_trace: tuple[list[str], ...]
     logs: list[str]
     duration: float
 
@@ -56,59 +48,6 @@ class Invocation:
         return self.outcome != "returned"
 
 
-@dataclass(eq=False)
-class _Function:
-    name: str
-    code: Path
-    handler: str
-    runtime: Runtime
-    environment: dict[str, str]
-    timeout: float
-    credentials: Credentials
-    max_retries: int
-    retry_delay: float
-    on_failure: str | None
-    slots: asyncio.Semaphore
-    version: int = 0
-    idle: list[Instance] = field(default_factory=list)
-
-    def setup(self, region: str) -> dict[str, Any]:
-        """What an instance of this function is told when it starts."""
-        credentials = self.credentials._asdict() if self.runtime == "python3.10" else None
-        return {
-            "code": str(self.code),
-            "libraries": str(_libraries(self.runtime)),
-            "region": region,
-            "account_id": ACCOUNT_ID,
-            "credentials": credentials,
-            "function": {
-                "name": self.name,
-                "handler": self.handler,
-                "memory": 512,
-                "timeout": self.timeout,
-                "version_id": "LATEST",
-                "qualifier": "LATEST",
-            },
-        }
-
-    def process_environment(self, region: str) -> dict[str, str]:
-        environment = {
-            "PATH": _PATH,
-            "PYTHONDONTWRITEBYTECODE": "1",  # the code directory is read-only in FC
-            **self.environment,
-            "FC_FUNCTION_NAME": self.name,
-            "FC_FUNCTION_HANDLER": self.handler,
-            "FC_REGION": region,
-            "FC_ACCOUNT_ID": ACCOUNT_ID,
-            "FC_INSTANCE_ID": f"c-{uuid.uuid4().hex[:16]}",
-        }
-        if self.runtime != "python3.10":
-            environment["ALIBABA_CLOUD_ACCESS_KEY_ID"] = self.credentials.access_key_id
-            environment["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = self.credentials.access_key_secret
-            environment["ALIBABA_CLOUD_SECURITY_TOKEN"] = self.credentials.security_token
-        return environment
-
-
 class FunctionCompute:
     """Functions, their instances and their queues. All of it lives in the sandbox's loop."""
 
@@ -116,7 +55,7 @@ class FunctionCompute:
         self.region = region
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
-        self._functions: dict[str, _Function] = {}
+        self._functions: dict[str, Function] = {}
         self._instances: set[Instance] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
 
@@ -133,24 +72,28 @@ class FunctionCompute:
         code: Path,
         *,
         handler: str = "index.handler",
-        runtime: Runtime = "python3.12",
+        runtime: runtimes.Name = "python3.12",
+        initializer: str | None = None,
         environment: Mapping[str, str],
         timeout: float = 60,
         credentials: tuple[str, str, str],
         max_retries: int = 3,
         retry_delay: float = 0.2,
         on_failure: str | None = None,
-        instances: int = 2,
+        instances: int = _INSTANCES,
     ) -> None:
-        """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good."""
-        if not _libraries(runtime).is_dir():
-            raise RuntimeError(f"{_libraries(runtime)} is missing: run `make setup`, which makes it")
-        _check_environment(environment)
-        self._functions[name] = _Function(
+        """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good.
+
+        `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
+        instance of its own where none is idle, up to `instances` at once; more wait.
+        """
+        check_environment(environment)
+        self._functions[name] = Function(
             name,
             code.resolve(),
             handler,
-            runtime,
+            runtimes.installed(runtime),
+            initializer,
             dict(environment),
             timeout,
             Credentials(*credentials),
@@ -172,7 +115,7 @@ class FunctionCompute:
     ) -> None:
         """Change what new instances get, and discard the old ones."""
         if environment is not None:
-            _check_environment(environment)
+            check_environment(environment)
         self._loop.call(self._update(self._functions[name], environment, credentials))
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
@@ -208,7 +151,7 @@ class FunctionCompute:
 
     async def _update(
         self,
-        function: _Function,
+        function: Function,
         environment: Mapping[str, str] | None,
         credentials: tuple[str, str, str] | None,
     ) -> None:
@@ -230,12 +173,12 @@ class FunctionCompute:
         for instance in self._functions[name].idle:
             what(instance)
 
-    def _enqueue(self, function: _Function, payload: bytes) -> None:
+    def _enqueue(self, function: Function, payload: bytes) -> None:
         delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
 
-    async def _deliver(self, function: _Function, payload: bytes) -> None:
+    async def _deliver(self, function: Function, payload: bytes) -> None:
         """Try, try again, then hand what failed to the destination."""
         request_id = _request_id()
         for attempt in range(1, function.max_retries + 2):
@@ -271,7 +214,7 @@ class FunctionCompute:
         }
         return json.dumps(envelope, ensure_ascii=False).encode()
 
-    async def _run(self, function: _Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
+    async def _run(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
             version = function.version
             try:
@@ -287,6 +230,7 @@ class FunctionCompute:
             payload,
             result.outcome,
             result.value,
+            result.body,
             result.error_type,
             result.error_message,
             result.stack_trace,
@@ -296,24 +240,25 @@ class FunctionCompute:
         self.invocations.append(invocation)
         return invocation
 
-    async def _start(self, function: _Function) -> Instance:
+    async def _start(self, function: Function) -> Instance:
         environment = function.process_environment(self.region)
-        instance = await Instance.spawn(str(function.code), environment)
+        instance = await Instance.spawn(function.runtime.interpreter, function.setup(self.region), environment)
         self._instances.add(instance)
         try:
-            await instance.load(function.setup(self.region))
+            if function.initializer:
+                await instance.initialize(function.initializer)
         except BaseException:
             await self._discard(instance)
             raise
         return instance
 
     async def _use(
-        self, function: _Function, instance: Instance, version: int, request_id: str, payload: bytes
+        self, function: Function, instance: Instance, version: int, request_id: str, payload: bytes
     ) -> Result:
         """One event; the instance stays for the next one unless it died, was given up or is outdated."""
         result = None
         try:
-            result = await instance.invoke(request_id, payload, function.timeout)
+            result = await instance.invoke(function.handler, request_id, payload, function.timeout)
             return result
         finally:
             if result is not None and instance.alive and version == function.version:
@@ -328,16 +273,3 @@ class FunctionCompute:
 
 def _request_id() -> str:
     return str(uuid.uuid4())
-
-
-def _libraries(runtime: str) -> Path:
-    return _ROOT / ".runtimes" / runtime
-
-
-def _check_environment(environment: Mapping[str, str]) -> None:
-    if any(name.startswith("FC_") for name in environment):
-        raise ValueError("names that begin with FC_ are reserved")
-    if not all(isinstance(value, str) for value in environment.values()):
-        raise ValueError("environment values must be strings")
-    if sum(len(name.encode()) + len(value.encode()) for name, value in environment.items()) > _LARGEST_ENVIRONMENT:
-        raise ValueError("a function's environment holds at most 4 KB")

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,25 +18,31 @@ from typing import Any
 from sandbox.fc_instance import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("fc_instance.py")
-_START_TIMEOUT = 30.0
+_INITIALIZER_TIMEOUT = 30.0
+# How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
+_GRACE = 2.0
 _LONGEST_MESSAGE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one invocation went: returned, raised, timeout or crashed."""
+    """How one invocation went: returned, raised, timeout or crashed.
+
+    `body` is what FC answers, `value` what a caller reads in it.
+    """
 
     outcome: str
     value: Any = None
+    body: str = ""
     error_type: str = ""
     error_message: str = ""
-    stack_trace: tuple[str, ...] = ()
+    stack_trace: tuple[list[str], ...] = ()
     logs: tuple[str, ...] = ()
     duration: float = 0.0
 
 
 class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
-    """The code could not be loaded, or its `initialize` raised."""
+    """The initializer failed."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.error_message)
@@ -59,16 +64,16 @@ class Instance:
         self._frozen = False
 
     @classmethod
-    async def spawn(cls, code: str, environment: Mapping[str, str]) -> Instance:
-        """Run the process; `load` has to follow."""
+    async def spawn(cls, interpreter: str, setup: Mapping[str, Any], environment: Mapping[str, str]) -> Instance:
+        """Run the process. It imports nothing of the function before its first invocation."""
         ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_MESSAGE)
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                    *(interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
                     env=dict(environment),
-                    cwd=code,
+                    cwd=setup["code"],
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
@@ -78,12 +83,13 @@ class Instance:
             except BaseException:
                 writer.close()
                 raise
+        writer.write(json.dumps(setup).encode() + b"\n")
         return cls(process, reader, writer)
 
-    async def load(self, setup: Mapping[str, Any]) -> None:
-        """Import the handler."""
-        result = await self._exchange(setup, _START_TIMEOUT)
-        if result.outcome != "ready":
+    async def initialize(self, initializer: str) -> None:
+        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
+        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_TIMEOUT)
+        if result.outcome != "returned":
             raise InstanceNotStarted(result)
 
     @property
@@ -94,10 +100,10 @@ class Instance:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def invoke(self, request_id: str, payload: bytes, timeout: float) -> Result:
-        """Hand over one event; past the timeout the process is killed."""
+    async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
+        """Hand over one event; past the timeout the process is told to end, and killed if it does not."""
         self.thaw()
-        message = {"request_id": request_id, "payload": base64.b64encode(payload).decode()}
+        message = {"call": handler, "request_id": request_id, "payload": base64.b64encode(payload).decode()}
         result = await self._exchange(message, timeout)
         if result.outcome in ("timeout", "crashed"):
             await self.kill()
@@ -127,17 +133,25 @@ class Instance:
         try:
             reply = await asyncio.wait_for(self._reply(message, logs), timeout)
         except asyncio.TimeoutError:
+            await self._terminate(logs)
             text = f"Function timed out after {timeout:g} seconds"
             reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
         return Result(
             reply["outcome"],
             reply.get("value"),
+            reply.get("body", ""),
             reply.get("errorType", ""),
             reply.get("errorMessage", ""),
             tuple(reply.get("stackTrace", ())),
             tuple(logs),
             time.monotonic() - started,
         )
+
+    async def _terminate(self, logs: list[str]) -> None:
+        """What the `finally` blocks print still belongs to the invocation."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._read_logs(logs), _GRACE)
 
     async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
         with contextlib.suppress(ConnectionError):

@@ -1,6 +1,7 @@
 """Huawei OMS on loopback: synchronization tasks behind the API gateway.
 
-Written from the pages CreateSyncEvents, ShowSyncTask and ShowSyncTaskStatistics of support.huaweicloud.com/api-oms.
+Written from the pages CreateSyncEvents, ShowSyncTask, ShowSyncTaskStatistics, ListSyncTasks, StartSyncTask,
+StopSyncTask and DeleteSyncTask of support.huaweicloud.com/api-oms.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from sandbox.server import Request, Response, Server
 
 __all__ = ["Call", "Oms", "SourceObject", "Task"]
 
-_PATH = re.compile(r"/v2/([^/]+)/sync-tasks/([^/]+)(/events|/statistics)?")
+_PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
+# The right that each call needs, by its method and the end of its path.
+_ACTIONS = {
+    ("POST", "events"): "createEvent",
+    ("GET", "list"): "list",
+    ("GET", "task"): "get",
+    ("GET", "statistics"): "statistics",
+    ("POST", "start"): "update",
+    ("POST", "stop"): "update",
+    ("DELETE", "task"): "delete",
+}
+_LARGEST_PAGE, _LARGEST_OFFSET = 100, 10_000
+_LONGEST_ACCESS_KEY = 100
 _MOST_KEYS = 10
 # Long enough that an answer is out before the copy is made, as in the cloud.
 _COPY_DELAY = 0.005
@@ -105,14 +118,50 @@ class Oms(Server):
 
     def _respond(self, request: Request) -> Response:
         match = _PATH.fullmatch(request.raw_path)
-        project, task_id, operation = match.groups() if match else ("", "", "")
-        if request.method == "POST" and operation == "/events":
-            return self._create_sync_events(request, project, task_id)
-        if request.method == "GET" and match and operation != "/events":
-            self._pass_gateway(request, f"oms:synctask:{'statistics' if operation else 'get'}")
-            task = self._task(project, task_id)
-            return _statistics(task, request) if operation else _description(task, request)
-        raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
+        project, task_id, tail = match.groups() if match else ("", "", "")
+        call = request.method, tail or ("task" if task_id else "list")
+        if match is None or call not in _ACTIONS:
+            raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
+        action = f"oms:synctask:{_ACTIONS[call]}"
+        if call == ("POST", "events"):
+            return self._create_sync_events(request, action, project, task_id)
+        self._pass_gateway(request, action)
+        if call == ("GET", "list"):
+            return self._list(request, project)
+        return self._manage(request, call, self._task(project, task_id))
+
+    def _manage(self, request: Request, call: tuple[str, str], task: Task) -> Response:
+        if call == ("GET", "task"):
+            return _description(task, request)
+        if call == ("GET", "statistics"):
+            return _statistics(task, request)
+        if call == ("DELETE", "task"):
+            if task.status != "STOPPED":
+                raise _bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
+            del self._tasks[task.project_id, task.task_id]
+        elif call == ("POST", "stop"):
+            if task.status != "SYNCHRONIZING":
+                raise _bad_parameters("the synchronization task is not running")
+            task.status = "STOPPED"
+        else:
+            _check_keys_of_both_buckets(request)
+            if task.status != "STOPPED":
+                raise _bad_parameters("the synchronization task is not stopped")
+            task.start(self.now())
+        return Response(200)
+
+    def _list(self, request: Request, project: str) -> Response:
+        status = request.params.get("status")
+        if status not in (None, "SYNCHRONIZING", "STOPPED"):
+            raise _bad_parameters("status")
+        limit = _number(request, "limit", 10, 1, _LARGEST_PAGE)
+        offset = _number(request, "offset", 0, 0, _LARGEST_OFFSET)
+        found = [
+            task.summary()
+            for (owner, _), task in self._tasks.items()
+            if owner == project and status in (None, task.status)
+        ]
+        return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
 
     def _pass_gateway(self, request: Request, action: str) -> None:
         verify(request, self._credentials, self.now())
@@ -128,10 +177,10 @@ class Oms(Server):
         except KeyError:
             raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
 
-    def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
+    def _create_sync_events(self, request: Request, action: str, project: str, task_id: str) -> Response:
         sent, keys = _peek(request)
         try:
-            self._pass_gateway(request, "oms:synctask:createEvent")
+            self._pass_gateway(request, action)
             task = self._task(project, task_id)
             sent, keys = _keys(request, task.key_encoding)
             self._check_acceptable(task, keys)
@@ -191,6 +240,25 @@ def _keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]
     if any(quote(unquote(key), safe="") != key for key in sent):
         raise _bad_parameters("object_keys must be URL-encoded")
     return sent, [unquote(key) for key in sent]
+
+
+def _check_keys_of_both_buckets(request: Request) -> None:
+    """A task is started with the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise _bad_parameters("the body is not JSON") from None
+    for name in ("src_ak", "src_sk", "dst_ak", "dst_sk"):
+        given = body.get(name) if isinstance(body, dict) else None
+        if not isinstance(given, str) or not 1 <= len(given) <= _LONGEST_ACCESS_KEY:
+            raise _bad_parameters(name)
+
+
+def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    given = request.params.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,6}", given) or not least <= int(given) <= most:
+        raise _bad_parameters(name)
+    return int(given)
 
 
 def _description(task: Task, request: Request) -> Response:

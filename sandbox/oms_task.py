@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,7 +50,7 @@ ReadSource = Callable[[str], SourceObject | None]
 
 @dataclass(eq=False)
 class Task:
-    """One task. `status` may be set to STOPPED."""
+    """One task. It is created running, as OMS does it; `status` may be set to STOPPED."""
 
     project_id: str
     task_id: str
@@ -67,6 +67,7 @@ class Task:
     destination: dict[str, DestinationObject] = field(default_factory=dict)
     pending: int = 0
     _created: int = field(default_factory=lambda: int(time.time() * 1000))
+    _started: int = field(default_factory=lambda: int(time.time() * 1000))
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     @property
@@ -89,9 +90,14 @@ class Task:
     def size(self) -> int:
         return self._total("SIZE")
 
-    def accept(self, keys: Iterable[str], now: float) -> None:
-        self.pending += len(list(keys))
-        self._count("REQUEST", 1, now)
+    def accept(self, keys: Collection[str], now: float) -> None:
+        """Take the keys of one call. REQUEST counts objects, not calls ("number of objects requested")."""
+        self.pending += len(keys)
+        self._count("REQUEST", len(keys), now)
+
+    def start(self, now: float) -> None:
+        self.status = "SYNCHRONIZING"
+        self._started = int(now * 1000)
 
     def copy(self, key: str, now: float) -> None:
         """Bring one accepted key over, or skip it as the overwrite mode says."""
@@ -106,8 +112,8 @@ class Task:
             self._count("SUCCESS", 1, now)
             self._count("SIZE", source.size, now)
 
-    def description(self) -> dict[str, object]:
-        """The answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+    def summary(self) -> dict[str, object]:
+        """One element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
         return {
             "sync_task_id": self.task_id,
             "src_cloud_type": self.src_cloud_type,
@@ -116,11 +122,18 @@ class Task:
             "dst_region": self.dst_region,
             "dst_bucket": self.dst_bucket,
             "create_time": self._created,
+            "last_start_time": self._started,
             "status": self.status,
             "object_overwrite_mode": self.overwrite_mode,
             "consistency_check": "size_last_modified",
             "enable_restore": False,
             "enable_metadata_migration": False,
+        }
+
+    def description(self) -> dict[str, object]:
+        """The answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
+        return {
+            **self.summary(),
             "monthly_acceptance_request": self.acceptance_request,
             "monthly_success_object": self.success_object,
             "monthly_failure_object": self.failure_object,

@@ -3,54 +3,79 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from email.utils import formatdate
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
-from xml.etree import ElementTree
 
-from sandbox.oss_errors import (
-    OssError,
-    access_denied,
-    invalid_argument,
-    malformed_xml,
-    no_such_bucket,
-    no_such_key,
-    no_such_upload,
-    not_implemented,
+from sandbox.oss_buckets import bucket_info, get_versioning, list_buckets, location, put_versioning
+from sandbox.oss_call import Address, Call, Operation, address_of
+from sandbox.oss_errors import OssError, access_denied, no_such_bucket, not_implemented
+from sandbox.oss_listing import list_objects, list_objects_v2
+from sandbox.oss_multipart import (
+    abort_upload,
+    complete_upload,
+    initiate_upload,
+    list_parts,
+    list_uploads,
+    upload_part,
 )
-from sandbox.oss_listing import encoder, iso_time, list_objects, xml_document
-from sandbox.oss_objects import (
-    Bucket,
-    OssObject,
-    Trigger,
-    Upload,
-    check_name,
-    etag_of,
-    event_json,
-    object_name,
-)
-from sandbox.oss_signature import Credential, verify
+from sandbox.oss_objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json, object_name
+from sandbox.oss_reading import OVERRIDES, get_object, head_object, object_meta
+from sandbox.oss_signature import SIGNING_PARAMETERS, Credential, verify
+from sandbox.oss_writing import append_object, delete_object, delete_objects, put_object
 from sandbox.server import Request, Response, Server
 
-_MOST_DELETES = 1000
-# Parameters that select an operation; all others refine one.
-_SUBRESOURCES = {"append", "delete", "list-type", "location", "partNumber", "uploadId", "uploads"}
-_REFINEMENTS = {
-    "continuation-token",
-    "delimiter",
-    "encoding-type",
-    "fetch-owner",
-    "max-keys",
-    "position",
-    "prefix",
-    "start-after",
+_MOST_TRIGGERS = 10
+# Method, what it is about, the parameters that select an operation; with the action that a policy must allow.
+_OPERATIONS: dict[tuple[str, str, frozenset[str]], tuple[str, Operation]] = {
+    ("GET", "service", frozenset()): ("oss:ListBuckets", list_buckets),
+    ("GET", "bucket", frozenset()): ("oss:ListObjects", list_objects),
+    ("GET", "bucket", frozenset({"list-type"})): ("oss:ListObjects", list_objects_v2),
+    ("GET", "bucket", frozenset({"bucketInfo"})): ("oss:GetBucketInfo", bucket_info),
+    ("GET", "bucket", frozenset({"location"})): ("oss:GetBucketLocation", location),
+    ("GET", "bucket", frozenset({"versioning"})): ("oss:GetBucketVersioning", get_versioning),
+    ("PUT", "bucket", frozenset({"versioning"})): ("oss:PutBucketVersioning", put_versioning),
+    ("GET", "bucket", frozenset({"uploads"})): ("oss:ListMultipartUploads", list_uploads),
+    ("POST", "bucket", frozenset({"delete"})): ("oss:DeleteObject", delete_objects),
+    ("PUT", "object", frozenset()): ("oss:PutObject", put_object),
+    ("POST", "object", frozenset({"append"})): ("oss:PutObject", append_object),
+    ("GET", "object", frozenset()): ("oss:GetObject", get_object),
+    ("HEAD", "object", frozenset()): ("oss:GetObject", head_object),
+    ("HEAD", "object", frozenset({"objectMeta"})): ("oss:GetObject", object_meta),
+    ("DELETE", "object", frozenset()): ("oss:DeleteObject", delete_object),
+    ("POST", "object", frozenset({"uploads"})): ("oss:PutObject", initiate_upload),
+    ("PUT", "object", frozenset({"partNumber", "uploadId"})): ("oss:PutObject", upload_part),
+    ("POST", "object", frozenset({"uploadId"})): ("oss:PutObject", complete_upload),
+    ("DELETE", "object", frozenset({"uploadId"})): ("oss:AbortMultipartUpload", abort_upload),
+    ("GET", "object", frozenset({"uploadId"})): ("oss:ListParts", list_parts),
 }
+# Parameters that refine an operation.
+_REFINEMENTS = (
+    OVERRIDES
+    | SIGNING_PARAMETERS
+    | {
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "key-marker",
+        "marker",
+        "max-keys",
+        "max-parts",
+        "max-uploads",
+        "part-number-marker",
+        "position",
+        "prefix",
+        "start-after",
+        "upload-id-marker",
+    }
+)
+# These may be asked of any region's endpoint.
+_ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
@@ -62,65 +87,37 @@ class Action(NamedTuple):
     status: int
 
 
-class _Call(NamedTuple):
-    """A request on its way through an operation."""
-
-    request: Request
-    id: str
-    bucket: Bucket
-    key: str
-    touched: list[str]
-
-    @property
-    def params(self) -> Mapping[str, str]:
-        return self.request.params
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.request.headers
-
-
-_MOST_TRIGGERS = 10
-
-_Operation = Callable[[_Call], Response]
-# Method, bucket or object, selecting parameters.
-_Route = tuple[str, str, frozenset[str]]
-
-
 class Oss(Server):
-    """Buckets behind V4 signatures, path-style (http://127.0.0.1:port/bucket/key), as oss2 calls an IP address."""
+    """Buckets behind V4 signatures, at /bucket/key, as oss2 calls an IP address, or at the bucket's host name."""
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.region = region
         self.actions: list[Action] = []
-        self._loses: Callable[[str], bool] = lambda _: False
         self._buckets: dict[str, Bucket] = {}
+        self._loses: Callable[[str], bool] = lambda _: False
         self._credentials: dict[str, Credential] = {}
         self._denied: set[tuple[str, str]] = set()
         self._expired = False
-        self._operations: dict[_Route, tuple[str, _Operation]] = {
-            ("PUT", "object", frozenset()): ("oss:PutObject", self._put_object),
-            ("POST", "object", frozenset({"append"})): ("oss:PutObject", self._append_object),
-            ("GET", "object", frozenset()): ("oss:GetObject", self._get_object),
-            ("HEAD", "object", frozenset()): ("oss:GetObject", self._get_object),
-            ("DELETE", "object", frozenset()): ("oss:DeleteObject", self._delete_object),
-            ("POST", "bucket", frozenset({"delete"})): ("oss:DeleteObject", self._delete_objects),
-            ("GET", "bucket", frozenset({"list-type"})): ("oss:ListObjects", self._list_objects),
-            ("GET", "bucket", frozenset({"location"})): ("oss:GetBucketLocation", self._location),
-            ("POST", "object", frozenset({"uploads"})): ("oss:PutObject", self._initiate_upload),
-            ("PUT", "object", frozenset({"partNumber", "uploadId"})): ("oss:PutObject", self._upload_part),
-            ("POST", "object", frozenset({"uploadId"})): ("oss:PutObject", self._complete_upload),
-        }
+
+    @property
+    def buckets(self) -> Mapping[str, Bucket]:
+        """All of the account, in whatever region."""
+        return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "") -> None:
         """In this service's region, or another, whose endpoint this is not."""
         with self.lock:
-            self._buckets[name] = Bucket(name, region or self.region)
+            self._buckets[name] = Bucket(name, region or self.region, int(self.now()))
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
             del self._buckets[name]
+
+    def encrypt(self, name: str) -> None:
+        """Encrypt what is put into this bucket from now on with KMS."""
+        with self.lock:
+            self.buckets[name].encryption = {"x-oss-server-side-encryption": "KMS"}
 
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
@@ -130,7 +127,7 @@ class Oss(Server):
         """Store an object without a request, and emit the event that the named way of uploading emits."""
         check_name(key)
         with self.lock:
-            return self._store(self._buckets[bucket], key, self._object(data), event, _request_id())
+            return self.store(self._buckets[bucket], key, self.new_object(data), event, _request_id())
 
     def add_credentials(self, access_key_id: str, secret: str, security_token: str | None = None) -> None:
         with self.lock:
@@ -186,265 +183,86 @@ class Oss(Server):
 
     def respond(self, request: Request) -> Response:
         request_id = _request_id()
-        bucket, _, quoted_key = request.raw_path.removeprefix("/").partition("/")
-        action, operation = self._operation(request, "object" if quoted_key else "bucket")
-        key = unquote(quoted_key)
+        address = address_of(request)
+        action, operation = _operation(request, address)
         # What a listing touches is its prefix: policies may say which.
-        touched = [key or request.params.get("prefix", "")]
+        touched = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
-            verify(request, self._credentials, self.region, self.now())
-            self._check_access(request, action, bucket)
-            if quoted_key:
-                key = object_name(quoted_key)
-            response = operation(_Call(request, request_id, self._buckets[bucket], key, touched))
+            response = operation(self, self._admit(request, request_id, address, action, touched))
         except OssError as error:
-            body = error.xml(request_id, self.endpoint)
-            # An answer to HEAD has no body, so the error goes into a header as well.
-            headers = {"Content-Type": "application/xml", "x-oss-err": base64.b64encode(body).decode()}
-            headers.update(error.headers)
-            response = Response(error.status, body, headers)
-        self.actions += [Action(action, bucket, one, response.status) for one in touched]
+            response = self._refusal(error, request_id)
+        for key in touched:
+            self.record(action, address.bucket, key, response.status)
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
-    def _check_access(self, request: Request, action: str, bucket: str) -> None:
-        if self._expired and "x-oss-security-token" in request.headers:
-            raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if bucket not in self._buckets:
-            raise no_such_bucket(bucket)
-        if self._buckets[bucket].region != self.region:
+    def record(self, action: str, bucket: str, key: str, status: int) -> None:
+        self.actions.append(Action(action, bucket, key, status))
+
+    def bucket_for(self, action: str, name: str) -> Bucket:
+        """The bucket, if this endpoint and the caller's rights allow the action in it."""
+        if name not in self._buckets:
+            raise no_such_bucket(name)
+        if self._buckets[name].region != self.region and action not in _ANYWHERE:
             raise access_denied(
-                "The bucket you are attempting to access must be addressed using the specified endpoint."
+                "The bucket you are attempting to access must be addressed using the specified endpoint.",
+                ec="0003-00001403",
             )
-        if (action, bucket) in self._denied:
-            raise access_denied("You have no right to access this object because of its policy.")
+        self._check_right(action, name)
+        return self._buckets[name]
 
-    def _operation(self, request: Request, target: str) -> tuple[str, _Operation]:
-        selectors = frozenset(request.params) - _REFINEMENTS
-        unknown = ("oss:Unknown", _refuse)
-        if not selectors <= _SUBRESOURCES or request.params.get("list-type", "2") != "2":
-            return unknown
-        return self._operations.get((request.method, target, selectors), unknown)
+    def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
+        return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
-    def _object(self, data: bytes, headers: Mapping[str, str] | None = None, kind: str = "Normal") -> OssObject:
-        headers = headers or {}
-        return OssObject(
-            data,
-            etag_of(data),
-            int(self.now()),
-            meta={name: value for name, value in headers.items() if name.startswith("x-oss-meta-")},
-            content_type=headers.get("content-type", "application/octet-stream"),
-            type=kind,
-        )
+    def store(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
+        """Make this the current version of the key, and tell of it."""
+        stored = bucket.objects[key] = replace(obj, version_id=bucket.new_version_id())
+        self.emit(event, bucket, key, stored, request_id)
+        return stored
 
-    def _store(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
-        bucket.objects[key] = obj
-        self._emit(event, bucket, key, obj, request_id)
-        return obj
-
-    def _emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
+    def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
             if trigger.wants(event, key) and not self._loses(key):
                 trigger.deliver(event_json(event, bucket.name, key, obj, self.region, request_id))
 
-    def _put_object(self, call: _Call) -> Response:
-        if "x-oss-copy-source" in call.headers:
-            return self._copy_object(call)
-        _check_body(call.request)
-        _check_overwrite(call)
-        obj = self._object(call.request.body, call.headers)
-        self._store(call.bucket, call.key, obj, "ObjectCreated:PutObject", call.id)
-        return Response(200, headers=_checksums(obj))
+    def _admit(self, request: Request, request_id: str, address: Address, action: str, touched: list[str]) -> Call:
+        """Raise what OSS answers to a caller who may not do this."""
+        verify(request, address.path, self._credentials, self.region, self.now())
+        if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
+            raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
+        if address.target == "service":
+            self._check_right(action, "")
+            bucket = Bucket("", self.region, 0)
+        else:
+            bucket = self.bucket_for(action, address.bucket)
+        key = object_name(address.quoted_key) if address.quoted_key else ""
+        return Call(request, request_id, bucket, key, touched)
 
-    def _copy_object(self, call: _Call) -> Response:
-        source_bucket, _, quoted = call.headers["x-oss-copy-source"].removeprefix("/").partition("/")
-        if source_bucket not in self._buckets:
-            raise no_such_bucket(source_bucket)
-        source_key = object_name(quoted)
-        source = _find(self._buckets[source_bucket], source_key)
-        self.actions.append(Action("oss:GetObject", source_bucket, source_key, 200))
-        _check_overwrite(call)
-        headers = {"content-type": source.content_type, **source.meta}
-        obj = self._object(source.data, headers)
-        self._store(call.bucket, call.key, obj, "ObjectCreated:CopyObject", call.id)
-        inner = f'<ETag>"{obj.etag}"</ETag><LastModified>{iso_time(obj.last_modified)}</LastModified>'
-        return _xml("CopyObjectResult", inner)
+    def _check_right(self, action: str, bucket: str) -> None:
+        if (action, bucket) in self._denied:
+            raise access_denied("You have no right to access this object because of its policy.")
 
-    def _append_object(self, call: _Call) -> Response:
-        _check_body(call.request)
-        existing = call.bucket.objects.get(call.key)
-        if existing and existing.type != "Appendable":
-            raise OssError(409, "ObjectNotAppendable", "The object is not appendable.")
-        before = existing.data if existing else b""
-        if call.params.get("position") != str(len(before)):
-            raise OssError(
-                409,
-                "PositionNotEqualToLength",
-                "Position is not equal to file length.",
-                {"x-oss-next-append-position": str(len(before))},
-            )
-        obj = self._object(before + call.request.body, call.headers, "Appendable")
-        self._store(call.bucket, call.key, obj, "ObjectCreated:AppendObject", call.id)
-        return Response(200, headers={**_checksums(obj), "x-oss-next-append-position": str(obj.size)})
-
-    def _get_object(self, call: _Call) -> Response:
-        """GET and HEAD: the web library leaves the body of a HEAD out and keeps its length."""
-        obj = _find(call.bucket, call.key)
-        headers = {
-            **_checksums(obj),
-            **obj.meta,
-            "Content-Type": obj.content_type,
-            "Last-Modified": formatdate(obj.last_modified, usegmt=True),
-            "x-oss-object-type": obj.type,
-            "x-oss-storage-class": "Standard",
-        }
-        return Response(200, obj.data, headers)
-
-    def _delete_object(self, call: _Call) -> Response:
-        call.bucket.objects.pop(call.key, None)
-        return Response(204)
-
-    def _delete_objects(self, call: _Call) -> Response:
-        """https://help.aliyun.com/zh/oss/developer-reference/deletemultipleobjects."""
-        if "content-md5" not in call.headers:  # 0016-00000606
-            raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.")
-        _check_body(call.request)
-        encode = encoder({**call.headers, **call.params})
-        keys, quiet = _keys_to_delete(call.request.body)
-        call.touched[:] = keys
-        for key in keys:
-            call.bucket.objects.pop(key, None)
-        if quiet:
-            return Response(200)
-        url = "<EncodingType>url</EncodingType>" if "encoding-type" in call.params else ""
-        return _xml("DeleteResult", url + "".join(f"<Deleted><Key>{encode(k)}</Key></Deleted>" for k in keys))
-
-    def _list_objects(self, call: _Call) -> Response:
-        headers = {"Content-Type": "application/xml"}
-        return Response(200, list_objects(call.bucket, call.params), headers)
-
-    def _location(self, _: _Call) -> Response:
-        return _xml("LocationConstraint", f"oss-{self.region}")
-
-    def _initiate_upload(self, call: _Call) -> Response:
-        upload_id = uuid.uuid4().hex.upper()
-        meta = {name: value for name, value in call.headers.items() if name.startswith("x-oss-meta-")}
-        kind = call.headers.get("content-type", "application/octet-stream")
-        call.bucket.uploads[upload_id] = Upload(call.key, kind, meta)
-        self._emit("ObjectCreated:InitiateMultipartUpload", call.bucket, call.key, self._object(b""), call.id)
-        encode = encoder(call.params)
-        url = "<EncodingType>url</EncodingType>" if "encoding-type" in call.params else ""
-        inner = f"{url}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key><UploadId>{upload_id}</UploadId>"
-        return _xml("InitiateMultipartUploadResult", inner)
-
-    def _upload_part(self, call: _Call) -> Response:
-        _check_body(call.request)
-        part = self._object(call.request.body)
-        _upload(call).parts[_part_number(call.params["partNumber"])] = part.data
-        self._emit("ObjectCreated:UploadPart", call.bucket, call.key, part, call.id)
-        return Response(200, headers=_checksums(part))
-
-    def _complete_upload(self, call: _Call) -> Response:
-        upload = _upload(call)
-        parts = [upload.parts.get(number) for number in _parts_to_join(call.request.body)]
-        if not parts or None in parts:
-            raise OssError(400, "InvalidPart", "One or more of the specified parts could not be found.")
-        chosen = [part for part in parts if part is not None]
-        digest = hashlib.md5(b"".join(hashlib.md5(part).digest() for part in chosen)).hexdigest().upper()
-        obj = OssObject(
-            b"".join(chosen),
-            f"{digest}-{len(chosen)}",
-            int(self.now()),
-            upload.meta,
-            upload.content_type,
-            "Multipart",
-        )
-        self._store(call.bucket, call.key, obj, "ObjectCreated:CompleteMultipartUpload", call.id)
-        del call.bucket.uploads[call.params["uploadId"]]
-        return _xml(
-            "CompleteMultipartUploadResult",
-            f'<Bucket>{call.bucket.name}</Bucket><ETag>"{obj.etag}"</ETag>',
-            {"x-oss-hash-crc64ecma": str(obj.crc64)},
-        )
+    def _refusal(self, error: OssError, request_id: str) -> Response:
+        if error.status == 304:  # oss2 knows it by its having no code
+            return Response(304, headers=dict(error.headers))
+        body = error.xml(request_id, self.endpoint)
+        # An answer to HEAD has no body, so the error goes into a header as well.
+        headers = {"Content-Type": "application/xml", "x-oss-err": base64.b64encode(body).decode(), **error.headers}
+        if error.ec:
+            headers["x-oss-ec"] = error.ec
+        return Response(error.status, body, headers)
 
 
-def _refuse(_: _Call) -> Response:
+def _operation(request: Request, address: Address) -> tuple[str, Operation]:
+    selectors = frozenset(request.params) - _REFINEMENTS
+    unknown = ("oss:Unknown", _refuse)
+    if request.params.get("list-type", "2") != "2":
+        return unknown
+    return _OPERATIONS.get((request.method, address.target, selectors), unknown)
+
+
+def _refuse(_oss: Oss, _call: Call) -> Response:
     raise not_implemented()
 
 
 def _request_id() -> str:
     return uuid.uuid4().hex[:24].upper()
-
-
-def _find(bucket: Bucket, key: str) -> OssObject:
-    try:
-        found: OssObject = bucket.objects[key]
-    except KeyError:
-        raise no_such_key(key) from None
-    return found
-
-
-def _upload(call: _Call) -> Upload:
-    upload_id = call.params["uploadId"]
-    upload = call.bucket.uploads.get(upload_id)
-    if upload is None or upload.key != call.key:
-        raise no_such_upload(upload_id)
-    return upload
-
-
-def _part_number(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 10_000:
-        raise invalid_argument("Part number must be an integer between 1 and 10000, inclusive.")
-    return int(given)
-
-
-def _checksums(obj: OssObject) -> dict[str, str]:
-    return {"ETag": f'"{obj.etag}"', "x-oss-hash-crc64ecma": str(obj.crc64)}
-
-
-def _check_body(request: Request) -> None:
-    """Its length must be told (chunked does), its MD5 right where given."""
-    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
-        raise OssError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    given = request.headers.get("content-md5")
-    actual = base64.b64encode(hashlib.md5(request.body).digest()).decode()
-    if given is not None and given != actual:
-        raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
-
-
-def _check_overwrite(call: _Call) -> None:
-    if call.headers.get("x-oss-forbid-overwrite") == "true" and call.key in call.bucket.objects:
-        raise OssError(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
-
-
-def _parse_xml(body: bytes, root: str) -> ElementTree.Element:
-    try:
-        parsed = ElementTree.fromstring(body)
-    except ElementTree.ParseError:  # a control character is enough: XML 1.0 has no way to write one
-        raise malformed_xml() from None
-    if parsed.tag != root:
-        raise malformed_xml()
-    return parsed
-
-
-def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
-    root = _parse_xml(body, "Delete")
-    quiet = root.findtext("Quiet", "false")
-    keys = [node.findtext("Key") for node in root.findall("Object")]
-    if not 1 <= len(keys) <= _MOST_DELETES or quiet not in ("true", "false") or not all(keys):
-        raise malformed_xml()
-    names = [key for key in keys if key]
-    for name in names:
-        check_name(name)
-    return names, quiet == "true"
-
-
-def _parts_to_join(body: bytes) -> list[int]:
-    root = _parse_xml(body, "CompleteMultipartUpload")
-    numbers = [_part_number(node.findtext("PartNumber", "")) for node in root.findall("Part")]
-    if numbers != sorted(set(numbers)):
-        raise OssError(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
-    return numbers
-
-
-def _xml(root: str, inner: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(200, xml_document(root, inner), {"Content-Type": "application/xml", **(headers or {})})

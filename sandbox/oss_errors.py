@@ -1,7 +1,12 @@
-"""OSS's refusals: https://help.aliyun.com/zh/oss/developer-reference/error-responses."""
+"""OSS's refusals: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
+
+`ec` is the fine-grained code of https://help.aliyun.com/en/oss/user-guide/<ec>. An error for which no such page was
+found goes out without one: no client may rely on it, because it may change.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 
@@ -9,13 +14,21 @@ class OssError(Exception):
     """A refusal, with the status, the code and the message that OSS answers with."""
 
     def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **details: str
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        ec: str = "",
+        **details: str,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.headers = headers or {}
+        self.ec = ec
         self.details = details
 
     def xml(self, request_id: str, host: str) -> bytes:
@@ -26,16 +39,18 @@ class OssError(Exception):
             "HostId": host,
             **self.details,
         }
+        if self.ec:
+            fields |= {"EC": self.ec, "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={self.ec}"}
         inner = "".join(f"  <{tag}>{escape(text)}</{tag}>\n" for tag, text in fields.items())
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
 
 
-def access_denied(message: str) -> OssError:
-    return OssError(403, "AccessDenied", message)
+def access_denied(message: str, ec: str = "0003-00000001") -> OssError:
+    return OssError(403, "AccessDenied", message, ec=ec)
 
 
-def invalid_argument(message: str, **details: str) -> OssError:
-    return OssError(400, "InvalidArgument", message, None, **details)
+def invalid_argument(message: str, ec: str = "", **details: str) -> OssError:
+    return OssError(400, "InvalidArgument", message, None, ec=ec, **details)
 
 
 def malformed_xml() -> OssError:
@@ -43,6 +58,7 @@ def malformed_xml() -> OssError:
         400,
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema.",
+        ec="0031-00000001",
     )
 
 
@@ -51,11 +67,11 @@ def not_implemented() -> OssError:
 
 
 def no_such_bucket(bucket: str) -> OssError:
-    return OssError(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=bucket)
+    return OssError(404, "NoSuchBucket", "The specified bucket does not exist.", ec="0015-00000101", BucketName=bucket)
 
 
 def no_such_key(key: str) -> OssError:
-    return OssError(404, "NoSuchKey", "The specified key does not exist.", Key=key)
+    return OssError(404, "NoSuchKey", "The specified key does not exist.", ec="0026-00000001", Key=key)
 
 
 def no_such_upload(upload_id: str) -> OssError:
@@ -64,5 +80,6 @@ def no_such_upload(upload_id: str) -> OssError:
         "NoSuchUpload",
         "The specified upload does not exist. The upload ID may be invalid, "
         "or the upload may have been aborted or completed.",
+        ec="0042-00000002",
         UploadId=upload_id,
     )

@@ -1,22 +1,29 @@
-"""ListObjectsV2: https://help.aliyun.com/zh/oss/developer-reference/listobjectsv2."""
+"""GetBucket (ListObjects) and GetBucketV2 (ListObjectsV2).
+
+https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from urllib.parse import quote
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
+from sandbox.oss_call import Call, encoder, encoding_tag, number_between, xml_response
 from sandbox.oss_errors import invalid_argument
-from sandbox.oss_objects import ACCOUNT_ID, Bucket, OssObject
+from sandbox.oss_objects import ACCOUNT_ID, OssObject, iso_time
+from sandbox.server import Response
+
+if TYPE_CHECKING:
+    from sandbox.oss import Oss
 
 _DEFAULT_KEYS = 100
 _MOST_KEYS = 1000
+OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
 
 
 @dataclass
@@ -30,56 +37,55 @@ class _Page:
         return len(self.contents) + len(self.prefixes)
 
 
-def list_objects(bucket: Bucket, params: Mapping[str, str]) -> bytes:
-    """One page as XML."""
-    encode = encoder(params)
-    limit = _limit(params)
-    prefix, delimiter = params.get("prefix", ""), params.get("delimiter", "")
-    page = _page(bucket.objects, prefix, delimiter, _start(params), limit)
-    fields = [
-        ("Name", bucket.name),
-        ("Prefix", encode(prefix)),
-        ("MaxKeys", str(limit)),
-        ("Delimiter", encode(delimiter)),
-        ("StartAfter", encode(params.get("start-after", ""))),
-        ("ContinuationToken", encode(params.get("continuation-token", ""))),
-        ("IsTruncated", str(page.truncated).lower()),
-        ("KeyCount", str(len(page))),
-    ]
-    if "encoding-type" in params:
-        fields.append(("EncodingType", "url"))
+def list_objects(_: Oss, call: Call) -> Response:
+    """GetBucket: the next page begins behind a marker, which need not exist."""
+    params, encode = call.params, encoder(call.params)
+    prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
+    # The page before may have ended with a common prefix, and then none of its keys is to come again.
+    is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
+    start = (_behind(marker), True) if is_group else (marker, False)
+    page = _page(call.bucket.objects, prefix, delimiter, start, _limit(params))
+    fields = {"Marker": encode(marker)}
     if page.truncated:
-        fields.append(("NextContinuationToken", encode(_token(*page.last))))
-    owner = params.get("fetch-owner") == "true"
-    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields]
-    inner += [_contents(encode(key), obj, owner) for key, obj in page.contents]
+        fields["NextMarker"] = encode(page.last[1])
+    return _listing(call, page, fields, with_owner=True)
+
+
+def list_objects_v2(_: Oss, call: Call) -> Response:
+    """GetBucketV2: the next page begins where a token says."""
+    params, encode = call.params, encoder(call.params)
+    page = _page(
+        call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
+    )
+    fields = {
+        "StartAfter": encode(params.get("start-after", "")),
+        "ContinuationToken": encode(params.get("continuation-token", "")),
+        "KeyCount": str(len(page)),
+    }
+    if page.truncated:
+        fields["NextContinuationToken"] = encode(_token(*page.last))
+    return _listing(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+
+
+def _listing(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
+    """What both versions have in common, and the fields that only one has."""
+    params, encode = call.params, encoder(call.params)
+    common = {
+        "Name": call.bucket.name,
+        "Prefix": encode(params.get("prefix", "")),
+        "MaxKeys": str(_limit(params)),
+        "Delimiter": encode(params.get("delimiter", "")),
+        "IsTruncated": str(page.truncated).lower(),
+    }
+    inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
+    inner.append(encoding_tag(params))
+    inner += [_contents(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
     inner += [f"<CommonPrefixes><Prefix>{encode(one)}</Prefix></CommonPrefixes>" for one in page.prefixes]
-    return xml_document("ListBucketResult", "\n".join(inner))
-
-
-def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
-    """How keys stand in an answer; without encoding-type=url some make it XML that no parser takes."""
-    encoding = params.get("encoding-type")
-    if encoding is None:
-        return escape
-    if encoding != "url":
-        raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
-    return lambda text: quote(text, safe="")
-
-
-def xml_document(root: str, inner: str) -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner}</{root}>'.encode()
-
-
-def iso_time(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return xml_response("ListBucketResult", "\n".join(inner))
 
 
 def _limit(params: Mapping[str, str]) -> int:
-    given = params.get("max-keys", str(_DEFAULT_KEYS))
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= _MOST_KEYS:
-        raise invalid_argument("Argument max-keys must be an integer between 1 and 1000.", ArgumentName="max-keys")
-    return int(given)
+    return number_between(params, "max-keys", _DEFAULT_KEYS, 1, _MOST_KEYS)
 
 
 def _start(params: Mapping[str, str]) -> tuple[str, bool]:
@@ -142,10 +148,9 @@ def _entries(
             yield key, None
 
 
-def _contents(key: str, obj: OssObject, owner: bool) -> str:
-    who = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>" if owner else ""
+def _contents(key: str, obj: OssObject, owner: str) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'
-        f"<StorageClass>Standard</StorageClass>{who}</Contents>"
+        f"<StorageClass>Standard</StorageClass>{owner}</Contents>"
     )

@@ -4,40 +4,69 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-import crcmod  # type: ignore[import-untyped]
+import crcmod
 from sortedcontainers import SortedDict
 
 from sandbox.oss_errors import OssError
 
 _LONGEST_NAME = 1023
 ACCOUNT_ID = "1000000000000001"
+_KEPT_HEADERS = {
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+}
 # The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares it with what it sent.
 _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
 class OssObject:
-    """An object's current version."""
+    """An object's current version. `headers` are those given back with it, by their names in lower case."""
 
     data: bytes
     etag: str
     last_modified: int
-    meta: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/octet-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
     type: str = "Normal"
+    version_id: str = "null"
+    has_crc64: bool = True
 
     @property
     def size(self) -> int:
         return len(self.data)
 
     @property
-    def crc64(self) -> int:
-        return _crc64(self.data)
+    def meta(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.startswith("x-oss-meta-")}
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "application/octet-stream")
+
+    @property
+    def crc64(self) -> int | None:
+        """None for a copy: OSS has none of those."""
+        return _crc64(self.data) if self.has_crc64 else None
+
+
+def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What OSS keeps of an upload's headers: help.aliyun.com/zh/oss/developer-reference/putobject."""
+    return {name: value for name, value in headers.items() if name in _KEPT_HEADERS or name.startswith("x-oss-meta-")}
+
+
+def iso_time(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def etag_of(data: bytes) -> str:
@@ -68,22 +97,31 @@ class Trigger:
 class Upload:
     """A multipart upload under way."""
 
+    id: str
     key: str
-    content_type: str
-    meta: Mapping[str, str]
-    parts: dict[int, bytes] = field(default_factory=dict)
+    headers: Mapping[str, str]
+    initiated: int
+    parts: dict[int, OssObject] = field(default_factory=dict)
 
 
 class Bucket:
-    """Objects in the order in which OSS lists them."""
+    """Objects in the order in which OSS lists them. `versioning` is empty until it is first switched on."""
 
-    def __init__(self, name: str, region: str) -> None:
+    def __init__(self, name: str, region: str, created: int) -> None:
         self.name = name
         self.region = region
+        self.created = created
+        self.versioning: Literal["", "Enabled", "Suspended"] = ""
+        # What answers say of how objects are encrypted, where they are.
+        self.encryption: dict[str, str] = {}
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.triggers: list[Trigger] = []
         self.uploads: dict[str, Upload] = {}
+
+    def new_version_id(self) -> str:
+        """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""
+        return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
 def object_name(quoted: str) -> str:
@@ -108,11 +146,10 @@ def _invalid_name(name: str) -> OssError:
 
 def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
     """The event that a trigger hands to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
-    moment = datetime.fromtimestamp(obj.last_modified, timezone.utc)
     event = {
         "eventName": event_name,
         "eventSource": "acs:oss",
-        "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "eventTime": iso_time(obj.last_modified),
         "eventVersion": "1.0",
         "oss": {
             "bucket": {

@@ -5,8 +5,8 @@
     s status invoke | python status.py --html status.html
     s doctor invoke | python status.py
 
-Needs Python 3.10 and nothing else. Exit code 0: in step, or set up right; 1: behind, broken, or a fault; 2: there is
-no such answer in the input.
+Needs Python 3.10 and nothing else. Exit code 0: in step, or set up right; 1: any other answer; 2: there is no such
+answer in the input.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ Report = Mapping[str, Any]
 WORDS = {
     "title": ("OSS to OBS: status", "OSS 到 OBS:同步状态"),
     "source": ("source bucket", "源存储桶"),
-    "destination": ("destination bucket", "目的存储桶"),
+    "destination": ("destination bucket", "目的桶"),
     "task": ("sync task", "同步任务"),
     "at": ("as of", "统计时间"),
     "month": ("OMS this month", "OMS 本月"),
-    "requests": ("requests", "请求"),
+    "requests": ("requested objects", "接收请求对象数"),
     "copied": ("copied", "已复制"),
     "failed": ("failed", "失败"),
     "skipped": ("skipped", "跳过"),
     "bytes": ("bytes", "字节"),
+    "unfinished": ("accepted, not worked on yet", "已接收，尚未处理"),
+    "overdue": ("of these for over 15 minutes", "其中超过 15 分钟"),
+    "not acknowledged": ("failed, not acknowledged", "复制失败，尚未确认"),
     "over time": ("Over time", "随时间变化"),
     "highest": ("highest", "最高"),
     "backlog": ("Waiting to be sent again", "等待重发"),
@@ -50,9 +53,10 @@ WORDS = {
     "first keys": ("First keys", "最前面的对象"),
     "nothing": ("nothing", "无"),
     "coverage": ("Last reconcile pass", "最近一次对账"),
+    "open": ("under way since", "正在进行，开始于"),
     "never": ("no pass has ended yet", "尚无完成的对账"),
     "scanned": ("scanned", "检查"),
-    "covered": ("covered", "已同步"),
+    "covered": ("covered", "OMS 已接受"),
     "failed_before": ("failed before", "此前失败"),
     "submitted": ("submitted", "补发"),
     "pending": ("too young", "太新"),
@@ -63,15 +67,24 @@ WORDS = {
     "sums": ("Do the numbers add up?", "数字是否吻合?"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
-    "unknown": ("OMS does not say", "OMS 未告知"),
-    "set up": ("Set up right", "配置正确"),
-    "not set up": ("Not set up right", "配置有误"),
+    "no word": ("OMS does not say", "OMS 未告知"),
     "ok": ("ok", "正常"),
-    "warning": ("warning", "警告"),
     "fault": ("fault", "故障"),
+    "unknown": ("unknown", "未知"),
+    "warning": ("warning", "警告"),
+    "depends": ("unknown until then", "在此之前未知"),
+    "written": ("Written: ", "已写入："),
+    "no answer": (
+        "The input contains no answer of status or doctor. Usage: s status invoke | python status.py, or"
+        " s doctor invoke | python status.py",
+        "输入中没有 status 或 doctor 的返回结果。用法：s status invoke | python status.py，或"
+        " s doctor invoke | python status.py",
+    ),
 }
 _TAIL = 15
-COLOURS = {"in step": 32, "behind": 33, "broken": 31, "ok": 32, "warning": 33, "fault": 31, "skipped": 2}
+# What has to be done comes first.
+STATES = ("fault", "unknown", "warning", "skipped", "ok")
+COLOURS = {"in step": 32, "behind": 33, "broken": 31, "ok": 32, "warning": 33, "fault": 31, "unknown": 31, "skipped": 2}
 SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 _STEPS = {"FIVE_MINUTES": 300_000, "ONE_HOUR": 3_600_000}
 SERIES_WORDS = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
@@ -88,12 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = find(given)
     if report is None:
         # What the tool or the function said instead.
-        print("\n".join(given.splitlines()[-_TAIL:]), file=sys.stderr)
-        print(
-            "That is no answer of status or doctor. Use: s status invoke | python status.py, or s doctor invoke |"
-            " python status.py",
-            file=sys.stderr,
-        )
+        print("\n".join([*given.splitlines()[-_TAIL:], word("no answer", options.lang)]), file=sys.stderr)
         return 2
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if options.html and "verdict" not in report:
@@ -106,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if report.get("accepted") else 1
     if options.html:
         options.html.write_text(page(report, options.lang), encoding="utf-8")
-        print(f"Written: {options.html}")
+        print(f"{word('written', options.lang)}{options.html}")
     else:
         print("\n".join(lines(report, options.lang, colour=sys.stdout.isatty())))
     return 0 if report["verdict"]["state"] == "in step" else 1
@@ -117,30 +125,19 @@ def usual_language() -> str:
 
 
 def find(text: str) -> Report | None:
-    """The status, one key's story or doctor's checks in the tool's output: bare, or as a JSON text within JSON."""
-    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
-    for value in values(plain):
-        # The log line before it has some of the same fields, and a level.
-        kinds = ({"verdict", "backlog"}, {"key", "story", "next"}, {"ok", "checks"})
-        if any(kind <= value.keys() for kind in kinds) and "level" not in value:
-            return value
-        for inner in value.values():
-            if isinstance(inner, str) and "{" in inner and (found := find(inner)):
-                return found
-    return None
+    """The status, one key's story or doctor's checks: what the tool prints behind its last line "Invoke Result:", or
+    the text itself.
 
-
-def values(text: str) -> Iterator[dict[str, Any]]:
-    """Every JSON object in a text."""
-    decoder, at = json.JSONDecoder(), text.find("{")
-    while at >= 0:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            at = text.find("{", at + 1)
-        else:
-            yield value
-            at = text.find("{", end)
+    No key can pass for it: in logs and answers keys stand in JSON strings, which have no line of their own.
+    """
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).replace("\r\n", "\n")
+    answer = f"\n{plain}".rpartition("\nInvoke Result:\n")[2]
+    try:
+        value, _ = json.JSONDecoder().raw_decode(answer.lstrip())
+    except (ValueError, RecursionError):
+        return None
+    kinds = ({"verdict", "backlog"}, {"key", "story", "next"}, {"ok", "checks"})
+    return value if isinstance(value, dict) and any(kind <= value.keys() for kind in kinds) else None
 
 
 def word(name: str, lang: str) -> str:
@@ -155,8 +152,8 @@ def painted(shown: str, state: str, colour: bool) -> str:
     return f"\x1b[{COLOURS[state]}m{shown}\x1b[0m" if colour else shown
 
 
-def verdict(report: Report, lang: str) -> str:
-    return str(report["verdict"]["text_zh" if lang == "zh" else "text"])
+def sentence(said: Report, lang: str) -> str:
+    return str(said["text_zh" if lang == "zh" else "text"])
 
 
 def fix(report: Report, reason: str, lang: str) -> str:
@@ -164,16 +161,21 @@ def fix(report: Report, reason: str, lang: str) -> str:
 
 
 def checks(report: Report, lang: str, colour: bool) -> Iterator[str]:
-    """What doctor found: a line for each check, and below it what to do."""
-    found = report["checks"]
+    """What doctor found: what is wrong first, and below it what to do; what is well is only counted."""
+    found = sorted(report["checks"], key=lambda one: STATES.index(one["state"]))
     count = Counter(one["state"] for one in found)
-    states = ("ok", "warning", "fault", "skipped")
-    told = ", ".join(f"{word(state, lang)} {count[state]}" for state in states if count[state])
-    yield f"{word('set up' if report['ok'] else 'not set up', lang)}: {told}"
+    colon, comma = ("：", "，") if lang == "zh" else (": ", ", ")
+    told = comma.join(f"{word(state, lang)} {count[state]}" for state in reversed(STATES) if count[state])
+    yield f"{sentence(report, lang)}{colon}{told}"
+    # Those that depend on others have nothing to be done about them.
+    depending = [one["name"] for one in found if one["state"] == "unknown" and not one["fix"]]
     for one in found:
-        yield f"  {painted(word(one['state'], lang), one['state'], colour)}: {one['name']}: {one['seen']}"
-        if one["fix"]:
-            yield f"      -> {one['fix']}"
+        if one["state"] != "ok" and one["name"] not in depending:
+            yield f"  {painted(word(one['state'], lang), one['state'], colour)}: {one['name']}: {one['seen']}"
+            if one["fix"]:
+                yield f"      -> {one['fix']}"
+    if depending:
+        yield f"  {word('depends', lang)}{colon}{', '.join(depending)}"
 
 
 def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
@@ -182,16 +184,17 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     def say(name: str) -> str:
         return word(name, lang)
 
-    yield painted(verdict(report, lang), report["verdict"]["state"], colour)
+    yield painted(sentence(report["verdict"], lang), report["verdict"]["state"], colour)
     yield f"{say('at')} {report['at']}"
     yield ""
     oms, backlog, last = report["oms"], report["backlog"], report["reconcile"]["last"]
     yield f"{say('month')}:"
     if "problem" in oms:
-        yield f"  {say('unknown')}: {oms['problem']}. {oms['fix'][lang]}"
+        yield f"  {say('no word')}: {oms['problem']}. {oms['fix'][lang]}"
     else:
         yield f"  {say('source')} {oms['src_bucket']} -> {say('destination')} {oms['dst_bucket']} ({oms['status']})"
         yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in oms["month"].items())
+        yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in left_at_oms(report))
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
@@ -209,6 +212,8 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {last['started']} - {last['ended']}: " + ", ".join(f"{say(n)} {last.get(n, 0):,}" for n in names)
     else:
         yield f"  {say('never')}"
+    for one in report["reconcile"]["open"]:
+        yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}"
     if report["replay"]:
         result = report["replay"]["result"]
         yield f"{say('last replay')}:"
@@ -220,6 +225,14 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('yes') if one['holds'] else say('no')}: {one['claim']}: {one['left']:,} / {right}"
         if not one["holds"]:
             yield f"    {one['meaning']}"
+
+
+def left_at_oms(report: Report) -> list[tuple[str, int | None]]:
+    """What OMS has still to copy, and what it could not; None where it does not say."""
+    copying = report["copying"]
+    unfinished = copying["unfinished"] or {"objects": None, "overdue": None}
+    names = {"unfinished": unfinished["objects"], "overdue": unfinished["overdue"]}
+    return [*names.items(), ("not acknowledged", copying["failed"])]
 
 
 STYLE = """
@@ -252,8 +265,8 @@ def page(report: Report, lang: str) -> str:
     """The web page: no script, and nothing that is fetched from anywhere."""
     checked = {one: " checked" if one == lang else "" for one in ("en", "zh")}
     sections = [
-        f'<section class="verdict {report["verdict"]["state"].replace(" ", "-")}">'
-        f"{both(lambda one: verdict(report, one))}</section>",
+        f'<section class="verdict {text(report["verdict"]["state"].replace(" ", "-"))}">'
+        f"{both(lambda one: sentence(report['verdict'], one))}</section>",
         section("month", month(report)),
         section("over time", over_time(report)),
         section("backlog", backlog(report)),
@@ -299,16 +312,17 @@ def numbers(items: Sequence[tuple[str, object, str]]) -> str:
 def month(report: Report) -> str:
     oms = report["oms"]
     if "problem" in oms:
-        return f"<p>{words('unknown')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
+        return f"<p>{words('no word')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
     way = f"{text(oms['src_bucket'])} → {text(oms['dst_bucket'])} ({text(oms['status'])})"
-    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in oms["month"].items()])
+    counts = [*oms["month"].items(), *left_at_oms(report)]
+    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in counts])
 
 
 def over_time(report: Report) -> str:
     """What OMS counted, in equal parts of the window, as a line for each count."""
     statistics = report["statistics"]
     if "problem" in statistics:
-        return f"<p>{words('unknown')}: <b>{text(statistics['problem'])}</b></p>"
+        return f"<p>{words('no word')}: <b>{text(statistics['problem'])}</b></p>"
     start, end = (milliseconds(time) for time in (statistics["from"], report["at"]))
     # No part is shorter than OMS's own step, or lines would jump where nothing did.
     step = _STEPS.get(statistics["step"], 3_600_000)
@@ -373,8 +387,12 @@ def remedy(report: Report, reason: str) -> str:
 
 def coverage(report: Report) -> str:
     last = report["reconcile"]["last"]
+    under_way = "".join(
+        f'<p class="dim">{words("open")} {text(one["started"])}: {words("scanned")} {one.get("scanned", 0):,}</p>'
+        for one in report["reconcile"]["open"]
+    )
     if not last:
-        return f"<p>{words('never')}</p>"
+        return f"<p>{words('never')}</p>{under_way}"
     parts = ("covered", "submitted", "failed_before", "pending")
     scanned, at, bars = max(1, last.get("scanned", 0)), 0.0, []
     for name in parts:
@@ -385,7 +403,7 @@ def coverage(report: Report) -> str:
     figures = [("scanned", f"{last.get('scanned', 0):,}", "dim")]
     figures += [(name, f"{last.get(name, 0):,}", f"key {name}") for name in parts]
     figures.append(("orphans", f"{last.get('orphans', 0):,}", "dim"))
-    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}'
+    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}{under_way}'
 
 
 def sums(report: Report) -> str:

@@ -11,14 +11,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter
 
-from oss_oms_sync.bucket import Bucket, Credentials, OssSession
-from oss_oms_sync.connection import Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, etag_of
+from oss_oms_sync.connection import Lanes, Session
 from oss_oms_sync.forward import forward
 from oss_oms_sync.oms import OmsClient
 from oss_oms_sync.retry import Clock, Deadline
@@ -34,6 +35,11 @@ ENVIRONMENT = {
     "FC_REGION": "cn-hangzhou",
 }
 HANG, DRIP, DROP_BEFORE, DROP_AFTER, OK = "hang", "drip", "drop before", "drop after", "ok"
+# By what OSS's answers are known.
+OSS = {"x-oss-request-id": "5D12"}
+# What stands between a cloud and its client answers, in the cloud's place.
+REDIRECTS = [(302, {"Location": to}, "") for to in ("https://login.example/", "http://[", "caf\xe9")]
+PAGE = (200, {}, "<html><body>Please log in</body></html>")
 FOR_EVER = 1e6
 
 
@@ -71,23 +77,35 @@ class VirtualLanes(Lanes):
         return results
 
 
+class _Body(io.BytesIO):
+    """Tells how far it was read even when it is closed."""
+
+    def close(self) -> None:
+        pass
+
+
 class _Cloud(BaseAdapter):
+    known_by: ClassVar[dict[str, str]] = {}
+
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock
         self.schedule: list[str | int | tuple[int, dict[str, str], str]] = []
         self.round_trip = 0.02
         self.timeouts: list[tuple[float, float]] = []
+        self.urls: list[str] = []
+        self.bodies: list[_Body] = []
         self.closed = 0
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         self.timeouts.append(options["timeout"])
+        self.urls.append(str(request.url))
         fault = self.schedule.pop(0) if self.schedule else OK
         self._clock.seconds += self.round_trip
         if fault in (OK, DROP_AFTER, DRIP):
             answer = self.work(request)
         elif isinstance(fault, int):
-            answer = self.answer(request, fault, {}, "")
+            answer = self.answer(request, fault, self.known_by, "")
         elif isinstance(fault, tuple):
             answer = self.answer(request, *fault)
         if fault in (DROP_BEFORE, DROP_AFTER):
@@ -108,7 +126,8 @@ class _Cloud(BaseAdapter):
         response = requests.Response()
         response.status_code, response.request, response.url = status, request, request.url or ""
         response.headers.update(headers)
-        response.raw = io.BytesIO(body.encode())
+        self.bodies.append(_Body(body.encode()))
+        response.raw = urllib3.HTTPResponse(self.bodies[-1], preload_content=False)
         return response
 
     def close(self) -> None:
@@ -125,7 +144,8 @@ class VirtualOms(_Cloud):
         self.refused: set[str] = set()
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        self.calls.append(json.loads(request.body or "")["object_keys"])
+        if request.method == "POST":
+            self.calls.append(json.loads(request.body or "")["object_keys"])
         return super().send(request, **options)
 
     def work(self, request: requests.PreparedRequest) -> requests.Response:
@@ -139,6 +159,8 @@ class VirtualOms(_Cloud):
 class VirtualOss(_Cloud):
     """Keeps what was put: object name to body and headers."""
 
+    known_by = OSS
+
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
         self.objects: dict[str, bytes] = {}
@@ -148,9 +170,9 @@ class VirtualOss(_Cloud):
     def work(self, request: requests.PreparedRequest) -> requests.Response:
         name = unquote(urlsplit(str(request.url)).path[1:])
         self.puts += 1
-        self.objects[name] = bytes(request.body or b"")  # type: ignore[arg-type]
-        self.headers[name] = request.headers
-        return self.answer(request, 200, {"Content-Length": "0"}, "")
+        body = bytes(request.body or b"")  # type: ignore[arg-type]
+        self.objects[name], self.headers[name] = body, request.headers
+        return self.answer(request, 200, {**OSS, "ETag": f'"{etag_of(body)}"'}, "")
 
     def answer(
         self, request: requests.PreparedRequest, status: int, headers: dict[str, str], body: str
@@ -169,14 +191,13 @@ class World:
         self.clock = VirtualClock()
         self.oms, self.oss = VirtualOms(self.clock), VirtualOss(self.clock)
         lanes = VirtualLanes(self.clock)
-        session = requests.Session()
-        session.mount("https://", self.oms)
-        self.client = OmsClient(self.settings, session, lanes, self.clock)
-        oss_session = OssSession(self.settings.oss_endpoint, self.clock)
-        oss_session.use().session.mount("https://", self.oss)
+        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        oms.mount("https://", self.oms)
+        oss.mount("https://", self.oss)
+        self.client = OmsClient(self.settings, oms, lanes, self.clock)
         credentials = Credentials("FAKEID", "fakesecret", "faketoken")
         name = self.settings.log_bucket
-        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss_session, lanes, self.clock)
+        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss, lanes, self.clock)
 
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
         deadline = Deadline(timeout - 0.5, self.clock)

@@ -49,8 +49,8 @@ def settings() -> str:
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings.py -->\n\n"
         "The functions' environment variables. `s.yaml` sets most of them from its `vars`; the others are added\n"
-        "there, under `environmentVariables`. Every problem with them is told at once, in one line, before anything\n"
-        "is sent.\n\n" + _table(("name", "meaning", "含义", "default"), rows)
+        "there, under `environmentVariables`. All invalid settings are reported together, in one line, before\n"
+        "anything is sent.\n\n" + _table(("name", "meaning", "含义", "default"), rows)
     )
 
 
@@ -60,8 +60,8 @@ def reasons() -> str:
     return (
         "# Why a key failed, and what to do\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/reasons.py -->\n\n"
-        "The reason stands in the key's failed record, in the log, and in what `status` and `replay` answer. Every\n"
-        "key with a failed record is sent again by itself.\n\n" + _table(("reason", "what to do", "处理方法"), rows)
+        "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
+        "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows)
     )
 
 

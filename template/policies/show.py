@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Shows the rights that the project needs, and the commands that grant them or take them away again.
 
-    python policies/show.py             the policies, and the `aliyun ram` commands that create roles and attach them
-    python policies/show.py --remove    the commands that undo this
+    python policies/show.py                  the `aliyun ram` commands that make roles and policies
+    python policies/show.py | bash           runs them
+    python policies/show.py --remove         the commands that undo this
+    python policies/show.py --json FOLDER    writes the policies into files, for the RAM console
 
-Run it in the project's folder. It changes nothing itself, and needs Python 3.10 and nothing else.
+It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
+Python 3.10 and nothing else.
 """
 
 from __future__ import annotations
@@ -12,80 +15,184 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
-# Alibaba Cloud's policies, that of forward first.
-_FILES = sorted(path.stem for path in HERE.glob("*.json") if not path.stem.startswith(("trust-", "huawei")))
-POLICIES = sorted(_FILES, key=lambda name: (name == "trigger", name != "forward"))
+Document = dict[str, Any]
+
+# What lets the commands run as a script, and run again.
+SHELL = r"""
+# The first failure ends this, but not a terminal into which it is pasted.
+case $- in *i*) ;; *) set -e ;; esac
+# Runs the command behind the first word. That RAM answers with that error is no failure: it is done already.
+tolerate() {
+  if said=$("${@:2}" 2>&1 </dev/null); then echo "${*:4:3}: done"
+  elif echo "$said" | grep -Eq "$1"; then echo "${*:4:3}: $(echo "$said" | grep -Eom1 "($1)[A-Za-z.]*")"
+  else echo "$said" >&2; return 1; fi
+}"""
+
+
+class Policy(NamedTuple):
+    """A policy of RAM, what it is for (a function, or the trigger), and the role that needs it."""
+
+    purpose: str
+    name: str
+    role: str
+    document: Document
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Shows the project's policies and the commands for its RAM roles.")
-    parser.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
+    instead.add_argument("--json", metavar="FOLDER", type=Path, help="write the policies into files in this folder")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
         print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
         return 2
-    given = variables(settings.read_text(encoding="utf-8"))
-    roles = roles_of(given)
-    lines = removal(roles, given["functionName"]) if options.remove else creation(roles, given["functionName"])
+    policies = policies_of(variables(settings.read_text(encoding="utf-8")))
+    if options.json:
+        lines = written(policies, options.json)
+    else:
+        lines = removal(policies) if options.remove else creation(policies)
     print("\n".join(lines))
     return 0
 
 
 def variables(text: str) -> dict[str, str]:
-    """The texts under `vars` in s.yaml, those that refer to another one included."""
-    lines = re.findall(r"""^  (\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#]+)""", text, re.MULTILINE)
+    """The texts under `vars` in s.yaml, with what they refer to among themselves."""
+    (block,) = re.findall(r"^vars:.*\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [""]
+    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#]+)""", block, re.MULTILINE)
     given = {name: json.loads(value) if value[0] == '"' else value.strip("'") for name, value in lines}
-    for name, value in given.items():
-        if other := re.fullmatch(r"\$\{vars\.(\w+)\}", value):
-            given[name] = given.get(other[1], "")
+    for _ in range(len(given)):  # no chain is longer
+        for name, value in given.items():
+            given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
     return given
 
 
-def roles_of(given: dict[str, str]) -> dict[str, list[str]]:
-    """For each role's name the policies that it needs: `replayRole` needs replay.json, `functionRole` forward.json."""
-    roles: dict[str, list[str]] = {}
-    for policy in POLICIES:
-        variable = "functionRole" if policy == "forward" else f"{policy}Role"
-        if not given.get(variable):
-            sys.exit(f"vars.{variable} is missing in s.yaml: it names the role for policies/{policy}.json")
-        roles.setdefault(given[variable].rpartition("role/")[2], []).append(policy)
-    return roles
+def policies_of(given: Mapping[str, str]) -> list[Policy]:
+    """What each function may do, and the trigger; each statement is one that their calls need."""
+
+    def value(name: str) -> str:
+        # A role may be given as an ARN, which may hold an expression for the account.
+        text = given.get(name, "").rpartition(":role/")[2]
+        if not text or "${" in text:
+            fault = f"is {text}" if text else "is missing"
+            sys.exit(f"vars.{name} {fault} in s.yaml: write the name out, because the policies need it")
+        return text
+
+    def allow(*actions: str, on: list[str]) -> Document:
+        return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+    def invoke(function: str) -> Document:
+        return allow("fc:InvokeFunction", on=[function, f"{function}/*"])
+
+    log, source = f"acs:oss:*:*:{value('logBucket')}", f"acs:oss:*:*:{value('sourceBucket')}"
+    forward = f"acs:fc:{value('region')}:*:functions/{value('functionName')}"
+    records = [f"{log}/oms_source_record/*"]
+    keep_records = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    list_records = allow("oss:ListObjects", on=[log])
+    list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
+    list_source = allow("oss:ListObjects", on=[source])
+    statements = {
+        "forward": [allow("oss:PutObject", on=records), invoke(f"{forward}-replay")],
+        "replay": [keep_records, list_records],
+        "reconcile": [keep_records, list_records, list_source],
+        "doctor": [keep_records, list_records, list_source],
+        "status": [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source],
+        "trigger": [invoke(forward)],
+    }
+    return [
+        Policy(
+            purpose,
+            # RAM takes letters, digits and hyphens. A function's name may have an underscore, too.
+            f"{value('functionName')}-{purpose}".replace("_", "-"),
+            value("functionRole" if purpose == "forward" else f"{purpose}Role"),
+            {"Version": "1", "Statement": allowed},
+        )
+        for purpose, allowed in statements.items()
+    ]
 
 
-def creation(roles: dict[str, list[str]], project: str) -> Iterator[str]:
-    yield "# Huawei Cloud: the custom policy of the IAM user whose AK/SK the functions use"
-    yield (HERE / "huawei.json").read_text(encoding="utf-8").rstrip()
-    for role, policies in roles.items():
-        trust = "trigger" if policies == ["trigger"] else "function"
-        yield f"\n# Alibaba Cloud: the role {role}, for {', '.join(policies)}"
-        yield from (f"# {policy}.json: {rights(policy)}" for policy in policies)
-        yield f'aliyun ram CreateRole --RoleName {role} --AssumeRolePolicyDocument "$(cat policies/trust-{trust}.json)"'
-        for policy in policies:
-            name = f"{project}-{policy}"
-            yield f'aliyun ram CreatePolicy --PolicyName {name} --PolicyDocument "$(cat policies/{policy}.json)"'
-            yield f"aliyun ram AttachPolicyToRole --PolicyType Custom --PolicyName {name} --RoleName {role}"
+def by_role(policies: list[Policy]) -> dict[str, list[Policy]]:
+    return {role: [one for one in policies if one.role == role] for role in dict.fromkeys(one.role for one in policies)}
 
 
-def removal(roles: dict[str, list[str]], project: str) -> Iterator[str]:
-    yield "# After `s remove`. Other projects may use the same roles: then keep them."
-    for role, policies in roles.items():
-        for policy in policies:
-            name = f"{project}-{policy}"
-            yield f"aliyun ram DetachPolicyFromRole --PolicyType Custom --PolicyName {name} --RoleName {role}"
-            yield f"aliyun ram DeletePolicy --PolicyName {name}"
-        yield f"aliyun ram DeleteRole --RoleName {role}"
+def creation(policies: list[Policy]) -> Iterator[str]:
+    """Commands that make what is not there, and bring up to date what is."""
+    yield "# Huawei Cloud: the custom policy of the IAM user whose AK/SK the functions use (policies/huawei.json)"
+    yield from (f"#   {line}" for line in (HERE / "huawei.json").read_text(encoding="utf-8").splitlines())
+    yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
+    yield SHELL
+    for role, held in by_role(policies).items():
+        yield f"\n# The role of {purposes(held)}. One that is there already stays as it is."
+        yield ram("EntityAlreadyExist", "CreateRole", RoleName=role, AssumeRolePolicyDocument=json.dumps(trust(held)))
+        for policy in held:
+            yield f"\n# What {policy.purpose} may do. RAM keeps five versions of a policy: the oldest makes room."
+            yield from (f"#   {right}" for right in rights(policy))
+            yield f"document={shlex.quote(json.dumps(policy.document))}"
+            given = ' --PolicyDocument "$document"'
+            rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
+            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=policy.name, **rotate) + given
+            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=policy.name) + given
+            yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(policy))
 
 
-def rights(policy: str) -> str:
-    """A policy in a line: what it allows, and on what."""
-    statements = json.loads((HERE / f"{policy}.json").read_text(encoding="utf-8"))["Statement"]
-    return "; ".join(f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}" for one in statements)
+def removal(policies: list[Policy]) -> Iterator[str]:
+    """Commands that take all away, but for a role to which something else is attached."""
+    yield "# After `s remove`: pipe this to bash. It may run again."
+    yield SHELL
+    for role, held in by_role(policies).items():
+        yield f"\n# The role of {purposes(held)}. It stays while it has other policies, such as another project's."
+        for policy in held:
+            yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(policy))
+            yield ram("EntityNotExist", "DeletePolicy", PolicyName=policy.name, CascadingDelete="true")
+        yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=role)
+
+
+def purposes(held: list[Policy]) -> str:
+    return ", ".join(policy.purpose for policy in held)
+
+
+def ram(tolerated: str, action: str, **parameters: str) -> str:
+    """A command of Alibaba's `aliyun`; the API's documents (RAM, version 2015-05-01) have its parameters and errors."""
+    words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+    return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
+
+
+def attachment(policy: Policy) -> dict[str, str]:
+    return {"PolicyName": policy.name, "RoleName": policy.role, "PolicyType": "Custom"}
+
+
+def trust(held: list[Policy]) -> Document:
+    """Who may take on the role that holds these policies: Function Compute for a function, OSS for the trigger."""
+    services = sorted({"oss.aliyuncs.com" if one.purpose == "trigger" else "fc.aliyuncs.com" for one in held})
+    return {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}],
+    }
+
+
+def rights(policy: Policy) -> Iterator[str]:
+    """What a policy allows, and on what."""
+    for one in policy.document["Statement"]:
+        prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
+        within = f", only under {', '.join(prefixes)}" if prefixes else ""
+        yield f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}{within}"
+
+
+def written(policies: list[Policy], folder: Path) -> Iterator[str]:
+    """Writes a file for each policy, called as the policy, and says which role it is for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for policy in policies:
+        path = folder / f"{policy.name}.json"
+        path.write_text(json.dumps(policy.document, indent=2) + "\n", encoding="utf-8")
+        yield f"{path}: for the role {policy.role}"
 
 
 if __name__ == "__main__":

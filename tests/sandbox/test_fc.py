@@ -166,11 +166,29 @@ def test_output_and_log_lines_belong_to_their_invocation(box, create):
 
     first, second = box.fc.invoke("f", b"one"), box.fc.invoke("f", b"two")
 
-    assert first.logs[0] == "printed one"
-    assert first.logs[1].endswith(f" {first.request_id} [INFO] logged one")
-    assert first.logs[2:] == ["complained", "raw, without an end of line"]
+    assert first.logs[0].endswith(f" {first.request_id} [INFO] loading")
+    assert first.logs[1] == "printed one"
+    assert first.logs[2].endswith(f" {first.request_id} [INFO] logged one")
+    assert first.logs[3:] == ["complained", "raw, without an end of line"]
     assert second.logs[0] == "printed two"
     assert second.logs[1].endswith(f" {second.request_id} [INFO] logged two")
+
+
+def test_of_one_write_128_kb_are_kept(box, create):
+    create(
+        """
+        import sys
+        def handler(event, context):
+            sys.stdout.write("山" * 50_000 + "\\n")
+            sys.stdout.write("\\n")
+            sys.stdout.write("x" * 131_071 + "\\n")
+            sys.stdout.write("cut\\n")
+        """
+    )
+
+    logs = box.fc.invoke("f", b"").logs
+
+    assert [len(line.encode()) for line in logs] == [131_070, 131_071, 3], "nothing is cut within a character"
 
 
 def test_no_bytecode_is_written_into_the_code_folder(box, create):
@@ -213,25 +231,67 @@ def test_an_exception_is_told_and_a_synchronous_call_is_not_retried(box, create)
     assert outcomes(box) == [("f", 1, "raised")]
 
 
-def test_initialize_runs_once_an_instance(box, create):
-    create(
-        """
-        runs = []
-        def initialize(context): runs.append(context.function.name)
-        def handler(event, context): return runs
+def test_an_errors_stack_is_a_list_of_lists(box, create):
+    code = create(
+        """\
+        def deeper(): raise ValueError("no good")
+        def handler(event, context):
+            deeper()
         """
     )
+
+    invocation = box.fc.invoke("f", b"")
+
+    index = f'File "{code / "index.py"}"'
+    assert list(invocation.stack_trace) == [
+        [index, "line 3", "in handler", "deeper()"],
+        [index, "line 1", "in deeper", 'def deeper(): raise ValueError("no good")'],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("returned", "body"),
+    [
+        ("{'b': 1, 'a': [True, '山']}", '{\n    "a": [\n        true,\n        "\\u5c71"\n    ],\n    "b": 1\n}'),
+        ("False", "false"),
+        ("'山 as it is'", "山 as it is"),
+        ("b'bytes'", "bytes"),
+    ],
+)
+def test_a_returned_value_is_answered_as_the_runtime_prints_it(box, create, returned, body):
+    create(f"def handler(event, context): return {returned}")
+
+    assert box.fc.invoke("f", b"").body == body
+
+
+INITIALIZE = """
+runs = []
+def initialize(context): runs.append(context.function.name)
+def handler(event, context): return runs
+"""
+
+
+def test_an_initializer_runs_once_an_instance(box, create):
+    create(INITIALIZE, initializer="index.initialize")
 
     assert [box.fc.invoke("f", b"").value for _ in range(2)] == [["f"], ["f"]]
 
 
+def test_a_function_called_initialize_is_nothing_unless_it_is_configured(box, create):
+    create(INITIALIZE)
+
+    assert box.fc.invoke("f", b"").value == []
+
+
+def test_an_initializer_that_fails_fails_each_event(box, create):
+    source = "def initialize(context): raise OSError('down')\ndef handler(event, context): pass"
+    create(source, initializer="index.initialize")
+
+    assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == ["OSError", "OSError"]
+
+
 @pytest.mark.parametrize(
-    ("source", "error"),
-    [
-        ("import no_such_module", "ModuleNotFoundError"),
-        ("def initialize(context): raise OSError('down')\ndef handler(event, context): pass", "OSError"),
-        ("handle = None", "AttributeError"),
-    ],
+    ("source", "error"), [("import no_such_module", "ModuleNotFoundError"), ("handle = None", "AttributeError")]
 )
 def test_code_that_cannot_be_loaded_fails_each_event(box, create, source, error):
     create(source)
@@ -239,8 +299,31 @@ def test_code_that_cannot_be_loaded_fails_each_event(box, create, source, error)
     assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == [error, error]
 
 
-def test_a_value_that_is_not_json_is_a_failure(box, create):
-    create("def handler(event, context): return object()")
+def test_the_handler_is_imported_inside_the_first_invocation(box, create):
+    create(
+        """
+        import time
+        print("importing")
+        time.sleep(0.3)
+        def handler(event, context): print("handling")
+        """
+    )
+
+    first, second = box.fc.invoke("f", b""), box.fc.invoke("f", b"")
+
+    assert (first.logs, second.logs) == (["importing", "handling"], ["handling"])
+    assert first.duration >= 0.3
+
+
+def test_an_import_counts_against_the_functions_timeout(box, create):
+    create("import time\ntime.sleep(1000)\ndef handler(event, context): pass", timeout=0.5)
+
+    assert box.fc.invoke("f", b"").outcome == "timeout"
+
+
+@pytest.mark.parametrize("value", ["object()", "{1: 'keys that cannot be', 'sorted': ''}"])
+def test_a_value_that_is_not_json_is_a_failure(box, create, value):
+    create(f"def handler(event, context): return {value}")
 
     assert box.fc.invoke("f", b"").error_type == "TypeError"
 
@@ -306,25 +389,55 @@ def test_an_event_that_failed_for_good_without_a_destination_is_dropped(box, cre
     assert [(one.payload, one.error_message) for one in box.fc.dropped] == [(b"lost", "no good")]
 
 
-def test_past_the_timeout_the_process_is_killed_and_the_event_retried(box, create, tmp_path):
-    create(
-        f"""
-        import os, pathlib, time
-        here = pathlib.Path({str(tmp_path)!r})
-        def handler(event, context):
-            if not (here / "pid").exists():
-                (here / "pid").write_text(str(os.getpid()))
-                time.sleep(1000)
-        """,
-        timeout=0.5,
-    )
+WORK_AND_CLEAN_UP = """
+import os, pathlib, time
+here = pathlib.Path({folder!r})
+def handler(event, context):
+    if (here / "pid").exists():
+        return "at the second attempt"
+    (here / "pid").write_text(str(os.getpid()))
+    while True:
+        try:
+            time.sleep(1000)
+        finally:
+            print("cleaned up", flush=True)
+            {end}
+"""
+
+
+def test_past_the_timeout_finally_blocks_run_then_the_process_ends_and_the_event_is_retried(box, create, tmp_path):
+    create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=0.5)
 
     box.fc.submit("f", b"")
     box.fc.wait_idle(PATIENCE)
 
     assert outcomes(box) == [("f", 1, "timeout"), ("f", 2, "returned")]
-    assert box.fc.invocations[0].error_message == "Function timed out after 0.5 seconds"
+    late = box.fc.invocations[0]
+    assert late.error_message == "Function timed out after 0.5 seconds"
     assert process_state((tmp_path / "pid").read_text()) == "Z"
+    assert any("in handler" in line for line in late.logs), "all stacks are dumped"
+    assert late.logs[-1] == "cleaned up"
+
+
+def test_a_process_that_goes_on_after_the_timeout_is_killed(box, create, mocker, tmp_path):
+    mocker.patch("sandbox.fc_process._GRACE", 0.2)
+    create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end="continue"), timeout=0.5)
+
+    invocation = box.fc.invoke("f", b"")
+
+    assert (invocation.outcome, invocation.logs[-1]) == ("timeout", "cleaned up")
+    assert process_state((tmp_path / "pid").read_text()) == "Z"
+
+
+def test_sys_exit_in_a_function_is_a_crash(box, create):
+    create("import sys\ndef handler(event, context): sys.exit(0)")
+
+    invocation = box.fc.invoke("f", b"")
+
+    assert (invocation.outcome, invocation.error_message) == (
+        "crashed",
+        "Process exited unexpectedly before completing request",
+    )
 
 
 def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create):
@@ -365,25 +478,25 @@ def test_an_instance_handles_one_event_at_a_time(box, create, tmp_path):
     assert outcomes(box) == [("f", 1, "returned")] * 5
 
 
-def test_two_instances_handle_two_events_at_once(box, create, tmp_path):
-    create(
-        f"""
-        import os, pathlib, time
-        here = pathlib.Path({str(tmp_path)!r})
-        def handler(event, context):
-            (here / event.decode()).touch()
-            while not ((here / "one").exists() and (here / "two").exists()):
-                time.sleep(0.001)
-            return os.getpid()
-        """,
-        instances=2,
-    )
+WAIT_FOR_ALL = """
+import os, pathlib, time
+here = pathlib.Path({folder!r})
+def handler(event, context):
+    (here / event.decode()).touch()
+    while len(list(here.glob("event*"))) < 5:
+        time.sleep(0.001)
+    return os.getpid()
+"""
 
-    for name in (b"one", b"two"):
-        box.fc.submit("f", name)
+
+def test_each_event_gets_an_instance_of_its_own_while_the_others_are_busy(box, create, tmp_path):
+    create(WAIT_FOR_ALL.format(folder=str(tmp_path)))
+
+    for number in range(5):
+        box.fc.submit("f", b"event%d" % number)
     box.fc.wait_idle(PATIENCE)
 
-    assert len({one.value for one in box.fc.invocations}) == 2
+    assert len({one.value for one in box.fc.invocations}) == 5
 
 
 def test_waiting_for_silence_ends(box, create):
@@ -471,8 +584,8 @@ def test_an_asynchronous_payload_over_128_kb_is_refused(box, create):
     assert box.fc.invoke("f", b"x" * (1024 * 1024)).value == 1024 * 1024
 
 
-def test_without_the_runtimes_libraries_the_error_says_how_to_make_them(create, monkeypatch, tmp_path):
-    monkeypatch.setattr(sandbox.fc, "_ROOT", tmp_path)
+def test_without_the_runtimes_libraries_the_error_says_how_to_make_them(create, mocker, tmp_path):
+    mocker.patch("sandbox.runtimes.ROOT", tmp_path)
 
     with pytest.raises(RuntimeError, match="make setup"):
         create("")

@@ -1,4 +1,4 @@
-"""ListObjectsV2: byte order, pages, common prefixes."""
+"""Listings of both versions: byte order, pages, common prefixes."""
 
 from __future__ import annotations
 
@@ -147,3 +147,65 @@ def test_a_hundred_thousand_objects_are_listed_completely(box, photos):
     keys, _, pages = list_all(photos, max_keys=1000)
 
     assert (len(keys), pages) == (100_000, 100)
+
+
+def list_all_v1(bucket, **parameters):
+    keys, prefixes, marker, pages = [], [], "", 0
+    while True:
+        page = bucket.list_objects(marker=marker, **parameters)
+        keys += [found.key for found in page.object_list]
+        prefixes += page.prefix_list
+        pages += 1
+        if not page.is_truncated:
+            return keys, prefixes, pages
+        marker = page.next_marker
+
+
+@pytest.mark.parametrize("page_size", [1, 7, 1000])
+def test_version_1_lists_in_byte_order_too(box, photos, page_size):
+    for key in reversed(HOSTILE_KEYS):
+        box.oss.put("photos", key, b"")
+
+    keys, _, pages = list_all_v1(photos, max_keys=page_size)
+
+    assert keys == sorted(HOSTILE_KEYS, key=str.encode)
+    assert pages == -(-len(HOSTILE_KEYS) // page_size)
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 1000])
+def test_version_1_groups_keys_by_delimiter_and_goes_on_behind_a_group(box, photos, page_size):
+    for key in ["a", "d/", "d/1", "d/2", "d/2/x", "d0", "e/1", "f"]:
+        box.oss.put("photos", key, b"")
+
+    keys, prefixes, _ = list_all_v1(photos, delimiter="/", max_keys=page_size)
+    below = list_all_v1(photos, delimiter="/", prefix="d/", max_keys=page_size)
+
+    assert (keys, prefixes) == (["a", "d0", "f"], ["d/", "e/"])
+    assert below[:2] == (["d/", "d/1", "d/2"], ["d/2/"])
+
+
+def test_version_1_begins_behind_a_marker_that_need_not_exist(box, photos):
+    for key in ["a", "b", "c"]:
+        box.oss.put("photos", key, b"")
+
+    assert list_all_v1(photos, max_keys=1)[0] == ["a", "b", "c"]
+    assert [one.key for one in photos.list_objects(marker="aa").object_list] == ["b", "c"]
+    assert [one.key for one in photos.list_objects(marker="b").object_list] == ["c"]
+
+
+def test_version_1_tells_the_owner_unasked(box, photos):
+    box.oss.put("photos", "a", b"")
+
+    [entry] = photos.list_objects().object_list
+
+    assert entry.owner.id
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "many"])
+def test_version_1_refuses_a_bad_page_size(photos, limit):
+    with pytest.raises(oss2.exceptions.InvalidArgument):
+        photos.list_objects(max_keys=limit)
+
+
+def test_another_version_of_the_listing_is_refused(oss_requests):
+    assert "<Code>NotImplemented</Code>" in oss_requests.send("GET", "", params={"list-type": "3"}).text

@@ -152,6 +152,76 @@ def test_a_copy_is_another_object_with_the_same_content(box, photos):
     assert ("oss:GetObject", "photos", "a b", 200) in box.oss.actions
 
 
+def test_a_copy_keeps_its_sources_headers_unless_told_to_replace_them(box, photos):
+    photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "somebody"})
+    new = {"x-oss-meta-editor": "another"}
+
+    photos.copy_object("photos", "a", "kept", headers=new)
+    photos.copy_object("photos", "a", "replaced", headers={**new, "x-oss-metadata-directive": "REPLACE"})
+
+    objects = box.oss.objects("photos")
+    assert objects["kept"].headers == objects["a"].headers
+    assert (objects["replaced"].meta, objects["replaced"].content_type) == (new, "application/octet-stream")
+
+
+def test_an_unknown_metadata_directive_is_refused(photos):
+    photos.put_object("a", b"hello")
+
+    with pytest.raises(oss2.exceptions.InvalidArgument):
+        photos.copy_object("photos", "a", "b", headers={"x-oss-metadata-directive": "MERGE"})
+
+
+def test_a_copy_has_its_sources_etag_and_no_crc(photos):
+    put = photos.put_object("a", b"hello")
+    upload = photos.init_multipart_upload("big").upload_id
+    part = oss2.models.PartInfo(1, photos.upload_part("big", upload, 1, b"hello").etag)
+    completed = photos.complete_multipart_upload("big", upload, [part])
+
+    for source, etag in (("a", put.etag), ("big", completed.etag)):
+        copied = photos.copy_object("photos", source, "copy")
+        assert copied.etag == etag
+        assert f'<ETag>"{etag}"</ETag>'.encode() in copied.resp.response.content
+        assert photos.head_object("copy").etag == etag
+        assert photos.head_object("copy").server_crc is None
+
+
+def test_a_copy_whose_source_does_not_meet_the_condition_is_refused(box, photos):
+    etag = photos.put_object("a", b"hello").etag
+
+    with pytest.raises(oss2.exceptions.PreconditionFailed):
+        photos.copy_object("photos", "a", "b", headers={"x-oss-copy-source-if-match": "0" * 32})
+    with pytest.raises(oss2.exceptions.NotModified):
+        photos.copy_object("photos", "a", "b", headers={"x-oss-copy-source-if-none-match": etag})
+    photos.copy_object("photos", "a", "c", headers={"x-oss-copy-source-if-match": etag})
+
+    assert list(box.oss.objects("photos")) == ["a", "c"]
+
+
+def test_a_copy_takes_the_right_to_read_its_source(box, photos):
+    photos.put_object("a", b"hello")
+    box.oss.deny("oss:GetObject", "photos")
+
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        photos.copy_object("photos", "a", "b")
+
+
+def test_a_copy_can_be_forbidden_to_overwrite(box, photos):
+    photos.put_object("a", b"new")
+    photos.put_object("b", b"old")
+
+    with pytest.raises(oss2.exceptions.ServerError, match="FileAlreadyExists"):
+        photos.copy_object("photos", "a", "b", headers={"x-oss-forbid-overwrite": "true"})
+
+    assert box.oss.objects("photos")["b"].data == b"old"
+
+
+def test_a_copy_of_a_version_is_refused(photos):
+    photos.put_object("a", b"hello")
+
+    with pytest.raises(oss2.exceptions.NotImplemented):
+        photos.copy_object("photos", "a", "b", params={"versionId": "null"})
+
+
 def test_a_copy_of_nothing_is_refused(photos):
     with pytest.raises(oss2.exceptions.NoSuchKey):
         photos.copy_object("photos", "a", "b")
@@ -164,6 +234,24 @@ def test_an_object_grows_by_appending(photos):
     photos.append_object("a", first.next_position, b"lo")
 
     assert photos.get_object("a").read() == b"hello"
+
+
+def test_an_appended_objects_etag_is_no_md5_and_its_first_headers_stay(photos):
+    first = photos.append_object("a", 0, b"hel", headers={"Content-Type": "text/plain"})
+    photos.append_object("a", first.next_position, b"lo", headers={"Content-Type": "text/html"})
+
+    got = photos.get_object("a")
+
+    assert (got.object_type, got.content_type) == ("Appendable", "text/plain")
+    assert got.etag not in (first.etag, hashlib.md5(b"hello").hexdigest().upper())
+    assert got.headers["x-oss-next-append-position"] == "5"
+
+
+@pytest.mark.parametrize("position", ["", "one", "-1"])
+def test_appending_at_no_position_is_refused(oss_requests, position):
+    answer = oss_requests.send("POST", "a", b"data", params={"append": "", "position": position})
+
+    assert (answer.status_code, "<Code>MissingArgument</Code>" in answer.text) == (400, True)
 
 
 def test_appending_at_a_wrong_position_or_to_a_normal_object_is_refused(photos):
@@ -265,35 +353,23 @@ def test_a_deletion_with_a_wrong_md5_is_refused(oss_requests):
     assert (answer.status_code, "<Code>InvalidDigest</Code>" in answer.text) == (400, True)
 
 
-def test_a_large_object_is_put_together_from_parts(box, photos):
-    upload = photos.init_multipart_upload("big", headers={"Content-Type": "video/mp4"}).upload_id
-    parts = [
-        oss2.models.PartInfo(n, photos.upload_part("big", upload, n, data).etag)
-        for n, data in [(1, b"hel"), (2, b"lo")]
-    ]
+def test_an_error_says_its_exact_cause_in_body_and_header(photos, oss_requests):
+    answer = oss_requests.send("GET", "a")
+    assert "<EC>0026-00000001</EC>" in answer.text
+    assert answer.headers["x-oss-ec"] == "0026-00000001"
 
-    photos.complete_multipart_upload("big", upload, parts)
-
-    stored = box.oss.objects("photos")["big"]
-    assert (stored.data, stored.content_type) == (b"hello", "video/mp4")
-    assert stored.etag.endswith("-2")
-
-
-def test_an_upload_that_was_never_begun_or_lacks_a_part_is_refused(photos):
-    upload = photos.init_multipart_upload("big").upload_id
-
-    with pytest.raises(oss2.exceptions.NoSuchUpload):
-        photos.upload_part("big", "unknown", 1, b"")
-    with pytest.raises(oss2.exceptions.ServerError, match="InvalidPart"):
-        photos.complete_multipart_upload("big", upload, [oss2.models.PartInfo(1, "etag")])
-
-
-def test_the_location_is_told(photos):
-    assert photos.get_bucket_location().location == "oss-cn-hangzhou"
+    with pytest.raises(oss2.exceptions.NoSuchKey) as refused:
+        photos.head_object("a")
+    assert refused.value.ec == "0026-00000001"
 
 
 def test_what_the_sandbox_does_not_know_it_refuses(photos):
-    for call in (photos.get_bucket_acl, photos.list_objects, lambda: photos.get_object_acl("a")):
+    for call in (
+        photos.get_bucket_acl,
+        lambda: photos.get_object_acl("a"),
+        lambda: photos.get_object("a", params={"versionId": "null"}),
+        lambda: photos.get_object("a", process="image/resize,w_100"),
+    ):
         with pytest.raises(oss2.exceptions.NotImplemented):
             call()
 
@@ -316,3 +392,11 @@ def test_every_call_is_recorded_as_the_action_that_a_policy_must_allow(box, phot
         ("oss:DeleteObject", "photos", "c", 204),
         ("oss:GetObject", "photos", "a", 404),
     ]
+
+
+def test_an_object_that_is_encrypted_with_kms_says_so_and_its_etag_is_no_md5(box):
+    box.oss.encrypt(box.log_bucket)
+    bucket = box.bucket(box.log_bucket)
+    for answer in (bucket.put_object("a", b"a"), bucket.get_object("a")):
+        assert answer.headers["x-oss-server-side-encryption"] == "KMS"
+        assert answer.etag != hashlib.md5(b"a").hexdigest().upper()

@@ -1,6 +1,9 @@
-"""Who may talk to OSS: V4 signatures in the header, and nothing else."""
+"""Who may talk to OSS: V4 signatures in the header or in the URL, and nothing else."""
 
 from __future__ import annotations
+
+import time
+from urllib.parse import urlencode
 
 import oss2
 import pytest
@@ -20,6 +23,7 @@ HOSTILE_KEYS = [
     "<&>;:@,$!*()[]{}|^~",
     "a//b/../c/.",
 ]
+SCOPE = f"SANDBOXALIUSER000001/{time.strftime('%Y%m%d', time.gmtime())}/cn-hangzhou/oss/aliyun_v4_request"
 
 
 def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
@@ -51,10 +55,11 @@ def test_older_signatures_are_refused(box, version):
         client(box, *box.user_credentials, version=version).put_object("a", b"")
 
 
-def test_a_presigned_url_is_refused(box, http, photos):
-    url = photos.sign_url("GET", "a", 60)
+def test_headers_are_signed_in_the_order_of_their_names(box, photos):
+    # In the order of whole lines `x-oss-meta-a-b:` would go before `x-oss-meta-a:`.
+    photos.put_object("a", b"", headers={"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"})
 
-    assert http.get(url).status_code == 403
+    assert box.oss.objects("photos")["a"].meta == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
 
 
 def test_anonymous_access_is_refused(box, http):
@@ -71,9 +76,9 @@ def test_anonymous_access_is_refused(box, http):
     [
         "OSS4-HMAC-SHA256 Signature=00",
         "OSS4-HMAC-SHA256 Credential=a/b/c, Signature=00",
-        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request",
-        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request, Signature=0, AdditionalHeaders=",
-        "OSS4-HMAC-SHA256 Credential=a/20261201/cn-hangzhou/oss/aliyun_v4_request, Signature=0, AdditionalHeaders=b;a",
+        f"OSS4-HMAC-SHA256 Credential={SCOPE}",
+        f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=",
+        f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=b;a",
         "Bearer token",
     ],
 )
@@ -82,6 +87,7 @@ def test_a_malformed_authorization_is_refused(box, http, header):
 
     assert answer.status_code == 400
     assert "<Code>InvalidArgument</Code>" in answer.text
+    assert "Authorization header" in answer.text
 
 
 def test_an_unknown_access_key_is_refused(box):
@@ -229,3 +235,119 @@ def test_additional_headers_are_part_of_the_signature(box, oss_requests, http):
     request = oss_requests.signed("PUT", "a", auth=auth, headers={"Host": "elsewhere"})
     answer = http.put(request.url, headers={**request.headers, **host}, data=b"")
     assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_presigned_url_needs_no_other_credentials(photos, http, key):
+    assert http.put(photos.sign_url("PUT", key, 60, slash_safe=False), data=b"data").status_code == 200
+
+    assert http.get(photos.sign_url("GET", key, 60, slash_safe=False)).content == b"data"
+
+
+def test_a_presigned_url_of_a_temporary_key_carries_its_token(box, http):
+    *key, token = box.function_credentials
+
+    assert http.put(client(box, *key, token=token).sign_url("PUT", "a", 60), data=b"").status_code == 200
+    refused = http.put(client(box, *key, token="wrong").sign_url("PUT", "a", 60), data=b"")
+    assert "<Code>InvalidSecurityToken</Code>" in refused.text
+
+
+def test_a_presigned_url_of_a_temporary_key_ends_with_its_token(box, http):
+    *key, token = box.function_credentials
+    url = client(box, *key, token=token).sign_url("PUT", "a", 60)
+    box.oss.expire_tokens()
+
+    assert "<Code>SecurityTokenExpired</Code>" in http.put(url, data=b"").text
+
+
+def test_a_presigned_url_is_good_for_its_method_key_and_parameters_only(box, photos, http):
+    url = photos.sign_url("GET", "a", 60)
+
+    for answer in (http.put(url, data=b""), http.get(url.replace("/a?", "/b?")), http.get(url + "&x-oss-process=x")):
+        assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+    assert not box.oss.objects("photos")
+
+
+def test_a_header_that_a_presigned_url_signs_has_to_be_sent_as_it_was_signed(photos, http):
+    url = photos.sign_url("PUT", "a", 60, headers={"Content-Type": "text/plain"})
+
+    assert http.put(url, data=b"", headers={"Content-Type": "text/html"}).status_code == 403
+    assert http.put(url, data=b"", headers={"Content-Type": "text/plain"}).status_code == 200
+
+
+def test_a_presigned_url_expires(box, photos, http):
+    photos.put_object("a", b"")
+    url = photos.sign_url("GET", "a", 60)
+    box.oss.clock_offset = 58
+    assert http.get(url).status_code == 200
+
+    box.oss.clock_offset = 62
+    answer = http.get(url)
+
+    assert (answer.status_code, "Request has expired" in answer.text) == (403, True)
+
+
+def test_a_presigned_url_is_not_good_before_its_time(box, photos, http):
+    photos.put_object("a", b"")
+    url = photos.sign_url("GET", "a", 24 * 3600)
+    box.oss.clock_offset = -14 * 60
+    assert http.get(url).status_code == 200
+
+    box.oss.clock_offset = -16 * 60
+
+    assert "<Code>RequestTimeTooSkewed</Code>" in http.get(url).text
+
+
+@pytest.mark.parametrize("seconds", [0, 7 * 24 * 3600 + 1, "soon"])
+def test_a_presigned_url_may_last_a_week_at_most(photos, http, seconds):
+    answer = http.get(photos.sign_url("GET", "a", seconds))
+
+    assert (answer.status_code, "<EC>0002-00000232</EC>" in answer.text) == (400, True)
+
+
+PRESIGNED = {
+    "x-oss-signature-version": "OSS4-HMAC-SHA256",
+    "x-oss-credential": SCOPE,
+    "x-oss-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+    "x-oss-expires": "86400",
+    "x-oss-signature": "0" * 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "SignatureDoesNotMatch"),
+        ({"x-oss-signature": ""}, "SignatureDoesNotMatch"),
+        ({"x-oss-expires": ""}, "0002-00000215"),
+        ({"x-oss-credential": ""}, "0002-00000217"),
+        ({"x-oss-date": ""}, "x-oss-date is missing"),
+        ({"x-oss-date": "yesterday"}, "valid Date"),
+        ({"x-oss-credential": "a/b"}, "Invalid x-oss-credential"),
+        ({"x-oss-credential": SCOPE.replace("hangzhou", "shanghai")}, "signing region"),
+        ({"x-oss-additional-headers": "b;a"}, "additional headers"),
+        ({"x-oss-signature-version": "OSS2"}, "use v4"),
+    ],
+)
+def test_a_presigned_url_that_lacks_something_is_refused(box, http, changed, expected):
+    answer = http.get(f"{box.oss.endpoint}/photos/a?{urlencode({**PRESIGNED, **changed})}")
+
+    assert answer.status_code in (400, 403)
+    assert expected in answer.text
+
+
+def test_a_presigned_url_of_version_1_is_refused(box, http):
+    url = client(box, *box.user_credentials, version="v1").sign_url("GET", "a", 60)
+
+    assert "<Code>AccessDenied</Code>" in http.get(url).text
+
+
+def test_the_bucket_may_stand_in_the_host_instead_of_the_path(box, http, oss_requests):
+    box.oss.put("photos", "a/b", b"data")
+    signed = oss_requests.signed("GET", "a/b").headers
+
+    answer = http.get(f"{box.oss.endpoint}/a/b", headers={**signed, "Host": "photos.oss-cn-hangzhou.aliyuncs.com"})
+
+    assert answer.content == b"data"
+    elsewhere = {**signed, "Host": "photos-oms-log.oss-cn-hangzhou.aliyuncs.com"}
+    assert "<Code>SignatureDoesNotMatch</Code>" in http.get(f"{box.oss.endpoint}/a/b", headers=elsewhere).text

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from oss_oms_sync import retry
 from sandbox import Sandbox
 from tools.render import render
 
@@ -34,6 +35,12 @@ def box(capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
         assert not [secret for secret in secrets for text in made if secret in text]
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process as many tries as ever, with less waiting in between (tests/unit looks at how long that is)."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+
+
 @pytest.fixture(params=RUNTIMES)
 def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sandbox:
     """The sandbox with a rendered project in it, on each runtime's own libraries.
@@ -41,7 +48,8 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sa
     (tests/package shows that `s init` renders the same.)
     """
     render(box.answers() | {"runtime": request.param}, tmp_path)
-    box.deploy_project(tmp_path)
+    # One instance for each of many uploads at once would be many processes that import, on few cores.
+    box.deploy_project(tmp_path, instances=2)
     return box
 
 

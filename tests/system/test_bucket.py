@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from law1 import HOSTILE
-from oss_oms_sync.bucket import Bucket, Credentials, Listed, Object, OssSession, Trouble
-from oss_oms_sync.connection import Lanes
+from oss_oms_sync.bucket import Bucket, Credentials, Listed, Object, Trouble
+from oss_oms_sync.connection import Lanes, Session
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
@@ -19,7 +19,7 @@ def bucket(box: Sandbox) -> Bucket:
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     credentials = Credentials(*box.function_credentials)
     return Bucket(
-        box.log_bucket, "LOG_BUCKET", settings, credentials, OssSession(settings.oss_endpoint, clock), Lanes(), clock
+        box.log_bucket, "LOG_BUCKET", settings, credentials, Session(settings.oss_endpoint, clock), Lanes(), clock
     )
 
 
@@ -80,14 +80,15 @@ def test_a_delete_whose_answer_is_lost_is_not_repeated_and_told_from_one_that_wa
     box.oss.faults.add(Fault.drop_after(), times=1)
     assert not bucket.delete_all(["a"], soon)["a"].answered
     assert len(box.oss.requests) == 1
-    box.oss.faults.add(Fault.status(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"), times=1)
+    refusal = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    box.oss.faults.add(Fault.status(403, refusal, {"x-oss-request-id": "5D12"}), times=1)
     assert bucket.delete_all(["a"], soon)["a"].answered
 
 
 def test_a_name_that_oss_does_not_confirm_is_not_taken_for_deleted(bucket, box, soon):
     body = b"<DeleteResult><Deleted><Key>other</Key></Deleted></DeleteResult>"
-    box.oss.faults.add(Fault.status(200, body), times=1)
-    assert bucket.delete_all(["a"], soon)["a"] == Trouble("OSS did not delete it", answered=True)
+    box.oss.faults.add(Fault.status(200, body, {"x-oss-request-id": "5D12"}), times=1)
+    assert bucket.delete_all(["a"], soon)["a"] == Trouble("OSS did not confirm it", answered=False)
 
 
 @pytest.mark.parametrize(("status", "calls"), [(500, 1), (502, 1), (503, 1), (504, 1), (429, 2)])

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import ssl
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from oss_oms_sync.retry import Deadline
 from sandbox import Sandbox
 from sandbox.certificate import make_certificate
 from sandbox.faults import Fault
 from sandbox.server import Request
 from tools.render import render
+from tools.serverless import serving
 
 HOUR = 3600
 # The resolver is asked once, and not waited for long.
@@ -37,6 +41,11 @@ def examine(box: Sandbox) -> dict:
 
 def states(report: dict, *wanted: str) -> list[str]:
     return [check["name"] for check in report["checks"] if check["state"] in wanted]
+
+
+def the_check(report: dict, name: str) -> dict:
+    (check,) = (check for check in report["checks"] if check["name"] == name)
+    return check
 
 
 def a_day_of_work(box: Sandbox) -> None:
@@ -64,8 +73,8 @@ def test_with_everything_right_there_is_no_fault_and_nothing_is_left_behind(depl
     report = examine(deployed)
 
     # THEN all is well, and nothing was written or sent
-    assert report["ok"]
-    assert states(report, "fault", "warning") == []
+    assert (report["ok"], report["text"], report["text_zh"]) == (True, "Set up right", "配置正确")
+    assert states(report, "fault", "warning", "unknown") == []
     assert states(report, "skipped") == ["OMS region"]
     assert all(check["seen"] for check in report["checks"])
     assert dict(deployed.oss.objects(deployed.log_bucket)) == before
@@ -74,8 +83,12 @@ def test_with_everything_right_there_is_no_fault_and_nothing_is_left_behind(depl
 
 def test_it_logs_the_same_as_lines(deployed):
     invocation = deployed.fc.invoke("doctor", b"{}")
-    lines = [line for line in invocation.logs if '"check"' in line]
-    assert len(lines) == len(invocation.value["checks"])
+    checks = invocation.value["checks"]
+    lines = [json.loads(line[line.index("{") :]) for line in invocation.logs if '"check"' in line]
+    logged = [
+        {"name": line["check"], **{name: line.get(name) for name in checks[0] if name != "name"}} for line in lines
+    ]
+    assert logged == checks
 
 
 def test_a_payload_is_refused(deployed):
@@ -84,7 +97,8 @@ def test_a_payload_is_refused(deployed):
 
 def test_before_the_first_object_nothing_is_called_a_fault(deployed):
     report = examine(deployed)
-    assert report["ok"]
+    assert (report["ok"], report["text"]) == (True, "Set up right")
+    assert states(report, "fault", "unknown") == []
     assert states(report, "warning") == ["task overwrite mode"]
     assert states(report, "skipped") == ["OMS region", "right oms:synctask:createEvent", "reconcile", "records flow"]
 
@@ -222,10 +236,11 @@ def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp
     deploy(box, tmp_path, environment)
     go_wrong(box, environment)
     report = handler(box, environment)
-    assert not report["ok"]
+    assert (report["ok"], report["text"]) == (False, "Not set up right")
     assert states(report, "fault") == [name]
-    (check,) = [check for check in report["checks"] if check["name"] == name]
-    assert fix in check["fix"] + check["seen"]
+    # What has a fix is to be done: nothing else is, until then.
+    assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []
+    assert fix in the_check(report, name)["fix"] + the_check(report, name)["seen"]
     shown = json.dumps(report)
     assert not [secret for secret in (*box.huawei_credentials, *box.function_credentials) if secret in shown]
 
@@ -233,6 +248,7 @@ def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp
 def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
     report = handler(box, {**box.environment(), "SOURCE_BUCKET": ""})
     assert report["ok"]
+    assert states(report, "unknown") == []
     assert {"source bucket", "right to list source bucket", "records flow"} <= set(states(report, "skipped"))
 
 
@@ -300,7 +316,10 @@ def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, 
     a_day_of_work(box)
     box.oms.faults.clear()
     report = handler(box, box.environment())
-    assert {"right oms:synctask:createEvent", "records flow"} <= set(states(report, "warning"))
+    assert (report["ok"], report["text"]) == (False, "Not all could be looked at")
+    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
+    assert "(REFUSED)" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    assert "records flow" in states(report, "warning")
 
 
 def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
@@ -329,18 +348,37 @@ def test_a_function_without_a_role_is_told_so(box, handler):
     assert states(handler(box, box.environment(), ("", "", "")), "fault") == ["role"]
 
 
-def test_a_log_bucket_whose_etags_are_not_md5_is_named(box, handler, mocker):
-    mocker.patch("sandbox.oss.etag_of", lambda data: "0" * 32)  # as where objects are encrypted
+def test_a_log_bucket_whose_etags_are_not_md5_is_named(box, handler):
+    box.oss.encrypt(box.log_bucket)
     report = handler(box, box.environment())
     assert states(report, "fault") == ["record ETag"]
 
 
-@pytest.mark.parametrize(("region", "state"), [("cn-north-4", "ok"), ("cn-south-1", "warning")])
-def test_a_region_that_is_not_known_to_offer_sync_tasks_is_a_warning(box, handler, mocker, region, state):
+def test_a_listing_that_lacks_what_was_just_written_is_not_taken_for_a_right_one(box, handler):
+    empty = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+    answer = Fault.status(200, empty, {"x-oss-request-id": "5D12"})
+    box.oss.faults.add(answer, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
+    report = handler(box, box.environment())
+    assert not report["ok"]
+    assert states(report, "unknown") == ["record ETag"]
+
+
+REGIONS = {
+    "cn-north-4": "CN North-Beijing4 (cn-north-4)",
+    "cn-east-3": "CN East-Shanghai1 (cn-east-3)",
+    "cn-southwest-2": "CN Southwest-Guiyang1 (cn-southwest-2)",
+}
+
+
+@pytest.mark.parametrize("region", [*REGIONS, "cn-east-2", "cn-south-1"])
+def test_a_region_that_is_not_known_to_offer_sync_tasks_is_a_warning(box, handler, mocker, region):
     url = box.task.sync_url.replace(box.oms.endpoint, f"https://oms.{region}.myhuaweicloud.com")
     mocker.patch("socket.getaddrinfo", side_effect=OSError(-2, "Name or service not known"))
-    report = handler(box, {**box.environment(), "SYNC_URL": url})
-    assert "OMS region" in states(report, state)
+    check = the_check(handler(box, {**box.environment(), "SYNC_URL": url}), "OMS region")
+    if region in REGIONS:
+        assert (check["state"], REGIONS[region] in check["seen"]) == ("ok", True)
+    else:
+        assert (check["state"], check["fix"].endswith(" or ".join(REGIONS.values()))) == ("warning", True)
 
 
 def test_a_clock_that_is_a_little_off_is_a_warning(box, handler):
@@ -350,10 +388,22 @@ def test_a_clock_that_is_a_little_off_is_a_warning(box, handler):
     assert "clock" in states(report, "warning")
 
 
-@pytest.mark.parametrize("mode", ["CRC64_COMPARISON_OVERWRITE", "FULL_OVERWRITE"])
-def test_an_overwrite_mode_without_a_hole_is_well(box, handler, mode):
+@pytest.mark.parametrize(
+    ("mode", "state", "seen"),
+    [
+        ("FULL_OVERWRITE", "ok", "no new version is skipped"),
+        ("CRC64_COMPARISON_OVERWRITE", "warning", "has no CRC64, OMS compares size and time"),
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "warning", "same size"),
+        ("ONE_THAT_IS_NOT_KNOWN", "warning", "may be skipped"),
+    ],
+)
+def test_an_overwrite_mode_with_a_gap_is_a_warning_that_names_the_one_without(box, handler, mode, state, seen):
     box.task.overwrite_mode = mode
-    assert "task overwrite mode" in states(handler(box, box.environment()), "ok")
+    report = handler(box, box.environment())
+    check = the_check(report, "task overwrite mode")
+    assert report["ok"]
+    assert (check["state"], "FULL_OVERWRITE" in check["fix"]) == (state, state == "warning")
+    assert seen in check["seen"]
 
 
 def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
@@ -363,13 +413,170 @@ def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
 
 
 @pytest.mark.parametrize(("proxy", "state"), [("HTTPS_PROXY", "ok"), ("HTTP_PROXY", "fault")])
-def test_behind_a_proxy_no_direct_connection_is_asked_for(box, handler, monkeypatch, proxy, state):
+def test_behind_a_proxy_the_connection_to_the_proxy_is_tried(box, handler, monkeypatch, proxy, state):
     # GIVEN an OMS that this machine cannot reach by itself, and a proxy for https or for http
-    monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    monkeypatch.setenv(proxy, box.oms.endpoint.removeprefix("http://"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     url = box.task.sync_url.replace(box.oms.endpoint, "https://oms.cn-north-4.invalid")
-    report = handler(box, {**box.environment(), "SYNC_URL": url})
+    report = handler(box, {**box.environment(), **QUICK, "SYNC_URL": url})
     assert "OMS connection" in states(report, state)
+
+
+def through_a_dead_proxy(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", f"http://someone:secret@127.0.0.1:{free_port()}")
+
+
+def from_hosts_that_never_answer(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("oms._READ_SECONDS", "doctor._CONNECT_SECONDS", "bucket._SECONDS", "retry._PATIENCE"):
+        monkeypatch.setattr(f"oss_oms_sync.{name}", 0.2)
+    box.oms.faults.add(Fault.hang())
+    box.oss.faults.add(Fault.hang())
+
+
+@pytest.mark.parametrize(
+    ("nothing_comes", "faults", "fix"),
+    [
+        (through_a_dead_proxy, ["OMS connection", "OSS connection"], "HTTP_PROXY"),
+        (from_hosts_that_never_answer, ["OMS answers", "OSS answers"], "SYNC_URL"),
+    ],
+)
+def test_where_neither_cloud_is_reached_that_is_a_fault_and_all_that_depends_on_it_unknown(
+    box, handler, monkeypatch, nothing_comes, faults, fix
+):
+    nothing_comes(box, monkeypatch)
+    report = handler(box, box.environment())
+    assert (report["ok"], report["text"]) == (False, "Not set up right")
+    assert states(report, "fault") == faults
+    assert fix in the_check(report, faults[0])["fix"]
+    assert states(report, "skipped") == ["OMS region"]
+    assert {"task", "log bucket", "right to write records", "records flow"} <= set(states(report, "unknown"))
+    assert "secret" not in json.dumps(report)
+
+
+@pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
+def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, handler, location):
+    # GIVEN something at OMS's address that redirects to nowhere, and then refuses
+    class Redirecting(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_HEAD(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", location)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with serving(Redirecting) as address:
+        url = box.task.sync_url.replace(box.oms.endpoint, address)
+        report = handler(box, {**box.environment(), "SYNC_URL": url})
+    assert states(report, "fault") == ["right oms:synctask:get"]
+    check = the_check(report, "clock")
+    assert (check["state"], "OMS's clock" in check["seen"]) == ("ok", True)
+
+
+def test_where_neither_cloud_tells_its_time_the_signatures_that_they_accept_show_that_it_is_right(box, handler):
+    for cloud in (box.oms, box.oss):
+        cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
+    report = handler(box, box.environment())
+    assert (report["ok"], the_check(report, "clock")["state"]) == (True, "warning")
+
+
+def accepted(*keys: str) -> list[tuple[str, bytes]]:
+    return [(f"success_object/{key}", b"-") for key in keys]
+
+
+def failed(reason: str, *keys: str) -> list[tuple[str, bytes]]:
+    return [(f"failed_object/{key}", json.dumps({"key": key, "reason": reason}).encode()) for key in keys]
+
+
+def in_hand(reason: str) -> list[tuple[str, bytes]]:
+    """The run file of a replay."""
+    return [("replay/1.json", json.dumps({"busy_until": "", "keys": [{"key": "k", "reason": reason}]}).encode())]
+
+
+MANY = [f"a{number:04}" for number in range(1001)]
+
+# The records from the oldest, what is to be said of the right to createEvent.
+RECORDS = {
+    "the last key failed for want of it": ([accepted("a"), failed("FORBIDDEN", "b")], "fault"),
+    "it stands behind a page of others": ([accepted(*MANY), failed("FORBIDDEN", "z")], "fault"),
+    "it failed before others on another page": ([failed("FORBIDDEN", "z"), failed("TIMEOUT", *MANY[:150])], "unknown"),
+    "none was ever accepted": ([failed("FORBIDDEN", "a")], "fault"),
+    "none was ever accepted, for another reason": ([failed("REFUSED", "a")], "unknown"),
+    "one was accepted since": ([failed("FORBIDDEN", "a"), accepted("b")], "ok"),
+    "one was accepted since, on another page": ([accepted(*MANY), failed("FORBIDDEN", "a"), accepted("z")], "ok"),
+    "one was accepted in the same second": ([failed("FORBIDDEN", "a") + accepted("b")], "unknown"),
+    "the last failed for another reason": ([accepted("a"), failed("TIMEOUT", "b")], "ok"),
+    "it failed for want of it, then for another": ([failed("FORBIDDEN", "a"), failed("TIMEOUT", "b")], "unknown"),
+    "replay has it in hand": ([accepted("a"), in_hand("FORBIDDEN")], "unknown"),
+    "replay had it in hand": ([in_hand("FORBIDDEN"), accepted("a")], "ok"),
+    "replay has others in hand": ([accepted("a"), in_hand("TIMEOUT")], "ok"),
+    "the record tells no reason": ([accepted("a"), [("failed_object/b", b"")]], "unknown"),
+    "the key is long": ([accepted("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
+    "not all failures were read": ([failed("FORBIDDEN", "z"), failed("TIMEOUT", *MANY[:201])], "unknown"),
+    "not all were read, and one was accepted since": (
+        [failed("FORBIDDEN", "z"), accepted("a"), failed("TIMEOUT", *MANY[:200])],
+        "ok",
+    ),
+    "there are none": ([], "skipped"),
+}
+
+
+@pytest.mark.parametrize("what", RECORDS)
+def test_the_right_to_submit_is_told_from_the_last_that_failed_for_want_of_it(box, handler, what):
+    ages, state = RECORDS[what]
+    for records in ages:
+        box.oss.age(60)
+        for name, body in records:
+            box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    report = handler(box, box.environment())
+    check = the_check(report, "right oms:synctask:createEvent")
+    assert check["state"] == state
+    assert report["ok"] == (state in ("ok", "skipped"))
+    assert ("createEvent" in check["fix"]) == (not report["ok"])
+
+
+def test_records_of_another_project_do_not_tell_of_this_ones_right(box, handler):
+    root = f"oms_source_record/{box.task_id}"
+    box.oss.put(box.log_bucket, f"{root}/success_object/mine/a", b"-")
+    box.oss.age(60)
+    for name, body in failed("FORBIDDEN", "another/b", "mine/c.txt"):
+        box.oss.put(box.log_bucket, f"{root}/{name}", body)
+    report = handler(box, {**box.environment(), "OBJECT_PREFIX": "mine/", "OBJECT_SUFFIX": "a"})
+    assert "right oms:synctask:createEvent" in states(report, "ok")
+
+
+@pytest.mark.parametrize("kind", ["failed", "success"])
+def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, handler, mocker, kind):
+    # GIVEN more records than there is time for
+    for name, body in (*accepted("a"), *failed("FORBIDDEN", "b")):
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    if kind == "success":
+        doctor = importlib.import_module("oss_oms_sync.doctor")
+        times = iter([doctor._WALK_SECONDS])
+        mocker.patch.object(doctor._Examination, "_a_while", lambda one: Deadline(next(times, 0), one._clock))
+    else:
+        mocker.patch("oss_oms_sync.doctor._WALK_SECONDS", 0)
+
+    # WHEN doctor looks, THEN it says so
+    report = handler(box, box.environment())
+    assert not report["ok"]
+    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
+    assert "more records than could be looked at" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    assert "of the first 0 names" in the_check(report, "records flow")["seen"]
+
+
+def test_reconcile_that_has_not_begun_for_longer_than_passes_are_kept_is_a_warning(box, handler):
+    assert "reconcile" in states(handler(box, box.environment()), "skipped")
+    name = f"oms_source_record/{box.task_id}/state/installed.json"
+    box.oss.put(box.log_bucket, name, b'{"at": "2020-01-01T00:00:00Z"}')
+    assert "reconcile" in states(handler(box, box.environment()), "warning")
 
 
 def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
@@ -399,3 +606,19 @@ def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
     (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
     box.deploy_project(tmp_path)
     assert states(examine(box), "fault") == ["libraries"]
+
+
+@pytest.mark.parametrize("marker", ["success_object/", "success_object_long/", "failed_object/", "replay/"])
+def test_the_object_that_a_console_makes_of_a_folder_is_the_record_of_no_key(box, handler, marker):
+    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{marker}", b"")
+    assert "right oms:synctask:createEvent" in states(handler(box, box.environment()), "skipped")
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
+def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, handler, monkeypatch, proxy):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["OMS connection", "OSS connection"]
+    assert "p#ss" not in str(report)

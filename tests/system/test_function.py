@@ -13,6 +13,7 @@ import pytest
 from law1 import HOSTILE
 from sandbox import Sandbox
 from sandbox.faults import Fault
+from sandbox.logs import said
 from virtual import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
@@ -114,7 +115,8 @@ def test_connections_that_were_reset_while_the_instance_was_frozen_cost_one_quic
     # THEN each cloud sees one new connection, and nothing was waited for
     assert invocation.value is True
     assert (deployed.oms.connections, deployed.oss.connections) == (2, 2)
-    assert json.loads(invocation.logs[-1])["ms"] < 1000
+    (line,) = [line for line in map(said, invocation.logs) if "ms" in line]
+    assert line["ms"] < 1000
 
 
 def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
@@ -137,6 +139,7 @@ def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
 @pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
 def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fault):
     box.deploy(CODE, timeout=3)
+    box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     box.oms.faults.add(fault)
     invocation = box.fc.invoke("forward", payload("a"))
     assert (invocation.outcome, invocation.value) == ("returned", False)
@@ -147,6 +150,7 @@ def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fa
 @pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
 def test_a_log_bucket_that_does_not_answer_makes_it_raise_within_the_timeout(box, fault):
     box.deploy(CODE, timeout=2)
+    box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     box.oms.faults.add(Fault.status(404))
     box.oss.faults.add(fault)
     invocation = box.fc.invoke("forward", payload("a"))

@@ -11,14 +11,13 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
-import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from law1 import SOCKET_SCHEDULES, check, object_keys
 from oss_oms_sync import bucket, oms, retry
-from oss_oms_sync.bucket import Bucket, Credentials, OssSession
-from oss_oms_sync.connection import Lanes
+from oss_oms_sync.bucket import Bucket, Credentials
+from oss_oms_sync.connection import Lanes, Session
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.forward import forward
 from oss_oms_sync.oms import OmsClient
@@ -33,6 +32,9 @@ TIMEOUT = 0.7
 # What the machine itself may add: a test must not depend on how busy it is.
 LENIENCY = 5.0
 network = [Fault.drop_before(), Fault.drop_after(), Fault.hang(), Fault.drip(), Fault.silence(), Fault.slow(0.02)]
+redirect = Fault.status(302, headers={"Location": "http://127.0.0.1:1/"})
+page = Fault.status(200, b"<html><body>Please log in</body></html>")
+network += [redirect, page]
 oms_faults = [*network, *[Fault.status(status) for status in (400, 401, 403, 404, 429, 500, 502, 503, 504)]]
 oss_faults = [*network, *[Fault.status(status) for status in (403, 404, 500, 503)]]
 seeds = st.integers(0, 2**32)
@@ -52,8 +54,8 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
         ]:
             patch.setattr(module, name, value)
         config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
-        client = OmsClient(config, requests.Session(), lanes, clock)
-        credentials, session = Credentials(*box.function_credentials), OssSession(config.oss_endpoint, clock)
+        client = OmsClient(config, Session(config.task.url, clock), lanes, clock)
+        credentials, session = Credentials(*box.function_credentials), Session(config.oss_endpoint, clock)
         yield (
             box,
             config,
@@ -94,7 +96,7 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
 
 def client_of(box: Sandbox, clock: Clock) -> OmsClient:
     config = Settings.from_env({**box.environment(), "FC_REGION": box.region})
-    return OmsClient(config, requests.Session(), Lanes(), clock)
+    return OmsClient(config, Session(config.task.url, clock), Lanes(), clock)
 
 
 def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():

@@ -21,7 +21,7 @@ def deploy(box: Sandbox, tmp_path: Path):
     def deploy(called: str = "", **answers: str) -> None:
         folder = tmp_path / f"project {called}"
         render({**box.answers(), "functionName": f"{called or 'the'}-sync", **answers}, folder)
-        box.deploy_project(folder, called, retry_delay=0.01)
+        box.deploy_project(folder, called, retry_delay=0.001)
 
     return deploy
 

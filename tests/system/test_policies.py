@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from answers import ANSWERS
 from sandbox import Sandbox
 from sandbox.faults import Fault
 from sandbox.oss import Action
+from shell import run_script
+from tools.package import ROOT
 from tools.render import render
 from traffic import upload
 
@@ -26,7 +30,7 @@ HOUR = 3600
 def project(box, tmp_path):
     """The folder of the rendered project, which is deployed."""
     render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path, retry_delay=0.01)
+    box.deploy_project(tmp_path, retry_delay=0.001)
     return tmp_path
 
 
@@ -63,8 +67,8 @@ def doctor(box: Sandbox) -> None:
 def status(box: Sandbox) -> None:
     upload(box, "a")
     del box.oss.actions[:]
-    box.fc.invoke("status", b"")
-    box.fc.invoke("status", b'{"key": "a"}')
+    for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
+        box.fc.invoke("status", asked)
 
 
 JOBS: dict[str, Callable[[Sandbox], None]] = {
@@ -93,9 +97,10 @@ class Right(NamedTuple):
 
 def rights(project: Path, name: str, service: str) -> list[Right]:
     """What a function's policy allows it of one service."""
+    show(project, "--json", "written")
     return [
         Right(action, resource, prefix)
-        for one in json.loads((project / "policies" / f"{name}.json").read_text())["Statement"]
+        for one in json.loads((project / "written" / f"oss-oms-sync-{name}.json").read_text())["Statement"]
         for action in one["Action"]
         for resource in one["Resource"]
         for prefix in one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])
@@ -145,39 +150,210 @@ def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
 
 
 def show(project: Path, *arguments: str) -> str:
-    words = [sys.executable, "-I", "-S", project / "policies" / "show.py", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=project).stdout
+    done = run_script("policies/show.py", project, *arguments)
+    done.check_returncode()
+    return done.stdout
 
 
-def test_show_prints_every_right_and_the_commands_that_grant_and_remove_them(project):
+def test_show_runs_on_a_bare_python(project):
+    words = [sys.executable, "-I", "-S", project / "policies" / "show.py"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(project)
+
+
+def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     granted, removed = show(project), show(project, "--remove")
     for name in (*JOBS, "trigger"):
-        assert f"--PolicyName oss-oms-sync-{name} --PolicyDocument" in granted
-        assert f"DeletePolicy --PolicyName oss-oms-sync-{name}" in removed
         for right in rights(project, name, "oss"):
-            assert right.action in granted
+            assert f"{right.action}" in granted
+            assert f" on {right.resource}" in granted
     assert "oms:synctask:createEvent" in granted
-    # Every command is one of the tool's, and names files that exist.
-    commands = [shlex.split(line) for line in f"{granted}\n{removed}".splitlines() if line.startswith("aliyun")]
-    assert {words[1] for words in commands} == {"ram"}
-    files = [word for line in granted.splitlines() for word in line.split() if word.startswith("policies/")]
-    assert files
-    assert all((project / file.rstrip(')"')).exists() for file in files)
+    script = r"( *|#.*|case .* esac|tolerate\(\) \{|  (if|elif|else) .*|\}|document=.*|tolerate .* aliyun ram \w+ .*)"
+    assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
 
 
-def test_show_knows_roles_that_are_separate_or_given_as_arns(box, tmp_path):
-    render(box.answers() | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
+class Aliyun:
+    """bash in a project, where `aliyun` is a RAM that is empty at first."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        programs = project / "bin"
+        programs.mkdir()
+        shim = programs / "aliyun"
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/tests/ram.py" "$@"\n')
+        shim.chmod(0o755)
+        (programs / "python").symlink_to(sys.executable)
+        self._state = project / "ram.json"
+        self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "RAM_STATE": str(self._state)}
+        self.state = {"roles": {}, "policies": {}, "denied": []}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return json.loads(self._state.read_text())
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._state.write_text(json.dumps(state))
+
+    def in_force(self) -> dict[str, Any]:
+        """The documents of the policies."""
+        return {name: one["versions"][one["default"]] for name, one in self.state["policies"].items()}
+
+    def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
+        """What the documents say: `python policies/show.py | bash`."""
+        line = f"set -o pipefail; python policies/show.py {' '.join(options)} | {shell}"
+        return subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.project,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def aliyun(tmp_path: Path) -> Aliyun:
+    render(ANSWERS | {"functionName": "my_sync"}, tmp_path)
+    return Aliyun(tmp_path)
+
+
+def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
+    # GIVEN roles and policies made by what show prints
+    done = aliyun.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    state = aliyun.state
+    assert {name: one["attached"] for name, one in state["roles"].items()} == {
+        "oss-oms-sync-function": [f"my-sync-{name}" for name in JOBS],
+        "oss-oms-sync-trigger": ["my-sync-trigger"],
+    }
+    services = [one["trust"]["Statement"][0]["Principal"]["Service"] for one in state["roles"].values()]
+    assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
+    assert {len(one["versions"]) for one in state["policies"].values()} == {1}
+    before = aliyun.in_force()
+
+    # WHEN another log bucket is named in s.yaml, and RAM keeps no further version of one policy
+    versions = state["policies"]["my-sync-replay"]["versions"]
+    versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
+    aliyun.state = state
+    settings = aliyun.project / "s.yaml"
+    settings.write_text(settings.read_text().replace('logBucket: "photos-oms-log"', "logBucket: other-log # mine"))
+    done = aliyun.run()
+
+    # THEN the policies in force are new, and their old versions make room
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
+    assert list(aliyun.state["policies"]["my-sync-replay"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
+    assert aliyun.state["roles"] == state["roles"]
+    assert "CreateRole --RoleName oss-oms-sync-function: EntityAlreadyExists.Role" in done.stdout
+
+    # AND the files for the console say the same
+    written = show(aliyun.project, "--json", "console")
+    assert "my-sync-trigger.json: for the role oss-oms-sync-trigger" in written
+    files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
+    assert files == aliyun.in_force()
+
+
+def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyun):
+    # GIVEN roles and policies, some in two versions, and another project's policy on one of the roles
+    assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
+    state = aliyun.state
+    state["policies"]["other-forward"] = state["policies"]["my-sync-forward"]
+    state["roles"]["oss-oms-sync-function"]["attached"].append("other-forward")
+    aliyun.state = state
+
+    # WHEN they are removed, and once more
+    first, second = aliyun.run("--remove"), aliyun.run("--remove")
+
+    # THEN only what the other project needs is left
+    assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
+    assert list(aliyun.state["policies"]) == ["other-forward"]
+    assert {name: one["attached"] for name, one in aliyun.state["roles"].items()} == {
+        "oss-oms-sync-function": ["other-forward"]
+    }
+    assert "DeleteRole --RoleName oss-oms-sync-function: DeleteConflict.Role.Policy" in first.stdout
+
+
+@pytest.mark.parametrize(("options", "action"), [((), "CreatePolicy"), (("--remove",), "DeletePolicy")])
+def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, action):
+    aliyun.run()
+    aliyun.state = aliyun.state | {"denied": [action]}
+    before = aliyun.state
+    done = aliyun.run(*options)
+    assert done.returncode == 1
+    assert "ErrorCode: NoPermission" in done.stderr
+    assert aliyun.state["policies"].keys() == before["policies"].keys()
+    assert "trigger" not in done.stdout
+    # A terminal into which it is pasted goes on, and stays open.
+    done = aliyun.run(*options, shell="bash --norc -i")
+    assert "my-sync-trigger" in done.stdout
+
+
+def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
+    render(ANSWERS | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
     text = (tmp_path / "s.yaml").read_text()
     (tmp_path / "s.yaml").write_text(text.replace("replayRole: ${vars.functionRole}", "replayRole: own # mine"))
     granted = show(tmp_path)
-    assert "--PolicyName oss-oms-sync-replay --RoleName own" in granted
-    assert "--PolicyName oss-oms-sync-forward --RoleName one-for-all" in granted
+    assert "--PolicyName my-sync-replay --RoleName own" in granted
+    assert "--PolicyName my-sync-forward --RoleName one-for-all" in granted
+    assert "CreateRole --RoleName oss-oms-sync-trigger" in granted
 
 
-def test_show_says_which_role_is_missing(box, tmp_path):
-    render(box.answers(), tmp_path)
+def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
+    render(ANSWERS | {"triggerRole": "oss-oms-sync-function"}, tmp_path)
+    assert '{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}' in show(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
+        ("vars:", "values:", "vars.logBucket is missing"),
+        ('logBucket: "photos-oms-log"', "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
+        ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
+    ],
+    ids=["a role", "all", "an expression", "another variable"],
+)
+def test_show_says_which_variable_is_missing_or_not_written_out(tmp_path, before, after, told):
+    render(ANSWERS, tmp_path)
     text = (tmp_path / "s.yaml").read_text()
-    (tmp_path / "s.yaml").write_text(text.replace("  replayRole:", "  # replayRole:"))
+    assert before in text
+    (tmp_path / "s.yaml").write_text(text.replace(before, after))
     with pytest.raises(subprocess.CalledProcessError) as failed:
         show(tmp_path)
-    assert "vars.replayRole is missing" in failed.value.stderr
+    assert told in failed.value.stderr
+    assert failed.value.stdout == ""
+
+
+def test_show_reads_vars_however_they_are_written(tmp_path):
+    # GIVEN vars as a person would write them, and others of the same name elsewhere
+    render(ANSWERS, tmp_path)
+    text = (tmp_path / "s.yaml").read_text()
+    head, _, rest = text.partition("vars:")
+    written = """vars: # ours
+    # where
+    region: 'cn-hangzhou'
+
+    functionName: my-sync
+    sourceBucket: photos
+    logBucket: ${vars.sourceBucket}-oms-log
+    functionRole: "r"
+    replayRole: ${vars.reconcileRole}
+    reconcileRole: ${vars.functionRole}
+    doctorRole: r
+    statusRole: r
+    triggerRole: "acs:ram::${config('AccountID')}:role/t"
+"""
+    (tmp_path / "s.yaml").write_text(f"{head}{written}\n{rest[rest.index('resources:') :]}\n  logBucket: wrong\n")
+
+    # WHEN show reads them, THEN it is the same as before
+    render(ANSWERS | {"functionRole": "r", "triggerRole": "t"}, tmp_path / "rendered")
+    assert show(tmp_path) == show(tmp_path / "rendered")
+
+
+def test_show_outside_of_a_project_says_so(tmp_path):
+    render(ANSWERS, tmp_path)
+    (tmp_path / "s.yaml").unlink()
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        show(tmp_path)
+    assert failed.value.returncode == 2
+    assert "s.yaml is missing" in failed.value.stderr

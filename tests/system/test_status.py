@@ -90,6 +90,10 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
     assert report["verdict"]["state"] == "behind"
     assert "OMS failed to copy 1 objects" in report["verdict"]["text"]
 
+    # AND once somebody has seen to it, it is
+    assert in_process(project, "status", {"acknowledge": True})["verdict"]["state"] == "in step"
+    assert in_process(project, "status")["verdict"]["state"] == "in step"
+
 
 def test_without_a_finished_pass_it_does_not_claim_to_be_in_step(project, in_process):
     report = in_process(project, "status")
@@ -164,6 +168,7 @@ def test_without_the_right_to_statistics_the_rest_is_told(project, in_process):
     report = in_process(project, "status")
     assert report["statistics"]["problem"] == "FORBIDDEN"
     assert report["oms"]["status"] == "SYNCHRONIZING"
+    assert report["copying"] == {"failed": 0, "unfinished": None, "acknowledged": None}
 
 
 def test_counting_is_bounded_and_says_at_least(project, in_process, mocker):
@@ -257,7 +262,9 @@ def test_the_window_of_the_statistics_can_be_chosen(project, in_process):
     assert (datetime.now(timezone.utc) - start).total_seconds() == pytest.approx(HOUR, abs=60)
 
 
-@pytest.mark.parametrize("payload", [{"key": "a", "hours": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}])
+@pytest.mark.parametrize(
+    "payload", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
+)
 def test_a_payload_that_cannot_be_used_is_an_error(project, payload):
     assert project.fc.invoke("status", json.dumps(payload).encode()).error_type == "PayloadError"
 
@@ -309,7 +316,7 @@ def test_stories_of_what_is_gone_or_never_sent(project, in_process):
     outside = in_process(project, "status", {"key": "x"}, {**project.environment(), "OBJECT_PREFIX": "photos/"})
     assert "never sent" in outside["story"]
     unnamed = in_process(project, "status", {"key": "a"}, {**project.environment(), "SOURCE_BUCKET": ""})
-    assert (unnamed["object"], "not known" in unnamed["story"]) == (None, True)
+    assert (unnamed["object"], "unknown" in unnamed["story"]) == (None, True)
 
 
 def test_a_key_older_than_the_installation_is_not_said_to_be_sent(project, in_process):
@@ -352,7 +359,7 @@ def answering(project, **changes: object) -> None:
 
 
 NOT_GREEN = {
-    "OMS has a backlog": ({"monthly_acceptance_request": 100_000}, "Behind at OMS: it took 100000"),
+    "OMS has a backlog": ({"monthly_acceptance_request": 100_000}, "Behind at OMS: it has not worked on 99999 objects"),
     "failures as text": ({"monthly_failure_object": "3"}, "OMS failed to copy 3"),
     "no counter of failures": ({"monthly_failure_object": None}, "lacks some of its counters"),
 }
@@ -409,8 +416,8 @@ def test_a_lasting_reason_is_told_before_a_passing_one(project, in_process):
     assert in_process(project, "status")["verdict"]["text"].startswith("Broken, CREDENTIALS")
 
 
-def test_odd_points_of_the_statistics_are_left_out(project, in_process):
-    upload(project, "a")
+def test_odd_points_of_the_statistics_are_left_out_and_never_green(project, in_process):
+    green(project, in_process)
     real = project.task.statistics
 
     def odd(*arguments: object) -> dict:
@@ -419,8 +426,10 @@ def test_odd_points_of_the_statistics_are_left_out(project, in_process):
         return answer
 
     project.task.statistics = odd
-    series = in_process(project, "status")["statistics"]["series"]
-    assert (len(series["REQUEST"]), series["SKIP"]) == (1, [])
+    report = in_process(project, "status")
+    series = report["statistics"]["series"]
+    assert (len(series["REQUEST"]), series["SKIP"], report["statistics"]["unread"]) == (1, [], 2)
+    assert "lacks some of its counters" in report["verdict"]["text"]
 
 
 def test_records_that_cannot_be_read_are_an_error_and_no_story(project):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from sandbox import Sandbox
+from sandbox.logs import said
 from virtual import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
@@ -18,11 +18,11 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
     invocation = box.fc.invoke("forward", event or payload("a"))
-    said = "\n".join([*invocation.logs, invocation.error_message, *invocation.stack_trace])
+    output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
-    assert not [secret for secret in secrets if secret and secret in said]
-    lines = [json.loads(line) for line in invocation.logs if line.startswith("{")]
-    (line,) = [line for line in lines if line["level"] in ("WARNING", "ERROR")]
+    assert not [secret for secret in secrets if secret and secret in output]
+    lines = [said(line) for line in invocation.logs]
+    (line,) = [line for line in lines if line.get("level") in ("WARNING", "ERROR")]
     ending = str(invocation.value) if invocation.outcome == "returned" else invocation.error_type
     return ending, " ".join(str(line.get(name, "")) for name in ("reason", "fix", "error", "message", "problem"))
 

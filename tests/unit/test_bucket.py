@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from oss_oms_sync.bucket import Object
+from oss_oms_sync.bucket import Credentials, Object
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.retry import Deadline
-from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, TASK, World
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OSS, REDIRECTS, TASK, World
 
 CODE = str(Path(__file__).parents[2] / "template" / "code")
 PREFIX = f"oms_source_record/{TASK}/"
@@ -103,20 +103,128 @@ def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker
 
 
 def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(world):
-    cut = (200, {"Content-Length": "100"}, '{"at": "2026')
-    world.oss.schedule = [cut, (200, {"Content-Length": "2"}, "{}")]
+    cut = (200, {**OSS, "Content-Length": "100"}, '{"at": "2026')
+    world.oss.schedule = [cut, (200, {**OSS, "Content-Length": "2"}, "{}")]
     assert world.log_bucket.get("a", Deadline(30, world.clock)) == b"{}"
     world.oss.schedule = [cut] * 9
     with pytest.raises(StorageError, match="the answer was cut off"):
         world.log_bucket.get("a", Deadline(30, world.clock))
 
 
-@pytest.mark.parametrize("body", ["<ListBucketResult><Contents>", "Please log in"])
-def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body):
-    world.oss.schedule = [(200, {}, body)] * 10
+NO_LISTINGS = [
+    "<ListBucketResult><Contents>",
+    "Please log in",
+    "",
+    "<html><body>Please log in</body></html>",
+    "<ListBucketResult><IsTruncated>perhaps</IsTruncated></ListBucketResult>",
+    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>",
+    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><ETag>x</ETag><Type>Normal</Type>"
+    "<LastModified>yesterday</LastModified><Size>many</Size></Contents></ListBucketResult>",
+]
+
+
+@pytest.mark.parametrize("headers", [{}, OSS], ids=["", "with a request id"])
+@pytest.mark.parametrize("body", NO_LISTINGS)
+def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, headers):
+    world.oss.schedule = [(200, headers, body)] * 10
     with pytest.raises(StorageError):
         world.log_bucket.page("", "", Deadline(30, world.clock))
     assert len(world.oss.schedule) == 5
+
+
+@pytest.mark.parametrize("body", ["<html><body>Please log in</body></html>", "<DeleteResult/>", "", "nothing"])
+@pytest.mark.parametrize("headers", [{}, OSS], ids=["", "with a request id"])
+@pytest.mark.parametrize("status", [200, 302, 403])
+def test_a_delete_that_something_else_than_oss_answers_was_not_answered(world, body, headers, status):
+    world.oss.schedule = [(status, headers, body)]
+    trouble = world.log_bucket.delete_all(["a"], Deadline(30, world.clock))["a"]
+    # Where OSS itself refuses, nothing will be deleted any more.
+    assert trouble.answered == (status != 200 and headers == OSS)
+
+
+@pytest.mark.parametrize("redirect", REDIRECTS)
+def test_no_redirect_is_followed_and_the_trouble_names_it(world, redirect):
+    world.oss.schedule = [redirect]
+    (problem,) = write(world, Object("a", b"x"))
+    assert "OSS_ENDPOINT answers with a redirect" in problem
+    assert world.oss.objects == {}
+    world.oss.schedule = [redirect] * 5
+    with pytest.raises(StorageError, match="OSS_ENDPOINT answers with a redirect"):
+        world.log_bucket.page("", "", Deadline(30, world.clock))
+
+
+ETAG = '"9DD4E461268C8034F5C8564E155C67A6"'  # the MD5 of b"x"
+ENCRYPTED = {**OSS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABCD"'}
+
+
+@pytest.mark.parametrize(
+    ("headers", "written"),
+    [
+        ({**OSS, "ETag": ETAG}, True),
+        ({**OSS, "ETag": '"ABCD"'}, False),
+        (OSS, False),
+        ({"ETag": ETAG}, False),
+        ({}, False),
+        (ENCRYPTED, True),
+        ({name: value for name, value in ENCRYPTED.items() if name != "ETag"}, False),
+    ],
+)
+def test_a_record_is_written_only_where_the_answer_says_the_md5_of_its_body(world, headers, written):
+    world.oss.schedule = [(200, headers, "")] * 5
+    (problem,) = write(world, Object("a", b"x"))
+    assert problem == "" if written else problem.startswith("something else than OSS answered 200")
+
+
+def test_no_more_is_read_of_an_answer_than_is_needed(world):
+    for status in (200, 403):
+        world.oss.schedule = [(status, OSS, "x" * 10_000_000)] * 5
+        assert all(write(world, Object("a", b"x")))
+    assert max(body.tell() for body in world.oss.bodies) <= 64 * 1024 + 1
+    # Of a listing, and of an object of ours, no more than any takes.
+    world.oss.schedule = [(200, OSS, "x" * 20_000_000)] * 5
+    with pytest.raises(StorageError, match="longer than 16777216 bytes"):
+        world.log_bucket.page("", "", Deadline(30, world.clock))
+    world.oss.schedule = [(200, OSS, "x" * 12_000_000)]
+    assert len(world.log_bucket.get("a", Deadline(30, world.clock))) == 12_000_000
+
+
+def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
+    """A page of a listing; `more` is the token to go on with."""
+    contents = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag>"
+        "<Type>Normal</Type><Size>1</Size><StorageClass>Standard</StorageClass></Contents>"
+        for key in keys
+    )
+    goes_on = f"<NextContinuationToken>{more}</NextContinuationToken>" if more else ""
+    truncated = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+    return 200, OSS, f"<ListBucketResult>{truncated}{goes_on}{contents}</ListBucketResult>"
+
+
+def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
+    world.oss.schedule = [listing(more="t1"), listing(more="t2"), listing("a", "b", more="t3")]
+    page = world.log_bucket.page("", "", Deadline(30, world.clock))
+    assert [one.name for one in page.objects] == ["a", "b"]
+    assert page.more
+    assert ["continuation-token=t" in url for url in world.oss.urls] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("pages", "problem"),
+    [
+        ([listing(more="t"), listing(more="t")], "does not go on"),
+        ([listing("b", "a")], "not in order"),
+        ([listing("b", "b")], "not in order"),
+        ([listing("a", more="t")], "not in order"),
+    ],
+)
+def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
+    world.oss.schedule = list(pages)
+    with pytest.raises(StorageError, match=problem):
+        world.log_bucket.page("", "a" if "a" in pages[0][2] else "", Deadline(30, world.clock))
+
+
+def test_credentials_do_not_show_their_secrets():
+    assert repr(Credentials("ID", "secret", "token")) == "Credentials(access_key_id='ID')"
 
 
 def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
@@ -128,3 +236,27 @@ def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
     assert (done.stdout, done.stderr) == ("True Bucket\n", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<Error><Code>AccessDenied</Code><Message/></Error>",
+        "<Error><Code/></Error>",
+        '<?xml version="1.0" encoding="klingon"?><Error><Code>A</Code></Error>',
+    ],
+)
+def test_an_error_of_oss_in_an_odd_form_is_a_trouble(body):
+    world = World()
+    world.oss.schedule = [(403, OSS, body)] * 5
+    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
+    assert trouble
+
+
+def test_what_oss_says_shows_no_secret():
+    world = World()
+    said = "<Error><Code>X</Code><Message>x-oss-security-token: faketoken, fakesecret</Message></Error>"
+    world.oss.schedule = [(403, OSS, said)]
+    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
+    assert "faketoken" not in trouble.problem
+    assert "fakesecret" not in trouble.problem

@@ -155,6 +155,30 @@ def test_what_is_made_is_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
+def test_both_readmes_name_the_regions_of_sync_tasks_as_the_consoles_do():
+    regions = {
+        "cn-north-4": ("CN North-Beijing4", "华北-北京四"),
+        "cn-east-3": ("CN East-Shanghai1", "华东-上海一"),
+        "cn-southwest-2": ("CN Southwest-Guiyang1", "西南-贵阳一"),
+    }
+    english, chinese = (" ".join(path.read_text(encoding="utf-8").split()) for path in (README, TWIN))
+    for region, (name, name_zh) in regions.items():
+        assert f"{name} (`{region}`)" in english
+        assert f"{name_zh}（`{region}`）" in chinese
+    for path in DOCUMENTS:
+        # Shanghai2 has none.
+        assert "cn-east-2" not in path.read_text(encoding="utf-8"), path
+
+
+def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
+    told = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
+    explained = [path.name for path, text in told.items() if "falls back" in text or "退回" in text]
+    assert {"README.md", "README.zh.md", "how-it-works.md"} <= set(explained)
+    for path, text in told.items():
+        if "CRC64_COMPARISON_OVERWRITE" in text and path.name not in explained:
+            assert "how-it-works.md#what-remains" in text, path
+
+
 BREAKS = {
     "a heading": ("## Rights", "Rights", "headings"),
     "a command": ("s doctor invoke | python status.py\n", "s doctor check\n", "blocks of code"),

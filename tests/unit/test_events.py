@@ -316,3 +316,10 @@ def test_what_is_no_etag_is_left_out_so_that_it_breaks_no_record(etag):
 
 def test_a_quoted_etag_is_compared_bare_and_in_upper_case():
     assert read_events(event("a", etag='"abc-2"')).changes[0].etag == "ABC-2"
+
+
+def test_what_is_named_twice_alike_is_unambiguous():
+    text = json.dumps({"events": [event("k")]}).replace(
+        '"eventVersion": "1.0"', '"eventVersion": "1.0", ' * 2 + '"x": 0'
+    )
+    assert [change.key for change in read(text, Settings.from_env(ENVIRONMENT)).changes] == ["k"]

@@ -9,7 +9,7 @@ import pytest
 
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.reasons import Reason
-from virtual import DROP_BEFORE, ENVIRONMENT, HANG, World, event, payload
+from virtual import DROP_BEFORE, ENVIRONMENT, HANG, PAGE, REDIRECTS, World, event, payload
 
 
 @pytest.fixture
@@ -61,6 +61,13 @@ def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_r
 def test_a_failed_record_that_cannot_be_written_raises(world):
     world.oms.schedule, world.oss.schedule = [404], [403]
     with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
+        world.forward(payload("a"))
+
+
+@pytest.mark.parametrize("answer", [*REDIRECTS, PAGE])
+def test_a_failed_record_that_something_else_than_oss_took_is_none(world, answer):
+    world.oms.schedule, world.oss.schedule = [404], [answer] * 5
+    with pytest.raises(RecordError, match="1 failed keys are not recorded"):
         world.forward(payload("a"))
 
 

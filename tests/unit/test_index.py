@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -139,14 +140,34 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
     assert set(walked) == {"photos", "photos-oms-log"}
 
 
-def test_log_lines_are_json_with_the_request_id(clouds):
-    index, _, _ = clouds
+def line_of(index, message, *arguments) -> str:
+    """What a message becomes in the log at half a second past noon."""
     index._lines.request_id = "1-abc"
-    line = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, {"key": "山\n\ud800"}, None, None)
-    text = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, "said %s", ("so",), None)
-    assert json.loads(index._lines.format(line)) == {"level": "INFO", "request_id": "1-abc", "key": "山\n\ud800"}
-    assert index._lines.format(line).encode()  # no lone surrogate is left
-    assert json.loads(index._lines.format(text))["message"] == "said so"
+    record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
+    record.created = datetime(2026, 1, 31, 12, 0, 0, 500_999, timezone.utc).timestamp()
+    return index._lines.format(record)
+
+
+@pytest.mark.parametrize("message", [{"key": "山"}, "said so"])
+def test_a_log_line_is_a_date_then_json_with_the_request_id(clouds, message):
+    time, _, text = line_of(clouds[0], message).partition(" ")
+    assert time == "2026-01-31T12:00:00.500Z"
+    said = message if isinstance(message, dict) else {"message": message}
+    assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", **said}
+
+
+def test_a_messages_arguments_are_in_its_log_line(clouds):
+    assert '"message": "said so"' in line_of(clouds[0], "said %s", "so")
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii
+)
+def test_no_character_of_a_key_breaks_a_log_line(clouds, character):
+    line = line_of(clouds[0], {"key": f"a{character}2026-01-31 b"})
+    assert line.splitlines() == [line]
+    assert line.encode()  # no lone surrogate is left
+    assert json.loads(line.partition(" ")[2])["key"] == f"a{character}2026-01-31 b"
 
 
 def test_the_libraries_chatter_is_silenced(clouds):
@@ -154,3 +175,16 @@ def test_the_libraries_chatter_is_silenced(clouds):
     index.handler(payload("a"), CONTEXT_312)
     for library in ("oss2", "oss2.api", "urllib3", "urllib3.connectionpool"):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)
+
+
+def test_what_importing_takes_is_taken_off_the_first_invocations_time(clouds, mocker):
+    # GIVEN an instance that was imported so long ago
+    index, _, _ = clouds
+    clock = VirtualClock()
+    for ago, taken_off in ((2.5, 2.5), (3600, 5)):
+        mocker.patch.object(index, "BEGAN", 0.0)
+        mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))
+        mocker.patch.object(index, "_import_seconds", index._imported())
+
+        # WHEN it is invoked twice, THEN that counts once, and no pause does
+        assert [index._deadline(CONTEXT_312, clock).left() for _ in range(2)] == [59.5 - taken_off, 59.5]

@@ -8,19 +8,21 @@ from hypothesis import strategies as st
 from law1 import SCHEDULES, check, object_keys
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.records import record_name
-from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, TASK, World, payload
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, OSS, PAGE, REDIRECTS, TASK, World, payload
 
 statuses = [200, 202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
-network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP]
+network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP, PAGE, *REDIRECTS]
 coded = [
     (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}'),
     (400, {}, '{"error_code": "APIGW.0308", "error_msg": "slow down"}'),
     (429, {"Retry-After": "1"}, ""),
     (503, {"Retry-After": "9999"}, ""),
 ]
-# A 200 must be earned by doing the work, so it is left to OK.
-oms_faults = st.lists(st.sampled_from([*network, *[s for s in statuses if s != 200], *coded]), max_size=40)
-oss_faults = st.lists(st.sampled_from([*network, 400, 403, 404, 429, 500, 503]), max_size=60)
+# A 200 must be earned by doing the work, so it is left to OK; these were not.
+cut_off = (200, {"Content-Length": "60"}, "")
+not_earned = [cut_off, (200, OSS, "<html></html>"), (200, {**OSS, "ETag": '"D41D"'}, "")]
+oms_faults = st.lists(st.sampled_from([*network, cut_off, *[s for s in statuses if s != 200], *coded]), max_size=40)
+oss_faults = st.lists(st.sampled_from([*network, *not_earned, 400, 403, 404, 429, 500, 503]), max_size=60)
 
 
 @settings(max_examples=SCHEDULES)

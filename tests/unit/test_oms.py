@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.retry import Deadline
-from virtual import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, World
+from virtual import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, REDIRECTS, TASK, World
 
 TEN = [f"key {number}" for number in range(10)]
 
@@ -256,3 +260,62 @@ def test_every_reason_says_what_to_do_in_both_languages():
     for reason in Reason:
         assert reason.fix.endswith(".")
         assert reason.fix_zh.endswith("。")
+
+
+@pytest.mark.parametrize("redirect", REDIRECTS)
+def test_no_redirect_is_followed_and_the_failure_names_it_for_every_key(world, redirect):
+    world.oms.schedule = [redirect]
+    outcomes = submit(world, TEN).outcomes
+    said = f"a redirect to {redirect[1]['Location']}, which is never followed"
+    assert outcomes == dict.fromkeys(TEN, Failure(Reason.UNEXPECTED, 302, None, said))
+    assert len(world.oms.calls) == 1
+
+
+@pytest.mark.parametrize("redirect", REDIRECTS)
+def test_asking_for_the_task_survives_a_redirect(world, redirect):
+    world.oms.schedule = [redirect]
+    assert world.client.task(Deadline(60, world.clock)).reason is Reason.UNEXPECTED
+
+
+def test_no_more_is_read_of_an_answer_than_is_needed(world):
+    for status in (200, 404):
+        world.oms.schedule = [(status, {}, "x" * 10_000_000)]
+        assert len(submit(world, ["a"]).outcomes["a"].message) == 300
+    assert max(body.tell() for body in world.oms.bodies) == 64 * 1024 + 1
+
+
+def test_an_acceptance_that_was_cut_off_is_none(world):
+    world.oms.schedule = [(200, {"Content-Length": "40"}, "")] * 5
+    assert reasons(submit(world, ["a"])) == {Reason.UNREACHABLE}
+
+
+@pytest.mark.parametrize("answer", [(401, "APIGW.0301"), (400, "OMS.0068")])
+def test_a_clock_that_is_off_is_told_from_wrong_keys_whatever_the_answer(world, answer):
+    world.oms.schedule = [error(*answer, Date="Thu, 01 Jan 2026 23:40:00 GMT")]
+    assert reasons(submit(world, ["a"])) == {Reason.CLOCK}
+
+
+@given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
+def test_no_part_of_a_secret_is_shown_wherever_it_stands(before, secrets, gap):
+    secret = "".join(chr(ord("a") + number % 26) + str(number % 10) for number in range(60))
+    shown = presentable(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
+    assert len(shown) <= 300
+    assert secret[:3] not in shown
+
+
+def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
+    world = World()
+    points = [{"time_stamp": 1767312000000 + step * 300_000, "statistic_num": 0} for step in range(288)]
+    datas = [{"data_type": name, "data": points} for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")]
+    answer = {"sync_task_id": TASK, "statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
+    world.oms.schedule = [(200, {}, json.dumps(answer, separators=(",", ":")))]
+    now = world.clock.now()
+    assert world.client.statistics(now - timedelta(days=1), now, Deadline(30, world.clock)) == answer
+
+
+def test_a_location_shows_no_secret_however_it_is_encoded():
+    token = "tok/EN+0123456789secret=="
+    world = World(HW_SECURITY_TOKEN=token)
+    world.oms.schedule = [(302, {"Location": f"https://login.example/?t={quote(token, safe='')}"}, "")]
+    failure = world.client.submit(["a"], Deadline(30, world.clock)).outcomes["a"]
+    assert "0123456789secret" not in failure.message

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from law1 import HOSTILE, SCHEDULES
-from oss_oms_sync.bucket import Object, Trouble
+from oss_oms_sync.bucket import Object, Trouble, etag_of
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
@@ -19,7 +19,6 @@ from oss_oms_sync.reconcile import COUNTS, reconcile
 from oss_oms_sync.records import (
     LONGEST_NAME,
     FailedKey,
-    etag_of,
     failed_record,
     folder,
     is_long,

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.bucket import Object
+from oss_oms_sync.bucket import Object, etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.records import (
     FailedKey,
-    etag_of,
     failed_key,
     failed_record,
     modified_of,

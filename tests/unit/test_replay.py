@@ -548,6 +548,17 @@ def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mock
     assert {key for call in world.oms.calls for key in call} == {"z1", "z2"}
 
 
+def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(world):
+    # Ten thousand of them have to fit into what is read of one object.
+    long = "海" * 300
+    world.fail(long, "good")
+    world.oms.refused = {long}
+    world.replay()
+    (state,) = world.bucket.names(f"{ROOT}state/replay")
+    ((name, _),) = json.loads(world.bucket.objects[state].body)["rejected"].items()
+    assert len(name) == 32
+
+
 def test_rejected_keys_rest_again_when_they_stand_among_their_like(world):
     # GIVEN sixty keys that OMS refuses alone, and no good ones left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]

@@ -42,6 +42,7 @@ def report(state: str = "behind", **changes: object) -> dict:
             "dst_bucket": "photos-obs",
             "month": {"requests": 1200, "copied": 1190, "failed": 2, "skipped": 8, "bytes": 5_000_000},
         },
+        "copying": {"failed": 1, "unfinished": {"objects": 15, "overdue": None}, "acknowledged": None},
         "statistics": {
             "from": "2026-01-01T00:00:00Z",
             "step": "ONE_HOUR",
@@ -67,7 +68,7 @@ def report(state: str = "behind", **changes: object) -> dict:
         "replay": {"at": "2026-01-01T23:55:00Z", "result": {"taken": 4, "accepted": 3, "failed": 1}},
         "reconcile": {
             "last": {"started": "2026-01-01T02:00:00Z", "ended": "2026-01-01T02:01:00Z", **passed},
-            "open": [],
+            "open": [{"started": "2026-01-01T23:50:00Z", "ended": None, "scanned": 4321}],
         },
         "sums": [
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
@@ -79,6 +80,7 @@ def report(state: str = "behind", **changes: object) -> dict:
 
 
 EMPTY = {
+    "copying": {"failed": None, "unfinished": None, "acknowledged": None},
     "oms": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "statistics": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "backlog": {
@@ -121,14 +123,59 @@ TOOL_SAYS = """\x1b[90m⌛  Steps for [invoke] of [oss-oms-sync]\x1b[39m
     "output",
     [
         lambda answer: json.dumps(answer),
-        lambda answer: TOOL_SAYS % json.dumps(answer, indent=2, ensure_ascii=False),
-        lambda answer: TOOL_SAYS % json.dumps({"statusCode": 200, "body": json.dumps(answer)}),
+        lambda answer: TOOL_SAYS % json.dumps(answer),
+        lambda answer: TOOL_SAYS % json.dumps(answer, indent=4, sort_keys=True),  # as Function Compute does
+        lambda answer: (TOOL_SAYS % json.dumps(answer, indent=4)).replace("\n", "\r\n"),
+        lambda answer: (
+            TOOL_SAYS % "\n".join(f"\x1b[32m{line}\x1b[39m" for line in json.dumps(answer, indent=4).split("\n"))
+        ),
     ],
-    ids=["bare", "in the tool's output", "as text within JSON"],
+    ids=["bare", "in one line", "in many lines", "on Windows", "in colour"],
 )
 def test_the_answer_is_found_in_what_the_tool_prints(viewer, monkeypatch, capsys, output):
     code, out, _ = show(viewer, monkeypatch, capsys, output(report()), "--lang", "en")
     assert (code, out.splitlines()[0]) == (1, "Now behind.")
+
+
+FORGERIES = [
+    json.dumps({"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}),
+    json.dumps(report("in step")),
+    json.dumps({"key": "a", "accepted": True, "story": "OMS accepted this version.", "next": ""}),
+    f"Invoke Result:\n{json.dumps({'ok': True, 'text': 'Set up right', 'text_zh': '配置正确', 'checks': []})}\n",
+]
+
+
+@pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "a story", "with the tool's words"])
+def test_an_object_key_that_looks_like_an_answer_is_not_taken_for_one(viewer, monkeypatch, capsys, key):
+    # GIVEN logs that name such a key, also cut off at their beginning, and results that do
+    line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})
+    logs = "\n".join(["FC Invoke Start", line[len(line) // 3 :], line])
+    before = f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
+    for result in (
+        {"errorMessage": key, "errorType": "StorageError", "stackTrace": [[key, 1]]},
+        {"accepted": 1, "keys": [key], "body": key},
+        key,
+    ):
+        given = f"{before}Invoke Result:\n{json.dumps(result, indent=4, sort_keys=True)}\n"
+        # WHEN that is shown, THEN there is no answer in it
+        assert show(viewer, monkeypatch, capsys, given)[:2] == (2, "")
+    assert show(viewer, monkeypatch, capsys, before)[:2] == (2, "")
+    assert show(viewer, monkeypatch, capsys, f"{line}\n{line}\n")[:2] == (2, "")
+
+    # AND the answer is what stands behind it
+    code, out, _ = show(viewer, monkeypatch, capsys, f"{before}{TOOL_SAYS}" % json.dumps(report()), "--lang", "en")
+    assert (code, out.splitlines()[0]) == (1, "Now behind.")
+
+
+@pytest.mark.parametrize("size", [10, 1000, 100_000])
+def test_however_long_the_output_json_is_read_once(viewer, mocker, size):
+    # GIVEN braces of which a reader could begin at each
+    decoder = mocker.spy(json.JSONDecoder, "raw_decode")
+    lines = '{"level": "INFO", "key": "{{{{"}\n' * size
+    # WHEN the answer is looked for, THEN the number of attempts does not grow with them
+    assert viewer.find(TOOL_SAYS % json.dumps(report()) + lines) == report()
+    assert viewer.find(lines + "{" * size) is None
+    assert decoder.call_count == 2
 
 
 @pytest.mark.parametrize(("state", "code"), [("in step", 0), ("behind", 1), ("broken", 1)])
@@ -136,11 +183,21 @@ def test_the_exit_code_says_whether_it_is_in_step(viewer, monkeypatch, capsys, s
     assert show(viewer, monkeypatch, capsys, json.dumps(report(state)))[0] == code
 
 
-def test_without_a_status_in_the_input_it_says_how_to_use_it(viewer, monkeypatch, capsys):
-    code, out, err = show(viewer, monkeypatch, capsys, "Error: no such function {}")
+@pytest.mark.parametrize(("lang", "said"), [("en", "contains no answer of status"), ("zh", "输入中没有 status")])
+def test_without_an_answer_in_the_input_it_says_how_to_use_it(viewer, monkeypatch, capsys, lang, said):
+    code, out, err = show(viewer, monkeypatch, capsys, "Error: no such function {}", "--lang", lang)
     assert (code, out) == (2, "")
+    assert said in err
     assert "s status invoke | python status.py" in err
     assert "no such function" in err  # what the tool said is not swallowed
+
+
+@pytest.mark.parametrize(
+    ("name", "lang"), [("zh_CN", "zh"), ("Chinese (Simplified)_China", "zh"), ("de_DE", "en"), (None, "en")]
+)
+def test_it_speaks_the_language_of_the_locale(viewer, mocker, name, lang):
+    mocker.patch("locale.getlocale", return_value=(name, "UTF-8"))
+    assert viewer.usual_language() == lang
 
 
 def test_a_constant_rate_is_a_straight_line(viewer):
@@ -158,6 +215,8 @@ def test_nonsense_is_no_status(viewer, given):
 
 def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
+    assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
+    assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321\n" in out
     for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out
@@ -168,6 +227,8 @@ def test_the_text_speaks_chinese(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "zh")
     assert out.startswith("现在 behind。")
     assert Reason.THROTTLED.fix_zh in out
+    for part in ("目的桶 photos-obs", "接收请求对象数 1,200", "OMS 已接受 7"):
+        assert part in out
 
 
 def test_where_oms_says_nothing_our_half_is_shown(viewer, monkeypatch, capsys):
@@ -180,7 +241,7 @@ def test_counters_that_oms_does_not_tell_are_a_dash(viewer, monkeypatch, capsys)
     month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
     one = report(oms={**report()["oms"], "month": month})
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(one), "--lang", "en")
-    assert "requests –, copied 3" in out
+    assert "requested objects –, copied 3" in out
     assert ">–<" in viewer.page(one, "en")
 
 
@@ -198,20 +259,56 @@ CHECKS = [
     {"name": "settings", "state": "ok", "seen": "all well", "fix": ""},
     {"name": "task source", "state": "warning", "seen": "another form", "fix": "Look at it."},
     {"name": "task", "state": "fault", "seen": "NO_TASK 404", "fix": "Check SYNC_URL."},
-    {"name": "task runs", "state": "skipped", "seen": "depends on: task", "fix": ""},
+    {"name": "task runs", "state": "unknown", "seen": "depends on: task", "fix": ""},
+    {"name": "task options", "state": "unknown", "seen": "depends on: task", "fix": ""},
+    {"name": "createEvent", "state": "unknown", "seen": "too many records", "fix": "Look again."},
+    {"name": "records flow", "state": "skipped", "seen": "no object yet", "fix": ""},
 ]
+FOUND = """\
+Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
+  fault: task: NO_TASK 404
+      -> Check SYNC_URL.
+  unknown: createEvent: too many records
+      -> Look again.
+  warning: task source: another form
+      -> Look at it.
+  skipped: records flow: no object yet
+  unknown until then: task runs, task options
+"""
 
 
-def test_what_doctor_found_is_a_line_a_check_and_what_to_do(viewer, monkeypatch, capsys):
-    answer = {"ok": False, "checks": CHECKS}
+def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted(viewer, monkeypatch, capsys):
+    answer = {"ok": False, "text": "Not set up right", "text_zh": "配置有误", "checks": CHECKS}
     code, out, _ = show(viewer, monkeypatch, capsys, TOOL_SAYS % json.dumps(answer), "--lang", "en")
-    assert code == 1
-    assert out.splitlines()[0] == "Not set up right: ok 1, warning 1, fault 1, skipped 1"
-    assert "  fault: task: NO_TASK 404\n      -> Check SYNC_URL.\n  skipped: task runs: depends on: task\n" in out
-    code, out, _ = show(viewer, monkeypatch, capsys, json.dumps({"ok": True, "checks": CHECKS[:1]}), "--lang", "zh")
-    assert (code, out) == (0, "配置正确: 正常 1\n  正常: settings: all well\n")
+    assert (code, out) == (1, FOUND)
     with pytest.raises(SystemExit):
         show(viewer, monkeypatch, capsys, json.dumps(answer), "--html", "x.html")
+
+
+@pytest.mark.parametrize(
+    ("ok", "text", "text_zh", "shown"),
+    [
+        (True, "Set up right", "配置正确", {"en": "Set up right: ok 1\n", "zh": "配置正确：正常 1\n"}),
+        (
+            False,
+            "Not all could be looked at",
+            "有未能检查的项目",
+            {"en": "Not all could be looked at: ok 1\n", "zh": "有未能检查的项目：正常 1\n"},
+        ),
+    ],
+)
+def test_only_where_doctor_looked_at_all_the_exit_code_is_0(viewer, monkeypatch, capsys, ok, text, text_zh, shown):
+    answer = {"ok": ok, "text": text, "text_zh": text_zh, "checks": CHECKS[:1]}
+    for lang, out in shown.items():
+        assert show(viewer, monkeypatch, capsys, json.dumps(answer), "--lang", lang)[:2] == (0 if ok else 1, out)
+
+
+@pytest.mark.parametrize("state", ["fault", "unknown", "warning", "skipped"])
+def test_on_a_terminal_a_state_has_its_colour(viewer, state):
+    answer = {"text": "x", "text_zh": "x", "checks": [{"name": "a", "state": state, "seen": "b", "fix": "c"}]}
+    line = list(viewer.checks(answer, "en", colour=True))[1]
+    assert re.fullmatch(r"  \x1b\[\d+m" + state + r"\x1b\[0m: a: b", line)
+    assert state in "\n".join(viewer.checks(answer, "en", colour=False))
 
 
 class Reader(HTMLParser):
@@ -243,7 +340,30 @@ def test_the_page_is_self_contained_and_shows_what_it_was_given(viewer, changes)
     assert {"Now behind.", "现在 behind。"} <= {line.strip() for line in re.split(r"[\n<>]", page)}
     if not changes:
         assert NASTY in reader.shown
+        assert "2026-01-01T23:50:00Z: " in reader.shown
+        assert "已接收，尚未处理" in reader.shown
         assert {"svg", "polyline", "rect"} <= set(reader.tags)
+
+
+def hostile(value: object, path: tuple[str, ...] = ()) -> object:
+    """`value` with markup instead of each text that the page does not compute with."""
+    match value:
+        case dict():
+            names = (NASTY,) if path == ("backlog", "by_reason") else value
+            return {name: hostile(one, (*path, name)) for name, one in zip(names, value.values(), strict=False)}
+        case list():
+            return [hostile(one, path) for one in value]
+        case str() if path not in (("at",), ("statistics", "from"), ("statistics", "step")):
+            return NASTY
+    return value
+
+
+@pytest.mark.parametrize("changes", [{}, EMPTY], ids=["full", "empty"])
+def test_no_text_of_the_answer_is_markup_in_the_page(viewer, changes):
+    page = viewer.page(hostile(report(**changes)), "en")
+    assert NASTY in Reader(page).shown
+    assert "<script" not in page
+    assert 'class="verdict &lt;script&gt;' in page
 
 
 def test_the_file_is_written_and_named(viewer, monkeypatch, capsys, tmp_path):

@@ -6,19 +6,22 @@ and without the most of it (see `import_oss2`).
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import pairwise
 from threading import Lock, Thread
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
 import requests
 
-from .connection import KeptAlive, Lanes, read_environment_once
+from .connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
 from .errors import StorageError, presentable, root_cause
 from .retry import Clock, Deadline, Patience, Try
 from .settings import Settings
@@ -32,6 +35,8 @@ T = TypeVar("T")
 PAGE = 1000
 
 _SECONDS = 5.0
+# What oss2 raises where a body is none of OSS's.
+_NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 # What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
 # Compiled where it is first used: that takes longer than all the rest of this module.
@@ -47,6 +52,7 @@ BAD_CREDENTIALS = {
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
+    "Redirect": "OSS_ENDPOINT answers with a redirect, which is never followed: correct it",
     "OtherRegion": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
     "InvalidBucketName": "{setting} is no bucket name: correct it",
     **dict.fromkeys(
@@ -97,34 +103,69 @@ class Trouble:
     code: str = ""
 
 
-class Credentials(NamedTuple):
-    """The temporary key of the function's role."""
+@dataclass(frozen=True)
+class Credentials:
+    """The temporary key of the function's role. Its secrets stay out of its repr."""
 
     access_key_id: str
-    access_key_secret: str
-    security_token: str
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(repr=False)
 
 
-class OssSession:
-    """The connections to OSS. One for the life of an instance."""
+class _Transport:
+    """What `oss2` makes its calls with, in place of its own session: that one follows redirects, and reads answers
+    without end."""
 
-    def __init__(self, endpoint: str, clock: Clock) -> None:
-        self._endpoint = endpoint
-        self._clock = clock
-        self._kept: KeptAlive[oss2.Session] | None = None
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-    def use(self) -> oss2.Session:
-        """The session, for calls now."""
-        if self._kept is None:
-            session = import_oss2().Session()
-            read_environment_once(session.session, self._endpoint)
-            self._kept = KeptAlive(session, session.session, self._clock)
-        return self._kept.use()
+    def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> _Answer:
+        """One call. Raises requests.RequestException, also where something else than OSS says that all went well."""
+        response = self._session.request(
+            request.method,
+            request.url,
+            data=request.data,
+            params=request.params,
+            headers=request.headers,
+            stream=True,
+            timeout=timeout,
+        )
+        answer = _Answer(response, request.method)
+        if answer.says_ok and not answer.request_id:
+            raise _not_oss(response.status_code)
+        return answer
 
-    def drop(self) -> None:
-        """Lets go of every open connection; the next call opens a new one."""
-        if self._kept:
-            self._kept.drop()
+
+class _Answer:
+    """An answer of OSS, read to its end, as `oss2` takes one."""
+
+    def __init__(self, response: requests.Response, method: str) -> None:
+        self.status = response.status_code
+        self.says_ok = 200 <= self.status < 300
+        self.headers = response.headers
+        # OSS, "Common HTTP headers": every answer has one.
+        self.request_id = response.headers.get("x-oss-request-id", "")
+        is_long = self.says_ok and method in ("GET", "POST")
+        body = body_of(response, LONG_ANSWER + 1 if is_long else SHORT_ANSWER)
+        if len(body) > LONG_ANSWER:
+            raise requests.ConnectionError(f"the answer is longer than {LONG_ANSWER} bytes")
+        self._body = BytesIO(body)
+
+    def read(self, amount: int | None = None) -> bytes:
+        """The next `amount` bytes of the body, or the rest."""
+        return self._body.read(amount)
+
+
+def _not_oss(status: int) -> requests.ConnectionError:
+    return requests.ConnectionError(
+        f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
+    )
+
+
+def etag_of(body: bytes | str) -> str:
+    """The ETag (upper-case) that OSS gives a small object of this body: its MD5 ("PutObject")."""
+    text = body.encode() if isinstance(body, str) else body
+    return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
 class _Unused(ModuleType):
@@ -168,7 +209,7 @@ class Bucket:
         setting: str,
         settings: Settings,
         credentials: Credentials,
-        session: OssSession,
+        session: Session,
         lanes: Lanes,
         clock: Clock,
     ) -> None:
@@ -184,7 +225,15 @@ class Bucket:
         """Writes all of `objects` side by side; for each None, or why it is not known to be written."""
 
         def put(one: Object) -> Callable[[oss2.Bucket], bool]:
-            return lambda bucket: bool(bucket.put_object(one.name, one.body, dict(one.headers)))
+            def call(bucket: oss2.Bucket) -> bool:
+                answer = bucket.put_object(one.name, one.body, dict(one.headers))
+                # In a bucket that is encrypted with KMS the ETag is no MD5: there it is enough that OSS answered.
+                is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
+                if answer.etag != etag_of(one.body) and not is_encrypted:
+                    raise _not_oss(answer.status)
+                return True
+
+            return call
 
         results = self._all([put(one) for one in objects], "oss:PutObject", deadline)
         return [result if isinstance(result, Trouble) else None for result in results]
@@ -195,10 +244,7 @@ class Bucket:
         def get(name: str) -> Callable[[oss2.Bucket], Object]:
             def call(bucket: oss2.Bucket) -> Object:
                 answer = bucket.get_object(name)
-                body = answer.read()
-                if answer.content_length not in (None, len(body)):  # which older libraries let pass
-                    raise requests.ConnectionError("the answer was cut off")
-                return Object(name, body, {key.lower(): value for key, value in answer.headers.items()})
+                return Object(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
             return call
 
@@ -225,17 +271,26 @@ class Bucket:
             raise StorageError(trouble.problem, trouble.code)
 
     def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
-        """The objects whose names begin with `prefix` and stand behind `after`. Raises StorageError."""
+        """The objects whose names begin with `prefix` and stand behind `after`: none only where there are no more.
+        Raises StorageError, also where the names do not rise."""
 
-        def call(bucket: oss2.Bucket) -> Page:
-            found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE)
+        def call(bucket: oss2.Bucket) -> tuple[Page, str]:
+            found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE, continuation_token=token)
             listed = [Listed(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-            return Page(listed, bool(found.is_truncated))
+            return Page(listed, bool(found.is_truncated)), found.next_continuation_token
 
-        (result,) = self._all([call], "oss:ListObjects", deadline)
-        if isinstance(result, Trouble):
-            raise StorageError(result.problem, result.code)
-        return result
+        token, last_token = "", None
+        while token != last_token:
+            (result,) = self._all([call], "oss:ListObjects", deadline)
+            if isinstance(result, Trouble):
+                raise StorageError(result.problem, result.code)
+            page, last_token, token = result[0], token, result[1]
+            names = [after, *(one.name for one in page.objects)]
+            if any(name >= following for name, following in pairwise(names)):
+                raise StorageError(f"the listing of {self.name} is not in order behind {after!r}")
+            if page.objects or not page.more:
+                return page
+        raise StorageError(f"the listing of {self.name} does not go on behind {after!r}")
 
     def listed(self, prefix: str, deadline: Deadline) -> Iterator[Listed]:
         """Everything whose name begins with `prefix`, in order, a page at a time. Raises StorageError."""
@@ -266,53 +321,55 @@ class Bucket:
                 if isinstance(result, Trouble):
                     results[name] = result
                 else:
-                    results[name] = None if name in result else Trouble("OSS did not delete it", answered=True)
+                    results[name] = None if name in result else Trouble("OSS did not confirm it", answered=False)
         return results
 
     def _all(self, calls: Sequence[Callable[[oss2.Bucket], T]], action: str, deadline: Deadline) -> list[T | Trouble]:
-        session = self._session.use()
+        transport = _Transport(self._session.use())
         patience = Patience(deadline, self._clock)
 
         def tries(call: Callable[[oss2.Bucket], T]) -> Callable[[], T | Trouble]:
             def once() -> Try[T | Trouble]:
-                return self._once(call, action, session, deadline)
+                return self._once(call, action, transport, deadline)
 
             untried: Try[T | Trouble] = Try(Trouble("the invocation's time was up", answered=True))
-            return lambda: patience.keep_trying(once, self._session.drop, untried)
+            return lambda: patience.keep_trying(once, self._session.close, untried)
 
         results = self._lanes.run([tries(call) for call in calls], deadline.left())
+        if None in results:
+            self._session.abort()
         return [Trouble("no answer in time", answered=False) if one is None else one for one in results]
 
     def _once(
-        self, call: Callable[[oss2.Bucket], T], action: str, session: oss2.Session, deadline: Deadline
+        self, call: Callable[[oss2.Bucket], T], action: str, transport: _Transport, deadline: Deadline
     ) -> Try[T | Trouble]:
         exceptions = import_oss2().exceptions
         # Whatever fails here is a Trouble that the caller sees: a key stays where it was.
         # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
         repeat = action != "oss:DeleteObject"
         try:
-            return Try(call(self._client(session, deadline)))
-        except exceptions.RequestError as error:
-            return _lost(root_cause(error), repeat)
+            return Try(call(self._client(transport, deadline)))
         except exceptions.OssError as error:
-            # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away.
-            again, known = error.status in _RETRIED_STATUS, error.status == 429
+            # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away. And what
+            # is no answer of OSS says nothing about what OSS does.
+            again, turned_away = error.status in _RETRIED_STATUS, error.status == 429
+            answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
-            trouble = Trouble(self._explain(error, code, action), known or not again, code)
-            return Try(trouble, again=again and (repeat or known))
-        except (requests.RequestException, ElementTree.ParseError) as error:
-            # oss2 lets pass what comes while it reads an answer's body, and a body that is none of OSS's.
-            return _lost(root_cause(error), repeat)
+            trouble = Trouble(self._explain(error, code, action), answered, code)
+            return Try(trouble, again=again and (repeat or turned_away))
+        except (*NETWORK_ERRORS, *_NOT_READ) as error:
+            trouble = Trouble(self._clean(root_cause(error)), answered=False)
+            return Try(trouble, again=repeat, connection_lost=True)
 
-    def _client(self, session: oss2.Session, deadline: Deadline) -> oss2.Bucket:
-        # A new one for each call, for oss2 keeps the timeouts in it.
-        oss2 = import_oss2()
+    def _client(self, transport: _Transport, deadline: Deadline) -> oss2.Bucket:
+        # A new one for each call, because oss2 keeps the timeouts in it.
+        oss2, key = import_oss2(), self._credentials
         seconds = deadline.within(_SECONDS)
         return oss2.Bucket(
-            oss2.StsAuth(*self._credentials, auth_version="v4"),
+            oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             self._settings.oss_endpoint,
             self.name,
-            session=session,
+            session=transport,
             connect_timeout=(seconds, seconds),
             enable_crc=False,  # TLS guards these few bytes; the checksum is slow where it is pure Python
             region=self._settings.oss_region,
@@ -321,16 +378,17 @@ class Bucket:
     def _explain(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
         said = f"OSS answered {error.status} {error.code}: {error.message}"
         fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
-        return presentable(f"{fix} ({said})" if fix else said)
+        return self._clean(f"{fix} ({said})" if fix else said)
+
+    def _clean(self, text: str) -> str:
+        return presentable(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
 def _code_of(error: oss2.exceptions.OssError) -> str:
-    says_so = error.code == "AccessDenied" and "endpoint" in error.message
+    code, message = error.code or "", error.message or ""
+    says_so = code == "AccessDenied" and "endpoint" in message
     # To a signature for another region OSS answers InvalidArgument.
-    by_signature = error.code == "InvalidArgument" and "region" in error.message
-    other_region = says_so or by_signature or error.code == "PermanentRedirect"
-    return "OtherRegion" if other_region else str(error.code)
-
-
-def _lost(problem: str, repeat: bool) -> Try[T | Trouble]:
-    return Try(Trouble(presentable(problem), answered=False), again=repeat, connection_lost=True)
+    by_signature = code == "InvalidArgument" and "region" in message
+    if says_so or by_signature or code == "PermanentRedirect":
+        return "OtherRegion"
+    return "Redirect" if 300 <= error.status < 400 else str(code)

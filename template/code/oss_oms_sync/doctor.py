@@ -9,51 +9,65 @@ import socket
 import ssl
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from heapq import nlargest
+from itertools import chain, takewhile
+from math import inf
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from . import jsontext
-from .bucket import BAD_CREDENTIALS, Bucket, Object, Trouble, import_oss2
-from .connection import Lanes, trusted_certificates
+from .bucket import BAD_CREDENTIALS, Bucket, Listed, Object, Trouble, etag_of, import_oss2
+from .connection import NETWORK_ERRORS, Lanes, Session, trusted_certificates
 from .errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
 from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
-from .records import etag_of, folder, root
+from .records import folder, root
 from .retry import Clock, Deadline, date_of
-from .settings import Settings
+from .settings import LONGEST_PERIOD, Settings
 from .state import State
 from .walk import Judge, Scope, Walk
 
-OK, WARNING, FAULT, SKIPPED = "ok", "warning", "fault", "skipped"
+T = TypeVar("T")
+
+OK, WARNING, FAULT, UNKNOWN, SKIPPED = "ok", "warning", "fault", "unknown", "skipped"
 
 _FIRST_V4 = (2, 16)
 _SLOW_CLOCK, _BAD_CLOCK = timedelta(minutes=2), timedelta(minutes=14)
-# OMS, "Constraints": where synchronization tasks exist.
-_OMS_REGIONS = ("cn-north-4", "cn-east-2", "cn-southwest-2")
+# OMS, "Constraints": where synchronization tasks exist, and how the console calls these regions.
+_OMS_REGIONS = {
+    "cn-north-4": "CN North-Beijing4",
+    "cn-east-3": "CN East-Shanghai1",
+    "cn-southwest-2": "CN Southwest-Guiyang1",
+}
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 _WRONG_BUCKET = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 _REGION = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 _DAY = timedelta(days=1)
 _CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 15.0
-# So long it looks for records of the last day.
+# So long a check looks through records, and so many failures it reads.
 _WALK_SECONDS = 20.0
+_FAILURES_READ = 200
 
 log = logging.getLogger("oss_oms_sync")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check saw: `state` is "ok", "warning", "fault" or "skipped", `fix` what to do, or empty."""
+    """What a check saw; `fix` is what to do, or empty.
+
+    `state` is "ok", "warning", "fault", "unknown" (it could not look, so nobody knows) or "skipped" (there is nothing
+    to look at: not yet, or by the settings).
+    """
 
     state: str
     seen: str
@@ -73,22 +87,39 @@ class Clients:
 def doctor(
     payload: bytes | str, clients: Clients | SettingsError, fc_region: str, deadline: Deadline, clock: Clock
 ) -> dict[str, object]:
-    """Runs every check; one that depends on another that went wrong is skipped, and says on which.
+    """Runs every check, except those that depend on one that did not pass: they say on which.
 
-    Returns {"ok", "checks": [{"name", "state", "seen", "fix"}]}: ok without a fault. Sends nothing to OMS that counts
-    as a sync request, and leaves nothing behind in the log bucket, if it may delete there. Raises PayloadError.
+    Returns {"ok", "text", "text_zh", "checks": [{"name", "state", "seen", "fix"}]}: ok if nothing is a fault or
+    unknown. Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may
+    delete there. Raises PayloadError.
     """
     options(payload, {})
     examination = _Examination(clients, fc_region, deadline, clock)
     found: dict[str, Finding] = {}
     for name, needs, look in CHECKS:
-        blocked = [need for need in needs if found[need].state in (FAULT, SKIPPED)]
-        finding = Finding(SKIPPED, f"depends on: {', '.join(blocked)}") if blocked else _looked(look, examination)
-        found[name] = finding
+        finding = found[name] = _blocked(needs, found) or _looked(look, examination)
         log.info({"job": "doctor", "check": name, **asdict(finding)})
     examination.clear_away()
     checks = [{"name": name, **asdict(finding)} for name, finding in found.items()]
-    return {"ok": all(finding.state != FAULT for finding in found.values()), "checks": checks}
+    states = {finding.state for finding in found.values()}
+    text, text_zh = _verdict(states)
+    return {"ok": not states & {FAULT, UNKNOWN}, "text": text, "text_zh": text_zh, "checks": checks}
+
+
+def _verdict(states: set[str]) -> tuple[str, str]:
+    if FAULT in states:
+        return "Not set up right", "配置有误"
+    if UNKNOWN in states:
+        return "Not all could be looked at", "有未能检查的项目"
+    return "Set up right", "配置正确"
+
+
+def _blocked(needs: Sequence[str], found: dict[str, Finding]) -> Finding | None:
+    blocking = {need: found[need].state for need in needs if found[need].state not in (OK, WARNING)}
+    if not blocking:
+        return None
+    state = SKIPPED if set(blocking.values()) == {SKIPPED} else UNKNOWN
+    return Finding(state, f"depends on: {', '.join(blocking)}")
 
 
 def _looked(look: Callable[[_Examination], Finding], examination: _Examination) -> Finding:
@@ -146,6 +177,10 @@ class _Examination:
     def _source_bucket_says(self) -> StorageError | None:
         return self._listing_problem(self._buckets[1], self._settings.object_prefix)
 
+    def _a_while(self) -> Deadline:
+        """How long one check may look through records, of which there may be millions."""
+        return Deadline(min(_WALK_SECONDS, self._deadline.left() / 2), self._clock)
+
     def _listing_problem(self, bucket: Bucket, prefix: str) -> StorageError | None:
         try:
             bucket.page(prefix, "", self._deadline)
@@ -195,34 +230,46 @@ class _Examination:
 
     def _connection(self, url: str, setting: str) -> Finding:
         (finding,) = self._lanes.run([lambda: _connection(url, setting)], _LOOK_SECONDS)
-        return finding or Finding(
-            FAULT,
-            f"{urlsplit(url).hostname} was not reached within {_LOOK_SECONDS:g} s",
-            f"Check the host in {setting}, and that the function has internetAccess: true",
-        )
+        seen = f"{urlsplit(url).hostname} was not reached within {_LOOK_SECONDS:g} s"
+        return finding or Finding(FAULT, seen, _unreached(setting))
 
     def clock(self) -> Finding:
         """By the Date of what both answer to an unsigned request, which they refuse."""
         urls = {"OMS": self._settings.task.url, "OSS": self._settings.oss_endpoint}
         dates = {}
         for name, url in urls.items():
-            (date,) = self._lanes.run([lambda url=url: _date_at(url) or ""], _LOOK_SECONDS)  # type: ignore[misc]
-            if isinstance(date, datetime):
+            if date := self._date_at(url):
                 dates[name] = abs(date - self._clock.now())
         if not dates:
-            return Finding(SKIPPED, "neither OMS nor OSS told its time")
+            # Not unknown: a cloud that accepts a signature shows that the clock is right, and the next checks try that.
+            return Finding(WARNING, "neither OMS nor OSS told its time", "See what the checks of OMS and OSS say")
         seen = ", ".join(f"{off.total_seconds():.0f} s off {name}'s clock" for name, off in dates.items())
         worst = max(dates.values())
         if worst <= _SLOW_CLOCK:
             return Finding(OK, seen)
         return Finding(FAULT if worst > _BAD_CLOCK else WARNING, seen, Reason.CLOCK.fix)
 
+    def _date_at(self, url: str) -> datetime | None:
+        with Session(url, self._clock) as session:
+
+            def look() -> datetime | str:
+                try:
+                    return date_of(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
+                except NETWORK_ERRORS:  # then this one's clock is not known
+                    return ""
+
+            (date,) = self._lanes.run([look], _LOOK_SECONDS)
+            if date is None:
+                session.abort()
+            return date if isinstance(date, datetime) else None
+
     # Huawei's side
 
     def oms_answers(self) -> Finding:
         task = self._task
         if isinstance(task, Failure) and task.reason not in LASTING:
-            return Finding(FAULT, _told(task), task.reason.fix)
+            fix = _unreached("SYNC_URL") if task.reason is Reason.TIMEOUT else task.reason.fix
+            return Finding(FAULT, _told(task), fix)
         return Finding(OK, "OMS answers signed requests")
 
     def access_key(self) -> Finding:
@@ -272,13 +319,15 @@ class _Examination:
         mode = self._field("object_overwrite_mode")
         if mode == "NO_OVERWRITE":
             return Finding(FAULT, f"{mode}: changed objects are not copied again", "Make a task that overwrites")
-        if mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE":
-            return Finding(
-                WARNING,
-                f"{mode}: a new version of the same size that comes while OMS writes the old one may be skipped",
-                "Prefer a task with CRC64_COMPARISON_OVERWRITE or FULL_OVERWRITE",
-            )
-        return Finding(OK, mode)
+        if mode == "FULL_OVERWRITE":
+            return Finding(OK, f"{mode}: no new version is skipped; what is submitted twice is copied twice")
+        crc64 = mode == "CRC64_COMPARISON_OVERWRITE"
+        where = "if one of the two objects has no CRC64, OMS compares size and time instead: " if crc64 else ""
+        return Finding(
+            WARNING,
+            f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
+            "FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice",
+        )
 
     def task_options(self) -> Finding:
         restore = "are restored and copied" if self._field("enable_restore") == "True" else "fail"
@@ -293,9 +342,10 @@ class _Examination:
             return Finding(
                 WARNING,
                 f"{match[1]} is not known to offer synchronization tasks",
-                f"If the task is not found, make it in one of {', '.join(_OMS_REGIONS)}",
+                "If the task is not found, make it in "
+                + " or ".join(f"{name} ({region})" for region, name in _OMS_REGIONS.items()),
             )
-        return Finding(OK, f"{match[1]} offers synchronization tasks")
+        return Finding(OK, f"{_OMS_REGIONS[match[1]]} ({match[1]}) offers synchronization tasks")
 
     def right_to_statistics(self) -> Finding:
         now = self._clock.now()
@@ -303,23 +353,68 @@ class _Examination:
         return _right("statistics", answer, "Without it status shows no course of time.")
 
     def right_to_submit(self) -> Finding:
-        """Told from the records: asking for it would be a sync request."""
-        log_bucket, task_id = self._buckets[0], self._settings.task.task_id
-        pages = [log_bucket.page(folder(task_id, state), "", self._deadline) for state in ("success", "failed")]
-        success, failed = (max(page.objects, key=lambda one: one.modified, default=None) for page in pages)
-        if failed and (success is None or failed.modified > success.modified):
-            body = jsontext.load(log_bucket.get(failed.name, self._deadline) or b"")
-            reason = Reason.__members__.get(str(body.get("reason")) if isinstance(body, dict) else "")
-            # Among more than a page of records, the newest may be elsewhere.
-            if reason is Reason.FORBIDDEN and not any(page.more for page in pages):
-                return Finding(FAULT, "the last key failed with FORBIDDEN", reason.fix)
-            if success is None:
-                seen = f"no key was accepted yet; one failed with {reason.name if reason else 'no reason told'}"
-                return Finding(WARNING, seen, reason.fix if reason else "Look at its record in failed_object/")
-        if success is None:
+        """Told from the records, because asking for it would be a sync request.
+
+        A key that was accepted after the last one that failed for want of the right proves it. What failed for a reason
+        that was not read may have failed for that one.
+        """
+        enough = self._a_while()
+        failures = nlargest(_FAILURES_READ + 1, _within(enough, self._failures()), key=lambda one: one.modified)
+        all_failed = not enough.passed()
+        read = self._buckets[0].get_all([one.name for one in failures[:_FAILURES_READ]], self._deadline)
+        reasons = [*map(_reasons, read), *[{""}] * (len(failures) - len(read))]
+        told = list(zip(failures, reasons, strict=True))
+        doubtful = [one.modified for one, why in told if why & {Reason.FORBIDDEN.name, ""}]
+        doubt = max(doubtful, default=0) if all_failed else inf
+
+        accepted, all_accepted = self._accepted(doubt)
+        if accepted > doubt:
+            at = datetime.fromtimestamp(accepted, timezone.utc)
+            return Finding(OK, f"a key was accepted at {at:%Y-%m-%d %H:%M} UTC")
+        all_seen = all_failed and all_accepted
+        if not failures and all_seen:
             return Finding(SKIPPED, "no key was accepted yet: upload an object, and look again")
-        at = datetime.fromtimestamp(success.modified, timezone.utc)
-        return Finding(OK, f"a key was accepted at {at:%Y-%m-%d %H:%M} UTC")
+        # Of a run file's keys only the run's time is known.
+        last, why = next(((one, why) for one, why in told if not one.name.startswith(self._runs)), (None, set()))
+        if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
+            return Finding(FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix)
+        names = ", ".join(sorted(set().union(*reasons) - {""})) or "no reason told"
+        return Finding(
+            UNKNOWN,
+            f"no key is known to be accepted since some failed ({names})"
+            + ("" if all_seen else "; there are more records than could be looked at"),
+            "See that the IAM user behind HW_AK may oms:synctask:createEvent, and what `s status invoke` says of the"
+            " failed keys; run doctor again when replay has sent them",
+        )
+
+    def _failures(self) -> Iterator[Listed]:
+        """Failed records, and run files, whose keys may stand in no record while replay has them in hand."""
+        return chain(self._listed(self._runs, self._runs), self._records("failed"))
+
+    @property
+    def _runs(self) -> str:
+        return f"{root(self._settings.task.task_id)}replay/"
+
+    def _records(self, state: str) -> Iterator[Listed]:
+        """The records of this project's keys, and of all long keys."""
+        by_key, by_hash = (folder(self._settings.task.task_id, state, long=long) for long in (False, True))
+        for one in self._listed(f"{by_key}{self._settings.object_prefix}", by_key):
+            if self._settings.covers(one.name.removeprefix(by_key)):
+                yield one
+        yield from self._listed(by_hash, by_hash)
+
+    def _listed(self, prefix: str, itself: str) -> Iterator[Listed]:
+        """What stands there; not the empty object that consoles make of a folder itself."""
+        return (one for one in self._buckets[0].listed(prefix, self._deadline) if one.name != itself)
+
+    def _accepted(self, after: float) -> tuple[int, bool]:
+        """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
+        enough, accepted = self._a_while(), 0
+        for one in _within(enough, self._records("success")):
+            accepted = max(accepted, one.modified)
+            if accepted > after:
+                break
+        return accepted, not enough.passed()
 
     # Alibaba's side
 
@@ -363,7 +458,9 @@ class _Examination:
 
     def record_etag(self) -> Finding:
         listed = self._buckets[0].page(self._written.name, "", self._deadline).objects
-        if listed and listed[0].etag != etag_of(self._written.body):
+        if not listed:
+            return Finding(UNKNOWN, "the listing lacks what was just written", "Run doctor again in a minute")
+        if listed[0].etag != etag_of(self._written.body):
             return Finding(
                 FAULT,
                 "the log bucket lists objects with an ETag that is not the MD5 of their contents",
@@ -388,11 +485,13 @@ class _Examination:
         if self._settings.reconcile_period is None:
             return Finding(OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
         last = max(self._state.passes(self._deadline), key=lambda one: one.started, default=None)
+        fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
         if last is None:
+            if self._state.installed(self._deadline, note=False) < self._clock.now() - LONGEST_PERIOD:
+                return Finding(WARNING, f"no pass of reconcile has begun in the last {LONGEST_PERIOD.days} days", fix)
             return Finding(SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
         seen = f"the last pass of reconcile began at {last.started}"
         if last.is_late(self._settings, self._clock.now()):
-            fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
             return Finding(WARNING, f"{seen}, and the next is long due", fix)
         return Finding(OK, seen)
 
@@ -406,16 +505,14 @@ class _Examination:
         walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
         in_hand = {key.key for run in self._state.leftover_runs(self._deadline) if run for key in run.keys}
         verdicts: Counter[str] = Counter()
-        enough = max(self._deadline.left() - _WALK_SECONDS, self._deadline.left() / 2)
-        for key, found in walk:
-            if self._deadline.left() < enough:
-                break
+        enough = self._a_while()
+        for key, found in _within(enough, walk):
             verdict = judge.says(key, found)
             verdicts["failed_before" if verdict == "missing" and key in in_hand else verdict] += 1
         accepted, failed, missing = (verdicts[name] for name in ("covered", "failed_before", "missing"))
+        names = f"{'the first ' if enough.passed() else ''}{verdicts.total():,} names"
         seen = (
-            f"of {verdicts.total():,} names, {accepted} written in the last day were accepted, {failed} failed,"
-            f" {missing} have no record"
+            f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record"
         )
         if missing:
             fix = (
@@ -432,6 +529,24 @@ class _Examination:
     def _field(self, name: str) -> str:
         assert isinstance(self._task, dict)  # noqa: S101  the check "task" has looked
         return str(self._task.get(name, "unknown"))
+
+
+def _within(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
+    return takewhile(lambda _: not enough.passed(), items)
+
+
+def _reasons(failure: Object | Trouble) -> set[str]:
+    """The reasons that a failed record or a run file tells, or "" if it tells none or could not be read."""
+    match jsontext.load(failure.body) if isinstance(failure, Object) else None:
+        case {"keys": list(keys)}:
+            return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
+        case {"reason": str(reason)}:
+            return {reason}
+    return {""}
+
+
+def _unreached(setting: str) -> str:
+    return f"Check the host in {setting}, and that the function has internetAccess: true"
 
 
 def _may(what: str, action: str, where: str, problem: StorageError | Trouble | None) -> Finding:
@@ -459,10 +574,15 @@ def _told(failure: Failure) -> str:
 
 def _connection(url: str, setting: str) -> Finding:
     """Name, TCP and TLS apart: each has another remedy."""
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
-        return Finding(OK, f"{host} is reached through a proxy, which the next checks try")
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if proxy:
+        url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # its text may quote a password
+        return Finding(FAULT, f"{setting} holds no address", f"Correct {setting}, or take it away")
+    shown = f"{'the proxy ' if proxy else ''}{host}"
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -479,12 +599,8 @@ def _connection(url: str, setting: str) -> Finding:
             f"Check the host in {setting}: something else answers there, or stands in between",
         )
     except OSError as error:
-        return Finding(
-            FAULT,
-            presentable(f"no connection to {host} port {port}: {error}"),
-            f"Check that the function has internetAccess: true, and the host in {setting}",
-        )
-    return Finding(OK, f"{host} is found, and takes connections{' with TLS' if parts.scheme == 'https' else ''}")
+        return Finding(FAULT, presentable(f"no connection to {shown} port {port}: {error}"), _unreached(setting))
+    return Finding(OK, f"{shown} is found, and takes connections{' with TLS' if parts.scheme == 'https' else ''}")
 
 
 def _trusting(certificates: str) -> ssl.SSLContext:
@@ -492,14 +608,6 @@ def _trusting(certificates: str) -> ssl.SSLContext:
     return ssl.create_default_context(
         cafile=None if is_folder else certificates, capath=certificates if is_folder else None
     )
-
-
-def _date_at(url: str) -> datetime | None:
-    try:
-        answer = requests.head(url, timeout=_CONNECT_SECONDS, allow_redirects=False)
-    except (requests.RequestException, urllib3.exceptions.HTTPError):  # then this one's clock is not known
-        return None
-    return date_of(answer.headers.get("Date"))
 
 
 _ON_OMS = ("OMS connection", "clock")

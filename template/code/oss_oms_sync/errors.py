@@ -16,8 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from urllib.parse import quote
 
 _LONGEST_MESSAGE = 300
+# No more of a text is looked at for the sake of one line.
+_LOOKED_AT = 4096
 _SHOWN_PROBLEMS = 3
 
 
@@ -73,9 +76,19 @@ def root_cause(error: BaseException) -> str:
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
-    # The longest first, lest a part that is itself one of them is masked and leaves the rest in sight.
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    line = "".join(c if c.isprintable() else " " for c in text)
+    # The longest first: otherwise a part that is itself one of them is masked and leaves the rest in sight.
+    masked = sorted({form for secret in filter(None, secrets) for form in _forms(secret)}, key=len, reverse=True)
+    spare = len(masked[0]) if masked else 0
+    start = text[: _LOOKED_AT + spare]
+    for secret in masked:
+        start = start.replace(secret, "***")
+    if len(text) > _LOOKED_AT + spare:
+        start = start[: len(start) - spare]  # where half a secret may stand
+    line = "".join(c if c.isprintable() else " " for c in start)
     line = " ".join(line.split())
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _forms(secret: str) -> tuple[str, str, str]:
+    """As it is, in a URL, and in JSON."""
+    return secret, quote(secret, safe=""), secret.replace("/", r"\/")

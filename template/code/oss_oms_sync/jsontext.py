@@ -1,7 +1,7 @@
 """JSON as it comes from and goes to the outside: what is none, and what UTF-8 cannot carry, raises nothing.
 
-An object that names something twice is read as null: which of the two is meant nobody knows, and Python's own reading
-would silently drop the first.
+An object that names something twice, and not alike, is read as null: which of the two is meant nobody knows, and
+Python's own reading would silently drop the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def strict_load(text: bytes | str) -> object:
 
 def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
     value = dict(pairs)
-    return value if len(value) == len(pairs) else None
+    is_clear = len(value) == len(pairs) or all(value[name] == one for name, one in pairs)
+    return value if is_clear else None
 
 
 def dump(value: object) -> bytes:

@@ -1,6 +1,6 @@
 """Huawei's Object Storage Migration Service: submits object keys to the sync task, and asks how the task is.
 
-Sources: the API pages CreateSyncEvents, ShowSyncTask and ShowSyncTaskStatistics of OMS and its error codes; the error
+Sources: the API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic of OMS and its error codes; the error
 codes of Huawei's API Gateway.
 """
 
@@ -14,10 +14,9 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-import urllib3
 
 from . import jsontext
-from .connection import KeptAlive, Lanes, read_environment_once
+from .connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
 from .errors import presentable, root_cause
 from .reasons import Failure, Reason
 from .retry import Clock, Deadline, Patience, Try, date_of, seconds_of
@@ -29,7 +28,7 @@ T = TypeVar("T")
 # The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
 KEYS_PER_CALL = 10
 
-# What ShowSyncTaskStatistics counts.
+# What ListSyncTaskStatistic counts.
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 _CONNECT_SECONDS = 3.0
@@ -79,12 +78,11 @@ class Submission:
 class OmsClient:
     """One sync task, on kept-alive connections. One for the life of an instance."""
 
-    def __init__(self, settings: Settings, session: requests.Session, lanes: Lanes, clock: Clock) -> None:
+    def __init__(self, settings: Settings, session: Session, lanes: Lanes, clock: Clock) -> None:
         self._settings = settings
-        self._connection = KeptAlive(session, session, clock)
+        self._session = session
         self._lanes = lanes
         self._clock = clock
-        read_environment_once(session, settings.task.url)
         url = urlsplit(settings.task.url)
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
@@ -100,12 +98,13 @@ class OmsClient:
             job.send_ten(ten)
         return job.submission
 
-    def task(self, deadline: Deadline) -> dict[str, object] | Failure:
-        """What OMS knows of the task (ShowSyncTask), with this month's counters; or why it does not say."""
-        return self._ask("", (("query_time", _milliseconds(self._clock.now())),), deadline)
+    def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
+        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now), which count objects;
+        or why it does not say."""
+        return self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
-        """OMS's counts from `start` to `end` in steps of its own choosing (ShowSyncTaskStatistics); or why there are
+        """OMS's counts from `start` to `end` in steps of its own choosing (ListSyncTaskStatistic); or why there are
         none."""
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
         return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
@@ -117,7 +116,7 @@ class OmsClient:
 
     def drop_connections(self) -> None:
         """Makes the next call open a new connection."""
-        self._connection.drop()
+        self._session.close()
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
         def call() -> Try[dict[str, object] | Failure]:
@@ -138,7 +137,10 @@ class OmsClient:
         """What `send` returns, or that it took too long."""
         seconds = deadline.within(_CALL_SECONDS)
         (outcome,) = self._lanes.run([send], seconds)
-        return outcome or self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        if outcome is None:
+            self._session.abort()
+            return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        return outcome
 
     def _send(
         self,
@@ -166,19 +168,22 @@ class OmsClient:
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
         try:
-            session = self._connection.use()
+            session = self._session.use()
             response = session.send(
                 _prepared(method, url, headers, body),
                 timeout=timeout,
-                allow_redirects=False,
+                stream=True,
                 proxies=session.proxies,
                 verify=session.verify,
             )
+            # What OMS tells of a task is as long as its statistics.
+            is_long = method == "GET" and response.status_code == 200
+            answer = body_of(response, LONG_ANSWER if is_long else SHORT_ANSWER)
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:  # likewise
+        except NETWORK_ERRORS as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return Try(read(response.content)) if response.status_code == 200 else self._refused(response)
+        return Try(read(answer)) if response.status_code == 200 else self._refused(response, answer)
 
     def _lost(self, reason: Reason, message: str) -> Try[T | Failure]:
         return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
@@ -193,9 +198,12 @@ class OmsClient:
             _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
         )
 
-    def _refused(self, response: requests.Response) -> Try[T | Failure]:
+    def _refused(self, response: requests.Response, body: bytes) -> Try[T | Failure]:
         status = response.status_code
-        code, message = _error_of(response.content)
+        code, message = _error_of(body)
+        if response.is_redirect:
+            # Without what stands behind a "?", which may be what was sent.
+            message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
@@ -276,7 +284,6 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
     match jsontext.load(body):
         case {"error_code": code, **rest}:
             return str(code), str(rest.get("error_msg", ""))
-    # Whole, for a secret cut in two is not masked.
     return None, body.decode("utf-8", "replace")
 
 
@@ -287,7 +294,6 @@ def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     request.method, request.url, request.body = method, url, body or None
     length = {"Content-Length": str(len(body))} if body else {}
     request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
-    request.prepare_cookies({})  # it looks for them where an answer redirects
     return request
 
 

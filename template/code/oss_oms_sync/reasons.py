@@ -10,7 +10,7 @@ def grant(action: str) -> tuple[str, str]:
     """What to do, in English and Chinese, where Huawei Cloud forbids an action of OMS, such as "createEvent"."""
     return (
         f"Grant the IAM user behind HW_AK the action oms:synctask:{action} (policies/huawei.json in the project).",
-        f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{action} 权限(见项目中的 policies/huawei.json)。",
+        f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{action} 权限（见项目中的 policies/huawei.json）。",
     )
 
 
@@ -18,60 +18,65 @@ class Reason(Enum):
     """Why a key failed. The name stands in failed records and logs; `fix` and `fix_zh` say what to do."""
 
     THROTTLED = (
-        "Nothing to do: OMS was asked too often, the key is sent again later. If this lasts, ask Huawei to raise"
-        " the API's request limit.",
-        "无需处理:对 OMS 的请求过于频繁,该对象稍后会自动重发。若长期如此,请联系华为云提升 API 流控上限。",
+        "Nothing to do: OMS received too many requests. The object key is resent automatically. If this lasts, ask"
+        " Huawei Cloud to raise the API's request limit.",
+        "无需处理：对 OMS 的请求过于频繁，触发流控，该对象稍后会自动重发。若持续出现，请提交工单申请提高 API 流控值。",
     )
     UNAVAILABLE = (
-        "Nothing to do: OMS answered with a server error, the key is sent again later. If this lasts, see"
-        " Huawei Cloud's service health page.",
-        "无需处理:OMS 返回服务端错误,该对象稍后会自动重发。若长期如此,请查看华为云服务健康看板。",
+        "Nothing to do: OMS returned a server error. The object key is resent automatically. If this lasts, look for"
+        " news of service health in the Huawei Cloud console.",
+        "无需处理：OMS 返回服务端错误，该对象稍后会自动重发。若持续出现，请查看华为云控制台或公告中的服务状态。",
     )
     UNREACHABLE = (
-        "Check the host in SYNC_URL and that the function has internetAccess: true; the key is sent again later.",
-        "请检查 SYNC_URL 中的域名,以及函数是否已开启公网访问(internetAccess: true);该对象稍后会自动重发。",
+        "Check the host in SYNC_URL, and that s.yaml gives the function internetAccess: true. The object key is resent"
+        " automatically.",
+        "请检查 SYNC_URL 中的域名，以及函数是否允许访问公网（s.yaml 中的 internetAccess: true）；"
+        "该对象稍后会自动重发。",
     )
     TIMEOUT = (
-        "Nothing to do: OMS did not answer in time, the key is sent again later. If this lasts, check the"
-        " function's way to the internet.",
-        "无需处理:OMS 未在时限内应答,该对象稍后会自动重发。若长期如此,请检查函数的公网链路。",
+        "Nothing to do: OMS did not answer in time. The object key is resent automatically. If this lasts, check the"
+        " function's internet access.",
+        "无需处理：OMS 未在时限内响应，该对象稍后会自动重发。"
+        "若持续出现，请检查函数的公网访问（是否绑定了 VPC 而没有公网 NAT 网关）。",
     )
     DEADLINE = (
-        "Raise the function's timeout: it ran out before this key was sent; the key is sent again later.",
-        "请调大函数超时时间:在发送该对象之前时间已用完;该对象稍后会自动重发。",
+        "Increase the function's timeout in s.yaml: it expired before this object key was submitted. The object key is"
+        " resent automatically.",
+        "请调大函数的超时时间（s.yaml 中的 timeout）：执行时间用尽时该对象尚未提交；稍后会自动重发。",
     )
     CREDENTIALS = (
-        "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN where used): Huawei Cloud refuses them or the signature.",
-        "请检查 HW_AK、HW_SK(以及使用时的 HW_SECURITY_TOKEN):华为云拒绝了该凭据或签名。",
+        "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): Huawei Cloud rejects the access key or the signature.",
+        "请检查 HW_AK、HW_SK（使用临时密钥时还有 HW_SECURITY_TOKEN）：华为云拒绝了该访问密钥或其签名。",
     )
     CLOCK = (
-        "Nothing to set: the clock of the function's machine is over 15 minutes off, which Huawei Cloud refuses."
-        " If this lasts, open a ticket with Alibaba Cloud.",
-        "无需设置:函数所在机器的时钟偏差超过 15 分钟,华为云因此拒绝。若长期如此,请向阿里云提交工单。",
+        "Nothing to change: the clock of the function instance is more than 15 minutes off, so Huawei Cloud rejects its"
+        " requests. If this lasts, open a ticket with Alibaba Cloud.",
+        "无需修改配置：函数实例的系统时钟偏差超过 15 分钟，请求被华为云拒绝。若持续出现，请向阿里云提交工单。",
     )
     FORBIDDEN = grant("createEvent")
     ACCOUNT = (
         "Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).",
-        "请检查 HW_AK 所属的华为云账号:账号受限或已被冻结(是否欠费?)。",
+        "请检查 HW_AK 所属的华为云账号：账号受限或已被冻结（是否欠费？）。",
     )
     NO_TASK = (
-        "Check SYNC_URL: OMS knows no such sync task. Copy the URL again from the task's page in the OMS console.",
-        "请检查 SYNC_URL:OMS 中不存在该同步任务。请在 OMS 控制台的任务页面重新复制该地址。",
+        "Check SYNC_URL: OMS knows no such sync task. Copy the URL again from the task's details in the OMS console"
+        " (Synchronization Request Receiving Address).",
+        "请检查 SYNC_URL：OMS 中不存在该同步任务。请在 OMS 控制台的任务详情中重新复制“同步请求接收地址”。",
     )
     REJECTED = (
-        "OMS refuses this key, while it takes others: see the message, and rename the object or copy it by hand. It is"
-        " tried again once a day.",
-        "OMS 拒绝该对象,但接受其他对象:请查看错误信息,重命名该对象或手动拷贝。系统每天会重试一次。",
+        "OMS rejects this object key but accepts others in the same batch. See the message, then rename the object or"
+        " copy it by hand. It is retried once a day.",
+        "OMS 拒绝该对象（同批其他对象已接受）：请查看错误信息，重命名该对象或手动复制到目的桶。replay 每天重试一次。",
     )
     REFUSED = (
-        "OMS refuses the request: see the message. Either the key is not acceptable, or the task does not take any:"
-        " check in the OMS console that it is synchronizing. The key is sent again later.",
-        "OMS 拒绝了该请求:请查看错误信息。可能是该对象不被接受,也可能是任务不再接收请求:"
-        "请在 OMS 控制台确认任务处于同步中状态。该对象稍后会自动重发。",
+        "OMS rejects the request: see the message. Either this object key is invalid, or the task accepts none: check"
+        " in the OMS console that it is synchronizing. The object key is resent automatically.",
+        "OMS 拒绝了该请求：请查看错误信息。可能是该对象名无效，也可能是任务不再接收任何请求："
+        "请在 OMS 控制台确认任务状态为“同步中”。该对象稍后会自动重发。",
     )
     UNEXPECTED = (
-        "OMS's answer is none that its documents name: see status and message, and check SYNC_URL.",
-        "OMS 返回了文档中没有的应答:请查看状态码和错误信息,并检查 SYNC_URL。",
+        "OMS returned an undocumented response. See its status and message, and check SYNC_URL.",
+        "OMS 返回了文档未说明的响应：请查看状态码和错误信息，并检查 SYNC_URL。",
     )
 
     def __init__(self, fix: str, fix_zh: str) -> None:

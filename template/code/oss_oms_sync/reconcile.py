@@ -29,6 +29,9 @@ OPTIONS: dict[str, type] = {
 }
 # What a pass counts; scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
 COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+# Kept beside them: of what was judged, the objects written since the last pass, and those of them that had no record.
+# Where most have none, the trigger is dead.
+NEW, NEW_MISSING = "new", "new_missing"
 
 _SHOWN_MISSING = 100
 # The position is kept so often: a ten that is not full goes as it is.
@@ -197,9 +200,13 @@ class _Piece:
         return bool(self._stopped)
 
     def _count(self, key: str, verdict: str, found: Mapping[str, Listed]) -> None:
-        if verdict == "missing":
+        is_missing = verdict == "missing"
+        if is_missing:
             self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
             verdict = "submitted"
+        if verdict in ("covered", "failed_before", "submitted") and self._judge.is_new(found["source"]):
+            self._counts[NEW] += 1
+            self._counts[NEW_MISSING] += is_missing
         if verdict:
             self._counts["scanned"] += verdict != "orphans"
             self._counts[verdict] += 1

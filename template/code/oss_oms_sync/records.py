@@ -76,12 +76,6 @@ def modified_of(record: Object) -> int:
     return int(modified.timestamp()) if modified else 0
 
 
-def etag_of(body: bytes | str) -> str:
-    """The ETag (upper-case) that OSS lists a small object of this body with: its MD5."""
-    text = body.encode() if isinstance(body, str) else body
-    return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
-
-
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> Object:
     """The record of a key to be replayed, with what an earlier record of it told."""
     change, at = key.change, timestamp(now)

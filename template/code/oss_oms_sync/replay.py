@@ -7,18 +7,19 @@ the run file only once it is accepted or its failed record stands again.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from .bucket import PAGE, Bucket, Listed, Object, Trouble
+from .bucket import PAGE, Bucket, Listed, Object, Trouble, etag_of
 from .errors import EventError, PayloadError, StorageError
 from .events import ObjectChange, read
 from .oms import OmsClient
 from .payloads import is_envelope, options
-from .records import FailedKey, etag_of, failed_key, folder, is_long, record_name, timestamp
+from .records import FailedKey, failed_key, folder, is_long, record_name, timestamp
 from .retry import Clock, Deadline
 from .sender import REJECTED_KEPT, Sender, older
 from .settings import Settings
@@ -221,7 +222,7 @@ class Replay:
 
     def _is_resting(self, one: Listed) -> bool:
         """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
-        tried, etag = self._rejected.get(one.name, ["", ""])[:2]
+        tried, etag = self._rejected.get(_short(one.name), ["", ""])[:2]
         rested = timestamp(self._clock.now() - _REJECTED_WAIT)
         return etag == one.etag and tried > rested
 
@@ -255,7 +256,7 @@ class Replay:
         """Keeps where the next run goes on, which keys rest, and how this one ended."""
         now = self._clock.now()
         for record in self._sender.rejected:
-            self._rejected[record.name] = [timestamp(now), etag_of(record.body)]
+            self._rejected[_short(record.name)] = [timestamp(now), etag_of(record.body)]
         rested = timestamp(now - _REJECTED_WAIT)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-REJECTED_KEPT:])
@@ -283,6 +284,11 @@ class Replay:
             "finished": report.all_read and not report.left and not sender.stopped,
             "stopped": sender.stopped or None,
         }
+
+
+def _short(name: str) -> str:
+    """A record's name as the state keeps it: ten thousand long names would make it too long to be read."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:

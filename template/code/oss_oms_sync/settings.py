@@ -15,7 +15,10 @@ from .errors import SettingsError
 RECORD_ROOT = "oms_source_record/"
 
 _SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
-_COPY_SYNC_URL = f"Copy it from the sync task's page in the OMS console; it looks like {_SYNC_URL_LOOKS}"
+_COPY_SYNC_URL = (
+    "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
+    f" {_SYNC_URL_LOOKS}"
+)
 # API page CreateSyncEvents. Ids hold no character that a URL or an object name would have to escape.
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
 # OSS, "Bucket naming conventions".
@@ -43,48 +46,51 @@ class Setting:
 SETTINGS = {
     "SYNC_URL": Setting(
         None,
-        f"the sync task's address, from its page in the OMS console: `{_SYNC_URL_LOOKS}`",
-        f"同步任务的地址,从 OMS 控制台的任务页面复制:`{_SYNC_URL_LOOKS}`",
+        "the sync task's Synchronization Request Receiving Address, from its details in the OMS console:"
+        f" `{_SYNC_URL_LOOKS}`",
+        f"同步任务的“同步请求接收地址”，从 OMS 控制台的任务详情中复制：`{_SYNC_URL_LOOKS}`",
     ),
     "HW_AK": Setting(
         None,
-        "access key of a Huawei Cloud IAM user who may `oms:synctask:createEvent` (and `get`, `statistics`)",
-        "华为云 IAM 用户的访问密钥 AK,该用户需有 `oms:synctask:createEvent`(以及 `get`、`statistics`)权限",
+        "access key ID (AK) of a Huawei Cloud IAM user with the permissions `oms:synctask:createEvent`,"
+        " `oms:synctask:get` and `oms:synctask:statistics`",
+        "华为云 IAM 用户的访问密钥 ID（AK）；该用户需有 `oms:synctask:createEvent`、`oms:synctask:get`、"
+        "`oms:synctask:statistics` 三项权限",
     ),
-    "HW_SK": Setting(None, "the secret key that belongs to it", "与 AK 配对的 SK"),
-    "HW_SECURITY_TOKEN": Setting("", "only for temporary keys", "仅临时密钥需要"),
+    "HW_SK": Setting(None, "the secret access key (SK) for the AK", "与 AK 配对的 SK"),
+    "HW_SECURITY_TOKEN": Setting("", "only for temporary access keys", "仅临时访问密钥需要"),
     "LOG_BUCKET": Setting(
         None,
         "OSS bucket for the records, in the function's region, never the source bucket",
-        "存放记录的 OSS 存储桶,与函数同地域,且不能是源存储桶",
+        "存放记录的 OSS 存储桶，与函数同地域，且不能是源存储桶",
     ),
     "OSS_ENDPOINT": Setting(
         "",
-        "OSS's endpoint, https; left out it is `https://oss-<the function's region>-internal.aliyuncs.com`",
-        "OSS 的 https 访问域名;缺省为 `https://oss-<the function's region>-internal.aliyuncs.com`",
+        "OSS's endpoint, https; if empty, `https://oss-<the function's region>-internal.aliyuncs.com`",
+        "OSS 的访问域名（Endpoint），须为 https；默认为 `https://oss-<函数所在地域>-internal.aliyuncs.com`",
     ),
     "SOURCE_BUCKET": Setting(
         "",
-        "refuse events of any other bucket; the one that reconcile walks, which needs it",
-        "只接受该存储桶的事件;reconcile 对账的就是它,因此对账时必填",
+        "accept events of this bucket only; also the bucket that reconcile scans (required for reconcile)",
+        "只处理该存储桶的事件；也是 reconcile 对账的存储桶，使用 reconcile 时必填",
     ),
-    "OBJECT_PREFIX": Setting("", "forward only keys that begin so", "只转发以此开头的对象"),
-    "OBJECT_SUFFIX": Setting("", "forward only keys that end so", "只转发以此结尾的对象"),
+    "OBJECT_PREFIX": Setting("", "forward only object keys with this prefix", "只转发对象名以此开头的对象"),
+    "OBJECT_SUFFIX": Setting("", "forward only object keys with this suffix", "只转发对象名以此结尾的对象"),
     "OMS_KEY_ENCODING": Setting(
         "url",
-        "`url`, as OMS's documents ask, or `raw` should a task turn out to want plain keys",
-        "`url` 为 OMS 文档的要求;若某个任务实际需要未编码的对象名,设为 `raw`",
+        "`url`, as OMS's documents require, or `raw`, if a task turns out to require unencoded object keys",
+        "`url` 为 OMS 文档的要求；若某个任务实际需要未编码的对象名，设为 `raw`",
     ),
     # A tenth of the gateway's usual limit, so that new events go first.
     "OMS_RATE": Setting(
         "20",
-        "calls a second of replay and of reconcile; they halve it at each 429",
-        "replay 和 reconcile 每秒的调用次数;每遇到一次 429 减半",
+        "OMS calls per second, for replay and for reconcile each; halved at each 429",
+        "replay、reconcile 各自每秒调用 OMS 的次数；每收到一次 429 即减半",
     ),
     "RECONCILE_PERIOD": Setting(
         "1d",
-        "how long after the beginning of a pass the next one begins: `12h`, `1d` (at most `30d`), or `off`",
-        "一轮对账开始后多久开始下一轮:`12h`、`1d`(最长 `30d`),或 `off`",
+        "interval between the starts of two passes: `12h`, `1d` (at most `30d`), or `off`",
+        "相邻两轮对账开始时间的间隔：`12h`、`1d`（最长 `30d`），或 `off`",
     ),
     "LOG_LEVEL": Setting("INFO", "`DEBUG`, `INFO`, `WARNING`, `ERROR`", "`DEBUG`、`INFO`、`WARNING`、`ERROR`"),
 }
@@ -190,7 +196,7 @@ class _Reader:
         value = self._get(name)
         if not value and SETTINGS[name].default is None:
             self.problem(
-                f"{name} is empty. Set it to the access key of a Huawei Cloud IAM user with the right"
+                f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
                 " oms:synctask:createEvent (console: My Credentials > Access Keys)"
             )
         elif not value.isascii() or not value.isprintable() or " " in value:
@@ -285,7 +291,7 @@ def _sync_url_problem(url: str) -> str:
     if problem:
         return problem
     if parts.path.endswith("/"):
-        return 'ends with "/", which has to go'
+        return 'ends with "/", which has to be removed'
     match = _SYNC_PATH.fullmatch(parts.path)
     if not match:
         return "has another path than /v2/<project id>/sync-tasks/<task id>/events"
@@ -311,9 +317,9 @@ def _split(url: str) -> tuple[str, SplitResult]:
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         return "does not start with https://", nothing
     if parts.username is not None:
-        return "holds a user name, which has to go", nothing
+        return "holds a user name, which has to be removed", nothing
     if "?" in url or "#" in url:
-        return 'holds a "?" or "#": that and all behind it has to go', nothing
+        return 'holds a "?" or "#": remove it and everything after it', nothing
     return "", parts
 
 

@@ -13,18 +13,19 @@ from itertools import chain, islice
 
 from . import jsontext
 from .bucket import Bucket, Listed, Object
+from .counters import Acknowledged, Month, Statistics, Unfinished, failed_since, month_counts, unfinished
 from .errors import PayloadError
-from .oms import LASTING, STATISTICS, OmsClient
+from .oms import LASTING, OmsClient
 from .payloads import options
 from .reasons import Failure, Reason, grant
-from .reconcile import COUNTS
-from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, timestamp
+from .reconcile import COUNTS, NEW, NEW_MISSING
+from .records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, time_of, timestamp
 from .retry import Clock, Deadline
 from .settings import Settings
 from .state import Pass, State
 from .walk import Judge, Scope, is_covered, listed_record
 
-OPTIONS: dict[str, type] = {"key": str, "hours": int}
+OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
 IN_STEP, BEHIND, BROKEN = "in step", "behind", "broken"
 
@@ -35,14 +36,8 @@ _RECORDS_READ = 200
 _RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
 
-_MONTH = {
-    "requests": "monthly_acceptance_request",
-    "copied": "monthly_success_object",
-    "failed": "monthly_failure_object",
-    "skipped": "monthly_skip_object",
-    "bytes": "monthly_size",
-}
-_DONE = ("copied", "failed", "skipped")
+# Where the regions are that have sync tasks, so presumably a month of OMS begins by its time.
+_CHINA = timezone(timedelta(hours=8))
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -56,12 +51,15 @@ def status(
     deadline: Deadline,
     clock: Clock,
 ) -> dict[str, object]:
-    """How the synchronization stands, or with {"key": ...} one key's whole story; {"hours": n} is how far back OMS's
-    statistics go (24).
+    """How the synchronization stands, or with {"key": ...} one key's whole story.
 
-    Returns {"verdict", "at", "task", "oms", "statistics", "backlog", "replay", "reconcile", "sums", "fixes"}, or
-    {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a {"problem", "fix"}.
-    Raises PayloadError, and StorageError where the log bucket cannot be read.
+    {"hours": n} is how far back the statistics go that are shown (24). {"acknowledge": true} keeps in the log bucket
+    how many objects OMS has failed to copy: from then on only later ones count.
+
+    Returns {"verdict", "at", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums",
+    "fixes"}, or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a
+    {"problem", "fix"}, or None. Raises PayloadError, and StorageError where the log bucket cannot be read, or does not
+    take what is to be acknowledged.
     """
     asked = options(payload, OPTIONS)
     if "key" in asked:
@@ -71,7 +69,8 @@ def status(
     hours = asked.get("hours", _USUAL_HOURS)
     if not isinstance(hours, int) or not 1 <= hours <= _MOST_HOURS:
         raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MOST_HOURS}")
-    return _Look(settings, oms, log_bucket, deadline, clock).told(timedelta(hours=hours))
+    acknowledge = asked.get("acknowledge") is True
+    return _Look(settings, oms, log_bucket, deadline, clock).told(timedelta(hours=hours), acknowledge=acknowledge)
 
 
 @dataclass
@@ -97,6 +96,28 @@ class Backlog:
 
 
 @dataclass(frozen=True)
+class Copying:
+    """What became of what OMS accepted; it did not tell what is a Failure or None. `failed`: how many objects it could
+    not copy that nobody has acknowledged."""
+
+    task: Mapping[str, object] | Failure
+    months: Sequence[Month] | Failure
+    lately: Statistics | Failure
+    failed: int | None
+    unfinished: Unfinished | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What reconcile looked at. `last`: its last usual pass, None where none has ended lately; `since`: what was
+    written before was not looked at; `open`: the passes that have not ended."""
+
+    last: Pass | None
+    since: datetime
+    open: Sequence[Pass]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One sentence, in both languages; `state` is "in step", "behind" or "broken"."""
 
@@ -119,49 +140,98 @@ class _Look:
         self._task_id = settings.task.task_id
         self._state = State(settings, log_bucket, clock)
 
-    def told(self, window: timedelta) -> dict[str, object]:
+    def told(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
         """Everything, the verdict first."""
         task = self._oms.task(self._deadline)
-        statistics = task if isinstance(task, Failure) else self._statistics(window)
+        installed = self._state.installed(self._deadline, note=False)
+        months = task if isinstance(task, Failure) else self._months(task, installed)
+        # The verdict does not depend on what is asked to be shown.
+        usual = timedelta(hours=_USUAL_HOURS)
+        lately = months if isinstance(months, Failure) else self._statistics(usual)
+        shown = lately if window == usual or isinstance(lately, Failure) else self._statistics(window)
+        acknowledged = self._acknowledged(months, anew=acknowledge)
+        copying = self._copying(task, months, lately, acknowledged)
         backlog = self._backlog()
         passes = self._state.passes(self._deadline)
-        ended = max(filter(self._is_whole, passes), key=lambda one: one.started, default=None)
-        late = ended is None or ended.is_late(self._settings, self._now)
-        verdict = _verdict(task, statistics, backlog, None if late else ended)
+        ended = max(filter(self._is_usual, passes), key=lambda one: one.started, default=None)
+        verdict = _verdict(copying, backlog, self._coverage(passes, ended, installed))
         log.info({"job": "status", "verdict": verdict.state, "text": verdict.text, "failed": backlog.failed})
-        shown = [name for name in backlog.by_reason if name in Reason.__members__]
+        names = [name for name in backlog.by_reason if name in Reason.__members__]
         return {
             "verdict": asdict(verdict),
             "at": timestamp(self._now),
             "task": {"id": self._task_id, "source": self._settings.source_bucket, "log": self._settings.log_bucket},
             "oms": _failure_told(task, "get") if isinstance(task, Failure) else _task_told(task),
-            "statistics": _failure_told(statistics, "statistics") if isinstance(statistics, Failure) else statistics,
+            "copying": {
+                "failed": copying.failed,
+                "unfinished": copying.unfinished and asdict(copying.unfinished),
+                "acknowledged": acknowledged and timestamp(acknowledged.at),
+            },
+            "statistics": _failure_told(shown, "statistics") if isinstance(shown, Failure) else _statistics_told(shown),
             "backlog": asdict(backlog),
             "replay": self._state.load("replay", self._deadline).get("last"),
             "reconcile": {
                 "last": _pass_told(ended) if ended else None,
                 "open": [_pass_told(one) for one in passes if not one.ended],
             },
-            "sums": _sums(task, ended),
-            "fixes": {name: {"en": Reason[name].fix, "zh": Reason[name].fix_zh} for name in shown},
+            "sums": _sums(months, ended),
+            "fixes": {name: {"en": Reason[name].fix, "zh": Reason[name].fix_zh} for name in names},
         }
 
-    def _is_whole(self, one: Pass) -> bool:
-        """Whether a pass is ended and was about all that is to be sent."""
-        return bool(one.ended) and one.scope.prefix == self._settings.object_prefix and one.scope.since is None
+    def _is_usual(self, one: Pass) -> bool:
+        """Whether a pass is ended and like a timer's: only those tell whether events come."""
+        scope = one.scope
+        is_usual = scope.prefix == self._settings.object_prefix and scope.since is None and not scope.everything
+        return bool(one.ended) and is_usual
 
-    def _statistics(self, window: timedelta) -> dict[str, object] | Failure:
-        answer = self._oms.statistics(self._now - window, self._now, self._deadline)
-        if isinstance(answer, Failure):
-            return answer
-        series: dict[str, list[list[int]]] = {name: [] for name in STATISTICS}
-        match answer:
-            case {"statistic_datas": list(datas)}:
-                for data in datas:
-                    match data:
-                        case {"data_type": str(name), "data": list(points)} if name in series:
-                            series[name] = [point for point in map(_point, points) if point]
-        return {"from": timestamp(self._now - window), "step": answer.get("statistic_time_type"), "series": series}
+    def _coverage(self, passes: Sequence[Pass], ended: Pass | None, installed: datetime) -> Coverage:
+        last = None if ended is None or ended.is_late(self._settings, self._now) else ended
+        # A backfill looked at older objects, which have not changed since.
+        whole = [one for one in passes if one.ended and one.scope.prefix == self._settings.object_prefix]
+        since = min((one.scope.begin(installed) for one in whole), default=installed)
+        return Coverage(last, since, [one for one in passes if not one.ended])
+
+    def _months(self, task: Mapping[str, object], installed: datetime) -> list[Month] | Failure:
+        """The counters of each month since the installation, this one's last."""
+        begin = self._now.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        months = [Month.read(begin, task)]
+        while installed < begin:
+            last_day = begin - timedelta(days=1)
+            earlier = self._oms.task(self._deadline, last_day)
+            if isinstance(earlier, Failure):
+                return earlier
+            begin = last_day.replace(day=1)
+            months.insert(0, Month.read(begin, earlier))
+        return months
+
+    def _statistics(self, window: timedelta) -> Statistics | Failure:
+        start = self._now - window
+        answer = self._oms.statistics(start, self._now, self._deadline)
+        return answer if isinstance(answer, Failure) else Statistics.read(start, answer)
+
+    def _acknowledged(self, months: Sequence[Month] | Failure, *, anew: bool) -> Acknowledged | None:
+        """Up to where somebody has seen to what OMS failed to copy; with `anew` up to now, if OMS tells its count."""
+        if anew and not isinstance(months, Failure) and (failed := months[-1].failed) is not None:
+            kept = {"at": timestamp(self._now), "failed": failed}
+            self._state.store("status", {"acknowledged": kept}, self._deadline)
+        match self._state.load("status", self._deadline):
+            case {"acknowledged": {"at": str(at), "failed": int(failed)}} if time := time_of(at):
+                return Acknowledged(time, failed)
+        return None
+
+    def _copying(
+        self,
+        task: Mapping[str, object] | Failure,
+        months: Sequence[Month] | Failure,
+        lately: Statistics | Failure,
+        acknowledged: Acknowledged | None,
+    ) -> Copying:
+        if isinstance(months, Failure):
+            return Copying(task, months, lately, None, None)
+        if isinstance(lately, Failure):
+            return Copying(task, months, lately, failed_since(acknowledged, months, None), None)
+        failed = failed_since(acknowledged, months, lately)
+        return Copying(task, months, lately, failed, unfinished(months, lately, self._now))
 
     def _backlog(self) -> Backlog:
         backlog = Backlog()
@@ -195,7 +265,9 @@ class _Look:
         by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
         mine = f"{by_key}{self._settings.object_prefix}"
         parts = (self._bucket.listed(part, self._deadline) for part in (mine, by_hash))
-        seen = list(islice(chain.from_iterable(parts), _RECORDS_COUNTED + 1))
+        # The marker of a folder is the record of no key.
+        records = (one for one in chain.from_iterable(parts) if one.name not in (by_key, by_hash))
+        seen = list(islice(records, _RECORDS_COUNTED + 1))
         backlog.at_least = len(seen) > _RECORDS_COUNTED
         failed = [
             one
@@ -206,7 +278,7 @@ class _Look:
         backlog.outside = len(seen[:_RECORDS_COUNTED]) - len(failed)
         if self._settings.object_prefix:
             every = islice(self._bucket.listed(by_key, self._deadline), _RECORDS_COUNTED)
-            backlog.outside += sum(not one.name.startswith(mine) for one in every)
+            backlog.outside += sum(one.name != by_key and not one.name.startswith(mine) for one in every)
         return failed
 
     def _read(self, listed: Sequence[Listed]) -> list[FailedKey]:
@@ -215,14 +287,16 @@ class _Look:
         return [key for key in keys if key]
 
 
-def _verdict(
-    task: Mapping[str, object] | Failure,
-    statistics: Mapping[str, object] | Failure,
-    backlog: Backlog,
-    ended: Pass | None,
-) -> Verdict:
-    """What matters most, first; `ended` is the last whole pass, if it is not too old."""
-    return _broken(task, backlog) or _waiting(backlog) or _behind_at_oms(task, statistics) or _reconciled(ended)
+def _verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Verdict:
+    """What matters most, first."""
+    return (
+        _broken(copying.task, backlog)
+        or _waiting(backlog)
+        or _without_events(coverage.last)
+        or _not_copied(copying)
+        or _behind_at_oms(copying)
+        or _looked_at(coverage, copying)
+    )
 
 
 def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict | None:
@@ -245,13 +319,15 @@ def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict |
 
 def _waiting(backlog: Backlog) -> Verdict | None:
     if backlog.waiting or backlog.at_least:
-        more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
+        more, more_zh = ("at least ", "至少") if backlog.at_least else ("", "")
         # First failures are known of the records that were read.
         before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
+        since = f" since {backlog.oldest}{before}" if backlog.oldest else ""
+        since_zh = f"，最早失败于 {backlog.oldest}{before_zh}（UTC）" if backlog.oldest else ""
         return Verdict(
             BEHIND,
-            f"Behind by {more}{backlog.waiting} since {backlog.oldest}{before}: replay sends them again.",
-            f"落后{more_zh} {backlog.waiting} 个对象,最早始于 {backlog.oldest}{before_zh}:replay 会重新发送。",
+            f"Behind by {more}{backlog.waiting}{since}: replay sends them again.",
+            f"有{more_zh} {backlog.waiting} 个对象待重发{since_zh}。replay 会自动重发。",
         )
     if backlog.unreadable_run_files:
         return Verdict(
@@ -263,57 +339,119 @@ def _waiting(backlog: Backlog) -> Verdict | None:
     return None
 
 
-def _behind_at_oms(task: Mapping[str, object] | Failure, statistics: Mapping[str, object] | Failure) -> Verdict | None:
-    if isinstance(task, Failure):
-        english, chinese = _remedy(task, "get")
+def _without_events(last: Pass | None) -> Verdict | None:
+    new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
+    if last is None or missing * 2 <= new:
+        return None
+    return Verdict(
+        BEHIND,
+        f"Behind: {missing} of {new} new objects had no record when the pass of {last.started} looked, so their events"
+        " did not arrive. See in the Function Compute console whether the trigger of forward is there; once it is,"
+        " run reconcile again.",
+        f"事件未送达：{last.started} 开始的对账检查了 {new} 个新写入的对象，其中 {missing} 个没有任何记录。"
+        "请在函数计算控制台检查 forward 的触发器，恢复后重新执行 reconcile。",
+    )
+
+
+_LACKING = Verdict(
+    BEHIND,
+    "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
+    "本侧没有待发对象，但 OMS 的应答缺少计数：请在 OMS 控制台查看该任务。",
+)
+
+
+def _not_copied(copying: Copying) -> Verdict | None:
+    if isinstance(copying.months, Failure):
+        english, chinese = _remedy(copying.months, "get")
         return Verdict(
             BEHIND,
-            f"Nothing waits here, but OMS does not say what it copied, {task.reason.name}: {english}",
-            f"本侧没有待发对象,但无法获知 OMS 的复制结果,{task.reason.name}:{chinese}",
+            f"Nothing waits here, but OMS does not say what it copied, {copying.months.reason.name}: {english}",
+            f"本侧没有待发对象，但无法获知 OMS 的复制结果，{copying.months.reason.name}：{chinese}",
         )
-    month = _month(task)
-    requests, done, failed = month["requests"], _done(month), month["failed"]
-    lately = _sum_of(statistics, "FAILURE")
-    if failed is None or requests is None or done is None:
+    if copying.failed is None:
+        return _LACKING
+    if not copying.failed:
+        return None
+    acknowledge = """s status invoke -e '{"acknowledge": true}'"""
+    return Verdict(
+        BEHIND,
+        f"Behind: OMS failed to copy {copying.failed} objects. See which in the OMS console, and send them again with"
+        f" replay's keys. Once each has been seen to: {acknowledge}",
+        f"OMS 有 {copying.failed} 个对象复制失败。请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
+        f"全部处理完毕后执行：{acknowledge}",
+    )
+
+
+def _behind_at_oms(copying: Copying) -> Verdict | None:
+    left = copying.unfinished
+    if isinstance(copying.lately, Failure):
+        english, chinese = _remedy(copying.lately, "statistics")
         return Verdict(
             BEHIND,
-            "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
-            "本侧没有待发对象,但 OMS 的应答缺少计数:请在 OMS 控制台查看该任务。",
+            "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
+            f" {copying.lately.reason.name}: {english}",
+            f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{copying.lately.reason.name}：{chinese}",
         )
-    if failed or lately:
+    if left is None:
+        return _LACKING
+    if left.overdue is None:
         return Verdict(
             BEHIND,
-            f"Behind: OMS failed to copy {max(failed, lately)} objects lately. See which in the OMS console, and send"
-            " them again with replay's keys; the counter stays until the month ends.",
-            f"落后:OMS 近期有 {max(failed, lately)} 个对象复制失败。请在 OMS 控制台查看,并用 replay 的 keys 重新发送;"
-            "该计数保留至月底。",
+            f"Nothing waits here, but OMS has not worked on {left.objects} objects that it accepted, and counts by the"
+            " hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
+            f"本侧没有待发对象，但 OMS 已接收的对象中有 {left.objects} 个尚未处理，且只提供按小时的统计："
+            "无法判断是否有对象等待超过 15 分钟。请一小时后再查看。",
         )
-    if requests > sum(done):
+    if left.overdue:
         return Verdict(
             BEHIND,
-            f"Behind at OMS: it took {requests} requests this month and has worked on {sum(done)} objects.",
-            f"OMS 侧落后:本月接受了 {requests} 个请求,已处理 {sum(done)} 个对象。",
+            f"Behind at OMS: it has not worked on {left.objects} objects that it accepted, of which {left.overdue} have"
+            " waited for over 15 minutes.",
+            f"OMS 处理滞后：已接收的对象中有 {left.objects} 个尚未处理，其中 {left.overdue} 个已等待超过 15 分钟。",
         )
     return None
 
 
-def _reconciled(ended: Pass | None) -> Verdict:
-    if ended is None:
+def _looked_at(coverage: Coverage, copying: Copying) -> Verdict:
+    last = coverage.last
+    if last is None:
         return Verdict(
             BEHIND,
             "Nothing waits, but no reconcile pass over everything has ended lately: whether events were lost is not"
             " known.",
-            "没有待发对象,但近期没有完成的全量对账:尚不知道是否有事件丢失。",
+            "没有待发对象，但近期没有完成的全量对账：尚不知道是否有事件丢失。",
         )
-    sent, scanned = (ended.counts.get(name, 0) for name in ("submitted", "scanned"))
-    return Verdict(
-        IN_STEP,
-        f"In step: nothing waits, and the pass of {ended.started} found {sent} of {scanned} objects to send.",
-        f"已同步:没有待发对象;{ended.started} 开始的对账检查了 {scanned} 个对象,补发 {sent} 个。",
+    sent, scanned = (last.counts.get(name, 0) for name in ("submitted", "scanned"))
+    said = f"nothing waits, and the pass of {last.started} found {sent} of {scanned} objects to send."
+    said_zh = f"没有待发对象；{last.started} 开始的对账检查了 {scanned} 个对象，补发 {sent} 个。"
+    if copying.unfinished and (left := copying.unfinished.objects):
+        said += f" OMS has yet to work on {left} objects that it accepted in the last minutes."
+        said_zh += f"OMS 尚有 {left} 个最近几分钟内接收的对象未处理。"
+    if coverage.since.timestamp() > 0:  # OSS is younger than that
+        since = timestamp(coverage.since)
+        said = f" since {since}: {said} Older objects were not looked at."
+        said_zh = f"自 {since} 起写入的对象已同步：{said_zh}更早的对象未检查。"
+    else:
+        said, said_zh = f": {said}", f"已同步：{said_zh}"
+    under_way, under_way_zh = _under_way(coverage.open)
+    return Verdict(IN_STEP, f"In step{said}{under_way}", f"{said_zh}{under_way_zh}")
+
+
+def _under_way(passes: Sequence[Pass]) -> tuple[str, str]:
+    """The newest of the open passes, in English and Chinese, and how many there are beside it."""
+    if not passes:
+        return "", ""
+    one = max(passes, key=lambda one: one.started)
+    name, name_zh = ("backfill", "补发存量") if one.scope.everything or one.scope.since else ("pass", "对账")
+    scanned, others = one.counts.get("scanned", 0), len(passes) - 1
+    more, more_zh = (f", and {others} more", f"，另有 {others} 轮未完成") if others else ("", "")
+    return (
+        f" A {name} is under way: begun {one.started}, {scanned} objects so far{more}.",
+        f"{name_zh}正在进行：{one.started} 开始，已检查 {scanned} 个对象{more_zh}。",
     )
 
 
-def _sums(task: Mapping[str, object] | Failure, ended: Pass | None) -> list[dict[str, object]]:
+def _sums(months: Sequence[Month] | Failure, ended: Pass | None) -> list[dict[str, object]]:
     """Numbers that must add up, shown adding up; `meaning` where they do not."""
     sums = []
     if ended:
@@ -333,48 +471,21 @@ def _sums(task: Mapping[str, object] | Failure, ended: Pass | None) -> list[dict
                 meaning,
             ),
         ]
-    if isinstance(task, Mapping):
-        month = _month(task)
-        requests, done = month["requests"], _done(month)
-        if requests is not None and done is not None:
+    if not isinstance(months, Failure):
+        month = months[-1]
+        if month.requests is not None and month.done is not None:
             one = _sum(
-                "OMS's requests this month <= copied + failed + skipped objects",
-                requests,
-                done,
-                "OMS took keys that it has not worked on yet: look again in some minutes",
+                "objects that OMS accepted this month <= copied + failed + skipped",
+                month.requests,
+                month.done,
+                "OMS has not worked on all of them yet: look again in some minutes",
             )
-            sums.append(one | {"holds": requests <= sum(done)})
+            sums.append(one | {"holds": month.requests <= sum(month.done)})
     return sums
 
 
 def _sum(claim: str, left: int, right: Sequence[int], meaning: str) -> dict[str, object]:
     return {"claim": claim, "left": left, "right": list(right), "holds": left == sum(right), "meaning": meaning}
-
-
-def _point(point: object) -> list[int] | None:
-    match point:
-        case {"time_stamp": int(time), "statistic_num": int(number)}:
-            return [time, number]
-    return None
-
-
-def _sum_of(statistics: Mapping[str, object] | Failure, name: str) -> int:
-    match statistics:
-        case {"series": {**series}} if isinstance(points := series.get(name), list):
-            return sum(number for _, number in points)
-    return 0
-
-
-def _month(task: Mapping[str, object]) -> dict[str, int | None]:
-    """OMS's counters of this month; None for one that is missing or no number, which is not the same as none."""
-    values = {name: task.get(field) for name, field in _MONTH.items()}
-    return {name: int(value) if str(value).isdecimal() else None for name, value in values.items()}  # type: ignore[call-overload]
-
-
-def _done(month: Mapping[str, int | None]) -> list[int] | None:
-    """What OMS has worked on: copied, failed, skipped; None where it does not say one of them."""
-    told = [number for name in _DONE if (number := month[name]) is not None]
-    return told if len(told) == len(_DONE) else None
 
 
 def _remedy(failure: Failure, right: str) -> tuple[str, str]:
@@ -396,7 +507,11 @@ def _failure_told(failure: Failure, right: str) -> dict[str, object]:
 
 def _task_told(task: Mapping[str, object]) -> dict[str, object]:
     names = ("status", "src_bucket", "src_region", "dst_bucket", "dst_region", "object_overwrite_mode")
-    return {**{name: task.get(name) for name in names}, "month": _month(task)}
+    return {**{name: task.get(name) for name in names}, "month": month_counts(task)}
+
+
+def _statistics_told(one: Statistics) -> dict[str, object]:
+    return {"from": timestamp(one.start), "step": one.step, "series": one.series, "unread": one.unread}
 
 
 def _pass_told(one: Pass) -> dict[str, object]:
@@ -469,20 +584,17 @@ class _Story:
         # A key may hold anything: what is pasted into a shell is quoted for it, and plain ASCII.
         again = f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
         if not self._settings.source_bucket:
-            return "What it is now is not known, for SOURCE_BUCKET is empty.", f"Set SOURCE_BUCKET. {again}"
+            return (
+                "The current state of the object is unknown because SOURCE_BUCKET is empty.",
+                f"Set SOURCE_BUCKET. {again}",
+            )
         if not self._settings.covers(self._key):
             return "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.", "Nothing."
-        if self._is_in_run_file():
+        in_run_file = self._is_in_run_file()
+        if in_run_file:
             return "It failed, and replay has it in hand.", "Nothing: replay sends it in its next run."
         if source is None:
-            if success:
-                return (
-                    "It was accepted by OMS, and is not in the source bucket any more.",
-                    "OMS does not delete in OBS.",
-                )
-            if failed:
-                return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
-            return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
+            return _gone(success, failed, sure=in_run_file is not None)
         if accepted:
             return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {again}"
         if failed and modified_of(failed) >= source.modified:
@@ -492,6 +604,8 @@ class _Story:
                 f"It failed: {details.get('reason', 'UNKNOWN')}. {details.get('message', '')}".rstrip(),
                 f"{fix} {again}",
             )
+        if in_run_file is None:
+            return f"This version has no record. {_UNREAD}", f"See replay's log. {again}"
         verdict = self._judge.says(self._key, {"source": source})
         if not verdict:
             return (
@@ -505,9 +619,29 @@ class _Story:
             return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {again}"
         return "It has no record: its event was lost.", f"Reconcile sends it in its next pass. {again}"
 
-    def _is_in_run_file(self) -> bool:
-        runs = self._state.leftover_runs(self._deadline)
-        return any(key.key == self._key for run in runs if run for key in run.keys)
+    def _is_in_run_file(self) -> bool | None:
+        """None where that is not known: a run file that could not be read may have it."""
+        found: bool | None = False
+        for run in self._state.leftover_runs(self._deadline):
+            if run is None:
+                found = None
+            elif any(key.key == self._key for key in run.keys):
+                return True
+        return found
+
+
+_UNREAD = "Whether replay has it in hand is not known: not all of replay's run files could be read."
+
+
+def _gone(success: Object | None, failed: Object | None, *, sure: bool) -> tuple[str, str]:
+    """What is to be said of a key without an object; `sure` that it is in no run file."""
+    if success:
+        return "It was accepted by OMS, and is not in the source bucket any more.", "OMS does not delete in OBS."
+    if failed:
+        return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
+    if not sure:
+        return f"There is no such object. {_UNREAD}", "See replay's log."
+    return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
 
 
 def _time(seconds: int) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from .bucket import Bucket, Listed, Object
-from .records import LONGEST_NAME, etag_of, folder, is_long, modified_of, record_name, success_etag
+from .bucket import Bucket, Listed, Object, etag_of
+from .records import LONGEST_NAME, folder, is_long, modified_of, record_name, success_etag
 from .retry import Deadline
 from .settings import Settings
 
@@ -26,6 +26,10 @@ _SETTLED = timedelta(minutes=15)
 # the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
 # queue and for a day in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
+# OSS has nothing that is older.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# What counts as new where no timer begins passes.
+_USUAL_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,12 @@ class Scope:
         """Whether it is a part of what `settings` let pass: another project may have passes for the same task."""
         return self.prefix.startswith(settings.object_prefix) and self.suffix == settings.object_suffix
 
+    def begin(self, installed: datetime) -> datetime:
+        """Objects written before that are not looked at."""
+        if self.since or self.everything:
+            return self.since or _LONG_AGO
+        return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
+
 
 class Judge:
     """Says what an object is for this pass."""
@@ -49,9 +59,9 @@ class Judge:
     def __init__(self, settings: Settings, scope: Scope, installed: datetime, now: datetime) -> None:
         self._settings = settings
         self._everything = scope.everything
-        usual = 0.0 if scope.everything else installed.timestamp() - _BEFORE_INSTALLATION.total_seconds()
-        self._since = scope.since.timestamp() if scope.since else usual
+        self._since = scope.begin(installed).timestamp()
         self._settled = (now - _SETTLED).timestamp()
+        self._new = max(installed, now - _SETTLED - (settings.reconcile_period or _USUAL_PERIOD)).timestamp()
 
     def needs_records(self, source: Listed) -> bool:
         """Whether it depends on the records what `source` is."""
@@ -74,6 +84,11 @@ class Judge:
         if not self._everything and failed and failed.modified >= source.modified:
             return "failed_before"
         return "missing"
+
+    def is_new(self, source: Listed) -> bool:
+        """Whether it was written while the trigger was there, and after what the pass before should have judged: its
+        event should have come by itself."""
+        return source.modified >= self._new
 
     def _is_asked_for(self, source: Listed) -> bool:
         # OMS cannot copy a symbolic link.

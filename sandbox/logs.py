@@ -1,0 +1,37 @@
+"""What becomes of a function's output: the lines as Function Compute has them, the records as Simple Log Service does.
+
+Function Compute, LogConfig: under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the
+consecutive lines after it that carry no date are written as a whole".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_LONGEST_WRITE = 128 * 1024
+
+
+def records(lines: Iterable[str]) -> list[str]:
+    """The records that one instance's output becomes; what is too long of a line is cut off."""
+    made: list[list[str]] = []
+    for line in lines:
+        if _DATE.match(line) or not made:
+            made.append([])
+        made[-1].append(line.encode()[:_LONGEST_WRITE].decode("utf-8", "ignore"))
+    return ["\n".join(record) for record in made]
+
+
+def said(line: str) -> dict[str, Any]:
+    """What the project's own line says; empty for a line of anybody else."""
+    time, _, text = line.partition(" ")
+    if not _DATE.match(time) or not text.startswith("{"):
+        return {}
+    try:
+        told: dict[str, Any] = json.loads(text)
+    except ValueError:  # a line that was too long is cut off
+        return {}
+    return told

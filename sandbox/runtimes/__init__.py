@@ -1,0 +1,108 @@
+"""Function Compute's Python runtimes on this machine: for each an interpreter, and the libraries built into it.
+
+`make` builds .runtimes/<name> (see `sandbox.runtimes.__main__`). The interpreter is of the runtime's own version where
+this machine has one, else it is the project's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Name = Literal["python3.12", "python3.10"]
+NAMES: tuple[Name, ...] = ("python3.12", "python3.10")
+ROOT = Path(__file__).resolve().parents[2] / ".runtimes"
+# In the libraries' folder: the interpreter they were installed with, and its version.
+_INTERPRETER = ".interpreter"
+# Where pyenv, asdf, mise, uv and GitHub's runners keep interpreters, whatever their shims on the PATH say.
+_FOLDERS = (
+    ("PYENV_ROOT", "~/.pyenv", "versions/{version}*/bin"),
+    ("ASDF_DATA_DIR", "~/.asdf", "installs/python/{version}*/bin"),
+    ("MISE_DATA_DIR", "~/.local/share/mise", "installs/python/{version}*/bin"),
+    ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", "cpython-{version}*/bin"),
+    ("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache", "Python/{version}*/x64/bin"),
+)
+# A function's process needs these, and a Python that was built without them is of no use.
+_PROBE = "import ctypes, socket, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
+_PROBE_TIMEOUT = 10
+_OWN = (sys.executable, ".".join(map(str, sys.version_info[:3])))
+
+
+class Runtime(NamedTuple):
+    """What a function's process is started with."""
+
+    name: str
+    libraries: Path
+    interpreter: str
+    version: str
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the interpreter is of the runtime's own version."""
+        return version_fits(self.name, self.version)
+
+    def __str__(self) -> str:
+        missing = "" if self.is_real else f", because no {self.name} was found"
+        return f"{self.name}: runs on Python {self.version}{missing}"
+
+
+def installed(name: str) -> Runtime:
+    """The runtime as `make` built it. RuntimeError says what to do where it did not."""
+    libraries = ROOT / name
+    if not libraries.is_dir():
+        raise RuntimeError(f"{libraries} is missing: run `make setup`, which makes it")
+    try:
+        interpreter, version = (libraries / _INTERPRETER).read_text().splitlines()
+    except FileNotFoundError:
+        interpreter, version = _OWN  # built before interpreters were looked for
+    if not Path(interpreter).exists():
+        raise RuntimeError(f"{interpreter} is gone: remove {libraries} and run `make setup`, which looks for another")
+    return Runtime(name, libraries, interpreter, version)
+
+
+def find_interpreter(name: str) -> tuple[str, str]:
+    """An interpreter of this runtime's version, and the version; the project's own where this machine has none."""
+    for candidate in _candidates(name):
+        version = probe(candidate)
+        if version_fits(name, version):
+            return candidate, version
+    return _OWN
+
+
+def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
+    """Note with what the libraries were installed, for `installed`."""
+    (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
+
+
+def probe(interpreter: str) -> str:
+    """The version of an interpreter; empty if it does not run, as the shims of version managers may not."""
+    try:
+        done = subprocess.run(
+            [interpreter, "-S", "-s", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_PROBE_TIMEOUT,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def version_fits(name: str, version: str) -> bool:
+    return version.startswith(name.removeprefix("python") + ".")
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield sys.executable
+    folders = [Path(entry) for entry in os.get_exec_path()]
+    for variable, usual, pattern in _FOLDERS:
+        root = Path(os.environ.get(variable) or usual).expanduser()
+        folders += sorted(root.glob(pattern.format(version=name.removeprefix("python") + ".")), reverse=True)
+    for folder in folders:
+        if (folder / name).is_file():
+            yield str(folder / name)

@@ -1,0 +1,55 @@
+"""Builds what one runtime needs: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
+
+Installed by the very interpreter that will use it, so that compiled packages fit.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.runtimes import ROOT, find_interpreter, version_fits, write_interpreter
+
+_HERE = Path(__file__).resolve().parent
+
+
+def main(name: str, what: str = "libraries") -> int:
+    """Builds .runtimes/<name>, the libraries, or .runtimes/<name>-tests, what runs the function's unit tests there."""
+    interpreter, version = find_interpreter(name)
+    is_real = version_fits(name, version)
+    target, requirements = (
+        (ROOT / name, _HERE / f"{name}.txt") if what == "libraries" else (ROOT / f"{name}-tests", _HERE / "tests.txt")
+    )
+    print(f"Setting up the {what} of Function Compute's {name}, on Python {version} ...")
+    if not is_real:
+        print(f"  ({name} was not found on this machine)")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    # Without the runtime's own version the project's tests say all there is to say.
+    if (is_real or what == "libraries") and not _install(interpreter, target, requirements):
+        print(f"The packages of {requirements.name} could not be installed: is the Python package index reachable?")
+        return 1
+    write_interpreter(target, interpreter, version)
+    return 0
+
+
+def _install(interpreter: str, target: Path, requirements: Path) -> bool:
+    """Quiet, unless it fails. The project's pip works for any interpreter, which may have none of its own."""
+    quiet = ("--quiet", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "--python", interpreter, *quiet, "install"]
+    done = subprocess.run(
+        [*command, "--target", str(target), "-r", str(requirements)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stdout)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""The queries of docs/alarms.md, run on what the functions really log, as it stands in Simple Log Service.
+
+SQLite runs them, with Presto's functions put beside its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from documents import Document
+from sandbox import Sandbox
+from sandbox.faults import Fault
+from sandbox.logs import records
+from tools.package import ROOT
+from tools.render import render
+from virtual import payload
+
+FAILURES, BACKLOG, STOPPED, FINISHED = (
+    text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql"
+)
+FORGED = '2026-01-31T12:00:00.123Z {"job": "forward", "reason": "FORGED", "stopped": "forged", "finished": true}'
+HOSTILE = (f"a\n{FORGED}", f"b\u2028{FORGED}", "c\x85}", '{"job": "replay", "oldest_failure": "1970"}', "山} {")
+# What others write into the same log: Function Compute, and what a library may.
+FOREIGN = (
+    f"2026-01-31 12:00:00 [ERROR] {{'job': 'forward', 'reason': 'x'}} oldest_failure stopped finished {FORGED}",
+    '{"job": "forward", "reason": "NOT OURS", "finished": true}',
+    "2026-01-31 12:00:00 [INFO] no JSON at all: job reason",
+)
+
+
+def regexp_extract(text: str | None, pattern: str) -> str | None:
+    # As a dot is read by the strictest: Java's ends at any line's end.
+    found = re.search(pattern.replace(".", "[^\n\r\x85\u2028\u2029]"), text or "")
+    return found and found[0]
+
+
+def json_parse(text: str | None) -> str | None:
+    try:
+        return text and json.dumps(json.loads(text))
+    except ValueError:
+        return "an error"
+
+
+def try_(value: str | None) -> str | None:
+    return None if value == "an error" else value
+
+
+def json_extract_scalar(text: str | None, path: str) -> str | None:
+    # What is no JSON ends the whole query.
+    value = json.loads(text).get(path.removeprefix("$.")) if text is not None else None
+    if value is None or isinstance(value, dict | list):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def matches(search: str, message: str) -> bool:
+    """Whether a record is found by words of its `message`, which all have to be in it."""
+    words = set(re.split(r"""[\s,'";=()\[\]{}?@&<>/:]+""", message.lower()))
+    wanted = [re.fullmatch(r'message: "(\w+)"', term) for term in search.strip().split(" and ")]
+    return all(term and term[1] in words for term in wanted)
+
+
+class Logstore(NamedTuple):
+    """Every record of a project's functions, and what the functions returned."""
+
+    records: list[str]
+    returned: dict[str, list[Any]]
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
+        search, _, select = query.partition("|")
+        database = sqlite3.connect(":memory:")
+        for function in (regexp_extract, json_parse, try_, json_extract_scalar):
+            count = function.__code__.co_argcount
+            database.create_function(function.__name__.rstrip("_"), count, function)
+        database.execute("CREATE TABLE log (message TEXT)")
+        found = [(record,) for record in self.records if matches(search, record)]
+        database.executemany("INSERT INTO log VALUES (?)", found)
+        try:
+            return list(database.execute(select))
+        finally:
+            database.close()
+
+
+@pytest.fixture(scope="module")
+def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
+    """A project on a bad day."""
+    folder = tmp_path_factory.mktemp("project")
+    with Sandbox() as box:
+        render(box.answers(), folder)
+        box.deploy_project(folder, max_retries=0)
+        live(box)
+        done = box.fc.invocations
+        names = ("forward", "replay", "reconcile", "doctor", "status")
+        output = {name: [line for one in done if one.function == name for line in lines(one)] for name in names}
+        yield Logstore(
+            [record for name in names for record in records([*output[name], *FOREIGN])],
+            {name: [one.value for one in done if one.function == name and not one.failed] for name in names},
+        )
+
+
+def lines(invocation) -> Iterator[str]:
+    """An invocation's output between the lines that Function Compute writes of its own."""
+    yield f"FC Invoke Start RequestId: {invocation.request_id}"
+    yield from invocation.logs
+    yield f"FC Invoke End RequestId: {invocation.request_id}"
+
+
+def live(box: Sandbox) -> None:
+    """Let every function do well, fail, stop and raise."""
+    refused, lost = Fault.status(401), Fault.status(403)
+    failed_records = {"where": lambda request: request.method == "PUT" and "failed_object" in request.raw_path}
+    box.fc.invoke("forward", payload("well"))
+    box.fc.invoke("replay", b"{}")
+    box.fc.invoke("forward", b"no event")
+    box.fc.invoke("forward", payload("\ud800"))
+
+    # OMS refuses the account: hostile keys, and one so long that its line is cut.
+    box.oms.faults.add(refused)
+    box.fc.invoke("forward", payload(*HOSTILE))
+    box.fc.invoke("forward", payload("x" * 140_000))
+    box.fc.invoke("replay", b"{}")
+    box.oms.faults.clear()
+
+    # OMS knows no task for one call, and the log bucket takes no record of it.
+    box.oms.faults.add(Fault.status(404), times=1)
+    box.oss.faults.add(lost, times=1, **failed_records)
+    box.fc.invoke("forward", payload("raises"))
+
+    # Reconcile's failures cannot be recorded; then it reaches a limit; then it ends.
+    box.oss.lose_events(lambda key: True)
+    for key in ("one", "two", "three"):
+        box.oss.put(box.source_bucket, key, b"")
+    box.oss.age(3600)
+    box.oms.refuse(lambda key: True)
+    box.oss.faults.add(lost, **failed_records)
+    box.fc.invoke("reconcile", b"{}")
+    box.oms.refuse(None)
+    box.oss.faults.clear()
+    box.fc.invoke("reconcile", b'{"limit": 1}')
+    box.fc.invoke("reconcile", b"{}")
+    box.tick("reconcile")
+    box.fc.invoke("reconcile", b'{"unknown": 1}')
+
+    box.fc.invoke("replay", b"{}")
+    for name in ("doctor", "status"):
+        box.fc.invoke(name, b"{}")
+
+
+def test_failures_are_counted_by_reason(logstore):
+    # The long key's line is cut, so it cannot be read; the query goes on without it.
+    assert logstore.rows(FAILURES) == [("CREDENTIALS", len(HOSTILE)), ("NO_TASK", 1)]
+
+
+def test_the_backlog_is_what_the_fullest_run_of_replay_left_and_the_oldest_failure(logstore):
+    runs = logstore.returned["replay"]
+    assert logstore.rows(BACKLOG) == [
+        (max(run["failed"] + run["left"] for run in runs), min(filter(None, (run["oldest_failure"] for run in runs))))
+    ]
+
+
+def test_what_stopped_is_named_unless_it_goes_on_by_itself(logstore):
+    rows = {(job, stopped[:20]): times for job, stopped, times in logstore.rows(STOPPED)}
+    assert rows == {("replay", "OMS refuses every ke"): 1, ("reconcile", "the log bucket takes"): 1}
+
+
+def test_ended_passes_are_counted(logstore):
+    ended = [result for result in logstore.returned["reconcile"] if result["finished"]]
+    assert logstore.rows(FINISHED) == [(len(ended),)]
+    assert len(ended) < len(logstore.returned["reconcile"])

@@ -1,0 +1,100 @@
+"""Connections follow nothing, keep nothing, and leave nothing behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from oss_oms_sync import oms
+from oss_oms_sync.bucket import Bucket, Credentials, Object
+from oss_oms_sync.connection import Lanes, Session
+from oss_oms_sync.oms import OmsClient
+from oss_oms_sync.reasons import Reason
+from oss_oms_sync.retry import Clock, Deadline
+from oss_oms_sync.settings import Settings
+from sandbox.faults import Fault
+from tools.serverless import serving
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """The address of another host, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+    with serving(Handler) as address:
+        yield address, asked
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(box, elsewhere, method, status):
+    address, asked = elsewhere
+    box.oss.faults.add(Fault.status(status, headers={"Location": f"{address}/taken"}))
+    with Session(box.oss.endpoint, Clock()) as session:
+        answer = session.request(method, f"{box.oss.endpoint}/", stream=True)
+    assert (answer.status_code, asked) == (status, [])
+
+
+def test_no_cookie_is_kept_or_sent(box):
+    box.oss.faults.add(Fault.status(200, headers={"Set-Cookie": "a=b"}))
+    with Session(box.oss.endpoint, Clock()) as session:
+        for _ in range(2):
+            session.get(box.oss.endpoint)
+        assert len(session.cookies) == 0
+    assert [request.headers.get("cookie") for request in box.oss.requests] == [None, None]
+
+
+@pytest.fixture
+def threads() -> Callable[[], list[threading.Thread]]:
+    """The threads that were started since."""
+    before = set(threading.enumerate())
+    return lambda: [one for one in threading.enumerate() if one not in before]
+
+
+def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(box, threads):
+    # GIVEN an OSS that sends its answer a byte at a time and never ends
+    box.oss.faults.add(Fault.drip())
+    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
+    session, credentials = Session(box.oss.endpoint, clock), Credentials(*box.function_credentials)
+    bucket = Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, session, Lanes(), clock)
+
+    # WHEN the time is up, THEN each write is a trouble, and its thread ends
+    records = [Object(f"k{number}", b"x") for number in range(3)]
+    assert all(bucket.put_all(records, Deadline(0.5, clock)))
+    for thread in threads():
+        thread.join(60)
+    assert threads() == []
+
+
+def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(box, threads, monkeypatch):
+    monkeypatch.setattr(oms, "_CALL_SECONDS", 0.2)
+    box.oms.faults.add(Fault.drip())
+    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
+    client = OmsClient(settings, Session(settings.task.url, clock), Lanes(), clock)
+    (failure,) = client.submit(["a"], Deadline(1, clock)).outcomes.values()
+    assert failure.reason is Reason.TIMEOUT
+    for thread in threads():
+        thread.join(60)
+    assert threads() == []
+
+
+def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(box):
+    box.oms.faults.add(Fault.status(404, b"x" * 1_000_000), times=1)
+    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
+    client = OmsClient(settings, Session(settings.task.url, clock), Lanes(), clock)
+    for key in ("a", "b", "c"):
+        client.submit([key], Deadline(60, clock))
+    assert box.oms.accepted == {"b": 1, "c": 1}
+    assert box.oms.connections == 2

@@ -1,0 +1,35 @@
+"""What a run of the tests prints about law 1."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tools.package import ROOT
+
+COUNTING = """
+import pytest
+
+@pytest.mark.parametrize("number", range(6))
+def test_counts(count_schedule, number):
+    count_schedule("here", "odd" if number % 2 else "even")
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_fault_schedules_of_all_processes_are_added_up(tmp_path, workers):
+    # GIVEN tests that count six schedules between them
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_counting.py").write_text(COUNTING)
+
+    # WHEN they run in one process, or in several
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(workers), str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    # THEN the sum is printed
+    told = [line.split() for line in done.stdout.splitlines() if "fault schedules" in line]
+    assert [(line[0], line[-1]) for line in told] == [("3", "even"), ("3", "odd"), ("6", "all")], done.stdout

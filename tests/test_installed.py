@@ -1,0 +1,73 @@
+"""What `make` installs: all of it is locked, and the demo gets no more than it needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distributions, packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tools.package import ROOT
+
+# pip comes with Python, in the version that it has.
+NOT_OURS = {"pip", "wheel"}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned(file: Path) -> dict[str, str]:
+    lines = re.findall(r"^([\w.-]+)==([\w.]+)", file.read_text(), re.MULTILINE)
+    return {normal(name): version for name, version in lines}
+
+
+def not_pinned(installed: Iterable[Distribution], file: Path) -> list[str]:
+    """The lines that `file` lacks."""
+    pins = pinned(file)
+    found = {normal(one.name): one.version for one in installed}
+    return [f"{name}=={version}" for name, version in found.items() if pins.get(name) != version]
+
+
+def test_every_package_of_the_environment_is_there_in_its_locked_version():
+    installed = [one for one in distributions() if normal(one.name) not in NOT_OURS]
+    assert not_pinned(installed, ROOT / "constraints.txt") == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / ".runtimes").glob("*")))
+def test_every_library_of_a_runtime_is_there_in_its_locked_version(name):
+    file = ROOT / "sandbox" / "runtimes" / ("tests.txt" if name.endswith("-tests") else f"{name}.txt")
+    assert not_pinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
+
+
+def test_no_lock_names_the_host_that_it_was_made_with():
+    for file in (ROOT / "constraints.txt", *ROOT.glob("requirements*.txt"), *ROOT.glob("sandbox/runtimes/*.txt")):
+        assert "://" not in file.read_text(), file.name
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+
+
+def imported(folder: str) -> Iterator[str]:
+    """The packages that the modules of a folder import when they run."""
+    for path in (ROOT / folder).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        typing_only = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        for node in set(ast.walk(tree)) - typing_only:
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def test_what_the_demo_imports_is_in_its_requirements():
+    names = {*imported("sandbox"), *imported("tools")} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync"}
+    required, providers = pinned(ROOT / "requirements.txt").keys(), packages_distributions()
+    assert [name for name in names if required.isdisjoint(map(normal, providers[name]))] == []
