@@ -257,10 +257,14 @@ def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answ
     assert world.failed() == world.in_run_files() == set()
 
 
-def test_records_that_cannot_be_deleted_never_stop_a_run(world):
+def test_records_that_cannot_be_deleted_are_told_and_never_stop_a_run(world, caplog):
     world.fail(*many(2100))
     world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "failed_object" in name else None
     assert world.replay()["accepted"] == 2100
+    told = {"job": "replay", "problem": "no"}
+    assert [record.msg for record in caplog.records] == [
+        {**told, "records_not_deleted": number} for number in (1000, 1000, 100)
+    ]
     assert len(world.failed()) == 2100
     assert world.in_run_files() == set()
 
@@ -640,7 +644,15 @@ def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_lef
     assert len(world.failed()) == (5 if dry else 5 - result["taken"])
 
 
-@pytest.mark.parametrize("length", [953, 954, 960, 2000])
+def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
+    world.fail(*many(3500))
+    world.bucket.calls.clear()
+    assert world.replay({"limit": 1500})["taken"] == 1500
+    assert world.bucket.calls["list"] <= 3
+    assert len(world.failed()) == 2000
+
+
+@pytest.mark.parametrize("length", [953, 954, 955, 956, 960, 2000])
 def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, length):
     # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
     prefix = "k" * length
@@ -689,9 +701,9 @@ def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_pref
 
 
 def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
-    # GIVEN thirty failures, the oldest of which is sent last
+    # GIVEN thirty failures, the oldest of which is one of those sent last
     for number in range(30):
-        world.fail(f"{number:02}", first=f"{2025 - number}-01-01T00:00:00Z")
+        world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
 
     # WHEN the account is refused at the first ten, THEN that one is left and told
     world.oms.schedule = [FROZEN]
@@ -815,14 +827,43 @@ def test_the_next_run_goes_on_behind_the_last_one_and_comes_round(world):
     state = json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)
     assert state["after"] == f"{ROOT}failed_object/{many(1000)[-1]}"
 
-    # WHEN a record comes before that place, and the next run has time
-    world.fail("a first")
+    # WHEN a record comes before that place and one at it, and the next run has time
+    world.fail("a first", many(1000)[-1])
     world.oms.round_trip = 0.001
     world.replay()
 
     # THEN both sides of it have gone out
     assert world.failed() == world.in_run_files() == set()
     assert json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)["after"] == ""
+
+
+@pytest.mark.parametrize(
+    ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 31, True), (240, 29, False)]
+)
+def test_no_further_page_is_begun_with_half_a_minute_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
+    # GIVEN two pages, of which the first takes so long
+    mocker.patch("stores.PAGE", 10)
+    world.fail(*many(15))
+
+    def slow(kind: str, names: object) -> None:
+        if kind == "delete":
+            world.bucket.after = lambda kind, names: None
+            world.clock.sleep(timeout - left)
+
+    world.bucket.after = slow
+
+    # WHEN it is done, THEN the second is begun only while there is time for it
+    result = world.replay(timeout=timeout)
+    assert (result["accepted"], result["finished"]) == ((15, True) if begun else (10, False))
+
+
+@pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
+def test_every_run_logs_what_it_returns(world, caplog, payload):
+    caplog.set_level("INFO", "oss_oms_sync")
+    world.fail("a", "b")
+    result = world.replay(payload)
+    told = [record.msg for record in caplog.records if record.name == "oss_oms_sync"]
+    assert told == [{"job": "replay", **result}]
 
 
 def test_dropped_connections_are_no_reason_to_stop(world):

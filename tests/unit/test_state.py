@@ -91,8 +91,8 @@ def test_state_that_is_unreadable_is_told_and_begins_anew(world, lines):
 def test_a_run_file_tells_its_keys_and_which_of_them_are_held(world):
     run = world.state.new_run(KEYS, ["a", "b"], 60, world.deadline)
     assert world.runs() == [RunFile(run.name, KEYS, {"a", "b"}, free=False)]
-    world.state.finish(run, KEYS[1:], ["b"], world.deadline)
-    assert world.runs() == [RunFile(run.name, KEYS[1:], {"b"}, free=False)]
+    world.state.finish(run, KEYS[1:], ["c"], world.deadline)
+    assert world.runs() == [RunFile(run.name, KEYS[1:], {"c"}, free=False)]
     assert world.only("replay").headers == {"Content-Type": "application/json"}
 
 
