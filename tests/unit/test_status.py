@@ -453,6 +453,30 @@ def test_what_is_unfinished_is_acknowledged_and_only_the_difference_counts(world
     assert "not worked on 1 object that it accepted (over 15 minutes ago: 1)" in world.verdict()[1]
 
 
+def test_what_was_done_just_before_the_acknowledgement_is_not_on_its_way(world):
+    # GIVEN an object that OMS leaves unfinished, and others that it has just copied
+    world.counters.months["2026-03"] = (13, 12, 0, 0)
+    world.counters.series = {"REQUEST": {200: 1, 10: 2}, "SUCCESS": {5: 2}}
+    assert world.verdict(acknowledge=True)[0] == IN_STEP
+    world.go_to(NOW + timedelta(hours=1))
+    world.counters.series = {"REQUEST": {260: 1, 70: 2}, "SUCCESS": {65: 2}}
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_an_acknowledgement_is_taken_from_no_other_month_than_its_own(world):
+    # GIVEN one of more months ago than are asked for
+    world.counters.months["2026-03"] = (3, 0, 3, 0)
+    world.verdict(acknowledge=True)
+    world.go_to(datetime(2027, 5, 10, tzinfo=timezone.utc))
+    world.passed()
+
+    # WHEN the first month that is asked for has failures
+    world.counters.months["2026-05"] = (5, 0, 5, 0)
+
+    # THEN all of them count
+    assert "OMS failed to copy 5 objects" in world.verdict()[1]
+
+
 def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_tells(world):
     world.counters.months["2026-03"] = (5, 2, 1, 0)
     world.counters.answers["statistics"] = Failure(Reason.FORBIDDEN, 403)
@@ -696,6 +720,15 @@ def test_a_trigger_is_not_called_dead_for_what_was_written_just_before_the_insta
     world.go_to(NOW + timedelta(minutes=20))
     assert world.reconcile()["submitted"] == 1
     assert world.verdict()[0] == IN_STEP
+
+
+def test_an_object_that_was_too_young_for_the_last_pass_is_new():
+    world = Looks()
+    world.upload("a", minutes_ago=5, accepted=False)
+    assert world.reconcile()["pending"] == 1
+    world.go_to(NOW + timedelta(minutes=20))
+    assert world.reconcile()["submitted"] == 1
+    assert "None told of 1 new object (of 1)" in world.verdict()[1]
 
 
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
