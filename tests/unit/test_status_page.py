@@ -420,3 +420,13 @@ def test_every_reason_has_a_remedy_in_both_languages():
     for reason in Reason:
         assert re.search(r"[a-z]{3}", reason.fix), reason
         assert re.search(r"[\u4e00-\u9fff]", reason.fix_zh), reason
+
+
+def test_the_months_counters_stand_in_their_order_though_function_compute_sorts_names(viewer):
+    answer = json.loads(json.dumps(report(), sort_keys=True))
+    for shown in (
+        "\n".join(viewer.lines(answer, "en", colour=False)),
+        viewer.page(answer, "en").partition("<main>")[2],
+    ):
+        places = [shown.index(word) for word in ("requested objects", "copied", "skipped", "bytes")]
+        assert places == sorted(places)
