@@ -299,10 +299,13 @@ def test_what_was_written_since_the_last_pass_and_what_of_it_has_no_record_is_ke
         world.upload(f"{minutes} told", minutes_ago=minutes)
         world.accept(f"{minutes} told")
 
+        world.upload(f"{minutes} failed", minutes_ago=minutes)
+        world.fail(f"{minutes} failed")
+
     # WHEN a pass is done, THEN those between are counted
     world.reconcile()
     (one,) = passes(world)
-    assert (one["counts"]["new"], one["counts"]["new_missing"]) == (4, 2)
+    assert (one["counts"]["new"], one["counts"]["new_missing"]) == (6, 2)
 
 
 def test_what_was_written_before_the_installation_counts_for_nothing_new(world):
