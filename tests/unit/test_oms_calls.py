@@ -180,6 +180,6 @@ def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes,
 
 @pytest.mark.parametrize(("schedule", "throttled"), [([429, 429, "ok"], 2), ([503, DROP_BEFORE, "ok"], 0)])
 def test_the_throttled_calls_are_counted(world, schedule, throttled):
-    world.oms.schedule = schedule
+    world.oms.schedule = list(schedule)
     submission = world.submit("a")
     assert (submission.calls, submission.throttled, submission.outcomes) == (3, throttled, {"a": None})
