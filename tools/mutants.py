@@ -19,7 +19,7 @@ from .package import ROOT
 TESTS = {
     "events": ["events"],
     "forward": ["forward", "law1"],
-    "oms": ["oms", "forward", "law1"],
+    "oms": ["oms", "oms_calls", "forward"],
     "reconcile": ["reconcile"],
     "records": ["records"],
     "replay": ["replay"],

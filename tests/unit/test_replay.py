@@ -734,6 +734,12 @@ def test_a_payload_that_makes_no_sense_is_refused(world, payload):
     assert world.failed() == {"a"}
 
 
+def test_keys_and_something_else_cannot_be_asked_for_together(world):
+    with pytest.raises(PayloadError) as raised:
+        world.replay({"keys": ["a"], "limit": 5})
+    assert str(raised.value) == "The payload asks for keys and for something else: keys are sent as they are"
+
+
 @pytest.mark.parametrize("keys", [[1], [""]])
 def test_keys_that_are_none_are_told_with_some_that_are(world, keys):
     with pytest.raises(PayloadError) as raised:
