@@ -31,12 +31,13 @@ sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machi
 test: setup ## Run every test, side by side on all cores
 	$(PYTEST) --cov --cov-fail-under=95
 
-check: setup ## Lint, check types, then run every test
+check: setup ## Lint, check types and layers, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
 	$(BIN)/mypy template/status.py template/policies/show.py
 	$(BIN)/mypy sandbox tools benchmarks
+	PYTHONPATH=template/code $(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
@@ -56,7 +57,7 @@ docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and t
 	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
 
 clean: ## Remove all that `make` made
-	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: requirements.txt constraints.txt

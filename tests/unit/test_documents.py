@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -226,17 +225,6 @@ WRONG = [
 )
 def test_a_broken_command_is_noticed(text, project):
     assert len(list(wrong_commands(Document(text), project))) == 1
-
-
-def test_each_module_knows_only_those_before_it():
-    package = ROOT / "template" / "code" / "oss_oms_sync"
-    told = re.findall(r"\w+", ast.get_docstring(ast.parse((package / "__init__.py").read_text())).partition(":")[2])
-    assert sorted(told) == sorted(path.stem for path in package.glob("[!_]*.py"))
-    for number, name in enumerate(told):
-        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
-        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
-        known = {node.module or alias.name for node in imports for alias in node.names}
-        assert known <= set(told[:number]), name
 
 
 def test_the_forms_for_issues_ask_in_both_languages():

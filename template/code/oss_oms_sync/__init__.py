@@ -1,8 +1,4 @@
-"""Forwards created and changed OSS objects to a Huawei OMS sync task, and records what became of each.
-
-Each module knows only those before it: errors, jsontext, reasons, settings, events, signer, retry, connection, oms,
-bucket, records, counters, walk, state, payloads, sender, forward, replay, reconcile, doctor, status.
-"""
+"""Forwards created and changed OSS objects to a Huawei OMS sync task, and records what became of each."""
 
 import time
 
