@@ -20,7 +20,7 @@ TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
-setup: .venv/.dev $(RUNTIMES) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
+setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
 
 demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## See the main job run between two simulated clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
@@ -43,7 +43,7 @@ check: setup ## Lint, check types and layers, then run every test
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 	SCHEDULES=$(or $(SCHEDULES),4000) $(PYTEST) -k "law1 or interleaving"
 
-mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="state walk"), and tell what no test notices
+mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices
 	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way, and count the requests of replay and reconcile
@@ -88,8 +88,6 @@ clean: ## Remove all that `make` made
 .runtimes/%/.ready: sandbox/runtimes/%.txt sandbox/runtimes/__main__.py .venv/.ready
 	@$(BIN)/python -m sandbox.runtimes $*
 	@touch $@
-
-test: $(RUNTIMES:/.ready=-tests/.ready)
 
 NPM = npm ci --silent --no-fund --no-audit $(1) || { \
 	echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }

@@ -19,12 +19,12 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from oss_oms_sync.records import record_name
+from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
 from sandbox.demo import HOSTILE
-from sandbox.faults import Fault
-from sandbox.oss_objects import etag_of
-from sandbox.server import Request
+from sandbox.oss.objects import etag_of
+from sandbox.server.faults import Fault
+from sandbox.server.server import Request
 from tools.render import render
 
 FAILED = 25_000

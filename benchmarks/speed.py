@@ -28,7 +28,7 @@ from rich.progress import track
 from rich.table import Table
 
 from sandbox import runtimes
-from sandbox.certificate import make_certificate
+from sandbox.server.certificate import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = Path(__file__).with_name("client.py")

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 import oss2
 
 from sandbox import runtimes
-from sandbox.fc import FunctionCompute, Invocation
-from sandbox.loop import LoopThread
-from sandbox.oms import Oms
-from sandbox.oms_task import OverwriteMode, SourceObject, Task
-from sandbox.oss import Oss
-from sandbox.project import resources
-from sandbox.timers import Timer
+from sandbox.fc.project import resources
+from sandbox.fc.service import FunctionCompute, Invocation
+from sandbox.fc.timers import Timer
+from sandbox.oms.service import Oms
+from sandbox.oms.task import OverwriteMode, SourceObject, Task
+from sandbox.oss.service import Oss
+from sandbox.server.loop import LoopThread
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -15,9 +15,9 @@ from rich.markup import escape
 
 from sandbox import Sandbox, runtimes
 from sandbox.demo import make_project
-from sandbox.faults import Fault
-from sandbox.fc import Invocation
-from sandbox.logs import said
+from sandbox.fc.logs import said
+from sandbox.fc.service import Invocation
+from sandbox.server.faults import Fault
 
 # Replay's five minutes are a quarter of one.
 TIMES_AS_OFTEN = 20

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sandbox import Sandbox
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
 from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available

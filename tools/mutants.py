@@ -18,15 +18,15 @@ from .package import ROOT
 # Each module's tests, which take virtual time.
 TESTS = {
     "events": ["events"],
-    "forward": ["forward", "law1"],
-    "oms": ["oms", "oms_calls", "forward"],
-    "reconcile": ["reconcile"],
-    "records": ["records"],
-    "replay": ["replay"],
-    "retry": ["retry"],
-    "sender": ["sender", "replay"],
-    "state": ["state", "reconcile"],
-    "walk": ["reconcile"],
+    "clouds/oms": ["clouds/oms", "delivery/batches", "jobs/forward"],
+    "clouds/retry": ["clouds/retry"],
+    "ledger/records": ["ledger/records"],
+    "ledger/state": ["ledger/state", "jobs/reconcile"],
+    "delivery/sender": ["delivery/sender", "jobs/replay"],
+    "passes/listing": ["jobs/reconcile"],
+    "jobs/forward": ["jobs/forward", "law1"],
+    "jobs/reconcile": ["jobs/reconcile"],
+    "jobs/replay": ["jobs/replay"],
 }
 # What mutates a test of another interpreter cannot read.
 _OTHER_INTERPRETERS = "not every_runtime"
@@ -54,7 +54,7 @@ def copy(module: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)  # mutmut would keep what it knows, whatever test is new
     for source, target in (("template/code", "src"), ("tests", "tests"), ("sandbox", "sandbox")):
         shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
-    tests = [f"tests/unit/test_{name}.py" for name in TESTS[module]]
+    tests = ["/test_".join(f"tests/unit/{name}".rsplit("/", 1)) + ".py" for name in TESTS[module]]
     config = _CONFIG.format(module=module, keywords=_OTHER_INTERPRETERS, tests=json.dumps(tests))
     (folder / "pyproject.toml").write_text(config)
     return folder

@@ -16,11 +16,11 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from oss_oms_sync import BEGAN, jsontext
-from oss_oms_sync.bucket import Bucket, Credentials, import_soon
-from oss_oms_sync.connection import Lanes, Session
+from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Credentials, import_soon
+from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
-from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 
 _FINISHING_SECONDS = 0.5
@@ -38,7 +38,7 @@ T = TypeVar("T")
 def handler(event: bytes, context: Any) -> bool:
     """Function `forward`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
-    from oss_oms_sync.forward import forward
+    from oss_oms_sync.jobs.forward import forward
 
     return _run(
         "forward", context, lambda at: forward(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock)
@@ -47,14 +47,14 @@ def handler(event: bytes, context: Any) -> bool:
 
 def replay_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `replay`. `event` is a timer's, a payload by hand, or what `forward` failed with for good."""
-    from oss_oms_sync.replay import replay
+    from oss_oms_sync.jobs.replay import replay
 
     return _run("replay", context, lambda at: replay(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
 
 
 def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `reconcile`. `event` is a timer's, or a payload by hand."""
-    from oss_oms_sync.reconcile import reconcile
+    from oss_oms_sync.jobs.reconcile import reconcile
 
     return _run(
         "reconcile",
@@ -65,7 +65,7 @@ def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
 
 def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `doctor`, by hand. It has to answer where nothing is right, so it makes its clients step by step."""
-    from oss_oms_sync.doctor import Clients, doctor
+    from oss_oms_sync.jobs.doctor import Clients, doctor
 
     _lines.request_id = getattr(context, "request_id", "")
     clock = Clock()
@@ -81,7 +81,7 @@ def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
 
 def status_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `status`, by hand."""
-    from oss_oms_sync.status import status
+    from oss_oms_sync.jobs.status import status
 
     return _run(
         "status",

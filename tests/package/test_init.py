@@ -18,9 +18,9 @@ import pexpect
 import pytest
 import yaml
 
-from answers import ANSWERS
-from sandbox.project import resources
-from standin import COMPONENT, standing_in
+from sandbox.fc.project import resources
+from support.component import COMPONENT, standing_in
+from support.init_answers import ANSWERS
 from tools import render
 from tools.package import ROOT, manifest
 from tools.serverless import Tool, served

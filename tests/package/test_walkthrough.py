@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from documents import Document
 from sandbox import Sandbox
-from sandbox.faults import Fault
-from shell import Shell
-from standin import Fc3, standing_in
+from sandbox.server.faults import Fault
+from support.component import Fc3, standing_in
+from support.documents import Document
+from support.shell import Shell
+from support.uploads import PATIENCE, upload
 from tools.package import ROOT
 from tools.serverless import Tool, served
-from traffic import PATIENCE, upload
 
 README, OPERATIONS, CUTOVER = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "cutover.md"
 

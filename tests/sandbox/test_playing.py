@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.__main__ import parser, snippet, told
-from sandbox.fc import Invocation
+from sandbox.fc.service import Invocation
 from tools.package import ROOT
 from tools.render import render
 

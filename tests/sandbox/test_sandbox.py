@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from sandbox import Sandbox
-from sandbox.certificate import make_certificate
-from sandbox.faults import Fault
+from sandbox.server.certificate import make_certificate
+from sandbox.server.faults import Fault
 
 # What the template's function does, in its simplest form.
 FORWARD = """

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync import retry
+from oss_oms_sync.clouds import retry
 from sandbox import Sandbox
 from tools.render import render
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from documents import Document
 from sandbox import Sandbox
-from sandbox.faults import Fault
-from sandbox.logs import records
+from sandbox.fc.logs import records
+from sandbox.server.faults import Fault
+from support.documents import Document
+from support.fake_clouds import payload
 from tools.package import ROOT
 from tools.render import render
-from virtual import payload
 
 FAILURES, BACKLOG, STOPPED, FINISHED = (
     text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from law1 import HOSTILE
-from oss_oms_sync.bucket import Bucket, Credentials, Listed, Object, Trouble
-from oss_oms_sync.connection import Lanes, Session
+from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.oss import Bucket, Credentials, Listed, Object, Trouble
+from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
+from support.law import HOSTILE
 
 
 @pytest.fixture

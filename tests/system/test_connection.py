@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from oss_oms_sync import oms
-from oss_oms_sync.bucket import Bucket, Credentials, Object
-from oss_oms_sync.connection import Lanes, Session
-from oss_oms_sync.oms import OmsClient
+from oss_oms_sync.clouds import oms
+from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Credentials, Object
+from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.retry import Clock, Deadline
 from oss_oms_sync.settings import Settings
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
 from tools.serverless import serving
 
 

@@ -13,11 +13,11 @@ from textwrap import dedent
 
 import pytest
 
-from oss_oms_sync.retry import Deadline
+from oss_oms_sync.clouds.retry import Deadline
 from sandbox import Sandbox
-from sandbox.certificate import make_certificate
-from sandbox.faults import Fault
-from sandbox.server import Request
+from sandbox.server.certificate import make_certificate
+from sandbox.server.faults import Fault
+from sandbox.server.server import Request
 from tools.render import render
 from tools.serverless import serving
 
@@ -272,7 +272,7 @@ def line_of(request: Request) -> str:
 
 
 def test_whatever_call_of_oss_fails_doctor_answers_and_leaves_nothing_behind(box, handler, mocker):
-    mocker.patch("oss_oms_sync.retry._FIRST_WAIT", 0.001)
+    mocker.patch("oss_oms_sync.clouds.retry._FIRST_WAIT", 0.001)
     handler(box, box.environment())
     calls = len({line_of(one) for one in box.oss.requests if "authorization" in one.headers})
     assert calls > 7
@@ -440,7 +440,12 @@ def through_a_dead_proxy(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def from_hosts_that_never_answer(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("oms._READ_SECONDS", "doctor._CONNECT_SECONDS", "bucket._SECONDS", "retry._PATIENCE"):
+    for name in (
+        "clouds.oms._READ_SECONDS",
+        "jobs.doctor._CONNECT_SECONDS",
+        "clouds.oss._SECONDS",
+        "clouds.retry._PATIENCE",
+    ):
         monkeypatch.setattr(f"oss_oms_sync.{name}", 0.2)
     box.oms.faults.add(Fault.hang())
     box.oss.faults.add(Fault.hang())
@@ -569,11 +574,11 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
     for name, body in (*accepted("a"), *failed("FORBIDDEN", "b")):
         box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
     if kind == "success":
-        doctor = importlib.import_module("oss_oms_sync.doctor")
+        doctor = importlib.import_module("oss_oms_sync.jobs.doctor")
         times = iter([doctor._WALK_SECONDS])
         mocker.patch.object(doctor._Examination, "_a_while", lambda one: Deadline(next(times, 0), one._clock))
     else:
-        mocker.patch("oss_oms_sync.doctor._WALK_SECONDS", 0)
+        mocker.patch("oss_oms_sync.jobs.doctor._WALK_SECONDS", 0)
 
     # WHEN doctor looks, THEN it says so
     report = handler(box, box.environment())

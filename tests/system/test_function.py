@@ -10,11 +10,11 @@ from urllib.parse import quote
 import oss2
 import pytest
 
-from law1 import HOSTILE
 from sandbox import Sandbox
-from sandbox.faults import Fault
-from sandbox.logs import said
-from virtual import payload
+from sandbox.fc.logs import said
+from sandbox.server.faults import Fault
+from support.fake_clouds import payload
+from support.law import HOSTILE
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 EVENTS = Path(__file__).parents[1] / "events"

@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from law1 import SOCKET_SCHEDULES, check, object_keys
-from oss_oms_sync import bucket, oms, retry
-from oss_oms_sync.bucket import Bucket, Credentials
-from oss_oms_sync.connection import Lanes, Session
+from oss_oms_sync.clouds import oms, oss, retry
+from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Credentials
+from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import OmsSyncError
-from oss_oms_sync.forward import forward
-from oss_oms_sync.oms import OmsClient
-from oss_oms_sync.records import record_name
-from oss_oms_sync.retry import Clock, Deadline
+from oss_oms_sync.jobs.forward import forward
+from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
-from sandbox.faults import Fault
-from virtual import payload
+from sandbox.server.faults import Fault
+from support.fake_clouds import payload
+from support.law import SOCKET_SCHEDULES, check, object_keys
 
 TIMEOUT = 0.7
 # What the machine itself may add: a test must not depend on how busy it is.
@@ -49,7 +49,7 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             (oms, "_CONNECT_SECONDS", 0.1),
             (oms, "_READ_SECONDS", 0.1),
             (oms, "_CALL_SECONDS", 0.2),
-            (bucket, "_SECONDS", 0.1),
+            (oss, "_SECONDS", 0.1),
             (retry, "_FIRST_WAIT", 0.01),
         ]:
             patch.setattr(module, name, value)

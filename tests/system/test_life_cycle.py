@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
+from support.uploads import upload
 from tools.render import render
-from traffic import upload
 
 HOUR = 3600
 

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from answers import ANSWERS
 from sandbox import Sandbox
-from sandbox.faults import Fault
-from sandbox.oss import Action
-from shell import run_script
+from sandbox.oss.service import Action
+from sandbox.server.faults import Fault
+from support.init_answers import ANSWERS
+from support.shell import run_script
+from support.uploads import upload
 from tools.package import ROOT
 from tools.render import render
-from traffic import upload
 
 HOUR = 3600
 
@@ -179,7 +179,7 @@ class Aliyun:
         programs = project / "bin"
         programs.mkdir()
         shim = programs / "aliyun"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/tests/ram.py" "$@"\n')
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/tests/support/ram.py" "$@"\n')
         shim.chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
         self._state = project / "ram.json"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from killing import kill_at
 from sandbox import Sandbox
-from sandbox.oss_objects import etag_of
+from sandbox.oss.objects import etag_of
+from support.kill import kill_at
 from tools.render import render
 
 TIMEOUT = 60

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from killing import kill_at
 from sandbox import Sandbox
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
+from support.fake_clouds import payload
+from support.kill import kill_at
 from tools.render import render
-from virtual import payload
 
 TIMEOUT = 60
 

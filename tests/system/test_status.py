@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 import pytest
 
 from sandbox import Sandbox
-from sandbox.faults import Fault
+from sandbox.server.faults import Fault
+from support.fake_clouds import payload as event_of
+from support.uploads import upload
 from tools.render import render
-from traffic import upload
-from virtual import payload as event_of
 
 HOUR = 3600
 TIMEOUT = 60
@@ -172,8 +172,8 @@ def test_without_the_right_to_statistics_the_rest_is_told(project, in_process):
 
 
 def test_counting_is_bounded_and_says_at_least(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.status._RECORDS_COUNTED", 5)
-    mocker.patch("oss_oms_sync.status._RECORDS_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status._RECORDS_COUNTED", 5)
+    mocker.patch("oss_oms_sync.jobs.status._RECORDS_READ", 3)
     project.oms.faults.add(Fault.status(400))
     upload(project, *(f"{number:02}" for number in range(7)))
     report = in_process(project, "status")
@@ -203,7 +203,7 @@ def test_failures_outside_the_filter_are_told_apart(project, in_process):
 
 
 def test_many_failures_of_another_project_do_not_hide_ones_own(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.status._RECORDS_COUNTED", 3)
+    mocker.patch("oss_oms_sync.jobs.status._RECORDS_COUNTED", 3)
     project.oms.refuse(lambda key: True)
     upload(project, "a/1", "a/2", "a/3", "a/4", "b/1", "b/2")
     report = in_process(project, "status", environment=part(project))
@@ -212,7 +212,7 @@ def test_many_failures_of_another_project_do_not_hide_ones_own(project, in_proce
 
 
 def test_where_not_all_could_be_counted_it_is_not_green(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.status._RECORDS_COUNTED", 3)
+    mocker.patch("oss_oms_sync.jobs.status._RECORDS_COUNTED", 3)
     project.oms.refuse(lambda key: True)
     upload(project, *(f"{number}.jpg" for number in range(5)))
     report = in_process(project, "status", environment={**project.environment(), "OBJECT_SUFFIX": ".png"})

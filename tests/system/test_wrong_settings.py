@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
-from sandbox.logs import said
-from virtual import payload
+from sandbox.fc.logs import said
+from support.fake_clouds import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from answers import ANSWERS
-from documents import Document
-from oss_oms_sync import reconcile, replay, status
-from standin import arguments
+from oss_oms_sync.jobs import reconcile, replay, status
+from support.component import arguments
+from support.documents import Document
+from support.init_answers import ANSWERS
 from tools import documents
 from tools.package import ROOT
 from tools.render import render

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, Reading, read
 from oss_oms_sync.settings import Settings
-from virtual import ENVIRONMENT, event
+from support.fake_clouds import ENVIRONMENT, event
 
 FILES = Path(__file__).parents[1] / "events"
 SETTINGS = Settings.from_env(ENVIRONMENT)

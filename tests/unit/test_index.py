@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from oss_oms_sync.bucket import Listed, Page
+from oss_oms_sync.clouds.oss import Listed, Page
 from oss_oms_sync.errors import CredentialsError, SettingsError
-from virtual import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
+from support.fake_clouds import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
 ROLE = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.FAKE312",

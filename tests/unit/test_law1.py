@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from law1 import SCHEDULES, check, object_keys
 from oss_oms_sync.errors import OmsSyncError
-from oss_oms_sync.records import record_name
-from virtual import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, OSS, PAGE, REDIRECTS, TASK, World, payload
+from oss_oms_sync.ledger.records import record_name
+from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, OSS, PAGE, REDIRECTS, TASK, World, payload
+from support.law import SCHEDULES, check, object_keys
 
 statuses = [200, 202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
 network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP, PAGE, *REDIRECTS]

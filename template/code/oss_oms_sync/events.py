@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from . import jsontext
-from .errors import presentable
-from .settings import RECORD_ROOT, Settings
+from oss_oms_sync import jsontext
+from oss_oms_sync.errors import presentable
+from oss_oms_sync.settings import RECORD_ROOT, Settings
 
 # OSS, "Event notifications": the names that mean new or changed content, as s.yaml asks for them. UpdateObjectMeta
 # changes no content.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
-from .errors import SettingsError
+from oss_oms_sync.errors import SettingsError
 
 # What the names of all records begin with.
 RECORD_ROOT = "oms_source_record/"

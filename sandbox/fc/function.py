@@ -1,0 +1,94 @@
+"""A function as Function Compute keeps it: its code and settings, and what an instance of it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sandbox.fc.process import Instance
+from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.runtimes import Runtime
+
+_LARGEST_ENVIRONMENT = 4 * 1024
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class Credentials(NamedTuple):
+    """The temporary key of the function's role."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str
+
+
+@dataclass(eq=False)
+class Function:
+    name: str
+    code: Path
+    handler: str
+    runtime: Runtime
+    initializer: str | None
+    environment: dict[str, str]
+    timeout: float
+    credentials: Credentials
+    max_retries: int
+    retry_delay: float
+    on_failure: str | None
+    slots: asyncio.Semaphore
+    version: int = 0
+    idle: list[Instance] = field(default_factory=list)
+
+    @property
+    def _credentials_in_context(self) -> bool:
+        """python3.12's context has none: there they are in the environment."""
+        return self.runtime.name == "python3.10"
+
+    def setup(self, region: str) -> dict[str, Any]:
+        """What an instance of this function is told when it starts."""
+        credentials = self.credentials._asdict() if self._credentials_in_context else None
+        return {
+            "code": str(self.code),
+            "libraries": str(self.runtime.libraries),
+            "region": region,
+            "account_id": ACCOUNT_ID,
+            "credentials": credentials,
+            "function": {
+                "name": self.name,
+                "handler": self.handler,
+                "memory": 512,
+                "timeout": self.timeout,
+                "version_id": "LATEST",
+                "qualifier": "LATEST",
+            },
+        }
+
+    def process_environment(self, region: str) -> dict[str, str]:
+        environment = {
+            "PATH": _PATH,
+            "PYTHONDONTWRITEBYTECODE": "1",  # the code directory is read-only in FC
+            **self.environment,
+            "FC_FUNCTION_NAME": self.name,
+            "FC_FUNCTION_HANDLER": self.handler,
+            "FC_REGION": region,
+            "FC_ACCOUNT_ID": ACCOUNT_ID,
+            "FC_INSTANCE_ID": f"c-{uuid.uuid4().hex[:16]}",
+        }
+        if not self._credentials_in_context:
+            environment["ALIBABA_CLOUD_ACCESS_KEY_ID"] = self.credentials.access_key_id
+            environment["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = self.credentials.access_key_secret
+            environment["ALIBABA_CLOUD_SECURITY_TOKEN"] = self.credentials.security_token
+        return environment
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """ValueError for what FC does not take as a function's environment."""
+    if any(name.startswith("FC_") for name in environment):
+        raise ValueError("names that begin with FC_ are reserved")
+    if not all(isinstance(value, str) for value in environment.values()):
+        raise ValueError("environment values must be strings")
+    if sum(len(name.encode()) + len(value.encode()) for name, value in environment.items()) > _LARGEST_ENVIRONMENT:
+        raise ValueError("a function's environment holds at most 4 KB")

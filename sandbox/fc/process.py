@@ -1,0 +1,180 @@
+"""An instance seen from the service: starting its process, handing it an event, reading its logs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.fc.instance import END_OF_LOGS
+
+_SCRIPT = Path(__file__).with_name("instance.py")
+_INITIALIZER_TIMEOUT = 30.0
+# How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
+_GRACE = 2.0
+_LONGEST_MESSAGE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one invocation went: returned, raised, timeout or crashed.
+
+    `body` is what FC answers, `value` what a caller reads in it.
+    """
+
+    outcome: str
+    value: Any = None
+    body: str = ""
+    error_type: str = ""
+    error_message: str = ""
+    stack_trace: tuple[list[str], ...] = ()
+    logs: tuple[str, ...] = ()
+    duration: float = 0.0
+
+
+class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
+    """The initializer failed."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.error_message)
+        self.result = result
+
+
+class Instance:
+    """A child process; it handles one event at a time."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._frozen = False
+
+    @classmethod
+    async def spawn(cls, interpreter: str, setup: Mapping[str, Any], environment: Mapping[str, str]) -> Instance:
+        """Run the process. It imports nothing of the function before its first invocation."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_MESSAGE)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                    env=dict(environment),
+                    cwd=setup["code"],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    limit=_LONGEST_MESSAGE,
+                )
+            except BaseException:
+                writer.close()
+                raise
+        writer.write(json.dumps(setup).encode() + b"\n")
+        return cls(process, reader, writer)
+
+    async def initialize(self, initializer: str) -> None:
+        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
+        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_TIMEOUT)
+        if result.outcome != "returned":
+            raise InstanceNotStarted(result)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
+        """Hand over one event; past the timeout the process is told to end, and killed if it does not."""
+        self.thaw()
+        message = {"call": handler, "request_id": request_id, "payload": base64.b64encode(payload).decode()}
+        result = await self._exchange(message, timeout)
+        if result.outcome in ("timeout", "crashed"):
+            await self.kill()
+        return result
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+        self._frozen = True
+
+    def thaw(self) -> None:
+        if self._frozen:
+            self._signal(signal.SIGCONT)
+            self._frozen = False
+
+    async def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self._writer.close()
+        await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
+        started = time.monotonic()
+        logs: list[str] = []
+        try:
+            reply = await asyncio.wait_for(self._reply(message, logs), timeout)
+        except asyncio.TimeoutError:
+            await self._terminate(logs)
+            text = f"Function timed out after {timeout:g} seconds"
+            reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
+        return Result(
+            reply["outcome"],
+            reply.get("value"),
+            reply.get("body", ""),
+            reply.get("errorType", ""),
+            reply.get("errorMessage", ""),
+            tuple(reply.get("stackTrace", ())),
+            tuple(logs),
+            time.monotonic() - started,
+        )
+
+    async def _terminate(self, logs: list[str]) -> None:
+        """What the `finally` blocks print still belongs to the invocation."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._read_logs(logs), _GRACE)
+
+    async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(json.dumps(message).encode() + b"\n")
+            await self._writer.drain()
+        await self._read_logs(logs)
+        line = b""
+        with contextlib.suppress(ConnectionError):
+            line = await self._reader.readline()
+        if not line.endswith(b"\n"):
+            text = "Process exited unexpectedly before completing request"
+            return {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    async def _read_logs(self, logs: list[str]) -> None:
+        """Lines of output up to the mark that ends an invocation, or to the end of a process that died."""
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            if text.endswith(END_OF_LOGS):
+                text = text.removesuffix(END_OF_LOGS)
+                if text:
+                    logs.append(text)
+                return
+            logs.append(text)

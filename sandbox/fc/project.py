@@ -1,0 +1,34 @@
+"""A rendered project's s.yaml, resolved as the Serverless Devs tool resolves it before it deploys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.oss.objects import ACCOUNT_ID
+
+_EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
+
+
+def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """The props of each resource in `folder`/s.yaml. `secret` gives the value that the tool's store has for a name."""
+    document = yaml.safe_load((folder / "s.yaml").read_text(encoding="utf-8"))
+
+    def value(match: re.Match[str]) -> str:
+        kind, variable, name = match.groups()
+        if kind == "vars":
+            return str(resolve(document["vars"][variable]))
+        return secret(name) if kind == "secret" else {"AccountID": ACCOUNT_ID}[name]
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, str):
+            return _EXPRESSION.sub(value, node)
+        if isinstance(node, Mapping):
+            return {name: resolve(inner) for name, inner in node.items()}
+        return [resolve(inner) for inner in node] if isinstance(node, list) else node
+
+    return {name: resolve(resource["props"]) for name, resource in document["resources"].items()}

@@ -1,0 +1,275 @@
+"""Function Compute on this machine: functions in processes of their own, retries, destinations.
+
+Written from the pages "asynchronous invocation", "retries" and "result callback" of help.aliyun.com/zh/functioncompute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import runtimes
+from sandbox.fc.function import Credentials, Function, check_environment
+from sandbox.fc.process import Instance, InstanceNotStarted, Result
+from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.server.loop import LoopThread
+
+_LARGEST_ASYNC_PAYLOAD = 128 * 1024
+# What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
+_INSTANCES = 100
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One attempt at one event. `body` is what FC answers, `value` what a caller reads in it."""
+
+    function: str
+    request_id: str
+    attempt: int
+    payload: bytes
+    outcome: str
+    value: Any
+    body: str
+    error_type: str
+    error_message: str
+    stack_trace: tuple[list[str], ...]
+    logs: list[str]
+    duration: float
+
+    @property
+    def failed(self) -> bool:
+        """What FC calls a failure; a function that returns False has succeeded."""
+        return self.outcome != "returned"
+
+
+class FunctionCompute:
+    """Functions, their instances and their queues. All of it lives in the sandbox's loop."""
+
+    def __init__(self, region: str = "cn-hangzhou") -> None:
+        self.region = region
+        self.invocations: list[Invocation] = []
+        self.dropped: list[Invocation] = []
+        self._functions: dict[str, Function] = {}
+        self._instances: set[Instance] = set()
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    def start(self, loop: LoopThread) -> None:
+        self._loop = loop
+
+    def stop(self) -> None:
+        """Give up all queues and kill all processes."""
+        self._loop.call(self._stop())
+
+    def create_function(
+        self,
+        name: str,
+        code: Path,
+        *,
+        handler: str = "index.handler",
+        runtime: runtimes.Name = "python3.12",
+        initializer: str | None = None,
+        environment: Mapping[str, str],
+        timeout: float = 60,
+        credentials: tuple[str, str, str],
+        max_retries: int = 3,
+        retry_delay: float = 0.2,
+        on_failure: str | None = None,
+        instances: int = _INSTANCES,
+    ) -> None:
+        """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good.
+
+        `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
+        instance of its own where none is idle, up to `instances` at once; more wait.
+        """
+        check_environment(environment)
+        self._functions[name] = Function(
+            name,
+            code.resolve(),
+            handler,
+            runtimes.installed(runtime),
+            initializer,
+            dict(environment),
+            timeout,
+            Credentials(*credentials),
+            max_retries,
+            retry_delay,
+            on_failure,
+            asyncio.Semaphore(instances),
+        )
+
+    def remove_function(self, name: str) -> None:
+        """Events that are queued for it are still handled."""
+        del self._functions[name]
+
+    def update_function(
+        self,
+        name: str,
+        environment: Mapping[str, str] | None = None,
+        credentials: tuple[str, str, str] | None = None,
+    ) -> None:
+        """Change what new instances get, and discard the old ones."""
+        if environment is not None:
+            check_environment(environment)
+        self._loop.call(self._update(self._functions[name], environment, credentials))
+
+    def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
+        """Call a function and wait, as `s invoke` does: no retry. `timeout` is how long the caller waits."""
+        return self._loop.call(self._run(self._functions[name], payload, _request_id(), 1), timeout)
+
+    def submit(self, name: str, payload: bytes) -> None:
+        """Queue an event, as a trigger does. Safe from any thread, the loop's own included."""
+        if len(payload) > _LARGEST_ASYNC_PAYLOAD:
+            raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
+        self._loop.loop.call_soon_threadsafe(self._enqueue, self._functions[name], payload)
+
+    def wait_idle(self, timeout: float) -> None:
+        """Block until every queued event is done with: handled, handed to a destination, or dropped."""
+        self._loop.call(self._idle(), timeout)
+
+    def freeze(self, name: str) -> None:
+        """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
+        self._loop.call(self._for_idle(name, Instance.freeze))
+
+    def thaw(self, name: str) -> None:
+        self._loop.call(self._for_idle(name, Instance.thaw))
+
+    def pids(self) -> list[int]:
+        """The processes of all instances."""
+        return [instance.pid for instance in list(self._instances)]
+
+    async def _stop(self) -> None:
+        for delivery in self._deliveries:
+            delivery.cancel()
+        await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    async def _update(
+        self,
+        function: Function,
+        environment: Mapping[str, str] | None,
+        credentials: tuple[str, str, str] | None,
+    ) -> None:
+        if environment is not None:
+            function.environment = dict(environment)
+        if credentials is not None:
+            function.credentials = Credentials(*credentials)
+        function.version += 1
+        idle, function.idle = function.idle, []
+        for instance in idle:
+            await self._discard(instance)
+
+    async def _idle(self) -> None:
+        await asyncio.sleep(0)  # lets a `submit` made before this call take effect
+        while self._deliveries:
+            await asyncio.wait(self._deliveries)
+
+    async def _for_idle(self, name: str, what: Callable[[Instance], None]) -> None:
+        for instance in self._functions[name].idle:
+            what(instance)
+
+    def _enqueue(self, function: Function, payload: bytes) -> None:
+        delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, function: Function, payload: bytes) -> None:
+        """Try, try again, then hand what failed to the destination."""
+        request_id = _request_id()
+        for attempt in range(1, function.max_retries + 2):
+            invocation = await self._run(function, payload, request_id, attempt)
+            if not invocation.failed:
+                return
+            if attempt <= function.max_retries:
+                await asyncio.sleep(function.retry_delay * 2 ** (attempt - 1))
+        destination = self._functions.get(function.on_failure or "")
+        if destination is None:
+            self.dropped.append(invocation)
+        else:
+            self._enqueue(destination, self._envelope(invocation))
+
+    def _envelope(self, last: Invocation) -> bytes:
+        """What a destination gets: help.aliyun.com/zh/functioncompute, "result callback"."""
+        error = {
+            "errorMessage": last.error_message,
+            "errorType": last.error_type,
+            "stackTrace": list(last.stack_trace),
+        }
+        envelope = {
+            "timestamp": int(time.time() * 1000),
+            "requestContext": {
+                "requestId": last.request_id,
+                "functionArn": f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{last.function}",
+                "condition": "UnhandledInvocationError",
+                "approximateInvokeCount": last.attempt,
+            },
+            "requestPayload": last.payload.decode("utf-8", "replace"),
+            "responseContext": {"statusCode": 200, "functionError": "UnhandledInvocationError"},
+            "responsePayload": json.dumps(error),
+        }
+        return json.dumps(envelope, ensure_ascii=False).encode()
+
+    async def _run(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
+        async with function.slots:
+            version = function.version
+            try:
+                instance = function.idle.pop() if function.idle else await self._start(function)
+            except InstanceNotStarted as error:
+                result = error.result
+            else:
+                result = await self._use(function, instance, version, request_id, payload)
+        invocation = Invocation(
+            function.name,
+            request_id,
+            attempt,
+            payload,
+            result.outcome,
+            result.value,
+            result.body,
+            result.error_type,
+            result.error_message,
+            result.stack_trace,
+            list(result.logs),
+            result.duration,
+        )
+        self.invocations.append(invocation)
+        return invocation
+
+    async def _start(self, function: Function) -> Instance:
+        environment = function.process_environment(self.region)
+        instance = await Instance.spawn(function.runtime.interpreter, function.setup(self.region), environment)
+        self._instances.add(instance)
+        try:
+            if function.initializer:
+                await instance.initialize(function.initializer)
+        except BaseException:
+            await self._discard(instance)
+            raise
+        return instance
+
+    async def _use(
+        self, function: Function, instance: Instance, version: int, request_id: str, payload: bytes
+    ) -> Result:
+        """One event; the instance stays for the next one unless it died, was given up or is outdated."""
+        result = None
+        try:
+            result = await instance.invoke(function.handler, request_id, payload, function.timeout)
+            return result
+        finally:
+            if result is not None and instance.alive and version == function.version:
+                function.idle.append(instance)
+            else:
+                await self._discard(instance)
+
+    async def _discard(self, instance: Instance) -> None:
+        await instance.kill()
+        self._instances.discard(instance)
+
+
+def _request_id() -> str:
+    return str(uuid.uuid4())

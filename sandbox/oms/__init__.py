@@ -1,0 +1,1 @@
+"""Huawei's Object Storage Migration Service, with its gateway."""

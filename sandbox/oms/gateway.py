@@ -1,0 +1,140 @@
+"""What Huawei's API gateway checks before a request reaches OMS: the signature, the clock, the rate.
+
+The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the
+"API request signing guide" describe it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+
+from sandbox.server.server import Request, Response
+
+_AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})")
+_LARGEST_SKEW = 15 * 60
+_JSON = "application/json"
+
+
+class GatewayError(Exception):
+    """A refusal as {"error_code", "error_msg"}, by the gateway or by OMS."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self) -> Response:
+        body = {"error_code": self.code, "error_msg": self.message}
+        return json_response(self.status, body)
+
+
+def json_response(status: int, body: object) -> Response:
+    return Response(status, json.dumps(body).encode(), {"Content-Type": _JSON})
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An access key; with a security token it is a temporary one."""
+
+    secret: str
+    security_token: str | None = None
+
+
+def verify(request: Request, credentials: Mapping[str, Credential], now: float) -> None:
+    """Raise the GatewayError with which the gateway refuses this request, if it does."""
+    match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+    if match is None:
+        raise _unauthorized("authorization header is missing or malformed")
+    access_key, names, signature = match.groups()
+    credential = credentials.get(access_key)
+    if credential is None:
+        raise _unauthorized("access key does not exist")
+    signed = names.split(";")
+    _check_signed_headers(request, signed, credential)
+    _check_date(request.headers["x-sdk-date"], now)
+    _check_body_hash(request)
+    expected = _sign(request, signed, access_key, credential.secret)
+    if not hmac.compare_digest(expected.encode(), request.headers["authorization"].encode()):
+        raise _unauthorized(f"verify aksk signature fail, signature: {signature}")
+    if request.headers.get("x-security-token") != credential.security_token:
+        raise _unauthorized("x-security-token is missing or does not belong to the access key")
+
+
+def _unauthorized(why: str) -> GatewayError:
+    return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {why}")
+
+
+def _check_signed_headers(request: Request, signed: list[str], credential: Credential) -> None:
+    required = {"host", "x-sdk-date"}
+    if request.method == "POST" or "content-type" in request.headers:
+        required.add("content-type")
+    if credential.security_token is not None:
+        required.add("x-security-token")
+    if not required <= set(signed):
+        raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
+    if not set(signed) <= request.headers.keys():
+        raise _unauthorized("a signed header was not sent")
+
+
+def _check_date(given: str, now: float) -> None:
+    try:
+        signed_at = datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
+    if abs(now - signed_at) > _LARGEST_SKEW:
+        raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
+
+
+def _check_body_hash(request: Request) -> None:
+    """The signer takes a given hash on trust; a server that did so would take any body."""
+    given = request.headers.get("x-sdk-content-sha256")
+    actual = hashlib.sha256(request.body).hexdigest()
+    unsigned = given == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
+    if given not in (None, actual) and not unsigned:
+        raise _unauthorized("x-sdk-content-sha256 does not match the body")
+
+
+def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
+    """The Authorization header that the vendor's signer makes of the request and its signed headers."""
+    # The signer looks for Content-Type in just this spelling.
+    headers = {name.title(): request.headers[name] for name in signed}
+    sdk_request = SdkRequest(
+        method=request.method,
+        host=headers["Host"],
+        resource_path=request.raw_path,
+        query_params=list(request.query),
+        header_params=headers,
+        body=request.body,
+    )
+    authorization: str = Signer(BasicCredentials(access_key, secret)).sign(sdk_request).header_params["Authorization"]
+    return authorization
+
+
+class Throttle:
+    """The gateway's rate limit: a bucket of tokens, one a call."""
+
+    def __init__(self, rate: float, burst: float | None) -> None:
+        self._rate = rate
+        self._capacity = burst if burst is not None else max(rate, 1.0)
+        self._tokens = self._capacity
+        self._filled = time.monotonic()
+
+    def check(self) -> None:
+        now = time.monotonic()
+        self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1:
+            raise GatewayError(429, "APIGW.0308", "The throttling threshold has been reached")
+        self._tokens -= 1

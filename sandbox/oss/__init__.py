@@ -1,0 +1,1 @@
+"""Alibaba Cloud's Object Storage Service."""

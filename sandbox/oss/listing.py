@@ -1,0 +1,156 @@
+"""GetBucket (ListObjects) and GetBucketV2 (ListObjectsV2).
+
+https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedDict
+
+from sandbox.oss.call import Call, encoder, encoding_tag, number_between, xml_response
+from sandbox.oss.errors import invalid_argument
+from sandbox.oss.objects import ACCOUNT_ID, OssObject, iso_time
+from sandbox.server.server import Response
+
+if TYPE_CHECKING:
+    from sandbox.oss.service import Oss
+
+_DEFAULT_KEYS = 100
+_MOST_KEYS = 1000
+OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
+
+
+@dataclass
+class _Page:
+    contents: list[tuple[str, OssObject]] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    last: tuple[str, str] = ("key", "")
+    truncated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.contents) + len(self.prefixes)
+
+
+def list_objects(_: Oss, call: Call) -> Response:
+    """GetBucket: the next page begins behind a marker, which need not exist."""
+    params, encode = call.params, encoder(call.params)
+    prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
+    # The page before may have ended with a common prefix, and then none of its keys is to come again.
+    is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
+    start = (_behind(marker), True) if is_group else (marker, False)
+    page = _page(call.bucket.objects, prefix, delimiter, start, _limit(params))
+    fields = {"Marker": encode(marker)}
+    if page.truncated:
+        fields["NextMarker"] = encode(page.last[1])
+    return _listing(call, page, fields, with_owner=True)
+
+
+def list_objects_v2(_: Oss, call: Call) -> Response:
+    """GetBucketV2: the next page begins where a token says."""
+    params, encode = call.params, encoder(call.params)
+    page = _page(
+        call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
+    )
+    fields = {
+        "StartAfter": encode(params.get("start-after", "")),
+        "ContinuationToken": encode(params.get("continuation-token", "")),
+        "KeyCount": str(len(page)),
+    }
+    if page.truncated:
+        fields["NextContinuationToken"] = encode(_token(*page.last))
+    return _listing(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+
+
+def _listing(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
+    """What both versions have in common, and the fields that only one has."""
+    params, encode = call.params, encoder(call.params)
+    common = {
+        "Name": call.bucket.name,
+        "Prefix": encode(params.get("prefix", "")),
+        "MaxKeys": str(_limit(params)),
+        "Delimiter": encode(params.get("delimiter", "")),
+        "IsTruncated": str(page.truncated).lower(),
+    }
+    inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
+    inner.append(encoding_tag(params))
+    inner += [_contents(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
+    inner += [f"<CommonPrefixes><Prefix>{encode(one)}</Prefix></CommonPrefixes>" for one in page.prefixes]
+    return xml_response("ListBucketResult", "\n".join(inner))
+
+
+def _limit(params: Mapping[str, str]) -> int:
+    return number_between(params, "max-keys", _DEFAULT_KEYS, 1, _MOST_KEYS)
+
+
+def _start(params: Mapping[str, str]) -> tuple[str, bool]:
+    """Where a page begins, and whether a key of just that name belongs to it."""
+    token = params.get("continuation-token")
+    if not token:  # oss2 sends an empty one for the first page
+        return params.get("start-after", ""), False
+    try:
+        kind, _, last = base64.b64decode(token, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        kind = last = ""
+    if kind == "key":
+        return last, False
+    if kind == "prefix":
+        return _behind(last), True
+    raise invalid_argument("The continuation token provided is incorrect.", ArgumentName="continuation-token")
+
+
+def _token(kind: str, last: str) -> str:
+    return base64.b64encode(f"{kind}:{last}".encode()).decode()
+
+
+def _behind(prefix: str) -> str:
+    """The first possible name behind all names with this prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def _page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool], limit: int) -> _Page:
+    page = _Page()
+    for key, group in _entries(objects, prefix, delimiter, start):
+        if len(page) == limit:
+            page.truncated = True
+            break
+        if group is None:
+            page.contents.append((key, objects[key]))
+            page.last = ("key", key)
+        else:
+            page.prefixes.append(group)
+            page.last = ("prefix", group)
+    return page
+
+
+def _entries(
+    objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
+) -> Iterator[tuple[str, str | None]]:
+    """Keys from `start` on; of those that share a prefix up to the delimiter only the first, with that prefix."""
+    position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
+    while position:
+        minimum, inclusive = position
+        position = None
+        for key in objects.irange(minimum=minimum, inclusive=(inclusive, True)):
+            if not key.startswith(prefix):
+                return
+            head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            if found:
+                group = prefix + head + delimiter
+                yield key, group
+                position = _behind(group), True
+                break
+            yield key, None
+
+
+def _contents(key: str, obj: OssObject, owner: str) -> str:
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
+        f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'
+        f"<StorageClass>Standard</StorageClass>{owner}</Contents>"
+    )

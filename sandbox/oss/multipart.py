@@ -1,0 +1,221 @@
+"""Uploads in parts: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
+.../uploadpartcopy, .../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sandbox.oss.call import (
+    Call,
+    check_body,
+    check_overwrite,
+    checksums,
+    encoder,
+    encoding_tag,
+    number_between,
+    parse_xml,
+    source_of,
+    version_header,
+    xml_response,
+)
+from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
+from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
+from sandbox.oss.reading import check_conditions
+from sandbox.server.server import Response
+
+if TYPE_CHECKING:
+    from sandbox.oss.service import Oss
+
+_SMALLEST_PART = 100 * 1024
+_SOURCE_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_MOST_LISTED = 1000
+
+
+def initiate_upload(oss: Oss, call: Call) -> Response:
+    check_overwrite(call)
+    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(oss.now()))
+    call.bucket.uploads[upload.id] = upload
+    oss.emit("ObjectCreated:InitiateMultipartUpload", call.bucket, call.key, oss.new_object(b""), call.id)
+    return xml_response("InitiateMultipartUploadResult", _about(call, upload.id))
+
+
+def upload_part(oss: Oss, call: Call) -> Response:
+    """Or UploadPartCopy, which has a source instead of a body."""
+    upload, number = _upload(call), _part_number(call.params["partNumber"])
+    if "x-oss-copy-source" in call.headers:
+        return _copy_part(oss, call, upload, number)
+    check_body(call.request)
+    part = upload.parts[number] = oss.new_object(call.request.body)
+    oss.emit("ObjectCreated:UploadPart", call.bucket, call.key, part, call.id)
+    return Response(200, headers=checksums(part))
+
+
+def _copy_part(oss: Oss, call: Call, upload: Upload, number: int) -> Response:
+    _, source = source_of(oss, call)
+    check_conditions(source, call.headers, "x-oss-copy-source-")
+    given = call.headers.get("x-oss-copy-source-range", f"bytes=0-{source.size - 1}")
+    wanted = _SOURCE_RANGE.fullmatch(given)
+    if wanted is None or not int(wanted[1]) <= int(wanted[2]) < source.size:
+        raise invalid_argument("The x-oss-copy-source-range is invalid.", ArgumentName="x-oss-copy-source-range")
+    part = upload.parts[number] = oss.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
+    oss.emit("ObjectCreated:UploadPartCopy", call.bucket, call.key, part, call.id)
+    inner = f'<LastModified>{iso_time(part.last_modified)}</LastModified><ETag>"{part.etag}"</ETag>'
+    return xml_response("CopyPartResult", inner, checksums(part))
+
+
+def complete_upload(oss: Oss, call: Call) -> Response:
+    """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
+
+    Its ETag is made of theirs and is no MD5 of the contents.
+    """
+    upload = _upload(call)
+    encode = encoder(call.params)
+    parts = [upload.parts[number] for number in _chosen(call, upload)]
+    for part in parts[:-1]:
+        if part.size < _SMALLEST_PART:
+            message = "Your proposed upload smaller than the minimum allowed size."
+            raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
+    check_overwrite(call, ec="0042-00000214")
+    digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
+    whole = oss.new_object(b"".join(part.data for part in parts), upload.headers)
+    whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")
+    whole = oss.store(call.bucket, call.key, whole, "ObjectCreated:CompleteMultipartUpload", call.id)
+    del call.bucket.uploads[upload.id]
+    location = f"{oss.endpoint}/{call.bucket.name}/{encode(call.key)}"
+    return xml_response(
+        "CompleteMultipartUploadResult",
+        f"{encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
+        f'<Key>{encode(call.key)}</Key><ETag>"{whole.etag}"</ETag>',
+        {**checksums(whole), **version_header(call.bucket, whole.version_id)},
+    )
+
+
+def abort_upload(_: Oss, call: Call) -> Response:
+    del call.bucket.uploads[_upload(call).id]
+    return Response(204)
+
+
+def list_parts(_: Oss, call: Call) -> Response:
+    upload = _upload(call)
+    limit = number_between(call.params, "max-parts", _MOST_LISTED, 1, _MOST_LISTED)
+    marker = number_between(call.params, "part-number-marker", 0, 0, 10_000)
+    following = sorted(number for number in upload.parts if number > marker)
+    page = following[:limit]
+    inner = [
+        _about(call, upload.id),
+        f"<PartNumberMarker>{marker}</PartNumberMarker>",
+        f"<NextPartNumberMarker>{page[-1] if page else 0}</NextPartNumberMarker>",
+        f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(following)).lower()}</IsTruncated>",
+        "<StorageClass>Standard</StorageClass>",
+    ]
+    for number in page:
+        part = upload.parts[number]
+        inner.append(
+            f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso_time(part.last_modified)}</LastModified>"
+            f'<ETag>"{part.etag}"</ETag><HashCrc64ecma>{part.crc64}</HashCrc64ecma><Size>{part.size}</Size></Part>'
+        )
+    return xml_response("ListPartsResult", "".join(inner))
+
+
+def list_uploads(_: Oss, call: Call) -> Response:
+    """By key, then by id. Keys that share a prefix up to the delimiter count as one, with that prefix."""
+    params, encode = call.params, encoder(call.params)
+    limit = number_between(params, "max-uploads", _MOST_LISTED, 1, _MOST_LISTED)
+    entries = list(_uploads(call))
+    page = entries[:limit]
+    last_key, last_upload = page[-1] if page else ("", None)
+    inner = [
+        encoding_tag(params),
+        f"<Bucket>{call.bucket.name}</Bucket>",
+        f"<KeyMarker>{encode(params.get('key-marker', ''))}</KeyMarker>",
+        f"<UploadIdMarker>{encode(params.get('upload-id-marker', ''))}</UploadIdMarker>",
+        f"<NextKeyMarker>{encode(last_key)}</NextKeyMarker>",
+        f"<NextUploadIdMarker>{last_upload.id if last_upload else ''}</NextUploadIdMarker>",
+        f"<Delimiter>{encode(params.get('delimiter', ''))}</Delimiter>",
+        f"<Prefix>{encode(params.get('prefix', ''))}</Prefix>",
+        f"<MaxUploads>{limit}</MaxUploads><IsTruncated>{str(len(page) < len(entries)).lower()}</IsTruncated>",
+    ]
+    for key, upload in page:
+        inner.append(
+            f"<Upload><Key>{encode(key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
+            f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
+            if upload
+            else f"<CommonPrefixes><Prefix>{encode(key)}</Prefix></CommonPrefixes>"
+        )
+    return xml_response("ListMultipartUploadsResult", "".join(inner))
+
+
+def _uploads(call: Call) -> Iterator[tuple[str, Upload | None]]:
+    """What follows the markers: keys with their upload, common prefixes with none."""
+    prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
+    key_marker, id_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
+    group = ""
+    for upload in sorted(call.bucket.uploads.values(), key=lambda one: (one.key, one.id)):
+        if not upload.key.startswith(prefix):
+            continue
+        head, found, _ = upload.key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        if found:
+            if prefix + head + delimiter not in (group, key_marker) and upload.key > key_marker:
+                group = prefix + head + delimiter
+                yield group, None
+        elif upload.key > key_marker or (id_marker and upload.key == key_marker and upload.id > id_marker):
+            yield upload.key, upload
+
+
+def _about(call: Call, upload_id: str) -> str:
+    encode = encoder(call.params)
+    return (
+        f"{encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
+        f"<UploadId>{upload_id}</UploadId>"
+    )
+
+
+def _upload(call: Call) -> Upload:
+    upload_id = call.params["uploadId"]
+    upload = call.bucket.uploads.get(upload_id)
+    if upload is None or upload.key != call.key:
+        raise no_such_upload(upload_id)
+    return upload
+
+
+def _chosen(call: Call, upload: Upload) -> list[int]:
+    """The numbers of the parts to join: all of them with x-oss-complete-all: yes, which excludes a list."""
+    if call.headers.get("x-oss-complete-all") == "yes":
+        if call.request.body:
+            raise invalid_argument("x-oss-complete-all excludes a body.", ArgumentName="x-oss-complete-all")
+        return sorted(upload.parts)
+    nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
+    if not nodes:
+        raise malformed_xml()
+    named = [(_part_number(node.findtext("PartNumber", "")), node.findtext("ETag", "")) for node in nodes]
+    numbers = [number for number, _ in named]
+    if numbers != sorted(set(numbers)):
+        message = "The list of parts was not in ascending order. Parts list must specified in order by part number."
+        raise OssError(400, "InvalidPartOrder", message, ec="0042-00000209")
+    for number, etag in named:
+        _check_part(upload.parts.get(number), etag)
+    return numbers
+
+
+def _check_part(part: OssObject | None, etag: str) -> None:
+    if part is None or etag.strip('"') != part.etag:
+        raise OssError(
+            400,
+            "InvalidPart",
+            "One or more of the specified parts could not be found or the specified entity tag might not have matched "
+            "the part's entity tag.",
+        )
+
+
+def _part_number(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 10_000:
+        raise invalid_argument(
+            "Part number must be an integer between 1 and 10000, inclusive.", ArgumentName="partNumber"
+        )
+    return int(given)

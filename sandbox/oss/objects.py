@@ -1,0 +1,175 @@
+"""What an OSS bucket holds, what may be in it, and the event that tells of a change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Literal
+from urllib.parse import unquote_to_bytes
+
+import crcmod
+from sortedcontainers import SortedDict
+
+from sandbox.oss.errors import OssError
+
+_LONGEST_NAME = 1023
+ACCOUNT_ID = "1000000000000001"
+_KEPT_HEADERS = {
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+}
+# The polynomial of ECMA-182, as in oss2.utils.Crc64: the SDK compares it with what it sent.
+_crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class OssObject:
+    """An object's current version. `headers` are those given back with it, by their names in lower case."""
+
+    data: bytes
+    etag: str
+    last_modified: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    type: str = "Normal"
+    version_id: str = "null"
+    has_crc64: bool = True
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def meta(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.startswith("x-oss-meta-")}
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "application/octet-stream")
+
+    @property
+    def crc64(self) -> int | None:
+        """None for a copy: OSS has none of those."""
+        return _crc64(self.data) if self.has_crc64 else None
+
+
+def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What OSS keeps of an upload's headers: help.aliyun.com/zh/oss/developer-reference/putobject."""
+    return {name: value for name, value in headers.items() if name in _KEPT_HEADERS or name.startswith("x-oss-meta-")}
+
+
+def iso_time(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def etag_of(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest().upper()
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What an FC trigger of type `oss` asks to be told: exact event names, one prefix, one suffix."""
+
+    name: str
+    events: frozenset[str]
+    prefix: str
+    suffix: str
+    deliver: Callable[[bytes], None]
+
+    def overlaps(self, other: Trigger) -> bool:
+        """Whether some event could be for both."""
+        prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
+        fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
+        return fits and not self.events.isdisjoint(other.events)
+
+    def wants(self, event_name: str, key: str) -> bool:
+        return f"oss:{event_name}" in self.events and key.startswith(self.prefix) and key.endswith(self.suffix)
+
+
+@dataclass
+class Upload:
+    """A multipart upload under way."""
+
+    id: str
+    key: str
+    headers: Mapping[str, str]
+    initiated: int
+    parts: dict[int, OssObject] = field(default_factory=dict)
+
+
+class Bucket:
+    """Objects in the order in which OSS lists them. `versioning` is empty until it is first switched on."""
+
+    def __init__(self, name: str, region: str, created: int) -> None:
+        self.name = name
+        self.region = region
+        self.created = created
+        self.versioning: Literal["", "Enabled", "Suspended"] = ""
+        # What answers say of how objects are encrypted, where they are.
+        self.encryption: dict[str, str] = {}
+        # str compares by code point, which is the byte order of UTF-8.
+        self.objects: SortedDict = SortedDict()
+        self.triggers: list[Trigger] = []
+        self.uploads: dict[str, Upload] = {}
+
+    def new_version_id(self) -> str:
+        """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""
+        return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
+
+
+def object_name(quoted: str) -> str:
+    """The key in a raw URL path; OSS's rules: 1 to 1023 bytes of UTF-8, no `/` or `\\` in front."""
+    raw = unquote_to_bytes(quoted)
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        raise _invalid_name(raw.decode("utf-8", "backslashreplace")) from None
+    check_name(name)
+    return name
+
+
+def check_name(name: str) -> None:
+    if not 1 <= len(name.encode()) <= _LONGEST_NAME or name.startswith(("/", "\\")):
+        raise _invalid_name(name)
+
+
+def _invalid_name(name: str) -> OssError:
+    return OssError(400, "InvalidObjectName", "The specified object is not valid.", ObjectName=name)
+
+
+def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
+    """The event that a trigger hands to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
+    event = {
+        "eventName": event_name,
+        "eventSource": "acs:oss",
+        "eventTime": iso_time(obj.last_modified),
+        "eventVersion": "1.0",
+        "oss": {
+            "bucket": {
+                "arn": f"acs:oss:{region}:{ACCOUNT_ID}:{bucket}",
+                "name": bucket,
+                "ownerIdentity": ACCOUNT_ID,
+            },
+            "object": {
+                "deltaSize": obj.size,
+                "eTag": obj.etag,
+                "key": key,
+                "objectMeta": {"mimeType": obj.content_type, "userMeta": dict(obj.meta)},
+                "size": obj.size,
+            },
+            "ossSchemaVersion": "1.0",
+            "ruleId": "sandbox",
+        },
+        "region": region,
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"requestId": request_id},
+        "userIdentity": {"principalId": ACCOUNT_ID},
+    }
+    return json.dumps({"events": [event]}, ensure_ascii=False).encode()

@@ -1,0 +1,256 @@
+"""OSS4-HMAC-SHA256 in the Authorization header or in the URL, checked from the server's side.
+
+Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4 and, for URLs,
+.../add-signatures-to-urls, not from an SDK, so that it can tell an SDK wrong. The error codes are those of the
+documents 0002-000002xx and of answers that users of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+from sandbox.oss.errors import OssError, access_denied, invalid_argument
+from sandbox.oss.objects import iso_time
+from sandbox.server.server import Request
+
+_ALGORITHM = "OSS4-HMAC-SHA256"
+_PAYLOAD = "UNSIGNED-PAYLOAD"
+_LARGEST_SKEW = 15 * 60
+_LONGEST_VALIDITY = 7 * 24 * 3600
+_ALWAYS_SIGNED = ("content-type", "content-md5")
+_BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
+# What a pre-signed URL says of its own signature.
+SIGNING_PARAMETERS = {
+    f"x-oss-{name}"
+    for name in (
+        "additional-headers",
+        "credential",
+        "date",
+        "expires",
+        "security-token",
+        "signature",
+        "signature-version",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An access key; with a security token it is a temporary one."""
+
+    secret: str
+    security_token: str | None = None
+
+
+class _Scope(NamedTuple):
+    """<id>/<date>/<region>/oss/aliyun_v4_request"""
+
+    access_key_id: str
+    date: str
+    region: str
+    product: str
+    terminator: str
+
+
+@dataclass(frozen=True)
+class _Authorization:
+    """What a request says of its signature, wherever it says so; `validity` is in seconds, and for URLs only."""
+
+    scope: _Scope
+    additional_headers: str
+    signature: str
+    timestamp: str
+    security_token: str | None
+    validity: int | None = None
+
+
+def verify(request: Request, path: str, credentials: Mapping[str, Credential], region: str, now: float) -> None:
+    """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not."""
+    in_url = "x-oss-signature-version" in request.params
+    authorization = _from_url(request) if in_url else _from_header(request)
+    credential = credentials.get(authorization.scope.access_key_id)
+    if credential is None:
+        raise OssError(
+            403,
+            "InvalidAccessKeyId",
+            "The OSS Access Key Id you provided does not exist in our records.",
+            ec="0002-00000902",
+            OSSAccessKeyId=authorization.scope.access_key_id,
+        )
+    _check_token(authorization.security_token, credential)
+    _check_scope(authorization, region)
+    _check_date(authorization, now)
+    if not in_url and request.headers.get("x-oss-content-sha256") != _PAYLOAD:
+        raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
+    _check_signature(request, path, authorization, credential)
+
+
+def _from_header(request: Request) -> _Authorization:
+    header = request.headers.get("authorization")
+    if header is None:
+        raise access_denied("Anonymous access is forbidden for this operation.")
+    algorithm, _, rest = header.partition(" ")
+    if algorithm.startswith("OSS") and algorithm != _ALGORITHM:
+        raise access_denied("The bucket you access does not support signature version v1 or v2: use v4.")
+    if algorithm != _ALGORITHM:
+        raise invalid_argument("Authorization header is invalid.")
+    fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    scope = fields.get("Credential", "").split("/")
+    unknown = fields.keys() - {"Credential", "Signature", "AdditionalHeaders"}
+    if len(scope) != 5 or not fields.get("Signature") or unknown:
+        raise invalid_argument("Authorization header is invalid.")
+    return _Authorization(
+        _Scope(*scope),
+        additional_headers=_additional(fields.get("AdditionalHeaders")),
+        signature=fields["Signature"],
+        timestamp=_timestamp(request),
+        security_token=request.headers.get("x-oss-security-token"),
+    )
+
+
+def _from_url(request: Request) -> _Authorization:
+    params = request.params
+    if params["x-oss-signature-version"] != _ALGORITHM:
+        raise access_denied("The bucket you access does not support signature version v1 or v2: use v4.")
+    for name, ec in (("x-oss-expires", "0002-00000215"), ("x-oss-credential", "0002-00000217"), ("x-oss-date", "")):
+        if not params.get(name):
+            raise invalid_argument(f"The query parameter {name} is missing.", ec, ArgumentName=name)
+    validity, scope = params["x-oss-expires"], params["x-oss-credential"].split("/")
+    if not validity.isascii() or not validity.isdigit() or not 1 <= int(validity) <= _LONGEST_VALIDITY:
+        raise invalid_argument("x-oss-expires must be 1 to 604800 seconds.", "0002-00000232")
+    if len(scope) != 5:
+        raise invalid_argument("Invalid x-oss-credential.")
+    return _Authorization(
+        _Scope(*scope),
+        additional_headers=_additional(params.get("x-oss-additional-headers")),
+        signature=params.get("x-oss-signature", ""),
+        timestamp=params["x-oss-date"],
+        security_token=params.get("x-oss-security-token"),
+        validity=int(validity),
+    )
+
+
+def _additional(names: str | None) -> str:
+    """Lower-case names, sorted, none empty: documents 0002-00000209 and 0002-00000210."""
+    if names is None:
+        return ""
+    listed = names.split(";")
+    if "" in listed or names != names.lower() or listed != sorted(listed):
+        raise invalid_argument("Invalid additional headers in Authorization header.")
+    return names
+
+
+def _check_token(sent: str | None, credential: Credential) -> None:
+    if sent is None and credential.security_token is not None:
+        raise access_denied("The temporary access key you provided needs its x-oss-security-token.")
+    if sent != credential.security_token:
+        raise OssError(403, "InvalidSecurityToken", "The security token you provided is invalid.")
+
+
+def _check_scope(authorization: _Authorization, region: str) -> None:
+    if authorization.scope.region != region:
+        raise invalid_argument(f"Invalid signing region in Authorization header. Expected {region}.", Region=region)
+    if authorization.scope.product != "oss":
+        raise invalid_argument("Invalid signing product in Authorization header.")
+    if authorization.scope.terminator != "aliyun_v4_request":
+        raise invalid_argument("Invalid credential terminator in Authorization header.")
+
+
+def _timestamp(request: Request) -> str:
+    """When the client signed, in the basic ISO form; x-oss-date goes before Date."""
+    given = request.headers.get("x-oss-date")
+    if given is not None and _BASIC_DATE.fullmatch(given):
+        return given
+    try:
+        moment = parsedate_to_datetime(given or request.headers["date"])
+    except (KeyError, ValueError):
+        raise access_denied("OSS authentication requires a valid Date.") from None
+    return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _check_date(authorization: _Authorization, now: float) -> None:
+    try:
+        signed_at = datetime.strptime(authorization.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise access_denied("OSS authentication requires a valid Date.") from None
+    if authorization.scope.date != authorization.timestamp[:8]:
+        raise invalid_argument("Invalid signing date in Authorization header.")
+    age = now - signed_at.timestamp()
+    # A URL is good for as long as it says; its beginning may lie a little in the future.
+    if authorization.validity is not None and age > authorization.validity:
+        raise access_denied("Request has expired.", ec="")
+    if age < -_LARGEST_SKEW or (authorization.validity is None and age > _LARGEST_SKEW):
+        raise OssError(
+            403,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+            ec="0002-00000504",
+            MaxAllowedSkewMilliseconds=str(_LARGEST_SKEW * 1000),
+            RequestTime=iso_time(signed_at.timestamp()),
+            ServerTime=iso_time(now),
+        )
+
+
+def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
+    canonical = canonical_request(request, path, authorization.additional_headers)
+    digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
+    to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
+    key = f"aliyun_v4{credential.secret}".encode()
+    for part in scope:
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    expected = hmac.new(key, to_sign, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
+        raise OssError(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your key and signing method.",
+            ec="0002-00000201",
+            StringToSign=to_sign.decode(),
+            CanonicalRequest=canonical.decode("utf-8", "backslashreplace"),
+        )
+
+
+def canonical_request(request: Request, path: str, additional_headers: str) -> bytes:
+    """Method, URI, query, headers, additional headers and payload hash, one a line."""
+    return b"\n".join(
+        [
+            request.method.encode(),
+            _encode(unquote_to_bytes(path), "/"),
+            _canonical_query(request),
+            _canonical_headers(request, additional_headers.split(";")),
+            additional_headers.encode(),
+            _PAYLOAD.encode(),
+        ]
+    )
+
+
+def _canonical_query(request: Request) -> bytes:
+    """All parameters but the signature itself."""
+    pairs = sorted(
+        (_encode(name.encode()), _encode(value.encode())) for name, value in request.query if name != "x-oss-signature"
+    )
+    return b"&".join(name + b"=" + value if value else name for name, value in pairs)
+
+
+def _canonical_headers(request: Request, additional: list[str]) -> bytes:
+    """Sorted by their names: in the order of whole lines, `x-oss-meta-a-b:` would go before `x-oss-meta-a:`."""
+    signed = [
+        (name, value)
+        for name, value in request.raw_headers
+        if name.startswith("x-oss-") or name in _ALWAYS_SIGNED or name in additional
+    ]
+    return b"".join(name.encode() + b":" + value.strip() + b"\n" for name, value in sorted(signed))
+
+
+def _encode(text: bytes, safe: str = "") -> bytes:
+    """URI-encode all but letters, digits and `-_.~`."""
+    return quote(text, safe=safe).encode()

@@ -1,0 +1,136 @@
+"""PutObject, CopyObject, AppendObject, DeleteObject, DeleteMultipleObjects.
+
+https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../appendobject, .../deleteobject,
+.../deletemultipleobjects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sandbox.oss.call import (
+    Call,
+    check_body,
+    check_overwrite,
+    checksums,
+    encoder,
+    encoding_tag,
+    parse_xml,
+    source_of,
+    version_header,
+    xml_response,
+)
+from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
+from sandbox.oss.objects import check_name, iso_time, stored_headers
+from sandbox.oss.reading import check_conditions
+from sandbox.server.server import Response
+
+if TYPE_CHECKING:
+    from sandbox.oss.service import Oss
+
+_MOST_DELETES = 1000
+
+
+def put_object(oss: Oss, call: Call) -> Response:
+    if "x-oss-copy-source" in call.headers:
+        return _copy_object(oss, call)
+    check_body(call.request)
+    check_overwrite(call)
+    encryption = call.bucket.encryption
+    obj = oss.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
+    if encryption:  # the ETag is no MD5 then
+        obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
+    obj = oss.store(call.bucket, call.key, obj, "ObjectCreated:PutObject", call.id)
+    return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
+
+
+def _copy_object(oss: Oss, call: Call) -> Response:
+    """The copy has its source's ETag, whatever that is made of, and no CRC64."""
+    bucket, source = source_of(oss, call)
+    check_conditions(source, call.headers, "x-oss-copy-source-")
+    check_overwrite(call)
+    directive = call.headers.get("x-oss-metadata-directive", "COPY")
+    if directive not in ("COPY", "REPLACE"):
+        raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
+    copy = replace(
+        source,
+        headers=source.headers if directive == "COPY" else stored_headers(call.headers),
+        last_modified=int(oss.now()),
+        type="Normal" if source.type == "Appendable" else source.type,
+        has_crc64=False,
+    )
+    copy = oss.store(call.bucket, call.key, copy, "ObjectCreated:CopyObject", call.id)
+    headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
+    if bucket.versioning:
+        headers["x-oss-copy-source-version-id"] = source.version_id
+    inner = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
+    return xml_response("CopyObjectResult", inner, headers)
+
+
+def append_object(oss: Oss, call: Call) -> Response:
+    """What comes first sets the headers; the ETag is unique and no MD5 of the contents."""
+    check_body(call.request)
+    existing = call.bucket.objects.get(call.key)
+    if existing and existing.type != "Appendable":
+        raise OssError(409, "ObjectNotAppendable", "The object is not appendable")
+    before = existing.data if existing else b""
+    position = call.params.get("position", "")
+    if not position.isascii() or not position.isdigit():
+        raise OssError(400, "MissingArgument", "Missing Some Required Arguments.", ec="0016-00000502")
+    if int(position) != len(before):
+        raise OssError(
+            409,
+            "PositionNotEqualToLength",
+            "Position is not equal to file length",
+            {"x-oss-next-append-position": str(len(before))},
+        )
+    data = before + call.request.body
+    headers = existing.headers if existing else stored_headers(call.headers)
+    etag = hashlib.md5(b"appended" + data).hexdigest().upper()
+    obj = replace(oss.new_object(data, headers), etag=etag, type="Appendable")
+    obj = oss.store(call.bucket, call.key, obj, "ObjectCreated:AppendObject", call.id)
+    answer = {**checksums(obj), **version_header(call.bucket, obj.version_id)}
+    return Response(200, headers={**answer, "x-oss-next-append-position": str(obj.size)})
+
+
+def delete_object(_: Oss, call: Call) -> Response:
+    """With versioning a delete marker becomes the current version, whether there was an object or not."""
+    call.bucket.objects.pop(call.key, None)
+    marker = {"x-oss-delete-marker": "true"} if call.bucket.versioning else {}
+    return Response(204, headers={**marker, **version_header(call.bucket, call.bucket.new_version_id())})
+
+
+def delete_objects(_: Oss, call: Call) -> Response:
+    if "content-md5" not in call.headers:
+        raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
+    check_body(call.request)
+    encode = encoder({**call.headers, **call.params})
+    keys, quiet = _keys_to_delete(call.request.body)
+    call.touched[:] = keys
+    deleted = []
+    for key in keys:
+        call.bucket.objects.pop(key, None)
+        marker = (
+            f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{call.bucket.new_version_id()}"
+            "</DeleteMarkerVersionId>"
+            if call.bucket.versioning
+            else ""
+        )
+        deleted.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
+    if quiet:
+        return Response(200)
+    return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted))
+
+
+def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
+    root = parse_xml(body, "Delete")
+    quiet = root.findtext("Quiet", "false")
+    keys = [node.findtext("Key") for node in root.findall("Object")]
+    if not 1 <= len(keys) <= _MOST_DELETES or quiet not in ("true", "false") or not all(keys):
+        raise malformed_xml()
+    names = [key for key in keys if key]
+    for name in names:
+        check_name(name)
+    return names, quiet == "true"

@@ -1,0 +1,1 @@
+"""All network access: OSS, OMS, and what their calls have in common."""

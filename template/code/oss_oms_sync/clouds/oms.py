@@ -1,0 +1,301 @@
+"""Huawei's Object Storage Migration Service: submits object keys to the sync task, and asks how the task is.
+
+Sources: the API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic of OMS and its error codes; the error
+codes of Huawei's API Gateway.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
+from oss_oms_sync.clouds.retry import Clock, Deadline, Patience, Try, date_of, seconds_of
+from oss_oms_sync.clouds.signer import sign
+from oss_oms_sync.errors import presentable, root_cause
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.settings import Settings
+
+T = TypeVar("T")
+
+# The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
+KEYS_PER_CALL = 10
+
+# What ListSyncTaskStatistic counts.
+STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
+
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 10.0
+# For a whole call: connecting, waiting and an answer that comes in pieces.
+_CALL_SECONDS = 15.0
+# Huawei Cloud refuses signatures older or newer than 15 minutes.
+_CLOCK_SKEW_SECONDS = 14 * 60
+
+# What concerns every key and does not pass by itself.
+LASTING = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+# Neither halving nor another ten would change it.
+CONCERNS_ALL = {*LASTING, Reason.DEADLINE}
+_BY_ERROR_CODE = {
+    "APIG.0308": Reason.THROTTLED,
+    "APIGW.0308": Reason.THROTTLED,
+    # Account trouble comes as HTTP 400, like a bad key.
+    "OMS.0068": Reason.CREDENTIALS,
+    "OMS.0072": Reason.FORBIDDEN,
+    "OMS.0201": Reason.ACCOUNT,
+    "OMS.0202": Reason.ACCOUNT,
+}
+_BY_STATUS = {
+    400: Reason.REFUSED,
+    401: Reason.CREDENTIALS,
+    403: Reason.FORBIDDEN,
+    404: Reason.NO_TASK,
+    413: Reason.REFUSED,
+    429: Reason.THROTTLED,
+    500: Reason.UNAVAILABLE,
+    502: Reason.UNAVAILABLE,
+    503: Reason.UNAVAILABLE,
+    504: Reason.UNAVAILABLE,
+}
+
+
+@dataclass
+class Submission:
+    """What became of the keys: for each its Failure, or None where OMS accepted it; the calls it took, and how many
+    of these were throttled."""
+
+    outcomes: dict[str, Failure | None] = field(default_factory=dict)
+    calls: int = 0
+    throttled: int = 0
+
+
+class OmsClient:
+    """One sync task, on kept-alive connections. One for the life of an instance."""
+
+    def __init__(self, settings: Settings, session: Session, lanes: Lanes, clock: Clock) -> None:
+        self._settings = settings
+        self._session = session
+        self._lanes = lanes
+        self._clock = clock
+        url = urlsplit(settings.task.url)
+        self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
+        self._task_path = url.path.removesuffix("/events")
+
+    def submit(self, keys: Sequence[str], deadline: Deadline, *, halve: bool = True) -> Submission:
+        """Sends `keys` (plain text, each once) in tens and says what became of each. Never later than `deadline`.
+
+        A refused ten is halved down to the refused key, unless not to `halve`. Every key is in the outcomes, whatever
+        OMS answers; after an exception nothing is known of any.
+        """
+        job = _Job(self, deadline, Patience(deadline, self._clock), halve)
+        for ten in tens(keys):
+            job.send_ten(ten)
+        return job.submission
+
+    def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
+        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now), which count objects;
+        or why it does not say."""
+        return self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
+
+    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
+        """OMS's counts from `start` to `end` in steps of its own choosing (ListSyncTaskStatistic); or why there are
+        none."""
+        window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
+        return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
+
+    def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
+        """One signed call that submits `keys`."""
+        body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
+        return self._in_time(lambda: self._send("POST", "/events", (), body, self._acceptance, deadline), deadline)
+
+    def drop_connections(self) -> None:
+        """Makes the next call open a new connection."""
+        self._session.close()
+
+    def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
+        def call() -> Try[dict[str, object] | Failure]:
+            return self._in_time(lambda: self._send("GET", what, query, b"", self._value, deadline), deadline)
+
+        untried: Try[dict[str, object] | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
+        return Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
+
+    def _acceptance(self, body: bytes) -> Failure | None:
+        """None: its body is empty. A login page or a proxy's word is no acceptance; JSON may carry an error."""
+        return None if not body.strip() or _value_of(body) is not None else self._unexpected(body)
+
+    def _value(self, body: bytes) -> dict[str, object] | Failure:
+        value = _value_of(body)
+        return self._unexpected(body) if value is None else value
+
+    def _in_time(self, send: Callable[[], Try[T | Failure]], deadline: Deadline) -> Try[T | Failure]:
+        """What `send` returns, or that it took too long."""
+        seconds = deadline.within(_CALL_SECONDS)
+        (outcome,) = self._lanes.run([send], seconds)
+        if outcome is None:
+            self._session.abort()
+            return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+        return outcome
+
+    def _send(
+        self,
+        method: str,
+        what: str,
+        query: Sequence[tuple[str, str]],
+        body: bytes,
+        read: Callable[[bytes], T],
+        deadline: Deadline,
+    ) -> Try[T | Failure]:
+        """One signed call: what `read` makes of the body of a 200, or what went wrong."""
+        settings, path = self._settings, f"{self._task_path}{what}"
+        headers = sign(
+            method,
+            self._host,
+            path,
+            query,
+            {"Content-Type": "application/json"},
+            body,
+            ak=settings.hw_ak,
+            sk=settings.hw_sk,
+            now=self._clock.now(),
+            security_token=settings.hw_security_token,
+        )
+        url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
+        timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
+        try:
+            session = self._session.use()
+            response = session.send(
+                _prepared(method, url, headers, body),
+                timeout=timeout,
+                stream=True,
+                proxies=session.proxies,
+                verify=session.verify,
+            )
+            # What OMS tells of a task is as long as its statistics.
+            is_long = method == "GET" and response.status_code == 200
+            answer = body_of(response, LONG_ANSWER if is_long else SHORT_ANSWER)
+        except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
+            return self._lost(Reason.TIMEOUT, root_cause(error))
+        except NETWORK_ERRORS as error:  # likewise
+            return self._lost(Reason.UNREACHABLE, root_cause(error))
+        return Try(read(answer)) if response.status_code == 200 else self._refused(response, answer)
+
+    def _lost(self, reason: Reason, message: str) -> Try[T | Failure]:
+        return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
+
+    def _encode(self, key: str) -> str:
+        return quote(key, safe="") if self._settings.key_encoding == "url" else key
+
+    def _unexpected(self, body: bytes) -> Failure:
+        """A 200 that is not OMS's, or carries an error."""
+        code, message = _error_of(body)
+        return Failure(
+            _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
+        )
+
+    def _refused(self, response: requests.Response, body: bytes) -> Try[T | Failure]:
+        status = response.status_code
+        code, message = _error_of(body)
+        if response.is_redirect:
+            # Without what stands behind a "?", which may be what was sent.
+            message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
+        reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
+        if reason is Reason.CREDENTIALS and self._clock_is_off(response):
+            reason = Reason.CLOCK
+        return Try(
+            Failure(reason, status, self._clean(code) if code else None, self._clean(message)),
+            again=reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
+            throttled=reason is Reason.THROTTLED,
+            retry_after=seconds_of(response.headers.get("Retry-After"), self._clock.now()),
+        )
+
+    def _clock_is_off(self, response: requests.Response) -> bool:
+        date = date_of(response.headers.get("Date"))
+        return date is not None and abs((date - self._clock.now()).total_seconds()) > _CLOCK_SKEW_SECONDS
+
+    def _clean(self, message: str) -> str:
+        return presentable(message, self._settings.secrets)
+
+
+class _Job:
+    """One submit: what is known so far."""
+
+    def __init__(self, client: OmsClient, deadline: Deadline, patience: Patience, halve: bool) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._patience = patience
+        self._halve = halve
+        self._hopeless: Failure | None = None
+        self.submission = Submission()
+
+    def send_ten(self, keys: Sequence[str]) -> None:
+        self._send(keys)
+        outcomes = self.submission.outcomes
+        if any(outcomes[key] is None for key in keys):
+            # A neighbour was accepted, so the task works and the refusal is about the key.
+            for key in keys:
+                failure = outcomes[key]
+                if failure and failure.reason is Reason.REFUSED:
+                    outcomes[key] = replace(failure, reason=Reason.REJECTED)
+
+    def _send(self, keys: Sequence[str]) -> None:
+        failure = self._hopeless or self._call(keys)
+        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._halve:
+            middle = len(keys) // 2
+            self._send(keys[:middle])
+            self._send(keys[middle:])
+            return
+        if failure and failure.reason in CONCERNS_ALL:
+            self._hopeless = failure
+        self.submission.outcomes.update(dict.fromkeys(keys, failure))
+
+    def _call(self, keys: Sequence[str]) -> Failure | None:
+        """Sends one call until it is answered for good, or there is no use in trying on."""
+
+        def call() -> Try[Failure | None]:
+            self.submission.calls += 1
+            outcome = self._client.try_once(keys, self._deadline)
+            self.submission.throttled += outcome.throttled
+            return outcome
+
+        untried: Try[Failure | None] = Try(Failure(Reason.DEADLINE, message="not sent: the invocation's time was up"))
+        return self._patience.keep_trying(call, self._client.drop_connections, untried)
+
+
+def tens(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`keys` in as many at once as one call takes."""
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        yield keys[start : start + KEYS_PER_CALL]
+
+
+def _value_of(body: bytes) -> dict[str, object] | None:
+    """The JSON object that OMS answered; None where it is none, or tells an error."""
+    value = jsontext.load(body)
+    return value if isinstance(value, dict) and "error_code" not in value else None
+
+
+def _error_of(body: bytes) -> tuple[str | None, str]:
+    """OMS's error code and message; for an answer in another form None and its text."""
+    match jsontext.load(body):
+        case {"error_code": code, **rest}:
+            return str(code), str(rest.get("error_msg", ""))
+    return None, body.decode("utf-8", "replace")
+
+
+def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
+    """What `requests` would make of it, had it to look: all here is checked and encoded already."""
+    request = requests.PreparedRequest()
+    # An empty body of unknown length would be sent in chunks.
+    request.method, request.url, request.body = method, url, body or None
+    length = {"Content-Length": str(len(body))} if body else {}
+    request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
+    return request
+
+
+def _milliseconds(time: datetime) -> str:
+    return str(int(time.timestamp() * 1000))

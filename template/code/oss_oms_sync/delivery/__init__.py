@@ -1,0 +1,1 @@
+"""Submitting keys to OMS, and recording what became of each."""

@@ -1,0 +1,143 @@
+"""Sends keys again for replay and reconcile: in tens, at the allowed rate, and no further than makes sense."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from oss_oms_sync.clouds.oms import CONCERNS_ALL, OmsClient, Submission, tens
+from oss_oms_sync.clouds.oss import Bucket, Object
+from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.settings import Settings
+
+# So many tens in a row of which OMS takes nothing end a run: there is no point in burning through a million keys.
+_ENOUGH_REFUSED = 5
+# So many records of rejected keys are kept in mind.
+REJECTED_KEPT = 10_000
+# For recording a ten after it was sent, and for what the job itself has to write down.
+_RECORDING_SECONDS = 10.0
+# However often OMS throttles, a run goes on at a call a second.
+_SLOWEST_RATE = 1.0
+
+log = logging.getLogger("oss_oms_sync")
+
+
+class Sender:
+    """One run's sending. `stopped` says why it goes no further; empty while it does."""
+
+    def __init__(
+        self, oms: OmsClient, log_bucket: Bucket, settings: Settings, deadline: Deadline, clock: Clock
+    ) -> None:
+        self._oms = oms
+        self._log_bucket = log_bucket
+        self._settings = settings
+        self._deadline = deadline
+        self._sending = deadline.less(min(_RECORDING_SECONDS, deadline.left() / 2))
+        self._clock = clock
+        self._rate = settings.oms_rate
+        self._next_call = clock.monotonic()
+        self._refused_in_a_row = 0
+        self._halve = True
+        self.stopped = ""
+        self.accepted = 0
+        self.failed: Counter[str] = Counter()
+        self.oldest_failure = ""
+        self.rejected: deque[Object] = deque(maxlen=REJECTED_KEPT)
+
+    def send(self, keys: Sequence[FailedKey], held: Collection[str] = ()) -> list[FailedKey]:
+        """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.
+
+        The keys `held` get no failed record (a delete may be on its way to it) and are always returned.
+        """
+        left: list[FailedKey] = []
+        for ten in tens(keys):
+            left += self._send_ten(ten, held) if self._may_go_on() else ten
+        return left
+
+    def _may_go_on(self) -> bool:
+        if self.stopped:
+            return False
+        wait = self._next_call - self._clock.monotonic()
+        if wait >= self._sending.left():
+            self.stopped = "the time is up"
+            return False
+        if wait > 0:
+            self._clock.sleep(wait)
+        return True
+
+    def _send_ten(self, ten: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
+        submission = self._oms.submit([key.key for key in ten], self._sending, halve=self._halve)
+        self._pace(submission)
+        self._judge(ten, submission)
+        return self._record(ten, submission, held)
+
+    def _pace(self, submission: Submission) -> None:
+        slowest = min(_SLOWEST_RATE, self._settings.oms_rate)
+        self._rate = max(slowest, self._rate / 2**submission.throttled)
+        self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
+
+    def _judge(self, ten: Sequence[FailedKey], submission: Submission) -> None:
+        failures = [failure for failure in submission.outcomes.values() if failure]
+        reasons = [failure.reason for failure in failures]
+        concerning_all = [reason for reason in reasons if reason in CONCERNS_ALL]
+        if len(failures) < len(submission.outcomes):
+            self._refused_in_a_row, self._halve = 0, True
+            return
+        # A ten of nothing but keys that OMS refused alone before tells nothing about the task.
+        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in ten)
+        if Reason.REFUSED in reasons:
+            self._halve = False
+        if Reason.DEADLINE in reasons:
+            self.stopped = "the time is up"
+        elif concerning_all:
+            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix}"
+        elif self._refused_in_a_row == _ENOUGH_REFUSED:
+            self.stopped = f"OMS took nothing of {_ENOUGH_REFUSED} tens in a row, the last: {reasons[-1].name}"
+
+    def _record(self, ten: Sequence[FailedKey], submission: Submission, held: Collection[str]) -> list[FailedKey]:
+        """Writes the records of what was sent; returns the keys whose state stands nowhere else."""
+        task_id, now = self._settings.task.task_id, self._clock.now()
+        left = [key for key in ten if key.key in held]
+        written: list[tuple[FailedKey, Failure | None, Object]] = []
+        for key in ten:
+            failure = _still_rejected(key, submission.outcomes[key.key])
+            if failure and failure.reason is Reason.DEADLINE:
+                left += [key] if key.key not in held else []
+                continue
+            self._count(key, failure)
+            if failure and key.key not in held:
+                written.append((key, failure, failed_record(task_id, key, failure, now)))
+            elif not failure:
+                written.append((key, None, success_record(task_id, key.change)))
+        troubles = self._log_bucket.put_all([record for _, _, record in written], self._deadline)
+        for (key, failure, record), trouble in zip(written, troubles, strict=True):
+            if trouble:
+                log.error({"key": key.key, "record": record.name, "problem": trouble.problem})
+                left += [key] if failure else []
+            elif failure and failure.reason is Reason.REJECTED:
+                self.rejected.append(record)
+        return left
+
+    def _count(self, key: FailedKey, failure: Failure | None) -> None:
+        if failure:
+            self.failed[failure.reason.name] += 1
+            self.oldest_failure = older(self.oldest_failure, key.first_failure)
+            log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
+        else:
+            self.accepted += 1
+
+
+def _still_rejected(key: FailedKey, failure: Failure | None) -> Failure | None:
+    """A key that was refused among accepted ones is so still when it comes to stand among its like."""
+    if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
+        return replace(failure, reason=Reason.REJECTED)
+    return failure
+
+
+def older(one: str, other: str) -> str:
+    """The earlier of two times as records write them; one that is unknown (empty) does not count."""
+    return min(filter(None, (one, other)), default="")

@@ -1,0 +1,1 @@
+"""What the functions do: forward, replay, reconcile, doctor, status."""

@@ -1,0 +1,261 @@
+"""Finds what no event ever told: compares the source bucket with the records, and sends what has none."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Listed
+from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.delivery.sender import Sender
+from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import FailedKey, time_of, timestamp
+from oss_oms_sync.ledger.state import Pass, State
+from oss_oms_sync.options import is_timers, options
+from oss_oms_sync.passes.listing import Judge, Scope, Walk
+from oss_oms_sync.settings import Settings
+
+OPTIONS: dict[str, type] = {
+    "prefix": str,
+    "since": str,
+    "all": bool,
+    "limit": int,
+    "dry_run": bool,
+    "restart": bool,
+}
+# What a pass counts; scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
+COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+# Kept beside them: of the objects written since the last pass, those of which is known whether their event came, and
+# those whose event did not. Where most did not, the trigger is dead. A pass without any says what the last one did.
+NEW, NEW_MISSING = "new", "new_missing"
+
+_SHOWN_MISSING = 100
+# The position is kept so often: a ten that is not full goes as it is.
+_SECONDS_BETWEEN_KEEPING = 30.0
+# With less than this left the walk ends: a page, a ten and the position still have to go through.
+_LAST_SECONDS = 30.0
+
+log = logging.getLogger("oss_oms_sync")
+
+
+def reconcile(
+    payload: bytes | str,
+    settings: Settings,
+    oms: OmsClient,
+    log_bucket: Bucket,
+    source_bucket: Bucket,
+    deadline: Deadline,
+    clock: Clock,
+) -> dict[str, object]:
+    """One piece of a pass, as `payload` asks: a timer's event, or OPTIONS by hand.
+
+    By hand a pass is gone on with, or begun at once. A timer's goes on with its open pass, else begins one when the
+    last began a RECONCILE_PERIOD ago, else goes on with an open pass of another scope, unless that one was limited.
+
+    Returns COUNTS of the whole pass so far, "finished", "next", the key it goes on behind, and "stopped", why it went
+    no further (both may be None). A dry run sends and keeps nothing: "submitted" is what would be sent, "missing" the
+    first hundred keys of it. Raises PayloadError, SettingsError where SOURCE_BUCKET is empty, and StorageError: what
+    was done until then is kept.
+    """
+    if not settings.source_bucket:
+        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
+    asked = _Asked.read(payload, settings)
+    state = State(settings, log_bucket, clock)
+    installed = state.installed(deadline, note=not asked.dry_run)
+    passes = state.passes(deadline)
+    one = _pass_of(asked, is_timers(payload), settings, state, passes, deadline, clock)
+    if one is None or one.ended:
+        return _told(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
+    mine = (other for other in passes if other.ended and other.scope == one.scope)
+    before = max(mine, key=lambda other: other.started, default=None)
+    judge = Judge(settings, one.scope, installed, clock.now(), time_of(before.started) if before else None)
+    walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, one.scope.prefix, one.after, deadline)
+    sender = Sender(oms, log_bucket, settings, deadline, clock)
+    return _Piece(one, before, judge, asked.limit, sender, None if asked.dry_run else state, deadline).run(walk)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The payload."""
+
+    scope: Scope
+    limit: int | None
+    dry_run: bool
+    restart: bool
+
+    @classmethod
+    def read(cls, payload: bytes | str, settings: Settings) -> _Asked:
+        asked = options(payload, OPTIONS)
+        prefix, since, limit = str(asked.get("prefix", "")), asked.get("since"), asked.get("limit")
+        shorter, longer = sorted((prefix, settings.object_prefix), key=len)
+        if not longer.startswith(shorter):
+            raise PayloadError(
+                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.object_prefix!r}: nothing there"
+                " is ever sent"
+            )
+        time = time_of(str(since)) if since is not None else None
+        if since is not None and time is None:
+            raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
+        return cls(
+            Scope(longer, settings.object_suffix, time, asked.get("all") is True),
+            limit if isinstance(limit, int) else None,
+            asked.get("dry_run") is True,
+            asked.get("restart") is True,
+        )
+
+
+def _pass_of(
+    asked: _Asked,
+    by_timer: bool,
+    settings: Settings,
+    state: State,
+    passes: Sequence[Pass],
+    deadline: Deadline,
+    clock: Clock,
+) -> Pass | None:
+    """The pass to go on with; one that is ended, or None, where nothing is due."""
+    limited = asked.limit is not None
+    if asked.dry_run:
+        return Pass("", settings.source_bucket, asked.scope, timestamp(clock.now()), limited)
+    newest = {
+        one.scope: one
+        for one in ([] if asked.restart else passes)
+        # A trial by hand is gone on with by hand only.
+        if not (by_timer and not limited and one.limited and not one.ended)
+    }
+    mine = newest.get(asked.scope)
+    if mine and not mine.ended:
+        return replace(mine, limited=limited)
+    if not by_timer or _is_due(mine, settings, clock):
+        return state.new_pass(asked.scope, limited, deadline)
+    others = [one for one in newest.values() if not one.ended]
+    return min(others, key=lambda one: one.started, default=mine)
+
+
+def _is_due(last: Pass | None, settings: Settings, clock: Clock) -> bool:
+    period = settings.reconcile_period
+    return period is not None and (last is None or last.started <= timestamp(clock.now() - period))
+
+
+class _Piece:
+    """What one call does of a pass; `before` is the last of its scope that ended. Without a `state` it is a dry run:
+    nothing is sent or kept."""
+
+    def __init__(
+        self,
+        one: Pass,
+        before: Pass | None,
+        judge: Judge,
+        limit: int | None,
+        sender: Sender,
+        state: State | None,
+        deadline: Deadline,
+    ) -> None:
+        self._pass = one
+        self._before = before
+        self._judge = judge
+        self._limit = limit
+        self._sender = sender
+        self._state = state
+        self._deadline = deadline
+        self._last_seconds = min(_LAST_SECONDS, deadline.left() / 4)
+        self._after = one.after
+        self._counts = Counter(one.counts)
+        self._taken = 0
+        # The open ten, and the pass as it was before it: that is kept until the whole ten is accepted or recorded.
+        self._ten: list[FailedKey] = []
+        self._before_ten = one
+        self._missing: list[str] = []
+        self._stopped = ""
+
+    def run(self, walk: Walk) -> dict[str, object]:
+        """Goes as far as time and OMS allow, and keeps how far that is. Raises StorageError, having kept it too."""
+        trouble = None
+        try:
+            at_end = self._go(walk)
+        except StorageError as error:
+            at_end, trouble = False, error
+        self._send()
+        finished = at_end and not self._ten
+        if finished and self._before and not self._counts[NEW]:
+            self._counts.update({name: self._before.counts.get(name, 0) for name in (NEW, NEW_MISSING)})
+        if self._state and finished:
+            self._state.finish_pass(self._done(), self._deadline)
+        elif self._state:
+            self._state.keep_pass(self._done(), self._deadline)
+        if trouble:
+            raise trouble
+        missing: dict[str, object] = {} if self._state else {"missing": self._missing}
+        return _told(self._done(), finished, self._stopped or self._sender.stopped) | missing
+
+    def _go(self, walk: Walk) -> bool:
+        """Judges one key after the other; whether it came to the end."""
+        keep_at = self._deadline.left() - _SECONDS_BETWEEN_KEEPING
+        for key, found in walk:
+            left = self._deadline.left()
+            if left < keep_at:
+                keep_at = left - _SECONDS_BETWEEN_KEEPING
+                self._send()
+                if self._state:
+                    self._state.keep_pass(self._done(), self._deadline)
+            if self._is_over():
+                return False
+            self._count(key, self._judge.says(key, found), found)
+            self._after = key
+            if len(self._ten) == KEYS_PER_CALL:
+                self._send()
+        return True
+
+    def _is_over(self) -> bool:
+        if self._stopped or self._sender.stopped:
+            return True
+        if self._deadline.left() < self._last_seconds:
+            self._stopped = "the time is up"
+        elif self._limit is not None and self._taken >= self._limit:
+            self._stopped = "the limit is reached"
+        return bool(self._stopped)
+
+    def _count(self, key: str, verdict: str, found: Mapping[str, Listed]) -> None:
+        came = self._judge.event_came(verdict, found)
+        if verdict == "missing":
+            self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
+            verdict = "submitted"
+        if verdict:
+            self._counts["scanned"] += verdict != "orphans"
+            self._counts[verdict] += 1
+        self._counts[NEW] += came is not None
+        self._counts[NEW_MISSING] += came is False
+
+    def _take(self, key: FailedKey) -> None:
+        self._taken += 1
+        if self._state:
+            self._before_ten = self._done()
+            self._ten.append(key)
+        elif len(self._missing) < _SHOWN_MISSING:
+            self._missing.append(key.key)
+
+    def _send(self) -> None:
+        """Sends the ten as it is. While part of it is neither accepted nor recorded it stays open, and nothing behind
+        it is begun."""
+        accepted, failed = self._sender.accepted, self._sender.failed.total()
+        if self._sender.send(self._ten):
+            self._stopped = self._sender.stopped or "the log bucket takes no record of some keys"
+            return
+        self._counts["accepted"] += self._sender.accepted - accepted
+        self._counts["failed"] += self._sender.failed.total() - failed
+        self._ten = []
+
+    def _done(self) -> Pass:
+        """How far the pass is for good."""
+        return self._before_ten if self._ten else replace(self._pass, after=self._after, counts=dict(self._counts))
+
+
+def _told(one: Pass | None, finished: bool, stopped: str) -> dict[str, object]:
+    counts: dict[str, object] = {name: one.counts.get(name, 0) if one else 0 for name in COUNTS}
+    place = {"finished": finished, "next": None if finished or one is None else one.after, "stopped": stopped or None}
+    log.info({"job": "reconcile", **counts, **place})
+    return counts | place

@@ -1,0 +1,301 @@
+"""Sends again what stands in `failed_object/`, without losing a key to a failure recorded meanwhile.
+
+A page of failed records is written into a run file; then the records are deleted; then the keys are sent. What is
+recorded before the delete is covered by the sending that follows it, what is recorded after it survives. A key leaves
+the run file only once it is accepted or its failed record stands again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import PAGE, Bucket, Listed, Object, Trouble, etag_of
+from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.delivery.sender import REJECTED_KEPT, Sender, older
+from oss_oms_sync.errors import EventError, PayloadError, StorageError
+from oss_oms_sync.events import ObjectChange, read
+from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, is_long, record_name, timestamp
+from oss_oms_sync.ledger.state import RunFile, State
+from oss_oms_sync.options import is_envelope, options
+from oss_oms_sync.settings import Settings
+
+OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
+
+# A key that OMS alone refuses is tried so seldom.
+_REJECTED_WAIT = timedelta(days=1)
+# With less than this left no further page is begun: it has to be read, written down and deleted first.
+_PAGE_SECONDS = 30.0
+
+log = logging.getLogger("oss_oms_sync")
+
+
+@dataclass
+class _Report:
+    """`by_reason` and `oldest` are of what a dry run would take, `left` of what is still to be sent."""
+
+    taken: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    oldest: str = ""
+    by_reason: Counter[str] = field(default_factory=Counter)
+    all_read: bool = True
+
+    def would_take(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self.taken.add(key.key)
+            self.by_reason[key.reason or "UNKNOWN"] += 1
+            self.oldest = older(self.oldest, key.first_failure)
+
+    def leave(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self.left.add(key.key)
+            self.oldest = older(self.oldest, key.first_failure)
+
+
+def replay(
+    payload: bytes | str, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
+) -> dict[str, object]:
+    """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `forward`.
+
+    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished", "stopped"}: the reasons
+    are those of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what
+    stands. "stopped" says why it went no further, or is None.
+    Raises PayloadError, EventError where an envelope is partly unreadable (the rest is sent first), and StorageError
+    where the log bucket does not let it work: every key then stands where it stood, or in a run file.
+    """
+    run = Replay(settings, log_bucket, Sender(oms, log_bucket, settings, deadline, clock), clock, deadline)
+    if is_envelope(payload):
+        reading = read(payload, settings)
+        result = run.changes(reading.changes)
+        if reading.problems:
+            raise EventError(reading.problems)
+        return result
+    asked = options(payload, OPTIONS)
+    if "keys" not in asked:
+        return run.records(asked)
+    if len(asked) > 1:
+        raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
+    return run.changes(_changes_of(asked["keys"], settings))
+
+
+class Replay:
+    """One run."""
+
+    def __init__(
+        self, settings: Settings, log_bucket: Bucket, sender: Sender, clock: Clock, deadline: Deadline
+    ) -> None:
+        self._settings = settings
+        self._task_id = settings.task.task_id
+        self._bucket = log_bucket
+        self._sender = sender
+        self._clock = clock
+        self._deadline = deadline
+        self._lifetime = deadline.left()
+        self._state = State(settings, log_bucket, clock)
+        self._report = _Report()
+        self._rejected: dict[str, list[str]] = {}
+
+    def changes(self, changes: Sequence[ObjectChange]) -> dict[str, object]:
+        """Sends just these, records or not, and returns the report. Raises StorageError before anything is lost."""
+        names = [record_name(self._task_id, "failed", change.key) for change in changes]
+        found = {one.name: one for one in self._bucket.get_all(names, self._deadline) if isinstance(one, Object)}
+        keys = []
+        for change, name in zip(changes, names, strict=True):
+            known = failed_key(self._task_id, found[name]) if name in found else None
+            keys.append(replace(known, change=change) if known else FailedKey(change))
+        for start in range(0, len(keys), PAGE):
+            some = keys[start : start + PAGE]
+            self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
+        return self._told()
+
+    def records(self, asked: dict[str, object]) -> dict[str, object]:
+        """Sends what stands in the failed records (all, or those that `asked` chooses) and returns the report.
+
+        A run that is asked for nothing goes on behind the last such run and comes round, and takes up what earlier
+        runs left in their run files. Raises StorageError before anything is lost.
+        """
+        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
+        dry, whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
+        stored = self._state.load("replay", self._deadline)
+        rejected = stored.get("rejected")
+        self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
+        if whole:
+            self._leftovers(dry)
+        start = str(stored.get("after") or "") if whole and not dry else ""
+        after = self._listed(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
+        if whole and not dry:
+            self._remember(after)
+        return self._told()
+
+    def _listed(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
+        """Takes page after page of the failed records; returns the name to go on behind, empty after a whole round."""
+        after = start
+        for page, last in self._pages(prefix, start):
+            # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
+            if self._sender.stopped or (limit is not None and len(self._report.taken) >= limit):
+                self._report.all_read = False
+                return after
+            keys = self._read(page, prefix, reason)
+            room = len(keys) if limit is None else limit - len(self._report.taken)
+            if len(keys) > room:
+                keys, self._report.all_read = keys[:room], False
+            if dry:
+                self._report.would_take(keys)
+            elif keys:
+                self._run(keys, [key.key for key in keys])
+            after = last
+        return "" if self._report.all_read else after
+
+    def _leftovers(self, dry: bool) -> None:
+        """Sends what earlier runs did not get to, or another run has in hand: twice is harmless.
+
+        All of it, also what a filter that was changed since, or another project's, leaves out: these keys were inside
+        when they were taken, and stand nowhere else.
+        """
+        for run in self._state.leftover_runs(self._deadline):
+            if run is None:
+                self._report.all_read = False
+            elif dry:
+                self._report.would_take(run.keys)
+            elif self._sender.stopped:
+                self._report.leave(run.keys)
+            elif run.free:
+                # First in a file of this run's own, for two runs may take the same one.
+                mine = self._state.new_run(run.keys, run.held, self._lifetime, self._deadline)
+                self._state.remove(run, self._deadline)
+                self._settle(mine, run.keys, run.held)
+            else:
+                self._report.leave(self._send(run.keys, held=()))
+
+    def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
+        """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
+        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+        # OSS refuses to list what is longer than a name; the records of all keys that begin so are named by hash.
+        parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
+        parts.append((by_hash, by_hash))
+        rounds = [(start, "")] + ([("", start)] if start else [])
+        for begin, end in rounds:
+            for root, part in parts:
+                # Behind the folder itself: consoles make an object of it, which is no record.
+                after = begin if begin.startswith(part) else root
+                more = begin.startswith(part) or begin < part
+                while more:
+                    if self._deadline.left() < min(_PAGE_SECONDS, self._lifetime / 4):
+                        self._report.all_read = False
+                        return
+                    page = self._bucket.page(part, after, self._deadline)
+                    listed = [one for one in page.objects if not end or one.name <= end]
+                    more = page.more and len(listed) == len(page.objects)
+                    if listed:
+                        after = listed[-1].name
+                        yield listed, after
+
+    def _read(self, page: Sequence[Listed], prefix: str, reason: str) -> list[FailedKey]:
+        """The keys of a page that this run is to send."""
+        due = [one for one in page if not self._is_resting(one)]
+        full = [one.name for one in due if one.size]
+        bodies = dict(zip(full, self._bucket.get_all(full, self._deadline), strict=True))
+        keys = []
+        for one in due:
+            body = bodies.get(one.name, Object(one.name, b""))
+            if isinstance(body, Trouble):
+                if body.code != "NoSuchKey":  # that one another run has
+                    log.error({"record": one.name, "problem": body.problem})
+                    self._report.all_read = False
+                continue
+            key = failed_key(self._task_id, body)
+            if key is None:
+                log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
+            elif self._is_asked_for(key, prefix, reason):
+                keys.append(key)
+        return keys
+
+    def _is_asked_for(self, key: FailedKey, prefix: str, reason: str) -> bool:
+        """Chosen, inside the trigger's filter, and not sent by this very run before."""
+        chosen = key.key.startswith(prefix) and reason in ("", key.reason)
+        return chosen and self._settings.covers(key.key) and key.key not in self._report.taken
+
+    def _is_resting(self, one: Listed) -> bool:
+        """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
+        tried, etag = self._rejected.get(_short(one.name), ["", ""])[:2]
+        rested = timestamp(self._clock.now() - _REJECTED_WAIT)
+        return etag == one.etag and tried > rested
+
+    def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Written down, then deleted, then sent: the order is what loses nothing."""
+        self._settle(self._state.new_run(keys, recorded, self._lifetime, self._deadline), keys, recorded)
+
+    def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
+        held = self._delete(recorded)
+        left = self._send(keys, held)
+        self._state.finish(run, left, held, self._deadline)
+        self._report.leave(left)
+
+    def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
+        left = self._sender.send(keys, held)
+        unsent = {key.key for key in left} - set(held)
+        self._report.taken.update(key.key for key in keys if key.key not in unsent)
+        return left
+
+    def _delete(self, keys: Collection[str]) -> set[str]:
+        """Deletes failed records; returns the keys of those whose delete may still land."""
+        key_of = {record_name(self._task_id, "failed", key): key for key in keys}
+        troubles = self._bucket.delete_all(list(key_of), self._deadline) if key_of else {}
+        told = Counter(trouble.problem for trouble in troubles.values() if trouble)
+        for problem, times in told.items():
+            log.error({"job": "replay", "records_not_deleted": times, "problem": problem})
+        return {key_of[name] for name, trouble in troubles.items() if trouble and not trouble.answered}
+
+    def _remember(self, after: str) -> None:
+        """Keeps where the next run goes on, which keys rest, and how this one ended."""
+        now = self._clock.now()
+        for record in self._sender.rejected:
+            self._rejected[_short(record.name)] = [timestamp(now), etag_of(record.body)]
+        rested = timestamp(now - _REJECTED_WAIT)
+        recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
+        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-REJECTED_KEPT:])
+        last = {"at": timestamp(now), "result": self._result()}
+        try:
+            self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
+        except StorageError as error:
+            # The next run begins where this one did: some keys are sent twice.
+            log.error({"job": "replay", "state": "not stored", "problem": str(error)})  # noqa: TRY400
+
+    def _told(self) -> dict[str, object]:
+        result = self._result()
+        log.info({"job": "replay", **result})
+        return result
+
+    def _result(self) -> dict[str, object]:
+        report, sender = self._report, self._sender
+        return {
+            "taken": len(report.taken),
+            "accepted": sender.accepted,
+            "failed": sum(sender.failed.values()),
+            "left": len(report.left),
+            "oldest_failure": older(report.oldest, sender.oldest_failure) or None,
+            "by_reason": dict(sender.failed + report.by_reason),
+            "finished": report.all_read and not report.left and not sender.stopped,
+            "stopped": sender.stopped or None,
+        }
+
+
+def _short(name: str) -> str:
+    """A record's name as the state keeps it: ten thousand long names would make it too long to be read."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:
+    """Keys asked for by hand as changes, each once."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
+        raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
+    outside = [key for key in keys if not settings.covers(key)]
+    if outside:
+        raise PayloadError(f"{outside[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
+    return [ObjectChange(key) for key in dict.fromkeys(keys)]

@@ -1,0 +1,166 @@
+"""The log bucket: what became of each key, as the layout of Huawei's users' guide names it.
+
+oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"
+oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
+oms_source_record/{task}/success_object_long/{sha256}   for a key too long to stand behind the prefix:
+oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clouds.oss import Object
+from oss_oms_sync.clouds.retry import date_of
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.reasons import Failure
+from oss_oms_sync.settings import RECORD_ROOT
+
+NO_ETAG = "-"
+# Where the record of a long key, whose body is the key, has the eTag.
+ETAG_HEADER = "x-oss-meta-etag"
+
+# OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
+LONGEST_NAME = 1023
+
+# Compiled where it is first used: the hot path reads no time.
+_ISO_8601 = (
+    r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
+    r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
+)
+
+
+def root(task_id: str) -> str:
+    """What every name begins with that the project writes for this sync task."""
+    return f"{RECORD_ROOT}{task_id}/"
+
+
+def folder(task_id: str, state: str, *, long: bool = False) -> str:
+    """What the names of records begin with; `state` is "success" or "failed". The key stands behind it, or the hash of
+    a `long` one."""
+    return f"{root(task_id)}{state}_object{'_long' if long else ''}/"
+
+
+def is_long(task_id: str, state: str, key: str) -> bool:
+    """Whether the record of `key` has to be named by a hash."""
+    return len(f"{folder(task_id, state)}{key}".encode()) > LONGEST_NAME
+
+
+def record_name(task_id: str, state: str, key: str) -> str:
+    """The name of the record of `key` (plain text); `state` is "success" or "failed"."""
+    if not is_long(task_id, state, key):
+        return f"{folder(task_id, state)}{key}"
+    return f"{folder(task_id, state, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def success_record(task_id: str, change: ObjectChange) -> Object:
+    """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler."""
+    name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
+    if not is_long(task_id, "success", change.key):
+        return Object(name, etag.encode(), {"Content-Type": "text/plain"})
+    return Object(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
+
+
+def success_etag(record: Object) -> str:
+    """The eTag of the version that a success record, as it was read, is of; empty where it names none."""
+    return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
+
+
+def modified_of(record: Object) -> int:
+    """When a record that was read was written, in seconds since 1970; 0 where OSS does not say."""
+    modified = date_of(record.headers.get("last-modified"))
+    return int(modified.timestamp()) if modified else 0
+
+
+def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> Object:
+    """The record of a key to be replayed, with what an earlier record of it told."""
+    change, at = key.change, timestamp(now)
+    body = {
+        "key": change.key,
+        "reason": failure.reason.name,
+        "status": failure.status,
+        "error_code": failure.error_code,
+        "message": failure.message,
+        "event_name": change.event_name,
+        "event_time": change.event_time,
+        "etag": change.etag,
+        "first_failure": key.first_failure or at,
+        "last_failure": at,
+    }
+    return Object(
+        record_name(task_id, "failed", change.key),
+        jsontext.dump(body),
+        {"Content-Type": "application/json"},
+    )
+
+
+@dataclass(frozen=True)
+class FailedKey:
+    """A key that is to be sent again, and what its failed record tells (all may be empty)."""
+
+    change: ObjectChange
+    first_failure: str = ""
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """The object's name in plain text."""
+        return self.change.key
+
+    def to_json(self) -> dict[str, str]:
+        """As it stands in a run file."""
+        return {**asdict(self.change), "first_failure": self.first_failure, "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
+        """From a run file's entry or a failed record's body; None where it names no key and `key` does not either.
+
+        A body that is no JSON of ours (the vendor's handler left them empty) still is a failure of `key`.
+        """
+        texts = (
+            {name: value for name, value in fields.items() if isinstance(value, str)}
+            if isinstance(fields, dict)
+            else {}
+        )
+        key = key or texts.get("key", "")
+        if not key:
+            return None
+        change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
+        return cls(change, texts.get("first_failure", ""), texts.get("reason", ""))
+
+
+def failed_key(task_id: str, record: Object) -> FailedKey | None:
+    """The key that a failed record is of; None for a long key's record that does not name its key."""
+    name = record.name.removeprefix(folder(task_id, "failed"))
+    fields = jsontext.load(record.body)
+    if name != record.name:
+        return FailedKey.from_json(fields, name)
+    key = FailedKey.from_json(fields)
+    return key if key and record_name(task_id, "failed", key.key) == record.name else None
+
+
+def timestamp(now: datetime) -> str:
+    """A UTC time as records write it. Not by strftime, which pads no year before 1000."""
+    return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def time_of(text: str) -> datetime | None:
+    """The time that `text` says in ISO 8601, such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or
+    "2026-01-31 12:00:00.5+08:00": to the second, and UTC where it names no zone. None where it says none.
+
+    Not by fromisoformat, which reads less on python3.10 than on python3.12.
+    """
+    found = re.fullmatch(_ISO_8601, text, re.ASCII)
+    if not found:
+        return None
+    date = found["date"].replace("-", "")
+    time = (found["time"] or "").replace(":", "").ljust(6, "0")[:6]
+    zone = (found["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
+    try:
+        return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
+    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or behind 9999 in UTC
+        return None

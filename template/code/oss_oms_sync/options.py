@@ -1,0 +1,67 @@
+"""What a job is asked for: by hand the payload itself, by a timer a JSON text inside its event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.errors import PayloadError
+
+
+def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
+    """The options in `payload`, a JSON object whose names and types `known` gives; an empty payload has none.
+
+    Raises PayloadError for anything else. Source: Function Compute, "Timer triggers".
+    """
+    given = _object(payload)
+    if _is_timers(given):
+        given = _object(str(given.get("payload") or ""))
+    for name, value in given.items():
+        if name not in known:
+            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(known)}")
+        unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not _is_text(value))
+        if type(value) is not known[name] or unusable:
+            raise PayloadError(
+                f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
+            )
+    return given
+
+
+def is_timers(payload: bytes | str) -> bool:
+    """Whether `payload` is a timer's event, and not asked by hand."""
+    value = jsontext.load(payload)
+    return isinstance(value, dict) and _is_timers(value)
+
+
+def is_envelope(payload: bytes | str) -> bool:
+    """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
+    value = jsontext.load(payload)
+    return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
+
+
+def _is_timers(value: dict[str, object]) -> bool:
+    return "triggerName" in value and "triggerTime" in value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can carry
+        return False
+    return True
+
+
+_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list"}
+
+
+def _list(known: Mapping[str, type]) -> str:
+    return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in known.items())
+
+
+def _object(text: bytes | str) -> dict[str, object]:
+    if not text.strip():
+        return {}
+    value = jsontext.load(text)
+    if not isinstance(value, dict):
+        raise PayloadError('The payload is no JSON object such as {"dry_run": true}, which names nothing twice')
+    return value

@@ -1,0 +1,172 @@
+"""The function on the interpreters of Function Compute's runtimes, with the runtimes' own libraries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import runtimes
+from tools.package import ROOT
+from tools.render import render
+
+PATIENCE = 30
+CODE = ROOT / "template" / "code"
+# Other things are tested there: documents, the vendor's signer, a command of the user's machine.
+ELSEWHERE = ["test_documents.py", "clouds/test_signer.py", "test_status_page.py"]
+# Need what the runtimes do not have: the count of fault schedules, or a path of the project's own libraries.
+NOT_HERE = "not law1 and not interleaving and not oss2_is_imported_without_its_encryption"
+
+
+@pytest.fixture(params=runtimes.NAMES)
+def runtime(request):
+    """A runtime whose own version of Python is on this machine."""
+    found = runtimes.installed(request.param)
+    if not found.is_real:
+        pytest.skip(f"no {found.name} on this machine")
+    return found
+
+
+def run(runtime, *arguments, libraries=()):
+    """The runtime's interpreter with its libraries and nothing of the project's."""
+    path = os.pathsep.join(map(str, [runtime.libraries, *libraries]))
+    return subprocess.run(
+        [runtime.interpreter, "-S", "-s", *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "SCHEDULES": "20", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_module_can_be_imported(runtime):
+    done = run(
+        runtime,
+        "-c",
+        "import importlib, pkgutil, index, oss_oms_sync, sys\n"
+        "for one in pkgutil.walk_packages(oss_oms_sync.__path__, 'oss_oms_sync.'):\n"
+        "    importlib.import_module(one.name); print(one.name)\n"
+        "print(sys.version.split()[0])",
+        libraries=[CODE],
+    )
+
+    assert done.returncode == 0, done.stderr
+    *modules, version = done.stdout.split()
+    assert version == runtime.version
+    assert len(modules) == len(list((CODE / "oss_oms_sync").rglob("*.py"))) - 1
+
+
+def test_the_functions_unit_tests_pass(runtime):
+    tests = runtimes.installed(f"{runtime.name}-tests")
+
+    done = run(
+        runtime,
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-profile=ci", "-k", NOT_HERE),
+        *(f"--ignore=tests/unit/{name}" for name in ELSEWHERE),
+        "tests/unit",
+        libraries=[tests.libraries],
+    )
+
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
+def test_a_project_works_in_it_from_end_to_end(runtime, box, photos, tmp_path):
+    # GIVEN a project on this runtime, and an object that OMS does not take
+    render(box.answers() | {"runtime": runtime.name}, tmp_path)
+    box.deploy_project(tmp_path)
+    box.oms.refuse(lambda key: key == "照片/b.jpg")
+
+    # WHEN objects come, and each job is called
+    photos.put_object("照片/a.jpg", b"one")
+    photos.put_object("照片/b.jpg", b"two")
+    box.wait_idle(PATIENCE)
+    box.oms.refuse(None)
+    replayed = box.tick("replay")
+    since = box.fc.invoke("reconcile", b'{"since": "2026-01-01T00:00:00Z"}')
+    doctor, status = box.fc.invoke("doctor", b""), box.fc.invoke("status", b"")
+    box.wait_idle(PATIENCE)
+
+    # THEN all of them work, and both objects arrive
+    assert box.task.destination.keys() == {"照片/a.jpg", "照片/b.jpg"}
+    assert replayed.value["accepted"] == 1
+    assert since.value["finished"]
+    assert (doctor.outcome, status.outcome) == ("returned", "returned"), doctor.logs + status.logs
+
+
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.5Z", "20260101"])
+def test_since_is_read_alike_by_both(runtime, box, tmp_path, since):
+    render(box.answers() | {"runtime": runtime.name}, tmp_path)
+    box.deploy_project(tmp_path)
+
+    invocation = box.fc.invoke("reconcile", f'{{"since": "{since}"}}'.encode())
+
+    assert invocation.outcome == "returned", invocation.error_message
+    assert invocation.value["finished"]
+
+
+def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_path):
+    (tmp_path / "index.py").write_text("import sys\ndef handler(event, context): return sys.version.split()[0]")
+    box.deploy(tmp_path, runtime.name)
+
+    assert box.fc.invoke("forward", b"").value == runtime.version
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def bare_machine(monkeypatch, tmp_path):
+    """A machine with no Python but the project's."""
+    for variable, *_ in runtimes._FOLDERS:
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    monkeypatch.setenv("PATH", str(tmp_path / "shims"))
+    return tmp_path
+
+
+def test_without_the_runtimes_version_the_projects_interpreter_is_taken(bare_machine):
+    interpreter, version = runtimes.find_interpreter("python3.10")
+
+    assert (interpreter, version) == (sys.executable, sys.version.split()[0])
+
+
+def test_a_shim_that_fails_is_passed_over(bare_machine):
+    script(bare_machine / "shims" / "python3.10", "exit 127")
+    real = script(bare_machine / "PYENV_ROOT" / "versions" / "3.10.13" / "bin" / "python3.10", "echo 3.10.13")
+
+    assert runtimes.find_interpreter("python3.10") == (str(real), "3.10.13")
+
+
+def test_an_interpreter_that_is_of_another_version_than_its_name_is_passed_over(bare_machine):
+    script(bare_machine / "shims" / "python3.10", "echo 3.1.0")
+
+    assert runtimes.find_interpreter("python3.10")[0] == sys.executable
+
+
+@pytest.fixture
+def libraries(mocker, tmp_path):
+    mocker.patch("sandbox.runtimes.ROOT", tmp_path)
+    (tmp_path / "python3.10").mkdir()
+    return tmp_path / "python3.10"
+
+
+def test_what_was_missing_is_told(libraries):
+    runtimes.write_interpreter(libraries, sys.executable, "3.11.7")
+
+    assert str(runtimes.installed("python3.10")) == (
+        "python3.10: runs on Python 3.11.7, because no python3.10 was found"
+    )
+
+
+def test_an_interpreter_that_is_gone_is_named_with_what_to_do(libraries):
+    runtimes.write_interpreter(libraries, str(Path("/no/such/python3.10")), "3.10.1")
+
+    with pytest.raises(RuntimeError, match=r"^/no/such/python3.10 is gone: .*make setup"):
+        runtimes.installed("python3.10")

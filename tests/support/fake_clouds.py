@@ -1,0 +1,232 @@
+"""Both clouds and the clock without sockets and without waiting, for thousands of fault schedules.
+
+A schedule is a list of faults, one for each call in its order; after its end every call works. What a cloud really
+did is kept apart from what it answered.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+
+from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Credentials, etag_of
+from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.jobs.forward import forward
+from oss_oms_sync.settings import Settings
+
+TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
+ENVIRONMENT = {
+    "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
+    "HW_AK": "FAKEACCESSKEY0000001",
+    "HW_SK": "fakeSecretKey00000000000000000000000001",
+    "LOG_BUCKET": "photos-oms-log",
+    "SOURCE_BUCKET": "photos",
+    "FC_REGION": "cn-hangzhou",
+}
+HANG, DRIP, DROP_BEFORE, DROP_AFTER, OK = "hang", "drip", "drop before", "drop after", "ok"
+# By what OSS's answers are known.
+OSS = {"x-oss-request-id": "5D12"}
+# What stands between a cloud and its client answers, in the cloud's place.
+REDIRECTS = [(302, {"Location": to}, "") for to in ("https://login.example/", "http://[", "caf\xe9")]
+PAGE = (200, {}, "<html><body>Please log in</body></html>")
+FOR_EVER = 1e6
+
+
+class VirtualClock(Clock):
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.ahead = timedelta()
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=timezone.utc) + timedelta(seconds=self.seconds) + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class VirtualLanes(Lanes):
+    """Runs the calls one after the other, each from the same moment, as if they ran side by side."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def run(self, calls: Sequence[Callable[[], Any]], seconds: float) -> list[Any]:
+        start, ends, results = self._clock.seconds, [self._clock.seconds], []
+        for call in calls:
+            self._clock.seconds = start
+            result = call()
+            in_time = self._clock.seconds - start <= seconds
+            ends.append(self._clock.seconds if in_time else start + seconds)
+            results.append(result if in_time else None)
+        self._clock.seconds = max(ends)
+        return results
+
+
+class _Body(io.BytesIO):
+    """Tells how far it was read even when it is closed."""
+
+    def close(self) -> None:
+        pass
+
+
+class _Cloud(BaseAdapter):
+    known_by: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.schedule: list[str | int | tuple[int, dict[str, str], str]] = []
+        self.round_trip = 0.02
+        self.timeouts: list[tuple[float, float]] = []
+        self.urls: list[str] = []
+        self.bodies: list[_Body] = []
+        self.closed = 0
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        self.timeouts.append(options["timeout"])
+        self.urls.append(str(request.url))
+        fault = self.schedule.pop(0) if self.schedule else OK
+        self._clock.seconds += self.round_trip
+        if fault in (OK, DROP_AFTER, DRIP):
+            answer = self.work(request)
+        elif isinstance(fault, int):
+            answer = self.answer(request, fault, self.known_by, "")
+        elif isinstance(fault, tuple):
+            answer = self.answer(request, *fault)
+        if fault in (DROP_BEFORE, DROP_AFTER):
+            raise requests.ConnectionError("Connection aborted.")
+        if fault == HANG:
+            self._clock.seconds += options["timeout"][1]
+            raise requests.ReadTimeout("Read timed out.")
+        if fault == DRIP:
+            self._clock.seconds += FOR_EVER
+        return answer
+
+    def work(self, request: requests.PreparedRequest) -> requests.Response:
+        raise NotImplementedError
+
+    def answer(
+        self, request: requests.PreparedRequest, status: int, headers: dict[str, str], body: str
+    ) -> requests.Response:
+        response = requests.Response()
+        response.status_code, response.request, response.url = status, request, request.url or ""
+        response.headers.update(headers)
+        self.bodies.append(_Body(body.encode()))
+        response.raw = urllib3.HTTPResponse(self.bodies[-1], preload_content=False)
+        return response
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class VirtualOms(_Cloud):
+    """Keeps every call's keys as they were sent, and counts the keys it took."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.calls: list[list[str]] = []
+        self.accepted: Counter[str] = Counter()
+        self.refused: set[str] = set()
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        if request.method == "POST":
+            self.calls.append(json.loads(request.body or "")["object_keys"])
+        return super().send(request, **options)
+
+    def work(self, request: requests.PreparedRequest) -> requests.Response:
+        keys = [unquote(key) for key in self.calls[-1]]
+        if self.refused.intersection(keys):
+            return self.answer(request, 400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
+        self.accepted.update(keys)
+        return self.answer(request, 200, {}, "")
+
+
+class VirtualOss(_Cloud):
+    """Keeps what was put: object name to body and headers."""
+
+    known_by = OSS
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.objects: dict[str, bytes] = {}
+        self.headers: dict[str, requests.structures.CaseInsensitiveDict[str]] = {}
+        self.puts = 0
+
+    def work(self, request: requests.PreparedRequest) -> requests.Response:
+        name = unquote(urlsplit(str(request.url)).path[1:])
+        self.puts += 1
+        body = bytes(request.body or b"")  # type: ignore[arg-type]
+        self.objects[name], self.headers[name] = body, request.headers
+        return self.answer(request, 200, {**OSS, "ETag": f'"{etag_of(body)}"'}, "")
+
+    def answer(
+        self, request: requests.PreparedRequest, status: int, headers: dict[str, str], body: str
+    ) -> requests.Response:
+        if status >= 400:
+            code = {403: "AccessDenied", 404: "NoSuchBucket"}.get(status, "InternalError")
+            body = body or f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+        return super().answer(request, status, headers, body)
+
+
+class World:
+    """One instance of the function between two virtual clouds."""
+
+    def __init__(self, **environment: str) -> None:
+        self.settings = Settings.from_env({**ENVIRONMENT, **environment})
+        self.clock = VirtualClock()
+        self.oms, self.oss = VirtualOms(self.clock), VirtualOss(self.clock)
+        lanes = VirtualLanes(self.clock)
+        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        oms.mount("https://", self.oms)
+        oss.mount("https://", self.oss)
+        self.client = OmsClient(self.settings, oms, lanes, self.clock)
+        credentials = Credentials("FAKEID", "fakesecret", "faketoken")
+        name = self.settings.log_bucket
+        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss, lanes, self.clock)
+
+    def forward(self, payload: bytes, timeout: float = 60) -> bool:
+        deadline = Deadline(timeout - 0.5, self.clock)
+        return forward(payload, self.settings, self.client, self.log_bucket, deadline, self.clock)
+
+    def record_body(self, state: str, key: str) -> bytes | None:
+        return self.oss.objects.get(f"oms_source_record/{TASK}/{state}_object/{key}")
+
+
+def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos", **parts: Any) -> dict[str, Any]:
+    """One element of an OSS trigger's payload."""
+    return {
+        "eventName": name,
+        "eventSource": "acs:oss",
+        "eventTime": parts.get("time", "2026-01-01T00:00:00.000Z"),
+        "eventVersion": "1.0",
+        "oss": {
+            "bucket": {"arn": f"acs:oss:cn-hangzhou:1234567890:{bucket}", "name": bucket, "ownerIdentity": "1"},
+            "object": {"deltaSize": 9, "eTag": parts.get("etag", "0123456789ABCDEF"), "key": key, "size": 9},
+            "ossSchemaVersion": "1.0",
+            "ruleId": "rule",
+        },
+        "region": "cn-hangzhou",
+        "requestParameters": {"sourceIPAddress": "10.0.0.1"},
+        "responseElements": {"requestId": "5D12"},
+        "userIdentity": {"principalId": "1"},
+    }
+
+
+def payload(*keys: str, **parts: Any) -> bytes:
+    """The OSS trigger's payload for `keys`."""
+    return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()

@@ -1,0 +1,28 @@
+"""Kills the function's process, for real, at a call of its choosing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+
+
+def kill_at(box: Sandbox, step: int, landed: bool) -> list[int]:
+    """Kills the functions' process with a real SIGKILL when its request number `step` arrives at either cloud.
+
+    `landed`: the request is carried out all the same; else it is lost with the process. Returns the counted requests.
+    """
+    seen: list[int] = []
+
+    def strikes(_: object) -> bool:
+        seen.append(len(seen))
+        if len(seen) == step + 1:
+            for pid in box.fc.pids():
+                os.kill(pid, signal.SIGKILL)
+        return len(seen) == step + 1
+
+    for cloud in (box.oss, box.oms):
+        cloud.faults.add(Fault.drop_after() if landed else Fault.drop_before(), where=strikes)
+    return seen

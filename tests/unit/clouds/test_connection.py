@@ -1,0 +1,187 @@
+"""Answers and connections that come to no end; threads that leave behind what does not return in time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import socket
+import threading
+from io import BytesIO
+
+import pytest
+import requests
+import urllib3
+
+from oss_oms_sync.clouds.connection import SHORT_ANSWER, Lanes, Session, body_of, trusted_certificates
+from oss_oms_sync.clouds.retry import Clock
+
+
+def test_results_stand_in_the_order_of_the_calls():
+    first_may_end = threading.Event()
+
+    def first() -> str:
+        first_may_end.wait()
+        return "first"
+
+    def second() -> str:
+        first_may_end.set()
+        return "second"
+
+    assert Lanes().run([first, second], 60) == ["first", "second"]
+
+
+def test_a_call_that_does_not_return_is_left_behind_and_holds_no_place():
+    lanes, never = Lanes(width=1), threading.Event()
+    try:
+        assert lanes.run([never.wait], 0.01) == [None]
+        assert lanes.run([lambda: "next"], 60) == ["next"]
+    finally:
+        never.set()
+
+
+def test_an_exception_of_a_call_is_raised():
+    def fail() -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Lanes().run([fail], 60)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_call_that_was_left_behind_ends_with_its_connection(closes):
+    # GIVEN a peer that sends its answer a byte at a time and never ends
+    peer = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{peer.getsockname()[1]}/"
+    ended = threading.Event()
+
+    def drip() -> None:
+        connection, _ = peer.accept()
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n")
+        connection.sendall(b"Connection: close\r\n\r\n" if closes else b"X-Slow: ")
+        with contextlib.suppress(OSError):
+            while not connection.sendall(b"x"):
+                ended.wait(0.01)
+        connection.close()
+
+    dripping = threading.Thread(target=drip, daemon=True)
+    dripping.start()
+
+    # WHEN a call to it is left behind, and its connection closed
+    called: list[threading.Thread] = []
+
+    def call() -> str:
+        called.append(threading.current_thread())
+        with contextlib.suppress(requests.RequestException):
+            body_of(session.get(url, stream=True), SHORT_ANSWER * 100)
+        return "ended"
+
+    with Session(url, Clock()) as session:
+        assert Lanes().run([call], 0.2) == [None]
+        session.abort()
+
+        # THEN the call's thread ends, and so does the peer's
+        called[0].join(60)
+        dripping.join(60)
+        assert not called[0].is_alive()
+        assert not dripping.is_alive()
+    ended.set()
+    peer.close()
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
+    for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(other, raising=False)
+    assert trusted_certificates() is None
+    monkeypatch.setenv(name, "some.pem")
+    assert trusted_certificates() == "some.pem"
+    assert Session("https://oms.example", Clock()).verify == "some.pem"
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Content-Length": "1"}])
+def test_a_body_of_another_length_than_was_said_is_none(headers):
+    answer = requests.Response()
+    answer.headers.update(headers)
+    answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
+    with pytest.raises(requests.ConnectionError, match="cut off"):
+        body_of(answer, 100)
+
+
+def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(monkeypatch):
+    # GIVEN a name that takes long to be found
+    found, got, real = threading.Event(), threading.Event(), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: found.wait() and real(*words, **named))
+    peer = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{peer.getsockname()[1]}/failed_object/k"
+
+    def serve() -> None:
+        connection, _ = peer.accept()
+        if connection.recv(1000):
+            got.set()
+        connection.close()
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+
+    def call() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            session.request("DELETE", url, stream=True, timeout=5)
+        return True
+
+    # WHEN a call is left behind meanwhile, and the name is found
+    with Session(url, Clock()) as session:
+        assert Lanes().run([call], 0.1) == [None]
+        session.abort()
+        found.set()
+        serving.join(60)
+
+    # THEN nothing is sent
+    assert not got.is_set()
+    peer.close()
+
+
+# Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_call_that_was_left_behind_ends_with_its_connection_to_a_proxy_too(monkeypatch, scheme):
+    # GIVEN a proxy that sends its answer a byte at a time and never ends
+    peer, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip() -> None:
+        connection, _ = peer.accept()
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with contextlib.suppress(OSError):
+            while not over.wait(0.02):
+                connection.sendall(b"x")
+        connection.close()
+
+    threading.Thread(target=drip, daemon=True).start()
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{peer.getsockname()[1]}")
+    called: list[threading.Thread] = []
+
+    def call() -> bool:
+        called.append(threading.current_thread())
+        with contextlib.suppress(requests.RequestException):
+            session.get(f"{scheme}://oms.example/", stream=True, timeout=5)
+        return True
+
+    # WHEN a call through it is left behind, and its connection closed, THEN the call's thread ends
+    with Session(f"{scheme}://oms.example/", Clock()) as session:
+        assert Lanes().run([call], 0.2) == [None]
+        session.abort()
+        called[0].join(60)
+        assert not called[0].is_alive()
+    over.set()
+    peer.close()
+    gc.collect()
+
+
+def test_a_length_beside_a_transfer_encoding_says_nothing():
+    answer = requests.Response()
+    answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
+    answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
+    assert body_of(answer, 100) == b"four"

@@ -1,0 +1,199 @@
+"""Waiting: full jitter, the server's hint, throttling's own patience, never past the deadline."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from oss_oms_sync.clouds.retry import Clock, Deadline, Patience, Try, date_of, seconds_of
+from support.fake_clouds import VirtualClock
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+UNTRIED: Try[str] = Try("untried")
+
+
+class Server:
+    """Gives the same outcome for ever."""
+
+    def __init__(self, **outcome) -> None:
+        self.outcome = Try("failed", again=True, **outcome)
+        self.calls = self.reconnects = 0
+
+    def call(self) -> Try[str]:
+        self.calls += 1
+        return self.outcome
+
+    def reconnect(self) -> None:
+        self.reconnects += 1
+
+
+def try_on(server: Server, seconds: float = 60, patience: Patience | None = None):
+    clock = VirtualClock()
+    patience = patience or Patience(Deadline(seconds, clock), clock)
+    return patience.keep_trying(server.call, server.reconnect, UNTRIED), clock.seconds
+
+
+@pytest.fixture
+def longest_waits(mocker):
+    mocker.patch("random.uniform", side_effect=lambda low, high: high)
+
+
+@pytest.fixture
+def shortest_waits(mocker):
+    mocker.patch("random.uniform", side_effect=lambda low, high: low)
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_waits_double():
+    server = Server()
+    assert try_on(server) == ("failed", pytest.approx(0.4 + 0.8 + 1.6 + 3.2))
+    assert server.calls == 5
+
+
+@pytest.mark.usefixtures("shortest_waits")
+def test_full_jitter_may_not_wait_at_all():
+    assert try_on(Server())[1] == 0
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_throttling_is_waited_out_for_three_seconds():
+    server = Server(throttled=True)
+    assert try_on(server)[1] == pytest.approx(3.0)
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_throttling_patience_is_one_for_the_whole_job():
+    clock = VirtualClock()
+    patience = Patience(Deadline(60, clock), clock)
+    for _ in range(5):
+        patience.keep_trying(Server(throttled=True).call, lambda: None, UNTRIED)
+    assert clock.seconds == pytest.approx(3.0)
+
+
+@pytest.mark.usefixtures("shortest_waits")
+def test_retry_after_wins():
+    assert try_on(Server(retry_after=1.5))[1] == pytest.approx(4 * 1.5)
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_not_all_instances_come_back_at_the_very_moment_that_retry_after_names():
+    assert try_on(Server(retry_after=1.5))[1] == pytest.approx(4 * 1.9)
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_a_retry_after_of_zero_is_neither_hammered_nor_waited_for_ever():
+    server = Server(throttled=True, retry_after=0.0)
+    assert try_on(server)[1] == pytest.approx(4 * 0.4)
+    assert server.calls == 5
+
+
+@pytest.mark.parametrize(("throttled", "hint"), [(True, 3.5), (False, 21.0)])
+def test_a_retry_after_beyond_patience_is_not_waited_for(throttled, hint):
+    server = Server(throttled=throttled, retry_after=hint)
+    assert try_on(server)[1] == 0
+    assert server.calls == 1
+
+
+@pytest.mark.usefixtures("shortest_waits")
+def test_a_retry_after_of_just_throttlings_patience_is_waited_for():
+    server = Server(throttled=True, retry_after=3.0)
+    assert try_on(server)[1] == 3.0
+    assert server.calls == 2
+
+
+@pytest.mark.usefixtures("longest_waits")
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.9, 6.0])
+def test_no_wait_ends_past_the_deadline(seconds):
+    assert try_on(Server(), seconds)[1] < seconds
+
+
+def test_nothing_is_tried_after_the_deadline():
+    server = Server()
+    assert try_on(server, 0.05)[0] == "untried"
+    assert server.calls == 0
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_a_lost_connection_is_tried_again_at_once_and_only_once_so():
+    server = Server(connection_lost=True)
+    assert try_on(server)[1] == pytest.approx(0.8 + 1.6 + 3.2)
+    assert server.reconnects == server.calls == 5
+
+
+def test_patience_ends_after_twenty_seconds_of_hanging_calls():
+    clock = VirtualClock()
+    calls = []
+
+    def hang() -> Try[str]:
+        calls.append(clock.seconds)
+        clock.sleep(10)
+        return Try("late", again=True, connection_lost=True)
+
+    Patience(Deadline(100, clock), clock).keep_trying(hang, lambda: None, UNTRIED)
+    assert calls == [0, 10]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("Fri, 02 Jan 2026 00:00:05 GMT", 5.0),
+        ("Thu, 01 Jan 2026 00:00:05 GMT", 0.0),
+        ("Fri, 02 Jan 2026 00:00:05 -0000", 5.0),
+        ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", None),
+        ("-3", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header, seconds):
+    assert seconds_of(header, NOW) == seconds
+
+
+def test_a_date_that_is_none_is_none():
+    assert date_of(None) is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        date = date_of(f"Fri, 02 Jan 2026 00:00:00 {zone}")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (date, date.tzinfo) == (NOW, timezone.utc)
+
+
+def test_timeouts_are_never_zero():
+    clock = VirtualClock()
+    assert Deadline(0, clock).within(5) > 0
+    assert Deadline(0.5, clock).within(5) == 0.5
+    assert Deadline(3, clock).within(2) == 2
+    assert Deadline(3, clock).less(4).left() == 0
+
+
+def test_the_real_clock_tells_the_time_in_utc(mocker):
+    slept = mocker.patch("time.sleep")
+    clock = Clock()
+    clock.sleep(0.5)
+    assert slept.call_args.args == (0.5,)
+    assert clock.monotonic() <= clock.monotonic()
+    assert clock.now().utcoffset().total_seconds() == 0
+
+
+@pytest.mark.usefixtures("longest_waits")
+def test_once_throttlings_patience_is_used_up_each_call_is_made_once():
+    clock = VirtualClock()
+    patience = Patience(Deadline(60, clock), clock)
+    patience.keep_trying(Server(throttled=True).call, lambda: None, UNTRIED)
+    server = Server(throttled=True)
+    for calls in (1, 2, 3):
+        patience.keep_trying(server.call, lambda: None, UNTRIED)
+        assert server.calls == calls

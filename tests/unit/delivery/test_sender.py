@@ -1,0 +1,222 @@
+"""Sending again: in tens, at a rate, no further than makes sense, and every key's state stands somewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+
+import pytest
+
+from oss_oms_sync.clouds.oss import Trouble
+from oss_oms_sync.clouds.retry import Deadline
+from oss_oms_sync.delivery.sender import Sender
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import FailedKey, record_name
+from oss_oms_sync.reasons import Reason
+from support.fake_bucket import MemoryBucket
+from support.fake_clouds import HANG, TASK, World
+
+BAD = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
+FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
+NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+KEYS = [f"k{number}" for number in range(10)]
+
+
+class Sends(World):
+    """A world whose log bucket is in memory, and one run's sender."""
+
+    def __init__(self, timeout: float = 600, rate: float = 1000.0) -> None:
+        super().__init__()
+        self.settings = dataclasses.replace(self.settings, oms_rate=rate)
+        self.bucket = MemoryBucket(self.clock)
+        self.sender = Sender(self.client, self.bucket, self.settings, Deadline(timeout, self.clock), self.clock)
+
+    def send(self, *keys: str, held: tuple[str, ...] = (), **details: str) -> list[str]:
+        """The keys that are still to be sent or recorded."""
+        failed = [FailedKey(ObjectChange(key), **details) for key in keys]
+        return [key.key for key in self.sender.send(failed, held)]
+
+    def recorded(self, state: str) -> set[str]:
+        prefix = record_name(TASK, state, "")
+        return {name.removeprefix(prefix) for name in self.bucket.names(prefix)}
+
+
+@pytest.fixture
+def world() -> Sends:
+    return Sends()
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.DEBUG, "oss_oms_sync")
+    return lambda: [record.msg for record in caplog.records if record.name == "oss_oms_sync"]
+
+
+def test_what_the_time_did_not_reach_within_a_ten_is_left_whole_and_the_rest_is_recorded():
+    # GIVEN an OMS so slow that the time is up in the midst of halving a ten
+    world = Sends(timeout=20)
+    world.oms.round_trip = 3.0
+    world.oms.refused = {"k9"}
+
+    # WHEN it is sent
+    left = world.send(*KEYS)
+
+    # THEN each key is accepted, recorded as failed, or left
+    assert left == ["k7", "k8", "k9"]
+    assert world.recorded("success") == {"k0", "k1", "k2", "k3", "k4"}
+    assert world.recorded("failed") == {"k5", "k6"}
+    assert (world.sender.accepted, world.sender.failed) == (5, {"TIMEOUT": 2})
+
+    # AND the next ten is not tried, which the run says
+    assert world.send("other") == ["other"]
+    assert world.sender.stopped == "the time is up"
+
+
+def test_a_ten_that_the_time_did_not_reach_at_all_stops_the_run():
+    world = Sends(timeout=20)
+    world.clock.sleep(9.95)
+    assert world.send(*KEYS) == KEYS
+    assert world.sender.stopped == "the time is up"
+    assert world.oms.calls == []
+
+
+def test_a_held_key_is_left_once_whatever_became_of_it_and_gets_no_failed_record(world):
+    # GIVEN keys whose records may still be deleted: one that OMS takes, one that it refuses
+    world.oms.refused = {"bad", "bad and held"}
+    left = world.send("good and held", "bad and held", "good", "bad", held=("good and held", "bad and held"))
+    assert left == ["good and held", "bad and held"]
+    assert world.recorded("success") == {"good", "good and held"}
+    assert world.recorded("failed") == {"bad"}
+
+
+def test_held_keys_that_the_time_did_not_reach_are_left_once():
+    world = Sends(timeout=20)
+    world.clock.sleep(9.95)
+    assert sorted(world.send(*KEYS, held=("k3", "other"))) == KEYS
+
+
+def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys(world, lines):
+    world.oms.refused = {"k1", "k2"}
+    world.bucket.trouble = lambda kind, name: NO_RIGHT
+    assert world.send("k0", "k1", "k2") == ["k1", "k2"]
+    told = [line for line in lines() if "problem" in line]
+    assert told == [
+        {"key": "k0", "record": record_name(TASK, "success", "k0"), "problem": "no"},
+        {"key": "k1", "record": record_name(TASK, "failed", "k1"), "problem": "no"},
+        {"key": "k2", "record": record_name(TASK, "failed", "k2"), "problem": "no"},
+    ]
+
+
+def test_every_failure_is_told_to_who_looks_closely(world, lines):
+    world.oms.schedule = [FROZEN]
+    world.send("a")
+    assert {"key": "a", "reason": "ACCOUNT", "message": "frozen"} in lines()
+
+
+@pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
+def test_ten_seconds_but_no_more_than_half_of_the_time_are_kept_for_recording(timeout, recorded_at):
+    world = Sends(timeout=timeout)
+    world.oms.schedule = [HANG] * 1000
+    moments = []
+    world.bucket.before = lambda kind, names: moments.append(world.clock.seconds)
+    world.send(*(f"{number:02}" for number in range(100)))
+    assert moments[-1] == pytest.approx(recorded_at, abs=0.2)
+
+
+def test_calls_keep_to_the_rate():
+    world = Sends(rate=4)
+    world.oms.round_trip = 0.001
+    world.send(*(f"{number:02}" for number in range(80)))
+    assert world.clock.seconds == pytest.approx(7 * 0.25, abs=0.02)
+
+
+def test_halving_counts_as_the_calls_that_it_is():
+    world = Sends(rate=10)
+    world.oms.refused = {"k0"}
+    world.send(*KEYS)
+    calls = len(world.oms.calls)
+    world.send("another")
+    assert world.clock.seconds >= calls / 10
+
+
+def test_each_throttled_call_halves_the_rate_down_to_a_call_a_second():
+    world = Sends(rate=20)
+    world.oms.round_trip = 0.001
+    for rate in (5, 1.25, 1, 1):
+        # GIVEN two throttled calls before the one that goes through
+        world.oms.schedule = [429, 429]
+        world.send(*KEYS)
+
+        # WHEN the next ten is sent, THEN it waits for these three
+        begun = world.clock.seconds
+        world.send(*KEYS)
+        assert world.clock.seconds - begun == pytest.approx(3 / rate, abs=0.02)
+
+
+def test_a_rate_below_a_call_a_second_is_kept():
+    world = Sends(rate=0.5)
+    world.oms.schedule = [429]
+    world.send(*KEYS, "another")
+    assert world.clock.seconds >= 2 / 0.5
+
+
+def test_five_refused_tens_in_a_row_stop_a_run_and_one_that_is_not_refused_begins_a_new_count(world):
+    down, up = [500] * 5, ["ok"]
+    world.oms.schedule = down * 4 + up + down * 4
+    for _ in range(9):
+        assert world.send(*KEYS) == []
+    assert world.sender.stopped == ""
+    world.oms.schedule = down
+    world.send(*KEYS)
+    assert world.sender.stopped == "OMS took nothing of 5 tens in a row, the last: UNAVAILABLE"
+    assert world.send(*KEYS) == KEYS
+
+
+def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
+    # GIVEN four tens that OMS cannot take, and one of which it refuses the first half key by key
+    world.oms.schedule = [500] * 20 + [BAD] * 10 + [500] * 5
+    for _ in range(5):
+        world.send(*KEYS)
+    assert world.sender.failed == {"UNAVAILABLE": 45, "REFUSED": 5}
+    assert world.sender.stopped.endswith("the last: UNAVAILABLE")
+
+
+def test_after_a_wholly_refused_ten_the_next_are_not_halved_until_one_is_accepted(world):
+    world.oms.schedule = [BAD] * 20
+    for calls in (19, 20):
+        world.send(*KEYS)
+        assert len(world.oms.calls) == calls
+    world.oms.schedule = ["ok", BAD]
+    world.send(*KEYS)
+    world.send(*KEYS)
+    assert len(world.oms.calls) > 22
+
+
+def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_task(world):
+    world.oms.schedule = [BAD] * 1000
+    for _ in range(6):
+        world.send(*KEYS, reason="REJECTED")
+    assert (world.sender.stopped, world.sender.failed) == ("", {"REJECTED": 60})
+    assert json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)["reason"] == "REJECTED"
+
+
+def test_the_records_of_the_latest_rejected_keys_are_kept_in_mind(world, mocker):
+    mocker.patch("oss_oms_sync.delivery.sender.REJECTED_KEPT", 2)
+    world = Sends()
+    world.oms.refused = {"k1", "k2", "k3"}
+    world.send(*KEYS)
+    assert [record.name for record in world.sender.rejected] == [record_name(TASK, "failed", f"k{n}") for n in (2, 3)]
+
+
+def test_the_oldest_failure_is_of_what_failed_again(world):
+    world.oms.schedule = [FROZEN]
+    ages = ["2025", "2023", "2024", ""]
+    world.sender.send([FailedKey(ObjectChange(f"k{n}"), f"{age}-01-01" if age else "") for n, age in enumerate(ages)])
+    assert world.sender.oldest_failure == "2023-01-01"
+
+
+def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
+    world.oms.schedule = [FROZEN]
+    assert world.send(*KEYS, "another") == ["another"]
+    assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"

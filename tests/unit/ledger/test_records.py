@@ -1,0 +1,225 @@
+"""The records: the users' guide's layout, and long keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from oss_oms_sync.clouds.oss import Object, etag_of
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import (
+    FailedKey,
+    failed_key,
+    failed_record,
+    modified_of,
+    record_name,
+    success_etag,
+    success_record,
+    time_of,
+    timestamp,
+)
+from oss_oms_sync.reasons import Failure, Reason
+from support.fake_clouds import TASK
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01-01", "ABC"), "2025-12-31", "REFUSED")
+HERE = Path(__file__).parents[3]
+PREFIX = f"oms_source_record/{TASK}/"
+
+
+def test_names_are_the_users_guides():
+    assert record_name(TASK, "success", "a/山 b.txt") == f"{PREFIX}success_object/a/山 b.txt"
+    assert record_name(TASK, "failed", "a") == f"{PREFIX}failed_object/a"
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_a_key_too_long_for_the_prefix_is_named_by_its_hash(state):
+    room = 1023 - len(f"{PREFIX}{state}_object/")
+    fits, too_long = "é" * (room // 2), "é" * (room // 2 + 1)
+    assert record_name(TASK, state, fits).endswith(fits)
+    name = record_name(TASK, state, too_long)
+    assert name == f"{PREFIX}{state}_object_long/{hashlib.sha256(too_long.encode()).hexdigest()}"
+
+
+def test_the_longest_success_record_that_fits_holds_its_etag_and_the_next_its_key():
+    room = 1023 - len(f"{PREFIX}success_object/")
+    for key, body in (("k" * room, "ABC"), ("k" * (room + 1), "k" * (room + 1))):
+        record = success_record(TASK, ObjectChange(key, etag="ABC"))
+        assert (record.name, record.body.decode()) == (record_name(TASK, "success", key), body)
+
+
+def test_a_success_record_names_the_accepted_version_and_is_never_empty():
+    record = success_record(TASK, ObjectChange("a", etag="ABC"))
+    assert record == Object(f"{PREFIX}success_object/a", b"ABC", {"Content-Type": "text/plain"})
+    assert success_record(TASK, ObjectChange("a")).body == b"-"
+
+
+def test_a_long_keys_success_record_holds_the_key_and_keeps_the_etag_as_metadata():
+    key = "海" * 341
+    record = success_record(TASK, ObjectChange(key, etag="ABC"))
+    assert record.body.decode() == key
+    assert record.headers == {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "ABC"}
+
+
+@pytest.mark.parametrize("key", ["a", "海" * 341])
+@pytest.mark.parametrize(("etag", "told"), [("ABC", "ABC"), ("", "-")])
+def test_a_success_record_that_is_read_tells_its_version(key, etag, told):
+    assert success_etag(success_record(TASK, ObjectChange(key, etag=etag))) == told
+
+
+def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one():
+    assert success_etag(Object("x", b"")) == ""
+    assert success_etag(Object("x", b"\xff")) == "\ufffd"
+
+
+def test_a_record_that_is_read_tells_when_it_was_written():
+    assert modified_of(Object("x", b"", {"last-modified": "Fri, 02 Jan 2026 03:04:05 GMT"})) == NOW.timestamp()
+    assert modified_of(Object("x", b"", {"last-modified": "soon"})) == 0
+    assert modified_of(Object("x", b"")) == 0
+
+
+@pytest.mark.parametrize("body", [b"\xe5\xb1\xb1", "山"])
+def test_the_etag_of_a_small_object_is_the_md5_of_its_body(body):
+    assert etag_of(body) == "86FA9C82D812904E41897B4D4B2A1C8F"
+
+
+@pytest.mark.parametrize("key", ["a", "k" * 1023])
+def test_a_failed_record_says_everything_that_is_known(key):
+    change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
+    record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
+    assert (record.name, record.headers) == (record_name(TASK, "failed", key), {"Content-Type": "application/json"})
+    assert json.loads(record.body) == {
+        "key": key,
+        "reason": "THROTTLED",
+        "status": 429,
+        "error_code": "APIGW.0308",
+        "message": "too fast",
+        "event_name": "ObjectCreated:PutObject",
+        "event_time": "2026-01-01T00:00:00.000Z",
+        "etag": "ABC",
+        "first_failure": "2026-01-02T03:04:05Z",
+        "last_failure": "2026-01-02T03:04:05Z",
+    }
+
+
+def test_a_failed_record_keeps_the_first_failure_of_an_earlier_one():
+    record = failed_record(TASK, EVERYTHING, Failure(Reason.TIMEOUT), NOW)
+    fields = json.loads(record.body)
+    assert (fields["first_failure"], fields["last_failure"]) == ("2025-12-31", "2026-01-02T03:04:05Z")
+
+
+def test_a_run_files_entry_tells_all_that_the_failed_record_told():
+    entry = json.loads(json.dumps(EVERYTHING.to_json()))
+    assert entry == {
+        "key": "a/山",
+        "event_name": "ObjectCreated:PutObject",
+        "event_time": "2026-01-01",
+        "etag": "ABC",
+        "first_failure": "2025-12-31",
+        "reason": "REFUSED",
+    }
+    assert FailedKey.from_json(entry) == EVERYTHING
+
+
+@pytest.mark.parametrize("fields", [{}, {"key": 7}, {"key": ""}, None, [], "a"])
+def test_an_entry_that_names_no_key_is_none(fields):
+    assert FailedKey.from_json(fields) is None
+
+
+@pytest.mark.parametrize("fields", [{"key": "a"}, {"key": "a", "etag": 7, "reason": None, "first_failure": []}])
+def test_what_an_entry_does_not_tell_is_empty(fields):
+    assert FailedKey.from_json(fields) == FailedKey(ObjectChange("a", "", "", ""), "", "")
+
+
+@pytest.mark.parametrize("key", ["a", "海" * 341])
+def test_a_failed_record_is_read_as_it_was_written(key):
+    change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
+    record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED), NOW)
+    assert failed_key(TASK, record) == FailedKey(change, "2026-01-02T03:04:05Z", "THROTTLED")
+
+
+@pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
+def test_a_failed_record_is_of_the_key_in_its_name_whatever_its_body_says(body):
+    assert failed_key(TASK, Object(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
+
+
+@pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
+def test_a_long_keys_record_that_does_not_name_its_key_is_none(body):
+    assert failed_key(TASK, Object(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None
+
+
+TIMES = {
+    "2026-01-31": "2026-01-31T00:00:00Z",
+    "20260131": "2026-01-31T00:00:00Z",
+    "2026-01-31T12": "2026-01-31T12:00:00Z",
+    "2026-01-31 12:30": "2026-01-31T12:30:00Z",
+    "2026-01-31T12:30:45Z": "2026-01-31T12:30:45Z",
+    "20260131T123045Z": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45.5Z": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45,123456789+00:00": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45+0800": "2026-01-31T04:30:45Z",
+    "2026-01-31T12:30:45-03:30": "2026-01-31T16:00:45Z",
+    "2026-01-31T02:30+08": "2026-01-30T18:30:00Z",
+    "0001-01-01": "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z": "9999-12-31T23:59:59Z",
+}
+NO_TIMES = [
+    "",
+    "yesterday",
+    "2026-01-32",
+    "2026-0131",
+    "26-01-31",
+    "2026-01-31\n",
+    "2026-01-31T24:00:00Z",
+    "2026-01-31T12.5Z",
+    "2026-01-31Z",
+    "2026-01-31T12:30:45+99:00",
+    "2026-W05-6",
+    "２０２６-01-31",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-02:00",
+]
+
+
+@pytest.mark.parametrize(("text", "time"), TIMES.items())
+def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, time):
+    assert timestamp(time_of(text)) == time
+    assert time_of(text).tzinfo is timezone.utc
+
+
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_what_is_no_time_is_none(text):
+    assert time_of(text) is None
+
+
+def interpreter(version: str) -> str:
+    """A Python of this version that runs: version managers leave names that exist and fail."""
+    for python in (f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
+        try:
+            said = subprocess.run([python, "--version"], capture_output=True, text=True, check=False).stdout
+        except OSError:
+            continue
+        if said.startswith(f"Python {version}."):
+            return python
+    pytest.skip(f"this machine has no Python {version}")
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12"])
+def test_every_runtime_reads_the_same_times(version):
+    paths = (HERE / "template" / "code", HERE / ".runtimes" / f"python{version}")
+    code = "import json, sys; from oss_oms_sync.ledger.records import *; t = [*map(time_of, json.load(sys.stdin))]"
+    read = subprocess.run(
+        [interpreter(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
+        input=json.dumps([*TIMES, *NO_TIMES]),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(read.stdout) == [*TIMES.values(), *[None] * len(NO_TIMES)]
