@@ -16,10 +16,12 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from oss_oms_sync import BEGAN, jsontext
-from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials, import_soon
-from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.clouds.oss import Bucket, Credentials
+from oss_oms_sync.clouds.oss2_import import import_soon
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.settings import Settings
 

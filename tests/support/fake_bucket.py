@@ -13,8 +13,8 @@ from itertools import islice
 
 from sortedcontainers import SortedDict
 
+from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oss import PAGE, Bucket, Listed, Object, Page, Trouble
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import StorageError
 
 

@@ -18,10 +18,11 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 
-from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials, etag_of
-from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.jobs.forward import forward
 from oss_oms_sync.settings import Settings
 

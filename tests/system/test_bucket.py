@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oss import Bucket, Credentials, Listed, Object, Trouble
-from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.settings import Settings
 from sandbox import Sandbox

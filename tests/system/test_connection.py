@@ -8,11 +8,12 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds import oms
-from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials, Object
-from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import Settings
 from sandbox.server.faults import Fault

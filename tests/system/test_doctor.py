@@ -13,7 +13,7 @@ from textwrap import dedent
 
 import pytest
 
-from oss_oms_sync.clouds.retry import Deadline
+from oss_oms_sync.clock import Deadline
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds import oms, oss, retry
-from oss_oms_sync.clouds.connection import Lanes, Session
+from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials
-from oss_oms_sync.clouds.retry import Clock, Deadline
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.jobs.forward import forward
 from oss_oms_sync.ledger.records import record_name

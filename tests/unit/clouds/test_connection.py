@@ -12,39 +12,9 @@ import pytest
 import requests
 import urllib3
 
-from oss_oms_sync.clouds.connection import SHORT_ANSWER, Lanes, Session, body_of, trusted_certificates
-from oss_oms_sync.clouds.retry import Clock
-
-
-def test_results_stand_in_the_order_of_the_calls():
-    first_may_end = threading.Event()
-
-    def first() -> str:
-        first_may_end.wait()
-        return "first"
-
-    def second() -> str:
-        first_may_end.set()
-        return "second"
-
-    assert Lanes().run([first, second], 60) == ["first", "second"]
-
-
-def test_a_call_that_does_not_return_is_left_behind_and_holds_no_place():
-    lanes, never = Lanes(width=1), threading.Event()
-    try:
-        assert lanes.run([never.wait], 0.01) == [None]
-        assert lanes.run([lambda: "next"], 60) == ["next"]
-    finally:
-        never.set()
-
-
-def test_an_exception_of_a_call_is_raised():
-    def fail() -> str:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        Lanes().run([fail], 60)
+from oss_oms_sync.clock import Clock
+from oss_oms_sync.clouds.connection import SHORT_ANSWER, Session, body_of, trusted_certificates
+from oss_oms_sync.clouds.pool import Lanes
 
 
 @pytest.mark.parametrize("closes", [False, True])

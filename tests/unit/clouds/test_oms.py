@@ -10,7 +10,7 @@ import pytest
 import requests
 import urllib3
 
-from oss_oms_sync.clouds.retry import Deadline
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, World
 

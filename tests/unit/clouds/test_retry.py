@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 
 import pytest
 
-from oss_oms_sync.clouds.retry import Clock, Deadline, Patience, Try, date_of, seconds_of
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.retry import Patience, Try
 from support.fake_clouds import VirtualClock
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -133,59 +133,6 @@ def test_patience_ends_after_twenty_seconds_of_hanging_calls():
 
     Patience(Deadline(100, clock), clock).keep_trying(hang, lambda: None, UNTRIED)
     assert calls == [0, 10]
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("7", 7.0),
-        ("0", 0.0),
-        ("Fri, 02 Jan 2026 00:00:05 GMT", 5.0),
-        ("Thu, 01 Jan 2026 00:00:05 GMT", 0.0),
-        ("Fri, 02 Jan 2026 00:00:05 -0000", 5.0),
-        ("soon", None),
-        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
-        ("Fri, 31 Dec 9999 23:59:59 -0100", None),
-        ("-3", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header, seconds):
-    assert seconds_of(header, NOW) == seconds
-
-
-def test_a_date_that_is_none_is_none():
-    assert date_of(None) is None
-
-
-@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
-def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
-    time.tzset()
-    try:
-        date = date_of(f"Fri, 02 Jan 2026 00:00:00 {zone}")
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-    assert (date, date.tzinfo) == (NOW, timezone.utc)
-
-
-def test_timeouts_are_never_zero():
-    clock = VirtualClock()
-    assert Deadline(0, clock).within(5) > 0
-    assert Deadline(0.5, clock).within(5) == 0.5
-    assert Deadline(3, clock).within(2) == 2
-    assert Deadline(3, clock).less(4).left() == 0
-
-
-def test_the_real_clock_tells_the_time_in_utc(mocker):
-    slept = mocker.patch("time.sleep")
-    clock = Clock()
-    clock.sleep(0.5)
-    assert slept.call_args.args == (0.5,)
-    assert clock.monotonic() <= clock.monotonic()
-    assert clock.now().utcoffset().total_seconds() == 0
 
 
 @pytest.mark.usefixtures("longest_waits")

@@ -13,7 +13,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.retry import Deadline
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, REDIRECTS, TASK, World

@@ -8,8 +8,8 @@ import logging
 
 import pytest
 
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.oss import Trouble
-from oss_oms_sync.clouds.retry import Deadline
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, record_name

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.oss import Object, Trouble, etag_of
-from oss_oms_sync.clouds.retry import Deadline
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.reconcile import COUNTS, reconcile
+from oss_oms_sync.jobs.reconcile import reconcile
 from oss_oms_sync.ledger.records import (
     LONGEST_NAME,
     FailedKey,
@@ -24,7 +24,8 @@ from oss_oms_sync.ledger.records import (
     record_name,
     success_record,
 )
-from oss_oms_sync.ledger.state import State
+from oss_oms_sync.passes.store import Passes
+from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import Died, MemoryBucket
 from support.fake_clouds import TASK, World
@@ -961,7 +962,7 @@ def test_a_pass_that_an_older_version_ended_counts_for_none(world):
 def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
     world = Reconciles(RECONCILE_PERIOD=period)
     world.reconcile()
-    (one,) = State(world.settings, world.bucket, world.clock).passes(Deadline(60, world.clock))
+    (one,) = Passes(world.settings, world.bucket, world.clock).all(Deadline(60, world.clock))
     world.later(days * 24 * HOUR - 90)
     assert not one.is_late(world.settings, world.clock.now())
     world.later(100)

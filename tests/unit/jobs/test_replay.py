@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.oss import Object, Trouble
-from oss_oms_sync.clouds.retry import Deadline
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay import replay

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.oms import STATISTICS
 from oss_oms_sync.clouds.oss import Object, Trouble, etag_of
-from oss_oms_sync.clouds.retry import Deadline
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.reconcile import reconcile
 from oss_oms_sync.jobs.status import status
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record, timestamp
-from oss_oms_sync.ledger.state import State
-from oss_oms_sync.passes.listing import Scope
+from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import MemoryBucket
 from support.fake_clouds import TASK, World
@@ -84,10 +84,10 @@ class Looks(World):
         self.clock.ahead += now - self.clock.now()
 
     def passed(self, scope: Scope = USUAL, *, limited: bool = False, ended: bool = True, **counts: int) -> None:
-        state, deadline = State(self.settings, self.bucket, self.clock), Deadline(60, self.clock)
-        one = state.new_pass(scope, limited, deadline)
+        passes, deadline = Passes(self.settings, self.bucket, self.clock), Deadline(60, self.clock)
+        one = passes.new(scope, limited, deadline)
         one.counts.update(counts)  # type: ignore[attr-defined]
-        (state.finish_pass if ended else state.keep_pass)(one, deadline)
+        (passes.finish if ended else passes.save)(one, deadline)
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         self.source.add(Object(key, key.encode()))

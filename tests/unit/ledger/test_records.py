@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,8 +19,6 @@ from oss_oms_sync.ledger.records import (
     record_name,
     success_etag,
     success_record,
-    time_of,
-    timestamp,
 )
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_clouds import TASK
@@ -152,74 +148,3 @@ def test_a_failed_record_is_of_the_key_in_its_name_whatever_its_body_says(body):
 @pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
 def test_a_long_keys_record_that_does_not_name_its_key_is_none(body):
     assert failed_key(TASK, Object(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None
-
-
-TIMES = {
-    "2026-01-31": "2026-01-31T00:00:00Z",
-    "20260131": "2026-01-31T00:00:00Z",
-    "2026-01-31T12": "2026-01-31T12:00:00Z",
-    "2026-01-31 12:30": "2026-01-31T12:30:00Z",
-    "2026-01-31T12:30:45Z": "2026-01-31T12:30:45Z",
-    "20260131T123045Z": "2026-01-31T12:30:45Z",
-    "2026-01-31T12:30:45.5Z": "2026-01-31T12:30:45Z",
-    "2026-01-31T12:30:45,123456789+00:00": "2026-01-31T12:30:45Z",
-    "2026-01-31T12:30:45+0800": "2026-01-31T04:30:45Z",
-    "2026-01-31T12:30:45-03:30": "2026-01-31T16:00:45Z",
-    "2026-01-31T02:30+08": "2026-01-30T18:30:00Z",
-    "0001-01-01": "0001-01-01T00:00:00Z",
-    "9999-12-31T23:59:59Z": "9999-12-31T23:59:59Z",
-}
-NO_TIMES = [
-    "",
-    "yesterday",
-    "2026-01-32",
-    "2026-0131",
-    "26-01-31",
-    "2026-01-31\n",
-    "2026-01-31T24:00:00Z",
-    "2026-01-31T12.5Z",
-    "2026-01-31Z",
-    "2026-01-31T12:30:45+99:00",
-    "2026-W05-6",
-    "２０２６-01-31",
-    "0001-01-01T00:00:00+14:00",
-    "9999-12-31T23:59:59-02:00",
-]
-
-
-@pytest.mark.parametrize(("text", "time"), TIMES.items())
-def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, time):
-    assert timestamp(time_of(text)) == time
-    assert time_of(text).tzinfo is timezone.utc
-
-
-@pytest.mark.parametrize("text", NO_TIMES)
-def test_what_is_no_time_is_none(text):
-    assert time_of(text) is None
-
-
-def interpreter(version: str) -> str:
-    """A Python of this version that runs: version managers leave names that exist and fail."""
-    for python in (f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
-        try:
-            said = subprocess.run([python, "--version"], capture_output=True, text=True, check=False).stdout
-        except OSError:
-            continue
-        if said.startswith(f"Python {version}."):
-            return python
-    pytest.skip(f"this machine has no Python {version}")
-
-
-@pytest.mark.parametrize("version", ["3.10", "3.12"])
-def test_every_runtime_reads_the_same_times(version):
-    paths = (HERE / "template" / "code", HERE / ".runtimes" / f"python{version}")
-    code = "import json, sys; from oss_oms_sync.ledger.records import *; t = [*map(time_of, json.load(sys.stdin))]"
-    read = subprocess.run(
-        [interpreter(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
-        input=json.dumps([*TIMES, *NO_TIMES]),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(read.stdout) == [*TIMES.values(), *[None] * len(NO_TIMES)]

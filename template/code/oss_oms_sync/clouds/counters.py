@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
+from oss_oms_sync.clock import time_of, timestamp
 from oss_oms_sync.clouds.oms import STATISTICS
-from oss_oms_sync.ledger.records import time_of, timestamp
 
 # What OMS accepted so lately is merely on its way.
 _ON_ITS_WAY = timedelta(minutes=15)

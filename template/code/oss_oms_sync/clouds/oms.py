@@ -16,8 +16,10 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
-from oss_oms_sync.clouds.retry import Clock, Deadline, Patience, Try, date_of, seconds_of
+from oss_oms_sync.clock import Clock, Deadline, date_of, seconds_of
+from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Session, body_of
+from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.retry import Patience, Try
 from oss_oms_sync.clouds.signer import sign
 from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.reasons import Failure, Reason

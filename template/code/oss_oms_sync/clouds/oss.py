@@ -7,22 +7,21 @@ and without the most of it (see `import_oss2`).
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
-from threading import Lock, Thread
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 
 import requests
 
-from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Lanes, Session, body_of
-from oss_oms_sync.clouds.retry import Clock, Deadline, Patience, Try
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Session, body_of
+from oss_oms_sync.clouds.oss2_import import import_oss2
+from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.retry import Patience, Try
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
@@ -168,38 +167,6 @@ def etag_of(body: bytes | str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
-class _Unused(ModuleType):
-    """Stands for a module of which the names are imported, and nothing is used."""
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (), {})
-
-
-_importing = Lock()
-
-
-def import_oss2() -> Any:
-    """The module `oss2`, without its client-side encryption: nobody here uses that, and it takes more than half of
-    the time and memory of the import."""
-    with _importing:
-        if "oss2" not in sys.modules:
-            unused = {name: _Unused(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
-            sys.modules.update(unused)
-            try:
-                importlib.import_module("oss2")
-            finally:
-                for name in unused:
-                    del sys.modules[name]
-    return sys.modules["oss2"]
-
-
-def import_soon() -> None:
-    """Imports `oss2` in the background, while OMS is waited for."""
-    Thread(target=import_oss2, daemon=True).start()
-
-
 class Bucket:
     """A bucket with one invocation's credentials. `setting` is the name of the setting that names it."""
 
@@ -300,6 +267,11 @@ class Bucket:
             yield from page.objects
             more = page.more
             after = page.objects[-1].name if more else ""
+
+    def files(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
+        """Everything in `folder`, a name that ends with "/", but for the empty object that consoles make of the folder
+        itself. Raises StorageError."""
+        return (one for one in self.listed(folder, deadline) if one.name != folder)
 
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
         """Deletes objects, a thousand a call; names that XML does not carry go one by one, side by side."""

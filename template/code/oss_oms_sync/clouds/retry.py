@@ -1,14 +1,13 @@
-"""Time: the clock, the invocation's deadline, and how long to wait before the next try."""
+"""How often a call is tried, and how long to wait before the next try."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
+
+from oss_oms_sync.clock import SHORTEST_CALL, Clock, Deadline
 
 _TRIES = 5
 _FIRST_WAIT = 0.4
@@ -16,50 +15,8 @@ _LONGEST_WAIT = 5.0
 # Waiting costs money and the log bucket is the queue: so long a job goes on trying, then replay takes over.
 _PATIENCE = 20.0
 _THROTTLE_PATIENCE = 3.0
-# With less than this left, a call to a cloud has no chance.
-_SHORTEST_CALL = 0.1
 
 T = TypeVar("T")
-
-
-class Clock:
-    """The machine's clock. Tests hand in one of their own."""
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; for deadlines."""
-        return time.monotonic()
-
-    def now(self) -> datetime:
-        """The time of day in UTC; goes on while Function Compute keeps the instance frozen."""
-        return datetime.now(timezone.utc)
-
-    def sleep(self, seconds: float) -> None:
-        """Waits."""
-        time.sleep(seconds)
-
-
-class Deadline:
-    """The moment by which a piece of work has to be done."""
-
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._clock = clock
-        self._end = clock.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self._end - self._clock.monotonic())
-
-    def within(self, seconds: float) -> float:
-        """The smaller of `seconds` and what is left, at least a millisecond: clients refuse a timeout of 0."""
-        return max(0.001, min(seconds, self.left()))
-
-    def passed(self) -> bool:
-        """Whether too little is left for one more call."""
-        return self.left() < _SHORTEST_CALL
-
-    def less(self, seconds: float) -> Deadline:
-        """The moment `seconds` before this one."""
-        return Deadline(self.left() - seconds, self._clock)
 
 
 @dataclass(frozen=True)
@@ -115,26 +72,7 @@ class Patience:
                 return False
             wait = min(wait, self._throttle_patience)
             self._throttle_patience -= wait
-        if wait + _SHORTEST_CALL > min(self._deadline.left(), self._enough.left()):
+        if wait + SHORTEST_CALL > min(self._deadline.left(), self._enough.left()):
             return False
         self._clock.sleep(wait)
         return True
-
-
-def seconds_of(retry_after: str | None, now: datetime) -> float | None:
-    """A Retry-After header (RFC 9110, 10.2.3: seconds, or a date) as seconds from now; None where it says neither."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    date = date_of(retry_after)
-    return max(0.0, (date - now).total_seconds()) if date else None
-
-
-def date_of(header: str | None) -> datetime | None:
-    """An HTTP date in UTC; None where `header` is none."""
-    try:
-        date = parsedate_to_datetime(header or "")
-        return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
-    except (TypeError, ValueError, OverflowError):  # a server's nonsense: as if it had not sent the header
-        return None

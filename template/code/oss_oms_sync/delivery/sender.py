@@ -7,9 +7,9 @@ from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import CONCERNS_ALL, OmsClient, Submission, tens
 from oss_oms_sync.clouds.oss import Bucket, Object
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings

@@ -24,15 +24,21 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Lanes, Session, trusted_certificates
+from oss_oms_sync.clock import Clock, Deadline, date_of
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
 from oss_oms_sync.clouds.oms import LASTING, OmsClient
-from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, Bucket, Listed, Object, Trouble, etag_of, import_oss2
-from oss_oms_sync.clouds.retry import Clock, Deadline, date_of
+from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, Bucket, Listed, Object, Trouble, etag_of
+from oss_oms_sync.clouds.oss2_import import import_oss2
+from oss_oms_sync.clouds.pool import Lanes
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
 from oss_oms_sync.ledger.records import folder, root
-from oss_oms_sync.ledger.state import State
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import options
-from oss_oms_sync.passes.listing import Judge, Scope, Walk
+from oss_oms_sync.passes.classify import Judge
+from oss_oms_sync.passes.listing import Walk
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure, Reason, grant
 from oss_oms_sync.settings import LONGEST_PERIOD, Settings
 
@@ -162,8 +168,8 @@ class _Examination:
         return self._clients.buckets()
 
     @cached_property
-    def _state(self) -> State:
-        return State(self._settings, self._buckets[0], self._clock)
+    def _state(self) -> JobState:
+        return JobState(self._settings, self._buckets[0], self._clock)
 
     @cached_property
     def _task(self) -> dict[str, object] | Failure:
@@ -484,7 +490,11 @@ class _Examination:
     def reconcile(self) -> Finding:
         if self._settings.reconcile_period is None:
             return Finding(OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
-        last = max(self._state.passes(self._deadline), key=lambda one: one.started, default=None)
+        last = max(
+            Passes(self._settings, self._buckets[0], self._clock).all(self._deadline),
+            key=lambda one: one.started,
+            default=None,
+        )
         fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
         if last is None:
             if self._state.installed(self._deadline, note=False) < self._clock.now() - LONGEST_PERIOD:
@@ -503,7 +513,12 @@ class _Examination:
         scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
         judge = Judge(settings, scope, installed, now)
         walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
-        in_hand = {key.key for run in self._state.leftover_runs(self._deadline) if run for key in run.keys}
+        in_hand = {
+            key.key
+            for run in RunFiles(self._settings, self._buckets[0], self._clock).leftovers(self._deadline)
+            if run
+            for key in run.keys
+        }
         verdicts: Counter[str] = Counter()
         told = 0
         enough = self._a_while()

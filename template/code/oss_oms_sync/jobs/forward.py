@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from math import ceil
 
+from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient, Submission
 from oss_oms_sync.clouds.oss import Bucket
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.events import ObjectChange, read
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record

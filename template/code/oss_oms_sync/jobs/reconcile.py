@@ -7,16 +7,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from oss_oms_sync.clock import Clock, Deadline, time_of, timestamp
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Listed
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, time_of, timestamp
-from oss_oms_sync.ledger.state import Pass, State
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import is_timers, options
-from oss_oms_sync.passes.listing import Judge, Scope, Walk
+from oss_oms_sync.passes.classify import Judge
+from oss_oms_sync.passes.listing import Walk
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Pass, Passes
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
 
 OPTIONS: dict[str, type] = {
@@ -27,11 +31,6 @@ OPTIONS: dict[str, type] = {
     "dry_run": bool,
     "restart": bool,
 }
-# What a pass counts; scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
-COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
-# Kept beside them: of the objects written since the last pass, those of which is known whether their event came, and
-# those whose event did not. Where most did not, the trigger is dead. A pass without any says what the last one did.
-NEW, NEW_MISSING = "new", "new_missing"
 
 _SHOWN_MISSING = 100
 # The position is kept so often: a ten that is not full goes as it is.
@@ -64,10 +63,10 @@ def reconcile(
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     asked = _Asked.read(payload, settings)
-    state = State(settings, log_bucket, clock)
-    installed = state.installed(deadline, note=not asked.dry_run)
-    passes = state.passes(deadline)
-    one = _pass_of(asked, is_timers(payload), settings, state, passes, deadline, clock)
+    store = Passes(settings, log_bucket, clock)
+    installed = JobState(settings, log_bucket, clock).installed(deadline, note=not asked.dry_run)
+    passes = store.all(deadline)
+    one = _pass_of(asked, is_timers(payload), settings, store, passes, deadline, clock)
     if one is None or one.ended:
         return _told(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
     mine = (other for other in passes if other.ended and other.scope == one.scope)
@@ -75,7 +74,7 @@ def reconcile(
     judge = Judge(settings, one.scope, installed, clock.now(), time_of(before.started) if before else None)
     walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, one.scope.prefix, one.after, deadline)
     sender = Sender(oms, log_bucket, settings, deadline, clock)
-    return _Piece(one, before, judge, asked.limit, sender, None if asked.dry_run else state, deadline).run(walk)
+    return _Piece(one, before, judge, asked.limit, sender, None if asked.dry_run else store, deadline).run(walk)
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def _pass_of(
     asked: _Asked,
     by_timer: bool,
     settings: Settings,
-    state: State,
+    store: Passes,
     passes: Sequence[Pass],
     deadline: Deadline,
     clock: Clock,
@@ -131,7 +130,7 @@ def _pass_of(
     if mine and not mine.ended:
         return replace(mine, limited=limited)
     if not by_timer or _is_due(mine, settings, clock):
-        return state.new_pass(asked.scope, limited, deadline)
+        return store.new(asked.scope, limited, deadline)
     others = [one for one in newest.values() if not one.ended]
     return min(others, key=lambda one: one.started, default=mine)
 
@@ -142,7 +141,7 @@ def _is_due(last: Pass | None, settings: Settings, clock: Clock) -> bool:
 
 
 class _Piece:
-    """What one call does of a pass; `before` is the last of its scope that ended. Without a `state` it is a dry run:
+    """What one call does of a pass; `before` is the last of its scope that ended. Without a `store` it is a dry run:
     nothing is sent or kept."""
 
     def __init__(
@@ -152,7 +151,7 @@ class _Piece:
         judge: Judge,
         limit: int | None,
         sender: Sender,
-        state: State | None,
+        store: Passes | None,
         deadline: Deadline,
     ) -> None:
         self._pass = one
@@ -160,7 +159,7 @@ class _Piece:
         self._judge = judge
         self._limit = limit
         self._sender = sender
-        self._state = state
+        self._store = store
         self._deadline = deadline
         self._last_seconds = min(_LAST_SECONDS, deadline.left() / 4)
         self._after = one.after
@@ -183,13 +182,13 @@ class _Piece:
         finished = at_end and not self._ten
         if finished and self._before and not self._counts[NEW]:
             self._counts.update({name: self._before.counts.get(name, 0) for name in (NEW, NEW_MISSING)})
-        if self._state and finished:
-            self._state.finish_pass(self._done(), self._deadline)
-        elif self._state:
-            self._state.keep_pass(self._done(), self._deadline)
+        if self._store and finished:
+            self._store.finish(self._done(), self._deadline)
+        elif self._store:
+            self._store.save(self._done(), self._deadline)
         if trouble:
             raise trouble
-        missing: dict[str, object] = {} if self._state else {"missing": self._missing}
+        missing: dict[str, object] = {} if self._store else {"missing": self._missing}
         return _told(self._done(), finished, self._stopped or self._sender.stopped) | missing
 
     def _go(self, walk: Walk) -> bool:
@@ -200,8 +199,8 @@ class _Piece:
             if left < keep_at:
                 keep_at = left - _SECONDS_BETWEEN_KEEPING
                 self._send()
-                if self._state:
-                    self._state.keep_pass(self._done(), self._deadline)
+                if self._store:
+                    self._store.save(self._done(), self._deadline)
             if self._is_over():
                 return False
             self._count(key, self._judge.says(key, found), found)
@@ -232,7 +231,7 @@ class _Piece:
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
-        if self._state:
+        if self._store:
             self._before_ten = self._done()
             self._ten.append(key)
         elif len(self._missing) < _SHOWN_MISSING:

@@ -14,14 +14,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import PAGE, Bucket, Listed, Object, Trouble, etag_of
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.delivery.sender import REJECTED_KEPT, Sender, older
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange, read
-from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, is_long, record_name, timestamp
-from oss_oms_sync.ledger.state import RunFile, State
+from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, is_long, record_name
+from oss_oms_sync.ledger.runs import RunFile, RunFiles
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import is_envelope, options
 from oss_oms_sync.settings import Settings
 
@@ -96,7 +97,8 @@ class Replay:
         self._clock = clock
         self._deadline = deadline
         self._lifetime = deadline.left()
-        self._state = State(settings, log_bucket, clock)
+        self._state = JobState(settings, log_bucket, clock)
+        self._runs = RunFiles(settings, log_bucket, clock)
         self._report = _Report()
         self._rejected: dict[str, list[str]] = {}
 
@@ -157,7 +159,7 @@ class Replay:
         All of it, also what a filter that was changed since, or another project's, leaves out: these keys were inside
         when they were taken, and stand nowhere else.
         """
-        for run in self._state.leftover_runs(self._deadline):
+        for run in self._runs.leftovers(self._deadline):
             if run is None:
                 self._report.all_read = False
             elif dry:
@@ -166,8 +168,8 @@ class Replay:
                 self._report.leave(run.keys)
             elif run.free:
                 # First in a file of this run's own, for two runs may take the same one.
-                mine = self._state.new_run(run.keys, run.held, self._lifetime, self._deadline)
-                self._state.remove(run, self._deadline)
+                mine = self._runs.new(run.keys, run.held, self._lifetime, self._deadline)
+                self._runs.remove(run, self._deadline)
                 self._settle(mine, run.keys, run.held)
             else:
                 self._report.leave(self._send(run.keys, held=()))
@@ -228,13 +230,13 @@ class Replay:
 
     def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Written down, then deleted, then sent: the order is what loses nothing."""
-        self._settle(self._state.new_run(keys, recorded, self._lifetime, self._deadline), keys, recorded)
+        self._settle(self._runs.new(keys, recorded, self._lifetime, self._deadline), keys, recorded)
 
     def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
         held = self._delete(recorded)
         left = self._send(keys, held)
-        self._state.finish(run, left, held, self._deadline)
+        self._runs.finish(run, left, held, self._deadline)
         self._report.leave(left)
 
     def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:

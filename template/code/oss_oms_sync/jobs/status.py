@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.counters import (
     Acknowledged,
     Month,
@@ -25,13 +26,15 @@ from oss_oms_sync.clouds.counters import (
 )
 from oss_oms_sync.clouds.oms import LASTING, OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Listed, Object
-from oss_oms_sync.clouds.retry import Clock, Deadline
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.jobs.reconcile import COUNTS, NEW, NEW_MISSING
-from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, modified_of, record_name, success_etag, timestamp
-from oss_oms_sync.ledger.state import Pass, State
+from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, modified_of, record_name, success_etag
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import options
-from oss_oms_sync.passes.listing import Judge, Scope, is_covered, listed_record
+from oss_oms_sync.passes.classify import Judge, is_covered, listed_record
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Pass, Passes
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure, Reason, grant
 from oss_oms_sync.settings import Settings
 
@@ -145,9 +148,10 @@ class _Look:
         self._oms = oms
         self._bucket = log_bucket
         self._deadline = deadline
+        self._clock = clock
         self._now = clock.now()
         self._task_id = settings.task.task_id
-        self._state = State(settings, log_bucket, clock)
+        self._state = JobState(settings, log_bucket, clock)
 
     def told(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
         """Everything, the verdict first."""
@@ -161,7 +165,7 @@ class _Look:
         months = task if isinstance(task, Failure) else self._months(task, installed, acknowledged)
         copying = self._copying(task, months, lately, installed, acknowledged)
         backlog = self._backlog()
-        passes = self._state.passes(self._deadline)
+        passes = Passes(self._settings, self._bucket, self._clock).all(self._deadline)
         ended = max(filter(self._is_usual, passes), key=lambda one: one.started, default=None)
         verdict = _verdict(copying, backlog, self._coverage(passes, ended, installed))
         log.info({"job": "status", "verdict": verdict.state, "text": verdict.text, "failed": backlog.failed})
@@ -268,7 +272,7 @@ class _Look:
             for key in mine[:_SHOWN_KEYS]
         ]
         times = [_time(min(one.modified for one in listed))] if backlog.failed else []
-        for run in self._state.leftover_runs(self._deadline):
+        for run in RunFiles(self._settings, self._bucket, self._clock).leftovers(self._deadline):
             if backlog.run_files == _RUN_FILES_READ:
                 backlog.at_least = True
                 break
@@ -572,7 +576,8 @@ class _Story:
         self._log_bucket = log_bucket
         self._source_bucket = source_bucket
         self._deadline = deadline
-        self._state = State(settings, log_bucket, clock)
+        self._clock = clock
+        self._state = JobState(settings, log_bucket, clock)
         installed = self._state.installed(deadline, note=False)
         usual = Scope(settings.object_prefix, settings.object_suffix, None, everything=False)
         self._judge = Judge(settings, usual, installed, clock.now())
@@ -657,7 +662,7 @@ class _Story:
     def _is_in_run_file(self) -> bool | None:
         """None where that is not known: a run file that could not be read may have it."""
         found: bool | None = False
-        for run in self._state.leftover_runs(self._deadline):
+        for run in RunFiles(self._settings, self._log_bucket, self._clock).leftovers(self._deadline):
             if run is None:
                 found = None
             elif any(key.key == self._key for key in run.keys):

@@ -9,13 +9,12 @@ oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.clock import date_of, timestamp
 from oss_oms_sync.clouds.oss import Object
-from oss_oms_sync.clouds.retry import date_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import RECORD_ROOT
@@ -26,12 +25,6 @@ ETAG_HEADER = "x-oss-meta-etag"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 LONGEST_NAME = 1023
-
-# Compiled where it is first used: the hot path reads no time.
-_ISO_8601 = (
-    r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
-    r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
-)
 
 
 def root(task_id: str) -> str:
@@ -141,26 +134,3 @@ def failed_key(task_id: str, record: Object) -> FailedKey | None:
         return FailedKey.from_json(fields, name)
     key = FailedKey.from_json(fields)
     return key if key and record_name(task_id, "failed", key.key) == record.name else None
-
-
-def timestamp(now: datetime) -> str:
-    """A UTC time as records write it. Not by strftime, which pads no year before 1000."""
-    return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
-
-
-def time_of(text: str) -> datetime | None:
-    """The time that `text` says in ISO 8601, such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or
-    "2026-01-31 12:00:00.5+08:00": to the second, and UTC where it names no zone. None where it says none.
-
-    Not by fromisoformat, which reads less on python3.10 than on python3.12.
-    """
-    found = re.fullmatch(_ISO_8601, text, re.ASCII)
-    if not found:
-        return None
-    date = found["date"].replace("-", "")
-    time = (found["time"] or "").replace(":", "").ljust(6, "0")[:6]
-    zone = (found["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
-    try:
-        return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
-    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or behind 9999 in UTC
-        return None

@@ -1,0 +1,140 @@
+"""The passes that the log bucket keeps: how far each is, and what it counted.
+
+oms_source_record/{task}/reconcile/{scope}/{pass}.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import Clock, Deadline, time_of, timestamp
+from oss_oms_sync.clouds.oss import Bucket, Listed, Object
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.records import root
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.settings import LONGEST_PERIOD, Settings
+
+# A pass takes its time, so the next one may be that much later than its period.
+_LATE = timedelta(days=1)
+_JSON = {"Content-Type": "application/json"}
+
+log = logging.getLogger("oss_oms_sync")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of reconcile through `source_bucket`: everything up to the key `after` is done. `ended` is empty while
+    it goes on, `limited` says that no timer is to go on with it.
+
+    Each has an object of its own, so that one that is still running when another is begun cannot touch that one.
+    """
+
+    name: str
+    source_bucket: str
+    scope: Scope
+    started: str
+    limited: bool
+    after: str = ""
+    ended: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def is_late(self, settings: Settings, now: datetime) -> bool:
+        """Whether the next one should have begun long ago; where none is due by a timer, this one counts as long as it
+        is not forgotten."""
+        return self.started < timestamp(now - (settings.reconcile_period or LONGEST_PERIOD) - _LATE)
+
+
+class Passes:
+    """The passes of one project."""
+
+    def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
+        self._settings = settings
+        self._folder = f"{root(settings.task.task_id)}reconcile/"
+        self._bucket = log_bucket
+        self._clock = clock
+
+    def new(self, scope: Scope, limited: bool, deadline: Deadline) -> Pass:
+        """Begins a pass. Raises StorageError."""
+        now = self._clock.now()
+        name = f"{self._folder_of(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
+        begun = Pass(name, self._settings.source_bucket, scope, timestamp(now), limited)
+        self.save(begun, deadline)
+        return begun
+
+    def all(self, deadline: Deadline) -> list[Pass]:
+        """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
+        for those that are forgotten. Raises StorageError."""
+        names = [one.name for one in self._bucket.files(self._folder, deadline) if not self._is_forgotten(one)]
+        found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
+        read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
+        return [
+            one
+            for one in read
+            if one.source_bucket == self._settings.source_bucket and one.scope.is_within(self._settings)
+        ]
+
+    def _started_over(self, one: Pass) -> Pass:
+        """An open pass that an older version kept names no bucket: it is still asked for, but its position may be of
+        another bucket. What such a pass says that is ended counts for none."""
+        if one.source_bucket or one.ended:
+            return one
+        return replace(one, source_bucket=self._settings.source_bucket, after="", counts={})
+
+    def save(self, one: Pass, deadline: Deadline) -> None:
+        """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
+        self._bucket.put(Object(one.name, jsontext.dump(_pass_to_json(one)), _JSON), deadline)
+
+    def finish(self, one: Pass, deadline: Deadline) -> None:
+        """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError where it
+        is not kept."""
+        self.save(replace(one, ended=timestamp(self._clock.now())), deadline)
+        mine = self._folder_of(one.scope)
+        try:
+            listed = list(self._bucket.files(self._folder, deadline))
+        except StorageError as error:  # then it is done after the next pass
+            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
+            return
+        over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
+        for name, trouble in self._bucket.delete_all(over, deadline).items():
+            if trouble:
+                log.error({"pass": name, "problem": trouble.problem})
+
+    def _folder_of(self, scope: Scope) -> str:
+        digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()
+        return f"{self._folder}{digest[:16]}/"
+
+    def _is_forgotten(self, listed: Listed) -> bool:
+        """Whether nobody went on with a pass for so long that the next is due by any period."""
+        return listed.modified < (self._clock.now() - LONGEST_PERIOD).timestamp()
+
+
+def _scope_to_json(scope: Scope) -> dict[str, object]:
+    since = timestamp(scope.since) if scope.since else ""
+    return {"prefix": scope.prefix, "suffix": scope.suffix, "since": since, "all": scope.everything}
+
+
+def _pass_to_json(one: Pass) -> dict[str, object]:
+    return {**asdict(one), "scope": _scope_to_json(one.scope)}
+
+
+def _pass_from_json(found: Object) -> Pass | None:
+    match jsontext.load(found.body):
+        case {
+            "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
+            "started": str(started),
+            "limited": bool(limited),
+            "after": str(after),
+            "ended": str(ended),
+            "counts": dict(counts),
+            **rest,
+        } if time_of(since) or not since:
+            scope = Scope(prefix, suffix, time_of(since), everything)
+            return Pass(found.name, str(rest.get("source_bucket", "")), scope, started, limited, after, ended, counts)
+    log.error({"pass": found.name, "problem": "unreadable, so another begins"})
+    return None

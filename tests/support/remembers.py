@@ -1,0 +1,49 @@
+"""One project's state in a log bucket in memory."""
+
+from __future__ import annotations
+
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.oss import Object, Trouble
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.runs import RunFile, RunFiles
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Pass, Passes
+from support.fake_bucket import MemoryBucket
+from support.fake_clouds import TASK, World
+
+ROOT = f"oms_source_record/{TASK}/"
+NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+NONE_SUCH = Trouble("there is none", answered=True, code="NoSuchKey")
+KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
+EVERYTHING = Scope("", "", None, everything=False)
+
+
+class Remembers(World):
+    """One project's state in a log bucket in memory."""
+
+    def __init__(self, bucket: MemoryBucket | None = None, **environment: str) -> None:
+        super().__init__(**environment)
+        self.bucket = bucket or MemoryBucket(self.clock)
+        self.clock = self.bucket.clock
+        self.state = JobState(self.settings, self.bucket, self.clock)
+        self.runs = RunFiles(self.settings, self.bucket, self.clock)
+        self.passes = Passes(self.settings, self.bucket, self.clock)
+
+    @property
+    def deadline(self) -> Deadline:
+        return Deadline(60, self.clock)
+
+    def leftovers(self) -> list[RunFile | None]:
+        return list(self.runs.leftovers(self.deadline))
+
+    def begin(self, scope: Scope = EVERYTHING, *, limited: bool = False) -> Pass:
+        """A pass, begun a second after whatever was before."""
+        self.clock.sleep(1)
+        return self.passes.new(scope, limited, self.deadline)
+
+    def only(self, folder: str) -> Object:
+        """The one object of a folder."""
+        (name,) = self.bucket.names(f"{ROOT}{folder}/")
+        return self.bucket.objects[name]

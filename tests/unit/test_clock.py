@@ -1,0 +1,142 @@
+"""Time: deadlines, and every form in which times are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from oss_oms_sync.clock import Clock, Deadline, date_of, seconds_of, time_of, timestamp
+from support.fake_clouds import VirtualClock
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("Fri, 02 Jan 2026 00:00:05 GMT", 5.0),
+        ("Thu, 01 Jan 2026 00:00:05 GMT", 0.0),
+        ("Fri, 02 Jan 2026 00:00:05 -0000", 5.0),
+        ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", None),
+        ("-3", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header, seconds):
+    assert seconds_of(header, NOW) == seconds
+
+
+def test_a_date_that_is_none_is_none():
+    assert date_of(None) is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        date = date_of(f"Fri, 02 Jan 2026 00:00:00 {zone}")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (date, date.tzinfo) == (NOW, timezone.utc)
+
+
+def test_timeouts_are_never_zero():
+    clock = VirtualClock()
+    assert Deadline(0, clock).within(5) > 0
+    assert Deadline(0.5, clock).within(5) == 0.5
+    assert Deadline(3, clock).within(2) == 2
+    assert Deadline(3, clock).less(4).left() == 0
+
+
+def test_the_real_clock_tells_the_time_in_utc(mocker):
+    slept = mocker.patch("time.sleep")
+    clock = Clock()
+    clock.sleep(0.5)
+    assert slept.call_args.args == (0.5,)
+    assert clock.monotonic() <= clock.monotonic()
+    assert clock.now().utcoffset().total_seconds() == 0
+
+
+TIMES = {
+    "2026-01-31": "2026-01-31T00:00:00Z",
+    "20260131": "2026-01-31T00:00:00Z",
+    "2026-01-31T12": "2026-01-31T12:00:00Z",
+    "2026-01-31 12:30": "2026-01-31T12:30:00Z",
+    "2026-01-31T12:30:45Z": "2026-01-31T12:30:45Z",
+    "20260131T123045Z": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45.5Z": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45,123456789+00:00": "2026-01-31T12:30:45Z",
+    "2026-01-31T12:30:45+0800": "2026-01-31T04:30:45Z",
+    "2026-01-31T12:30:45-03:30": "2026-01-31T16:00:45Z",
+    "2026-01-31T02:30+08": "2026-01-30T18:30:00Z",
+    "0001-01-01": "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z": "9999-12-31T23:59:59Z",
+}
+NO_TIMES = [
+    "",
+    "yesterday",
+    "2026-01-32",
+    "2026-0131",
+    "26-01-31",
+    "2026-01-31\n",
+    "2026-01-31T24:00:00Z",
+    "2026-01-31T12.5Z",
+    "2026-01-31Z",
+    "2026-01-31T12:30:45+99:00",
+    "2026-W05-6",
+    "２０２６-01-31",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-02:00",
+]
+
+
+@pytest.mark.parametrize(("text", "time"), TIMES.items())
+def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, time):
+    assert timestamp(time_of(text)) == time
+    assert time_of(text).tzinfo is timezone.utc
+
+
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_what_is_no_time_is_none(text):
+    assert time_of(text) is None
+
+
+def interpreter(version: str) -> str:
+    """A Python of this version that runs: version managers leave names that exist and fail."""
+    for python in (f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
+        try:
+            said = subprocess.run([python, "--version"], capture_output=True, text=True, check=False).stdout
+        except OSError:
+            continue
+        if said.startswith(f"Python {version}."):
+            return python
+    pytest.skip(f"this machine has no Python {version}")
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12"])
+def test_every_runtime_reads_the_same_times(version):
+    paths = (ROOT / "template" / "code", ROOT / ".runtimes" / f"python{version}")
+    code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(time_of, json.load(sys.stdin))]"
+    read = subprocess.run(
+        [interpreter(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
+        input=json.dumps([*TIMES, *NO_TIMES]),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(read.stdout) == [*TIMES.values(), *[None] * len(NO_TIMES)]
