@@ -20,8 +20,8 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials
-from oss_oms_sync.clouds.oss2_import import import_soon
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.oss2_import import preload_oss2
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.settings import Settings
 
@@ -121,18 +121,18 @@ class _Instance:
         self.settings = Settings.from_env(os.environ)
         log.setLevel(self.settings.log_level)
         self.clock = Clock()
-        self._lanes = Lanes()
+        self._pool = CallPool()
         oms, self._oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
-        self.oms = OmsClient(self.settings, oms, self._lanes, self.clock)
+        self.oms = OmsClient(self.settings, oms, self._pool, self.clock)
         # OMS is asked first: meanwhile the client of OSS is imported.
-        import_soon()
+        preload_oss2()
 
     def buckets(self, context: Any) -> tuple[Bucket, Bucket]:
         """Log bucket and source bucket with this invocation's credentials: they expire, so they are never kept."""
         settings, credentials = self.settings, _credentials(context)
         names = ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
         log_bucket, source_bucket = (
-            Bucket(name, setting, settings, credentials, self._oss, self._lanes, self.clock) for name, setting in names
+            Bucket(name, setting, settings, credentials, self._oss, self._pool, self.clock) for name, setting in names
         )
         return log_bucket, source_bucket
 

@@ -14,7 +14,7 @@ from itertools import islice
 from sortedcontainers import SortedDict
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oss import PAGE, Bucket, Listed, Object, Page, Trouble
+from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket, ListPage, ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError
 
 
@@ -22,8 +22,8 @@ class Died(BaseException):
     """The process was killed."""
 
 
-def _late(deadline: Deadline) -> Trouble | None:
-    return Trouble("the invocation's time was up", answered=True) if deadline.passed() else None
+def _late(deadline: Deadline) -> StorageFailure | None:
+    return StorageFailure("the invocation's time was up", answered=True) if deadline.expired() else None
 
 
 class MemoryBucket(Bucket):
@@ -37,61 +37,61 @@ class MemoryBucket(Bucket):
         self.clock = clock
         self.before: Callable[[str, Sequence[str]], None] = lambda kind, names: None
         self.after: Callable[[str, Sequence[str]], None] = lambda kind, names: None
-        self.trouble: Callable[[str, str], Trouble | None] = lambda kind, name: None
+        self.problem: Callable[[str, str], StorageFailure | None] = lambda kind, name: None
         self.late_deletes: list[str] = []
         self.seconds_a_page = 0.0
 
-    def add(self, one: Object) -> None:
+    def add(self, one: StoredObject) -> None:
         self.objects[one.name] = one
         self.modified[one.name] = int(self.clock.now().timestamp())
 
-    def put_all(self, objects: Sequence[Object], deadline: Deadline) -> list[Trouble | None]:
-        troubles = []
+    def try_put_all(self, objects: Sequence[StoredObject], deadline: Deadline) -> list[StorageFailure | None]:
+        problems = []
         for one in objects:
             self.calls["put"] += 1
             self.before("put", [one.name])
-            trouble = _late(deadline) or self.trouble("put", one.name)
-            if not trouble:
+            problem = _late(deadline) or self.problem("put", one.name)
+            if not problem:
                 self.add(one)
             self.after("put", [one.name])
-            troubles.append(trouble)
-        return troubles
+            problems.append(problem)
+        return problems
 
-    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | Trouble]:
+    def try_get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | StorageFailure]:
         self.calls["get"] += len(names)
         for name in names:
             self.before("get", [name])
-        missing = Trouble("there is none", answered=True, code="NoSuchKey")
-        return [_late(deadline) or self.trouble("get", name) or self._got(name) or missing for name in names]
+        missing = StorageFailure("there is none", answered=True, code="NoSuchKey")
+        return [_late(deadline) or self.problem("get", name) or self._got(name) or missing for name in names]
 
-    def _got(self, name: str) -> Object | None:
+    def _got(self, name: str) -> StoredObject | None:
         one = self.objects.get(name)
-        return one and Object(name, one.body, {**one.headers, "last-modified": formatdate(self.modified[name])})
+        return one and StoredObject(name, one.body, {**one.headers, "last-modified": formatdate(self.modified[name])})
 
-    def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
+    def list_page(self, prefix: str, after: str, deadline: Deadline) -> ListPage:
         self.calls["list"] += 1
         self.before("list", [prefix])
         assert max(len(prefix.encode()), len(after.encode())) <= 1023  # OSS names are no longer
-        if deadline.left() < self.seconds_a_page:
-            self.clock.sleep(deadline.left())
+        if deadline.remaining() < self.seconds_a_page:
+            self.clock.sleep(deadline.remaining())
             raise StorageError("no answer in time")
         self.clock.sleep(self.seconds_a_page)
-        if trouble := _late(deadline) or self.trouble("list", prefix):
-            raise StorageError(trouble.problem)
+        if problem := _late(deadline) or self.problem("list", prefix):
+            raise StorageError(problem.message)
         behind = self.objects.irange(minimum=max(prefix, after), inclusive=(after < prefix, True))
-        names = [name for name in islice(behind, PAGE + 1) if name.startswith(prefix)]
-        page = Page([self._listed(name) for name in names[:PAGE]], len(names) > PAGE)
+        names = [name for name in islice(behind, PAGE_SIZE + 1) if name.startswith(prefix)]
+        page = ListPage([self._listed(name) for name in names[:PAGE_SIZE]], len(names) > PAGE_SIZE)
         self.after("list", [prefix])
         return page
 
-    def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
-        results: dict[str, Trouble | None] = {}
-        for start in range(0, len(names), PAGE):
-            group = names[start : start + PAGE]
+    def try_delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, StorageFailure | None]:
+        results: dict[str, StorageFailure | None] = {}
+        for start in range(0, len(names), PAGE_SIZE):
+            group = names[start : start + PAGE_SIZE]
             self.calls["delete"] += 1
             self.before("delete", group)
             for name in group:
-                results[name] = _late(deadline) or self.trouble("delete", name)
+                results[name] = _late(deadline) or self.problem("delete", name)
                 if results[name] is None:
                     self.objects.pop(name, None)
                 elif not results[name].answered:
@@ -108,7 +108,7 @@ class MemoryBucket(Bucket):
     def names(self, prefix: str) -> Iterable[str]:
         return [name for name in self.objects if name.startswith(prefix)]
 
-    def _listed(self, name: str) -> Listed:
+    def _listed(self, name: str) -> ObjectSummary:
         one = self.objects[name]
         kind = one.headers.get("x-oss-object-type", "Normal")
-        return Listed(name, hashlib.md5(one.body).hexdigest().upper(), len(one.body), self.modified[name], kind)
+        return ObjectSummary(name, hashlib.md5(one.body).hexdigest().upper(), len(one.body), self.modified[name], kind)

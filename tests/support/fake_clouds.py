@@ -22,7 +22,7 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials, etag_of
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.jobs.forward import forward
 from oss_oms_sync.settings import Settings
 
@@ -59,7 +59,7 @@ class VirtualClock(Clock):
         self.seconds += seconds
 
 
-class VirtualLanes(Lanes):
+class VirtualPool(CallPool):
     """Runs the calls one after the other, each from the same moment, as if they ran side by side."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -191,14 +191,14 @@ class World:
         self.settings = Settings.from_env({**ENVIRONMENT, **environment})
         self.clock = VirtualClock()
         self.oms, self.oss = VirtualOms(self.clock), VirtualOss(self.clock)
-        lanes = VirtualLanes(self.clock)
+        pool = VirtualPool(self.clock)
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         oms.mount("https://", self.oms)
         oss.mount("https://", self.oss)
-        self.client = OmsClient(self.settings, oms, lanes, self.clock)
+        self.client = OmsClient(self.settings, oms, pool, self.clock)
         credentials = Credentials("FAKEID", "fakesecret", "faketoken")
         name = self.settings.log_bucket
-        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss, lanes, self.clock)
+        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss, pool, self.clock)
 
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
         deadline = Deadline(timeout - 0.5, self.clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Object, Trouble
+from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
@@ -14,8 +14,8 @@ from support.fake_bucket import MemoryBucket
 from support.fake_clouds import TASK, World
 
 ROOT = f"oms_source_record/{TASK}/"
-NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
-NONE_SUCH = Trouble("there is none", answered=True, code="NoSuchKey")
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
+NONE_SUCH = StorageFailure("there is none", answered=True, code="NoSuchKey")
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
 EVERYTHING = Scope("", "", None, everything=False)
 
@@ -43,7 +43,7 @@ class Remembers(World):
         self.clock.sleep(1)
         return self.passes.new(scope, limited, self.deadline)
 
-    def only(self, folder: str) -> Object:
+    def only(self, folder: str) -> StoredObject:
         """The one object of a folder."""
         (name,) = self.bucket.names(f"{ROOT}{folder}/")
         return self.bucket.objects[name]

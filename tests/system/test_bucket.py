@@ -6,8 +6,8 @@ import pytest
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
-from oss_oms_sync.clouds.oss import Bucket, Credentials, Listed, Object, Trouble
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.oss import Bucket, Credentials, ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
@@ -20,7 +20,7 @@ def bucket(box: Sandbox) -> Bucket:
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     credentials = Credentials(*box.function_credentials)
     return Bucket(
-        box.log_bucket, "LOG_BUCKET", settings, credentials, Session(settings.oss_endpoint, clock), Lanes(), clock
+        box.log_bucket, "LOG_BUCKET", settings, credentials, Session(settings.oss_endpoint, clock), CallPool(), clock
     )
 
 
@@ -30,8 +30,8 @@ def soon() -> Deadline:
 
 
 def test_what_is_written_is_read_back_with_its_headers(bucket, soon):
-    bucket.put(Object("a b", b"body", {"x-oss-meta-etag": "ABC"}), soon)
-    (found,) = bucket.get_all(["a b"], soon)
+    bucket.put(StoredObject("a b", b"body", {"x-oss-meta-etag": "ABC"}), soon)
+    (found,) = bucket.try_get_all(["a b"], soon)
     assert (found.name, found.body, found.headers["x-oss-meta-etag"]) == ("a b", b"body", "ABC")
     assert bucket.get("a b", soon) == b"body"
 
@@ -42,21 +42,21 @@ def test_what_does_not_exist_is_none_and_any_other_answer_an_error(bucket, box, 
     with pytest.raises(StorageError, match="lacks oss:GetObject on photos-oms-log"):
         bucket.get("nothing", soon)
     with pytest.raises(StorageError, match="lacks oss:ListObjects"):
-        bucket.page("", "", soon)
+        bucket.list_page("", "", soon)
     with pytest.raises(StorageError, match="lacks oss:PutObject"):
-        bucket.put(Object("a", b""), soon)
+        bucket.put(StoredObject("a", b""), soon)
 
 
 def test_pages_hold_a_thousand_names_in_byte_order_whatever_the_names(bucket, box, soon):
     names = [f"p/{number:04}" for number in range(1003 - len(HOSTILE))] + [f"p/{key[:300]}" for key in HOSTILE]
     for name in [*names, "outside"]:
         box.oss.put(box.log_bucket, name, b"x")
-    first = bucket.page("p/", "", soon)
-    second = bucket.page("p/", first.objects[-1].name, soon)
+    first = bucket.list_page("p/", "", soon)
+    second = bucket.list_page("p/", first.objects[-1].name, soon)
     assert (len(first.objects), first.more, second.more) == (1000, True, False)
     assert [one.name for one in first.objects + second.objects] == sorted(names, key=str.encode)
     stored = box.oss.objects(box.log_bucket)["p/0000"]
-    assert Listed("p/0000", stored.etag, 1, stored.last_modified) in first.objects
+    assert ObjectSummary("p/0000", stored.etag, 1, stored.last_modified) in first.objects
 
 
 def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_not_carry(bucket, box, soon):
@@ -67,7 +67,7 @@ def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_
     box.oss.requests.clear()
 
     # WHEN all but one are deleted
-    results = bucket.delete_all([*plain, *single], soon)
+    results = bucket.try_delete_all([*plain, *single], soon)
 
     # THEN they are gone, in two calls and three
     assert set(results.values()) == {None}
@@ -79,24 +79,24 @@ def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_
 def test_a_delete_whose_answer_is_lost_is_not_repeated_and_told_from_one_that_was_refused(bucket, box, soon):
     box.oss.put(box.log_bucket, "a", b"x")
     box.oss.faults.add(Fault.drop_after(), times=1)
-    assert not bucket.delete_all(["a"], soon)["a"].answered
+    assert not bucket.try_delete_all(["a"], soon)["a"].answered
     assert len(box.oss.requests) == 1
     refusal = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     box.oss.faults.add(Fault.status(403, refusal, {"x-oss-request-id": "5D12"}), times=1)
-    assert bucket.delete_all(["a"], soon)["a"].answered
+    assert bucket.try_delete_all(["a"], soon)["a"].answered
 
 
 def test_a_name_that_oss_does_not_confirm_is_not_taken_for_deleted(bucket, box, soon):
     body = b"<DeleteResult><Deleted><Key>other</Key></Deleted></DeleteResult>"
     box.oss.faults.add(Fault.status(200, body, {"x-oss-request-id": "5D12"}), times=1)
-    assert bucket.delete_all(["a"], soon)["a"] == Trouble("OSS did not confirm it", answered=False)
+    assert bucket.try_delete_all(["a"], soon)["a"] == StorageFailure("OSS did not confirm it", answered=False)
 
 
 @pytest.mark.parametrize(("status", "calls"), [(500, 1), (502, 1), (503, 1), (504, 1), (429, 2)])
 def test_a_delete_is_not_repeated_after_an_answer_that_leaves_open_whether_it_lands(bucket, box, soon, status, calls):
     box.oss.put(box.log_bucket, "a", b"x")
     box.oss.faults.add(Fault.status(status), times=1)
-    trouble = bucket.delete_all(["a"], soon)["a"]
+    problem = bucket.try_delete_all(["a"], soon)["a"]
     assert len(box.oss.requests) == calls
-    assert (trouble is None) == (status == 429)
-    assert trouble is None or not trouble.answered
+    assert (problem is None) == (status == 429)
+    assert problem is None or not problem.answered

@@ -12,8 +12,8 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds import oms
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials, Object
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.oss import Bucket, Credentials, StoredObject
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import Settings
 from sandbox.server.faults import Fault
@@ -69,11 +69,11 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
     box.oss.faults.add(Fault.drip())
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     session, credentials = Session(box.oss.endpoint, clock), Credentials(*box.function_credentials)
-    bucket = Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, session, Lanes(), clock)
+    bucket = Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, session, CallPool(), clock)
 
     # WHEN the time is up, THEN each write is a trouble, and its thread ends
-    records = [Object(f"k{number}", b"x") for number in range(3)]
-    assert all(bucket.put_all(records, Deadline(0.5, clock)))
+    records = [StoredObject(f"k{number}", b"x") for number in range(3)]
+    assert all(bucket.try_put_all(records, Deadline(0.5, clock)))
     for thread in threads():
         thread.join(60)
     assert threads() == []
@@ -83,7 +83,7 @@ def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(bo
     monkeypatch.setattr(oms, "_CALL_SECONDS", 0.2)
     box.oms.faults.add(Fault.drip())
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
-    client = OmsClient(settings, Session(settings.task.url, clock), Lanes(), clock)
+    client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
     (failure,) = client.submit(["a"], Deadline(1, clock)).outcomes.values()
     assert failure.reason is Reason.TIMEOUT
     for thread in threads():
@@ -94,7 +94,7 @@ def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(bo
 def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(box):
     box.oms.faults.add(Fault.status(404, b"x" * 1_000_000), times=1)
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
-    client = OmsClient(settings, Session(settings.task.url, clock), Lanes(), clock)
+    client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
     for key in ("a", "b", "c"):
         client.submit([key], Deadline(60, clock))
     assert box.oms.accepted == {"b": 1, "c": 1}

@@ -272,7 +272,7 @@ def line_of(request: Request) -> str:
 
 
 def test_whatever_call_of_oss_fails_doctor_answers_and_leaves_nothing_behind(box, handler, mocker):
-    mocker.patch("oss_oms_sync.clouds.retry._FIRST_WAIT", 0.001)
+    mocker.patch("oss_oms_sync.clouds.retry._BACKOFF_BASE", 0.001)
     handler(box, box.environment())
     calls = len({line_of(one) for one in box.oss.requests if "authorization" in one.headers})
     assert calls > 7
@@ -443,8 +443,8 @@ def from_hosts_that_never_answer(box: Sandbox, monkeypatch: pytest.MonkeyPatch) 
     for name in (
         "clouds.oms._READ_SECONDS",
         "jobs.doctor._CONNECT_SECONDS",
-        "clouds.oss._SECONDS",
-        "clouds.retry._PATIENCE",
+        "clouds.oss._CALL_SECONDS",
+        "clouds.retry._BUDGET_SECONDS",
     ):
         monkeypatch.setattr(f"oss_oms_sync.{name}", 0.2)
     box.oms.faults.add(Fault.hang())

@@ -19,7 +19,7 @@ from oss_oms_sync.clouds import oms, oss, retry
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.jobs.forward import forward
 from oss_oms_sync.ledger.records import record_name
@@ -54,14 +54,14 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             (retry, "_FIRST_WAIT", 0.01),
         ]:
             patch.setattr(module, name, value)
-        config, clock, lanes = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), Lanes()
-        client = OmsClient(config, Session(config.task.url, clock), lanes, clock)
+        config, clock, pool = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), CallPool()
+        client = OmsClient(config, Session(config.task.url, clock), pool, clock)
         credentials, session = Credentials(*box.function_credentials), Session(config.oss_endpoint, clock)
         yield (
             box,
             config,
             client,
-            Bucket(box.log_bucket, "LOG_BUCKET", config, credentials, session, lanes, clock),
+            Bucket(box.log_bucket, "LOG_BUCKET", config, credentials, session, pool, clock),
             clock,
         )
 
@@ -97,7 +97,7 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
 
 def client_of(box: Sandbox, clock: Clock) -> OmsClient:
     config = Settings.from_env({**box.environment(), "FC_REGION": box.region})
-    return OmsClient(config, Session(config.task.url, clock), Lanes(), clock)
+    return OmsClient(config, Session(config.task.url, clock), CallPool(), clock)
 
 
 def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():

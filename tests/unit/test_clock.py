@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.clock import Clock, Deadline, date_of, seconds_of, time_of, timestamp
+from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after, parse_time, timestamp
 from support.fake_clouds import VirtualClock
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -35,11 +35,11 @@ ROOT = Path(__file__).parents[2]
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header, seconds):
-    assert seconds_of(header, NOW) == seconds
+    assert parse_retry_after(header, NOW) == seconds
 
 
 def test_a_date_that_is_none_is_none():
-    assert date_of(None) is None
+    assert parse_http_date(None) is None
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
@@ -47,7 +47,7 @@ def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
-        date = date_of(f"Fri, 02 Jan 2026 00:00:00 {zone}")
+        date = parse_http_date(f"Fri, 02 Jan 2026 00:00:00 {zone}")
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -56,10 +56,10 @@ def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
 
 def test_timeouts_are_never_zero():
     clock = VirtualClock()
-    assert Deadline(0, clock).within(5) > 0
-    assert Deadline(0.5, clock).within(5) == 0.5
-    assert Deadline(3, clock).within(2) == 2
-    assert Deadline(3, clock).less(4).left() == 0
+    assert Deadline(0, clock).cap(5) > 0
+    assert Deadline(0.5, clock).cap(5) == 0.5
+    assert Deadline(3, clock).cap(2) == 2
+    assert Deadline(3, clock).minus(4).remaining() == 0
 
 
 def test_the_real_clock_tells_the_time_in_utc(mocker):
@@ -106,13 +106,13 @@ NO_TIMES = [
 
 @pytest.mark.parametrize(("text", "time"), TIMES.items())
 def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, time):
-    assert timestamp(time_of(text)) == time
-    assert time_of(text).tzinfo is timezone.utc
+    assert timestamp(parse_time(text)) == time
+    assert parse_time(text).tzinfo is timezone.utc
 
 
 @pytest.mark.parametrize("text", NO_TIMES)
 def test_what_is_no_time_is_none(text):
-    assert time_of(text) is None
+    assert parse_time(text) is None
 
 
 def interpreter(version: str) -> str:
@@ -130,7 +130,7 @@ def interpreter(version: str) -> str:
 @pytest.mark.parametrize("version", ["3.10", "3.12"])
 def test_every_runtime_reads_the_same_times(version):
     paths = (ROOT / "template" / "code", ROOT / ".runtimes" / f"python{version}")
-    code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(time_of, json.load(sys.stdin))]"
+    code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(parse_time, json.load(sys.stdin))]"
     read = subprocess.run(
         [interpreter(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
         input=json.dumps([*TIMES, *NO_TIMES]),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, Reading, read
+from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, ParsedEvents, read
 from oss_oms_sync.settings import Settings
 from support.fake_clouds import ENVIRONMENT, event
 
@@ -179,7 +179,7 @@ anything = st.recursive(
 
 @given(anything)
 def test_no_payload_makes_reading_raise(value):
-    assert isinstance(read(json.dumps(value).encode(), SETTINGS), Reading)
+    assert isinstance(read(json.dumps(value).encode(), SETTINGS), ParsedEvents)
 
 
 def test_an_event_that_comes_bare_is_handled_like_one_in_a_list():
@@ -241,7 +241,7 @@ def test_five_wrappings_are_read_and_more_are_a_problem_that_names_them(wrap):
     assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
     for _ in range(2):
         text = wrap(text)
-        assert read(text, SETTINGS) == Reading(problems=["the payload is nested too deep"])
+        assert read(text, SETTINGS) == ParsedEvents(problems=["the payload is nested too deep"])
 
 
 NEITHER = "the payload is neither JSON nor base64 of JSON"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from oss_oms_sync.clouds.oss import Listed, Page
+from oss_oms_sync.clouds.oss import ListPage, ObjectSummary
 from oss_oms_sync.errors import CredentialsError, SettingsError
 from support.fake_clouds import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
@@ -116,7 +116,7 @@ def test_the_context_says_how_long_the_invocation_may_take(clouds):
 
 def test_the_replay_handler_returns_its_report(clouds, mocker):
     index, _, oss = clouds
-    mocker.patch.object(index.Bucket, "page", return_value=Page([], more=False))
+    mocker.patch.object(index.Bucket, "list_page", return_value=ListPage([], more=False))
     mocker.patch.object(index.Bucket, "get", return_value=None)
     report = index.replay_handler(b"", CONTEXT_312)
     assert (report["taken"], report["finished"]) == (0, True)
@@ -129,10 +129,10 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
 
     def page(bucket, prefix, after, deadline):
         walked.append(bucket.name)
-        source = [Listed("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
-        return Page(source, more=False)
+        source = [ObjectSummary("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
+        return ListPage(source, more=False)
 
-    mocker.patch.object(index.Bucket, "page", page)
+    mocker.patch.object(index.Bucket, "list_page", page)
     mocker.patch.object(index.Bucket, "get", return_value=b'{"at": "2001-01-01"}')
     report = index.reconcile_handler(b"", CONTEXT_312)
     assert (report["accepted"], report["finished"]) == (1, True)
@@ -187,4 +187,4 @@ def test_what_importing_takes_is_taken_off_the_first_invocations_time(clouds, mo
         mocker.patch.object(index, "_import_seconds", index._imported())
 
         # WHEN it is invoked twice, THEN that counts once, and no pause does
-        assert [index._deadline(CONTEXT_312, clock).left() for _ in range(2)] == [59.5 - taken_off, 59.5]
+        assert [index._deadline(CONTEXT_312, clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]

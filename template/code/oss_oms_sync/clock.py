@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 # With less than this left, a call to a cloud has no chance.
-SHORTEST_CALL = 0.1
+MIN_CALL_SECONDS = 0.1
 
 
 class Clock:
@@ -34,34 +34,34 @@ class Deadline:
         self._clock = clock
         self._end = clock.monotonic() + seconds
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds left, never negative."""
         return max(0.0, self._end - self._clock.monotonic())
 
-    def within(self, seconds: float) -> float:
+    def cap(self, seconds: float) -> float:
         """The smaller of `seconds` and what is left, at least a millisecond: clients refuse a timeout of 0."""
-        return max(0.001, min(seconds, self.left()))
+        return max(0.001, min(seconds, self.remaining()))
 
-    def passed(self) -> bool:
+    def expired(self) -> bool:
         """Whether too little is left for one more call."""
-        return self.left() < SHORTEST_CALL
+        return self.remaining() < MIN_CALL_SECONDS
 
-    def less(self, seconds: float) -> Deadline:
+    def minus(self, seconds: float) -> Deadline:
         """The moment `seconds` before this one."""
-        return Deadline(self.left() - seconds, self._clock)
+        return Deadline(self.remaining() - seconds, self._clock)
 
 
-def seconds_of(retry_after: str | None, now: datetime) -> float | None:
+def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
     """A Retry-After header (RFC 9110, 10.2.3: seconds, or a date) as seconds from now; None where it says neither."""
     if not retry_after:
         return None
     if retry_after.strip().isdecimal():
         return float(retry_after)
-    date = date_of(retry_after)
+    date = parse_http_date(retry_after)
     return max(0.0, (date - now).total_seconds()) if date else None
 
 
-def date_of(header: str | None) -> datetime | None:
+def parse_http_date(header: str | None) -> datetime | None:
     """An HTTP date in UTC; None where `header` is none."""
     try:
         date = parsedate_to_datetime(header or "")
@@ -82,7 +82,7 @@ def timestamp(now: datetime) -> str:
     return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def time_of(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """The time that `text` says in ISO 8601, such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or
     "2026-01-31 12:00:00.5+08:00": to the second, and UTC where it names no zone. None where it says none.
 

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from urllib.parse import quote
 
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE = 300
 # No more of a text is looked at for the sake of one line.
-_LOOKED_AT = 4096
-_SHOWN_PROBLEMS = 3
+_MAX_SCANNED = 4096
+_MAX_PROBLEMS = 3
 
 
 class OmsSyncError(Exception):
@@ -44,7 +44,7 @@ class EventError(OmsSyncError):
     """What of the payload could not be read, and why: the first few, for an event may be wrong throughout."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__(" | ".join(islice(problems, _SHOWN_PROBLEMS)))
+        super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
 
 
 class PayloadError(OmsSyncError):
@@ -55,12 +55,12 @@ class RecordError(OmsSyncError):
     """The log bucket took no failed record for some keys: how many, and the first few reasons why."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        some = " | ".join(dict.fromkeys(problems[:_SHOWN_PROBLEMS]))
+        some = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
         super().__init__(f"{len(problems)} failed keys are not recorded: {some}")
 
 
 class StorageError(OmsSyncError):
-    """What OSS said to a read, a write or a listing that a job cannot go on without; `code` as Trouble's."""
+    """What OSS said to a read, a write or a listing that a job cannot go on without; `code` as StorageFailure's."""
 
     def __init__(self, problem: str, code: str = "") -> None:
         self.code = code
@@ -79,14 +79,14 @@ def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     # The longest first: otherwise a part that is itself one of them is masked and leaves the rest in sight.
     masked = sorted({form for secret in filter(None, secrets) for form in _forms(secret)}, key=len, reverse=True)
     spare = len(masked[0]) if masked else 0
-    start = text[: _LOOKED_AT + spare]
+    start = text[: _MAX_SCANNED + spare]
     for secret in masked:
         start = start.replace(secret, "***")
-    if len(text) > _LOOKED_AT + spare:
+    if len(text) > _MAX_SCANNED + spare:
         start = start[: len(start) - spare]  # where half a secret may stand
     line = "".join(c if c.isprintable() else " " for c in start)
     line = " ".join(line.split())
-    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+    return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
 
 
 def _forms(secret: str) -> tuple[str, str, str]:

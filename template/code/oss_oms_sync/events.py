@@ -31,7 +31,7 @@ _NO_CONTENT = {
 }
 
 # An envelope around an MNS message around an event is three deep; nothing real is deeper.
-_DEEPEST = 5
+_MAX_DEPTH = 5
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ObjectChange:
 
 
 @dataclass
-class Reading:
+class ParsedEvents:
     """What a payload says.
 
     `changes` holds each key once, `skipped` counts what is not to be forwarded by event name or cause, and
@@ -61,19 +61,19 @@ class Reading:
     problems: list[str] = field(default_factory=list)
 
 
-def read(payload: bytes | str, settings: Settings) -> Reading:
+def read(payload: bytes | str, settings: Settings) -> ParsedEvents:
     """Reads the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or
     bare, base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `Reading.problems`.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
     """
-    reader = _Reader(settings)
+    reader = _Parser(settings)
     reader.payload(payload, depth=0)
-    return Reading(list(reader.changes.values()), reader.skipped, reader.problems)
+    return ParsedEvents(list(reader.changes.values()), reader.skipped, reader.problems)
 
 
-class _Reader:
+class _Parser:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.changes: dict[str, ObjectChange] = {}
@@ -103,7 +103,7 @@ class _Reader:
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
     def _value(self, value: object, depth: int) -> None:
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             self.problems.append("the payload is nested too deep")
         else:
             self._unwrap(value, depth)

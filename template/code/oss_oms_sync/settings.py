@@ -30,7 +30,7 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # Then a pass is forgotten.
-LONGEST_PERIOD = timedelta(days=30)
+MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -265,7 +265,7 @@ class _Reader:
         value = self._get(name).lower()
         match = _PERIOD.fullmatch(value)
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
-        if value != "off" and (period is None or period > LONGEST_PERIOD):
+        if value != "off" and (period is None or period > MAX_PERIOD):
             self.problem(
                 f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out"
                 f" ({SETTINGS[name].default})"

@@ -13,8 +13,8 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Clock
-from oss_oms_sync.clouds.connection import SHORT_ANSWER, Session, body_of, trusted_certificates
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
+from oss_oms_sync.clouds.pool import CallPool
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -43,11 +43,11 @@ def test_a_call_that_was_left_behind_ends_with_its_connection(closes):
     def call() -> str:
         called.append(threading.current_thread())
         with contextlib.suppress(requests.RequestException):
-            body_of(session.get(url, stream=True), SHORT_ANSWER * 100)
+            read_body(session.get(url, stream=True), MAX_SHORT_BODY * 100)
         return "ended"
 
     with Session(url, Clock()) as session:
-        assert Lanes().run([call], 0.2) == [None]
+        assert CallPool().run([call], 0.2) == [None]
         session.abort()
 
         # THEN the call's thread ends, and so does the peer's
@@ -75,7 +75,7 @@ def test_a_body_of_another_length_than_was_said_is_none(headers):
     answer.headers.update(headers)
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
     with pytest.raises(requests.ConnectionError, match="cut off"):
-        body_of(answer, 100)
+        read_body(answer, 100)
 
 
 def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(monkeypatch):
@@ -101,7 +101,7 @@ def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(m
 
     # WHEN a call is left behind meanwhile, and the name is found
     with Session(url, Clock()) as session:
-        assert Lanes().run([call], 0.1) == [None]
+        assert CallPool().run([call], 0.1) == [None]
         session.abort()
         found.set()
         serving.join(60)
@@ -141,7 +141,7 @@ def test_a_call_that_was_left_behind_ends_with_its_connection_to_a_proxy_too(mon
 
     # WHEN a call through it is left behind, and its connection closed, THEN the call's thread ends
     with Session(f"{scheme}://oms.example/", Clock()) as session:
-        assert Lanes().run([call], 0.2) == [None]
+        assert CallPool().run([call], 0.2) == [None]
         session.abort()
         called[0].join(60)
         assert not called[0].is_alive()
@@ -154,4 +154,4 @@ def test_a_length_beside_a_transfer_encoding_says_nothing():
     answer = requests.Response()
     answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
-    assert body_of(answer, 100) == b"four"
+    assert read_body(answer, 100) == b"four"

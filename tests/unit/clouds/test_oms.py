@@ -136,8 +136,8 @@ def test_what_is_no_text_is_shown_all_the_same(world, mocker, method):
 
 def test_once_the_time_is_up_nothing_is_sent_and_each_key_says_so(world):
     assert asked(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
-    untried = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
-    assert world.submit("a", "b", seconds=0.05).outcomes == {"a": untried, "b": untried}
+    if_not_attempted = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+    assert world.submit("a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
     assert world.sent == []
 
 

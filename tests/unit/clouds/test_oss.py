@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Credentials, Object
+from oss_oms_sync.clouds.oss import Credentials, StoredObject
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OSS, REDIRECTS, TASK, World
 
@@ -21,14 +21,14 @@ def world() -> World:
     return World()
 
 
-def write(world: World, *objects: Object, seconds: float = 30) -> list[str]:
+def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
     """Why each was not written; empty where it was."""
-    troubles = world.log_bucket.put_all(objects, Deadline(seconds, world.clock))
-    return [trouble.problem if trouble else "" for trouble in troubles]
+    problems = world.log_bucket.try_put_all(objects, Deadline(seconds, world.clock))
+    return [problem.message if problem else "" for problem in problems]
 
 
 def test_records_are_written_with_v4_signatures_of_the_region(world):
-    assert write(world, Object(f"{PREFIX}success_object/a b", b"ABC")) == [""]
+    assert write(world, StoredObject(f"{PREFIX}success_object/a b", b"ABC")) == [""]
     headers = world.oss.headers[f"{PREFIX}success_object/a b"]
     assert headers["Authorization"].startswith("OSS4-HMAC-SHA256 Credential=FAKEID/")
     assert "/cn-hangzhou/oss/aliyun_v4_request" in headers["Authorization"]
@@ -38,21 +38,21 @@ def test_records_are_written_with_v4_signatures_of_the_region(world):
 @pytest.mark.parametrize("fault", [500, 502, 503, 504, 429, DROP_BEFORE, DROP_AFTER, HANG])
 def test_a_passing_fault_is_retried(world, fault):
     world.oss.schedule = [fault]
-    assert write(world, Object("a", b"x")) == [""]
+    assert write(world, StoredObject("a", b"x")) == [""]
     assert world.oss.objects == {"a": b"x"}
 
 
 def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
     world.oss.schedule = [DROP_BEFORE]
-    write(world, Object("a", b"x"))
+    write(world, StoredObject("a", b"x"))
     assert world.clock.seconds == pytest.approx(2 * world.oss.round_trip)
     assert world.oss.closed == 1
 
 
 def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
-    write(world, Object("a", b"x"))
+    write(world, StoredObject("a", b"x"))
     world.clock.sleep(31)
-    write(world, Object("a", b"x"))
+    write(world, StoredObject("a", b"x"))
     assert world.oss.closed == 1
 
 
@@ -61,7 +61,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
 )
 def test_a_lasting_refusal_is_not_retried_and_says_what_to_do(world, status, fix):
     world.oss.schedule = [status] * 9
-    (problem,) = write(world, Object("a", b"x"))
+    (problem,) = write(world, StoredObject("a", b"x"))
     assert fix in problem
     assert world.oss.puts == 0
     assert len(world.oss.schedule) == 8
@@ -70,14 +70,14 @@ def test_a_lasting_refusal_is_not_retried_and_says_what_to_do(world, status, fix
 def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
     said = "The bucket you are attempting to access must be addressed using the specified endpoint."
     world.oss.schedule = [(403, {}, f"<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>")]
-    (problem,) = write(world, Object("a", b"x"))
+    (problem,) = write(world, StoredObject("a", b"x"))
     assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP, 503, DROP_BEFORE])
 def test_writing_ends_by_the_deadline_and_every_unwritten_record_has_a_problem(world, fault):
     world.oss.schedule = [fault] * 1000
-    records = [Object(f"k{number}", b"x") for number in range(10)]
+    records = [StoredObject(f"k{number}", b"x") for number in range(10)]
     problems = write(world, *records, seconds=7)
     assert len(problems) == 10
     assert all(problems)
@@ -85,19 +85,19 @@ def test_writing_ends_by_the_deadline_and_every_unwritten_record_has_a_problem(w
 
 
 def test_no_write_is_begun_after_the_deadline(world):
-    assert write(world, Object("a", b"x"), seconds=0) == ["the invocation's time was up"]
+    assert write(world, StoredObject("a", b"x"), seconds=0) == ["the invocation's time was up"]
     assert world.oss.timeouts == []
 
 
 def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world):
-    write(world, Object("a", b"x"), seconds=30)
-    write(world, Object("a", b"x"), seconds=2)
+    write(world, StoredObject("a", b"x"), seconds=30)
+    write(world, StoredObject("a", b"x"), seconds=2)
     assert world.oss.timeouts == [(5.0, 5.0), (2.0, 2.0)]
 
 
 def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
-    assert write(world, Object("a", b"x")) == ["cut short"]
+    assert write(world, StoredObject("a", b"x")) == ["cut short"]
 
 
 def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(world):
@@ -126,7 +126,7 @@ NO_LISTINGS = [
 def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, headers):
     world.oss.schedule = [(200, headers, body)] * 10
     with pytest.raises(StorageError):
-        world.log_bucket.page("", "", Deadline(30, world.clock))
+        world.log_bucket.list_page("", "", Deadline(30, world.clock))
     assert len(world.oss.schedule) == 5
 
 
@@ -135,20 +135,20 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
 @pytest.mark.parametrize("status", [200, 302, 403])
 def test_a_delete_that_something_else_than_oss_answers_was_not_answered(world, body, headers, status):
     world.oss.schedule = [(status, headers, body)]
-    trouble = world.log_bucket.delete_all(["a"], Deadline(30, world.clock))["a"]
+    problem = world.log_bucket.try_delete_all(["a"], Deadline(30, world.clock))["a"]
     # Where OSS itself refuses, nothing will be deleted any more.
-    assert trouble.answered == (status != 200 and headers == OSS)
+    assert problem.answered == (status != 200 and headers == OSS)
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
 def test_no_redirect_is_followed_and_the_trouble_names_it(world, redirect):
     world.oss.schedule = [redirect]
-    (problem,) = write(world, Object("a", b"x"))
+    (problem,) = write(world, StoredObject("a", b"x"))
     assert "OSS_ENDPOINT answers with a redirect" in problem
     assert world.oss.objects == {}
     world.oss.schedule = [redirect] * 5
     with pytest.raises(StorageError, match="OSS_ENDPOINT answers with a redirect"):
-        world.log_bucket.page("", "", Deadline(30, world.clock))
+        world.log_bucket.list_page("", "", Deadline(30, world.clock))
 
 
 ETAG = '"9DD4E461268C8034F5C8564E155C67A6"'  # the MD5 of b"x"
@@ -169,19 +169,19 @@ ENCRYPTED = {**OSS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABCD"'}
 )
 def test_a_record_is_written_only_where_the_answer_says_the_md5_of_its_body(world, headers, written):
     world.oss.schedule = [(200, headers, "")] * 5
-    (problem,) = write(world, Object("a", b"x"))
+    (problem,) = write(world, StoredObject("a", b"x"))
     assert problem == "" if written else problem.startswith("something else than OSS answered 200")
 
 
 def test_no_more_is_read_of_an_answer_than_is_needed(world):
     for status in (200, 403):
         world.oss.schedule = [(status, OSS, "x" * 10_000_000)] * 5
-        assert all(write(world, Object("a", b"x")))
+        assert all(write(world, StoredObject("a", b"x")))
     assert max(body.tell() for body in world.oss.bodies) <= 64 * 1024 + 1
     # Of a listing, and of an object of ours, no more than any takes.
     world.oss.schedule = [(200, OSS, "x" * 20_000_000)] * 5
     with pytest.raises(StorageError, match="longer than 16777216 bytes"):
-        world.log_bucket.page("", "", Deadline(30, world.clock))
+        world.log_bucket.list_page("", "", Deadline(30, world.clock))
     world.oss.schedule = [(200, OSS, "x" * 12_000_000)]
     assert len(world.log_bucket.get("a", Deadline(30, world.clock))) == 12_000_000
 
@@ -200,7 +200,7 @@ def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
 
 def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
     world.oss.schedule = [listing(more="t1"), listing(more="t2"), listing("a", "b", more="t3")]
-    page = world.log_bucket.page("", "", Deadline(30, world.clock))
+    page = world.log_bucket.list_page("", "", Deadline(30, world.clock))
     assert [one.name for one in page.objects] == ["a", "b"]
     assert page.more
     assert ["continuation-token=t" in url for url in world.oss.urls] == [False, True, True]
@@ -218,7 +218,7 @@ def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
 def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
     world.oss.schedule = list(pages)
     with pytest.raises(StorageError, match=problem):
-        world.log_bucket.page("", "a" if "a" in pages[0][2] else "", Deadline(30, world.clock))
+        world.log_bucket.list_page("", "a" if "a" in pages[0][2] else "", Deadline(30, world.clock))
 
 
 def test_credentials_do_not_show_their_secrets():
@@ -236,14 +236,14 @@ def test_credentials_do_not_show_their_secrets():
 def test_an_error_of_oss_in_an_odd_form_is_a_trouble(body):
     world = World()
     world.oss.schedule = [(403, OSS, body)] * 5
-    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
-    assert trouble
+    (problem,) = world.log_bucket.try_put_all([StoredObject("a", b"x")], Deadline(30, world.clock))
+    assert problem
 
 
 def test_what_oss_says_shows_no_secret():
     world = World()
     said = "<Error><Code>X</Code><Message>x-oss-security-token: faketoken, fakesecret</Message></Error>"
     world.oss.schedule = [(403, OSS, said)]
-    (trouble,) = world.log_bucket.put_all([Object("a", b"x")], Deadline(30, world.clock))
-    assert "faketoken" not in trouble.problem
-    assert "fakesecret" not in trouble.problem
+    (problem,) = world.log_bucket.try_put_all([StoredObject("a", b"x")], Deadline(30, world.clock))
+    assert "faketoken" not in problem.message
+    assert "fakesecret" not in problem.message

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.pool import CallPool
 
 
 def test_results_stand_in_the_order_of_the_calls():
@@ -20,14 +20,14 @@ def test_results_stand_in_the_order_of_the_calls():
         first_may_end.set()
         return "second"
 
-    assert Lanes().run([first, second], 60) == ["first", "second"]
+    assert CallPool().run([first, second], 60) == ["first", "second"]
 
 
 def test_a_call_that_does_not_return_is_left_behind_and_holds_no_place():
-    lanes, never = Lanes(width=1), threading.Event()
+    pool, never = CallPool(width=1), threading.Event()
     try:
-        assert lanes.run([never.wait], 0.01) == [None]
-        assert lanes.run([lambda: "next"], 60) == ["next"]
+        assert pool.run([never.wait], 0.01) == [None]
+        assert pool.run([lambda: "next"], 60) == ["next"]
     finally:
         never.set()
 
@@ -37,4 +37,4 @@ def test_an_exception_of_a_call_is_raised():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Lanes().run([fail], 60)
+        CallPool().run([fail], 60)

@@ -1,4 +1,4 @@
-"""Waiting: full jitter, the server's hint, throttling's own patience, never past the deadline."""
+"""Waiting: full jitter, the server's hint, throttling's own budget, never past the deadline."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import datetime, timezone
 import pytest
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.retry import Patience, Try
+from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from support.fake_clouds import VirtualClock
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
-UNTRIED: Try[str] = Try("untried")
+IF_NOT_ATTEMPTED: Attempt[str] = Attempt("untried")
 
 
 class Server:
     """Gives the same outcome for ever."""
 
     def __init__(self, **outcome) -> None:
-        self.outcome = Try("failed", again=True, **outcome)
+        self.outcome = Attempt("failed", again=True, **outcome)
         self.calls = self.reconnects = 0
 
-    def call(self) -> Try[str]:
+    def call(self) -> Attempt[str]:
         self.calls += 1
         return self.outcome
 
@@ -29,10 +29,10 @@ class Server:
         self.reconnects += 1
 
 
-def try_on(server: Server, seconds: float = 60, patience: Patience | None = None):
+def try_on(server: Server, seconds: float = 60, budget: RetryBudget | None = None):
     clock = VirtualClock()
-    patience = patience or Patience(Deadline(seconds, clock), clock)
-    return patience.keep_trying(server.call, server.reconnect, UNTRIED), clock.seconds
+    budget = budget or RetryBudget(Deadline(seconds, clock), clock)
+    return budget.run(server.call, server.reconnect, IF_NOT_ATTEMPTED), clock.seconds
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_throttling_is_waited_out_for_three_seconds():
 @pytest.mark.usefixtures("longest_waits")
 def test_throttling_patience_is_one_for_the_whole_job():
     clock = VirtualClock()
-    patience = Patience(Deadline(60, clock), clock)
+    budget = RetryBudget(Deadline(60, clock), clock)
     for _ in range(5):
-        patience.keep_trying(Server(throttled=True).call, lambda: None, UNTRIED)
+        budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
     assert clock.seconds == pytest.approx(3.0)
 
 
@@ -126,21 +126,21 @@ def test_patience_ends_after_twenty_seconds_of_hanging_calls():
     clock = VirtualClock()
     calls = []
 
-    def hang() -> Try[str]:
+    def hang() -> Attempt[str]:
         calls.append(clock.seconds)
         clock.sleep(10)
-        return Try("late", again=True, connection_lost=True)
+        return Attempt("late", again=True, connection_lost=True)
 
-    Patience(Deadline(100, clock), clock).keep_trying(hang, lambda: None, UNTRIED)
+    RetryBudget(Deadline(100, clock), clock).run(hang, lambda: None, IF_NOT_ATTEMPTED)
     assert calls == [0, 10]
 
 
 @pytest.mark.usefixtures("longest_waits")
 def test_once_throttlings_patience_is_used_up_each_call_is_made_once():
     clock = VirtualClock()
-    patience = Patience(Deadline(60, clock), clock)
-    patience.keep_trying(Server(throttled=True).call, lambda: None, UNTRIED)
+    budget = RetryBudget(Deadline(60, clock), clock)
+    budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
     server = Server(throttled=True)
     for calls in (1, 2, 3):
-        patience.keep_trying(server.call, lambda: None, UNTRIED)
+        budget.run(server.call, lambda: None, IF_NOT_ATTEMPTED)
         assert server.calls == calls

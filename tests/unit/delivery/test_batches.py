@@ -1,4 +1,4 @@
-"""Submitting: tens, encoding, retries, halving, and which answers concern a key, a request or everything."""
+"""Submitting: batches, encoding, retries, bisecting, and which answers concern a key, a request or everything."""
 
 from __future__ import annotations
 

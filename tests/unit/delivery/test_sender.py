@@ -1,4 +1,4 @@
-"""Sending again: in tens, at a rate, no further than makes sense, and every key's state stands somewhere."""
+"""Sending again: in batches, at a rate, no further than makes sense, and every key's state stands somewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Trouble
+from oss_oms_sync.clouds.oss import StorageFailure
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, record_name
@@ -19,7 +19,7 @@ from support.fake_clouds import HANG, TASK, World
 
 BAD = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
 FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
-NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 KEYS = [f"k{number}" for number in range(10)]
 
 
@@ -32,10 +32,10 @@ class Sends(World):
         self.bucket = MemoryBucket(self.clock)
         self.sender = Sender(self.client, self.bucket, self.settings, Deadline(timeout, self.clock), self.clock)
 
-    def send(self, *keys: str, held: tuple[str, ...] = (), **details: str) -> list[str]:
+    def send(self, *keys: str, in_doubt: tuple[str, ...] = (), **details: str) -> list[str]:
         """The keys that are still to be sent or recorded."""
         failed = [FailedKey(ObjectChange(key), **details) for key in keys]
-        return [key.key for key in self.sender.send(failed, held)]
+        return [key.key for key in self.sender.send(failed, in_doubt)]
 
     def recorded(self, state: str) -> set[str]:
         prefix = record_name(TASK, state, "")
@@ -54,7 +54,7 @@ def lines(caplog):
 
 
 def test_what_the_time_did_not_reach_within_a_ten_is_left_whole_and_the_rest_is_recorded():
-    # GIVEN an OMS so slow that the time is up in the midst of halving a ten
+    # GIVEN an OMS so slow that the time is up in the midst of bisecting a batch
     world = Sends(timeout=20)
     world.oms.round_trip = 3.0
     world.oms.refused = {"k9"}
@@ -68,7 +68,7 @@ def test_what_the_time_did_not_reach_within_a_ten_is_left_whole_and_the_rest_is_
     assert world.recorded("failed") == {"k5", "k6"}
     assert (world.sender.accepted, world.sender.failed) == (5, {"TIMEOUT": 2})
 
-    # AND the next ten is not tried, which the run says
+    # AND the next batch is not tried, which the run says
     assert world.send("other") == ["other"]
     assert world.sender.stopped == "the time is up"
 
@@ -84,7 +84,7 @@ def test_a_ten_that_the_time_did_not_reach_at_all_stops_the_run():
 def test_a_held_key_is_left_once_whatever_became_of_it_and_gets_no_failed_record(world):
     # GIVEN keys whose records may still be deleted: one that OMS takes, one that it refuses
     world.oms.refused = {"bad", "bad and held"}
-    left = world.send("good and held", "bad and held", "good", "bad", held=("good and held", "bad and held"))
+    left = world.send("good and held", "bad and held", "good", "bad", in_doubt=("good and held", "bad and held"))
     assert left == ["good and held", "bad and held"]
     assert world.recorded("success") == {"good", "good and held"}
     assert world.recorded("failed") == {"bad"}
@@ -93,12 +93,12 @@ def test_a_held_key_is_left_once_whatever_became_of_it_and_gets_no_failed_record
 def test_held_keys_that_the_time_did_not_reach_are_left_once():
     world = Sends(timeout=20)
     world.clock.sleep(9.95)
-    assert sorted(world.send(*KEYS, held=("k3", "other"))) == KEYS
+    assert sorted(world.send(*KEYS, in_doubt=("k3", "other"))) == KEYS
 
 
 def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys(world, lines):
     world.oms.refused = {"k1", "k2"}
-    world.bucket.trouble = lambda kind, name: NO_RIGHT
+    world.bucket.problem = lambda kind, name: NO_RIGHT
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
     told = [line for line in lines() if "problem" in line]
     assert told == [
@@ -148,7 +148,7 @@ def test_each_throttled_call_halves_the_rate_down_to_a_call_a_second():
         world.oms.schedule = [429, 429]
         world.send(*KEYS)
 
-        # WHEN the next ten is sent, THEN it waits for these three
+        # WHEN the next batch is sent, THEN it waits for these three
         begun = world.clock.seconds
         world.send(*KEYS)
         assert world.clock.seconds - begun == pytest.approx(3 / rate, abs=0.02)
@@ -169,12 +169,12 @@ def test_five_refused_tens_in_a_row_stop_a_run_and_one_that_is_not_refused_begin
     assert world.sender.stopped == ""
     world.oms.schedule = down
     world.send(*KEYS)
-    assert world.sender.stopped == "OMS took nothing of 5 tens in a row, the last: UNAVAILABLE"
+    assert world.sender.stopped == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
     assert world.send(*KEYS) == KEYS
 
 
 def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
-    # GIVEN four tens that OMS cannot take, and one of which it refuses the first half key by key
+    # GIVEN four batches that OMS cannot take, and one of which it refuses the first half key by key
     world.oms.schedule = [500] * 20 + [BAD] * 10 + [500] * 5
     for _ in range(5):
         world.send(*KEYS)
@@ -202,7 +202,7 @@ def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_tas
 
 
 def test_the_records_of_the_latest_rejected_keys_are_kept_in_mind(world, mocker):
-    mocker.patch("oss_oms_sync.delivery.sender.REJECTED_KEPT", 2)
+    mocker.patch("oss_oms_sync.delivery.sender.MAX_REJECTED_KEPT", 2)
     world = Sends()
     world.oms.refused = {"k1", "k2", "k3"}
     world.send(*KEYS)

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Object, Trouble, etag_of
+from oss_oms_sync.clouds.oss import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.reconcile import reconcile
 from oss_oms_sync.ledger.records import (
-    LONGEST_NAME,
+    MAX_NAME_BYTES,
     FailedKey,
     failed_record,
-    folder,
     is_long,
     record_name,
+    record_prefix,
     success_record,
 )
 from oss_oms_sync.passes.store import Passes
@@ -34,7 +34,7 @@ from support.law import HOSTILE, SCHEDULES
 ROOT = f"oms_source_record/{TASK}/"
 LONG = "最" * 330
 HOUR = 3600.0
-NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
 BUSY = Failure(Reason.UNAVAILABLE, 503)
 
@@ -46,10 +46,10 @@ class Reconciles(World):
         super().__init__(OMS_RATE="1000", **environment)
         self.bucket, self.source = MemoryBucket(self.clock), MemoryBucket(self.clock)
         self.oms.round_trip = 0.001
-        self.bucket.add(Object(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
 
     def upload(self, key: str, data: str = "A", minutes_ago: int = 0) -> None:
-        self.source.add(Object(key, data.encode()))
+        self.source.add(StoredObject(key, data.encode()))
         self.source.modified[key] -= minutes_ago * 60
 
     def accept(self, key: str, data: str = "A") -> None:
@@ -74,10 +74,10 @@ class Reconciles(World):
 
     def begin(self, **asked: object) -> None:
         """Begins a pass by hand that does not get beyond its first listing."""
-        self.source.trouble = lambda kind, name: NO_RIGHT
+        self.source.problem = lambda kind, name: NO_RIGHT
         with pytest.raises(StorageError):
             self.reconcile(asked)
-        self.source.trouble = lambda kind, name: None
+        self.source.problem = lambda kind, name: None
 
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
@@ -106,8 +106,8 @@ def world() -> Reconciles:
 @pytest.fixture
 def small_pages(mocker):
     """Pages of seven objects, so that a few dozen take as many turns as ten thousand."""
-    mocker.patch("support.fake_bucket.PAGE", 7)
-    mocker.patch("oss_oms_sync.jobs.reconcile._SECONDS_BETWEEN_KEEPING", 4)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.jobs.reconcile._SAVE_INTERVAL_SECONDS", 4)
     # A page takes a second, so that time goes by.
     init = MemoryBucket.__init__
 
@@ -161,7 +161,7 @@ def overwritten_and_restored(world: Reconciles, key: str) -> None:
 
 def recorded_by_the_vendors_handler(world: Reconciles, key: str) -> None:
     world.upload(key)
-    world.bucket.add(Object(record_name(TASK, "success", key), b""))
+    world.bucket.add(StoredObject(record_name(TASK, "success", key), b""))
 
 
 def recorded_without_an_etag(world: Reconciles, key: str) -> None:
@@ -198,7 +198,7 @@ def migrated_before(world: Reconciles, key: str) -> None:
 
 
 def a_symbolic_link(world: Reconciles, key: str) -> None:
-    world.source.add(Object(key, b"A", {"x-oss-object-type": "Symlink"}))
+    world.source.add(StoredObject(key, b"A", {"x-oss-object-type": "Symlink"}))
 
 
 SENT = ["scanned", "submitted", "accepted"]
@@ -495,7 +495,7 @@ def test_of_several_notes_of_a_project_the_earliest_counts():
     world.bucket.objects.clear()
     for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
         note = json.dumps({"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""})
-        world.bucket.add(Object(f"{ROOT}state/installed-{prefix[0]}.json", note.encode()))
+        world.bucket.add(StoredObject(f"{ROOT}state/installed-{prefix[0]}.json", note.encode()))
     world.upload("too old", minutes_ago=34 * 24 * 60)
     world.upload("since", minutes_ago=32 * 24 * 60)
     world.tick()
@@ -505,13 +505,13 @@ def test_of_several_notes_of_a_project_the_earliest_counts():
 @pytest.mark.parametrize("body", [b"", b'{"at": "some day", "prefix": "b/", "suffix": ""}'])
 def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error(body):
     world = Reconciles(OBJECT_PREFIX="a/")
-    world.bucket.add(Object(f"{ROOT}state/installed-x.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}state/installed-x.json", body))
     with pytest.raises(StorageError, match=r"installed-x\.json in the log bucket is unreadable"):
         world.tick()
 
 
 def test_an_installation_in_the_first_year_is_no_trouble(world):
-    world.bucket.add(Object(f"{ROOT}state/installed.json", b'{"at": "0001-01-01"}'))
+    world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "0001-01-01"}'))
     world.upload("a")
     world.later()
     assert world.tick()["accepted"] == 1
@@ -519,7 +519,7 @@ def test_an_installation_in_the_first_year_is_no_trouble(world):
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"at": "some day"}'])
 def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
-    world.bucket.add(Object(f"{ROOT}state/installed.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}state/installed.json", body))
     with pytest.raises(StorageError, match=r"installed\.json in the log bucket is unreadable"):
         world.tick()
     assert world.bucket.objects[f"{ROOT}state/installed.json"].body == body
@@ -527,7 +527,7 @@ def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
 
 @pytest.mark.parametrize("unanswered", ["get", "list"])
 def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == unanswered else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == unanswered else None
     with pytest.raises(StorageError):
         world.tick()
     assert world.bucket.calls["put"] == 0
@@ -610,7 +610,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
     world.later()
     key = f"{bad:02}"
     world.oms.refused = {key}
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{key}" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{key}" else None
 
     # WHEN ticks come, THEN the pass is kept before that key, and says why
     for _ in range(3):
@@ -619,7 +619,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
         assert result["next"] < key
         assert result["stopped"] == "the log bucket takes no record of some keys"
         assert adds_up(result)
-    world.bucket.trouble = lambda kind, name: None
+    world.bucket.problem = lambda kind, name: None
     last = world.tick()
     assert last["finished"]
     assert adds_up(last)
@@ -635,11 +635,11 @@ def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
     world.later()
     seen = []
 
-    def third(kind: str, name: str) -> Trouble | None:
+    def third(kind: str, name: str) -> StorageFailure | None:
         seen.append(kind)
         return NO_RIGHT if len(seen) % 3 == 0 else None
 
-    world.source.trouble = third
+    world.source.problem = third
 
     # WHEN it is tried until it goes well, THEN it goes on where it was, and nothing is sent twice
     with pytest.raises(StorageError):
@@ -651,7 +651,7 @@ def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
 
 @pytest.mark.parametrize("seconds", [5, 25])  # longer no listing is tried
 def test_however_slow_the_listings_every_tick_gets_further(world, mocker, seconds):
-    mocker.patch("support.fake_bucket.PAGE", 7)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for one in range(200):
         (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
     world.later()
@@ -665,7 +665,7 @@ def test_however_slow_the_listings_every_tick_gets_further(world, mocker, second
 
 
 def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
-    world.source.trouble = lambda kind, name: NO_RIGHT
+    world.source.problem = lambda kind, name: NO_RIGHT
     with pytest.raises(StorageError):
         world.tick()
 
@@ -673,7 +673,7 @@ def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
 def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
     world.in_step(LONG)
     world.later()
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if "success_object_long" in name else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "success_object_long" in name else None
     with pytest.raises(StorageError):
         world.tick()
     assert world.oms.calls == []
@@ -891,7 +891,7 @@ def test_a_pass_kept_with_a_year_that_is_not_padded_is_no_whole_pass(world, capl
     world.reconcile({"since": "0001-01-01"})
     (name,) = world.bucket.names(f"{ROOT}reconcile/")
     old = world.bucket.objects[name].body.replace(b"0001-", b"1-")
-    world.bucket.add(Object(name, old))
+    world.bucket.add(StoredObject(name, old))
 
     # WHEN the timer strikes, THEN that is told and counts for nothing
     world.upload("a")
@@ -929,7 +929,7 @@ def kept_by_an_older_version(world: Reconciles, **changes: object) -> None:
     for name in world.bucket.names(f"{ROOT}reconcile/"):
         body = json.loads(world.bucket.objects[name].body)
         del body["source_bucket"]
-        world.bucket.add(Object(name, json.dumps({**body, **changes}).encode()))
+        world.bucket.add(StoredObject(name, json.dumps({**body, **changes}).encode()))
 
 
 def test_a_backfill_that_an_older_version_began_is_gone_on_with_from_the_front(world):
@@ -970,7 +970,7 @@ def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
 
 
 def test_the_object_that_consoles_make_of_a_folder_is_no_pass(world, caplog):
-    world.bucket.add(Object(f"{ROOT}reconcile/", b""))
+    world.bucket.add(StoredObject(f"{ROOT}reconcile/", b""))
     assert world.reconcile()["finished"]
     assert f"{ROOT}reconcile/" in world.bucket.objects
     assert caplog.records == []
@@ -1069,14 +1069,14 @@ def test_an_unreadable_position_begins_anew(world):
     world.later()
     world.reconcile({"limit": 10})
     (name,) = world.bucket.names(f"{ROOT}reconcile/")
-    world.bucket.add(Object(name, b"{"))
+    world.bucket.add(StoredObject(name, b"{"))
     world.upload("00 new", minutes_ago=30)
     assert world.reconcile()["scanned"] == 16
 
 
 def test_a_position_that_cannot_be_read_is_an_error(world):
     world.reconcile({"limit": 0})
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "get" and "/reconcile/" in name else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" and "/reconcile/" in name else None
     with pytest.raises(StorageError):
         world.reconcile()
 
@@ -1091,7 +1091,7 @@ def test_a_pass_that_is_cleared_away_meanwhile_is_begun_anew(world):
 
 def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, caplog):
     world.reconcile()
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
     assert world.reconcile()["finished"]
     assert "'problem': 'no'" in caplog.text
 
@@ -1099,17 +1099,17 @@ def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, capl
 def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, caplog):
     lists = []
 
-    def second(kind: str, name: str) -> Trouble | None:
+    def second(kind: str, name: str) -> StorageFailure | None:
         lists.append(name) if kind == "list" and name.endswith("/reconcile/") else None
         return NO_RIGHT if len(lists) == 2 else None
 
-    world.bucket.trouble = second
+    world.bucket.problem = second
     assert world.reconcile()["finished"]
     assert "not cleared away" in caplog.text
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE", 2)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 2)
     for name in "abcdef":
         world.upload(f"{name}/1")
         world.upload(f"{name}/2")
@@ -1123,7 +1123,7 @@ def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
 
 def boundary_key(room_for: str) -> str:
     """A key whose record of this state just fits."""
-    return "k" * (LONGEST_NAME - len(folder(TASK, room_for)))
+    return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 
 def test_a_key_that_is_long_for_one_record_only_is_judged_by_both(world):
@@ -1167,7 +1167,7 @@ def test_long_keys_cost_a_get_where_they_are_covered_two_where_not_and_none_wher
 
 
 def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE", 7)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(21):
         world.in_step(f"{number:02}")
     world.later()
@@ -1219,7 +1219,7 @@ def account_refused(world: Reconciles) -> None:
 
 def records_refused(world: Reconciles) -> None:
     world.oms.schedule = [404]
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if "failed_object" in name and kind == "put" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "failed_object" in name and kind == "put" else None
 
 
 def time_used_up(world: Reconciles) -> None:
@@ -1237,7 +1237,7 @@ def time_used_up(world: Reconciles) -> None:
     ],
 )
 def test_why_it_stopped_is_told_and_nothing_more_is_listed(world, mocker, cause, asked, told):
-    mocker.patch("support.fake_bucket.PAGE", 7)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(100):
         world.upload(f"{number:03}")
     world.later()
@@ -1274,7 +1274,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
 
 
 def test_a_prefix_narrows_what_is_listed(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE", 7)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(200):
         world.in_step(f"a/{number:03}")
     world.in_step("b/1")

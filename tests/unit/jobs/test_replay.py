@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Object, Trouble
+from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay import replay
@@ -26,8 +26,8 @@ from support.law import HOSTILE, SCHEDULES
 
 ROOT = f"oms_source_record/{TASK}/"
 THROTTLED = Failure(Reason.THROTTLED, 429, "APIGW.0308", "slow down")
-LOST = Trouble("no answer in time", answered=False)
-REFUSED = Trouble("no", answered=True, code="AccessDenied")
+LOST = StorageFailure("no answer in time", answered=False)
+REFUSED = StorageFailure("no", answered=True, code="AccessDenied")
 FROZEN = (401, {}, '{"error_code": "APIGW.0301", "error_msg": "no"}')
 
 
@@ -96,7 +96,7 @@ def test_25_000_failed_records_go_out_in_tens_and_their_cost_is_bounded():
     keys = [*HOSTILE, *(f"{key}{number}" for number in range(100) for key in HOSTILE[:11]), *many(25_000)]
     world.fail(*keys)
     for key in many(25_000)[::50]:
-        world.bucket.add(Object(record_name(TASK, "failed", key), b""))
+        world.bucket.add(StoredObject(record_name(TASK, "failed", key), b""))
     world.bucket.calls.clear()
 
     # WHEN replay runs as its timer lets it
@@ -139,7 +139,7 @@ def test_the_success_record_names_the_version_that_failed(world):
 
 def test_nothing_is_deleted_before_the_run_file_stands(world):
     world.fail("a")
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" else None
     with pytest.raises(StorageError):
         world.replay()
     assert world.failed() == {"a"}
@@ -238,12 +238,12 @@ def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(s
 def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answered(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
     world.fail("a", "b")
-    world.bucket.trouble = lambda kind, name: LOST if kind == "delete" and "failed_object" in name else None
+    world.bucket.problem = lambda kind, name: LOST if kind == "delete" and "failed_object" in name else None
     world.oms.schedule = [FROZEN]
     world.replay()
 
     # WHEN it lands after the run
-    world.bucket.trouble = lambda kind, name: None
+    world.bucket.problem = lambda kind, name: None
     world.bucket.land_late_deletes()
 
     # THEN the keys are in the run file, which a run within the minute sends and does not touch
@@ -259,7 +259,7 @@ def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answ
 
 def test_records_that_cannot_be_deleted_are_told_and_never_stop_a_run(world, caplog):
     world.fail(*many(2100))
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "failed_object" in name else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "delete" and "failed_object" in name else None
     assert world.replay()["accepted"] == 2100
     told = {"job": "replay", "problem": "no"}
     assert [record.msg for record in caplog.records] == [
@@ -289,24 +289,24 @@ def test_another_runs_file_is_sent_at_once_but_not_touched_while_that_run_may_li
 
 def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
     for number, body in enumerate([b"not json", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"keys": 5}']):
-        world.bucket.add(Object(f"{ROOT}replay/{number}.json", body))
+        world.bucket.add(StoredObject(f"{ROOT}replay/{number}.json", body))
     world.fail("a")
     assert world.replay()["accepted"] == 1
     assert len([record for record in caplog.records if "unreadable" in str(record.msg)]) == 4
     assert len(world.bucket.names(f"{ROOT}replay/")) == 4
 
 
-def free_run_file(*keys: str, **entry: object) -> Object:
+def free_run_file(*keys: str, **entry: object) -> StoredObject:
     """Of a run that is over."""
     fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
-    return Object(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": entries}).encode())
+    return StoredObject(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": entries}).encode())
 
 
 def meeting_world() -> Replays:
     """A run file that is free, and an OMS that refuses everybody."""
     world = Replays()
-    world.bucket.add(free_run_file("k", held=True))
+    world.bucket.add(free_run_file("k", in_doubt=True))
     world.fail("k")
     world.oms.schedule = [FROZEN] * 10
     return world
@@ -382,7 +382,7 @@ class Interleaving:
         self.world.clock.sleep(400)
 
     def deletes(self, lost: bool) -> None:
-        self.world.bucket.trouble = lambda kind, name: LOST if lost and kind == "delete" else None
+        self.world.bucket.problem = lambda kind, name: LOST if lost and kind == "delete" else None
 
     def oms(self, down: bool) -> None:
         self.world.oms.schedule = [FROZEN] * 100 if down else []
@@ -474,7 +474,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 
 
 def test_the_reason_that_stopped_a_run_is_told_and_not_the_first_one_seen(world):
-    # GIVEN a ten of which OMS refuses the first half, and before the second the account
+    # GIVEN a batch of which OMS refuses the first half, and before the second the account
     world.fail(*many(20))
     refused = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
     world.oms.schedule = [refused] * 10 + [FROZEN]
@@ -488,7 +488,7 @@ def test_the_reason_that_stopped_a_run_is_told_and_not_the_first_one_seen(world)
 def test_why_a_run_went_no_further_is_told(world):
     world.fail(*many(100))
     world.oms.schedule = [500] * 25
-    assert world.replay()["stopped"] == "OMS took nothing of 5 tens in a row, the last: UNAVAILABLE"
+    assert world.replay()["stopped"] == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
     world.oms.schedule = [HANG] * 1000
     assert world.replay(timeout=60)["stopped"] == "the time is up"
     world.oms.schedule = [FROZEN]
@@ -505,7 +505,7 @@ def test_a_throttled_run_halves_its_rate_and_still_makes_progress():
     world.oms.schedule = [429, "ok"] * 2
     result = world.replay()
     assert result["accepted"] == 200
-    # Two throttled calls make 8 a second into 2: eighteen more tens take nine seconds.
+    # Two throttled calls make 8 a second into 2: eighteen more batches take nine seconds.
     assert 8 <= world.clock.seconds <= 14
 
 
@@ -546,7 +546,7 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
 
 def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
     # GIVEN room for two, and four that were rejected, two an hour after the others
-    mocker.patch("oss_oms_sync.jobs.replay.REJECTED_KEPT", 2)
+    mocker.patch("oss_oms_sync.jobs.replay.MAX_REJECTED_KEPT", 2)
     world.oms.refused = {"a1", "a2", "z1", "z2"}
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
         world.fail(*keys)
@@ -613,7 +613,7 @@ def test_an_envelopes_version_is_newer_than_the_one_that_a_record_tells_of(world
 
 
 def test_any_number_of_keys_can_be_asked_for(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.replay.PAGE", 7)
+    mocker.patch("oss_oms_sync.jobs.replay.PAGE_SIZE", 7)
     world.fail(*many(20)[::2])
     world.fail("other")
     assert world.replay({"keys": many(20)})["accepted"] == 20
@@ -666,7 +666,7 @@ def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, leng
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, caplog):
     for folder in ("failed_object/", "failed_object_long/", "replay/"):
-        world.bucket.add(Object(f"{ROOT}{folder}", b""))
+        world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
     world.fail("a")
     for payload in (None, {}, {"limit": 5}):
         assert world.replay(payload)["finished"]
@@ -687,7 +687,7 @@ def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_pref
     world.fail("x/2", first="2023-01-01T00:00:00Z")
     world.fail("x/3", first="2025-01-01T00:00:00Z")
     world.fail("y", first="2022-01-01T00:00:00Z")
-    world.bucket.add(Object(record_name(TASK, "failed", "x/0"), b""))
+    world.bucket.add(StoredObject(record_name(TASK, "failed", "x/0"), b""))
     world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT"))
 
     # WHEN all or some of them are asked for
@@ -705,7 +705,7 @@ def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
     for number in range(30):
         world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
 
-    # WHEN the account is refused at the first ten, THEN that one is left and told
+    # WHEN the account is refused at the first batch, THEN that one is left and told
     world.oms.schedule = [FROZEN]
     assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
 
@@ -774,7 +774,7 @@ def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(worl
 
 
 def test_an_envelope_whose_run_file_cannot_be_written_raises_so_that_function_compute_keeps_it(world):
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" else None
     with pytest.raises(StorageError):
         world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})
 
@@ -785,7 +785,7 @@ def test_an_envelope_whose_run_file_cannot_be_written_raises_so_that_function_co
 def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world):
     world.fail("a", "b")
     world.oms.schedule = [FROZEN]
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and name.endswith("failed_object/a") else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" and name.endswith("failed_object/a") else None
     world.replay()
     assert world.failed() == {"b"}
     assert world.in_run_files() == {"a"}
@@ -793,7 +793,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
 
 def test_a_record_that_cannot_be_read_is_left_where_it_is(world, caplog):
     world.fail("a", "b")
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "get" and name.endswith("/a") else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "get" and name.endswith("/a") else None
     result = world.replay()
     assert (result["accepted"], result["finished"]) == (1, False)
     assert world.failed() == {"a"}
@@ -802,7 +802,7 @@ def test_a_record_that_cannot_be_read_is_left_where_it_is(world, caplog):
 
 def test_a_long_record_that_names_no_key_is_reported_and_left(world, caplog):
     name = f"{ROOT}failed_object_long/{'0' * 64}"
-    world.bucket.add(Object(name, b"?"))
+    world.bucket.add(StoredObject(name, b"?"))
     world.replay()
     problem = "names no key: look at it, and delete it when done"
     assert [record.msg for record in caplog.records] == [{"record": name, "problem": problem}]
@@ -817,8 +817,8 @@ def test_a_run_keeps_how_it_ended_for_status_to_tell(world):
 
 
 def test_state_that_cannot_be_stored_or_read_costs_no_key(world, caplog):
-    world.bucket.add(Object(f"{ROOT}state/replay.json", b"?"))
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "/state/" in name else None
+    world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"?"))
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" and "/state/" in name else None
     world.fail("a")
     assert world.replay()["accepted"] == 1
     told = [record.msg for record in caplog.records if record.msg.get("job")]
@@ -848,7 +848,7 @@ def test_the_next_run_goes_on_behind_the_last_one_and_comes_round(world):
 )
 def test_no_further_page_is_begun_with_half_a_minute_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
     # GIVEN two pages, of which the first takes so long
-    mocker.patch("support.fake_bucket.PAGE", 10)
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
 
     def slow(kind: str, names: object) -> None:
@@ -880,7 +880,7 @@ def test_dropped_connections_are_no_reason_to_stop(world):
 
 def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, caplog):
     world.fail("a")
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "success_object" in name else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" and "success_object" in name else None
     assert world.replay()["accepted"] == 1
     assert world.failed() == world.in_run_files() == set()
     assert any(record.levelname == "ERROR" for record in caplog.records)
@@ -903,8 +903,8 @@ def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
 
 
 def test_a_run_file_that_cannot_be_deleted_is_told(world, caplog):
-    world.bucket.add(Object(f"{ROOT}replay/1.json", b'{"busy_until": "", "keys": []}'))
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
+    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b'{"busy_until": "", "keys": []}'))
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
     world.replay()
     assert any("run_file" in str(record.msg) for record in caplog.records)
 
@@ -914,11 +914,11 @@ def test_a_run_file_that_cannot_be_written_shorter_is_told_and_stays(world, capl
     world.oms.schedule = [FROZEN]
     run_file_puts = []
 
-    def trouble(kind, name):
+    def problem(kind, name):
         run_file_puts.extend([name] if kind == "put" and "/replay/" in name else [])
         return REFUSED if len(run_file_puts) == 2 and kind == "put" and "/replay/" in name else None
 
-    world.bucket.trouble = trouble
+    world.bucket.problem = problem
     world.replay()
     assert world.in_run_files() == set(many(30))
     assert any("run_file" in str(record.msg) for record in caplog.records)
@@ -927,23 +927,23 @@ def test_a_run_file_that_cannot_be_written_shorter_is_told_and_stays(world, capl
 def test_a_run_file_that_vanished_meanwhile_is_no_trouble(world):
     world.fail("a")
     world.oms.schedule = [FROZEN]
-    world.bucket.add(Object(f"{ROOT}replay/x.json", b"{}"))
-    gone = Trouble("there is none", answered=True, code="NoSuchKey")
-    world.bucket.trouble = lambda kind, name: gone if kind == "get" and "/replay/" in name else None
+    world.bucket.add(StoredObject(f"{ROOT}replay/x.json", b"{}"))
+    gone = StorageFailure("there is none", answered=True, code="NoSuchKey")
+    world.bucket.problem = lambda kind, name: gone if kind == "get" and "/replay/" in name else None
     assert world.replay()["failed"] == 1
 
 
 def test_a_run_file_that_cannot_be_shrunk_stays_as_it_was(world):
     world.fail("a")
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "delete" and "/replay/" in name else None
     assert world.replay()["accepted"] == 1
     assert world.in_run_files() == {"a"}
 
 
 def test_a_record_that_another_run_took_meanwhile_is_no_trouble(world):
     world.fail("a", "b")
-    gone = Trouble("there is none", answered=True, code="NoSuchKey")
-    world.bucket.trouble = lambda kind, name: gone if kind == "get" and name.endswith("/a") else None
+    gone = StorageFailure("there is none", answered=True, code="NoSuchKey")
+    world.bucket.problem = lambda kind, name: gone if kind == "get" and name.endswith("/a") else None
     result = world.replay()
     assert (result["accepted"], result["finished"]) == (1, True)
 
@@ -959,9 +959,9 @@ def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
 
 def test_a_run_file_that_cannot_be_read_now_is_told_and_not_called_finished(world):
     world.fail("a")
-    world.bucket.trouble = lambda kind, name: REFUSED if kind == "put" and "success" in name else None
-    world.bucket.add(Object(f"{ROOT}replay/1.json", b"{}"))
-    world.bucket.trouble = lambda kind, name: LOST if kind == "get" and "/replay/" in name else None
+    world.bucket.problem = lambda kind, name: REFUSED if kind == "put" and "success" in name else None
+    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b"{}"))
+    world.bucket.problem = lambda kind, name: LOST if kind == "get" and "/replay/" in name else None
     assert world.replay()["finished"] is False
 
 
@@ -979,7 +979,7 @@ def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world
     world.oms.schedule = [FROZEN]
     result = world.replay()
 
-    # THEN one ten was sent, and the rest stays where it is
+    # THEN one batch was sent, and the rest stays where it is
     assert (result["taken"], result["failed"], result["left"]) == (10, 10, 40)
     assert world.bucket.calls["put"] <= 2 + 10 + 1
 
@@ -1025,5 +1025,5 @@ def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, ask
 
 
 def test_a_long_record_that_names_another_key_is_reported_and_left(world):
-    world.bucket.add(Object(f"{ROOT}failed_object_long/{'0' * 64}", b'{"key": "other"}'))
+    world.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b'{"key": "other"}'))
     assert world.replay()["taken"] == 0

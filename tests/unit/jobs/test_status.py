@@ -11,7 +11,7 @@ import pytest
 
 from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.oms import STATISTICS
-from oss_oms_sync.clouds.oss import Object, Trouble, etag_of
+from oss_oms_sync.clouds.oss import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.reconcile import reconcile
@@ -26,7 +26,7 @@ from support.fake_clouds import TASK, World
 ROOT = f"oms_source_record/{TASK}/"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
-NO_RIGHT = Trouble("no", answered=True, code="AccessDenied")
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 USUAL, BACKFILL = Scope("", "", None, everything=False), Scope("", "", datetime(1970, 1, 1, tzinfo=timezone.utc), False)
 
 
@@ -78,7 +78,7 @@ class Looks(World):
 
     def install(self, at: datetime) -> None:
         body = json.dumps({"at": timestamp(at)}).encode()
-        self.bucket.add(Object(f"{ROOT}state/installed.json", body))
+        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", body))
 
     def go_to(self, now: datetime) -> None:
         self.clock.ahead += now - self.clock.now()
@@ -90,7 +90,7 @@ class Looks(World):
         (passes.finish if ended else passes.save)(one, deadline)
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
-        self.source.add(Object(key, key.encode()))
+        self.source.add(StoredObject(key, key.encode()))
         self.source.modified[key] -= minutes_ago * 60
         if accepted:
             record = success_record(TASK, ObjectChange(key, etag=etag_of(key)))
@@ -519,7 +519,7 @@ def test_without_statistics_the_failures_are_still_told(world):
 
 def test_status_writes_nothing_but_what_is_acknowledged(world):
     # GIVEN a role that may not write
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "put" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
     world.counters.months["2026-03"] = (1, 0, 1, 0)
     before = world.bucket.calls["put"]
 
@@ -545,7 +545,7 @@ def test_what_oms_does_not_tell_cannot_be_acknowledged(world, answer):
 def test_an_acknowledgement_that_is_unreadable_is_none(world):
     world.counters.months["2026-03"] = (1, 0, 1, 0)
     world.verdict(acknowledge=True)
-    world.bucket.add(Object(f"{ROOT}state/status.json", b'{"acknowledged": {"at": "once", "failed": 1}}'))
+    world.bucket.add(StoredObject(f"{ROOT}state/status.json", b'{"acknowledged": {"at": "once", "failed": 1}}'))
     assert "OMS failed to copy 1 object." in world.verdict()[1]
 
 
@@ -665,12 +665,12 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
     world = Looks()
     lose(world, 1)
     world.oms.refused = {"lost/0"}
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if "failed_object/lost" in name else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "failed_object/lost" in name else None
     for _ in range(3):
         assert not world.reconcile()["finished"]
 
     # WHEN it does
-    world.bucket.trouble = lambda kind, name: None
+    world.bucket.problem = lambda kind, name: None
     assert world.reconcile()["finished"]
 
     # THEN it is one
@@ -752,7 +752,7 @@ def test_an_idle_bucket_is_green():
 def test_a_folders_marker_among_the_failed_is_the_record_of_no_key(world):
     # GIVEN the objects that consoles make for folders
     for name in ("failed_object/", "failed_object_long/"):
-        world.bucket.add(Object(f"{ROOT}{name}", b""))
+        world.bucket.add(StoredObject(f"{ROOT}{name}", b""))
 
     # WHEN status is asked, THEN nothing waits
     report = world.status()
@@ -761,7 +761,7 @@ def test_a_folders_marker_among_the_failed_is_the_record_of_no_key(world):
 
 def test_a_folders_marker_is_not_outside_of_a_part_either():
     world = Looks(OBJECT_PREFIX="a/")
-    world.bucket.add(Object(f"{ROOT}failed_object/", b""))
+    world.bucket.add(StoredObject(f"{ROOT}failed_object/", b""))
     assert world.status()["backlog"]["outside"] == 0
 
 
@@ -769,19 +769,19 @@ def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
     mocker.patch("oss_oms_sync.jobs.status._RECORDS_COUNTED", 1)
     world = Looks(OBJECT_SUFFIX=".png")
     for name in "ab":
-        world.bucket.add(Object(f"{ROOT}failed_object/{name}", b""))
+        world.bucket.add(StoredObject(f"{ROOT}failed_object/{name}", b""))
     assert world.verdict() == (BEHIND, "Behind by at least 0: replay sends them again.")
 
 
 def test_chinese_verdicts_are_chinese(world):
     for number in range(3):
-        world.bucket.add(Object(f"{ROOT}failed_object/{number}", b'{"first_failure": "2026-03-10T10:00:00Z"}'))
+        world.bucket.add(StoredObject(f"{ROOT}failed_object/{number}", b'{"first_failure": "2026-03-10T10:00:00Z"}'))
     chinese = world.status()["verdict"]["text_zh"]
     assert chinese == "有 3 个对象待重发，最早失败于 2026-03-10T10:00:00Z（UTC）。replay 会自动重发。"
 
 
 def run_file(world: Looks, name: str, body: bytes) -> None:
-    world.bucket.add(Object(f"{ROOT}replay/{name}.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}replay/{name}.json", body))
 
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
@@ -808,8 +808,8 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
 def test_a_story_without_the_time_to_read_run_files_says_so(world):
     world.upload("a", minutes_ago=60, accepted=False)
     run_file(world, "1", json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode())
-    late = Trouble("the invocation's time was up", answered=True)
-    world.bucket.trouble = lambda kind, name: late if kind == "get" and "/replay/" in name else None
+    late = StorageFailure("the invocation's time was up", answered=True)
+    world.bucket.problem = lambda kind, name: late if kind == "get" and "/replay/" in name else None
     assert UNKNOWN in world.status(key="a")["story"]
 
 

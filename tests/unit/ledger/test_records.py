@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.clouds.oss import Object, etag_of
+from oss_oms_sync.clouds.oss import StoredObject, etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import (
     FailedKey,
     failed_key,
     failed_record,
-    modified_of,
+    modified_at,
     record_name,
     success_etag,
     success_record,
@@ -52,7 +52,7 @@ def test_the_longest_success_record_that_fits_holds_its_etag_and_the_next_its_ke
 
 def test_a_success_record_names_the_accepted_version_and_is_never_empty():
     record = success_record(TASK, ObjectChange("a", etag="ABC"))
-    assert record == Object(f"{PREFIX}success_object/a", b"ABC", {"Content-Type": "text/plain"})
+    assert record == StoredObject(f"{PREFIX}success_object/a", b"ABC", {"Content-Type": "text/plain"})
     assert success_record(TASK, ObjectChange("a")).body == b"-"
 
 
@@ -70,14 +70,14 @@ def test_a_success_record_that_is_read_tells_its_version(key, etag, told):
 
 
 def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one():
-    assert success_etag(Object("x", b"")) == ""
-    assert success_etag(Object("x", b"\xff")) == "\ufffd"
+    assert success_etag(StoredObject("x", b"")) == ""
+    assert success_etag(StoredObject("x", b"\xff")) == "\ufffd"
 
 
 def test_a_record_that_is_read_tells_when_it_was_written():
-    assert modified_of(Object("x", b"", {"last-modified": "Fri, 02 Jan 2026 03:04:05 GMT"})) == NOW.timestamp()
-    assert modified_of(Object("x", b"", {"last-modified": "soon"})) == 0
-    assert modified_of(Object("x", b"")) == 0
+    assert modified_at(StoredObject("x", b"", {"last-modified": "Fri, 02 Jan 2026 03:04:05 GMT"})) == NOW.timestamp()
+    assert modified_at(StoredObject("x", b"", {"last-modified": "soon"})) == 0
+    assert modified_at(StoredObject("x", b"")) == 0
 
 
 @pytest.mark.parametrize("body", [b"\xe5\xb1\xb1", "山"])
@@ -142,9 +142,9 @@ def test_a_failed_record_is_read_as_it_was_written(key):
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
 def test_a_failed_record_is_of_the_key_in_its_name_whatever_its_body_says(body):
-    assert failed_key(TASK, Object(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
+    assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
 def test_a_long_keys_record_that_does_not_name_its_key_is_none(body):
-    assert failed_key(TASK, Object(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None
+    assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None

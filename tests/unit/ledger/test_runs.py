@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clouds.oss import Object
+from oss_oms_sync.clouds.oss import StoredObject
 from oss_oms_sync.ledger.runs import RunFile
 from support.remembers import KEYS, NO_RIGHT, NONE_SUCH, ROOT, Remembers
 
@@ -24,28 +24,28 @@ def lines(caplog):
 
 def test_a_run_file_tells_its_keys_and_which_of_them_are_held(world):
     run = world.runs.new(KEYS, ["a", "b"], 60, world.deadline)
-    assert world.leftovers() == [RunFile(run.name, KEYS, {"a", "b"}, free=False)]
+    assert world.leftovers() == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     world.runs.finish(run, KEYS[1:], ["c"], world.deadline)
-    assert world.leftovers() == [RunFile(run.name, KEYS[1:], {"c"}, free=False)]
+    assert world.leftovers() == [RunFile(run.name, KEYS[1:], {"c"}, lease_expired=False)]
     assert world.only("replay").headers == {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize(("held", "seconds"), [([], 0), (["b"], 60)])
-def test_a_finished_run_file_is_free_at_once_or_once_no_delete_can_land_any_more(world, held, seconds):
+@pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
+def test_a_finished_run_file_is_free_at_once_or_once_no_delete_can_land_any_more(world, in_doubt, seconds):
     run = world.runs.new(KEYS, ["a"], 3600, world.deadline)
-    world.runs.finish(run, KEYS[1:], held, world.deadline)
+    world.runs.finish(run, KEYS[1:], in_doubt, world.deadline)
     world.clock.sleep(max(0, seconds - 1))
-    assert [one.free for one in world.leftovers()] == [not held]
+    assert [one.lease_expired for one in world.leftovers()] == [not in_doubt]
     world.clock.sleep(2)
-    assert [one.free for one in world.leftovers()] == [True]
+    assert [one.lease_expired for one in world.leftovers()] == [True]
 
 
 def test_the_file_of_a_run_that_died_is_free_a_minute_after_its_time_was_up(world):
-    assert world.runs.new(KEYS, [], 240, world.deadline).free is False
+    assert world.runs.new(KEYS, [], 240, world.deadline).lease_expired is False
     world.clock.sleep(240 + 59)
-    assert [one.free for one in world.leftovers()] == [False]
+    assert [one.lease_expired for one in world.leftovers()] == [False]
     world.clock.sleep(2)
-    assert [one.free for one in world.leftovers()] == [True]
+    assert [one.lease_expired for one in world.leftovers()] == [True]
 
 
 def test_the_oldest_run_file_comes_first(world):
@@ -63,23 +63,23 @@ def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"busy_until": 5, "keys": []}'])
 def test_a_run_file_that_is_unreadable_is_told_and_the_next_are_read(world, lines, body):
-    world.bucket.add(Object(f"{ROOT}replay/1.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", body))
     run = world.runs.new(KEYS, [], 60, world.deadline)
-    assert world.leftovers() == [None, RunFile(run.name, KEYS, set(), free=False)]
+    assert world.leftovers() == [None, RunFile(run.name, KEYS, set(), lease_expired=False)]
     problem = "unreadable: look at it, and delete it when done"
     assert lines() == [{"run_file": f"{ROOT}replay/1.json", "problem": problem}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_told(world, lines):
     run = world.runs.new(KEYS, [], 60, world.deadline)
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "get" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" else None
     assert world.leftovers() == [None]
     assert lines() == [{"run_file": run.name, "problem": "no"}]
 
 
 def test_a_run_file_that_its_owner_finished_meanwhile_is_none_and_nothing_to_tell(world, lines):
     world.runs.new(KEYS, [], 60, world.deadline)
-    world.bucket.trouble = lambda kind, name: NONE_SUCH if kind == "get" else None
+    world.bucket.problem = lambda kind, name: NONE_SUCH if kind == "get" else None
     assert world.leftovers() == []
     assert lines() == []
 
@@ -87,7 +87,7 @@ def test_a_run_file_that_its_owner_finished_meanwhile_is_none_and_nothing_to_tel
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
 def test_a_run_file_that_cannot_be_shrunk_or_deleted_is_told_and_stays(world, lines, left):
     run = world.runs.new(KEYS, [], 60, world.deadline)
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind in ("put", "delete") else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind in ("put", "delete") else None
     world.runs.finish(run, left, [], world.deadline)
     assert lines() == [{"run_file": run.name, "problem": "no"}]
     assert [one.keys for one in world.leftovers()] == [KEYS]

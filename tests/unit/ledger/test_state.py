@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from oss_oms_sync.clouds.oss import Object
+from oss_oms_sync.clouds.oss import StoredObject
 from oss_oms_sync.errors import StorageError
 from support.remembers import EVERYTHING, KEYS, ROOT, Remembers
 
@@ -41,7 +41,7 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_ti
 
 
 def test_state_that_is_unreadable_is_told_and_begins_anew(world, lines):
-    world.bucket.add(Object(f"{ROOT}state/replay.json", b"[]"))
+    world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert world.state.load("replay", world.deadline) == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]
 
@@ -49,7 +49,7 @@ def test_state_that_is_unreadable_is_told_and_begins_anew(world, lines):
 def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
     world.state.installed(world.deadline, note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
-    world.bucket.add(Object(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
+    world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
     world.clock.sleep(3600)
     world.bucket.calls.clear()
     assert world.state.installed(world.deadline, note=True).isoformat() == "2026-01-02T00:00:00+00:00"
@@ -62,7 +62,7 @@ def test_without_leave_to_note_it_nothing_is_noted(world):
 
 
 def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
-    world.bucket.add(Object(f"{ROOT}state/installed.json", b"?"))
+    world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
         world.state.installed(world.deadline, note=True)
     assert str(raised.value) == (

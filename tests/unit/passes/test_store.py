@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clouds.oss import Object
+from oss_oms_sync.clouds.oss import StoredObject
 from oss_oms_sync.passes.scope import Scope
 from support.remembers import NO_RIGHT, Remembers
 
@@ -24,7 +24,7 @@ def lines(caplog):
 
 def test_a_pass_that_is_unreadable_is_told(world, lines):
     begun = world.begin()
-    world.bucket.add(Object(begun.name, b"{}"))
+    world.bucket.add(StoredObject(begun.name, b"{}"))
     assert world.passes.all(world.deadline) == []
     assert lines() == [{"pass": begun.name, "problem": "unreadable, so another begins"}]
 
@@ -46,8 +46,8 @@ def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(w
 
 def test_passes_that_cannot_be_cleared_away_are_told(world, lines):
     old, one = world.begin(), world.begin()
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
     world.passes.finish(one, world.deadline)
-    world.bucket.trouble = lambda kind, name: NO_RIGHT if kind == "list" else None
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
     world.passes.finish(one, world.deadline)
     assert lines() == [{"pass": old.name, "problem": "no"}, {"passes": "not cleared away", "problem": "no"}]

@@ -17,12 +17,12 @@ import urllib3
 from oss_oms_sync.clock import Clock
 
 # Function Compute freezes an instance between events, and networks drop idle connections without a word.
-_LONGEST_IDLE = 30.0
+_KEEPALIVE_EXPIRY = 30.0
 
 # Of an answer that is neither a listing nor an object of ours no more is read: who knows what sends it.
-SHORT_ANSWER = 64 * 1024
+MAX_SHORT_BODY = 64 * 1024
 # A listing's page of the longest names takes some 4 MB, a month of OMS's statistics 3, a run file no more than 7.
-LONG_ANSWER = 16 * 1024 * 1024
+MAX_LONG_BODY = 16 * 1024 * 1024
 
 # What a call that finds no whole answer raises.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
@@ -54,7 +54,7 @@ class Session(requests.Session):
     def use(self) -> Session:
         """The session, for calls now: on new connections if the open ones were idle too long."""
         now = self._clock.now()
-        if self._used and abs((now - self._used).total_seconds()) > _LONGEST_IDLE:
+        if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:
             self.close()
         self._used = now
         return self
@@ -127,7 +127,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
 
-def body_of(response: requests.Response, most: int) -> bytes:
+def read_body(response: requests.Response, most: int) -> bytes:
     """The body of an answer that was asked for as a stream, or the first `most` bytes of it: nobody reads the rest.
 
     It is not decompressed, because no call asks for compression. Raises requests.ConnectionError where it ends before

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.clock import time_of, timestamp
+from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.oms import STATISTICS
 
 # What OMS accepted so lately is merely on its way.
@@ -140,7 +140,7 @@ class Acknowledged:
     def read(cls, value: object) -> Acknowledged | None:
         """What `to_json` made; None where it is unreadable."""
         match value:
-            case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := time_of(at):
+            case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := parse_time(at):
                 return cls(time, Month(time, **{name: _number(counts.get(name)) for name in _FIELDS}), on_its_way)
         return None
 

@@ -16,10 +16,10 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, date_of, seconds_of
-from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Session, body_of
-from oss_oms_sync.clouds.pool import Lanes
-from oss_oms_sync.clouds.retry import Patience, Try
+from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.clouds.signer import sign
 from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.reasons import Failure, Reason
@@ -38,12 +38,12 @@ _READ_SECONDS = 10.0
 # For a whole call: connecting, waiting and an answer that comes in pieces.
 _CALL_SECONDS = 15.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
-_CLOCK_SKEW_SECONDS = 14 * 60
+_MAX_CLOCK_SKEW_SECONDS = 14 * 60
 
 # What concerns every key and does not pass by itself.
-LASTING = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
-# Neither halving nor another ten would change it.
-CONCERNS_ALL = {*LASTING, Reason.DEADLINE}
+PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+# Neither bisecting nor another batch would change it.
+STOPS_RUN = {*PERMANENT, Reason.DEADLINE}
 _BY_ERROR_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,
@@ -80,24 +80,24 @@ class Submission:
 class OmsClient:
     """One sync task, on kept-alive connections. One for the life of an instance."""
 
-    def __init__(self, settings: Settings, session: Session, lanes: Lanes, clock: Clock) -> None:
+    def __init__(self, settings: Settings, session: Session, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
         self._session = session
-        self._lanes = lanes
+        self._pool = pool
         self._clock = clock
         url = urlsplit(settings.task.url)
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
 
-    def submit(self, keys: Sequence[str], deadline: Deadline, *, halve: bool = True) -> Submission:
-        """Sends `keys` (plain text, each once) in tens and says what became of each. Never later than `deadline`.
+    def submit(self, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
+        """Sends `keys` (plain text, each once) in batches and says what became of each. Never later than `deadline`.
 
-        A refused ten is halved down to the refused key, unless not to `halve`. Every key is in the outcomes, whatever
+        A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes, whatever
         OMS answers; after an exception nothing is known of any.
         """
-        job = _Job(self, deadline, Patience(deadline, self._clock), halve)
-        for ten in tens(keys):
-            job.send_ten(ten)
+        job = _Bisection(self, deadline, RetryBudget(deadline, self._clock), bisect)
+        for batch in batches(keys):
+            job.send_batch(batch)
         return job.submission
 
     def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
@@ -111,21 +111,23 @@ class OmsClient:
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
         return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
 
-    def try_once(self, keys: Sequence[str], deadline: Deadline) -> Try[Failure | None]:
+    def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """One signed call that submits `keys`."""
         body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
         return self._in_time(lambda: self._send("POST", "/events", (), body, self._acceptance, deadline), deadline)
 
-    def drop_connections(self) -> None:
+    def close_connections(self) -> None:
         """Makes the next call open a new connection."""
         self._session.close()
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
-        def call() -> Try[dict[str, object] | Failure]:
+        def call() -> Attempt[dict[str, object] | Failure]:
             return self._in_time(lambda: self._send("GET", what, query, b"", self._value, deadline), deadline)
 
-        untried: Try[dict[str, object] | Failure] = Try(Failure(Reason.DEADLINE, message="not asked: the time was up"))
-        return Patience(deadline, self._clock).keep_trying(call, self.drop_connections, untried)
+        if_not_attempted: Attempt[dict[str, object] | Failure] = Attempt(
+            Failure(Reason.DEADLINE, message="not asked: the time was up")
+        )
+        return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted)
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None: its body is empty. A login page or a proxy's word is no acceptance; JSON may carry an error."""
@@ -135,10 +137,10 @@ class OmsClient:
         value = _value_of(body)
         return self._unexpected(body) if value is None else value
 
-    def _in_time(self, send: Callable[[], Try[T | Failure]], deadline: Deadline) -> Try[T | Failure]:
+    def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
         """What `send` returns, or that it took too long."""
-        seconds = deadline.within(_CALL_SECONDS)
-        (outcome,) = self._lanes.run([send], seconds)
+        seconds = deadline.cap(_CALL_SECONDS)
+        (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
             self._session.abort()
             return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
@@ -152,7 +154,7 @@ class OmsClient:
         body: bytes,
         read: Callable[[bytes], T],
         deadline: Deadline,
-    ) -> Try[T | Failure]:
+    ) -> Attempt[T | Failure]:
         """One signed call: what `read` makes of the body of a 200, or what went wrong."""
         settings, path = self._settings, f"{self._task_path}{what}"
         headers = sign(
@@ -168,7 +170,7 @@ class OmsClient:
             security_token=settings.hw_security_token,
         )
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
-        timeout = (deadline.within(_CONNECT_SECONDS), deadline.within(_READ_SECONDS))
+        timeout = (deadline.cap(_CONNECT_SECONDS), deadline.cap(_READ_SECONDS))
         try:
             session = self._session.use()
             response = session.send(
@@ -180,15 +182,15 @@ class OmsClient:
             )
             # What OMS tells of a task is as long as its statistics.
             is_long = method == "GET" and response.status_code == 200
-            answer = body_of(response, LONG_ANSWER if is_long else SHORT_ANSWER)
+            answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
         except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
         except NETWORK_ERRORS as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return Try(read(answer)) if response.status_code == 200 else self._refused(response, answer)
+        return Attempt(read(answer)) if response.status_code == 200 else self._refused(response, answer)
 
-    def _lost(self, reason: Reason, message: str) -> Try[T | Failure]:
-        return Try(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
+    def _lost(self, reason: Reason, message: str) -> Attempt[T | Failure]:
+        return Attempt(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
     def _encode(self, key: str) -> str:
         return quote(key, safe="") if self._settings.key_encoding == "url" else key
@@ -200,42 +202,42 @@ class OmsClient:
             _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
         )
 
-    def _refused(self, response: requests.Response, body: bytes) -> Try[T | Failure]:
+    def _refused(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
         status = response.status_code
         code, message = _error_of(body)
         if response.is_redirect:
-            # Without what stands behind a "?", which may be what was sent.
+            # Without what follows a "?", which may be what was sent.
             message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
             reason = Reason.CLOCK
-        return Try(
+        return Attempt(
             Failure(reason, status, self._clean(code) if code else None, self._clean(message)),
             again=reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
             throttled=reason is Reason.THROTTLED,
-            retry_after=seconds_of(response.headers.get("Retry-After"), self._clock.now()),
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
         )
 
     def _clock_is_off(self, response: requests.Response) -> bool:
-        date = date_of(response.headers.get("Date"))
-        return date is not None and abs((date - self._clock.now()).total_seconds()) > _CLOCK_SKEW_SECONDS
+        date = parse_http_date(response.headers.get("Date"))
+        return date is not None and abs((date - self._clock.now()).total_seconds()) > _MAX_CLOCK_SKEW_SECONDS
 
     def _clean(self, message: str) -> str:
         return presentable(message, self._settings.secrets)
 
 
-class _Job:
+class _Bisection:
     """One submit: what is known so far."""
 
-    def __init__(self, client: OmsClient, deadline: Deadline, patience: Patience, halve: bool) -> None:
+    def __init__(self, client: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
         self._client = client
         self._deadline = deadline
-        self._patience = patience
-        self._halve = halve
-        self._hopeless: Failure | None = None
+        self._budget = budget
+        self._bisect = bisect
+        self._fatal: Failure | None = None
         self.submission = Submission()
 
-    def send_ten(self, keys: Sequence[str]) -> None:
+    def send_batch(self, keys: Sequence[str]) -> None:
         self._send(keys)
         outcomes = self.submission.outcomes
         if any(outcomes[key] is None for key in keys):
@@ -246,30 +248,32 @@ class _Job:
                     outcomes[key] = replace(failure, reason=Reason.REJECTED)
 
     def _send(self, keys: Sequence[str]) -> None:
-        failure = self._hopeless or self._call(keys)
-        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._halve:
+        failure = self._fatal or self._call(keys)
+        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
             middle = len(keys) // 2
             self._send(keys[:middle])
             self._send(keys[middle:])
             return
-        if failure and failure.reason in CONCERNS_ALL:
-            self._hopeless = failure
+        if failure and failure.reason in STOPS_RUN:
+            self._fatal = failure
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
 
     def _call(self, keys: Sequence[str]) -> Failure | None:
         """Sends one call until it is answered for good, or there is no use in trying on."""
 
-        def call() -> Try[Failure | None]:
+        def call() -> Attempt[Failure | None]:
             self.submission.calls += 1
-            outcome = self._client.try_once(keys, self._deadline)
+            outcome = self._client.attempt(keys, self._deadline)
             self.submission.throttled += outcome.throttled
             return outcome
 
-        untried: Try[Failure | None] = Try(Failure(Reason.DEADLINE, message="not sent: the invocation's time was up"))
-        return self._patience.keep_trying(call, self._client.drop_connections, untried)
+        if_not_attempted: Attempt[Failure | None] = Attempt(
+            Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+        )
+        return self._budget.run(call, self._client.close_connections, if_not_attempted)
 
 
-def tens(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """`keys` in as many at once as one call takes."""
     for start in range(0, len(keys), KEYS_PER_CALL):
         yield keys[start : start + KEYS_PER_CALL]

@@ -18,10 +18,10 @@ from xml.etree import ElementTree
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.connection import LONG_ANSWER, NETWORK_ERRORS, SHORT_ANSWER, Session, body_of
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.pool import Lanes
-from oss_oms_sync.clouds.retry import Patience, Try
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # OSS: "at most 1000" objects a listing's page, and a multi-delete.
-PAGE = 1000
+PAGE_SIZE = 1000
 
-_SECONDS = 5.0
+_CALL_SECONDS = 5.0
 # What oss2 raises where a body is none of OSS's.
 _NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
-_RETRIED_STATUS = {429, 500, 502, 503, 504}
+_RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
 # Compiled where it is first used: that takes longer than all the rest of this module.
 _NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -63,7 +63,7 @@ _FIXES = {
 
 
 @dataclass(frozen=True)
-class Object:
+class StoredObject:
     """An object to be written, or as it was read: headers in lower case."""
 
     name: str
@@ -72,7 +72,7 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ObjectSummary:
     """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes; `type`
     is "Normal", "Multipart", "Appendable" or "Symlink"."""
 
@@ -84,20 +84,20 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Page:
-    """Up to 1000 objects in byte order, and whether there are more behind them."""
+class ListPage:
+    """Up to 1000 objects in byte order, and whether there are more after them."""
 
-    objects: list[Listed]
+    objects: list[ObjectSummary]
     more: bool
 
 
 @dataclass(frozen=True)
-class Trouble:
+class StorageFailure:
     """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be.
 
     `code` is OSS's, or OtherRegion, which OSS says in several ways."""
 
-    problem: str
+    message: str
     answered: bool
     code: str = ""
 
@@ -145,9 +145,9 @@ class _Answer:
         # OSS, "Common HTTP headers": every answer has one.
         self.request_id = response.headers.get("x-oss-request-id", "")
         is_long = self.says_ok and method in ("GET", "POST")
-        body = body_of(response, LONG_ANSWER + 1 if is_long else SHORT_ANSWER)
-        if len(body) > LONG_ANSWER:
-            raise requests.ConnectionError(f"the answer is longer than {LONG_ANSWER} bytes")
+        body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
+        if len(body) > MAX_LONG_BODY:
+            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY} bytes")
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
@@ -177,7 +177,7 @@ class Bucket:
         settings: Settings,
         credentials: Credentials,
         session: Session,
-        lanes: Lanes,
+        pool: CallPool,
         clock: Clock,
     ) -> None:
         self.name = name
@@ -185,13 +185,13 @@ class Bucket:
         self._settings = settings
         self._credentials = credentials
         self._session = session
-        self._lanes = lanes
+        self._pool = pool
         self._clock = clock
 
-    def put_all(self, objects: Sequence[Object], deadline: Deadline) -> list[Trouble | None]:
+    def try_put_all(self, objects: Sequence[StoredObject], deadline: Deadline) -> list[StorageFailure | None]:
         """Writes all of `objects` side by side; for each None, or why it is not known to be written."""
 
-        def put(one: Object) -> Callable[[oss2.Bucket], bool]:
+        def put(one: StoredObject) -> Callable[[oss2.Bucket], bool]:
             def call(bucket: oss2.Bucket) -> bool:
                 answer = bucket.put_object(one.name, one.body, dict(one.headers))
                 # In a bucket that is encrypted with KMS the ETag is no MD5: there it is enough that OSS answered.
@@ -203,54 +203,56 @@ class Bucket:
             return call
 
         results = self._all([put(one) for one in objects], "oss:PutObject", deadline)
-        return [result if isinstance(result, Trouble) else None for result in results]
+        return [result if isinstance(result, StorageFailure) else None for result in results]
 
-    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | Trouble]:
-        """Reads objects side by side. One that does not exist is a Trouble with the code NoSuchKey."""
+    def try_get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | StorageFailure]:
+        """Reads objects side by side. One that does not exist is a StorageFailure with the code NoSuchKey."""
 
-        def get(name: str) -> Callable[[oss2.Bucket], Object]:
-            def call(bucket: oss2.Bucket) -> Object:
+        def get(name: str) -> Callable[[oss2.Bucket], StoredObject]:
+            def call(bucket: oss2.Bucket) -> StoredObject:
                 answer = bucket.get_object(name)
-                return Object(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
+                return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
             return call
 
         return self._all([get(name) for name in names], "oss:GetObject", deadline)
 
-    def find_all(self, names: Sequence[str], deadline: Deadline) -> list[Object | None]:
+    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | None]:
         """Reads objects side by side; None for one that does not exist. Raises StorageError for any other answer."""
-        found: list[Object | None] = []
-        for result in self.get_all(names, deadline):
-            if isinstance(result, Trouble) and result.code != "NoSuchKey":
-                raise StorageError(result.problem, result.code)
-            found.append(result if isinstance(result, Object) else None)
+        found: list[StoredObject | None] = []
+        for result in self.try_get_all(names, deadline):
+            if isinstance(result, StorageFailure) and result.code != "NoSuchKey":
+                raise StorageError(result.message, result.code)
+            found.append(result if isinstance(result, StoredObject) else None)
         return found
 
     def get(self, name: str, deadline: Deadline) -> bytes | None:
         """An object's body; None where there is none. Raises StorageError for anything but these two answers."""
-        (found,) = self.find_all([name], deadline)
+        (found,) = self.get_all([name], deadline)
         return found.body if found else None
 
-    def put(self, one: Object, deadline: Deadline) -> None:
+    def put(self, one: StoredObject, deadline: Deadline) -> None:
         """Writes one object; raises StorageError where it is not known to be written."""
-        (trouble,) = self.put_all([one], deadline)
-        if trouble:
-            raise StorageError(trouble.problem, trouble.code)
+        (problem,) = self.try_put_all([one], deadline)
+        if problem:
+            raise StorageError(problem.message, problem.code)
 
-    def page(self, prefix: str, after: str, deadline: Deadline) -> Page:
-        """The objects whose names begin with `prefix` and stand behind `after`: none only where there are no more.
+    def list_page(self, prefix: str, after: str, deadline: Deadline) -> ListPage:
+        """The objects whose names begin with `prefix` and come after `after`: none only where there are no more.
         Raises StorageError, also where the names do not rise."""
 
-        def call(bucket: oss2.Bucket) -> tuple[Page, str]:
-            found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE, continuation_token=token)
-            listed = [Listed(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-            return Page(listed, bool(found.is_truncated)), found.next_continuation_token
+        def call(bucket: oss2.Bucket) -> tuple[ListPage, str]:
+            found = bucket.list_objects_v2(
+                prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token=token
+            )
+            listed = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
+            return ListPage(listed, bool(found.is_truncated)), found.next_continuation_token
 
         token, last_token = "", None
         while token != last_token:
             (result,) = self._all([call], "oss:ListObjects", deadline)
-            if isinstance(result, Trouble):
-                raise StorageError(result.problem, result.code)
+            if isinstance(result, StorageFailure):
+                raise StorageError(result.message, result.code)
             page, last_token, token = result[0], token, result[1]
             names = [after, *(one.name for one in page.objects)]
             if any(name >= following for name, following in pairwise(names)):
@@ -259,25 +261,25 @@ class Bucket:
                 return page
         raise StorageError(f"the listing of {self.name} does not go on behind {after!r}")
 
-    def listed(self, prefix: str, deadline: Deadline) -> Iterator[Listed]:
+    def iter_objects(self, prefix: str, deadline: Deadline) -> Iterator[ObjectSummary]:
         """Everything whose name begins with `prefix`, in order, a page at a time. Raises StorageError."""
         after, more = "", True
         while more:
-            page = self.page(prefix, after, deadline)
+            page = self.list_page(prefix, after, deadline)
             yield from page.objects
             more = page.more
             after = page.objects[-1].name if more else ""
 
-    def files(self, folder: str, deadline: Deadline) -> Iterator[Listed]:
+    def iter_folder(self, folder: str, deadline: Deadline) -> Iterator[ObjectSummary]:
         """Everything in `folder`, a name that ends with "/", but for the empty object that consoles make of the folder
         itself. Raises StorageError."""
-        return (one for one in self.listed(folder, deadline) if one.name != folder)
+        return (one for one in self.iter_objects(folder, deadline) if one.name != folder)
 
-    def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, Trouble | None]:
+    def try_delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, StorageFailure | None]:
         """Deletes objects, a thousand a call; names that XML does not carry go one by one, side by side."""
         plain = [name for name in names if not re.search(_NOT_IN_XML, name)]
         single = [name for name in names if re.search(_NOT_IN_XML, name)]
-        groups = [plain[start : start + PAGE] for start in range(0, len(plain), PAGE)]
+        groups = [plain[start : start + PAGE_SIZE] for start in range(0, len(plain), PAGE_SIZE)]
 
         def delete(group: list[str]) -> Callable[[oss2.Bucket], set[str]]:
             return lambda bucket: set(bucket.batch_delete_objects(group).deleted_keys)
@@ -287,56 +289,60 @@ class Bucket:
 
         calls = [*map(delete, groups), *map(delete_one, single)]
         groups += [[name] for name in single]
-        results: dict[str, Trouble | None] = {}
+        results: dict[str, StorageFailure | None] = {}
         for group, result in zip(groups, self._all(calls, "oss:DeleteObject", deadline), strict=True):
             for name in group:
-                if isinstance(result, Trouble):
+                if isinstance(result, StorageFailure):
                     results[name] = result
                 else:
-                    results[name] = None if name in result else Trouble("OSS did not confirm it", answered=False)
+                    results[name] = None if name in result else StorageFailure("OSS did not confirm it", answered=False)
         return results
 
-    def _all(self, calls: Sequence[Callable[[oss2.Bucket], T]], action: str, deadline: Deadline) -> list[T | Trouble]:
+    def _all(
+        self, calls: Sequence[Callable[[oss2.Bucket], T]], action: str, deadline: Deadline
+    ) -> list[T | StorageFailure]:
         transport = _Transport(self._session.use())
-        patience = Patience(deadline, self._clock)
+        budget = RetryBudget(deadline, self._clock)
 
-        def tries(call: Callable[[oss2.Bucket], T]) -> Callable[[], T | Trouble]:
-            def once() -> Try[T | Trouble]:
+        def tries(call: Callable[[oss2.Bucket], T]) -> Callable[[], T | StorageFailure]:
+            def once() -> Attempt[T | StorageFailure]:
                 return self._once(call, action, transport, deadline)
 
-            untried: Try[T | Trouble] = Try(Trouble("the invocation's time was up", answered=True))
-            return lambda: patience.keep_trying(once, self._session.close, untried)
+            if_not_attempted: Attempt[T | StorageFailure] = Attempt(
+                StorageFailure("the invocation's time was up", answered=True)
+            )
+            return lambda: budget.run(once, self._session.close, if_not_attempted)
 
-        results = self._lanes.run([tries(call) for call in calls], deadline.left())
+        results = self._pool.run([tries(call) for call in calls], deadline.remaining())
         if None in results:
             self._session.abort()
-        return [Trouble("no answer in time", answered=False) if one is None else one for one in results]
+        return [StorageFailure("no answer in time", answered=False) if one is None else one for one in results]
 
     def _once(
         self, call: Callable[[oss2.Bucket], T], action: str, transport: _Transport, deadline: Deadline
-    ) -> Try[T | Trouble]:
+    ) -> Attempt[T | StorageFailure]:
         exceptions = import_oss2().exceptions
-        # Whatever fails here is a Trouble that the caller sees: a key stays where it was.
+        # Whatever fails here is a StorageFailure that the caller sees: a key stays where it was.
         # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
         repeat = action != "oss:DeleteObject"
         try:
-            return Try(call(self._client(transport, deadline)))
+            return Attempt(call(self._client(transport, deadline)))
         except exceptions.OssError as error:
-            # A gateway's 5xx may be about a call that is still on its way behind it; a 429 was turned away. And what
+            # A gateway's 5xx may be about a call that is still on its way to OSS; a 429 was turned away. And what
             # is no answer of OSS says nothing about what OSS does.
-            again, turned_away = error.status in _RETRIED_STATUS, error.status == 429
+            again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
-            trouble = Trouble(self._explain(error, code, action), answered, code)
-            return Try(trouble, again=again and (repeat or turned_away))
+            problem = StorageFailure(self._explain(error, code, action), answered, code)
+            return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_NOT_READ) as error:
-            trouble = Trouble(self._clean(root_cause(error)), answered=False)
-            return Try(trouble, again=repeat, connection_lost=True)
+            problem = StorageFailure(self._clean(root_cause(error)), answered=False)
+            return Attempt(problem, again=repeat, connection_lost=True)
 
     def _client(self, transport: _Transport, deadline: Deadline) -> oss2.Bucket:
         # A new one for each call, because oss2 keeps the timeouts in it.
         oss2, key = import_oss2(), self._credentials
-        seconds = deadline.within(_SECONDS)
+        seconds = deadline.cap(_CALL_SECONDS)
         return oss2.Bucket(
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             self._settings.oss_endpoint,

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 
-class _Unused(ModuleType):
+class _StubModule(ModuleType):
     """Stands for a module of which the names are imported, and nothing is used."""
 
     def __getattr__(self, name: str) -> object:
@@ -26,7 +26,7 @@ def import_oss2() -> Any:
     the time and memory of the import."""
     with _importing:
         if "oss2" not in sys.modules:
-            unused = {name: _Unused(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
+            unused = {name: _StubModule(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
             sys.modules.update(unused)
             try:
                 importlib.import_module("oss2")
@@ -36,6 +36,6 @@ def import_oss2() -> Any:
     return sys.modules["oss2"]
 
 
-def import_soon() -> None:
+def preload_oss2() -> None:
     """Imports `oss2` in the background, while OMS is waited for."""
     Thread(target=import_oss2, daemon=True).start()

@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Lanes:
+class CallPool:
     """Threads that run calls side by side and leave behind the one that does not return in time; whoever made the call
     is to close its connection (`Session.abort`), or it stays for the instance's life.
 

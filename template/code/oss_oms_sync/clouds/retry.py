@@ -7,20 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from oss_oms_sync.clock import SHORTEST_CALL, Clock, Deadline
+from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
 
-_TRIES = 5
-_FIRST_WAIT = 0.4
-_LONGEST_WAIT = 5.0
+_MAX_ATTEMPTS = 5
+_BACKOFF_BASE = 0.4
+_BACKOFF_MAX = 5.0
 # Waiting costs money and the log bucket is the queue: so long a job goes on trying, then replay takes over.
-_PATIENCE = 20.0
-_THROTTLE_PATIENCE = 3.0
+_BUDGET_SECONDS = 20.0
+_THROTTLE_BUDGET_SECONDS = 3.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Try(Generic[T]):
+class Attempt(Generic[T]):
     """One try's result, and whether and when another may help.
 
     `connection_lost`: the connection broke or went silent. `retry_after`: seconds, as the server asks for.
@@ -33,46 +33,46 @@ class Try(Generic[T]):
     retry_after: float | None = None
 
 
-class Patience:
+class RetryBudget:
     """The tries of one job and the waiting between them, by full jitter: any time from none to a doubling limit."""
 
     def __init__(self, deadline: Deadline, clock: Clock) -> None:
         self._deadline = deadline
         self._clock = clock
-        self._enough = Deadline(_PATIENCE, clock)
-        self._throttle_patience = _THROTTLE_PATIENCE
+        self._enough = Deadline(_BUDGET_SECONDS, clock)
+        self._throttle_budget = _THROTTLE_BUDGET_SECONDS
 
-    def keep_trying(self, call: Callable[[], Try[T]], reconnect: Callable[[], None], untried: Try[T]) -> T:
+    def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Attempt[T]) -> T:
         """The result of the last try; that of `untried` where the deadline had passed before the first.
 
         After a lost connection `reconnect` is called, and the first time the call is made again at once: the
         connection may have died while the instance was frozen.
         """
-        outcome, tries = untried, 0
-        while not self._deadline.passed():
+        outcome, tries = if_not_attempted, 0
+        while not self._deadline.expired():
             outcome = call()
             tries += 1
             if outcome.connection_lost:
                 reconnect()
-            if not outcome.again or tries == _TRIES or not self._pause(tries, outcome):
+            if not outcome.again or tries == _MAX_ATTEMPTS or not self._pause(tries, outcome):
                 break
         return outcome.result
 
-    def _pause(self, tries: int, outcome: Try[T]) -> bool:
+    def _pause(self, tries: int, outcome: Attempt[T]) -> bool:
         """Waits before the next try; False when there is no use in waiting so long."""
         if outcome.retry_after is not None:
             # Not before that, and not all instances at the same moment.
-            wait = outcome.retry_after + random.uniform(0, _FIRST_WAIT)
+            wait = outcome.retry_after + random.uniform(0, _BACKOFF_BASE)
         elif outcome.connection_lost and tries == 1:
             wait = 0.0
         else:
-            wait = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)))
+            wait = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF_BASE * 2 ** (tries - 1)))
         if outcome.throttled:
-            if (outcome.retry_after or 0) > self._throttle_patience or self._throttle_patience <= 0:
+            if (outcome.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
                 return False
-            wait = min(wait, self._throttle_patience)
-            self._throttle_patience -= wait
-        if wait + SHORTEST_CALL > min(self._deadline.left(), self._enough.left()):
+            wait = min(wait, self._throttle_budget)
+            self._throttle_budget -= wait
+        if wait + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._enough.remaining()):
             return False
         self._clock.sleep(wait)
         return True

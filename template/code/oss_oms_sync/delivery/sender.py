@@ -1,4 +1,4 @@
-"""Sends keys again for replay and reconcile: in tens, at the allowed rate, and no further than makes sense."""
+"""Sends keys again for replay and reconcile: in batches, at the allowed rate, and no further than makes sense."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import CONCERNS_ALL, OmsClient, Submission, tens
-from oss_oms_sync.clouds.oss import Bucket, Object
+from oss_oms_sync.clouds.oms import STOPS_RUN, OmsClient, Submission, batches
+from oss_oms_sync.clouds.oss import Bucket, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
-# So many tens in a row of which OMS takes nothing end a run: there is no point in burning through a million keys.
-_ENOUGH_REFUSED = 5
+# After so many wholly refused batches in a row a run ends: there is no point in burning through a million keys.
+_MAX_REFUSED_BATCHES = 5
 # So many records of rejected keys are kept in mind.
-REJECTED_KEPT = 10_000
-# For recording a ten after it was sent, and for what the job itself has to write down.
+MAX_REJECTED_KEPT = 10_000
+# For recording a batch after it was sent, and for what the job itself has to write down.
 _RECORDING_SECONDS = 10.0
 # However often OMS throttles, a run goes on at a call a second.
-_SLOWEST_RATE = 1.0
+_MIN_RATE = 1.0
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -36,87 +36,87 @@ class Sender:
         self._log_bucket = log_bucket
         self._settings = settings
         self._deadline = deadline
-        self._sending = deadline.less(min(_RECORDING_SECONDS, deadline.left() / 2))
+        self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._clock = clock
         self._rate = settings.oms_rate
         self._next_call = clock.monotonic()
         self._refused_in_a_row = 0
-        self._halve = True
+        self._bisect = True
         self.stopped = ""
         self.accepted = 0
         self.failed: Counter[str] = Counter()
         self.oldest_failure = ""
-        self.rejected: deque[Object] = deque(maxlen=REJECTED_KEPT)
+        self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
 
-    def send(self, keys: Sequence[FailedKey], held: Collection[str] = ()) -> list[FailedKey]:
+    def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
         """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.
 
-        The keys `held` get no failed record (a delete may be on its way to it) and are always returned.
+        The keys `in_doubt` get no failed record (a delete may be on its way to it) and are always returned.
         """
         left: list[FailedKey] = []
-        for ten in tens(keys):
-            left += self._send_ten(ten, held) if self._may_go_on() else ten
+        for batch in batches(keys):
+            left += self._send_batch(batch, in_doubt) if self._may_go_on() else batch
         return left
 
     def _may_go_on(self) -> bool:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
-        if wait >= self._sending.left():
+        if wait >= self._sending.remaining():
             self.stopped = "the time is up"
             return False
         if wait > 0:
             self._clock.sleep(wait)
         return True
 
-    def _send_ten(self, ten: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
-        submission = self._oms.submit([key.key for key in ten], self._sending, halve=self._halve)
+    def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
+        submission = self._oms.submit([key.key for key in batch], self._sending, bisect=self._bisect)
         self._pace(submission)
-        self._judge(ten, submission)
-        return self._record(ten, submission, held)
+        self._classifier(batch, submission)
+        return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        slowest = min(_SLOWEST_RATE, self._settings.oms_rate)
+        slowest = min(_MIN_RATE, self._settings.oms_rate)
         self._rate = max(slowest, self._rate / 2**submission.throttled)
         self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
 
-    def _judge(self, ten: Sequence[FailedKey], submission: Submission) -> None:
+    def _classifier(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
-        concerning_all = [reason for reason in reasons if reason in CONCERNS_ALL]
+        concerning_all = [reason for reason in reasons if reason in STOPS_RUN]
         if len(failures) < len(submission.outcomes):
-            self._refused_in_a_row, self._halve = 0, True
+            self._refused_in_a_row, self._bisect = 0, True
             return
-        # A ten of nothing but keys that OMS refused alone before tells nothing about the task.
-        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in ten)
+        # A batch of nothing but keys that OMS refused alone before says nothing about the task.
+        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in batch)
         if Reason.REFUSED in reasons:
-            self._halve = False
+            self._bisect = False
         if Reason.DEADLINE in reasons:
             self.stopped = "the time is up"
         elif concerning_all:
             self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix}"
-        elif self._refused_in_a_row == _ENOUGH_REFUSED:
-            self.stopped = f"OMS took nothing of {_ENOUGH_REFUSED} tens in a row, the last: {reasons[-1].name}"
+        elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
+            self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
 
-    def _record(self, ten: Sequence[FailedKey], submission: Submission, held: Collection[str]) -> list[FailedKey]:
+    def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
         """Writes the records of what was sent; returns the keys whose state stands nowhere else."""
         task_id, now = self._settings.task.task_id, self._clock.now()
-        left = [key for key in ten if key.key in held]
-        written: list[tuple[FailedKey, Failure | None, Object]] = []
-        for key in ten:
+        left = [key for key in batch if key.key in in_doubt]
+        written: list[tuple[FailedKey, Failure | None, StoredObject]] = []
+        for key in batch:
             failure = _still_rejected(key, submission.outcomes[key.key])
             if failure and failure.reason is Reason.DEADLINE:
-                left += [key] if key.key not in held else []
+                left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)
-            if failure and key.key not in held:
+            if failure and key.key not in in_doubt:
                 written.append((key, failure, failed_record(task_id, key, failure, now)))
             elif not failure:
                 written.append((key, None, success_record(task_id, key.change)))
-        troubles = self._log_bucket.put_all([record for _, _, record in written], self._deadline)
-        for (key, failure, record), trouble in zip(written, troubles, strict=True):
-            if trouble:
-                log.error({"key": key.key, "record": record.name, "problem": trouble.problem})
+        problems = self._log_bucket.try_put_all([record for _, _, record in written], self._deadline)
+        for (key, failure, record), problem in zip(written, problems, strict=True):
+            if problem:
+                log.error({"key": key.key, "record": record.name, "problem": problem.message})
                 left += [key] if failure else []
             elif failure and failure.reason is Reason.REJECTED:
                 self.rejected.append(record)
@@ -125,7 +125,7 @@ class Sender:
     def _count(self, key: FailedKey, failure: Failure | None) -> None:
         if failure:
             self.failed[failure.reason.name] += 1
-            self.oldest_failure = older(self.oldest_failure, key.first_failure)
+            self.oldest_failure = earliest(self.oldest_failure, key.first_failure)
             log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
         else:
             self.accepted += 1
@@ -138,6 +138,6 @@ def _still_rejected(key: FailedKey, failure: Failure | None) -> Failure | None:
     return failure
 
 
-def older(one: str, other: str) -> str:
+def earliest(one: str, other: str) -> str:
     """The earlier of two times as records write them; one that is unknown (empty) does not count."""
     return min(filter(None, (one, other)), default="")

@@ -24,23 +24,23 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, date_of
+from oss_oms_sync.clock import Clock, Deadline, parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
-from oss_oms_sync.clouds.oms import LASTING, OmsClient
-from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, Bucket, Listed, Object, Trouble, etag_of
+from oss_oms_sync.clouds.oms import PERMANENT, OmsClient
+from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, Bucket, ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.pool import Lanes
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError, StorageError, presentable
-from oss_oms_sync.ledger.records import folder, root
+from oss_oms_sync.ledger.records import record_prefix, record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import options
-from oss_oms_sync.passes.classify import Judge
-from oss_oms_sync.passes.listing import Walk
+from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure, Reason, grant
-from oss_oms_sync.settings import LONGEST_PERIOD, Settings
+from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 T = TypeVar("T")
 
@@ -144,13 +144,13 @@ class _Examination:
         self._deadline = deadline
         self._clock = clock
         # A name that is not found, or an answer that drips, must not take all the time there is.
-        self._lanes = Lanes(2)
-        self._probe: Object | None = None
+        self._pool = CallPool(2)
+        self._probe: StoredObject | None = None
 
     def clear_away(self) -> None:
         """Deletes the probe, should it still be there."""
         if self._probe:
-            self._buckets[0].delete_all([self._probe.name], self._deadline)
+            self._buckets[0].try_delete_all([self._probe.name], self._deadline)
 
     # What several checks look at. Only those ask that depend on the settings.
 
@@ -177,7 +177,7 @@ class _Examination:
 
     @cached_property
     def _log_bucket_says(self) -> StorageError | None:
-        return self._listing_problem(self._buckets[0], root(self._settings.task.task_id))
+        return self._listing_problem(self._buckets[0], record_root(self._settings.task.task_id))
 
     @cached_property
     def _source_bucket_says(self) -> StorageError | None:
@@ -185,11 +185,11 @@ class _Examination:
 
     def _a_while(self) -> Deadline:
         """How long one check may look through records, of which there may be millions."""
-        return Deadline(min(_WALK_SECONDS, self._deadline.left() / 2), self._clock)
+        return Deadline(min(_WALK_SECONDS, self._deadline.remaining() / 2), self._clock)
 
     def _listing_problem(self, bucket: Bucket, prefix: str) -> StorageError | None:
         try:
-            bucket.page(prefix, "", self._deadline)
+            bucket.list_page(prefix, "", self._deadline)
         except StorageError as error:
             return error
         return None
@@ -235,7 +235,7 @@ class _Examination:
         return self._connection(self._settings.oss_endpoint, "OSS_ENDPOINT")
 
     def _connection(self, url: str, setting: str) -> Finding:
-        (finding,) = self._lanes.run([lambda: _connection(url, setting)], _LOOK_SECONDS)
+        (finding,) = self._pool.run([lambda: _connection(url, setting)], _LOOK_SECONDS)
         seen = f"{urlsplit(url).hostname} was not reached within {_LOOK_SECONDS:g} s"
         return finding or Finding(FAULT, seen, _unreached(setting))
 
@@ -260,11 +260,11 @@ class _Examination:
 
             def look() -> datetime | str:
                 try:
-                    return date_of(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
+                    return parse_http_date(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
                 except NETWORK_ERRORS:  # then this one's clock is not known
                     return ""
 
-            (date,) = self._lanes.run([look], _LOOK_SECONDS)
+            (date,) = self._pool.run([look], _LOOK_SECONDS)
             if date is None:
                 session.abort()
             return date if isinstance(date, datetime) else None
@@ -273,7 +273,7 @@ class _Examination:
 
     def oms_answers(self) -> Finding:
         task = self._task
-        if isinstance(task, Failure) and task.reason not in LASTING:
+        if isinstance(task, Failure) and task.reason not in PERMANENT:
             fix = _unreached("SYNC_URL") if task.reason is Reason.TIMEOUT else task.reason.fix
             return Finding(FAULT, _told(task), fix)
         return Finding(OK, "OMS answers signed requests")
@@ -366,8 +366,8 @@ class _Examination:
         """
         enough = self._a_while()
         failures = nlargest(_FAILURES_READ + 1, _within(enough, self._failures()), key=lambda one: one.modified)
-        all_failed = not enough.passed()
-        read = self._buckets[0].get_all([one.name for one in failures[:_FAILURES_READ]], self._deadline)
+        all_failed = not enough.expired()
+        read = self._buckets[0].try_get_all([one.name for one in failures[:_FAILURES_READ]], self._deadline)
         reasons = [*map(_reasons, read), *[{""}] * (len(failures) - len(read))]
         told = list(zip(failures, reasons, strict=True))
         doubtful = [one.modified for one, why in told if why & {Reason.FORBIDDEN.name, ""}]
@@ -393,25 +393,25 @@ class _Examination:
             " failed keys; run doctor again when replay has sent them",
         )
 
-    def _failures(self) -> Iterator[Listed]:
+    def _failures(self) -> Iterator[ObjectSummary]:
         """Failed records, and run files, whose keys may stand in no record while replay has them in hand."""
         return chain(self._listed(self._runs, self._runs), self._records("failed"))
 
     @property
     def _runs(self) -> str:
-        return f"{root(self._settings.task.task_id)}replay/"
+        return f"{record_root(self._settings.task.task_id)}replay/"
 
-    def _records(self, state: str) -> Iterator[Listed]:
+    def _records(self, state: str) -> Iterator[ObjectSummary]:
         """The records of this project's keys, and of all long keys."""
-        by_key, by_hash = (folder(self._settings.task.task_id, state, long=long) for long in (False, True))
+        by_key, by_hash = (record_prefix(self._settings.task.task_id, state, long=long) for long in (False, True))
         for one in self._listed(f"{by_key}{self._settings.object_prefix}", by_key):
             if self._settings.covers(one.name.removeprefix(by_key)):
                 yield one
         yield from self._listed(by_hash, by_hash)
 
-    def _listed(self, prefix: str, itself: str) -> Iterator[Listed]:
+    def _listed(self, prefix: str, itself: str) -> Iterator[ObjectSummary]:
         """What stands there; not the empty object that consoles make of a folder itself."""
-        return (one for one in self._buckets[0].listed(prefix, self._deadline) if one.name != itself)
+        return (one for one in self._buckets[0].iter_objects(prefix, self._deadline) if one.name != itself)
 
     def _accepted(self, after: float) -> tuple[int, bool]:
         """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
@@ -420,7 +420,7 @@ class _Examination:
             accepted = max(accepted, one.modified)
             if accepted > after:
                 break
-        return accepted, not enough.passed()
+        return accepted, not enough.expired()
 
     # Alibaba's side
 
@@ -453,17 +453,17 @@ class _Examination:
         return _may("list the source bucket", "oss:ListObjects", "source bucket", self._source_bucket_says)
 
     def right_to_write(self) -> Finding:
-        name = f"{root(self._settings.task.task_id)}doctor/{uuid.uuid4().hex}"
-        self._probe = Object(name, b"written by doctor, to be deleted at once")
-        (trouble,) = self._buckets[0].put_all([self._probe], self._deadline)
-        return _may("write records", "oss:PutObject", "log bucket", trouble)
+        name = f"{record_root(self._settings.task.task_id)}doctor/{uuid.uuid4().hex}"
+        self._probe = StoredObject(name, b"written by doctor, to be deleted at once")
+        (problem,) = self._buckets[0].try_put_all([self._probe], self._deadline)
+        return _may("write records", "oss:PutObject", "log bucket", problem)
 
     def right_to_read(self) -> Finding:
-        (found,) = self._buckets[0].get_all([self._written.name], self._deadline)
-        return _may("read records", "oss:GetObject", "log bucket", found if isinstance(found, Trouble) else None)
+        (found,) = self._buckets[0].try_get_all([self._written.name], self._deadline)
+        return _may("read records", "oss:GetObject", "log bucket", found if isinstance(found, StorageFailure) else None)
 
     def record_etag(self) -> Finding:
-        listed = self._buckets[0].page(self._written.name, "", self._deadline).objects
+        listed = self._buckets[0].list_page(self._written.name, "", self._deadline).objects
         if not listed:
             return Finding(UNKNOWN, "the listing lacks what was just written", "Run doctor again in a minute")
         if listed[0].etag != etag_of(self._written.body):
@@ -475,13 +475,13 @@ class _Examination:
         return Finding(OK, "a listing tells which version a record is of")
 
     def right_to_delete(self) -> Finding:
-        (trouble,) = self._buckets[0].delete_all([self._written.name], self._deadline).values()
-        if trouble is None:
+        (problem,) = self._buckets[0].try_delete_all([self._written.name], self._deadline).values()
+        if problem is None:
             self._probe = None
-        return _may("delete records", "oss:DeleteObject", "log bucket", trouble)
+        return _may("delete records", "oss:DeleteObject", "log bucket", problem)
 
     @property
-    def _written(self) -> Object:
+    def _written(self) -> StoredObject:
         assert self._probe  # noqa: S101  the check "right to write records" has made it
         return self._probe
 
@@ -497,8 +497,8 @@ class _Examination:
         )
         fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
         if last is None:
-            if self._state.installed(self._deadline, note=False) < self._clock.now() - LONGEST_PERIOD:
-                return Finding(WARNING, f"no pass of reconcile has begun in the last {LONGEST_PERIOD.days} days", fix)
+            if self._state.installed(self._deadline, note=False) < self._clock.now() - MAX_PERIOD:
+                return Finding(WARNING, f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days", fix)
             return Finding(SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
         seen = f"the last pass of reconcile began at {last.started}"
         if last.is_late(self._settings, self._clock.now()):
@@ -511,8 +511,10 @@ class _Examination:
         log_bucket, source_bucket = self._buckets
         installed = self._state.installed(self._deadline, note=False)
         scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
-        judge = Judge(settings, scope, installed, now)
-        walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, scope.prefix, "", self._deadline)
+        classifier = Classifier(settings, scope, installed, now)
+        walk = MergedListing(
+            settings.task.task_id, source_bucket, log_bucket, classifier, scope.prefix, "", self._deadline
+        )
         in_hand = {
             key.key
             for run in RunFiles(self._settings, self._buckets[0], self._clock).leftovers(self._deadline)
@@ -523,11 +525,11 @@ class _Examination:
         told = 0
         enough = self._a_while()
         for key, found in _within(enough, walk):
-            verdict = judge.says(key, found)
-            told += judge.event_came(verdict, found) is True
+            verdict = classifier.classify(key, found)
+            told += classifier.event_came(verdict, found) is True
             verdicts["failed_before" if verdict == "missing" and key in in_hand else verdict] += 1
         accepted, failed, missing = (verdicts[name] for name in ("covered", "failed_before", "missing"))
-        names = f"{'the first ' if enough.passed() else ''}{verdicts.total():,} names"
+        names = f"{'the first ' if enough.expired() else ''}{verdicts.total():,} names"
         seen = (
             f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record"
         )
@@ -555,12 +557,12 @@ class _Examination:
 
 
 def _within(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
-    return takewhile(lambda _: not enough.passed(), items)
+    return takewhile(lambda _: not enough.expired(), items)
 
 
-def _reasons(failure: Object | Trouble) -> set[str]:
+def _reasons(failure: StoredObject | StorageFailure) -> set[str]:
     """The reasons that a failed record or a run file tells, or "" if it tells none or could not be read."""
-    match jsontext.load(failure.body) if isinstance(failure, Object) else None:
+    match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
         case {"reason": str(reason)}:
@@ -572,10 +574,10 @@ def _unreached(setting: str) -> str:
     return f"Check the host in {setting}, and that the function has internetAccess: true"
 
 
-def _may(what: str, action: str, where: str, problem: StorageError | Trouble | None) -> Finding:
+def _may(what: str, action: str, where: str, problem: StorageError | StorageFailure | None) -> Finding:
     if problem is None:
         return Finding(OK, f"the function's role may {what}")
-    said = problem.problem if isinstance(problem, Trouble) else str(problem)
+    said = problem.message if isinstance(problem, StorageFailure) else str(problem)
     if problem.code == "AccessDenied":
         statement = f"Grant the function's role {action} on the {where}, as policies/ in the project says"
         return Finding(FAULT, said, statement)

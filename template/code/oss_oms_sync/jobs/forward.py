@@ -15,7 +15,7 @@ from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 
-# What writing the records of ten keys may take: OSS's own timeout.
+# What writing the records of a batch may take: OSS's own timeout.
 _RECORDING_SECONDS = 5.0
 
 log = logging.getLogger("oss_oms_sync")
@@ -31,8 +31,8 @@ def forward(
     """
     started = clock.monotonic()
     reading = read(payload, settings)
-    recording = min(_RECORDING_SECONDS * ceil(len(reading.changes) / KEYS_PER_CALL), deadline.left() / 2)
-    submission = oms.submit([change.key for change in reading.changes], deadline.less(recording))
+    recording = min(_RECORDING_SECONDS * ceil(len(reading.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
+    submission = oms.submit([change.key for change in reading.changes], deadline.minus(recording))
     unrecorded = _record(reading.changes, submission, settings, log_bucket, deadline, clock)
 
     failures = [failure for failure in submission.outcomes.values() if failure]
@@ -67,7 +67,7 @@ def _record(
     """Writes every record; returns why each failed record that could not be written was not."""
     task_id, now = settings.task.task_id, clock.now()
     outcomes = [(change, submission.outcomes[change.key]) for change in changes]
-    troubles = log_bucket.put_all(
+    problems = log_bucket.try_put_all(
         [
             failed_record(task_id, FailedKey(change), failure, now) if failure else success_record(task_id, change)
             for change, failure in outcomes
@@ -75,26 +75,26 @@ def _record(
         deadline,
     )
     unrecorded = []
-    for (change, failure), trouble in zip(outcomes, troubles, strict=True):
+    for (change, failure), problem in zip(outcomes, problems, strict=True):
         if failure:
-            _tell_failure(change, failure)
-        if not trouble:
+            _log_failure(change, failure)
+        if not problem:
             continue
         if failure:
-            unrecorded.append(trouble.problem)
+            unrecorded.append(problem.message)
         # Accepted, only not recorded: reconcile sends it once more at worst.
         log.error(
             {
                 "job": "forward",
                 "key": change.key,
                 "record": "failed" if failure else "success",
-                "problem": trouble.problem,
+                "problem": problem.message,
             }
         )
     return unrecorded
 
 
-def _tell_failure(change: ObjectChange, failure: Failure) -> None:
+def _log_failure(change: ObjectChange, failure: Failure) -> None:
     log.warning(
         {
             "job": "forward",

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oss_oms_sync.clock import Clock, Deadline, time_of, timestamp
+from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Listed
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import is_timers, options
-from oss_oms_sync.passes.classify import Judge
-from oss_oms_sync.passes.listing import Walk
+from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
@@ -32,11 +32,11 @@ OPTIONS: dict[str, type] = {
     "restart": bool,
 }
 
-_SHOWN_MISSING = 100
-# The position is kept so often: a ten that is not full goes as it is.
-_SECONDS_BETWEEN_KEEPING = 30.0
-# With less than this left the walk ends: a page, a ten and the position still have to go through.
-_LAST_SECONDS = 30.0
+_MAX_SHOWN = 100
+# How often the position is saved; a batch that is not full is sent as it is.
+_SAVE_INTERVAL_SECONDS = 30.0
+# With less than this left the piece ends: a page, a batch and the position still have to go through.
+_FINISHING_SECONDS = 30.0
 
 log = logging.getLogger("oss_oms_sync")
 
@@ -55,30 +55,32 @@ def reconcile(
     By hand a pass is gone on with, or begun at once. A timer's goes on with its open pass, else begins one when the
     last began a RECONCILE_PERIOD ago, else goes on with an open pass of another scope, unless that one was limited.
 
-    Returns COUNTS of the whole pass so far, "finished", "next", the key it goes on behind, and "stopped", why it went
+    Returns COUNTS of the whole pass so far, "finished", "next", the key it resumes after, and "stopped", why it went
     no further (both may be None). A dry run sends and keeps nothing: "submitted" is what would be sent, "missing" the
     first hundred keys of it. Raises PayloadError, SettingsError where SOURCE_BUCKET is empty, and StorageError: what
     was done until then is kept.
     """
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
-    asked = _Asked.read(payload, settings)
+    asked = _Options.read(payload, settings)
     store = Passes(settings, log_bucket, clock)
     installed = JobState(settings, log_bucket, clock).installed(deadline, note=not asked.dry_run)
     passes = store.all(deadline)
     one = _pass_of(asked, is_timers(payload), settings, store, passes, deadline, clock)
     if one is None or one.ended:
-        return _told(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
+        return _result(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
     mine = (other for other in passes if other.ended and other.scope == one.scope)
     before = max(mine, key=lambda other: other.started, default=None)
-    judge = Judge(settings, one.scope, installed, clock.now(), time_of(before.started) if before else None)
-    walk = Walk(settings.task.task_id, source_bucket, log_bucket, judge, one.scope.prefix, one.after, deadline)
+    classifier = Classifier(settings, one.scope, installed, clock.now(), parse_time(before.started) if before else None)
+    listing = MergedListing(
+        settings.task.task_id, source_bucket, log_bucket, classifier, one.scope.prefix, one.after, deadline
+    )
     sender = Sender(oms, log_bucket, settings, deadline, clock)
-    return _Piece(one, before, judge, asked.limit, sender, None if asked.dry_run else store, deadline).run(walk)
+    return _Piece(one, before, classifier, asked.limit, sender, None if asked.dry_run else store, deadline).run(listing)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     """The payload."""
 
     scope: Scope
@@ -87,7 +89,7 @@ class _Asked:
     restart: bool
 
     @classmethod
-    def read(cls, payload: bytes | str, settings: Settings) -> _Asked:
+    def read(cls, payload: bytes | str, settings: Settings) -> _Options:
         asked = options(payload, OPTIONS)
         prefix, since, limit = str(asked.get("prefix", "")), asked.get("since"), asked.get("limit")
         shorter, longer = sorted((prefix, settings.object_prefix), key=len)
@@ -96,7 +98,7 @@ class _Asked:
                 f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.object_prefix!r}: nothing there"
                 " is ever sent"
             )
-        time = time_of(str(since)) if since is not None else None
+        time = parse_time(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
@@ -108,7 +110,7 @@ class _Asked:
 
 
 def _pass_of(
-    asked: _Asked,
+    asked: _Options,
     by_timer: bool,
     settings: Settings,
     store: Passes,
@@ -148,7 +150,7 @@ class _Piece:
         self,
         one: Pass,
         before: Pass | None,
-        judge: Judge,
+        classifier: Classifier,
         limit: int | None,
         sender: Sender,
         store: Passes | None,
@@ -156,70 +158,70 @@ class _Piece:
     ) -> None:
         self._pass = one
         self._before = before
-        self._judge = judge
+        self._classifier = classifier
         self._limit = limit
         self._sender = sender
         self._store = store
         self._deadline = deadline
-        self._last_seconds = min(_LAST_SECONDS, deadline.left() / 4)
+        self._last_seconds = min(_FINISHING_SECONDS, deadline.remaining() / 4)
         self._after = one.after
         self._counts = Counter(one.counts)
         self._taken = 0
-        # The open ten, and the pass as it was before it: that is kept until the whole ten is accepted or recorded.
-        self._ten: list[FailedKey] = []
-        self._before_ten = one
+        # The open batch, and the pass as it was before it: that is saved until the whole batch is accepted or recorded.
+        self._batch: list[FailedKey] = []
+        self._before_batch = one
         self._missing: list[str] = []
         self._stopped = ""
 
-    def run(self, walk: Walk) -> dict[str, object]:
+    def run(self, listing: MergedListing) -> dict[str, object]:
         """Goes as far as time and OMS allow, and keeps how far that is. Raises StorageError, having kept it too."""
-        trouble = None
+        problem = None
         try:
-            at_end = self._go(walk)
+            at_end = self._go(listing)
         except StorageError as error:
-            at_end, trouble = False, error
+            at_end, problem = False, error
         self._send()
-        finished = at_end and not self._ten
+        finished = at_end and not self._batch
         if finished and self._before and not self._counts[NEW]:
             self._counts.update({name: self._before.counts.get(name, 0) for name in (NEW, NEW_MISSING)})
         if self._store and finished:
             self._store.finish(self._done(), self._deadline)
         elif self._store:
             self._store.save(self._done(), self._deadline)
-        if trouble:
-            raise trouble
+        if problem:
+            raise problem
         missing: dict[str, object] = {} if self._store else {"missing": self._missing}
-        return _told(self._done(), finished, self._stopped or self._sender.stopped) | missing
+        return _result(self._done(), finished, self._stopped or self._sender.stopped) | missing
 
-    def _go(self, walk: Walk) -> bool:
+    def _go(self, listing: MergedListing) -> bool:
         """Judges one key after the other; whether it came to the end."""
-        keep_at = self._deadline.left() - _SECONDS_BETWEEN_KEEPING
-        for key, found in walk:
-            left = self._deadline.left()
+        keep_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
+        for key, found in listing:
+            left = self._deadline.remaining()
             if left < keep_at:
-                keep_at = left - _SECONDS_BETWEEN_KEEPING
+                keep_at = left - _SAVE_INTERVAL_SECONDS
                 self._send()
                 if self._store:
                     self._store.save(self._done(), self._deadline)
             if self._is_over():
                 return False
-            self._count(key, self._judge.says(key, found), found)
+            self._count(key, self._classifier.classify(key, found), found)
             self._after = key
-            if len(self._ten) == KEYS_PER_CALL:
+            if len(self._batch) == KEYS_PER_CALL:
                 self._send()
         return True
 
     def _is_over(self) -> bool:
         if self._stopped or self._sender.stopped:
             return True
-        if self._deadline.left() < self._last_seconds:
+        if self._deadline.remaining() < self._last_seconds:
             self._stopped = "the time is up"
         elif self._limit is not None and self._taken >= self._limit:
             self._stopped = "the limit is reached"
         return bool(self._stopped)
 
-    def _count(self, key: str, verdict: str, found: Mapping[str, Listed]) -> None:
-        came = self._judge.event_came(verdict, found)
+    def _count(self, key: str, verdict: str, found: Mapping[str, ObjectSummary]) -> None:
+        came = self._classifier.event_came(verdict, found)
         if verdict == "missing":
             self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
             verdict = "submitted"
@@ -232,28 +234,28 @@ class _Piece:
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
         if self._store:
-            self._before_ten = self._done()
-            self._ten.append(key)
-        elif len(self._missing) < _SHOWN_MISSING:
+            self._before_batch = self._done()
+            self._batch.append(key)
+        elif len(self._missing) < _MAX_SHOWN:
             self._missing.append(key.key)
 
     def _send(self) -> None:
-        """Sends the ten as it is. While part of it is neither accepted nor recorded it stays open, and nothing behind
+        """Sends the batch as it is. While part of it is neither accepted nor recorded it stays open, and nothing after
         it is begun."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
-        if self._sender.send(self._ten):
+        if self._sender.send(self._batch):
             self._stopped = self._sender.stopped or "the log bucket takes no record of some keys"
             return
         self._counts["accepted"] += self._sender.accepted - accepted
         self._counts["failed"] += self._sender.failed.total() - failed
-        self._ten = []
+        self._batch = []
 
     def _done(self) -> Pass:
         """How far the pass is for good."""
-        return self._before_ten if self._ten else replace(self._pass, after=self._after, counts=dict(self._counts))
+        return self._before_batch if self._batch else replace(self._pass, after=self._after, counts=dict(self._counts))
 
 
-def _told(one: Pass | None, finished: bool, stopped: str) -> dict[str, object]:
+def _result(one: Pass | None, finished: bool, stopped: str) -> dict[str, object]:
     counts: dict[str, object] = {name: one.counts.get(name, 0) if one else 0 for name in COUNTS}
     place = {"finished": finished, "next": None if finished or one is None else one.after, "stopped": stopped or None}
     log.info({"job": "reconcile", **counts, **place})

@@ -16,11 +16,11 @@ from datetime import timedelta
 
 from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import PAGE, Bucket, Listed, Object, Trouble, etag_of
-from oss_oms_sync.delivery.sender import REJECTED_KEPT, Sender, older
+from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket, ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT, Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange, read
-from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, is_long, record_name
+from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import is_envelope, options
@@ -29,7 +29,7 @@ from oss_oms_sync.settings import Settings
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
 # A key that OMS alone refuses is tried so seldom.
-_REJECTED_WAIT = timedelta(days=1)
+_REJECTED_REST = timedelta(days=1)
 # With less than this left no further page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 30.0
 
@@ -50,12 +50,12 @@ class _Report:
         for key in keys:
             self.taken.add(key.key)
             self.by_reason[key.reason or "UNKNOWN"] += 1
-            self.oldest = older(self.oldest, key.first_failure)
+            self.oldest = earliest(self.oldest, key.first_failure)
 
     def leave(self, keys: Sequence[FailedKey]) -> None:
         for key in keys:
             self.left.add(key.key)
-            self.oldest = older(self.oldest, key.first_failure)
+            self.oldest = earliest(self.oldest, key.first_failure)
 
 
 def replay(
@@ -96,7 +96,7 @@ class Replay:
         self._sender = sender
         self._clock = clock
         self._deadline = deadline
-        self._lifetime = deadline.left()
+        self._lifetime = deadline.remaining()
         self._state = JobState(settings, log_bucket, clock)
         self._runs = RunFiles(settings, log_bucket, clock)
         self._report = _Report()
@@ -105,20 +105,22 @@ class Replay:
     def changes(self, changes: Sequence[ObjectChange]) -> dict[str, object]:
         """Sends just these, records or not, and returns the report. Raises StorageError before anything is lost."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
-        found = {one.name: one for one in self._bucket.get_all(names, self._deadline) if isinstance(one, Object)}
+        found = {
+            one.name: one for one in self._bucket.try_get_all(names, self._deadline) if isinstance(one, StoredObject)
+        }
         keys = []
         for change, name in zip(changes, names, strict=True):
             known = failed_key(self._task_id, found[name]) if name in found else None
             keys.append(replace(known, change=change) if known else FailedKey(change))
-        for start in range(0, len(keys), PAGE):
-            some = keys[start : start + PAGE]
+        for start in range(0, len(keys), PAGE_SIZE):
+            some = keys[start : start + PAGE_SIZE]
             self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
         return self._told()
 
     def records(self, asked: dict[str, object]) -> dict[str, object]:
         """Sends what stands in the failed records (all, or those that `asked` chooses) and returns the report.
 
-        A run that is asked for nothing goes on behind the last such run and comes round, and takes up what earlier
+        A run that is asked for nothing goes on after the last such run and comes round, and takes up what earlier
         runs left in their run files. Raises StorageError before anything is lost.
         """
         prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
@@ -135,7 +137,7 @@ class Replay:
         return self._told()
 
     def _listed(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
-        """Takes page after page of the failed records; returns the name to go on behind, empty after a whole round."""
+        """Takes page after page of the failed records; returns the name to go on after, empty after a whole round."""
         after = start
         for page, last in self._pages(prefix, start):
             # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
@@ -166,66 +168,66 @@ class Replay:
                 self._report.would_take(run.keys)
             elif self._sender.stopped:
                 self._report.leave(run.keys)
-            elif run.free:
+            elif run.lease_expired:
                 # First in a file of this run's own, for two runs may take the same one.
-                mine = self._runs.new(run.keys, run.held, self._lifetime, self._deadline)
+                mine = self._runs.new(run.keys, run.in_doubt, self._lifetime, self._deadline)
                 self._runs.remove(run, self._deadline)
-                self._settle(mine, run.keys, run.held)
+                self._settle(mine, run.keys, run.in_doubt)
             else:
-                self._report.leave(self._send(run.keys, held=()))
+                self._report.leave(self._send(run.keys, in_doubt=()))
 
-    def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[Listed], str]]:
-        """Pages of failed records behind `start`, then those before it, with the name that each ends at."""
-        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+    def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
+        """Pages of failed records after `start`, then those before it, with the name that each ends at."""
+        by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
         # OSS refuses to list what is longer than a name; the records of all keys that begin so are named by hash.
         parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
         parts.append((by_hash, by_hash))
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for root, part in parts:
-                # Behind the folder itself: consoles make an object of it, which is no record.
+                # After the folder itself: consoles make an object of it, which is no record.
                 after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
-                    if self._deadline.left() < min(_PAGE_SECONDS, self._lifetime / 4):
+                    if self._deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
                         self._report.all_read = False
                         return
-                    page = self._bucket.page(part, after, self._deadline)
+                    page = self._bucket.list_page(part, after, self._deadline)
                     listed = [one for one in page.objects if not end or one.name <= end]
                     more = page.more and len(listed) == len(page.objects)
                     if listed:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[Listed], prefix: str, reason: str) -> list[FailedKey]:
+    def _read(self, page: Sequence[ObjectSummary], prefix: str, reason: str) -> list[FailedKey]:
         """The keys of a page that this run is to send."""
         due = [one for one in page if not self._is_resting(one)]
         full = [one.name for one in due if one.size]
-        bodies = dict(zip(full, self._bucket.get_all(full, self._deadline), strict=True))
+        bodies = dict(zip(full, self._bucket.try_get_all(full, self._deadline), strict=True))
         keys = []
         for one in due:
-            body = bodies.get(one.name, Object(one.name, b""))
-            if isinstance(body, Trouble):
+            body = bodies.get(one.name, StoredObject(one.name, b""))
+            if isinstance(body, StorageFailure):
                 if body.code != "NoSuchKey":  # that one another run has
-                    log.error({"record": one.name, "problem": body.problem})
+                    log.error({"record": one.name, "problem": body.message})
                     self._report.all_read = False
                 continue
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._is_asked_for(key, prefix, reason):
+            elif self._matches(key, prefix, reason):
                 keys.append(key)
         return keys
 
-    def _is_asked_for(self, key: FailedKey, prefix: str, reason: str) -> bool:
+    def _matches(self, key: FailedKey, prefix: str, reason: str) -> bool:
         """Chosen, inside the trigger's filter, and not sent by this very run before."""
         chosen = key.key.startswith(prefix) and reason in ("", key.reason)
         return chosen and self._settings.covers(key.key) and key.key not in self._report.taken
 
-    def _is_resting(self, one: Listed) -> bool:
+    def _is_resting(self, one: ObjectSummary) -> bool:
         """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
         tried, etag = self._rejected.get(_short(one.name), ["", ""])[:2]
-        rested = timestamp(self._clock.now() - _REJECTED_WAIT)
+        rested = timestamp(self._clock.now() - _REJECTED_REST)
         return etag == one.etag and tried > rested
 
     def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
@@ -234,34 +236,34 @@ class Replay:
 
     def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
-        held = self._delete(recorded)
-        left = self._send(keys, held)
-        self._runs.finish(run, left, held, self._deadline)
+        in_doubt = self._delete(recorded)
+        left = self._send(keys, in_doubt)
+        self._runs.finish(run, left, in_doubt, self._deadline)
         self._report.leave(left)
 
-    def _send(self, keys: Sequence[FailedKey], held: Collection[str]) -> list[FailedKey]:
-        left = self._sender.send(keys, held)
-        unsent = {key.key for key in left} - set(held)
+    def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
+        left = self._sender.send(keys, in_doubt)
+        unsent = {key.key for key in left} - set(in_doubt)
         self._report.taken.update(key.key for key in keys if key.key not in unsent)
         return left
 
     def _delete(self, keys: Collection[str]) -> set[str]:
         """Deletes failed records; returns the keys of those whose delete may still land."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
-        troubles = self._bucket.delete_all(list(key_of), self._deadline) if key_of else {}
-        told = Counter(trouble.problem for trouble in troubles.values() if trouble)
+        problems = self._bucket.try_delete_all(list(key_of), self._deadline) if key_of else {}
+        told = Counter(problem.message for problem in problems.values() if problem)
         for problem, times in told.items():
             log.error({"job": "replay", "records_not_deleted": times, "problem": problem})
-        return {key_of[name] for name, trouble in troubles.items() if trouble and not trouble.answered}
+        return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
     def _remember(self, after: str) -> None:
         """Keeps where the next run goes on, which keys rest, and how this one ended."""
         now = self._clock.now()
         for record in self._sender.rejected:
             self._rejected[_short(record.name)] = [timestamp(now), etag_of(record.body)]
-        rested = timestamp(now - _REJECTED_WAIT)
+        rested = timestamp(now - _REJECTED_REST)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
-        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-REJECTED_KEPT:])
+        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
         last = {"at": timestamp(now), "result": self._result()}
         try:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
@@ -281,7 +283,7 @@ class Replay:
             "accepted": sender.accepted,
             "failed": sum(sender.failed.values()),
             "left": len(report.left),
-            "oldest_failure": older(report.oldest, sender.oldest_failure) or None,
+            "oldest_failure": earliest(report.oldest, sender.oldest_failure) or None,
             "by_reason": dict(sender.failed + report.by_reason),
             "finished": report.all_read and not report.left and not sender.stopped,
             "stopped": sender.stopped or None,

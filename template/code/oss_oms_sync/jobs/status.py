@@ -24,14 +24,14 @@ from oss_oms_sync.clouds.counters import (
     unfinished,
     without,
 )
-from oss_oms_sync.clouds.oms import LASTING, OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Listed, Object
+from oss_oms_sync.clouds.oms import PERMANENT, OmsClient
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.ledger.records import FailedKey, failed_key, folder, modified_of, record_name, success_etag
+from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at, record_name, record_prefix, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.options import options
-from oss_oms_sync.passes.classify import Judge, is_covered, listed_record
+from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
@@ -284,11 +284,11 @@ class _Look:
         backlog.oldest = min(filter(None, [*times, *(key.first_failure for key in mine)]), default=None)
         return backlog
 
-    def _failed(self, backlog: Backlog) -> list[Listed]:
+    def _failed(self, backlog: Backlog) -> list[ObjectSummary]:
         """The failed records of keys that this project forwards, and of all long keys; counts the others."""
-        by_key, by_hash = (folder(self._task_id, "failed", long=long) for long in (False, True))
+        by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
         mine = f"{by_key}{self._settings.object_prefix}"
-        parts = (self._bucket.listed(part, self._deadline) for part in (mine, by_hash))
+        parts = (self._bucket.iter_objects(part, self._deadline) for part in (mine, by_hash))
         # The marker of a folder is the record of no key.
         records = (one for one in chain.from_iterable(parts) if one.name not in (by_key, by_hash))
         seen = list(islice(records, _RECORDS_COUNTED + 1))
@@ -301,13 +301,13 @@ class _Look:
         # The others are of another project for the same task, or from before prefix and suffix were changed.
         backlog.outside = len(seen[:_RECORDS_COUNTED]) - len(failed)
         if self._settings.object_prefix:
-            every = islice(self._bucket.listed(by_key, self._deadline), _RECORDS_COUNTED)
+            every = islice(self._bucket.iter_objects(by_key, self._deadline), _RECORDS_COUNTED)
             backlog.outside += sum(one.name != by_key and not one.name.startswith(mine) for one in every)
         return failed
 
-    def _read(self, listed: Sequence[Listed]) -> list[FailedKey]:
-        found = self._bucket.get_all([one.name for one in listed], self._deadline)
-        keys = [failed_key(self._task_id, one) for one in found if isinstance(one, Object)]
+    def _read(self, listed: Sequence[ObjectSummary]) -> list[FailedKey]:
+        found = self._bucket.try_get_all([one.name for one in listed], self._deadline)
+        keys = [failed_key(self._task_id, one) for one in found if isinstance(one, StoredObject)]
         return [key for key in keys if key]
 
 
@@ -324,7 +324,7 @@ def _verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Verdict:
 
 
 def _broken(task: Mapping[str, object] | Failure, backlog: Backlog) -> Verdict | None:
-    lasting = {reason.name for reason in LASTING}
+    lasting = {reason.name for reason in PERMANENT}
     names = [name for name in backlog.by_reason if name in lasting]
     # That the task may not be looked at stops no key.
     if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
@@ -580,7 +580,7 @@ class _Story:
         self._state = JobState(settings, log_bucket, clock)
         installed = self._state.installed(deadline, note=False)
         usual = Scope(settings.object_prefix, settings.object_suffix, None, everything=False)
-        self._judge = Judge(settings, usual, installed, clock.now())
+        self._classifier = Classifier(settings, usual, installed, clock.now())
 
     def tell(self) -> dict[str, object]:
         """Raises StorageError."""
@@ -595,29 +595,29 @@ class _Story:
             "key": self._key,
             "accepted": accepted,
             "object": source and {"etag": source.etag, "size": source.size, "modified": _time(source.modified)},
-            "success": success and {"etag": success_etag(success), "modified": _time(modified_of(success))},
-            "failed": failed and {**details, "modified": _time(modified_of(failed))},
+            "success": success and {"etag": success_etag(success), "modified": _time(modified_at(success))},
+            "failed": failed and {**details, "modified": _time(modified_at(failed))},
             "story": story,
             "next": following,
         }
 
-    def _source(self) -> Listed | None:
+    def _source(self) -> ObjectSummary | None:
         """The object as a listing has it: that takes no further right."""
         if not self._settings.source_bucket:
             return None
-        listed = self._source_bucket.page(self._key, "", self._deadline).objects[:1]
+        listed = self._source_bucket.list_page(self._key, "", self._deadline).objects[:1]
         return listed[0] if listed and listed[0].name == self._key else None
 
-    def _record(self, state: str) -> Object | None:
+    def _record(self, state: str) -> StoredObject | None:
         name = record_name(self._settings.task.task_id, state, self._key)
-        (found,) = self._log_bucket.find_all([name], self._deadline)
+        (found,) = self._log_bucket.get_all([name], self._deadline)
         return found
 
     def _conclusion(
         self,
-        source: Listed | None,
-        success: Object | None,
-        failed: Object | None,
+        source: ObjectSummary | None,
+        success: StoredObject | None,
+        failed: StoredObject | None,
         details: Mapping[str, object],
         accepted: bool,
     ) -> tuple[str, str]:
@@ -637,7 +637,7 @@ class _Story:
             return _gone(success, failed, sure=in_run_file is not None)
         if accepted:
             return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {again}"
-        if failed and modified_of(failed) >= source.modified:
+        if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
             fix = reason.fix if reason else "The record says no more."
             return (
@@ -646,7 +646,7 @@ class _Story:
             )
         if in_run_file is None:
             return f"This version has no record. {_UNREAD}", f"See replay's log. {again}"
-        verdict = self._judge.says(self._key, {"source": source})
+        verdict = self._classifier.classify(self._key, {"source": source})
         if not verdict:
             return (
                 "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"
@@ -673,7 +673,7 @@ class _Story:
 _UNREAD = "Whether replay has it in hand is not known: not all of replay's run files could be read."
 
 
-def _gone(success: Object | None, failed: Object | None, *, sure: bool) -> tuple[str, str]:
+def _gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> tuple[str, str]:
     """What is to be said of a key without an object; `sure` that it is in no run file."""
     if success:
         return "It was accepted by OMS, and is not in the source bucket any more.", "OMS does not delete in OBS."

@@ -2,7 +2,7 @@
 
 oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"
 oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
-oms_source_record/{task}/success_object_long/{sha256}   for a key too long to stand behind the prefix:
+oms_source_record/{task}/success_object_long/{sha256}   for a key too long to follow the prefix:
 oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
 """
 
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import date_of, timestamp
-from oss_oms_sync.clouds.oss import Object
+from oss_oms_sync.clock import parse_http_date, timestamp
+from oss_oms_sync.clouds.oss import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import RECORD_ROOT
@@ -24,52 +24,52 @@ NO_ETAG = "-"
 ETAG_HEADER = "x-oss-meta-etag"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
-LONGEST_NAME = 1023
+MAX_NAME_BYTES = 1023
 
 
-def root(task_id: str) -> str:
+def record_root(task_id: str) -> str:
     """What every name begins with that the project writes for this sync task."""
     return f"{RECORD_ROOT}{task_id}/"
 
 
-def folder(task_id: str, state: str, *, long: bool = False) -> str:
-    """What the names of records begin with; `state` is "success" or "failed". The key stands behind it, or the hash of
-    a `long` one."""
-    return f"{root(task_id)}{state}_object{'_long' if long else ''}/"
+def record_prefix(task_id: str, state: str, *, long: bool = False) -> str:
+    """What the names of records begin with; `state` is "success" or "failed". The key follows it, or the hash of a
+    `long` one."""
+    return f"{record_root(task_id)}{state}_object{'_long' if long else ''}/"
 
 
 def is_long(task_id: str, state: str, key: str) -> bool:
     """Whether the record of `key` has to be named by a hash."""
-    return len(f"{folder(task_id, state)}{key}".encode()) > LONGEST_NAME
+    return len(f"{record_prefix(task_id, state)}{key}".encode()) > MAX_NAME_BYTES
 
 
 def record_name(task_id: str, state: str, key: str) -> str:
     """The name of the record of `key` (plain text); `state` is "success" or "failed"."""
     if not is_long(task_id, state, key):
-        return f"{folder(task_id, state)}{key}"
-    return f"{folder(task_id, state, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
+        return f"{record_prefix(task_id, state)}{key}"
+    return f"{record_prefix(task_id, state, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def success_record(task_id: str, change: ObjectChange) -> Object:
+def success_record(task_id: str, change: ObjectChange) -> StoredObject:
     """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler."""
     name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
     if not is_long(task_id, "success", change.key):
-        return Object(name, etag.encode(), {"Content-Type": "text/plain"})
-    return Object(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
+        return StoredObject(name, etag.encode(), {"Content-Type": "text/plain"})
+    return StoredObject(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
 
 
-def success_etag(record: Object) -> str:
+def success_etag(record: StoredObject) -> str:
     """The eTag of the version that a success record, as it was read, is of; empty where it names none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
-def modified_of(record: Object) -> int:
+def modified_at(record: StoredObject) -> int:
     """When a record that was read was written, in seconds since 1970; 0 where OSS does not say."""
-    modified = date_of(record.headers.get("last-modified"))
+    modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
 
 
-def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> Object:
+def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> StoredObject:
     """The record of a key to be replayed, with what an earlier record of it told."""
     change, at = key.change, timestamp(now)
     body = {
@@ -84,7 +84,7 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime)
         "first_failure": key.first_failure or at,
         "last_failure": at,
     }
-    return Object(
+    return StoredObject(
         record_name(task_id, "failed", change.key),
         jsontext.dump(body),
         {"Content-Type": "application/json"},
@@ -126,9 +126,9 @@ class FailedKey:
         return cls(change, texts.get("first_failure", ""), texts.get("reason", ""))
 
 
-def failed_key(task_id: str, record: Object) -> FailedKey | None:
+def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:
     """The key that a failed record is of; None for a long key's record that does not name its key."""
-    name = record.name.removeprefix(folder(task_id, "failed"))
+    name = record.name.removeprefix(record_prefix(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:
         return FailedKey.from_json(fields, name)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, time_of, timestamp
-from oss_oms_sync.clouds.oss import Bucket, Object
+from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
+from oss_oms_sync.clouds.oss import Bucket, StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.records import root
+from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.settings import Settings
 
 _JSON = {"Content-Type": "application/json"}
@@ -34,9 +34,9 @@ class _Installation:
     suffix: str
 
     @classmethod
-    def read(cls, note: Object) -> _Installation:
+    def read(cls, note: StoredObject) -> _Installation:
         match jsontext.load(note.body):
-            case {"at": str(at), **rest} if time := time_of(at):
+            case {"at": str(at), **rest} if time := parse_time(at):
                 return cls(time, str(rest.get("prefix", "")), str(rest.get("suffix", "")))
         raise StorageError(
             f"{note.name} in the log bucket is unreadable. Correct it to"
@@ -55,7 +55,7 @@ class JobState:
 
     def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
         self._settings = settings
-        self._folder = f"{root(settings.task.task_id)}state/"
+        self._folder = f"{record_root(settings.task.task_id)}state/"
         self._bucket = log_bucket
         self._clock = clock
 
@@ -70,7 +70,7 @@ class JobState:
 
     def store(self, job: str, value: dict[str, object], deadline: Deadline) -> None:
         """Keeps `value` for the next run of `job`. Raises StorageError."""
-        self._bucket.put(Object(self._name(job), jsontext.dump(value), _JSON), deadline)
+        self._bucket.put(StoredObject(self._name(job), jsontext.dump(value), _JSON), deadline)
 
     def _name(self, job: str) -> str:
         """Projects for the same task have different filters, and a state of their own each."""
@@ -89,12 +89,12 @@ class JobState:
         name = self._name("installed")
         own = self._bucket.get(name, deadline)
         if own is not None:
-            return _Installation.read(Object(name, own)).at
-        names = [one.name for one in self._bucket.listed(f"{self._folder}installed", deadline)]
-        notes = [_Installation.read(one) for one in self._bucket.find_all(names, deadline) if one]
+            return _Installation.read(StoredObject(name, own)).at
+        names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed", deadline)]
+        notes = [_Installation.read(one) for one in self._bucket.get_all(names, deadline) if one]
         prefix, suffix = self._settings.object_prefix, self._settings.object_suffix
         at = min((one.at for one in notes if one.overlaps(prefix, suffix)), default=self._clock.now())
         if note:
             value = {"at": timestamp(at), "prefix": prefix, "suffix": suffix}
-            self._bucket.put(Object(name, jsontext.dump(value), _JSON), deadline)
+            self._bucket.put(StoredObject(name, jsontext.dump(value), _JSON), deadline)
         return at

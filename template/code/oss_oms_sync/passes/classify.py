@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clouds.oss import Listed, Object, etag_of
-from oss_oms_sync.ledger.records import modified_of, success_etag
+from oss_oms_sync.clouds.oss import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.ledger.records import modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
 
@@ -14,7 +14,7 @@ from oss_oms_sync.settings import Settings
 _SETTLED = timedelta(minutes=15)
 
 
-class Judge:
+class Classifier:
     """Says what an object is for this pass. `before`: when the last one of its scope began, if there was one."""
 
     def __init__(
@@ -26,11 +26,11 @@ class Judge:
         self._settled = (now - _SETTLED).timestamp()
         self._new = max(installed, before - _SETTLED if before else installed).timestamp()
 
-    def needs_records(self, source: Listed) -> bool:
+    def needs_records(self, source: ObjectSummary) -> bool:
         """Whether it depends on the records what `source` is."""
-        return not self._everything and self._is_asked_for(source) and source.modified <= self._settled
+        return not self._everything and self._matches(source) and source.modified <= self._settled
 
-    def says(self, key: str, found: Mapping[str, Listed]) -> str:
+    def classify(self, key: str, found: Mapping[str, ObjectSummary]) -> str:
         """ "pending", "covered", "failed_before", "missing" (or stale) or "orphans"; empty where the pass is not about
         it."""
         source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
@@ -38,7 +38,7 @@ class Judge:
             # A younger record's object may have come after its page was listed.
             gone = success and success.modified <= self._settled and self._settings.covers(key)
             return "orphans" if gone else ""
-        if not self._is_asked_for(source):
+        if not self._matches(source):
             return ""
         if source.modified > self._settled:
             return "pending"
@@ -48,7 +48,7 @@ class Judge:
             return "failed_before"
         return "missing"
 
-    def event_came(self, verdict: str, found: Mapping[str, Listed]) -> bool | None:
+    def event_came(self, verdict: str, found: Mapping[str, ObjectSummary]) -> bool | None:
         """Whether the event came of an object of this `verdict`; None where it does not tell: it was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
         if verdict not in ("covered", "failed_before", "missing") or found["source"].modified < self._new:
@@ -59,17 +59,17 @@ class Judge:
         recorded = min(one.modified for kind, one in found.items() if kind != "source" and one.modified >= written)
         return True if recorded < written + _SETTLED.total_seconds() else None
 
-    def _is_asked_for(self, source: Listed) -> bool:
+    def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
         is_object = source.type != "Symlink"
         return is_object and source.modified >= self._since and self._settings.covers(source.name)
 
 
-def is_covered(source: Listed, success: Listed | None) -> bool:
+def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
     """Whether a success record is of this very version. Contents may go A, B, A: so the time counts as well."""
     return success is not None and success.modified >= source.modified and success.etag == etag_of(source.etag)
 
 
-def listed_record(record: Object, key: str) -> Listed:
+def listed_record(record: StoredObject, key: str) -> ObjectSummary:
     """A record that was read as a listing of records by key would name it."""
-    return Listed(key, etag_of(success_etag(record)), len(record.body), modified_of(record))
+    return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))

@@ -15,20 +15,20 @@ from itertools import groupby
 from operator import itemgetter
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Bucket, Listed
-from oss_oms_sync.ledger.records import LONGEST_NAME, folder, is_long, record_name
-from oss_oms_sync.passes.classify import Judge, is_covered, listed_record
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary
+from oss_oms_sync.ledger.records import MAX_NAME_BYTES, is_long, record_name, record_prefix
+from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
 
 
-class Walk:
-    """The three listings behind `after`, merged: for each key what "source", "success" and "failed" have of it."""
+class MergedListing:
+    """The three listings after `after`, merged: for each key what "source", "success" and "failed" have of it."""
 
     def __init__(
         self,
         task_id: str,
         source_bucket: Bucket,
         log_bucket: Bucket,
-        judge: Judge,
+        classifier: Classifier,
         prefix: str,
         after: str,
         deadline: Deadline,
@@ -36,17 +36,17 @@ class Walk:
         self._task_id = task_id
         self._source_bucket = source_bucket
         self._log_bucket = log_bucket
-        self._judge = judge
+        self._classifier = classifier
         self._prefix = prefix
         self._after = after
         self._deadline = deadline
 
-    def __iter__(self) -> Iterator[tuple[str, dict[str, Listed]]]:
+    def __iter__(self) -> Iterator[tuple[str, dict[str, ObjectSummary]]]:
         entries = merge(self._source(), self._records("failed"), self._records("success"))
         for key, group in groupby(entries, key=itemgetter(0)):
             yield key, {kind: listed for _, kind, listed in group}
 
-    def _source(self) -> Iterator[tuple[str, str, Listed]]:
+    def _source(self) -> Iterator[tuple[str, str, ObjectSummary]]:
         for page in self._pages(self._source_bucket, ""):
             success, failed = self._long_records(page)
             for one in page:
@@ -57,34 +57,34 @@ class Walk:
                 if one.name in success:
                     yield one.name, "success", success[one.name]
 
-    def _records(self, state: str) -> Iterator[tuple[str, str, Listed]]:
-        for page in self._pages(self._log_bucket, folder(self._task_id, state)):
+    def _records(self, state: str) -> Iterator[tuple[str, str, ObjectSummary]]:
+        for page in self._pages(self._log_bucket, record_prefix(self._task_id, state)):
             for one in page:
                 yield one.name, state, one
 
-    def _pages(self, bucket: Bucket, root: str) -> Iterator[list[Listed]]:
+    def _pages(self, bucket: Bucket, root: str) -> Iterator[list[ObjectSummary]]:
         """Pages of what stands under `root`, named by key."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
-        start, more = behind, len(prefix.encode()) <= LONGEST_NAME
+        start, more = behind, len(prefix.encode()) <= MAX_NAME_BYTES
         while more:
             # A name cut off stands before the whole one, so nothing is passed over.
-            page = bucket.page(prefix, start.encode()[:LONGEST_NAME].decode("utf-8", "ignore"), self._deadline)
+            page = bucket.list_page(prefix, start.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore"), self._deadline)
             listed = [one for one in page.objects if one.name > behind]
             yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
             more = page.more
             start = page.objects[-1].name if more else ""
 
-    def _long_records(self, page: Sequence[Listed]) -> tuple[dict[str, Listed], dict[str, Listed]]:
+    def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
         """The records of long keys, which stand in no listing by key: one GET each, two where the first is no use."""
-        judged = [one for one in page if self._judge.needs_records(one)]
+        judged = [one for one in page if self._classifier.needs_records(one)]
         success = self._read("success", [one.name for one in judged])
         open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
 
-    def _read(self, state: str, keys: Sequence[str]) -> dict[str, Listed]:
+    def _read(self, state: str, keys: Sequence[str]) -> dict[str, ObjectSummary]:
         key_of = {record_name(self._task_id, state, key): key for key in keys if is_long(self._task_id, state, key)}
         found = {}
-        for key, one in zip(key_of.values(), self._log_bucket.find_all(list(key_of), self._deadline), strict=True):
+        for key, one in zip(key_of.values(), self._log_bucket.get_all(list(key_of), self._deadline), strict=True):
             if one:
                 found[key] = listed_record(one, key)
         return found

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, time_of, timestamp
-from oss_oms_sync.clouds.oss import Bucket, Listed, Object
+from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.records import root
+from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.settings import LONGEST_PERIOD, Settings
+from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 # A pass takes its time, so the next one may be that much later than its period.
 _LATE = timedelta(days=1)
@@ -47,7 +47,7 @@ class Pass:
     def is_late(self, settings: Settings, now: datetime) -> bool:
         """Whether the next one should have begun long ago; where none is due by a timer, this one counts as long as it
         is not forgotten."""
-        return self.started < timestamp(now - (settings.reconcile_period or LONGEST_PERIOD) - _LATE)
+        return self.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
 
 
 class Passes:
@@ -55,7 +55,7 @@ class Passes:
 
     def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
         self._settings = settings
-        self._folder = f"{root(settings.task.task_id)}reconcile/"
+        self._folder = f"{record_root(settings.task.task_id)}reconcile/"
         self._bucket = log_bucket
         self._clock = clock
 
@@ -70,8 +70,8 @@ class Passes:
     def all(self, deadline: Deadline) -> list[Pass]:
         """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
         for those that are forgotten. Raises StorageError."""
-        names = [one.name for one in self._bucket.files(self._folder, deadline) if not self._is_forgotten(one)]
-        found = filter(None, self._bucket.find_all(names, deadline))  # the others were cleared away meanwhile
+        names = [one.name for one in self._bucket.iter_folder(self._folder, deadline) if not self._is_forgotten(one)]
+        found = filter(None, self._bucket.get_all(names, deadline))  # the others were cleared away meanwhile
         read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
         return [
             one
@@ -88,7 +88,7 @@ class Passes:
 
     def save(self, one: Pass, deadline: Deadline) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
-        self._bucket.put(Object(one.name, jsontext.dump(_pass_to_json(one)), _JSON), deadline)
+        self._bucket.put(StoredObject(one.name, jsontext.dump(_pass_to_json(one)), _JSON), deadline)
 
     def finish(self, one: Pass, deadline: Deadline) -> None:
         """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError where it
@@ -96,22 +96,22 @@ class Passes:
         self.save(replace(one, ended=timestamp(self._clock.now())), deadline)
         mine = self._folder_of(one.scope)
         try:
-            listed = list(self._bucket.files(self._folder, deadline))
+            listed = list(self._bucket.iter_folder(self._folder, deadline))
         except StorageError as error:  # then it is done after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
         over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
-        for name, trouble in self._bucket.delete_all(over, deadline).items():
-            if trouble:
-                log.error({"pass": name, "problem": trouble.problem})
+        for name, problem in self._bucket.try_delete_all(over, deadline).items():
+            if problem:
+                log.error({"pass": name, "problem": problem.message})
 
     def _folder_of(self, scope: Scope) -> str:
         digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()
         return f"{self._folder}{digest[:16]}/"
 
-    def _is_forgotten(self, listed: Listed) -> bool:
+    def _is_forgotten(self, listed: ObjectSummary) -> bool:
         """Whether nobody went on with a pass for so long that the next is due by any period."""
-        return listed.modified < (self._clock.now() - LONGEST_PERIOD).timestamp()
+        return listed.modified < (self._clock.now() - MAX_PERIOD).timestamp()
 
 
 def _scope_to_json(scope: Scope) -> dict[str, object]:
@@ -123,7 +123,7 @@ def _pass_to_json(one: Pass) -> dict[str, object]:
     return {**asdict(one), "scope": _scope_to_json(one.scope)}
 
 
-def _pass_from_json(found: Object) -> Pass | None:
+def _pass_from_json(found: StoredObject) -> Pass | None:
     match jsontext.load(found.body):
         case {
             "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
@@ -133,8 +133,8 @@ def _pass_from_json(found: Object) -> Pass | None:
             "ended": str(ended),
             "counts": dict(counts),
             **rest,
-        } if time_of(since) or not since:
-            scope = Scope(prefix, suffix, time_of(since), everything)
+        } if parse_time(since) or not since:
+            scope = Scope(prefix, suffix, parse_time(since), everything)
             return Pass(found.name, str(rest.get("source_bucket", "")), scope, started, limited, after, ended, counts)
     log.error({"pass": found.name, "problem": "unreadable, so another begins"})
     return None
