@@ -5,6 +5,7 @@ from __future__ import annotations
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -17,7 +18,7 @@ ROOT = f"oms_source_record/{TASK}/"
 NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 NONE_SUCH = StorageFailure("there is none", answered=True, code="NoSuchKey")
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
-EVERYTHING = Scope("", "", None, everything=False)
+EVERYTHING = Scope(KeyFilter(), None, everything=False)
 
 
 class Remembers(World):

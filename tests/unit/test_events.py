@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, ParsedEvents, read
+from oss_oms_sync import events
+from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, ParsedEvents
 from oss_oms_sync.settings import Settings
 from support.fake_clouds import ENVIRONMENT, event
 
@@ -25,8 +26,8 @@ PHOTO = ObjectChange(
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-def read_events(*events: object, **environment: str):
-    return read(json.dumps({"events": events}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
+def read_events(*given: object, **environment: str):
+    return events.parse(json.dumps({"events": given}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
 
 
 @pytest.mark.parametrize(
@@ -42,19 +43,19 @@ def read_events(*events: object, **environment: str):
     ],
 )
 def test_every_payload_form_gives_the_change(name):
-    reading = read((FILES / f"{name}.json").read_bytes(), SETTINGS)
-    assert reading.changes[0] == PHOTO
-    assert [change.key for change in reading.changes[1:]] == (["second.txt"] if name.endswith("array") else [])
-    assert not reading.problems
-    assert not reading.skipped
+    parsed = events.parse((FILES / f"{name}.json").read_bytes(), SETTINGS)
+    assert parsed.changes[0] == PHOTO
+    assert [change.key for change in parsed.changes[1:]] == (["second.txt"] if name.endswith("array") else [])
+    assert not parsed.problems
+    assert not parsed.skipped
 
 
 @given(st.lists(keys, min_size=1, max_size=12))
 def test_decoding_never_loses_a_key(names):
     for wrap in (lambda text: text, lambda text: json.dumps({"requestContext": {}, "requestPayload": text})):
         text = wrap(json.dumps({"events": [event(name) for name in names]}))
-        reading = read(text.encode(), SETTINGS)
-        forwarded = {change.key for change in reading.changes}
+        parsed = events.parse(text.encode(), SETTINGS)
+        forwarded = {change.key for change in parsed.changes}
         assert forwarded | {name for name in names if name.startswith("oms_source_record/")} == set(names)
 
 
@@ -74,10 +75,10 @@ def test_new_content_is_forwarded(name):
     ],
 )
 def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
-    reading = read_events(event("a", name), event("b", name), event("c"))
-    assert [change.key for change in reading.changes] == ["c"]
-    assert reading.skipped == {name: 2}
-    assert not reading.problems
+    parsed = read_events(event("a", name), event("b", name), event("c"))
+    assert [change.key for change in parsed.changes] == ["c"]
+    assert parsed.skipped == {name: 2}
+    assert not parsed.problems
 
 
 OLD = event("a", time="2026-01-01T00:00:01.000Z", etag="0D")
@@ -86,8 +87,8 @@ NEW = event("a", time="2026-01-01T00:00:02.000Z", etag="AE")
 
 @pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW)])
 def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version(twice):
-    reading = read_events(*twice, event("b"))
-    assert [(change.key, change.etag) for change in reading.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
+    parsed = read_events(*twice, event("b"))
+    assert [(change.key, change.etag) for change in parsed.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
 
 
 def test_of_two_versions_of_one_moment_the_one_told_later_counts():
@@ -95,34 +96,34 @@ def test_of_two_versions_of_one_moment_the_one_told_later_counts():
 
 
 def test_events_of_the_log_bucket_and_records_are_never_forwarded():
-    reading = read_events(
+    parsed = read_events(
         event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a"), event("ok")
     )
-    assert [change.key for change in reading.changes] == ["ok"]
-    assert reading.skipped == {"log bucket": 1, "record": 1}
-    assert not reading.problems
+    assert [change.key for change in parsed.changes] == ["ok"]
+    assert parsed.skipped == {"log bucket": 1, "record": 1}
+    assert not parsed.problems
 
 
 def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
-    reading = read_events(event("a", bucket="videos"), event("b"))
-    assert [change.key for change in reading.changes] == ["b"]
-    assert reading.problems == [
+    parsed = read_events(event("a", bucket="videos"), event("b"))
+    assert [change.key for change in parsed.changes] == ["b"]
+    assert parsed.problems == [
         "ObjectCreated:PutObject: the event is of bucket 'videos', but SOURCE_BUCKET is 'photos'."
         " Correct SOURCE_BUCKET, or remove that bucket's trigger"
     ]
 
 
 def test_without_a_source_bucket_any_bucket_will_do():
-    reading = read_events(event("a", bucket="videos"), SOURCE_BUCKET="")
-    assert [change.key for change in reading.changes] == ["a"]
+    parsed = read_events(event("a", bucket="videos"), SOURCE_BUCKET="")
+    assert [change.key for change in parsed.changes] == ["a"]
 
 
 def test_nothing_outside_the_triggers_filter_is_forwarded():
-    reading = read_events(
+    parsed = read_events(
         event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
     )
-    assert [change.key for change in reading.changes] == ["in/a.jpg"]
-    assert reading.skipped == {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}
+    assert [change.key for change in parsed.changes] == ["in/a.jpg"]
+    assert parsed.skipped == {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +140,9 @@ def test_nothing_outside_the_triggers_filter_is_forwarded():
     ],
 )
 def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
-    reading = read_events(event("before"), broken, event("after"))
-    assert [change.key for change in reading.changes] == ["before", "after"]
-    assert len(reading.problems) == 1
+    parsed = read_events(event("before"), broken, event("after"))
+    assert [change.key for change in parsed.changes] == ["before", "after"]
+    assert len(parsed.problems) == 1
 
 
 @pytest.mark.parametrize(
@@ -165,9 +166,9 @@ def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
     ],
 )
 def test_a_payload_that_is_no_event_is_a_problem(payload):
-    reading = read(payload, SETTINGS)
-    assert reading.problems
-    assert not reading.changes
+    parsed = events.parse(payload, SETTINGS)
+    assert parsed.problems
+    assert not parsed.changes
 
 
 names = ["events", "eventName", "oss", "object", "key", "Message", "type", "data", "requestContext", "requestPayload"]
@@ -178,13 +179,13 @@ anything = st.recursive(
 
 
 @given(anything)
-def test_no_payload_makes_reading_raise(value):
-    assert isinstance(read(json.dumps(value).encode(), SETTINGS), ParsedEvents)
+def test_no_payload_makes_parsed_raise(value):
+    assert isinstance(events.parse(json.dumps(value).encode(), SETTINGS), ParsedEvents)
 
 
 def test_an_event_that_comes_bare_is_handled_like_one_in_a_list():
     for wrapped in (event("a"), [event("a")], {"requestContext": {}, "requestPayload": event("a")}):
-        assert [change.key for change in read(json.dumps(wrapped).encode(), SETTINGS).changes] == ["a"]
+        assert [change.key for change in events.parse(json.dumps(wrapped).encode(), SETTINGS).changes] == ["a"]
 
 
 A, B = json.dumps(event("a")), json.dumps(event("b"))
@@ -205,21 +206,21 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
     ],
 )
 def test_what_names_something_twice_is_a_problem_and_no_key_of_it_is_silently_dropped(payload):
-    reading = read(payload.encode(), SETTINGS)
-    assert len(reading.problems) == 1
-    assert not reading.changes
-    assert not reading.skipped
+    parsed = events.parse(payload.encode(), SETTINGS)
+    assert len(parsed.problems) == 1
+    assert not parsed.changes
+    assert not parsed.skipped
 
 
 def test_beside_an_event_that_names_something_twice_the_others_are_read():
-    reading = read(f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'.encode(), SETTINGS)
-    assert [change.key for change in reading.changes] == ["a", "b"]
-    assert len(reading.problems) == 1
+    parsed = events.parse(f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'.encode(), SETTINGS)
+    assert [change.key for change in parsed.changes] == ["a", "b"]
+    assert len(parsed.problems) == 1
 
 
 def test_what_stands_twice_where_nobody_looks_costs_no_key():
     text = A.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9')
-    assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
+    assert [change.key for change in events.parse(text, SETTINGS).changes] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -238,10 +239,10 @@ def test_five_wrappings_are_read_and_more_are_a_problem_that_names_them(wrap):
     text = A
     for _ in range(5):
         text = wrap(text)
-    assert [change.key for change in read(text, SETTINGS).changes] == ["a"]
+    assert [change.key for change in events.parse(text, SETTINGS).changes] == ["a"]
     for _ in range(2):
         text = wrap(text)
-        assert read(text, SETTINGS) == ParsedEvents(problems=["the payload is nested too deep"])
+        assert events.parse(text, SETTINGS) == ParsedEvents(problems=["the payload is nested too deep"])
 
 
 NEITHER = "the payload is neither JSON nor base64 of JSON"
@@ -268,7 +269,7 @@ NONE_OF = (
     ],
 )
 def test_what_cannot_be_read_says_why(payload, problem):
-    assert read(payload, SETTINGS).problems == [problem]
+    assert events.parse(payload, SETTINGS).problems == [problem]
 
 
 def test_an_event_without_its_bucket_is_forwarded_rather_than_lost():
@@ -288,9 +289,11 @@ def test_event_names_may_begin_with_the_service(name):
 
 @pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
 def test_an_event_that_is_none_of_oss_is_a_problem_not_skipped(name):
-    reading = read(json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}}).encode(), SETTINGS)
-    assert len(reading.problems) == 1
-    assert not reading.skipped
+    parsed = events.parse(
+        json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}}).encode(), SETTINGS
+    )
+    assert len(parsed.problems) == 1
+    assert not parsed.skipped
 
 
 @pytest.mark.parametrize(
@@ -306,7 +309,7 @@ def test_an_event_that_is_none_of_oss_is_a_problem_not_skipped(name):
 )
 def test_other_wrappings_are_read_too(wrap):
     text = json.dumps({"events": [event("a")]}).encode()
-    assert [change.key for change in read(wrap(text), SETTINGS).changes] == ["a"]
+    assert [change.key for change in events.parse(wrap(text), SETTINGS).changes] == ["a"]
 
 
 @pytest.mark.parametrize("etag", ["中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"])
@@ -322,4 +325,4 @@ def test_what_is_named_twice_alike_is_unambiguous():
     text = json.dumps({"events": [event("k")]}).replace(
         '"eventVersion": "1.0"', '"eventVersion": "1.0", ' * 2 + '"x": 0'
     )
-    assert [change.key for change in read(text, Settings.from_env(ENVIRONMENT)).changes] == ["k"]
+    assert [change.key for change in events.parse(text, Settings.from_env(ENVIRONMENT)).changes] == ["k"]

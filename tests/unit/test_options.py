@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from oss_oms_sync import options
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.options import is_envelope, is_timers, options
+from oss_oms_sync.events import is_failure_envelope, is_timer_event
 
 KNOWN = {"prefix": str, "limit": int, "dry_run": bool, "keys": list}
 TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"}
@@ -15,15 +16,15 @@ TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"
 
 @pytest.mark.parametrize("payload", ["", " ", "{}", b"{}", json.dumps(TIMER), json.dumps({**TIMER, "payload": ""})])
 def test_nothing_asked_is_no_options(payload):
-    assert options(payload, KNOWN) == {}
+    assert options.parse(payload, KNOWN) == {}
 
 
 def test_a_timers_payload_is_json_in_its_event():
-    assert options(json.dumps({**TIMER, "payload": '{"limit": 5}'}), KNOWN) == {"limit": 5}
+    assert options.parse(json.dumps({**TIMER, "payload": '{"limit": 5}'}), KNOWN) == {"limit": 5}
 
 
 def test_a_payload_by_hand_is_taken_as_it_is():
-    assert options('{"prefix": "a/", "dry_run": true}', KNOWN) == {"prefix": "a/", "dry_run": True}
+    assert options.parse('{"prefix": "a/", "dry_run": true}', KNOWN) == {"prefix": "a/", "dry_run": True}
 
 
 @pytest.mark.parametrize(
@@ -43,17 +44,17 @@ def test_a_payload_by_hand_is_taken_as_it_is():
 )
 def test_what_cannot_be_used_is_named(payload, told):
     with pytest.raises(PayloadError) as raised:
-        options(payload, KNOWN)
+        options.parse(payload, KNOWN)
     assert told in str(raised.value)
 
 
 def test_an_envelope_is_told_from_everything_else():
-    assert is_envelope('{"requestContext": {}, "requestPayload": "{}"}')
+    assert is_failure_envelope('{"requestContext": {}, "requestPayload": "{}"}')
     for payload in ("", "[]", "{}", '{"requestPayload": ""}', '{"requestContext": {}}', json.dumps(TIMER)):
-        assert not is_envelope(payload)
+        assert not is_failure_envelope(payload)
 
 
 def test_a_timers_event_is_told_from_everything_else():
-    assert is_timers(json.dumps(TIMER))
+    assert is_timer_event(json.dumps(TIMER))
     for payload in ("", "[]", "{}", '{"triggerName": "a"}', '{"triggerTime": "a"}', '{"requestContext": {}}'):
-        assert not is_timers(payload)
+        assert not is_timer_event(payload)

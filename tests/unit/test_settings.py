@@ -26,7 +26,7 @@ def test_the_names_of_the_users_guide_are_enough():
     assert settings.task.task_id == TASK
     assert settings.oss_endpoint == "https://oss-cn-shenzhen-internal.aliyuncs.com"
     assert settings.oss_region == "cn-shenzhen"
-    assert (settings.source_bucket, settings.object_prefix, settings.key_encoding) == ("", "", "url")
+    assert (settings.source_bucket, settings.key_filter.prefix, settings.key_encoding) == ("", "", "url")
 
 
 def test_the_endpoint_defaults_to_the_functions_own_region():
@@ -47,7 +47,7 @@ def test_an_endpoint_in_capitals_is_still_https():
 
 
 def test_white_space_in_a_prefix_is_meant():
-    assert Settings.from_env({**ENVIRONMENT, "OBJECT_PREFIX": "my photos / "}).object_prefix == "my photos / "
+    assert Settings.from_env({**ENVIRONMENT, "OBJECT_PREFIX": "my photos / "}).key_filter.prefix == "my photos / "
 
 
 @pytest.mark.parametrize("task_id", ["1", "0123456789abcdef0123456789abcdef", TASK, "a.b~c_d-e"])

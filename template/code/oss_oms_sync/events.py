@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import presentable
-from oss_oms_sync.settings import RECORD_ROOT, Settings
+from oss_oms_sync.filters import RECORD_ROOT
+from oss_oms_sync.settings import Settings
 
 # OSS, "Event notifications": the names that mean new or changed content, as s.yaml asks for them. UpdateObjectMeta
 # changes no content.
@@ -61,16 +62,28 @@ class ParsedEvents:
     problems: list[str] = field(default_factory=list)
 
 
-def read(payload: bytes | str, settings: Settings) -> ParsedEvents:
+def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
     """Reads the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or
-    bare, base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `Reading.problems`.
+    bare, base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `ParsedEvents.problems`.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
     """
-    reader = _Parser(settings)
-    reader.payload(payload, depth=0)
-    return ParsedEvents(list(reader.changes.values()), reader.skipped, reader.problems)
+    parser = _Parser(settings)
+    parser.payload(payload, depth=0)
+    return ParsedEvents(list(parser.changes.values()), parser.skipped, parser.problems)
+
+
+def is_timer_event(payload: object) -> bool:
+    """Whether `payload`, JSON or the value of one, is a timer's event and not a call by hand ("Timer triggers")."""
+    value = jsontext.load(payload) if isinstance(payload, (bytes, str)) else payload
+    return isinstance(value, dict) and "triggerName" in value and "triggerTime" in value
+
+
+def is_failure_envelope(payload: bytes | str) -> bool:
+    """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
+    value = jsontext.load(payload)
+    return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
 
 
 class _Parser:
@@ -183,7 +196,7 @@ class _Parser:
             return "log bucket"
         if key.startswith(RECORD_ROOT):
             return "record"
-        return "" if self._settings.covers(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
+        return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
     def _add(self, change: ObjectChange) -> None:
         # OMS copies what the object is now, so one call per key is enough; the record is to name the newest version.

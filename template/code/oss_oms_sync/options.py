@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.events import is_timer_event
 
 
-def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
+def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
     """The options in `payload`, a JSON object whose names and types `known` gives; an empty payload has none.
 
     Raises PayloadError for anything else. Source: Function Compute, "Timer triggers".
     """
     given = _object(payload)
-    if _is_timers(given):
+    if is_timer_event(given):
         given = _object(str(given.get("payload") or ""))
     for name, value in given.items():
         if name not in known:
@@ -25,22 +26,6 @@ def options(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object
                 f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
             )
     return given
-
-
-def is_timers(payload: bytes | str) -> bool:
-    """Whether `payload` is a timer's event, and not asked by hand."""
-    value = jsontext.load(payload)
-    return isinstance(value, dict) and _is_timers(value)
-
-
-def is_envelope(payload: bytes | str) -> bool:
-    """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
-    value = jsontext.load(payload)
-    return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
-
-
-def _is_timers(value: dict[str, object]) -> bool:
-    return "triggerName" in value and "triggerTime" in value
 
 
 def _is_text(value: str) -> bool:

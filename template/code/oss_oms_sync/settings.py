@@ -10,9 +10,7 @@ from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from oss_oms_sync.errors import SettingsError
-
-# What the names of all records begin with.
-RECORD_ROOT = "oms_source_record/"
+from oss_oms_sync.filters import KeyFilter
 
 _SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
 _COPY_SYNC_URL = (
@@ -116,17 +114,11 @@ class Settings:
     oss_endpoint: str
     oss_region: str
     source_bucket: str
-    object_prefix: str
-    object_suffix: str
+    key_filter: KeyFilter
     key_encoding: str
     oms_rate: float
     reconcile_period: timedelta | None
     log_level: str
-
-    def covers(self, key: str) -> bool:
-        """Whether the trigger's own filter lets `key` pass, and it is no record: nothing else is ever sent."""
-        is_record = key.startswith(RECORD_ROOT)
-        return key.startswith(self.object_prefix) and key.endswith(self.object_suffix) and not is_record
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -157,8 +149,7 @@ class Settings:
             oss_region=oss_region,
             source_bucket=source_bucket,
             # White space may be meant here, so these two are taken as they are.
-            object_prefix=env.get("OBJECT_PREFIX", ""),
-            object_suffix=env.get("OBJECT_SUFFIX", ""),
+            key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
             oms_rate=reader.rate("OMS_RATE"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),

@@ -441,12 +441,12 @@ def test_a_second_project_for_the_task_sends_nothing_from_before_its_own_install
     # THEN the first sends what is its own, the second nothing that is so old
     assert first.sent() == set()
     first.tick()
-    assert first.sent() == {key for key in keys if first.settings.covers(key)}
-    new = next(key for key in keys if second.settings.covers(key)).replace("1", "new")
+    assert first.sent() == {key for key in keys if first.settings.key_filter.matches(key)}
+    new = next(key for key in keys if second.settings.key_filter.matches(key)).replace("1", "new")
     first.upload(new)
     first.later(25 * HOUR)
     second.tick()
-    assert first.sent() == {*filter(first.settings.covers, keys), new}
+    assert first.sent() == {*filter(first.settings.key_filter.matches, keys), new}
 
 
 @pytest.mark.parametrize(
@@ -872,7 +872,9 @@ def test_the_timer_does_not_go_on_with_the_open_pass_of_another_project(filters)
     # THEN the second's pass is where it was, and finds all of its objects
     assert first.sent() < set(keys)
     second.tick()
-    assert second.sent() == {key for key in keys if first.settings.covers(key) or second.settings.covers(key)}
+    assert second.sent() == {
+        key for key in keys if first.settings.key_filter.matches(key) or second.settings.key_filter.matches(key)
+    }
 
 
 def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):

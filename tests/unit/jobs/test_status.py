@@ -14,6 +14,7 @@ from oss_oms_sync.clouds.oms import STATISTICS
 from oss_oms_sync.clouds.oss import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.reconcile import reconcile
 from oss_oms_sync.jobs.status import status
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
@@ -27,7 +28,10 @@ ROOT = f"oms_source_record/{TASK}/"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
 NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
-USUAL, BACKFILL = Scope("", "", None, everything=False), Scope("", "", datetime(1970, 1, 1, tzinfo=timezone.utc), False)
+USUAL, BACKFILL = (
+    Scope(KeyFilter(), None, everything=False),
+    Scope(KeyFilter(), datetime(1970, 1, 1, tzinfo=timezone.utc), False),
+)
 
 
 class Counters:
@@ -563,12 +567,12 @@ def test_after_a_backfill_in_step_has_no_beginning(world):
 
 def test_a_backfill_from_some_day_on_is_the_beginning(world):
     since = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    world.passed(Scope("", "", since, everything=False))
+    world.passed(Scope(KeyFilter(), since, everything=False))
     assert world.verdict()[1].startswith("In step since 2026-01-01T00:00:00Z: ")
 
 
 def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looked_at(world):
-    world.passed(Scope("a/", "", None, everything=True))
+    world.passed(Scope(KeyFilter("a/"), None, everything=True))
     assert world.verdict()[1].startswith("In step since 2026-03-03T12:00:00Z: ")
 
 
@@ -576,9 +580,9 @@ def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looke
     ("scope", "words"),
     [
         (BACKFILL, "A backfill is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        (Scope("", "", None, everything=True), "A backfill is under way"),
+        (Scope(KeyFilter(), None, everything=True), "A backfill is under way"),
         (USUAL, "A pass is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        (Scope("a/", "", None, everything=False), "A pass is under way"),
+        (Scope(KeyFilter("a/"), None, everything=False), "A pass is under way"),
     ],
     ids=["backfill", "all", "usual", "part"],
 )
@@ -593,11 +597,11 @@ def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
 
 def test_several_open_passes_are_counted(world):
     for prefix in ("a/", "b/", "c/"):
-        world.passed(Scope(prefix, "", None, everything=False), ended=False)
+        world.passed(Scope(KeyFilter(prefix), None, everything=False), ended=False)
     assert ", and 2 more." in world.verdict()[1]
 
 
-@pytest.mark.parametrize("scope", [BACKFILL, Scope("", "", None, everything=True)], ids=["since", "all"])
+@pytest.mark.parametrize("scope", [BACKFILL, Scope(KeyFilter(), None, everything=True)], ids=["since", "all"])
 def test_a_backfill_alone_does_not_tell_whether_events_come(scope):
     world = Looks()
     world.passed(scope)

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.scope import Scope
 from support.remembers import NO_RIGHT, Remembers
 
@@ -31,7 +32,7 @@ def test_a_pass_that_is_unreadable_is_told(world, lines):
 
 def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(world):
     # GIVEN three passes of one scope, and one of another
-    other = world.begin(Scope("a", "", None, everything=True), limited=True)
+    other = world.begin(Scope(KeyFilter("a"), None, everything=True), limited=True)
     first, second, third = (world.begin() for _ in range(3))
 
     # WHEN the second ends, THEN the first is gone

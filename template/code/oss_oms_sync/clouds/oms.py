@@ -92,8 +92,8 @@ class OmsClient:
     def submit(self, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
         """Sends `keys` (plain text, each once) in batches and says what became of each. Never later than `deadline`.
 
-        A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes, whatever
-        OMS answers; after an exception nothing is known of any.
+        A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes,
+        whatever OMS answers; after an exception nothing is known of any.
         """
         job = _Bisection(self, deadline, RetryBudget(deadline, self._clock), bisect)
         for batch in batches(keys):

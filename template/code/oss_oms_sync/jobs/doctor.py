@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from oss_oms_sync import jsontext
+from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
 from oss_oms_sync.clouds.oms import PERMANENT, OmsClient
@@ -34,7 +34,6 @@ from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError, S
 from oss_oms_sync.ledger.records import record_prefix, record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.options import options
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
@@ -99,7 +98,7 @@ def doctor(
     unknown. Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may
     delete there. Raises PayloadError.
     """
-    options(payload, {})
+    options.parse(payload, {})
     examination = _Examination(clients, fc_region, deadline, clock)
     found: dict[str, Finding] = {}
     for name, needs, look in CHECKS:
@@ -181,7 +180,7 @@ class _Examination:
 
     @cached_property
     def _source_bucket_says(self) -> StorageError | None:
-        return self._listing_problem(self._buckets[1], self._settings.object_prefix)
+        return self._listing_problem(self._buckets[1], self._settings.key_filter.prefix)
 
     def _a_while(self) -> Deadline:
         """How long one check may look through records, of which there may be millions."""
@@ -404,8 +403,8 @@ class _Examination:
     def _records(self, state: str) -> Iterator[ObjectSummary]:
         """The records of this project's keys, and of all long keys."""
         by_key, by_hash = (record_prefix(self._settings.task.task_id, state, long=long) for long in (False, True))
-        for one in self._listed(f"{by_key}{self._settings.object_prefix}", by_key):
-            if self._settings.covers(one.name.removeprefix(by_key)):
+        for one in self._listed(f"{by_key}{self._settings.key_filter.prefix}", by_key):
+            if self._settings.key_filter.matches(one.name.removeprefix(by_key)):
                 yield one
         yield from self._listed(by_hash, by_hash)
 
@@ -510,10 +509,10 @@ class _Examination:
         settings, now = self._settings, self._clock.now()
         log_bucket, source_bucket = self._buckets
         installed = self._state.installed(self._deadline, note=False)
-        scope = Scope(settings.object_prefix, settings.object_suffix, max(now - _DAY, installed), everything=False)
+        scope = Scope(settings.key_filter, max(now - _DAY, installed), everything=False)
         classifier = Classifier(settings, scope, installed, now)
         walk = MergedListing(
-            settings.task.task_id, source_bucket, log_bucket, classifier, scope.prefix, "", self._deadline
+            settings.task.task_id, source_bucket, log_bucket, classifier, scope.key_filter.prefix, "", self._deadline
         )
         in_hand = {
             key.key

@@ -6,11 +6,12 @@ import logging
 from collections import Counter
 from math import ceil
 
+from oss_oms_sync import events
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient, Submission
 from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.errors import EventError, RecordError
-from oss_oms_sync.events import ObjectChange, read
+from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
@@ -30,20 +31,20 @@ def forward(
     RecordError where a failed key could not be recorded: Function Compute then keeps the event.
     """
     started = clock.monotonic()
-    reading = read(payload, settings)
-    recording = min(_RECORDING_SECONDS * ceil(len(reading.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
-    submission = oms.submit([change.key for change in reading.changes], deadline.minus(recording))
-    unrecorded = _record(reading.changes, submission, settings, log_bucket, deadline, clock)
+    parsed = events.parse(payload, settings)
+    recording = min(_RECORDING_SECONDS * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
+    submission = oms.submit([change.key for change in parsed.changes], deadline.minus(recording))
+    unrecorded = _record(parsed.changes, submission, settings, log_bucket, deadline, clock)
 
     failures = [failure for failure in submission.outcomes.values() if failure]
     log.info(
         {
             "job": "forward",
-            "keys": len(reading.changes),
-            "accepted": len(reading.changes) - len(failures),
+            "keys": len(parsed.changes),
+            "accepted": len(parsed.changes) - len(failures),
             "failed": dict(Counter(failure.reason.name for failure in failures)),
-            "skipped": dict(reading.skipped),
-            "unreadable": len(reading.problems),
+            "skipped": dict(parsed.skipped),
+            "unreadable": len(parsed.problems),
             "unrecorded": len(unrecorded),
             "calls": submission.calls,
             "ms": round((clock.monotonic() - started) * 1000),
@@ -51,8 +52,8 @@ def forward(
     )
     if unrecorded:
         raise RecordError(unrecorded)
-    if reading.problems:
-        raise EventError(reading.problems)
+    if parsed.problems:
+        raise EventError(parsed.problems)
     return not failures
 
 

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from oss_oms_sync import options
 from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.oss import Bucket, ObjectSummary
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
-from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.events import ObjectChange, is_timer_event
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.options import is_timers, options
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
@@ -66,14 +67,14 @@ def reconcile(
     store = Passes(settings, log_bucket, clock)
     installed = JobState(settings, log_bucket, clock).installed(deadline, note=not asked.dry_run)
     passes = store.all(deadline)
-    one = _pass_of(asked, is_timers(payload), settings, store, passes, deadline, clock)
+    one = _pass_of(asked, is_timer_event(payload), settings, store, passes, deadline, clock)
     if one is None or one.ended:
         return _result(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
     mine = (other for other in passes if other.ended and other.scope == one.scope)
     before = max(mine, key=lambda other: other.started, default=None)
     classifier = Classifier(settings, one.scope, installed, clock.now(), parse_time(before.started) if before else None)
     listing = MergedListing(
-        settings.task.task_id, source_bucket, log_bucket, classifier, one.scope.prefix, one.after, deadline
+        settings.task.task_id, source_bucket, log_bucket, classifier, one.scope.key_filter.prefix, one.after, deadline
     )
     sender = Sender(oms, log_bucket, settings, deadline, clock)
     return _Piece(one, before, classifier, asked.limit, sender, None if asked.dry_run else store, deadline).run(listing)
@@ -90,19 +91,19 @@ class _Options:
 
     @classmethod
     def read(cls, payload: bytes | str, settings: Settings) -> _Options:
-        asked = options(payload, OPTIONS)
+        asked = options.parse(payload, OPTIONS)
         prefix, since, limit = str(asked.get("prefix", "")), asked.get("since"), asked.get("limit")
-        shorter, longer = sorted((prefix, settings.object_prefix), key=len)
+        shorter, longer = sorted((prefix, settings.key_filter.prefix), key=len)
         if not longer.startswith(shorter):
             raise PayloadError(
-                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.object_prefix!r}: nothing there"
-                " is ever sent"
+                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {settings.key_filter.prefix!r}: nothing"
+                " there is ever sent"
             )
         time = parse_time(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         return cls(
-            Scope(longer, settings.object_suffix, time, asked.get("all") is True),
+            Scope(KeyFilter(longer, settings.key_filter.suffix), time, asked.get("all") is True),
             limit if isinstance(limit, int) else None,
             asked.get("dry_run") is True,
             asked.get("restart") is True,

@@ -14,16 +14,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from oss_oms_sync import events, options
 from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket, ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT, Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
-from oss_oms_sync.events import ObjectChange, read
+from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.options import is_envelope, options
 from oss_oms_sync.settings import Settings
 
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
@@ -70,13 +70,13 @@ def replay(
     where the log bucket does not let it work: every key then stands where it stood, or in a run file.
     """
     run = Replay(settings, log_bucket, Sender(oms, log_bucket, settings, deadline, clock), clock, deadline)
-    if is_envelope(payload):
-        reading = read(payload, settings)
-        result = run.changes(reading.changes)
-        if reading.problems:
-            raise EventError(reading.problems)
+    if events.is_failure_envelope(payload):
+        parsed = events.parse(payload, settings)
+        result = run.changes(parsed.changes)
+        if parsed.problems:
+            raise EventError(parsed.problems)
         return result
-    asked = options(payload, OPTIONS)
+    asked = options.parse(payload, OPTIONS)
     if "keys" not in asked:
         return run.records(asked)
     if len(asked) > 1:
@@ -222,7 +222,7 @@ class Replay:
     def _matches(self, key: FailedKey, prefix: str, reason: str) -> bool:
         """Chosen, inside the trigger's filter, and not sent by this very run before."""
         chosen = key.key.startswith(prefix) and reason in ("", key.reason)
-        return chosen and self._settings.covers(key.key) and key.key not in self._report.taken
+        return chosen and self._settings.key_filter.matches(key.key) and key.key not in self._report.taken
 
     def _is_resting(self, one: ObjectSummary) -> bool:
         """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
@@ -299,7 +299,7 @@ def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:
     """Keys asked for by hand as changes, each once."""
     if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
-    outside = [key for key in keys if not settings.covers(key)]
+    outside = [key for key in keys if not settings.key_filter.matches(key)]
     if outside:
         raise PayloadError(f"{outside[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
     return [ObjectChange(key) for key in dict.fromkeys(keys)]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
 
-from oss_oms_sync import jsontext
+from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.counters import (
     Acknowledged,
@@ -30,7 +30,6 @@ from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at, record_name, record_prefix, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.options import options
 from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
@@ -72,7 +71,7 @@ def status(
     {"problem", "fix"}, or None. Raises PayloadError, and StorageError where the log bucket cannot be read, or does not
     take what is to be acknowledged.
     """
-    asked = options(payload, OPTIONS)
+    asked = options.parse(payload, OPTIONS)
     if "key" in asked:
         if len(asked) > 1:
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
@@ -194,13 +193,15 @@ class _Look:
     def _is_usual(self, one: Pass) -> bool:
         """Whether a pass is ended and like a timer's: only those tell whether events come."""
         scope = one.scope
-        is_usual = scope.prefix == self._settings.object_prefix and scope.since is None and not scope.everything
+        is_usual = (
+            scope.key_filter.prefix == self._settings.key_filter.prefix and scope.since is None and not scope.everything
+        )
         return bool(one.ended) and is_usual
 
     def _coverage(self, passes: Sequence[Pass], ended: Pass | None, installed: datetime) -> Coverage:
         last = None if ended is None or ended.is_late(self._settings, self._now) else ended
         # A backfill looked at older objects, which have not changed since.
-        whole = [one for one in passes if one.ended and one.scope.prefix == self._settings.object_prefix]
+        whole = [one for one in passes if one.ended and one.scope.key_filter.prefix == self._settings.key_filter.prefix]
         since = min((one.scope.begin(installed) for one in whole), default=installed)
         return Coverage(last, since, [one for one in passes if not one.ended])
 
@@ -261,7 +262,7 @@ class _Look:
         backlog = Backlog()
         listed = self._failed(backlog)
         keys = self._read(listed[:_RECORDS_READ])
-        mine = [key for key in keys if self._settings.covers(key.key)]
+        mine = [key for key in keys if self._settings.key_filter.matches(key.key)]
         # Of long keys only the record tells.
         backlog.outside += len(keys) - len(mine)
         backlog.failed = len(listed) - (len(keys) - len(mine))
@@ -287,7 +288,7 @@ class _Look:
     def _failed(self, backlog: Backlog) -> list[ObjectSummary]:
         """The failed records of keys that this project forwards, and of all long keys; counts the others."""
         by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
-        mine = f"{by_key}{self._settings.object_prefix}"
+        mine = f"{by_key}{self._settings.key_filter.prefix}"
         parts = (self._bucket.iter_objects(part, self._deadline) for part in (mine, by_hash))
         # The marker of a folder is the record of no key.
         records = (one for one in chain.from_iterable(parts) if one.name not in (by_key, by_hash))
@@ -296,11 +297,11 @@ class _Look:
         failed = [
             one
             for one in seen[:_RECORDS_COUNTED]
-            if one.name.startswith(by_hash) or self._settings.covers(one.name.removeprefix(by_key))
+            if one.name.startswith(by_hash) or self._settings.key_filter.matches(one.name.removeprefix(by_key))
         ]
         # The others are of another project for the same task, or from before prefix and suffix were changed.
         backlog.outside = len(seen[:_RECORDS_COUNTED]) - len(failed)
-        if self._settings.object_prefix:
+        if self._settings.key_filter.prefix:
             every = islice(self._bucket.iter_objects(by_key, self._deadline), _RECORDS_COUNTED)
             backlog.outside += sum(one.name != by_key and not one.name.startswith(mine) for one in every)
         return failed
@@ -555,7 +556,7 @@ def _statistics_told(one: Statistics) -> dict[str, object]:
 
 def _pass_told(one: Pass) -> dict[str, object]:
     return {
-        "prefix": one.scope.prefix,
+        "prefix": one.scope.key_filter.prefix,
         "since": timestamp(one.scope.since) if one.scope.since else None,
         "all": one.scope.everything,
         "started": one.started,
@@ -579,7 +580,7 @@ class _Story:
         self._clock = clock
         self._state = JobState(settings, log_bucket, clock)
         installed = self._state.installed(deadline, note=False)
-        usual = Scope(settings.object_prefix, settings.object_suffix, None, everything=False)
+        usual = Scope(settings.key_filter, None, everything=False)
         self._classifier = Classifier(settings, usual, installed, clock.now())
 
     def tell(self) -> dict[str, object]:
@@ -628,7 +629,7 @@ class _Story:
                 "The current state of the object is unknown because SOURCE_BUCKET is empty.",
                 f"Set SOURCE_BUCKET. {again}",
             )
-        if not self._settings.covers(self._key):
+        if not self._settings.key_filter.matches(self._key):
             return "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.", "Nothing."
         in_run_file = self._is_in_run_file()
         if in_run_file:

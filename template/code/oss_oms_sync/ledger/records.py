@@ -16,8 +16,8 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.oss import StoredObject
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.settings import RECORD_ROOT
 
 NO_ETAG = "-"
 # Where the record of a long key, whose body is the key, has the eTag.

@@ -28,8 +28,8 @@ log = logging.getLogger("oss_oms_sync")
 class RunFile:
     """The keys of one replay. `in_doubt`: those whose failed record's delete may still land.
 
-    `lease_expired`: the run that wrote it is over. Another may then take it: by copying it into a file of its own, never by
-    writing it again, so that a file's delete that lands late takes nothing with it.
+    `lease_expired`: the run that wrote it is over. Another may then take it: by copying it into a file of its own,
+    never by writing it again, so that a file's delete that lands late takes nothing with it.
     """
 
     name: str

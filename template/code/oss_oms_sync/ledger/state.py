@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.oss import Bucket, StoredObject
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.settings import Settings
 
@@ -27,34 +28,27 @@ log = logging.getLogger("oss_oms_sync")
 
 @dataclass(frozen=True)
 class _Installation:
-    """A note of when a project began to run. Prefix and suffix are empty where it names none."""
+    """A note of when a project began to run. Its filter is empty where it names none."""
 
     at: datetime
-    prefix: str
-    suffix: str
+    key_filter: KeyFilter
 
     @classmethod
     def read(cls, note: StoredObject) -> _Installation:
         match jsontext.load(note.body):
             case {"at": str(at), **rest} if time := parse_time(at):
-                return cls(time, str(rest.get("prefix", "")), str(rest.get("suffix", "")))
+                return cls(time, KeyFilter(str(rest.get("prefix", "")), str(rest.get("suffix", ""))))
         raise StorageError(
             f"{note.name} in the log bucket is unreadable. Correct it to"
             ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
         )
-
-    def overlaps(self, prefix: str, suffix: str) -> bool:
-        """Whether a key can begin and end both as this note's and so."""
-        prefixes = prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
-        suffixes = suffix.endswith(self.suffix) or self.suffix.endswith(suffix)
-        return prefixes and suffixes
 
 
 class JobState:
     """The state of the jobs of one project."""
 
     def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
-        self._settings = settings
+        self._key_filter = settings.key_filter
         self._folder = f"{record_root(settings.task.task_id)}state/"
         self._bucket = log_bucket
         self._clock = clock
@@ -74,7 +68,7 @@ class JobState:
 
     def _name(self, job: str) -> str:
         """Projects for the same task have different filters, and a state of their own each."""
-        mine = [self._settings.object_prefix, self._settings.object_suffix]
+        mine = [self._key_filter.prefix, self._key_filter.suffix]
         if any(mine):
             job += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
         return f"{self._folder}{job}.json"
@@ -92,9 +86,8 @@ class JobState:
             return _Installation.read(StoredObject(name, own)).at
         names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed", deadline)]
         notes = [_Installation.read(one) for one in self._bucket.get_all(names, deadline) if one]
-        prefix, suffix = self._settings.object_prefix, self._settings.object_suffix
-        at = min((one.at for one in notes if one.overlaps(prefix, suffix)), default=self._clock.now())
+        at = min((one.at for one in notes if one.key_filter.overlaps(self._key_filter)), default=self._clock.now())
         if note:
-            value = {"at": timestamp(at), "prefix": prefix, "suffix": suffix}
+            value = {"at": timestamp(at), **asdict(self._key_filter)}
             self._bucket.put(StoredObject(name, jsontext.dump(value), _JSON), deadline)
         return at

@@ -20,7 +20,7 @@ class Classifier:
     def __init__(
         self, settings: Settings, scope: Scope, installed: datetime, now: datetime, before: datetime | None = None
     ) -> None:
-        self._settings = settings
+        self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
         self._settled = (now - _SETTLED).timestamp()
@@ -36,7 +36,7 @@ class Classifier:
         source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
         if source is None:
             # A younger record's object may have come after its page was listed.
-            gone = success and success.modified <= self._settled and self._settings.covers(key)
+            gone = success and success.modified <= self._settled and self._key_filter.matches(key)
             return "orphans" if gone else ""
         if not self._matches(source):
             return ""
@@ -62,7 +62,7 @@ class Classifier:
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
         is_object = source.type != "Symlink"
-        return is_object and source.modified >= self._since and self._settings.covers(source.name)
+        return is_object and source.modified >= self._since and self._key_filter.matches(source.name)
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.settings import Settings
+from oss_oms_sync.filters import KeyFilter
 
 # Objects that were there before the project are the migration's. The project counts as installed once reconcile can use
 # the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
@@ -20,14 +20,9 @@ class Scope:
     """Which objects a pass is about. `since` is None for the usual: the installation; `everything`: whatever their
     records say, and whenever they were written unless `since` says so."""
 
-    prefix: str
-    suffix: str
+    key_filter: KeyFilter
     since: datetime | None
     everything: bool
-
-    def is_within(self, settings: Settings) -> bool:
-        """Whether it is a part of what `settings` let pass: another project may have passes for the same task."""
-        return self.prefix.startswith(settings.object_prefix) and self.suffix == settings.object_suffix
 
     def begin(self, installed: datetime) -> datetime:
         """Objects written before that are not looked at."""

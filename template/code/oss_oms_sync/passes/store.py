@@ -16,6 +16,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import MAX_PERIOD, Settings
@@ -76,7 +77,8 @@ class Passes:
         return [
             one
             for one in read
-            if one.source_bucket == self._settings.source_bucket and one.scope.is_within(self._settings)
+            if one.source_bucket == self._settings.source_bucket
+            and one.scope.key_filter.is_within(self._settings.key_filter)
         ]
 
     def _started_over(self, one: Pass) -> Pass:
@@ -116,7 +118,7 @@ class Passes:
 
 def _scope_to_json(scope: Scope) -> dict[str, object]:
     since = timestamp(scope.since) if scope.since else ""
-    return {"prefix": scope.prefix, "suffix": scope.suffix, "since": since, "all": scope.everything}
+    return {**asdict(scope.key_filter), "since": since, "all": scope.everything}
 
 
 def _pass_to_json(one: Pass) -> dict[str, object]:
@@ -134,7 +136,7 @@ def _pass_from_json(found: StoredObject) -> Pass | None:
             "counts": dict(counts),
             **rest,
         } if parse_time(since) or not since:
-            scope = Scope(prefix, suffix, parse_time(since), everything)
+            scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything)
             return Pass(found.name, str(rest.get("source_bucket", "")), scope, started, limited, after, ended, counts)
     log.error({"pass": found.name, "problem": "unreadable, so another begins"})
     return None

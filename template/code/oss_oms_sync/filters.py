@@ -1,0 +1,30 @@
+"""Which object keys are this project's: the filter that the OSS trigger has, by prefix and suffix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What the names of all records begin with.
+RECORD_ROOT = "oms_source_record/"
+
+
+@dataclass(frozen=True)
+class KeyFilter:
+    """Keys that begin with `prefix` and end with `suffix`; both may be empty."""
+
+    prefix: str = ""
+    suffix: str = ""
+
+    def matches(self, key: str) -> bool:
+        """Whether `key` passes the filter and is not a record: nothing else is ever sent."""
+        return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)
+
+    def overlaps(self, other: KeyFilter) -> bool:
+        """Whether some key could pass both filters."""
+        prefixes = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
+        suffixes = self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix)
+        return prefixes and suffixes
+
+    def is_within(self, other: KeyFilter) -> bool:
+        """Whether it is `other`, or narrows its prefix."""
+        return self.prefix.startswith(other.prefix) and self.suffix == other.suffix
