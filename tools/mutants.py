@@ -18,12 +18,17 @@ from .package import ROOT
 # Each module's tests, which take virtual time.
 TESTS = {
     "events": ["events"],
-    "clouds/oms": ["clouds/oms", "delivery/batches", "jobs/forward"],
+    "clouds/oms": ["clouds/oms", "delivery/batches"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
+    "ledger/runs": ["ledger/runs", "jobs/replay"],
     "ledger/state": ["ledger/state", "jobs/reconcile"],
+    "delivery/batches": ["delivery/batches", "jobs/forward"],
+    "delivery/recording": ["jobs/forward", "delivery/sender"],
     "delivery/sender": ["delivery/sender", "jobs/replay"],
+    "passes/classify": ["jobs/reconcile"],
     "passes/listing": ["jobs/reconcile"],
+    "passes/store": ["passes/store", "jobs/reconcile"],
     "jobs/forward": ["jobs/forward", "law1"],
     "jobs/reconcile": ["jobs/reconcile"],
     "jobs/replay": ["jobs/replay"],

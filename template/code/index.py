@@ -69,7 +69,7 @@ def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
     """Function `doctor`, by hand. It has to answer where nothing is right, so it makes its clients step by step."""
     from oss_oms_sync.jobs.doctor import Clients, doctor
 
-    _lines.request_id = getattr(context, "request_id", "")
+    _lines.bind("doctor", context)
     clock = Clock()
     deadline = _deadline(context, clock)
     clients: Clients | SettingsError
@@ -94,11 +94,11 @@ def status_handler(event: bytes, context: Any) -> dict[str, object]:
 
 def _run(name: str, context: Any, job: Callable[[_Invocation], T]) -> T:
     """Runs one job on this instance's clients and this invocation's credentials."""
-    _lines.request_id = getattr(context, "request_id", "")
+    _lines.bind(name, context)
     try:
         return job(_instance().invocation(context))
     except OmsSyncError as error:
-        log.error({"job": name, "error": type(error).__name__, "message": str(error)})  # noqa: TRY400
+        log.error({"error": type(error).__name__, "message": str(error)})  # noqa: TRY400
         raise
 
 
@@ -178,10 +178,16 @@ _import_seconds = _imported()
 
 
 class _JsonLines(logging.Formatter):
-    request_id = ""
-
     # What else ends a line for some readers; JSON itself escapes those of ASCII.
     _LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bound: dict[str, str] = {}
+
+    def bind(self, job: str, context: Any) -> None:
+        """From now on every line names this job and this invocation."""
+        self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:
         """One line for any text: a UTC time to the millisecond, a space, then JSON.
@@ -190,7 +196,7 @@ class _JsonLines(logging.Formatter):
         (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
         """
         said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
-        line = jsontext.dump({"level": record.levelname, "request_id": self.request_id, **said}).decode()
+        line = jsontext.dump({"level": record.levelname, **self._bound, **said}).decode()
         time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         return f"{time}Z {line.translate(self._LINE_ENDS)}"
 

@@ -38,7 +38,7 @@ def box(capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process as many tries as ever, with less waiting in between (tests/unit looks at how long that is)."""
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "_BACKOFF_BASE", 0.01)
 
 
 @pytest.fixture(params=RUNTIMES)

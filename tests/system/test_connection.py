@@ -14,6 +14,7 @@ from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials, StoredObject
 from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import Settings
 from sandbox.server.faults import Fault
@@ -84,7 +85,7 @@ def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(bo
     box.oms.faults.add(Fault.drip())
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
-    (failure,) = client.submit(["a"], Deadline(1, clock)).outcomes.values()
+    (failure,) = submit(client, ["a"], Deadline(1, clock), clock).outcomes.values()
     assert failure.reason is Reason.TIMEOUT
     for thread in threads():
         thread.join(60)
@@ -96,6 +97,6 @@ def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(bo
     settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
     client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
     for key in ("a", "b", "c"):
-        client.submit([key], Deadline(60, clock))
+        submit(client, [key], Deadline(60, clock), clock)
     assert box.oms.accepted == {"b": 1, "c": 1}
     assert box.oms.connections == 2

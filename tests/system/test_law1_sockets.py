@@ -20,6 +20,7 @@ from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, Credentials
 from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.jobs.forward import forward
 from oss_oms_sync.ledger.records import record_name
@@ -50,8 +51,8 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             (oms, "_CONNECT_SECONDS", 0.1),
             (oms, "_READ_SECONDS", 0.1),
             (oms, "_CALL_SECONDS", 0.2),
-            (oss, "_SECONDS", 0.1),
-            (retry, "_FIRST_WAIT", 0.01),
+            (oss, "_CALL_SECONDS", 0.1),
+            (retry, "_BACKOFF_BASE", 0.01),
         ]:
             patch.setattr(module, name, value)
         config, clock, pool = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), CallPool()
@@ -111,12 +112,12 @@ def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
     with Sandbox() as box:
         clock = Frozen()
         client = client_of(box, clock)
-        client.submit(["a"], Deadline(60, clock))
+        submit(client, ["a"], Deadline(60, clock), clock)
         box.oms.silence_connections()
         frozen["for"] = timedelta(seconds=31)
 
         # WHEN it submits again
-        submission = client.submit(["b"], Deadline(60, clock))
+        submission = submit(client, ["b"], Deadline(60, clock), clock)
 
         # THEN it does so on a new connection, at the first try
         assert submission.outcomes == {"b": None}
@@ -129,8 +130,8 @@ def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch)
     with Sandbox() as box:
         clock = Clock()
         client = client_of(box, clock)
-        client.submit(["a"], Deadline(60, clock))
+        submit(client, ["a"], Deadline(60, clock), clock)
         box.oms.silence_connections()
-        submission = client.submit(["b"], Deadline(60, clock))
+        submission = submit(client, ["b"], Deadline(60, clock), clock)
         assert submission.outcomes == {"b": None}
         assert submission.calls == 2

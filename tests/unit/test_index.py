@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import logging
 from datetime import datetime, timezone
@@ -142,7 +144,7 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
 
 def line_of(index, message, *arguments) -> str:
     """What a message becomes in the log at half a second past noon."""
-    index._lines.request_id = "1-abc"
+    index._lines.bind("forward", CONTEXT_312)
     record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
     record.created = datetime(2026, 1, 31, 12, 0, 0, 500_999, timezone.utc).timestamp()
     return index._lines.format(record)
@@ -153,7 +155,22 @@ def test_a_log_line_is_a_date_then_json_with_the_request_id(clouds, message):
     time, _, text = line_of(clouds[0], message).partition(" ")
     assert time == "2026-01-31T12:00:00.500Z"
     said = message if isinstance(message, dict) else {"message": message}
-    assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", **said}
+    assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", "job": "forward", **said}
+
+
+@pytest.mark.parametrize("job", ["forward", "replay", "reconcile", "doctor", "status"])
+def test_every_line_of_an_invocation_names_its_job_whatever_module_writes_it(clouds, monkeypatch, capsys, job):
+    index, _, _ = clouds
+    lines = io.StringIO()
+    monkeypatch.setattr(index.log.handlers[0], "stream", lines)
+    index.log.setLevel("INFO")
+    monkeypatch.setenv("SYNC_URL", "")
+    with contextlib.suppress(SettingsError):
+        getattr(index, "handler" if job == "forward" else f"{job}_handler")(b"", CONTEXT_312)
+    logging.getLogger("oss_oms_sync.ledger.state").error({"state": "?"})
+    told = [json.loads(line.partition(" ")[2]) for line in lines.getvalue().splitlines()]
+    assert len(told) > 1
+    assert {(line["job"], line["request_id"]) for line in told} == {(job, "1-abc")}
 
 
 def test_a_messages_arguments_are_in_its_log_line(clouds):

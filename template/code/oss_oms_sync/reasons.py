@@ -92,3 +92,9 @@ class Failure:
     status: int | None = None
     error_code: str | None = None
     message: str = ""
+
+
+# What concerns every key and does not pass by itself.
+PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+# Neither bisecting nor another batch would change it.
+STOPS_RUN = {*PERMANENT, Reason.DEADLINE}

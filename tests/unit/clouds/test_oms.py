@@ -11,6 +11,7 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, World
 
@@ -38,7 +39,7 @@ class Recorded(World):
         return Deadline(seconds, self.clock)
 
     def submit(self, *keys: str, seconds: float = 60):
-        return self.client.submit(keys, self.deadline(seconds))
+        return submit(self.client, keys, self.deadline(seconds), self.clock)
 
     def failure(self, key: str = "a") -> Failure:
         """What became of one key."""

@@ -64,7 +64,7 @@ def test_throttling_is_waited_out_for_three_seconds():
 
 
 @pytest.mark.usefixtures("longest_waits")
-def test_throttling_patience_is_one_for_the_whole_job():
+def test_throttling_budget_is_one_for_the_whole_job():
     clock = VirtualClock()
     budget = RetryBudget(Deadline(60, clock), clock)
     for _ in range(5):
@@ -90,14 +90,14 @@ def test_a_retry_after_of_zero_is_neither_hammered_nor_waited_for_ever():
 
 
 @pytest.mark.parametrize(("throttled", "hint"), [(True, 3.5), (False, 21.0)])
-def test_a_retry_after_beyond_patience_is_not_waited_for(throttled, hint):
+def test_a_retry_after_beyond_the_budget_is_not_waited_for(throttled, hint):
     server = Server(throttled=throttled, retry_after=hint)
     assert try_on(server)[1] == 0
     assert server.calls == 1
 
 
 @pytest.mark.usefixtures("shortest_waits")
-def test_a_retry_after_of_just_throttlings_patience_is_waited_for():
+def test_a_retry_after_of_just_throttlings_budget_is_waited_for():
     server = Server(throttled=True, retry_after=3.0)
     assert try_on(server)[1] == 3.0
     assert server.calls == 2
@@ -122,7 +122,7 @@ def test_a_lost_connection_is_tried_again_at_once_and_only_once_so():
     assert server.reconnects == server.calls == 5
 
 
-def test_patience_ends_after_twenty_seconds_of_hanging_calls():
+def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
     clock = VirtualClock()
     calls = []
 
@@ -136,7 +136,7 @@ def test_patience_ends_after_twenty_seconds_of_hanging_calls():
 
 
 @pytest.mark.usefixtures("longest_waits")
-def test_once_throttlings_patience_is_used_up_each_call_is_made_once():
+def test_once_throttlings_budget_is_used_up_each_call_is_made_once():
     clock = VirtualClock()
     budget = RetryBudget(Deadline(60, clock), clock)
     budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)

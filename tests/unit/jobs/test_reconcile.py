@@ -280,7 +280,7 @@ def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
     assert world.bucket.objects[f"{ROOT}success_object/a"].body == etag_of("B").encode()
 
 
-def test_tens_fill_across_pages(world, small_pages):
+def test_batches_fill_across_pages(world, small_pages):
     for number in range(40):
         world.upload(f"{number:02}/missing")
         world.in_step(f"{number:02}/there")
@@ -1257,9 +1257,7 @@ def test_every_call_logs_what_it_returns(world, caplog, asked):
     world.later()
     result = world.reconcile(asked)
     result.pop("missing", None)
-    assert [record.msg for record in caplog.records if record.name == "oss_oms_sync"] == [
-        {"job": "reconcile", **result}
-    ]
+    assert [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")] == [result]
 
 
 def test_a_period_counts_from_the_beginning_of_the_last_pass(world):

@@ -19,7 +19,7 @@ def world() -> Remembers:
 @pytest.fixture
 def lines(caplog):
     caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name == "oss_oms_sync"]
+    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
 def test_a_run_file_tells_its_keys_and_which_of_them_are_held(world):

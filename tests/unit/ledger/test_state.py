@@ -21,7 +21,7 @@ def world() -> Remembers:
 @pytest.fixture
 def lines(caplog):
     caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name == "oss_oms_sync"]
+    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
 def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_time(world):

@@ -20,7 +20,7 @@ def world() -> Remembers:
 @pytest.fixture
 def lines(caplog):
     caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name == "oss_oms_sync"]
+    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
 def test_a_pass_that_is_unreadable_is_told(world, lines):

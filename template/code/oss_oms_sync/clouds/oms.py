@@ -7,8 +7,7 @@ codes of Huawei's API Gateway.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -40,10 +39,6 @@ _CALL_SECONDS = 15.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
 _MAX_CLOCK_SKEW_SECONDS = 14 * 60
 
-# What concerns every key and does not pass by itself.
-PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
-# Neither bisecting nor another batch would change it.
-STOPS_RUN = {*PERMANENT, Reason.DEADLINE}
 _BY_ERROR_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,
@@ -67,16 +62,6 @@ _BY_STATUS = {
 }
 
 
-@dataclass
-class Submission:
-    """What became of the keys: for each its Failure, or None where OMS accepted it; the calls it took, and how many
-    of these were throttled."""
-
-    outcomes: dict[str, Failure | None] = field(default_factory=dict)
-    calls: int = 0
-    throttled: int = 0
-
-
 class OmsClient:
     """One sync task, on kept-alive connections. One for the life of an instance."""
 
@@ -88,17 +73,6 @@ class OmsClient:
         url = urlsplit(settings.task.url)
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
-
-    def submit(self, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
-        """Sends `keys` (plain text, each once) in batches and says what became of each. Never later than `deadline`.
-
-        A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes,
-        whatever OMS answers; after an exception nothing is known of any.
-        """
-        job = _Bisection(self, deadline, RetryBudget(deadline, self._clock), bisect)
-        for batch in batches(keys):
-            job.send_batch(batch)
-        return job.submission
 
     def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
         """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now), which count objects;
@@ -224,59 +198,6 @@ class OmsClient:
 
     def _clean(self, message: str) -> str:
         return presentable(message, self._settings.secrets)
-
-
-class _Bisection:
-    """One submit: what is known so far."""
-
-    def __init__(self, client: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
-        self._client = client
-        self._deadline = deadline
-        self._budget = budget
-        self._bisect = bisect
-        self._fatal: Failure | None = None
-        self.submission = Submission()
-
-    def send_batch(self, keys: Sequence[str]) -> None:
-        self._send(keys)
-        outcomes = self.submission.outcomes
-        if any(outcomes[key] is None for key in keys):
-            # A neighbour was accepted, so the task works and the refusal is about the key.
-            for key in keys:
-                failure = outcomes[key]
-                if failure and failure.reason is Reason.REFUSED:
-                    outcomes[key] = replace(failure, reason=Reason.REJECTED)
-
-    def _send(self, keys: Sequence[str]) -> None:
-        failure = self._fatal or self._call(keys)
-        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
-            middle = len(keys) // 2
-            self._send(keys[:middle])
-            self._send(keys[middle:])
-            return
-        if failure and failure.reason in STOPS_RUN:
-            self._fatal = failure
-        self.submission.outcomes.update(dict.fromkeys(keys, failure))
-
-    def _call(self, keys: Sequence[str]) -> Failure | None:
-        """Sends one call until it is answered for good, or there is no use in trying on."""
-
-        def call() -> Attempt[Failure | None]:
-            self.submission.calls += 1
-            outcome = self._client.attempt(keys, self._deadline)
-            self.submission.throttled += outcome.throttled
-            return outcome
-
-        if_not_attempted: Attempt[Failure | None] = Attempt(
-            Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
-        )
-        return self._budget.run(call, self._client.close_connections, if_not_attempted)
-
-
-def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`keys` in as many at once as one call takes."""
-    for start in range(0, len(keys), KEYS_PER_CALL):
-        yield keys[start : start + KEYS_PER_CALL]
 
 
 def _value_of(body: bytes) -> dict[str, object] | None:

@@ -8,10 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import STOPS_RUN, OmsClient, Submission, batches
+from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, StoredObject
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.delivery.batches import Submission, batches, submit
+from oss_oms_sync.delivery.recording import record
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 from oss_oms_sync.settings import Settings
 
 # After so many wholly refused batches in a row a run ends: there is no point in burning through a million keys.
@@ -23,7 +25,7 @@ _RECORDING_SECONDS = 10.0
 # However often OMS throttles, a run goes on at a call a second.
 _MIN_RATE = 1.0
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -70,7 +72,7 @@ class Sender:
         return True
 
     def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        submission = self._oms.submit([key.key for key in batch], self._sending, bisect=self._bisect)
+        submission = submit(self._oms, [key.key for key in batch], self._sending, self._clock, bisect=self._bisect)
         self._pace(submission)
         self._classifier(batch, submission)
         return self._record(batch, submission, in_doubt)
@@ -99,27 +101,23 @@ class Sender:
             self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
-        """Writes the records of what was sent; returns the keys whose state stands nowhere else."""
-        task_id, now = self._settings.task.task_id, self._clock.now()
+        """Writes the records of what was sent; returns the keys whose state is nowhere else."""
         left = [key for key in batch if key.key in in_doubt]
-        written: list[tuple[FailedKey, Failure | None, StoredObject]] = []
+        outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = _still_rejected(key, submission.outcomes[key.key])
             if failure and failure.reason is Reason.DEADLINE:
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)
-            if failure and key.key not in in_doubt:
-                written.append((key, failure, failed_record(task_id, key, failure, now)))
-            elif not failure:
-                written.append((key, None, success_record(task_id, key.change)))
-        problems = self._log_bucket.try_put_all([record for _, _, record in written], self._deadline)
-        for (key, failure, record), problem in zip(written, problems, strict=True):
-            if problem:
-                log.error({"key": key.key, "record": record.name, "problem": problem.message})
-                left += [key] if failure else []
-            elif failure and failure.reason is Reason.REJECTED:
-                self.rejected.append(record)
+            if failure is None or key.key not in in_doubt:
+                outcomes.append((key, failure))
+        task_id, now = self._settings.task.task_id, self._clock.now()
+        for one in record(outcomes, task_id, self._log_bucket, self._deadline, now):
+            if one.failure and one.problem:
+                left.append(one.key)
+            elif one.failure and one.failure.reason is Reason.REJECTED:
+                self.rejected.append(one.record)
         return left
 
     def _count(self, key: FailedKey, failure: Failure | None) -> None:

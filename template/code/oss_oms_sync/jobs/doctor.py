@@ -26,7 +26,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
-from oss_oms_sync.clouds.oms import PERMANENT, OmsClient
+from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, Bucket, ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.clouds.pool import CallPool
@@ -38,7 +38,7 @@ from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Passes
-from oss_oms_sync.reasons import Failure, Reason, grant
+from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ _LOOK_SECONDS = 15.0
 _WALK_SECONDS = 20.0
 _FAILURES_READ = 200
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

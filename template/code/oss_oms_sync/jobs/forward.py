@@ -8,18 +8,19 @@ from math import ceil
 
 from oss_oms_sync import events
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient, Submission
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.delivery.batches import submit
+from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import EventError, RecordError
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 
 # What writing the records of a batch may take: OSS's own timeout.
 _RECORDING_SECONDS = 5.0
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 def forward(
@@ -33,16 +34,18 @@ def forward(
     started = clock.monotonic()
     parsed = events.parse(payload, settings)
     recording = min(_RECORDING_SECONDS * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
-    submission = oms.submit([change.key for change in parsed.changes], deadline.minus(recording))
-    unrecorded = _record(parsed.changes, submission, settings, log_bucket, deadline, clock)
-
-    failures = [failure for failure in submission.outcomes.values() if failure]
+    submission = submit(oms, [change.key for change in parsed.changes], deadline.minus(recording), clock)
+    outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
+    failures = [(key.key, failure) for key, failure in outcomes if failure]
+    for key, failure in failures:
+        _log_failure(key, failure)
+    recorded = record(outcomes, settings.task.task_id, log_bucket, deadline, clock.now())
+    unrecorded = [one.problem.message for one in recorded if one.failure and one.problem]
     log.info(
         {
-            "job": "forward",
             "keys": len(parsed.changes),
             "accepted": len(parsed.changes) - len(failures),
-            "failed": dict(Counter(failure.reason.name for failure in failures)),
+            "failed": dict(Counter(failure.reason.name for _, failure in failures)),
             "skipped": dict(parsed.skipped),
             "unreadable": len(parsed.problems),
             "unrecorded": len(unrecorded),
@@ -57,49 +60,10 @@ def forward(
     return not failures
 
 
-def _record(
-    changes: list[ObjectChange],
-    submission: Submission,
-    settings: Settings,
-    log_bucket: Bucket,
-    deadline: Deadline,
-    clock: Clock,
-) -> list[str]:
-    """Writes every record; returns why each failed record that could not be written was not."""
-    task_id, now = settings.task.task_id, clock.now()
-    outcomes = [(change, submission.outcomes[change.key]) for change in changes]
-    problems = log_bucket.try_put_all(
-        [
-            failed_record(task_id, FailedKey(change), failure, now) if failure else success_record(task_id, change)
-            for change, failure in outcomes
-        ],
-        deadline,
-    )
-    unrecorded = []
-    for (change, failure), problem in zip(outcomes, problems, strict=True):
-        if failure:
-            _log_failure(change, failure)
-        if not problem:
-            continue
-        if failure:
-            unrecorded.append(problem.message)
-        # Accepted, only not recorded: reconcile sends it once more at worst.
-        log.error(
-            {
-                "job": "forward",
-                "key": change.key,
-                "record": "failed" if failure else "success",
-                "problem": problem.message,
-            }
-        )
-    return unrecorded
-
-
-def _log_failure(change: ObjectChange, failure: Failure) -> None:
+def _log_failure(key: str, failure: Failure) -> None:
     log.warning(
         {
-            "job": "forward",
-            "key": change.key,
+            "key": key,
             "reason": failure.reason.name,
             "status": failure.status,
             "error_code": failure.error_code,

@@ -39,7 +39,7 @@ _SAVE_INTERVAL_SECONDS = 30.0
 # With less than this left the piece ends: a page, a batch and the position still have to go through.
 _FINISHING_SECONDS = 30.0
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 def reconcile(
@@ -259,5 +259,5 @@ class _Piece:
 def _result(one: Pass | None, finished: bool, stopped: str) -> dict[str, object]:
     counts: dict[str, object] = {name: one.counts.get(name, 0) if one else 0 for name in COUNTS}
     place = {"finished": finished, "next": None if finished or one is None else one.after, "stopped": stopped or None}
-    log.info({"job": "reconcile", **counts, **place})
+    log.info({**counts, **place})
     return counts | place

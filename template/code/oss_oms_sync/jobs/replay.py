@@ -33,7 +33,7 @@ _REJECTED_REST = timedelta(days=1)
 # With less than this left no further page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 30.0
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -253,7 +253,7 @@ class Replay:
         problems = self._bucket.try_delete_all(list(key_of), self._deadline) if key_of else {}
         told = Counter(problem.message for problem in problems.values() if problem)
         for problem, times in told.items():
-            log.error({"job": "replay", "records_not_deleted": times, "problem": problem})
+            log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
     def _remember(self, after: str) -> None:
@@ -269,11 +269,11 @@ class Replay:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
         except StorageError as error:
             # The next run begins where this one did: some keys are sent twice.
-            log.error({"job": "replay", "state": "not stored", "problem": str(error)})  # noqa: TRY400
+            log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
 
     def _told(self) -> dict[str, object]:
         result = self._result()
-        log.info({"job": "replay", **result})
+        log.info(result)
         return result
 
     def _result(self) -> dict[str, object]:

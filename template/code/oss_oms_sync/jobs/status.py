@@ -24,7 +24,7 @@ from oss_oms_sync.clouds.counters import (
     unfinished,
     without,
 )
-from oss_oms_sync.clouds.oms import PERMANENT, OmsClient
+from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at, record_name, record_prefix, success_etag
@@ -34,7 +34,7 @@ from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
-from oss_oms_sync.reasons import Failure, Reason, grant
+from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import Settings
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
@@ -49,7 +49,7 @@ _RUN_FILES_READ = 50
 _SHOWN_KEYS = 20
 _MOST_MONTHS = 13
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 def status(

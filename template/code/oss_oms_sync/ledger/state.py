@@ -23,7 +23,7 @@ from oss_oms_sync.settings import Settings
 
 _JSON = {"Content-Type": "application/json"}
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

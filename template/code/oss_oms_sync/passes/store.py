@@ -25,7 +25,7 @@ from oss_oms_sync.settings import MAX_PERIOD, Settings
 _LATE = timedelta(days=1)
 _JSON = {"Content-Type": "application/json"}
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,89 @@
+"""Keys submitted to OMS in batches: each gets an outcome, and a refused batch is bisected down to the refused key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
+from oss_oms_sync.clouds.retry import Attempt, RetryBudget
+from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
+
+T = TypeVar("T")
+
+
+@dataclass
+class Submission:
+    """What became of the keys: for each its Failure, or None where OMS accepted it; the calls it took, and how many
+    of these were throttled."""
+
+    outcomes: dict[str, Failure | None] = field(default_factory=dict)
+    calls: int = 0
+    throttled: int = 0
+
+
+def submit(oms: OmsClient, keys: Sequence[str], deadline: Deadline, clock: Clock, *, bisect: bool = True) -> Submission:
+    """Send `keys` (plain text, each once) in batches, never later than `deadline`, and say what became of each.
+
+    A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes, whatever
+    OMS answers; after an exception nothing is known of any.
+    """
+    bisection = _Bisection(oms, deadline, RetryBudget(deadline, clock), bisect)
+    for batch in batches(keys):
+        bisection.send_batch(batch)
+    return bisection.submission
+
+
+class _Bisection:
+    """One submission: what is known so far."""
+
+    def __init__(self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
+        self._oms = oms
+        self._deadline = deadline
+        self._budget = budget
+        self._bisect = bisect
+        self._fatal: Failure | None = None
+        self.submission = Submission()
+
+    def send_batch(self, keys: Sequence[str]) -> None:
+        self._send(keys)
+        outcomes = self.submission.outcomes
+        if any(outcomes[key] is None for key in keys):
+            # A neighbour was accepted, so the task works and the refusal is about the key.
+            for key in keys:
+                failure = outcomes[key]
+                if failure and failure.reason is Reason.REFUSED:
+                    outcomes[key] = replace(failure, reason=Reason.REJECTED)
+
+    def _send(self, keys: Sequence[str]) -> None:
+        failure = self._fatal or self._call(keys)
+        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
+            middle = len(keys) // 2
+            self._send(keys[:middle])
+            self._send(keys[middle:])
+            return
+        if failure and failure.reason in STOPS_RUN:
+            self._fatal = failure
+        self.submission.outcomes.update(dict.fromkeys(keys, failure))
+
+    def _call(self, keys: Sequence[str]) -> Failure | None:
+        """Sends one call until it is answered for good, or there is no use in trying on."""
+
+        def call() -> Attempt[Failure | None]:
+            self.submission.calls += 1
+            outcome = self._oms.attempt(keys, self._deadline)
+            self.submission.throttled += outcome.throttled
+            return outcome
+
+        if_not_attempted: Attempt[Failure | None] = Attempt(
+            Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+        )
+        return self._budget.run(call, self._oms.close_connections, if_not_attempted)
+
+
+def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Split `keys` into batches of at most KEYS_PER_CALL."""
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        yield keys[start : start + KEYS_PER_CALL]
