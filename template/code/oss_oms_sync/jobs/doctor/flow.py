@@ -1,0 +1,194 @@
+"""Both clouds together: whether keys are accepted, reconcile runs, and objects get their records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from heapq import nlargest
+from itertools import chain, takewhile
+from math import inf
+from typing import TypeVar
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.oss import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.ledger.records import record_prefix, record_root
+from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.listing import MergedListing
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.reasons import Reason
+from oss_oms_sync.settings import MAX_PERIOD
+
+T = TypeVar("T")
+
+# How old the objects are, at most, that should have records.
+_RECENT = timedelta(days=1)
+# How long a check looks through records, of which there may be millions, and how many failures it reads.
+_WALK_SECONDS = 20.0
+_MAX_FAILURES_READ = 200
+
+
+def right_to_submit(context: Context) -> Finding:
+    """Told from the records, because asking for it would be a sync request.
+
+    A key that was accepted after the last one that failed for want of the right proves it. What failed for a reason
+    that was not read may have failed for that one.
+    """
+    enough = _walk_deadline(context)
+    failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, _failures(context)), key=lambda one: one.modified)
+    all_failed = not enough.expired()
+    read = context.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]], context.deadline)
+    reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
+    explained = list(zip(failures, reasons, strict=True))
+    doubtful = [one.modified for one, why in explained if why & {Reason.FORBIDDEN.name, ""}]
+    doubt = max(doubtful, default=0) if all_failed else inf
+
+    accepted, all_accepted = _last_accepted(context, doubt)
+    if accepted > doubt:
+        at = datetime.fromtimestamp(accepted, timezone.utc)
+        return Finding(Level.OK, f"a key was accepted at {at:%Y-%m-%d %H:%M} UTC")
+    all_seen = all_failed and all_accepted
+    if not failures and all_seen:
+        return Finding(Level.SKIPPED, "no key was accepted yet: upload an object, and look again")
+    # Of a run file's keys only the run's time is known.
+    runs = _run_file_prefix(context)
+    last, why = next(((one, why) for one, why in explained if not one.name.startswith(runs)), (None, set()))
+    if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
+        return Finding(Level.FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix)
+    names = ", ".join(sorted(set().union(*reasons) - {""})) or "no reason told"
+    return Finding(
+        Level.UNKNOWN,
+        f"no key is known to be accepted since some failed ({names})"
+        + ("" if all_seen else "; there are more records than could be looked at"),
+        "See that the IAM user behind HW_AK may oms:synctask:createEvent, and what `s status invoke` says of the"
+        " failed keys; run doctor again when replay has sent them",
+    )
+
+
+def reconcile(context: Context) -> Finding:
+    settings, state, now = context.settings, context.state, context.clock.now()
+    if settings.reconcile_period is None:
+        return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
+    last = max(context.passes.all(context.deadline), key=lambda one: one.started, default=None)
+    fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
+    if last is None:
+        if state.installed(context.deadline, note=False) < now - MAX_PERIOD:
+            seen = f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days"
+            return Finding(Level.WARNING, seen, fix)
+        return Finding(Level.SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
+    seen = f"the last pass of reconcile began at {last.started}"
+    if last.is_late(settings, now):
+        return Finding(Level.WARNING, f"{seen}, and the next is long due", fix)
+    return Finding(Level.OK, seen)
+
+
+def records_flow(context: Context) -> Finding:
+    """Whether objects of the last day, and since the installation, have records."""
+    verdicts, events_came, all_seen = _verdicts(context)
+    accepted, failed, missing = (verdicts[name] for name in ("covered", "failed_before", "missing"))
+    names = f"{'' if all_seen else 'the first '}{verdicts.total():,} names"
+    seen = f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record"
+    if missing:
+        fix = (
+            "See in the Function Compute console that forward's trigger is there (it is refused where it overlaps"
+            " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
+        )
+        return Finding(Level.WARNING if accepted + failed else Level.FAULT, seen, fix)
+    if failed:
+        return Finding(Level.WARNING, seen, "`s status invoke` says why they failed")
+    if not accepted:
+        return Finding(Level.SKIPPED, f"{seen}: upload an object, and look again in 15 minutes")
+    if not events_came:
+        # Reconcile's own records must not make a dead trigger look well.
+        return Finding(
+            Level.UNKNOWN,
+            f"{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
+            "Upload an object, and look again: it should have a record within 15 minutes",
+        )
+    return Finding(Level.OK, seen)
+
+
+def _verdicts(context: Context) -> tuple[Counter[str], bool, bool]:
+    """How many names there are of each verdict, whether an event is known to have come, and whether there was time to
+    look at all."""
+    settings, now = context.settings, context.clock.now()
+    installed = context.state.installed(context.deadline, note=False)
+    scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
+    classifier = Classifier(settings, scope, installed, now)
+    log_bucket, source_bucket = context.buckets()
+    walk = MergedListing(
+        settings.task.task_id, source_bucket, log_bucket, classifier, scope.key_filter.prefix, "", context.deadline
+    )
+    in_hand = {key.key for run in context.runs.leftovers(context.deadline) if run for key in run.keys}
+    verdicts: Counter[str] = Counter()
+    events_came = False
+    enough = _walk_deadline(context)
+    for key, found in _until(enough, walk):
+        verdict = classifier.classify(key, found)
+        events_came |= classifier.event_came(verdict, found) is True
+        verdicts["failed_before" if verdict == "missing" and key in in_hand else verdict] += 1
+    return verdicts, events_came, not enough.expired()
+
+
+def _failures(context: Context) -> Iterator[ObjectSummary]:
+    """Failed records, and run files, whose keys may be in no record while replay has them in hand."""
+    runs = _run_file_prefix(context)
+    return chain(_listed(context, runs, runs), _records(context, "failed"))
+
+
+def _run_file_prefix(context: Context) -> str:
+    return f"{record_root(context.settings.task.task_id)}replay/"
+
+
+def _records(context: Context, state: str) -> Iterator[ObjectSummary]:
+    """The records of this project's keys, and of all long keys."""
+    settings = context.settings
+    by_key, by_hash = (record_prefix(settings.task.task_id, state, long=long) for long in (False, True))
+    for one in _listed(context, f"{by_key}{settings.key_filter.prefix}", by_key):
+        if settings.key_filter.matches(one.name.removeprefix(by_key)):
+            yield one
+    yield from _listed(context, by_hash, by_hash)
+
+
+def _listed(context: Context, prefix: str, folder_name: str) -> Iterator[ObjectSummary]:
+    """What the log bucket has there, without the empty object that consoles make of the folder itself."""
+    return (one for one in context.log_bucket.iter_objects(prefix, context.deadline) if one.name != folder_name)
+
+
+def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
+    """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
+    enough, accepted = _walk_deadline(context), 0
+    for one in _until(enough, _records(context, "success")):
+        accepted = max(accepted, one.modified)
+        if accepted > after:
+            break
+    return accepted, not enough.expired()
+
+
+def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
+    """The reasons in a failed record or a run file; "" is one that is not told or could not be read."""
+    match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
+        case {"keys": list(keys)}:
+            return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
+        case {"reason": str(reason)}:
+            return {reason}
+    return {""}
+
+
+def _walk_deadline(context: Context) -> Deadline:
+    """When one check has looked through records long enough."""
+    return Deadline(min(_WALK_SECONDS, context.deadline.remaining() / 2), context.clock)
+
+
+def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
+    return takewhile(lambda _: not enough.expired(), items)
+
+
+_READING_RECORDS = ("right to list records", "right to read records")
+CHECKS: Sequence[Check[Context]] = (
+    Check("right oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
+    Check("reconcile", _READING_RECORDS, reconcile),
+    Check("records flow", (*_READING_RECORDS, "right to list source bucket"), records_flow),
+)

@@ -1,0 +1,51 @@
+"""The function itself: its libraries, its settings, its region."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Sequence
+
+import requests
+
+from oss_oms_sync.clouds.oss2_import import import_oss2
+from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.jobs.doctor.check import Check, Clients, Context, Finding, Level
+
+_MIN_OSS2_FOR_V4 = (2, 16)
+
+
+def libraries(_: object) -> Finding:
+    oss2 = import_oss2()
+    seen = f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}"
+    numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
+    if numbers < _MIN_OSS2_FOR_V4:
+        fix = "oss2 before 2.16.0 makes no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"
+        return Finding(Level.FAULT, seen, fix)
+    return Finding(Level.OK, seen)
+
+
+def settings(clients: Clients | SettingsError) -> Finding:
+    if isinstance(clients, SettingsError):
+        fix = "Correct this in s.yaml (secrets: `s secret add`), then `s deploy`"
+        return Finding(Level.FAULT, str(clients), fix)
+    return Finding(Level.OK, "all settings are complete and well-formed")
+
+
+def region(context: Context) -> Finding:
+    oss_region = context.settings.oss_region
+    if not context.fc_region or context.fc_region == oss_region:
+        return Finding(Level.OK, f"function and OSS endpoint are in {oss_region}")
+    return Finding(
+        Level.FAULT,
+        f"the function is in {context.fc_region}, OSS_ENDPOINT in {oss_region}",
+        "Deploy to the source bucket's region (vars.region in s.yaml): trigger, function and both buckets share it",
+    )
+
+
+# These two come before there is a context, because it is made of the settings.
+FIRST_CHECKS: Sequence[Check[Clients | SettingsError]] = (
+    Check("libraries", (), libraries),
+    Check("settings", ("libraries",), settings),
+)
+CHECKS: Sequence[Check[Context]] = (Check("region", ("settings",), region),)

@@ -1,0 +1,173 @@
+"""Huawei Cloud's side: what OMS answers, the access key and its rights, the sync task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.network import fix_unreachable
+from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
+from oss_oms_sync.settings import Settings
+
+# OMS, "Constraints": where synchronization tasks exist, and how the console calls these regions.
+_OMS_REGIONS = {
+    "cn-north-4": "CN North-Beijing4",
+    "cn-east-3": "CN East-Shanghai1",
+    "cn-southwest-2": "CN Southwest-Guiyang1",
+}
+_OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
+_REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What checks of the task are handed: what OMS shows of it, and the settings that it has to agree with."""
+
+    fields: Mapping[str, object]
+    settings: Settings
+
+    def field(self, name: str) -> str:
+        """One of OMS's fields as text."""
+        return str(self.fields.get(name, "unknown"))
+
+
+def oms_answers(context: Context) -> Finding:
+    answer = context.task_answer
+    if isinstance(answer, Failure) and answer.reason not in PERMANENT:
+        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix
+        return Finding(Level.FAULT, _describe(answer), fix)
+    return Finding(Level.OK, "OMS answers signed requests")
+
+
+def access_key(context: Context) -> Finding:
+    answer = context.task_answer
+    if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
+        return _fault(answer)
+    return Finding(Level.OK, "Huawei Cloud accepts HW_AK and HW_SK")
+
+
+def right_to_get(context: Context) -> Finding:
+    return _user_right("get", context.task_answer, "Without it doctor and status cannot look at the task.")
+
+
+def right_to_statistics(context: Context) -> Finding:
+    now = context.clock.now()
+    answer = context.oms.statistics(now - timedelta(hours=1), now, context.deadline)
+    return _user_right("statistics", answer, "Without it status shows no course of time.")
+
+
+def task_is_shown(task: TaskContext) -> Finding:
+    if "status" not in task.fields:
+        return Finding(Level.FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix)
+    return Finding(Level.OK, f"the task copies to {task.fields.get('dst_bucket')} in {task.fields.get('dst_region')}")
+
+
+def task_runs(task: TaskContext) -> Finding:
+    status = task.field("status")
+    if status != "SYNCHRONIZING":
+        fix = "Start it in the OMS console: a stopped task takes no keys"
+        return Finding(Level.FAULT, f"the task is {status}", fix)
+    return Finding(Level.OK, "the task is SYNCHRONIZING")
+
+
+def task_source(task: TaskContext) -> Finding:
+    settings = task.settings
+    bucket, region = task.field("src_bucket"), task.field("src_region").removeprefix("oss-")
+    cloud = task.field("src_cloud_type")
+    seen = f"the task reads from {bucket} in {region} ({cloud})"
+    wrong = {
+        "cloud": not cloud.lower().startswith("ali"),
+        "region": region != settings.oss_region,
+        "bucket": settings.source_bucket not in ("", bucket),
+    }
+    if any(wrong.values()):
+        fix = (
+            f"Its {' and '.join(what for what, is_wrong in wrong.items() if is_wrong)} should be that of"
+            f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
+            " of the right task"
+        )
+        # In which form OMS names a region of Alibaba Cloud is not documented: another form is not another region.
+        only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
+        return Finding(Level.WARNING if only_its_form else Level.FAULT, seen, fix)
+    return Finding(Level.OK, seen)
+
+
+def overwrite_mode(task: TaskContext) -> Finding:
+    mode = task.field("object_overwrite_mode")
+    if mode == "NO_OVERWRITE":
+        return Finding(Level.FAULT, f"{mode}: changed objects are not copied again", "Make a task that overwrites")
+    if mode == "FULL_OVERWRITE":
+        return Finding(Level.OK, f"{mode}: no new version is skipped; what is submitted twice is copied twice")
+    crc64 = mode == "CRC64_COMPARISON_OVERWRITE"
+    where = "if one of the two objects has no CRC64, OMS compares size and time instead: " if crc64 else ""
+    return Finding(
+        Level.WARNING,
+        f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
+        "FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice",
+    )
+
+
+def task_options(task: TaskContext) -> Finding:
+    restore = "are restored and copied" if task.field("enable_restore") == "True" else "fail"
+    metadata = "is" if task.field("enable_metadata_migration") == "True" else "is not"
+    return Finding(Level.OK, f"archived objects {restore}; objects' own metadata {metadata} copied")
+
+
+def oms_region(context: Context) -> Finding:
+    match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
+    if not match:
+        return Finding(Level.SKIPPED, "the host of SYNC_URL names no region")
+    if match[1] not in _OMS_REGIONS:
+        return Finding(
+            Level.WARNING,
+            f"{match[1]} is not known to offer synchronization tasks",
+            "If the task is not found, make it in "
+            + " or ".join(f"{name} ({region})" for region, name in _OMS_REGIONS.items()),
+        )
+    return Finding(Level.OK, f"{_OMS_REGIONS[match[1]]} ({match[1]}) offers synchronization tasks")
+
+
+def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Finding]:
+    """A check of what OMS shows of the task: where it shows nothing, that is the fault."""
+
+    def run(context: Context) -> Finding:
+        answer = context.task_answer
+        return _fault(answer) if isinstance(answer, Failure) else check(TaskContext(answer, context.settings))
+
+    return run
+
+
+def _user_right(action: str, answer: object, without: str) -> Finding:
+    """Whether `answer` shows that HW_AK's user may do this; `without` is what does not work if not."""
+    if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
+        return Finding(Level.FAULT, _describe(answer), f"{grant(action)[0]} {without}")
+    if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
+        return _fault(answer)
+    return Finding(Level.OK, f"the IAM user behind HW_AK may oms:synctask:{action}")
+
+
+def _fault(failure: Failure) -> Finding:
+    return Finding(Level.FAULT, _describe(failure), failure.reason.fix)
+
+
+def _describe(failure: Failure) -> str:
+    parts = (failure.reason.name, failure.status, failure.error_code, failure.message)
+    return " ".join(str(part) for part in parts if part)
+
+
+CHECKS: Sequence[Check[Context]] = (
+    Check("OMS answers", ("OMS connection", "clock"), oms_answers),
+    Check("access key", ("OMS answers",), access_key),
+    Check("right oms:synctask:get", ("access key",), right_to_get),
+    Check("task", ("right oms:synctask:get",), _of_task(task_is_shown)),
+    Check("task runs", ("task",), _of_task(task_runs)),
+    Check("task source", ("task", "region"), _of_task(task_source)),
+    Check("task overwrite mode", ("task",), _of_task(overwrite_mode)),
+    Check("task options", ("task",), _of_task(task_options)),
+    Check("OMS region", ("settings",), oms_region),
+    Check("right oms:synctask:statistics", ("task",), right_to_statistics),
+)

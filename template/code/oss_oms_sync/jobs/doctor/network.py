@@ -1,0 +1,124 @@
+"""The way to both clouds: names, connections, TLS, and the clock that signatures depend on."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from oss_oms_sync.clock import parse_http_date
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
+from oss_oms_sync.errors import presentable
+from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.reasons import Reason
+
+_CONNECT_SECONDS = 5.0
+# How long one attempt may take, with whatever no timeout of a connection ends.
+_ATTEMPT_SECONDS = 15.0
+# Huawei Cloud refuses signatures that are off by more than 15 minutes, and so does OSS.
+_WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
+
+
+def oms_connection(context: Context) -> Finding:
+    return _connect_in_time(context, context.settings.task.url, "SYNC_URL")
+
+
+def oss_connection(context: Context) -> Finding:
+    return _connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT")
+
+
+def clock(context: Context) -> Finding:
+    """By the Date of what both answer to an unsigned request, which they refuse."""
+    urls = {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint}
+    skews = {}
+    for name, url in urls.items():
+        if date := _date_at(context, url):
+            skews[name] = abs(date - context.clock.now())
+    if not skews:
+        # Not unknown: a cloud that accepts a signature shows that the clock is right, and the next checks try that.
+        return Finding(Level.WARNING, "neither OMS nor OSS told its time", "See what the checks of OMS and OSS say")
+    seen = ", ".join(f"{skew.total_seconds():.0f} s off {name}'s clock" for name, skew in skews.items())
+    worst = max(skews.values())
+    if worst <= _WARNING_SKEW:
+        return Finding(Level.OK, seen)
+    return Finding(Level.FAULT if worst > _FAULT_SKEW else Level.WARNING, seen, Reason.CLOCK.fix)
+
+
+def fix_unreachable(setting: str) -> str:
+    """What to do where nothing answers at the address in `setting`."""
+    return f"Check the host in {setting}, and that the function has internetAccess: true"
+
+
+def _connect_in_time(context: Context, url: str, setting: str) -> Finding:
+    (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
+    seen = f"{urlsplit(url).hostname} was not reached within {_ATTEMPT_SECONDS:g} s"
+    return finding or Finding(Level.FAULT, seen, fix_unreachable(setting))
+
+
+def _connect(url: str, setting: str) -> Finding:
+    """Name, TCP and TLS apart, because each has another remedy."""
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if proxy:
+        url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # its text may quote a password
+        return Finding(Level.FAULT, f"{setting} holds no address", f"Correct {setting}, or take it away")
+    shown = f"{'the proxy ' if proxy else ''}{host}"
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        seen = presentable(f"the name {host} is not found: {error}")
+        return Finding(Level.FAULT, seen, f"Check the host in {setting}")
+    try:
+        with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
+            if parts.scheme == "https":
+                authorities = _tls_context(trusted_certificates() or DEFAULT_CA_BUNDLE_PATH)
+                authorities.wrap_socket(connection, server_hostname=host).close()
+    except ssl.SSLError as error:
+        return Finding(
+            Level.FAULT,
+            presentable(f"{host} cannot be trusted (TLS): {error}"),
+            f"Check the host in {setting}: something else answers there, or stands in between",
+        )
+    except OSError as error:
+        seen = presentable(f"no connection to {shown} port {port}: {error}")
+        return Finding(Level.FAULT, seen, fix_unreachable(setting))
+    return Finding(Level.OK, f"{shown} is found, and takes connections{' with TLS' if parts.scheme == 'https' else ''}")
+
+
+def _tls_context(certificates: str) -> ssl.SSLContext:
+    is_folder = Path(certificates).is_dir()
+    return ssl.create_default_context(
+        cafile=None if is_folder else certificates, capath=certificates if is_folder else None
+    )
+
+
+def _date_at(context: Context, url: str) -> datetime | None:
+    """What time it is at `url`; None where it does not say."""
+    with Session(url, context.clock) as session:
+
+        def ask() -> datetime | str:
+            try:
+                return parse_http_date(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
+            except NETWORK_ERRORS:
+                return ""
+
+        (date,) = context.pool.run([ask], _ATTEMPT_SECONDS)
+        if date is None:
+            session.abort()
+        return date if isinstance(date, datetime) else None
+
+
+CHECKS: Sequence[Check[Context]] = (
+    Check("OMS connection", ("settings",), oms_connection),
+    Check("OSS connection", ("region",), oss_connection),
+    Check("clock", ("settings",), clock),
+)

@@ -1,0 +1,43 @@
+"""What doctor says of OSS, both buckets and the role."""
+
+from __future__ import annotations
+
+from sandbox.server.faults import Fault
+from support.doctor import states
+
+
+def test_a_function_without_a_role_is_told_so(box, handler):
+    assert states(handler(box, box.environment(), ("", "", "")), "fault") == ["role"]
+
+
+def test_a_service_that_is_down_is_not_called_a_wrong_bucket(box, handler):
+    box.oss.faults.add(Fault.status(503, headers={"Retry-After": "60"}), where=lambda r: "authorization" in r.headers)
+    assert states(handler(box, box.environment()), "fault") == ["OSS answers"]
+
+
+def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
+    report = handler(box, {**box.environment(), "SOURCE_BUCKET": ""})
+    assert report["ok"]
+    assert states(report, "unknown") == []
+    assert {"source bucket", "right to list source bucket", "records flow"} <= set(states(report, "skipped"))
+
+
+def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
+    box.oss.faults.add(Fault.status(500), where=lambda request: request.method == "PUT")
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["right to write records"]
+
+
+def test_a_log_bucket_whose_etags_are_not_md5_is_named(box, handler):
+    box.oss.encrypt(box.log_bucket)
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["record ETag"]
+
+
+def test_a_listing_that_lacks_what_was_just_written_is_not_taken_for_a_right_one(box, handler):
+    empty = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+    answer = Fault.status(200, empty, {"x-oss-request-id": "5D12"})
+    box.oss.faults.add(answer, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
+    report = handler(box, box.environment())
+    assert not report["ok"]
+    assert states(report, "unknown") == ["record ETag"]

@@ -1,0 +1,164 @@
+"""What doctor says of the records: whether keys are accepted, reconcile runs, and records flow."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.jobs.doctor import flow
+from sandbox.server.faults import Fault
+from support.doctor import (
+    HOUR,
+    a_day_of_work,
+    deploy,
+    examine,
+    installed_long_ago,
+    lost_to_the_trigger,
+    states,
+    the_check,
+)
+
+
+def accepted(*keys: str) -> list[tuple[str, bytes]]:
+    return [(f"success_object/{key}", b"-") for key in keys]
+
+
+def failed(reason: str, *keys: str) -> list[tuple[str, bytes]]:
+    return [(f"failed_object/{key}", json.dumps({"key": key, "reason": reason}).encode()) for key in keys]
+
+
+def in_hand(reason: str) -> list[tuple[str, bytes]]:
+    """The run file of a replay."""
+    return [("replay/1.json", json.dumps({"busy_until": "", "keys": [{"key": "k", "reason": reason}]}).encode())]
+
+
+MANY = [f"a{number:04}" for number in range(1001)]
+
+# The records from the oldest, what is to be said of the right to createEvent.
+RECORDS = {
+    "the last key failed for want of it": ([accepted("a"), failed("FORBIDDEN", "b")], "fault"),
+    "it stands behind a page of others": ([accepted(*MANY), failed("FORBIDDEN", "z")], "fault"),
+    "it failed before others on another page": ([failed("FORBIDDEN", "z"), failed("TIMEOUT", *MANY[:150])], "unknown"),
+    "none was ever accepted": ([failed("FORBIDDEN", "a")], "fault"),
+    "none was ever accepted, for another reason": ([failed("REFUSED", "a")], "unknown"),
+    "one was accepted since": ([failed("FORBIDDEN", "a"), accepted("b")], "ok"),
+    "one was accepted since, on another page": ([accepted(*MANY), failed("FORBIDDEN", "a"), accepted("z")], "ok"),
+    "one was accepted in the same second": ([failed("FORBIDDEN", "a") + accepted("b")], "unknown"),
+    "the last failed for another reason": ([accepted("a"), failed("TIMEOUT", "b")], "ok"),
+    "it failed for want of it, then for another": ([failed("FORBIDDEN", "a"), failed("TIMEOUT", "b")], "unknown"),
+    "replay has it in hand": ([accepted("a"), in_hand("FORBIDDEN")], "unknown"),
+    "replay had it in hand": ([in_hand("FORBIDDEN"), accepted("a")], "ok"),
+    "replay has others in hand": ([accepted("a"), in_hand("TIMEOUT")], "ok"),
+    "the record tells no reason": ([accepted("a"), [("failed_object/b", b"")]], "unknown"),
+    "the key is long": ([accepted("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
+    "not all failures were read": ([failed("FORBIDDEN", "z"), failed("TIMEOUT", *MANY[:201])], "unknown"),
+    "not all were read, and one was accepted since": (
+        [failed("FORBIDDEN", "z"), accepted("a"), failed("TIMEOUT", *MANY[:200])],
+        "ok",
+    ),
+    "there are none": ([], "skipped"),
+}
+
+
+@pytest.mark.parametrize("what", RECORDS)
+def test_the_right_to_submit_is_told_from_the_last_that_failed_for_want_of_it(box, handler, what):
+    ages, state = RECORDS[what]
+    for records in ages:
+        box.oss.age(60)
+        for name, body in records:
+            box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    report = handler(box, box.environment())
+    check = the_check(report, "right oms:synctask:createEvent")
+    assert check["state"] == state
+    assert report["ok"] == (state in ("ok", "skipped"))
+    assert ("createEvent" in check["fix"]) == (not report["ok"])
+
+
+def test_records_of_another_project_do_not_tell_of_this_ones_right(box, handler):
+    root = f"oms_source_record/{box.task_id}"
+    box.oss.put(box.log_bucket, f"{root}/success_object/mine/a", b"-")
+    box.oss.age(60)
+    for name, body in failed("FORBIDDEN", "another/b", "mine/c.txt"):
+        box.oss.put(box.log_bucket, f"{root}/{name}", body)
+    report = handler(box, {**box.environment(), "OBJECT_PREFIX": "mine/", "OBJECT_SUFFIX": "a"})
+    assert "right oms:synctask:createEvent" in states(report, "ok")
+
+
+@pytest.mark.parametrize("marker", ["success_object/", "success_object_long/", "failed_object/", "replay/"])
+def test_the_object_that_a_console_makes_of_a_folder_is_the_record_of_no_key(box, handler, marker):
+    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{marker}", b"")
+    assert "right oms:synctask:createEvent" in states(handler(box, box.environment()), "skipped")
+
+
+@pytest.mark.parametrize("kind", ["failed", "success"])
+def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, handler, mocker, kind):
+    # GIVEN more records than there is time for
+    for name, body in (*accepted("a"), *failed("FORBIDDEN", "b")):
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    if kind == "success":
+        times = iter([flow._WALK_SECONDS])
+        mocker.patch.object(flow, "_walk_deadline", lambda context: Deadline(next(times, 0), context.clock))
+    else:
+        mocker.patch.object(flow, "_WALK_SECONDS", 0)
+
+    # WHEN doctor looks, THEN it says so
+    report = handler(box, box.environment())
+    assert not report["ok"]
+    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
+    assert "more records than could be looked at" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    assert "of the first 0 names" in the_check(report, "records flow")["seen"]
+
+
+def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, handler):
+    deploy(box, tmp_path, box.environment())
+    handler(box, box.environment())
+    installed_long_ago(box)
+    box.oms.faults.add(Fault.status(400))
+    a_day_of_work(box)
+    box.oms.faults.clear()
+    report = handler(box, box.environment())
+    assert (report["ok"], report["text"]) == (False, "Not all could be looked at")
+    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
+    assert "(REFUSED)" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    assert "records flow" in states(report, "warning")
+
+
+def test_reconcile_that_has_not_begun_for_longer_than_passes_are_kept_is_a_warning(box, handler):
+    assert "reconcile" in states(handler(box, box.environment()), "skipped")
+    installed_long_ago(box)
+    assert "reconcile" in states(handler(box, box.environment()), "warning")
+
+
+def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
+    # GIVEN one that ran, and long ago
+    assert "reconcile" in states(examine(deployed), "skipped")
+    deployed.tick("reconcile")
+    assert "reconcile" in states(examine(deployed), "ok")
+    (name,) = (one for one in deployed.oss.objects(deployed.log_bucket) if "/reconcile/" in one)
+    kept = json.loads(deployed.oss.objects(deployed.log_bucket)[name].data)
+    deployed.oss.put(deployed.log_bucket, name, json.dumps({**kept, "started": "2026-01-01T00:00:00Z"}).encode())
+    assert "reconcile" in states(examine(deployed), "warning")
+
+
+def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, handler, in_process):
+    # GIVEN an object of which no event told
+    lost_to_the_trigger(box, box.environment())
+    assert "records flow" in states(handler(box, box.environment()), "fault")
+
+    # WHEN reconcile has sent it, THEN doctor does not say that records flow
+    assert in_process(box, "reconcile")["submitted"]
+    report = handler(box, box.environment())
+    assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
+
+
+def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
+    root = f"oms_source_record/{box.task_id}"
+    installed_long_ago(box)
+    entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+    run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
+    box.oss.put(box.log_bucket, f"{root}/replay/1.json", json.dumps(run).encode())
+    box.oss.put(box.source_bucket, "a", b"contents")
+    box.oss.age(HOUR)
+    assert "records flow" in states(handler(box, box.environment()), "warning")

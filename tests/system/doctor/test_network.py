@@ -1,0 +1,93 @@
+"""What doctor says of names, connections, TLS, proxies and clocks."""
+
+from __future__ import annotations
+
+import ssl
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.server.certificate import make_certificate
+from sandbox.server.faults import Fault
+from support.doctor import QUICK, states, the_check
+from tools.serverless import serving
+
+
+def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(handler, tmp_path):
+    certificate = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Sandbox(ssl_context=context) as box, Sandbox() as plain:
+        environment = {**plain.environment(), "SYNC_URL": box.environment()["SYNC_URL"]}
+        # A folder without it, then the file itself, in the way in which requests is told of them.
+        trusting = [{}, {"REQUESTS_CA_BUNDLE": str(tmp_path)}, {"REQUESTS_CA_BUNDLE": str(certificate)}]
+        reports = [handler(plain, environment | certificates) for certificates in trusting]
+    for report in reports[:2]:
+        assert states(report, "fault") == ["OMS connection"]
+        assert "cannot be trusted" in next(check["seen"] for check in report["checks"] if check["state"] == "fault")
+    assert "OMS connection" in states(reports[2], "ok")
+
+
+def test_a_host_that_can_be_none_is_a_finding_and_no_exception(box, handler):
+    url = box.task.sync_url.replace(box.oms.endpoint, f"https://{'a' * 70}.example.com")
+    assert states(handler(box, {**box.environment(), "SYNC_URL": url}), "fault") == ["OMS connection"]
+
+
+def test_a_clock_that_is_a_little_off_is_a_warning(box, handler):
+    box.oms.clock_offset = 300
+    report = handler(box, box.environment())
+    assert report["ok"]
+    assert "clock" in states(report, "warning")
+
+
+@pytest.mark.parametrize(("proxy", "state"), [("HTTPS_PROXY", "ok"), ("HTTP_PROXY", "fault")])
+def test_behind_a_proxy_the_connection_to_the_proxy_is_tried(box, handler, monkeypatch, proxy, state):
+    # GIVEN an OMS that this machine cannot reach by itself, and a proxy for https or for http
+    monkeypatch.setenv(proxy, box.oms.endpoint.removeprefix("http://"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    url = box.task.sync_url.replace(box.oms.endpoint, "https://oms.cn-north-4.invalid")
+    report = handler(box, {**box.environment(), **QUICK, "SYNC_URL": url})
+    assert "OMS connection" in states(report, state)
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
+def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, handler, monkeypatch, proxy):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["OMS connection", "OSS connection"]
+    assert "p#ss" not in str(report)
+
+
+@pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
+def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, handler, location):
+    # GIVEN something at OMS's address that redirects to nowhere, and then refuses
+    class Redirecting(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_HEAD(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", location)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with serving(Redirecting) as address:
+        url = box.task.sync_url.replace(box.oms.endpoint, address)
+        report = handler(box, {**box.environment(), "SYNC_URL": url})
+    assert states(report, "fault") == ["right oms:synctask:get"]
+    check = the_check(report, "clock")
+    assert (check["state"], "OMS's clock" in check["seen"]) == ("ok", True)
+
+
+def test_where_neither_cloud_tells_its_time_the_signatures_that_they_accept_show_that_it_is_right(box, handler):
+    for cloud in (box.oms, box.oss):
+        cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
+    report = handler(box, box.environment())
+    assert (report["ok"], the_check(report, "clock")["state"]) == (True, "warning")
