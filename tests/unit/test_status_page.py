@@ -30,7 +30,7 @@ def viewer():
 
 
 def report(state: str = "behind", **changes: object) -> dict:
-    """An answer as the function gives it (tests/system/test_status.py shows that it does)."""
+    """An answer as the function gives it (tests/system/status/ shows that it does)."""
     passed = {"scanned": 10, "covered": 7, "submitted": 2, "failed_before": 1, "pending": 0, "orphans": 3}
     return {
         "verdict": {"state": state, "text": f"Now {state}.", "text_zh": f"现在 {state}。"},

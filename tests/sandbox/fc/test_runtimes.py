@@ -65,7 +65,17 @@ def test_the_functions_unit_tests_pass(runtime):
 
     done = run(
         runtime,
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-profile=ci", "-k", NOT_HERE),
+        *(
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--confcutdir=tests/unit",
+            "--hypothesis-profile=ci",
+            "-k",
+            NOT_HERE,
+        ),
         *(f"--ignore=tests/unit/{name}" for name in ELSEWHERE),
         "tests/unit",
         libraries=[tests.libraries],

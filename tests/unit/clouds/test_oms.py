@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -11,6 +12,8 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, World
@@ -66,21 +69,27 @@ def test_keys_are_posted_as_json_and_signed(world):
     }
 
 
+# What an empty answer tells: nothing.
+EMPTY = TaskInfo(None, None, None, None, None, None, None, False, False, MonthCounts(None, None, None, None, None))
+RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
+
+
 @pytest.mark.parametrize(
-    ("ask", "query"),
+    ("ask", "query", "answer"),
     [
-        (lambda oms, deadline: oms.task(deadline), "?query_time=1767312000000"),
-        (lambda oms, deadline: oms.task(deadline, NOON), "?query_time=1770120000000"),
+        (lambda oms, deadline: oms.task(deadline), "?query_time=1767312000000", RUNNING),
+        (lambda oms, deadline: oms.task(deadline, NOON), "?query_time=1770120000000", RUNNING),
         (
             lambda oms, deadline: oms.statistics(NOON, NOON + timedelta(hours=1), deadline),
             "/statistics?data_type=REQUEST%2CSUCCESS%2CFAILURE%2CSKIP%2CSIZE"
             "&start_time=1770120000000&end_time=1770123600000",
+            Statistics(NOON, "None", {"REQUEST": [], "SUCCESS": [], "FAILURE": [], "SKIP": [], "SIZE": []}, 5),
         ),
     ],
 )
-def test_what_is_asked_stands_in_the_url_and_there_is_no_body(world, ask, query):
+def test_what_is_asked_stands_in_the_url_and_there_is_no_body(world, ask, query, answer):
     world.oms.schedule = [(200, {}, '{"status": "SYNCHRONIZING"}')]
-    assert ask(world.client, world.deadline()) == {"status": "SYNCHRONIZING"}
+    assert ask(world.client, world.deadline()) == answer
     (request,) = world.sent
     assert (request.method, request.url, request.body) == ("GET", f"{TASK_URL}{query}", None)
     assert "Content-Length" not in request.headers
@@ -96,13 +105,13 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, tmp_p
     assert world.options[0]["verify"] == str(tmp_path)
 
 
-def asked(world: Recorded, seconds: float = 60) -> dict[str, object] | Failure:
+def asked(world: Recorded, seconds: float = 60) -> TaskInfo | Failure:
     return world.client.task(world.deadline(seconds))
 
 
 def test_a_question_is_asked_again_on_a_new_connection(world):
     world.oms.schedule = [DROP_BEFORE, 503, (200, {}, "{}")]
-    assert asked(world) == {}
+    assert asked(world) == EMPTY
     assert (len(world.sent), world.oms.closed) == (3, 1)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
@@ -311,7 +312,10 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
     answer = {"sync_task_id": TASK, "statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
     world.oms.schedule = [(200, {}, json.dumps(answer, separators=(",", ":")))]
     now = world.clock.now()
-    assert world.client.statistics(now - timedelta(days=1), now, Deadline(30, world.clock)) == answer
+    start = now - timedelta(days=1)
+    series = {name: [(point["time_stamp"], 0) for point in points] for name in DATA_TYPES}
+    told = world.client.statistics(start, now, Deadline(30, world.clock))
+    assert told == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 
 def test_a_location_shows_no_secret_however_it_is_encoded():

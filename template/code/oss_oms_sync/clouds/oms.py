@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -24,13 +24,14 @@ from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
+if TYPE_CHECKING:
+    from oss_oms_sync.clouds.counters import Statistics
+    from oss_oms_sync.clouds.task import TaskInfo
+
 T = TypeVar("T")
 
 # The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
 KEYS_PER_CALL = 10
-
-# What ListSyncTaskStatistic counts.
-STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
@@ -74,16 +75,23 @@ class OmsClient:
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
 
-    def task(self, deadline: Deadline, at: datetime | None = None) -> dict[str, object] | Failure:
-        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now), which count objects;
-        or why it does not say."""
-        return self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
+    def task(self, deadline: Deadline, at: datetime | None = None) -> TaskInfo | Failure:
+        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now); or why it does not
+        say."""
+        # Forward asks nothing, and its cold start would compile this.
+        from oss_oms_sync.clouds.task import TaskInfo
 
-    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> dict[str, object] | Failure:
+        answer = self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
+        return answer if isinstance(answer, Failure) else TaskInfo.parse(answer)
+
+    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
         """OMS's counts from `start` to `end` in steps of its own choosing (ListSyncTaskStatistic); or why there are
         none."""
+        from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
+
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
-        return self._ask("/statistics", (("data_type", ",".join(STATISTICS)), *window), deadline)
+        answer = self._ask("/statistics", (("data_type", ",".join(DATA_TYPES)), *window), deadline)
+        return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """One signed call that submits `keys`."""

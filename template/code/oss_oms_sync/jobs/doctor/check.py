@@ -14,6 +14,7 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Bucket, StoredObject
 from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
@@ -115,7 +116,7 @@ class Context:
         return Passes(self.settings, self.log_bucket, self.clock)
 
     @cached_property
-    def task_answer(self) -> dict[str, object] | Failure:
+    def task_answer(self) -> TaskInfo | Failure:
         """What OMS answers when it is asked for the task."""
         return self.oms.task(self.deadline)
 

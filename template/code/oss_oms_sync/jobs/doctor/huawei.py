@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
 from oss_oms_sync.jobs.doctor.network import fix_unreachable
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
@@ -23,16 +24,11 @@ _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
-@dataclass(frozen=True)
-class TaskContext:
+class TaskContext(NamedTuple):
     """What checks of the task are handed: what OMS shows of it, and the settings that it has to agree with."""
 
-    fields: Mapping[str, object]
+    task: TaskInfo
     settings: Settings
-
-    def field(self, name: str) -> str:
-        """One of OMS's fields as text."""
-        return str(self.fields.get(name, "unknown"))
 
 
 def oms_answers(context: Context) -> Finding:
@@ -60,24 +56,25 @@ def right_to_statistics(context: Context) -> Finding:
     return _user_right("statistics", answer, "Without it status shows no course of time.")
 
 
-def task_is_shown(task: TaskContext) -> Finding:
-    if "status" not in task.fields:
+def task_is_shown(context: TaskContext) -> Finding:
+    task = context.task
+    if task.status is None:
         return Finding(Level.FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix)
-    return Finding(Level.OK, f"the task copies to {task.fields.get('dst_bucket')} in {task.fields.get('dst_region')}")
+    return Finding(Level.OK, f"the task copies to {task.dst_bucket} in {task.dst_region}")
 
 
-def task_runs(task: TaskContext) -> Finding:
-    status = task.field("status")
-    if status != "SYNCHRONIZING":
-        fix = "Start it in the OMS console: a stopped task takes no keys"
-        return Finding(Level.FAULT, f"the task is {status}", fix)
-    return Finding(Level.OK, "the task is SYNCHRONIZING")
+def task_runs(context: TaskContext) -> Finding:
+    task = context.task
+    if task.is_running:
+        return Finding(Level.OK, "the task is SYNCHRONIZING")
+    fix = "Start it in the OMS console: a stopped task takes no keys"
+    return Finding(Level.FAULT, f"the task is {task.status}", fix)
 
 
-def task_source(task: TaskContext) -> Finding:
-    settings = task.settings
-    bucket, region = task.field("src_bucket"), task.field("src_region").removeprefix("oss-")
-    cloud = task.field("src_cloud_type")
+def task_source(context: TaskContext) -> Finding:
+    task, settings = context
+    bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
+    cloud = task.src_cloud_type or "unknown"
     seen = f"the task reads from {bucket} in {region} ({cloud})"
     wrong = {
         "cloud": not cloud.lower().startswith("ali"),
@@ -96,8 +93,8 @@ def task_source(task: TaskContext) -> Finding:
     return Finding(Level.OK, seen)
 
 
-def overwrite_mode(task: TaskContext) -> Finding:
-    mode = task.field("object_overwrite_mode")
+def overwrite_mode(context: TaskContext) -> Finding:
+    mode = context.task.object_overwrite_mode or "unknown"
     if mode == "NO_OVERWRITE":
         return Finding(Level.FAULT, f"{mode}: changed objects are not copied again", "Make a task that overwrites")
     if mode == "FULL_OVERWRITE":
@@ -111,9 +108,9 @@ def overwrite_mode(task: TaskContext) -> Finding:
     )
 
 
-def task_options(task: TaskContext) -> Finding:
-    restore = "are restored and copied" if task.field("enable_restore") == "True" else "fail"
-    metadata = "is" if task.field("enable_metadata_migration") == "True" else "is not"
+def task_options(context: TaskContext) -> Finding:
+    restore = "are restored and copied" if context.task.enable_restore else "fail"
+    metadata = "is" if context.task.enable_metadata_migration else "is not"
     return Finding(Level.OK, f"archived objects {restore}; objects' own metadata {metadata} copied")
 
 

@@ -1,0 +1,136 @@
+"""What waits in the log bucket to be sent again: failed records, and the keys that runs of replay have in hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import chain, islice
+
+from oss_oms_sync.clock import Deadline, timestamp
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
+from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.settings import Settings
+
+# Counting is bounded: beyond these the backlog is "at least".
+_MAX_RECORDS_COUNTED = 10_000
+_MAX_RECORDS_READ = 200
+_MAX_RUN_FILES_READ = 50
+_MAX_KEYS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be sent. `by_reason` and `keys` are of the `read` records; `at_least`: there are more than
+    `failed`; `outside` the trigger's filter are records that no run of this project takes."""
+
+    failed: int
+    at_least: bool
+    outside: int
+    oldest: str | None
+    read: int
+    by_reason: Mapping[str, int]
+    keys: Sequence[Mapping[str, str]]
+    run_files: int
+    in_run_files: int
+    unreadable_run_files: int
+
+    @property
+    def waiting(self) -> int:
+        """All keys that wait, at least."""
+        return self.failed + self.in_run_files
+
+
+def read_backlog(settings: Settings, log_bucket: Bucket, run_files: RunFiles, deadline: Deadline) -> Backlog:
+    """The backlog as the log bucket has it now. Raises StorageError."""
+    records = _list_failed(settings, log_bucket, deadline)
+    read = _read_failed(settings, log_bucket, records.listed[:_MAX_RECORDS_READ], deadline)
+    keys = [key for key in read if settings.key_filter.matches(key.key)]
+    # Whose a long key is, only its record says.
+    foreign = len(read) - len(keys)
+    failed = len(records.listed) - foreign
+    runs = _read_run_files(run_files, deadline)
+    first_failures = [*runs.first_failures, *(key.first_failure for key in keys)]
+    if failed:
+        earliest = min(record.modified for record in records.listed)
+        first_failures.append(timestamp(datetime.fromtimestamp(earliest, timezone.utc)))
+    return Backlog(
+        failed=failed,
+        at_least=records.are_more or runs.are_more,
+        outside=records.outside + foreign,
+        oldest=min(filter(None, first_failures), default=None),
+        read=len(keys),
+        by_reason=dict(Counter(key.reason or "UNKNOWN" for key in keys)),
+        keys=[
+            {"key": key.key, "reason": key.reason or "UNKNOWN", "since": key.first_failure}
+            for key in keys[:_MAX_KEYS_SHOWN]
+        ],
+        run_files=runs.files,
+        in_run_files=len(runs.first_failures),
+        unreadable_run_files=runs.unreadable,
+    )
+
+
+@dataclass(frozen=True)
+class _FailedRecords:
+    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many are of other
+    keys; `are_more`: not all could be counted."""
+
+    listed: Sequence[ObjectSummary]
+    outside: int
+    are_more: bool
+
+
+def _list_failed(settings: Settings, bucket: Bucket, deadline: Deadline) -> _FailedRecords:
+    by_key, by_hash = (record_prefix(settings.task.task_id, "failed", long=long) for long in (False, True))
+    mine = f"{by_key}{settings.key_filter.prefix}"
+    parts = (bucket.iter_objects(part, deadline) for part in (mine, by_hash))
+    # The marker of a folder is not the record of a key.
+    records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
+    seen = list(islice(records, _MAX_RECORDS_COUNTED + 1))
+    counted = seen[:_MAX_RECORDS_COUNTED]
+    failed = [
+        record
+        for record in counted
+        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key))
+    ]
+    # The others are of another project for the same task, or from before prefix and suffix were changed.
+    outside = len(counted) - len(failed)
+    if settings.key_filter.prefix:
+        every = islice(bucket.iter_objects(by_key, deadline), _MAX_RECORDS_COUNTED)
+        outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
+    return _FailedRecords(failed, outside, len(seen) > len(counted))
+
+
+def _read_failed(
+    settings: Settings, bucket: Bucket, listed: Sequence[ObjectSummary], deadline: Deadline
+) -> Sequence[FailedKey]:
+    """The keys of those records that can be read."""
+    found = bucket.try_get_all([record.name for record in listed], deadline)
+    keys = [failed_key(settings.task.task_id, record) for record in found if isinstance(record, StoredObject)]
+    return [key for key in keys if key]
+
+
+@dataclass
+class _RunFiles:
+    """The run files that were read. `first_failures`: of each of their keys, empty where it is not known; `are_more`:
+    not all of them were read."""
+
+    files: int = 0
+    unreadable: int = 0
+    first_failures: list[str] = field(default_factory=list)
+    are_more: bool = False
+
+
+def _read_run_files(run_files: RunFiles, deadline: Deadline) -> _RunFiles:
+    runs = _RunFiles()
+    for run in run_files.leftovers(deadline):
+        if runs.files == _MAX_RUN_FILES_READ:
+            runs.are_more = True
+            break
+        runs.files += 1
+        runs.unreadable += run is None
+        runs.first_failures += [key.first_failure for key in run.keys] if run else []
+    return runs

@@ -1,0 +1,204 @@
+"""What became of the objects that OMS accepted: how many it failed to copy, and how many it has yet to work on.
+
+Both are computed from OMS's counters, less what somebody has acknowledged. Nothing here asks OMS.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_of
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.reasons import Failure
+
+# What OMS accepted so lately is merely on its way.
+_ON_ITS_WAY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Month:
+    """OMS's counters of the month that began at `begin`."""
+
+    begin: datetime
+    counts: MonthCounts
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """How the month's counters were `at` the time when somebody had seen to what OMS had not copied. Not acknowledged
+    are the `on_its_way`: OMS had accepted them only just before."""
+
+    at: datetime
+    counts: MonthCounts
+    on_its_way: int
+
+    @classmethod
+    def up_to(cls, now: datetime, counts: MonthCounts, last_day: Statistics | None) -> Acknowledged | None:
+        """Everything that the counters say `now`; None where one of the month's is missing."""
+        if counts.difference is None:
+            return None
+        on_its_way = 0
+        if last_day and not last_day.unread:
+            on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
+        return cls(now, counts, on_its_way)
+
+    @classmethod
+    def from_json(cls, value: object) -> Acknowledged | None:
+        """What `to_json` made; None where it is unreadable."""
+        match value:
+            case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := parse_time(at):
+                return cls(time, MonthCounts.from_json(counts), on_its_way)
+        return None
+
+    def to_json(self) -> dict[str, object]:
+        return {"at": timestamp(self.at), "month": asdict(self.counts), "on_its_way": self.on_its_way}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The objects that OMS accepted and has neither copied, failed nor skipped, at least. `overdue`: those of them that
+    it accepted over 15 minutes ago, at least; None where it counts too coarsely to tell."""
+
+    objects: int
+    overdue: int | None
+
+
+@dataclass(frozen=True)
+class Copying:
+    """What OMS answered, and what follows from it; what it did not say is a Failure or None.
+
+    `months` are those that count, the present one last. `failed`: how many objects OMS could not copy that nobody has
+    acknowledged. `since`: the months before that should count and were not asked for.
+    """
+
+    task: TaskInfo | Failure
+    months: Sequence[Month] | Failure
+    last_day: Statistics | Failure
+    acknowledged: Acknowledged | None
+    failed: int | None = None
+    unfinished: Unfinished | None = None
+    since: datetime | None = None
+
+    @classmethod
+    def compute(
+        cls,
+        task: TaskInfo | Failure,
+        months: Sequence[Month] | Failure,
+        last_day: Statistics | Failure,
+        acknowledged: Acknowledged | None,
+        installed: datetime,
+        now: datetime,
+    ) -> Copying:
+        """What follows `now` from the counters, for a project that was installed at `installed`."""
+        if isinstance(months, Failure):
+            return cls(task, months, last_day, acknowledged)
+        counted = _subtract(acknowledged, months)
+        known = None if isinstance(last_day, Failure) else last_day
+        begin = months[0].begin
+        return cls(
+            task,
+            months,
+            last_day,
+            acknowledged,
+            # What failed before the installation does not concern this project.
+            _failed(acknowledged, [month for month in counted if month.begin >= month_of(installed)], known),
+            _unfinished(acknowledged, counted, known, now) if known else None,
+            begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "failed": self.failed,
+            "unfinished": self.unfinished and asdict(self.unfinished),
+            "acknowledged": self.acknowledged and timestamp(self.acknowledged.at),
+        }
+
+
+def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
+    """When the first month began that counts: that of the acknowledgement, or else the one before the installation.
+    What OMS worked on in excess in that month it had accepted before it."""
+    return month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
+
+
+def _subtract(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Sequence[Month]:
+    """`months` without what was acknowledged in the first of them."""
+    first, *later = months
+    if acknowledged is None or acknowledged.at < first.begin:
+        return months
+    known: Mapping[str, int | None] = asdict(acknowledged.counts)
+    counts = {name: _increase(number, known[name]) for name, number in asdict(first.counts).items()}
+    return [Month(first.begin, MonthCounts(**counts)), *later]
+
+
+def _increase(number: int | None, known: int | None) -> int | None:
+    """How much was counted since a counter was at `known`. One that is below that has begun anew."""
+    return number if number is None or known is None or number < known else number - known
+
+
+def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
+    """How many objects OMS failed to copy in all `months` (without the acknowledged) and the last day; None where a
+    counter is missing."""
+    by_month = 0
+    for month in months:
+        if month.counts.failed is None:
+            return None
+        by_month += month.counts.failed
+    if last_day is None:
+        return by_month
+    return max(by_month, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
+
+
+def _unfinished(
+    acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics, now: datetime
+) -> Unfinished | None:
+    """What OMS still has to work on, by the counters of all `months` (without the acknowledged) and by the statistics
+    up to `now`, as if it worked in the order of acceptance. None where a counter is missing."""
+    by_month = [month.counts.difference for month in months]
+    if None in by_month or last_day.unread:
+        return None
+    # The months tell of what is older than the statistics.
+    known = acknowledged.on_its_way if acknowledged else 0
+    objects = max(
+        _remaining([known, *filter(None, by_month)]),
+        _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
+    )
+    overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
+    is_known = overdue or not objects or last_day.step_length < _ON_ITS_WAY
+    return Unfinished(objects, overdue if is_known else None)
+
+
+def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statistics) -> datetime:
+    """After when a step begins that holds nothing acknowledged."""
+    # What the month's counter tells of the acknowledgement's own step is exact; and OMS does not document whether it
+    # names a step by its beginning.
+    return acknowledged.at + last_day.step_length if acknowledged else last_day.start - last_day.step_length
+
+
+def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
+    """What was accepted in steps that began after that may be younger than 15 minutes: a step may be as young as its
+    end."""
+    return now - _ON_ITS_WAY - statistics.step_length
+
+
+def _remaining_after(time: datetime, statistics: Statistics) -> int:
+    """How many objects remain, at least, of those accepted in the steps that began after `time`."""
+    by_step: Counter[int] = Counter()
+    for data_type, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
+        for begin, number in statistics.series[data_type]:
+            by_step[begin] += sign * number
+    return _remaining(by_step[begin] for begin in sorted(by_step) if begin > time.timestamp() * 1000)
+
+
+def _remaining(differences: Iterable[int]) -> int:
+    """How many objects remain, at least, by how many more were accepted than worked on in one step after the other.
+
+    What is worked on in excess was accepted before the first step: in the month before, or before the statistics begin.
+    """
+    remaining = 0
+    for difference in differences:
+        remaining = max(0, remaining + difference)
+    return remaining

@@ -1,0 +1,58 @@
+"""What reconcile has looked at: only that can be in step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.settings import Settings
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What reconcile looked at. `last`: its last usual pass that ended; `recent`: the same, or None where the next one
+    is long due; `since`: what was written before was not looked at; `open`: the passes that have not ended."""
+
+    last: Pass | None
+    recent: Pass | None
+    since: datetime
+    open: Sequence[Pass]
+
+    @classmethod
+    def of(cls, passes: Sequence[Pass], settings: Settings, installed: datetime, now: datetime) -> Coverage:
+        """By all `passes` that are kept."""
+        usual = (each for each in passes if _is_usual(each, settings))
+        last = max(usual, key=lambda each: each.started, default=None)
+        # A backfill looked at older objects, which have not changed since.
+        whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
+        return cls(
+            last=last,
+            recent=None if last is None or last.is_late(settings, now) else last,
+            since=min((each.scope.begin(installed) for each in whole), default=installed),
+            open=[each for each in passes if not each.ended],
+        )
+
+    def to_json(self) -> dict[str, object]:
+        return {"last": _pass_json(self.last) if self.last else None, "open": [_pass_json(each) for each in self.open]}
+
+
+def _is_usual(each: Pass, settings: Settings) -> bool:
+    """Whether a pass has ended and is like a timer's: only those tell whether events come."""
+    scope = each.scope
+    is_usual = scope.key_filter.prefix == settings.key_filter.prefix and scope.since is None and not scope.everything
+    return bool(each.ended) and is_usual
+
+
+def _pass_json(each: Pass) -> dict[str, object]:
+    return {
+        "prefix": each.scope.key_filter.prefix,
+        "since": timestamp(each.scope.since) if each.scope.since else None,
+        "all": each.scope.everything,
+        "started": each.started,
+        "ended": each.ended or None,
+        "after": each.after,
+        **each.counts,
+    }

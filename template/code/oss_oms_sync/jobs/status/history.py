@@ -1,0 +1,152 @@
+"""The history of one object key: the object as it is now, its records, and what comes next."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import Clock, Deadline, timestamp
+from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
+from oss_oms_sync.ledger.records import modified_at, record_name, success_etag
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.reasons import Reason
+from oss_oms_sync.settings import Settings
+
+log = logging.getLogger("oss_oms_sync")
+
+_UNREAD = "Whether replay has it in hand is not known: not all of replay's run files could be read."
+
+
+class KeyHistory:
+    """One key: the object as it is now, its records, and what comes next."""
+
+    def __init__(
+        self, key: str, settings: Settings, log_bucket: Bucket, source_bucket: Bucket, deadline: Deadline, clock: Clock
+    ) -> None:
+        self._key = key
+        self._settings = settings
+        self._log_bucket = log_bucket
+        self._source_bucket = source_bucket
+        self._deadline = deadline
+        self._runs = RunFiles(settings, log_bucket, clock)
+        installed = JobState(settings, log_bucket, clock).installed(deadline, note=False)
+        usual = Scope(settings.key_filter, None, everything=False)
+        self._classifier = Classifier(settings, usual, installed, clock.now())
+
+    def build(self) -> dict[str, object]:
+        """The history. Raises StorageError."""
+        source = self._source()
+        success, failed = self._record("success"), self._record("failed")
+        body = jsontext.load(failed.body) if failed else None
+        details = body if isinstance(body, dict) else {}
+        accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
+        story, following = self._conclude(source, success, failed, details, accepted)
+        log.info({"job": "status", "key": self._key, "story": story, "next": following})
+        return {
+            "key": self._key,
+            "accepted": accepted,
+            "object": source and {"etag": source.etag, "size": source.size, "modified": _time(source.modified)},
+            "success": success and {"etag": success_etag(success), "modified": _time(modified_at(success))},
+            "failed": failed and {**details, "modified": _time(modified_at(failed))},
+            "story": story,
+            "next": following,
+        }
+
+    def _source(self) -> ObjectSummary | None:
+        """The object as a listing has it, because that takes no further right."""
+        if not self._settings.source_bucket:
+            return None
+        listed = self._source_bucket.list_page(self._key, "", self._deadline).objects[:1]
+        return listed[0] if listed and listed[0].name == self._key else None
+
+    def _record(self, kind: str) -> StoredObject | None:
+        name = record_name(self._settings.task.task_id, kind, self._key)
+        (found,) = self._log_bucket.get_all([name], self._deadline)
+        return found
+
+    def _conclude(
+        self,
+        source: ObjectSummary | None,
+        success: StoredObject | None,
+        failed: StoredObject | None,
+        details: Mapping[str, object],
+        accepted: bool,
+    ) -> tuple[str, str]:
+        """The story, and what comes next."""
+        if not self._settings.source_bucket:
+            return (
+                "The current state of the object is unknown because SOURCE_BUCKET is empty.",
+                f"Set SOURCE_BUCKET. {self._resend}",
+            )
+        if not self._settings.key_filter.matches(self._key):
+            return "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.", "Nothing."
+        in_run_file = self._is_in_run_file()
+        if in_run_file:
+            return "It failed, and replay has it in hand.", "Nothing: replay sends it in its next run."
+        if source is None:
+            return _conclude_gone(success, failed, sure=in_run_file is not None)
+        if accepted:
+            return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {self._resend}"
+        if failed and modified_at(failed) >= source.modified:
+            reason = Reason.__members__.get(str(details.get("reason")))
+            fix = reason.fix if reason else "The record says no more."
+            return (
+                f"It failed: {details.get('reason', 'UNKNOWN')}. {details.get('message', '')}".rstrip(),
+                f"{fix} {self._resend}",
+            )
+        if in_run_file is None:
+            return f"This version has no record. {_UNREAD}", f"See replay's log. {self._resend}"
+        return self._conclude_unrecorded(source, success)
+
+    def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> tuple[str, str]:
+        """Of a version that has no record: whether reconcile finds it."""
+        verdict = self._classifier.classify(self._key, {"source": source})
+        if not verdict:
+            return (
+                "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"
+                " not about it.",
+                f"Let an OMS migration task copy it, or reconcile with since. {self._resend}",
+            )
+        if verdict == "pending":
+            return "It was written just now: its event may be on its way.", "Look again in 15 minutes."
+        if success:
+            return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {self._resend}"
+        return "It has no record: its event was lost.", f"Reconcile sends it in its next pass. {self._resend}"
+
+    @property
+    def _resend(self) -> str:
+        """How to send the key."""
+        # A key may hold anything: what is pasted into a shell is quoted for it, and plain ASCII.
+        return f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
+
+    def _is_in_run_file(self) -> bool | None:
+        """None where that is not known: a run file that could not be read may have it."""
+        found: bool | None = False
+        for run in self._runs.leftovers(self._deadline):
+            if run is None:
+                found = None
+            elif any(key.key == self._key for key in run.keys):
+                return True
+        return found
+
+
+def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> tuple[str, str]:
+    """Of a key without an object; `sure` that it is in no run file."""
+    if success:
+        return "It was accepted by OMS, and is not in the source bucket any more.", "OMS does not delete in OBS."
+    if failed:
+        return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
+    if not sure:
+        return f"There is no such object. {_UNREAD}", "See replay's log."
+    return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
+
+
+def _time(seconds: int) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, timezone.utc))

@@ -1,0 +1,117 @@
+"""The whole answer of status: asks OMS and the log bucket, and puts together what they say."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from oss_oms_sync.clock import Clock, Deadline, timestamp
+from oss_oms_sync.clouds.counters import Statistics, month_of
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
+from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first_month
+from oss_oms_sync.jobs.status.coverage import Coverage
+from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
+from oss_oms_sync.jobs.status.sums import sums_json
+from oss_oms_sync.jobs.status.verdict import reach_verdict
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.store import Passes
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.settings import Settings
+
+# What the verdict is about, and what is shown unless another window is asked for.
+DAY = timedelta(days=1)
+
+_MAX_MONTHS = 13
+
+log = logging.getLogger("oss_oms_sync")
+
+
+class StatusReport:
+    """One look at everything."""
+
+    def __init__(
+        self, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._oms = oms
+        self._bucket = log_bucket
+        self._deadline = deadline
+        self._now = clock.now()
+        self._state = JobState(settings, log_bucket, clock)
+        self._runs = RunFiles(settings, log_bucket, clock)
+        self._passes = Passes(settings, log_bucket, clock)
+
+    def build(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
+        """The report, its verdict first, with the statistics of the last `window`. Raises StorageError."""
+        task = self._oms.task(self._deadline)
+        installed = self._state.installed(self._deadline, note=False)
+        # The verdict does not depend on what is asked to be shown.
+        last_day = task if isinstance(task, Failure) else self._statistics(DAY)
+        shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
+        if acknowledge:
+            self._acknowledge(task, last_day)
+        acknowledged = Acknowledged.from_json(self._state.load("status", self._deadline).get("acknowledged"))
+        months = self._months(task, installed, acknowledged)
+        copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
+        backlog = read_backlog(self._settings, self._bucket, self._runs, self._deadline)
+        coverage = Coverage.of(self._passes.all(self._deadline), self._settings, installed, self._now)
+        verdict = reach_verdict(copying, backlog, coverage)
+        log.info({"job": "status", "verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
+        return {
+            "verdict": verdict.to_json(),
+            "at": timestamp(self._now),
+            "task": {
+                "id": self._settings.task.task_id,
+                "source": self._settings.source_bucket,
+                "log": self._settings.log_bucket,
+            },
+            "oms": task_json(task),
+            "copying": copying.to_json(),
+            "statistics": statistics_json(shown),
+            "backlog": asdict(backlog),
+            "replay": self._state.load("replay", self._deadline).get("last"),
+            "reconcile": coverage.to_json(),
+            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last),
+            "fixes": _fixes(backlog),
+        }
+
+    def _statistics(self, window: timedelta) -> Statistics | Failure:
+        return self._oms.statistics(self._now - window, self._now, self._deadline)
+
+    def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure) -> None:
+        """Notes in the log bucket how OMS's counters are now, unless OMS does not say."""
+        if isinstance(task, Failure):
+            return
+        known = None if isinstance(last_day, Failure) else last_day
+        if acknowledged := Acknowledged.up_to(self._now, task.month, known):
+            self._state.store("status", {"acknowledged": acknowledged.to_json()}, self._deadline)
+
+    def _months(
+        self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
+    ) -> list[Month] | Failure:
+        """The counters of the latest months that count, the present one last."""
+        if isinstance(task, Failure):
+            return task
+        first = first_month(installed, acknowledged)
+        months = [Month(month_of(self._now), task.month)]
+        while first < months[0].begin and len(months) < _MAX_MONTHS:
+            last_day = months[0].begin - timedelta(days=1)
+            earlier = self._oms.task(self._deadline, last_day)
+            if isinstance(earlier, Failure):
+                # Before the installation there need not have been a task.
+                if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
+                    break
+                return earlier
+            months.insert(0, Month(month_of(last_day), earlier.month))
+        return months
+
+
+def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
+    """What to do about each reason in the backlog; a record may name one that is not known here."""
+    reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
+    return {reason.name: {"en": reason.fix, "zh": reason.fix_zh} for reason in reasons}

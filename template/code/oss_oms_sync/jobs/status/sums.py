@@ -1,0 +1,44 @@
+"""Numbers that must add up, shown adding up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import eq, le
+
+from oss_oms_sync.clouds.counters import MonthCounts
+from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.passes.tally import COUNTS
+
+_INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"
+_OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes"
+
+
+def sums_json(month: MonthCounts | None, last: Pass | None) -> list[dict[str, object]]:
+    """The sums of a pass's counts and of a month's, as far as these are known.
+
+    Each is {"claim", "left", "right", "holds", "meaning"}: the last says what it means where the claim does not hold.
+    """
+    return [*(_sums_of_pass(last) if last else ()), *(_sums_of_month(month) if month else ())]
+
+
+def _sums_of_pass(last: Pass) -> list[dict[str, object]]:
+    count = {name: last.counts.get(name, 0) for name in COUNTS}
+    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    outcomes = [count[name] for name in ("accepted", "failed")]
+    return [
+        _sum("scanned = covered + failed before + submitted + pending", count["scanned"], eq, parts, _INEXACT_COUNTS),
+        _sum("submitted = accepted + failed", count["submitted"], eq, outcomes, _INEXACT_COUNTS),
+    ]
+
+
+def _sums_of_month(month: MonthCounts) -> list[dict[str, object]]:
+    if month.requests is None or month.processed is None:
+        return []
+    claim = "objects that OMS accepted this month <= copied + failed + skipped"
+    return [_sum(claim, month.requests, le, month.processed, _OPEN_MONTH)]
+
+
+def _sum(
+    claim: str, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: str
+) -> dict[str, object]:
+    return {"claim": claim, "left": left, "right": list(right), "holds": holds(left, sum(right)), "meaning": meaning}

@@ -1,0 +1,150 @@
+"""The verdict: whether everything is in step, and what matters most where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.jobs.status.backlog import Backlog
+from oss_oms_sync.jobs.status.copying import Copying
+from oss_oms_sync.jobs.status.coverage import Coverage
+from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, yet_to_copy
+from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.reasons import PERMANENT, Failure, Reason
+from oss_oms_sync.text import Text, objects_en
+
+
+class VerdictState(Enum):
+    """The kinds of a verdict, by their names in the answer."""
+
+    IN_STEP = "in step"
+    BEHIND = "behind"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence, and its kind."""
+
+    state: VerdictState
+    text: Text
+
+    def to_json(self) -> dict[str, object]:
+        return {"state": self.state.value, "text": self.text.en, "text_zh": self.text.zh}
+
+
+def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Verdict:
+    """What matters most, first."""
+    if broken := _broken(copying.task, backlog):
+        return Verdict(VerdictState.BROKEN, broken)
+    last = coverage.recent
+    if behind := _waiting(backlog) or _events_lost(last) or failed_to_copy(copying) or yet_to_copy(copying):
+        return Verdict(VerdictState.BEHIND, behind)
+    if last is None:
+        return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)
+    return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying))
+
+
+def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
+    lasting = {reason.name for reason in PERMANENT}
+    names = [name for name in backlog.by_reason if name in lasting]
+    # That the task may not be looked at stops no key.
+    if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
+        names.insert(0, task.reason.name)
+    if names:
+        reason = Reason[names[0]]
+        return Text(f"Broken, {reason.name}: {reason.fix}", f"已中断,{reason.name}:{reason.fix_zh}")
+    if isinstance(task, TaskInfo) and not task.is_running:
+        return Text(
+            f"Broken: the sync task is {task.status}. Start it in the OMS console.",
+            f"已中断:同步任务状态为 {task.status},请在 OMS 控制台启动。",
+        )
+    return None
+
+
+def _waiting(backlog: Backlog) -> Text | None:
+    if backlog.waiting or backlog.at_least:
+        more, more_zh = ("at least ", "至少") if backlog.at_least else ("", "")
+        # First failures are known of the records that were read.
+        before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
+        since = f" since {backlog.oldest}{before}" if backlog.oldest else ""
+        since_zh = f"，最早失败于 {backlog.oldest}{before_zh}（UTC）" if backlog.oldest else ""
+        return Text(
+            f"Behind by {more}{backlog.waiting}{since}: replay sends them again.",
+            f"有{more_zh} {backlog.waiting} 个对象待重发{since_zh}。replay 会自动重发。",
+        )
+    if backlog.unreadable_run_files:
+        return Text(
+            "Behind: a run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
+            " reconcile.",
+            "落后:replay 的运行文件无法读取,其中的对象没有其他记录。请查看 replay 的日志,然后执行 reconcile。",
+        )
+    return None
+
+
+def _events_lost(last: Pass | None) -> Text | None:
+    new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
+    if missing * 2 <= new:
+        return None
+    return Text(
+        f"Behind: events are lost. None told of {objects_en(missing, 'new ')} (of {new}), which reconcile has sent. See"
+        " in the Function Compute console whether the trigger of forward is there. Once it is, upload an object, and"
+        " run reconcile 15 minutes later: the verdict stays until a pass finds that events arrive.",
+        f"事件未送达：{new} 个新写入的对象中，有 {missing} 个的事件没有到达，reconcile 已补发这些对象。"
+        "请在函数计算控制台检查 forward 的触发器；恢复后上传一个对象，15 分钟后执行 reconcile："
+        "直到对账确认事件能够送达，此状态才会解除。",
+    )
+
+
+_NO_RECENT_PASS = Text(
+    "Nothing waits, but no reconcile pass over everything has ended lately: whether events were lost is not known.",
+    "没有待发对象，但近期没有完成的全量对账：尚不知道是否有事件丢失。",
+)
+
+
+def _in_step(last: Pass, coverage: Coverage, copying: Copying) -> Text:
+    """What was looked at, and what was not."""
+    sent, scanned = (last.counts.get(name, 0) for name in ("submitted", "scanned"))
+    is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
+    since = timestamp(coverage.since)
+    parts = [
+        Text(f"In step since {since}: ", f"自 {since} 起写入的对象已同步：")
+        if is_limited
+        else Text("In step: ", "已同步："),
+        Text(
+            f"nothing waits, and the pass of {last.started} found {sent} of {objects_en(scanned)} to send.",
+            f"没有待发对象；{last.started} 开始的对账检查了 {scanned} 个对象，补发 {sent} 个。",
+        ),
+    ]
+    if copying.unfinished and (unfinished := copying.unfinished.objects):
+        parts.append(
+            Text(
+                f" OMS has yet to work on {objects_en(unfinished)} that it accepted in the last minutes.",
+                f"OMS 尚有 {unfinished} 个最近几分钟内接收的对象未处理。",
+            )
+        )
+    if copying.since:
+        month = copying.since.strftime("%Y-%m")
+        parts.append(Text(f" What OMS counted before {month} was not looked at.", f"OMS 在 {month} 之前的计数未检查。"))
+    if is_limited:
+        parts.append(Text(" Older objects were not looked at.", "更早的对象未检查。"))
+    if coverage.open:
+        parts.append(_under_way(coverage.open))
+    return Text.join(parts)
+
+
+def _under_way(passes: Sequence[Pass]) -> Text:
+    """The newest of the open passes, and how many there are beside it."""
+    newest = max(passes, key=lambda each: each.started)
+    is_backfill = newest.scope.everything or newest.scope.since
+    name, name_zh = ("backfill", "补发存量") if is_backfill else ("pass", "对账")
+    scanned, others = newest.counts.get("scanned", 0), len(passes) - 1
+    more, more_zh = (f", and {others} more", f"，另有 {others} 轮未完成") if others else ("", "")
+    return Text(
+        f" A {name} is under way: begun {newest.started}, {objects_en(scanned)} so far{more}.",
+        f"{name_zh}正在进行：{newest.started} 开始，已检查 {scanned} 个对象{more_zh}。",
+    )

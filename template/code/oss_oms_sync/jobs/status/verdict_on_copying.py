@@ -1,0 +1,69 @@
+"""The verdict on OMS's part: what it failed to copy, what it has yet to copy, and what it does not say."""
+
+from __future__ import annotations
+
+from oss_oms_sync.jobs.status.copying import Copying
+from oss_oms_sync.jobs.status.oms_json import remedy
+from oss_oms_sync.reasons import Failure
+from oss_oms_sync.text import Text, objects_en
+
+_ACKNOWLEDGE = """s status invoke -e '{"acknowledge": true}'"""
+_COUNTERS_MISSING = Text(
+    "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
+    "本侧没有待发对象，但 OMS 的应答缺少计数：请在 OMS 控制台查看该任务。",
+)
+
+
+def failed_to_copy(copying: Copying) -> Text | None:
+    """None where OMS says that it failed at nothing that is not acknowledged."""
+    if isinstance(copying.months, Failure):
+        english, chinese = remedy(copying.months, "get")
+        if not isinstance(copying.task, Failure):
+            english += f" It is about an earlier month: to count only from now on, {_ACKNOWLEDGE}"
+            chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {_ACKNOWLEDGE}"
+        reason = copying.months.reason.name
+        return Text(
+            f"Nothing waits here, but OMS does not say what it copied, {reason}: {english}",
+            f"本侧没有待发对象，但无法获知 OMS 的复制结果，{reason}：{chinese}",
+        )
+    if copying.failed is None:
+        return _COUNTERS_MISSING
+    if not copying.failed:
+        return None
+    return Text(
+        f"Behind: OMS failed to copy {objects_en(copying.failed)}. See which in the OMS console, and send them again"
+        f" with replay's keys. Once each has been seen to: {_ACKNOWLEDGE}",
+        f"OMS 有 {copying.failed} 个对象复制失败。请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
+        f"全部处理完毕后执行：{_ACKNOWLEDGE}",
+    )
+
+
+def yet_to_copy(copying: Copying) -> Text | None:
+    """None where what OMS has yet to work on is merely on its way."""
+    unfinished = copying.unfinished
+    if isinstance(copying.last_day, Failure):
+        reason, (english, chinese) = copying.last_day.reason.name, remedy(copying.last_day, "statistics")
+        return Text(
+            "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
+            f" {reason}: {english}",
+            f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{reason}：{chinese}",
+        )
+    if unfinished is None:
+        return _COUNTERS_MISSING
+    if unfinished.overdue is None:
+        return Text(
+            f"Nothing waits here, but OMS has not worked on {objects_en(unfinished.objects)} that it accepted, and"
+            " counts by the hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
+            f"本侧没有待发对象，但 OMS 已接收的对象中有 {unfinished.objects} 个尚未处理，且只提供按小时的统计："
+            "无法判断是否有对象等待超过 15 分钟。请一小时后再查看。",
+        )
+    if not unfinished.overdue:
+        return None
+    return Text(
+        f"Behind at OMS: it has not worked on {objects_en(unfinished.objects)} that it accepted (over 15 minutes ago:"
+        f" {unfinished.overdue}). If the number stays, see which in the OMS console, and send them again with replay's"
+        f" keys. Once each has been seen to: {_ACKNOWLEDGE}",
+        f"OMS 处理滞后：已接收的对象中有 {unfinished.objects} 个尚未处理，其中 {unfinished.overdue} 个已等待超过"
+        " 15 分钟。如果该数字不再减少，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
+        f"全部处理完毕后执行：{_ACKNOWLEDGE}",
+    )

@@ -1,0 +1,94 @@
+"""The history of one key in the sandbox."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.fake_clouds import payload as event_of
+from support.uploads import upload
+
+HOUR = 3600
+
+
+def story(box: Sandbox, in_process, key: str) -> dict:
+    return in_process(box, "status", {"key": key})
+
+
+@pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
+def test_one_keys_whole_story(project, in_process, key):
+    again = shlex.quote(json.dumps({"keys": [key]}))
+    assert story(project, in_process, key)["story"] == "There is no such object, and no record of one."
+
+    project.oss.lose_events(lambda key: True)
+    upload(project, key)
+    assert "written just now" in story(project, in_process, key)["story"]
+    project.oss.age(HOUR)
+    lost = story(project, in_process, key)
+    assert lost["story"] == "It has no record: its event was lost."
+    assert again in lost["next"]
+
+    project.oms.faults.add(Fault.status(401))
+    in_process(project, "replay", {"keys": [key]})
+    failed = story(project, in_process, key)
+    assert failed["story"].startswith("It failed: CREDENTIALS.")
+    assert "HW_AK" in failed["next"]
+    assert failed["failed"]["reason"] == "CREDENTIALS"
+    project.oms.faults.clear()
+
+    project.fc.invoke("forward", event_of(key, etag=project.oss.objects(project.source_bucket)[key].etag))
+    accepted = story(project, in_process, key)
+    assert accepted["story"] == "OMS accepted this version."
+    assert accepted["success"]["etag"] == accepted["object"]["etag"]
+
+    project.oss.age(HOUR)
+    project.oss.put(project.source_bucket, key, b"overwritten")
+    project.oss.age(HOUR)
+    assert story(project, in_process, key)["story"] == "OMS accepted an older version."
+
+
+def test_stories_of_what_is_gone_or_never_sent(project, in_process):
+    upload(project, "a")
+    project.oms.faults.add(Fault.status(401))
+    upload(project, "b")
+    for key in ("a", "b"):
+        project.bucket(project.source_bucket).delete_object(key)
+    assert "not in the source bucket any more" in story(project, in_process, "a")["story"]
+    assert story(project, in_process, "b")["next"].startswith("Replay sends it")
+    outside = in_process(project, "status", {"key": "x"}, {**project.environment(), "OBJECT_PREFIX": "photos/"})
+    assert "never sent" in outside["story"]
+    unnamed = in_process(project, "status", {"key": "a"}, {**project.environment(), "SOURCE_BUCKET": ""})
+    assert (unnamed["object"], "unknown" in unnamed["story"]) == (None, True)
+
+
+def test_a_key_older_than_the_installation_is_not_said_to_be_sent(project, in_process):
+    in_process(project, "reconcile")
+    project.oss.lose_events(lambda key: True)
+    upload(project, "old")
+    old = dataclasses.replace(project.oss.objects(project.source_bucket)["old"], last_modified=10**9)
+    project.oss._buckets[project.source_bucket].objects["old"] = old
+    told = story(project, in_process, "old")
+    assert "older than the installation" in told["story"]
+    assert in_process(project, "reconcile")["scanned"] == 0
+
+
+def test_the_command_to_paste_is_safe_whatever_the_key(project, in_process):
+    key = "a'$(echo no)`echo no`\u202e"
+    project.oss.put(project.log_bucket, f"oms_source_record/{project.task_id}/failed_object/{key}", b"")
+    project.oss.lose_events(lambda key: True)
+    upload(project, key)
+    project.oss.age(HOUR)
+    following = story(project, in_process, key)["next"]
+    words = shlex.split(following.partition("To send it now: ")[2])
+    assert words[:4] == ["s", "replay", "invoke", "-e"]
+    assert (json.loads(words[4]), following.isascii()) == ({"keys": [key]}, True)
+
+
+def test_records_that_cannot_be_read_are_an_error_and_no_story(project):
+    project.oss.deny("oss:GetObject", project.log_bucket)
+    assert project.fc.invoke("status", b'{"key": "a"}').error_type == "StorageError"

@@ -1,0 +1,15 @@
+"""What the tests of status share."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.status_world import StatusWorld
+
+
+@pytest.fixture
+def world() -> StatusWorld:
+    """In step, if OMS is."""
+    one = StatusWorld()
+    one.passed(scanned=7)
+    return one

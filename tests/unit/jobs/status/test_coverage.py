@@ -1,0 +1,66 @@
+"""What reconcile looked at limits what is in step; an open pass is named."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.scope import Scope
+from support.status_world import BACKFILL, IN_STEP, USUAL, StatusWorld
+
+
+def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world):
+    state, text = world.verdict()
+    assert (state, text.startswith("In step since 2026-03-03T12:00:00Z: ")) == (IN_STEP, True)  # three days before
+    assert text.endswith("found 0 of 7 objects to send. Older objects were not looked at.")
+
+
+def test_after_a_backfill_in_step_has_no_beginning(world):
+    world.passed(BACKFILL, scanned=100)
+    state, text = world.verdict()
+    assert (state, text.startswith("In step: "), "Older" in text) == (IN_STEP, True, False)
+
+
+def test_a_backfill_from_some_day_on_is_the_beginning(world):
+    since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    world.passed(Scope(KeyFilter(), since, everything=False))
+    assert world.verdict()[1].startswith("In step since 2026-01-01T00:00:00Z: ")
+
+
+def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looked_at(world):
+    world.passed(Scope(KeyFilter("a/"), None, everything=True))
+    assert world.verdict()[1].startswith("In step since 2026-03-03T12:00:00Z: ")
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        (BACKFILL, "A backfill is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        (Scope(KeyFilter(), None, everything=True), "A backfill is under way"),
+        (USUAL, "A pass is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        (Scope(KeyFilter("a/"), None, everything=False), "A pass is under way"),
+    ],
+    ids=["backfill", "all", "usual", "part"],
+)
+def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
+    world.passed(scope, ended=False, scanned=40)
+    report = world.status()
+    assert report["verdict"]["text"].startswith("In step since 2026-03-03T12:00:00Z: ")
+    assert words in report["verdict"]["text"]
+    assert len(report["reconcile"]["open"]) == 1
+    assert report["reconcile"]["last"]["scanned"] == 7
+
+
+def test_several_open_passes_are_counted(world):
+    for prefix in ("a/", "b/", "c/"):
+        world.passed(Scope(KeyFilter(prefix), None, everything=False), ended=False)
+    assert ", and 2 more." in world.verdict()[1]
+
+
+@pytest.mark.parametrize("scope", [BACKFILL, Scope(KeyFilter(), None, everything=True)], ids=["since", "all"])
+def test_a_backfill_alone_does_not_tell_whether_events_come(scope):
+    world = StatusWorld()
+    world.passed(scope)
+    assert "whether events were lost is not known" in world.verdict()[1]

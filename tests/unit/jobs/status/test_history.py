@@ -1,0 +1,49 @@
+"""The history of one key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
+from support.status_world import ROOT, StatusWorld
+
+
+def run_file(world: StatusWorld, name: str, body: bytes) -> None:
+    world.bucket.add(StoredObject(f"{ROOT}replay/{name}.json", body))
+
+
+UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
+def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there):
+    # GIVEN a key without a record, and a run file that cannot be read
+    if there:
+        world.upload("a", minutes_ago=60, accepted=False)
+    run_file(world, "1", b"?")
+
+    # WHEN its story is told, THEN it does not say that there is no record
+    told = world.status(key="a")
+    assert UNKNOWN in told["story"]
+    assert "log" in told["next"]
+
+    # AND what another run file says is still found
+    entry = {"key": "a", "held": False}
+    run_file(world, "2", json.dumps({"busy_until": "", "keys": [entry]}).encode())
+    assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
+
+
+def test_a_story_without_the_time_to_read_run_files_says_so(world):
+    world.upload("a", minutes_ago=60, accepted=False)
+    run_file(world, "1", json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode())
+    late = StorageFailure("the invocation's time was up", answered=True)
+    world.bucket.problem = lambda kind, name: late if kind == "get" and "/replay/" in name else None
+    assert UNKNOWN in world.status(key="a")["story"]
+
+
+def test_what_oms_accepted_is_told_whatever_run_files_say(world):
+    world.upload("a", minutes_ago=60)
+    run_file(world, "1", b"?")
+    assert world.status(key="a")["story"] == "OMS accepted this version."
