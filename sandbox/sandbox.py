@@ -1,11 +1,4 @@
-"""Both clouds and Function Compute on loopback, as strict as the real ones.
-
-with Sandbox() as box:
-    box.deploy(Path("template/code"))
-    box.bucket("photos").put_object("a.jpg", b"...")
-    box.wait_idle(timeout=10)
-    assert box.task.destination["a.jpg"].data == b"..."
-"""
+"""The world that the template is deployed in: both clouds, Function Compute, and what they have in common."""
 
 from __future__ import annotations
 
@@ -30,8 +23,6 @@ from sandbox.server.loop import LoopThread
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-__all__ = ["Sandbox"]
 
 CONTENT_EVENTS = (
     "oss:ObjectCreated:PutObject",

@@ -1,6 +1,6 @@
-"""One Function Compute instance: a process that takes one event at a time and hands it to the function's handler.
+"""What runs in an instance's process: it takes one event at a time and hands it to the function's handler.
 
-Started by `process` with `python -S -s` and a clean environment; it imports the standard library only, and what the
+Started by `Instance` with `python -S -s` and a clean environment; it imports the standard library only, and what the
 function imports comes from its own folder or from the runtime's libraries. Events and results go over a socket, one
 JSON document a line, because functions may print. What it does to a function is what FC's own bootstrap does (its
 python3.9, 2023): the handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sandbox.fc.process import Instance
-from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.account import ACCOUNT_ID
+from sandbox.fc.instance import Instance
 from sandbox.runtimes import Runtime
 
 _LARGEST_ENVIRONMENT = 4 * 1024

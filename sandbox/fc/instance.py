@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.fc.instance import END_OF_LOGS
+from sandbox.fc.bootstrap import END_OF_LOGS
 
-_SCRIPT = Path(__file__).with_name("instance.py")
+_SCRIPT = Path(__file__).with_name("bootstrap.py")
 _INITIALIZER_TIMEOUT = 30.0
 # How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
 _GRACE = 2.0

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import runtimes
+from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
-from sandbox.fc.process import Instance, InstanceNotStarted, Result
-from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.fc.instance import Instance, InstanceNotStarted, Result
 from sandbox.server.loop import LoopThread
 
 _LARGEST_ASYNC_PAYLOAD = 128 * 1024

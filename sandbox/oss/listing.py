@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
+from sandbox.account import ACCOUNT_ID
 from sandbox.oss.call import Call, encoder, encoding_tag, number_between, xml_response
 from sandbox.oss.errors import invalid_argument
-from sandbox.oss.objects import ACCOUNT_ID, OssObject, iso_time
+from sandbox.oss.objects import OssObject, iso_time
 from sandbox.server.server import Response
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from urllib.parse import unquote_to_bytes
 import crcmod
 from sortedcontainers import SortedDict
 
+from sandbox.account import ACCOUNT_ID
 from sandbox.oss.errors import OssError
 
 _LONGEST_NAME = 1023
-ACCOUNT_ID = "1000000000000001"
 _KEPT_HEADERS = {
     "cache-control",
     "content-disposition",
