@@ -17,7 +17,8 @@ from urllib.parse import quote, unquote
 
 from sandbox.oms.gateway import Credential, GatewayError, Throttle, json_response, verify
 from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, SourceObject, Task
-from sandbox.server.server import Request, Response, Server
+from sandbox.server.message import Request, Response
+from sandbox.server.server import Server
 
 __all__ = ["Call", "Oms", "SourceObject", "Task"]
 

@@ -13,7 +13,7 @@ from sandbox.oss.call import Call, number_between, parse_xml, xml_response
 from sandbox.oss.errors import malformed_xml
 from sandbox.oss.listing import OWNER
 from sandbox.oss.objects import Bucket, iso_time
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
 if TYPE_CHECKING:
     from sandbox.oss.service import Oss

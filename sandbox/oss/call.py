@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_key, not_implemented
 from sandbox.oss.objects import Bucket, OssObject, object_name
-from sandbox.server.server import Request, Response
+from sandbox.server.message import Request, Response
 
 if TYPE_CHECKING:
     from sandbox.oss.service import Oss

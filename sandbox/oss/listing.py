@@ -17,7 +17,7 @@ from sandbox.account import ACCOUNT_ID
 from sandbox.oss.call import Call, encoder, encoding_tag, number_between, xml_response
 from sandbox.oss.errors import invalid_argument
 from sandbox.oss.objects import OssObject, iso_time
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
 if TYPE_CHECKING:
     from sandbox.oss.service import Oss

@@ -27,7 +27,7 @@ from sandbox.oss.call import (
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.oss.reading import check_conditions
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
 if TYPE_CHECKING:
     from sandbox.oss.service import Oss

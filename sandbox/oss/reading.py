@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sandbox.oss.call import Call, checksums, find, version_header
 from sandbox.oss.errors import OssError
 from sandbox.oss.objects import OssObject
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
 if TYPE_CHECKING:
     from sandbox.oss.service import Oss

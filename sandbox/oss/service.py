@@ -27,7 +27,8 @@ from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of,
 from sandbox.oss.reading import OVERRIDES, get_object, head_object, object_meta
 from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify
 from sandbox.oss.writing import append_object, delete_object, delete_objects, put_object
-from sandbox.server.server import Request, Response, Server
+from sandbox.server.message import Request, Response
+from sandbox.server.server import Server
 
 _MOST_TRIGGERS = 10
 # Method, what it is about, the parameters that select an operation; with the action that a policy must allow.

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from sandbox.oss.errors import OssError, access_denied, invalid_argument
 from sandbox.oss.objects import iso_time
-from sandbox.server.server import Request
+from sandbox.server.message import Request
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"

@@ -13,8 +13,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import cached_property
-from urllib.parse import unquote_plus
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -24,6 +22,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from sandbox.server.faults import Fault, Faults
 from sandbox.server.loop import LoopThread
+from sandbox.server.message import Request, Response
 
 # Names of 1023 bytes, three times as long when quoted, occur several times in one request line.
 _LONGEST_LINE = 64 * 1024
@@ -48,40 +47,6 @@ class Connection:
         if raw is not None and not self.transport.is_closing():
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request with its path and query as they came over the wire: signatures and keys need them raw."""
-
-    method: str
-    raw_path: str
-    raw_query: str
-    raw_headers: tuple[tuple[str, bytes], ...]
-    body: bytes
-    connection: int
-    time: float
-
-    @cached_property
-    def headers(self) -> dict[str, str]:
-        """Names in lower case; of a header sent twice the last one."""
-        return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
-
-    @cached_property
-    def query(self) -> list[tuple[str, str]]:
-        pairs = (part.partition("=") for part in self.raw_query.split("&") if part)
-        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
-
-    @cached_property
-    def params(self) -> dict[str, str]:
-        return dict(self.query)
-
-
-@dataclass(frozen=True)
-class Response:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class _TrackedServer(web.Server):

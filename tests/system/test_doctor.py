@@ -17,7 +17,7 @@ from oss_oms_sync.clouds.retry import Deadline
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
-from sandbox.server.server import Request
+from sandbox.server.message import Request
 from tools.render import render
 from tools.serverless import serving
 
