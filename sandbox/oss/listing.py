@@ -9,22 +9,18 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
-from sandbox.account import ACCOUNT_ID
-from sandbox.oss.call import Call, encoder, encoding_tag, number_between, xml_response
+from sandbox.oss.answers import OWNER, encoder, encoding_tag, xml_response
+from sandbox.oss.call import Call
+from sandbox.oss.checks import number_between
 from sandbox.oss.errors import invalid_argument
 from sandbox.oss.objects import OssObject, iso_time
 from sandbox.server.message import Response
 
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
-
 _DEFAULT_KEYS = 100
 _MOST_KEYS = 1000
-OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
 
 
 @dataclass
@@ -38,7 +34,7 @@ class _Page:
         return len(self.contents) + len(self.prefixes)
 
 
-def list_objects(_: Oss, call: Call) -> Response:
+def list_objects(call: Call) -> Response:
     """GetBucket: the next page begins behind a marker, which need not exist."""
     params, encode = call.params, encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
@@ -52,7 +48,7 @@ def list_objects(_: Oss, call: Call) -> Response:
     return _listing(call, page, fields, with_owner=True)
 
 
-def list_objects_v2(_: Oss, call: Call) -> Response:
+def list_objects_v2(call: Call) -> Response:
     """GetBucketV2: the next page begins where a token says."""
     params, encode = call.params, encoder(call.params)
     page = _page(

@@ -9,67 +9,52 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sandbox.oss.call import (
-    Call,
-    check_body,
-    check_overwrite,
-    checksums,
-    encoder,
-    encoding_tag,
-    number_between,
-    parse_xml,
-    source_of,
-    version_header,
-    xml_response,
-)
+from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
+from sandbox.oss.call import Call
+from sandbox.oss.checks import check_body, check_conditions, check_overwrite, number_between, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
-from sandbox.oss.reading import check_conditions
 from sandbox.server.message import Response
-
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
 
 _SMALLEST_PART = 100 * 1024
 _SOURCE_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _MOST_LISTED = 1000
 
 
-def initiate_upload(oss: Oss, call: Call) -> Response:
+def initiate_multipart_upload(call: Call) -> Response:
     check_overwrite(call)
-    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(oss.now()))
+    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
-    oss.emit("ObjectCreated:InitiateMultipartUpload", call.bucket, call.key, oss.new_object(b""), call.id)
+    call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
     return xml_response("InitiateMultipartUploadResult", _about(call, upload.id))
 
 
-def upload_part(oss: Oss, call: Call) -> Response:
+def upload_part(call: Call) -> Response:
     """Or UploadPartCopy, which has a source instead of a body."""
     upload, number = _upload(call), _part_number(call.params["partNumber"])
     if "x-oss-copy-source" in call.headers:
-        return _copy_part(oss, call, upload, number)
+        return _copy_part(call, upload, number)
     check_body(call.request)
-    part = upload.parts[number] = oss.new_object(call.request.body)
-    oss.emit("ObjectCreated:UploadPart", call.bucket, call.key, part, call.id)
+    part = upload.parts[number] = call.store.new_object(call.request.body)
+    call.emit("ObjectCreated:UploadPart", part)
     return Response(200, headers=checksums(part))
 
 
-def _copy_part(oss: Oss, call: Call, upload: Upload, number: int) -> Response:
-    _, source = source_of(oss, call)
+def _copy_part(call: Call, upload: Upload, number: int) -> Response:
+    _, source = call.find_source()
     check_conditions(source, call.headers, "x-oss-copy-source-")
     given = call.headers.get("x-oss-copy-source-range", f"bytes=0-{source.size - 1}")
     wanted = _SOURCE_RANGE.fullmatch(given)
     if wanted is None or not int(wanted[1]) <= int(wanted[2]) < source.size:
         raise invalid_argument("The x-oss-copy-source-range is invalid.", ArgumentName="x-oss-copy-source-range")
-    part = upload.parts[number] = oss.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
-    oss.emit("ObjectCreated:UploadPartCopy", call.bucket, call.key, part, call.id)
+    part = upload.parts[number] = call.store.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
+    call.emit("ObjectCreated:UploadPartCopy", part)
     inner = f'<LastModified>{iso_time(part.last_modified)}</LastModified><ETag>"{part.etag}"</ETag>'
     return xml_response("CopyPartResult", inner, checksums(part))
 
 
-def complete_upload(oss: Oss, call: Call) -> Response:
+def complete_multipart_upload(call: Call) -> Response:
     """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
 
     Its ETag is made of theirs and is no MD5 of the contents.
@@ -83,11 +68,11 @@ def complete_upload(oss: Oss, call: Call) -> Response:
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
     check_overwrite(call, ec="0042-00000214")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
-    whole = oss.new_object(b"".join(part.data for part in parts), upload.headers)
+    whole = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
     whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")
-    whole = oss.store(call.bucket, call.key, whole, "ObjectCreated:CompleteMultipartUpload", call.id)
+    whole = call.save(whole, "ObjectCreated:CompleteMultipartUpload")
     del call.bucket.uploads[upload.id]
-    location = f"{oss.endpoint}/{call.bucket.name}/{encode(call.key)}"
+    location = f"{call.store.endpoint}/{call.bucket.name}/{encode(call.key)}"
     return xml_response(
         "CompleteMultipartUploadResult",
         f"{encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
@@ -96,12 +81,12 @@ def complete_upload(oss: Oss, call: Call) -> Response:
     )
 
 
-def abort_upload(_: Oss, call: Call) -> Response:
+def abort_multipart_upload(call: Call) -> Response:
     del call.bucket.uploads[_upload(call).id]
     return Response(204)
 
 
-def list_parts(_: Oss, call: Call) -> Response:
+def list_parts(call: Call) -> Response:
     upload = _upload(call)
     limit = number_between(call.params, "max-parts", _MOST_LISTED, 1, _MOST_LISTED)
     marker = number_between(call.params, "part-number-marker", 0, 0, 10_000)
@@ -123,7 +108,7 @@ def list_parts(_: Oss, call: Call) -> Response:
     return xml_response("ListPartsResult", "".join(inner))
 
 
-def list_uploads(_: Oss, call: Call) -> Response:
+def list_multipart_uploads(call: Call) -> Response:
     """By key, then by id. Keys that share a prefix up to the delimiter count as one, with that prefix."""
     params, encode = call.params, encoder(call.params)
     limit = number_between(params, "max-uploads", _MOST_LISTED, 1, _MOST_LISTED)

@@ -15,7 +15,7 @@ import crcmod
 from sortedcontainers import SortedDict
 
 from sandbox.account import ACCOUNT_ID
-from sandbox.oss.errors import OssError
+from sandbox.oss.errors import OssError, no_such_key
 
 _LONGEST_NAME = 1023
 _KEPT_HEADERS = {
@@ -118,6 +118,14 @@ class Bucket:
         self.objects: SortedDict = SortedDict()
         self.triggers: list[Trigger] = []
         self.uploads: dict[str, Upload] = {}
+
+    def find(self, key: str) -> OssObject:
+        """Raises the OssError NoSuchKey where there is none."""
+        try:
+            found: OssObject = self.objects[key]
+        except KeyError:
+            raise no_such_key(key) from None
+        return found
 
     def new_version_id(self) -> str:
         """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""
