@@ -16,11 +16,9 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from sandbox.oms.gateway import Credential, GatewayError, Throttle, json_response, verify
-from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, SourceObject, Task
+from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, Task
 from sandbox.server.message import Request, Response
 from sandbox.server.server import Server
-
-__all__ = ["Call", "Oms", "SourceObject", "Task"]
 
 _PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
 # The right that each call needs, by its method and the end of its path.
