@@ -31,7 +31,7 @@ CONTENT_EVENTS = (
     "oss:ObjectCreated:AppendObject",
     "oss:ObjectCreated:CompleteMultipartUpload",
 )
-_CLIENT_TIMEOUT = 10
+_CLIENT_SECONDS = 10
 
 
 class Sandbox:
@@ -63,15 +63,15 @@ class Sandbox:
         self._loop = LoopThread()
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
-        # What a function's own name is called here.
-        self._called: dict[str, str] = {}
+        # The names that functions have here, by those that they have in the cloud.
+        self._local_names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._loop.start()
         self.oss.start(self._loop)
         self.oms.start(self._loop)
         self.fc.start(self._loop)
-        self._furnish()
+        self._set_up()
         return self
 
     def __exit__(
@@ -110,8 +110,8 @@ class Sandbox:
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
         """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
 
-        A function is called by its resource's name, behind `called` where several projects are deployed. `overrides`
-        are parameters of `create_function`, for all of them.
+        A function is named after its resource, with `called` in front where several projects are deployed.
+        `overrides` are parameters of `create_function`, for all of them.
         """
         secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
         for name, props in resources(folder, lambda name: secrets[name[-5:]]).items():
@@ -130,11 +130,11 @@ class Sandbox:
             "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
-            "on_failure": self._called[destination.rpartition("/")[2]] if destination else None,
+            "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
             **overrides,
         }
         self.fc.create_function(name, folder / props["code"], **settings)
-        self._called[props["functionName"]] = name
+        self._local_names[props["functionName"]] = name
         for trigger in props.get("triggers", []):
             self._add_trigger(name, trigger)
 
@@ -144,14 +144,14 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Let nothing call a function any more, but by hand."""
+        """Let nothing call a function any more, except manually."""
         self._timers.pop(name, None)
         self.oss.remove_trigger(name)
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
         if trigger["triggerType"] == "timer":
-            self._timers[function] = Timer.of(trigger)
+            self._timers[function] = Timer.from_trigger(trigger)
             return
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
@@ -201,7 +201,7 @@ class Sandbox:
             name,
             region=self.region,
             session=self._http,
-            connect_timeout=_CLIENT_TIMEOUT,
+            connect_timeout=_CLIENT_SECONDS,
         )
 
     def wait_idle(self, timeout: float) -> None:
@@ -209,7 +209,7 @@ class Sandbox:
         self.fc.wait_idle(timeout)
         self.oms.wait_copied(timeout)
 
-    def _furnish(self) -> None:
+    def _set_up(self) -> None:
         self.oss.create_bucket(self.source_bucket)
         self.oss.create_bucket(self.log_bucket)
         self.oss.add_credentials(*self.function_credentials)

@@ -27,7 +27,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 END_OF_LOGS = "\0end of invocation\0"
-_LARGEST_WRITE = 128 * 1024
+_MAX_WRITE_BYTES = 128 * 1024
 _EXIT_CODE = 128 + signal.SIGTERM
 _PR_SET_PDEATHSIG = 1
 
@@ -58,8 +58,8 @@ class _Output:
 
     def write(self, text: str) -> int:
         encoded = text.encode("utf-8", "surrogatepass")
-        if len(encoded) > _LARGEST_WRITE:
-            text = encoded[:_LARGEST_WRITE].decode("utf-8", "ignore")
+        if len(encoded) > _MAX_WRITE_BYTES:
+            text = encoded[:_MAX_WRITE_BYTES].decode("utf-8", "ignore")
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -107,7 +107,7 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
     return context
 
 
-def find(handler: str) -> Callable[..., Any]:
+def find_handler(handler: str) -> Callable[..., Any]:
     """The function that `module.function` names; the first call imports the module."""
     module_name, _, function_name = handler.rpartition(".")
     found: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
@@ -138,7 +138,7 @@ def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
     """Call what the message names: a handler with its event, or the initializer, which gets none."""
     event = [base64.b64decode(message["payload"])] if "payload" in message else []
     try:
-        return answer(find(message["call"])(*event, make_context(message["request_id"], setup)))
+        return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         return failure(error)

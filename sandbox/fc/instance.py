@@ -18,10 +18,10 @@ from typing import Any
 from sandbox.fc.bootstrap import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("bootstrap.py")
-_INITIALIZER_TIMEOUT = 30.0
+_INITIALIZER_SECONDS = 30.0
 # How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
-_GRACE = 2.0
-_LONGEST_MESSAGE = 64 * 1024 * 1024
+_GRACE_SECONDS = 2.0
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Instance:
         """Run the process. It imports nothing of the function before its first invocation."""
         ours, theirs = socket.socketpair()
         with theirs:
-            reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_MESSAGE)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_MESSAGE_BYTES)
             try:
                 process = await asyncio.create_subprocess_exec(
                     *(interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
@@ -78,7 +78,7 @@ class Instance:
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
                     pass_fds=[theirs.fileno()],
-                    limit=_LONGEST_MESSAGE,
+                    limit=_MAX_MESSAGE_BYTES,
                 )
             except BaseException:
                 writer.close()
@@ -88,7 +88,7 @@ class Instance:
 
     async def initialize(self, initializer: str) -> None:
         """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
-        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_TIMEOUT)
+        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_SECONDS)
         if result.outcome != "returned":
             raise InstanceNotStarted(result)
 
@@ -151,7 +151,7 @@ class Instance:
         """What the `finally` blocks print still belongs to the invocation."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._read_logs(logs), _GRACE)
+            await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
 
     async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
         with contextlib.suppress(ConnectionError):

@@ -30,7 +30,7 @@ def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
 
 
 def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
-    """How keys stand in an answer; without encoding-type=url some make it XML that no parser takes."""
+    """How keys are written in an answer; without encoding-type=url some make it XML that no parser takes."""
     encoding = params.get("encoding-type")
     if encoding is None:
         return escape

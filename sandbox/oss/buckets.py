@@ -28,14 +28,14 @@ def list_buckets(call: Call) -> Response:
             f"<Prefix>{escape(prefix)}</Prefix><Marker>{escape(marker)}</Marker><MaxKeys>{limit}</MaxKeys>"
             f"<IsTruncated>true</IsTruncated><NextMarker>{page[-1]}</NextMarker>"
         )
-    buckets = "".join(f"<Bucket>{_about(call.store.buckets[name])}</Bucket>" for name in page)
+    buckets = "".join(f"<Bucket>{_bucket_xml(call.store.buckets[name])}</Bucket>" for name in page)
     return xml_response("ListAllMyBucketsResult", f"{inner}{OWNER}<Buckets>{buckets}</Buckets>")
 
 
 def get_bucket_info(call: Call) -> Response:
     versioning = call.bucket.versioning
     inner = (
-        f"{_about(call.bucket)}{OWNER}<AccessControlList><Grant>private</Grant></AccessControlList>"
+        f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>private</Grant></AccessControlList>"
         "<DataRedundancyType>LRS</DataRedundancyType><Comment></Comment>"
         + (f"<Versioning>{versioning}</Versioning>" if versioning else "")
     )
@@ -63,7 +63,7 @@ def get_bucket_versioning(call: Call) -> Response:
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
 
 
-def _about(bucket: Bucket) -> str:
+def _bucket_xml(bucket: Bucket) -> str:
     return (
         f"<Name>{bucket.name}</Name><CreationDate>{iso_time(bucket.created)}</CreationDate>"
         f"<Location>oss-{bucket.region}</Location><Region>{bucket.region}</Region>"

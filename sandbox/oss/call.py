@@ -31,7 +31,7 @@ class Address(NamedTuple):
 
 
 def address_of(request: Request) -> Address:
-    """The bucket stands in an endpoint's name, as `ali-oss` puts it in the Host header, else first in the path."""
+    """The bucket is in the host's name, as `ali-oss` sends it in the Host header, or else comes first in the path."""
     path = request.raw_path.removeprefix("/")
     host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
     if host:

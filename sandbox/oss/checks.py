@@ -16,7 +16,7 @@ from sandbox.server.message import Request
 
 
 def check_body(request: Request) -> None:
-    """Its length must be told (chunked does), its MD5 right where given."""
+    """Raise what OSS answers to a body without a length (chunked has one), or with an MD5 that is not its own."""
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         raise OssError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     given = request.headers.get("content-md5")

@@ -17,9 +17,9 @@ from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_suc
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
 
-_SMALLEST_PART = 100 * 1024
+_MIN_PART_BYTES = 100 * 1024
 _SOURCE_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
-_MOST_LISTED = 1000
+_MAX_LISTED = 1000
 
 
 def initiate_multipart_upload(call: Call) -> Response:
@@ -27,12 +27,12 @@ def initiate_multipart_upload(call: Call) -> Response:
     upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
     call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
-    return xml_response("InitiateMultipartUploadResult", _about(call, upload.id))
+    return xml_response("InitiateMultipartUploadResult", _upload_xml(call, upload.id))
 
 
 def upload_part(call: Call) -> Response:
     """Or UploadPartCopy, which has a source instead of a body."""
-    upload, number = _upload(call), _part_number(call.params["partNumber"])
+    upload, number = _find_upload(call), _part_number(call.params["partNumber"])
     if "x-oss-copy-source" in call.headers:
         return _copy_part(call, upload, number)
     check_body(call.request)
@@ -57,13 +57,13 @@ def _copy_part(call: Call, upload: Upload, number: int) -> Response:
 def complete_multipart_upload(call: Call) -> Response:
     """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
 
-    Its ETag is made of theirs and is no MD5 of the contents.
+    Its ETag is made of theirs and is not an MD5 of the contents.
     """
-    upload = _upload(call)
+    upload = _find_upload(call)
     encode = encoder(call.params)
-    parts = [upload.parts[number] for number in _chosen(call, upload)]
+    parts = [upload.parts[number] for number in _chosen_parts(call, upload)]
     for part in parts[:-1]:
-        if part.size < _SMALLEST_PART:
+        if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
     check_overwrite(call, ec="0042-00000214")
@@ -82,18 +82,18 @@ def complete_multipart_upload(call: Call) -> Response:
 
 
 def abort_multipart_upload(call: Call) -> Response:
-    del call.bucket.uploads[_upload(call).id]
+    del call.bucket.uploads[_find_upload(call).id]
     return Response(204)
 
 
 def list_parts(call: Call) -> Response:
-    upload = _upload(call)
-    limit = number_between(call.params, "max-parts", _MOST_LISTED, 1, _MOST_LISTED)
+    upload = _find_upload(call)
+    limit = number_between(call.params, "max-parts", _MAX_LISTED, 1, _MAX_LISTED)
     marker = number_between(call.params, "part-number-marker", 0, 0, 10_000)
     following = sorted(number for number in upload.parts if number > marker)
     page = following[:limit]
     inner = [
-        _about(call, upload.id),
+        _upload_xml(call, upload.id),
         f"<PartNumberMarker>{marker}</PartNumberMarker>",
         f"<NextPartNumberMarker>{page[-1] if page else 0}</NextPartNumberMarker>",
         f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(following)).lower()}</IsTruncated>",
@@ -111,8 +111,8 @@ def list_parts(call: Call) -> Response:
 def list_multipart_uploads(call: Call) -> Response:
     """By key, then by id. Keys that share a prefix up to the delimiter count as one, with that prefix."""
     params, encode = call.params, encoder(call.params)
-    limit = number_between(params, "max-uploads", _MOST_LISTED, 1, _MOST_LISTED)
-    entries = list(_uploads(call))
+    limit = number_between(params, "max-uploads", _MAX_LISTED, 1, _MAX_LISTED)
+    entries = list(_entries(call))
     page = entries[:limit]
     last_key, last_upload = page[-1] if page else ("", None)
     inner = [
@@ -136,7 +136,7 @@ def list_multipart_uploads(call: Call) -> Response:
     return xml_response("ListMultipartUploadsResult", "".join(inner))
 
 
-def _uploads(call: Call) -> Iterator[tuple[str, Upload | None]]:
+def _entries(call: Call) -> Iterator[tuple[str, Upload | None]]:
     """What follows the markers: keys with their upload, common prefixes with none."""
     prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
     key_marker, id_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
@@ -153,7 +153,7 @@ def _uploads(call: Call) -> Iterator[tuple[str, Upload | None]]:
             yield upload.key, upload
 
 
-def _about(call: Call, upload_id: str) -> str:
+def _upload_xml(call: Call, upload_id: str) -> str:
     encode = encoder(call.params)
     return (
         f"{encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
@@ -161,7 +161,7 @@ def _about(call: Call, upload_id: str) -> str:
     )
 
 
-def _upload(call: Call) -> Upload:
+def _find_upload(call: Call) -> Upload:
     upload_id = call.params["uploadId"]
     upload = call.bucket.uploads.get(upload_id)
     if upload is None or upload.key != call.key:
@@ -169,7 +169,7 @@ def _upload(call: Call) -> Upload:
     return upload
 
 
-def _chosen(call: Call, upload: Upload) -> list[int]:
+def _chosen_parts(call: Call, upload: Upload) -> list[int]:
     """The numbers of the parts to join: all of them with x-oss-complete-all: yes, which excludes a list."""
     if call.headers.get("x-oss-complete-all") == "yes":
         if call.request.body:

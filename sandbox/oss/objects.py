@@ -1,4 +1,4 @@
-"""What an OSS bucket holds, what may be in it, and the event that tells of a change."""
+"""What an OSS bucket holds, what may be in it, and the event that reports a change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sortedcontainers import SortedDict
 from sandbox.account import ACCOUNT_ID
 from sandbox.oss.errors import OssError, no_such_key
 
-_LONGEST_NAME = 1023
+_MAX_NAME_BYTES = 1023
 _KEPT_HEADERS = {
     "cache-control",
     "content-disposition",
@@ -75,7 +75,7 @@ def etag_of(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trigger:
-    """What an FC trigger of type `oss` asks to be told: exact event names, one prefix, one suffix."""
+    """What an FC trigger of type `oss` subscribes to: exact event names, one prefix, one suffix."""
 
     name: str
     events: frozenset[str]
@@ -144,7 +144,7 @@ def object_name(quoted: str) -> str:
 
 
 def check_name(name: str) -> None:
-    if not 1 <= len(name.encode()) <= _LONGEST_NAME or name.startswith(("/", "\\")):
+    if not 1 <= len(name.encode()) <= _MAX_NAME_BYTES or name.startswith(("/", "\\")):
         raise _invalid_name(name)
 
 

@@ -51,7 +51,7 @@ def head_object(call: Call) -> Response:
 
 
 def get_object_meta(call: Call) -> Response:
-    """A HEAD that tells ETag, size and time only."""
+    """A HEAD that answers ETag, size and time only."""
     obj = call.find()
     headers = {**checksums(obj), **last_modified(obj), **version_header(call.bucket, obj.version_id)}
     return Response(200, obj.data, headers)

@@ -26,7 +26,7 @@ from sandbox.oss.multipart import (
 )
 from sandbox.oss.objects import Bucket, object_name
 from sandbox.oss.reading import OVERRIDES, get_object, get_object_meta, head_object
-from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify
+from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify_signature
 from sandbox.oss.store import Store, new_request_id
 from sandbox.oss.writing import append_object, delete_multiple_objects, delete_object, put_object
 from sandbox.server.message import Request, Response
@@ -114,7 +114,7 @@ class Oss(Store):
 
     def _admit(self, request: Request, request_id: str, address: Address, action: str, touched: list[str]) -> Call:
         """Raise what OSS answers to a caller who may not do this."""
-        verify(request, address.path, self._credentials, self.region, self.now())
+        verify_signature(request, address.path, self._credentials, self.region, self.now())
         if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if address.target == "service":

@@ -13,7 +13,7 @@ from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
 from sandbox.server.server import Server
 
-_MOST_TRIGGERS = 10
+_MAX_TRIGGERS = 10
 # These may be asked of any region's endpoint.
 _ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
@@ -47,7 +47,7 @@ class Store(Server):
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "") -> None:
-        """In this service's region, or another, whose endpoint this is not."""
+        """Create it in this service's region, or in another, whose endpoint this is not."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, int(self.now()))
 
@@ -84,12 +84,12 @@ class Store(Server):
             for other in others:
                 if trigger.overlaps(other):
                     raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
-            if len(others) == _MOST_TRIGGERS:
-                raise ValueError(f"{bucket} has {_MOST_TRIGGERS} triggers, and may not have more")
+            if len(others) == _MAX_TRIGGERS:
+                raise ValueError(f"{bucket} has {_MAX_TRIGGERS} triggers, and may not have more")
             self._buckets[bucket].triggers = [*others, trigger]
 
     def remove_trigger(self, name: str) -> None:
-        """From whatever bucket has it."""
+        """Remove it from whatever bucket has it."""
         with self.lock:
             for bucket in self._buckets.values():
                 bucket.triggers = [one for one in bucket.triggers if one.name != name]
@@ -134,7 +134,7 @@ class Store(Server):
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
-        """Make this the current version of the key, and tell of it."""
+        """Make this the current version of the key, and emit the event."""
         stored = bucket.objects[key] = replace(obj, version_id=bucket.new_version_id())
         self.emit(event, bucket, key, stored, request_id)
         return stored

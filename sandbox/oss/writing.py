@@ -16,7 +16,7 @@ from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import check_name, iso_time, stored_headers
 from sandbox.server.message import Response
 
-_MOST_DELETES = 1000
+_MAX_DELETES = 1000
 
 
 def put_object(call: Call) -> Response:
@@ -26,7 +26,7 @@ def put_object(call: Call) -> Response:
     check_overwrite(call)
     encryption = call.bucket.encryption
     obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if encryption:  # the ETag is no MD5 then
+    if encryption:  # then the ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
@@ -56,7 +56,7 @@ def _copy_object(call: Call) -> Response:
 
 
 def append_object(call: Call) -> Response:
-    """What comes first sets the headers; the ETag is unique and no MD5 of the contents."""
+    """What comes first sets the headers; the ETag is unique and not an MD5 of the contents."""
     check_body(call.request)
     existing = call.bucket.objects.get(call.key)
     if existing and existing.type != "Appendable":
@@ -114,7 +114,7 @@ def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
     root = parse_xml(body, "Delete")
     quiet = root.findtext("Quiet", "false")
     keys = [node.findtext("Key") for node in root.findall("Object")]
-    if not 1 <= len(keys) <= _MOST_DELETES or quiet not in ("true", "false") or not all(keys):
+    if not 1 <= len(keys) <= _MAX_DELETES or quiet not in ("true", "false") or not all(keys):
         raise malformed_xml()
     names = [key for key in keys if key]
     for name in names:

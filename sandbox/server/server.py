@@ -25,10 +25,10 @@ from sandbox.server.loop import LoopThread
 from sandbox.server.message import Request, Response
 
 # Names of 1023 bytes, three times as long when quoted, occur several times in one request line.
-_LONGEST_LINE = 64 * 1024
-_LARGEST_BODY = 64 * 1024 * 1024
-_REQUESTS_KEPT = 100_000
-_DRIP_INTERVAL = 0.05
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_MAX_REQUESTS_KEPT = 100_000
+_DRIP_SECONDS = 0.05
 # A close with this linger sends RST, as a middlebox or a crashed server would.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -50,7 +50,7 @@ class Connection:
 
 
 class _TrackedServer(web.Server):
-    """aiohttp's low-level server, which tells of connections that come and go."""
+    """aiohttp's low-level server, which reports connections that come and go."""
 
     def __init__(self, owner: Server) -> None:
         super().__init__(
@@ -58,8 +58,8 @@ class _TrackedServer(web.Server):
             request_factory=self._keep_large_bodies,
             access_log=None,
             auto_decompress=False,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
         )
         self._owner = owner
 
@@ -72,7 +72,7 @@ class _TrackedServer(web.Server):
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY_BYTES)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -88,7 +88,7 @@ class Server(ABC):
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         self.faults = Faults()
-        self.requests: deque[Request] = deque(maxlen=_REQUESTS_KEPT)
+        self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
         self.lock = threading.RLock()
         self._port = port
@@ -190,13 +190,13 @@ class Server(ABC):
         fault = self.faults.next(request)
         if fault is None:
             return self._work(request)
-        return await self._go_wrong(fault, request, connection)
+        return await self._show_fault(fault, request, connection)
 
     def _work(self, request: Request) -> Response:
         with self.lock:
             return self.respond(request)
 
-    async def _go_wrong(self, fault: Fault, request: Request, connection: Connection) -> Response:
+    async def _show_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
         """Show the fault. Where it ends in a lost connection, nobody reads the answer returned here."""
         if fault.kind == "status":
             return Response(fault.code, fault.body, dict(fault.headers))
@@ -220,4 +220,4 @@ class Server(ABC):
             if connection.lost.is_set():
                 return
             connection.transport.write(bytes([byte]))
-            await asyncio.sleep(_DRIP_INTERVAL)
+            await asyncio.sleep(_DRIP_SECONDS)

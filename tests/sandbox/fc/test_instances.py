@@ -111,7 +111,7 @@ def test_past_the_timeout_finally_blocks_run_then_the_process_ends_and_the_event
 
 
 def test_a_process_that_goes_on_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
-    mocker.patch("sandbox.fc.instance._GRACE", 0.2)
+    mocker.patch("sandbox.fc.instance._GRACE_SECONDS", 0.2)
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end="continue"), timeout=0.5)
 
     invocation = box.fc.invoke("f", b"")
