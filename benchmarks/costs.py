@@ -24,7 +24,7 @@ from sandbox import Sandbox
 from sandbox.demo import HOSTILE
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from sandbox.server.server import Request
+from sandbox.server.message import Request
 from tools.render import render
 
 FAILED = 25_000

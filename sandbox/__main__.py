@@ -1,4 +1,4 @@
-"""Runs both clouds and the whole project until Ctrl-C, for playing: what is uploaded is forwarded, timers strike."""
+"""Run both clouds and the whole project until Ctrl-C, for playing: what is uploaded is forwarded, timers strike."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ def watch(box: Sandbox, console: Console) -> None:
     while True:
         for invocation in box.fc.invocations[seen:]:
             seen += 1
-            for line in told(invocation):
+            for line in describe(invocation):
                 console.print(line, soft_wrap=True)
         time.sleep(0.2)
 
 
-def told(invocation: Invocation) -> Iterator[str]:
+def describe(invocation: Invocation) -> Iterator[str]:
     """What one invocation says of itself: a line for each failed key, and one in all where it did something."""
     for text in invocation.logs:
         line = said(text)

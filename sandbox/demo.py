@@ -119,7 +119,7 @@ def bad_day(box: Sandbox, console: Console) -> Books:
     upload_and_wait(box, console, keys, events=len(keys))
     books = keep_books(box)
     show(books, console)
-    tell_troubles(box, books, console)
+    show_faults(box, books, console)
     return books
 
 
@@ -239,7 +239,7 @@ def show(books: Books, console: Console) -> None:
     console.print(table)
 
 
-def tell_troubles(box: Sandbox, books: Books, console: Console) -> None:
+def show_faults(box: Sandbox, books: Books, console: Console) -> None:
     answers = Counter(str(call.status) for call in box.oms.calls)
     used = box.oms.faults.used
     console.print(f"OMS answered {counts(answers)}. Injected beside that: {used['status']} x 503, and")

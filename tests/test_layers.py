@@ -1,8 +1,7 @@
-"""The check of the layers can fail: for an import upwards, wherever it stands, and for a module that has no layer."""
+"""The check of the layers can fail: for an import upwards, wherever it is, and for a module that has no layer."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,19 +11,26 @@ import pytest
 
 from tools.package import ROOT
 
-PACKAGE = Path("oss_oms_sync")
+CODE = ROOT / "template" / "code"
+PACKAGES = [
+    str(path.parent.relative_to(root))
+    for root, package in ((CODE, "oss_oms_sync"), (ROOT, "sandbox"))
+    for path in sorted((root / package).rglob("__init__.py"))
+]
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the function's code, to be spoiled."""
-    return Path(shutil.copytree(ROOT / "template" / "code", tmp_path / "code"))
+    """A copy of the function's code and of the sandbox, to be spoiled."""
+    shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
+    shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
+    return tmp_path
 
 
 def check(code: Path) -> subprocess.CompletedProcess[str]:
+    """It takes the packages from the folder that it is called in."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
-    environment = {**os.environ, "PYTHONPATH": str(code)}
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
 
 
 def test_the_layers_hold(code):
@@ -41,15 +47,33 @@ def test_the_layers_hold(code):
     ],
 )
 def test_an_import_upwards_is_an_error(code, line):
-    with (code / PACKAGE / "ledger" / "records.py").open("a") as file:
+    with (code / "oss_oms_sync" / "ledger" / "records.py").open("a") as file:
         file.write(f"\n{line}\n")
     done = check(code)
     assert done.returncode == 1
     assert "oss_oms_sync.ledger.records -> oss_oms_sync.jobs.forward" in done.stdout
 
 
-def test_a_module_that_has_no_layer_is_an_error(code):
-    (code / PACKAGE / "homeless.py").write_text("")
+@pytest.mark.parametrize(
+    ("module", "line", "what"),
+    [
+        ("server/faults.py", "from sandbox.server.server import Server", "faults -> sandbox.server.server"),
+        ("oss/listing.py", "from sandbox.oss.reading import get_object", "listing -> sandbox.oss.reading"),
+        ("fc/function.py", "from sandbox.oss.service import Oss", "fc.function -> sandbox.oss.service"),
+        ("oms/task.py", "from sandbox import Sandbox", "sandbox -> sandbox.sandbox"),
+    ],
+)
+def test_in_the_sandbox_an_import_upwards_or_sideways_is_an_error(code, module, line, what):
+    with (code / "sandbox" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    done = check(code)
+    assert done.returncode == 1
+    assert what in done.stdout
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_module_that_has_no_layer_is_an_error(code, folder):
+    (code / folder / "homeless.py").write_text("")
     done = check(code)
     assert done.returncode == 1
     assert "homeless" in done.stdout

@@ -1,4 +1,4 @@
-"""A function as Function Compute keeps it: its code and settings, and what an instance of it is told."""
+"""A function as Function Compute keeps it: its code and settings, and what an instance of it gets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sandbox.fc.process import Instance
-from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.account import ACCOUNT_ID
+from sandbox.fc.instance import Instance
 from sandbox.runtimes import Runtime
 
-_LARGEST_ENVIRONMENT = 4 * 1024
+_MAX_ENVIRONMENT_BYTES = 4 * 1024
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -48,7 +48,7 @@ class Function:
         return self.runtime.name == "python3.10"
 
     def setup(self, region: str) -> dict[str, Any]:
-        """What an instance of this function is told when it starts."""
+        """What an instance of this function gets when it starts."""
         credentials = self.credentials._asdict() if self._credentials_in_context else None
         return {
             "code": str(self.code),
@@ -90,5 +90,5 @@ def check_environment(environment: Mapping[str, str]) -> None:
         raise ValueError("names that begin with FC_ are reserved")
     if not all(isinstance(value, str) for value in environment.values()):
         raise ValueError("environment values must be strings")
-    if sum(len(name.encode()) + len(value.encode()) for name, value in environment.items()) > _LARGEST_ENVIRONMENT:
+    if sum(len(name.encode()) + len(value.encode()) for name, value in environment.items()) > _MAX_ENVIRONMENT_BYTES:
         raise ValueError("a function's environment holds at most 4 KB")

@@ -1,171 +1,180 @@
-"""One Function Compute instance: a process that takes one event at a time and hands it to the function's handler.
-
-Started by `process` with `python -S -s` and a clean environment; it imports the standard library only, and what the
-function imports comes from its own folder or from the runtime's libraries. Events and results go over a socket, one
-JSON document a line, because functions may print. What it does to a function is what FC's own bootstrap does (its
-python3.9, 2023): the handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends
-an invocation that takes too long. Further pages: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of
-Python.
-"""
+"""An instance seen from the service: starting its process, handing it an event, reading its logs."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import ctypes
-import faulthandler
-import importlib
+import contextlib
 import json
-import logging
 import os
 import signal
 import socket
-import sys
 import time
-import traceback
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, TextIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-END_OF_LOGS = "\0end of invocation\0"
-_LARGEST_WRITE = 128 * 1024
-_EXIT_CODE = 128 + signal.SIGTERM
-_PR_SET_PDEATHSIG = 1
+from sandbox.fc.bootstrap import END_OF_LOGS
 
-
-def die_with_parent(parent: int) -> None:
-    """A killed test leaves no process behind, not even a frozen one. Elsewhere the closed socket must do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+_SCRIPT = Path(__file__).with_name("bootstrap.py")
+_INITIALIZER_SECONDS = 30.0
+# How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
+_GRACE_SECONDS = 2.0
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
-def exit_on_sigterm() -> None:
-    """What comes at the timeout: the stacks are shown, then the exit, which runs `finally` blocks."""
+@dataclass(frozen=True)
+class Result:
+    """How one invocation went: returned, raised, timeout or crashed.
 
-    def end(*_: object) -> None:
-        faulthandler.dump_traceback(1, all_threads=True)
-        sys.exit(_EXIT_CODE)
+    `body` is what FC answers, `value` what a caller reads in it.
+    """
 
-    signal.signal(signal.SIGTERM, end)
-
-
-class _Output:
-    """Standard output as the function finds it: 128 KB of one write are kept."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        encoded = text.encode("utf-8", "surrogatepass")
-        if len(encoded) > _LARGEST_WRITE:
-            text = encoded[:_LARGEST_WRITE].decode("utf-8", "ignore")
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    outcome: str
+    value: Any = None
+    body: str = ""
+    error_type: str = ""
+    error_message: str = ""
+    stack_trace: tuple[list[str], ...] = ()
+    logs: tuple[str, ...] = ()
+    duration: float = 0.0
 
 
-class _LogFormatter(logging.Formatter):
-    """Lines as FC's runtime writes them: time, request id, level, message."""
+class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
+    """The initializer failed."""
 
-    request_id = ""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        return f"{record.asctime} {self.request_id} [{record.levelname}] {record.message}"
-
-    def usesTime(self) -> bool:  # noqa: N802
-        return True
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.error_message)
+        self.result = result
 
 
-def set_up_logging() -> _LogFormatter:
-    formatter = _LogFormatter()
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    return formatter
+class Instance:
+    """A child process; it handles one event at a time."""
 
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._frozen = False
 
-def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """The second argument of a handler; `credentials` exists in python3.10 only."""
-    context = SimpleNamespace(
-        request_id=request_id,
-        function=SimpleNamespace(**setup["function"]),
-        region=setup["region"],
-        account_id=setup["account_id"],
-        logger=logging.getLogger(),
-        log_project="",
-        log_store="",
-    )
-    if setup["credentials"] is not None:
-        context.credentials = SimpleNamespace(**setup["credentials"])
-    return context
+    @classmethod
+    async def spawn(cls, interpreter: str, setup: Mapping[str, Any], environment: Mapping[str, str]) -> Instance:
+        """Run the process. It imports nothing of the function before its first invocation."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_MESSAGE_BYTES)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                    env=dict(environment),
+                    cwd=setup["code"],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    limit=_MAX_MESSAGE_BYTES,
+                )
+            except BaseException:
+                writer.close()
+                raise
+        writer.write(json.dumps(setup).encode() + b"\n")
+        return cls(process, reader, writer)
 
+    async def initialize(self, initializer: str) -> None:
+        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
+        result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_SECONDS)
+        if result.outcome != "returned":
+            raise InstanceNotStarted(result)
 
-def find(handler: str) -> Callable[..., Any]:
-    """The function that `module.function` names; the first call imports the module."""
-    module_name, _, function_name = handler.rpartition(".")
-    found: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
-    return found
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
 
-def answer(value: Any) -> dict[str, Any]:
-    """A result as FC passes it on: bytes and text as they are, all else as JSON. `value` is what a caller reads."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        return {"outcome": "returned", "value": value, "body": value}
-    body = json.dumps(value, indent=4, sort_keys=True)
-    return {"outcome": "returned", "value": json.loads(body), "body": body}
+    async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
+        """Hand over one event; past the timeout the process is told to end, and killed if it does not."""
+        self.thaw()
+        message = {"call": handler, "request_id": request_id, "payload": base64.b64encode(payload).decode()}
+        result = await self._exchange(message, timeout)
+        if result.outcome in ("timeout", "crashed"):
+            await self.kill()
+        return result
 
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+        self._frozen = True
 
-def failure(error: BaseException) -> dict[str, Any]:
-    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    return {
-        "outcome": "raised",
-        "errorType": type(error).__name__,
-        "errorMessage": str(error),
-        "stackTrace": [[f'File "{at.filename}"', f"line {at.lineno}", f"in {at.name}", at.line] for at in stack],
-    }
+    def thaw(self) -> None:
+        if self._frozen:
+            self._signal(signal.SIGCONT)
+            self._frozen = False
 
+    async def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self._writer.close()
+        await self._process.wait()
 
-def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call what the message names: a handler with its event, or the initializer, which gets none."""
-    event = [base64.b64decode(message["payload"])] if "payload" in message else []
-    try:
-        return answer(find(message["call"])(*event, make_context(message["request_id"], setup)))
-    except Exception as error:
-        traceback.print_exc(file=sys.stdout)
-        return failure(error)
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
 
+    async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
+        started = time.monotonic()
+        logs: list[str] = []
+        try:
+            reply = await asyncio.wait_for(self._reply(message, logs), timeout)
+        except asyncio.TimeoutError:
+            await self._terminate(logs)
+            text = f"Function timed out after {timeout:g} seconds"
+            reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
+        return Result(
+            reply["outcome"],
+            reply.get("value"),
+            reply.get("body", ""),
+            reply.get("errorType", ""),
+            reply.get("errorMessage", ""),
+            tuple(reply.get("stackTrace", ())),
+            tuple(logs),
+            time.monotonic() - started,
+        )
 
-def finish(channel: Any, reply: dict[str, Any]) -> None:
-    """Send the result, and mark in the output where this invocation's logs end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    print(END_OF_LOGS, file=sys.__stdout__, flush=True)
-    channel.write(json.dumps(reply).encode() + b"\n")
-    channel.flush()
+    async def _terminate(self, logs: list[str]) -> None:
+        """What the `finally` blocks print still belongs to the invocation."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
 
+    async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(json.dumps(message).encode() + b"\n")
+            await self._writer.drain()
+        await self._read_logs(logs)
+        line = b""
+        with contextlib.suppress(ConnectionError):
+            line = await self._reader.readline()
+        if not line.endswith(b"\n"):
+            text = "Process exited unexpectedly before completing request"
+            return {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
-def serve(channel: Any) -> None:
-    setup = json.loads(channel.readline())
-    sys.stdout = _Output(sys.stdout)
-    formatter = set_up_logging()
-    exit_on_sigterm()
-    standard_library = sys.path[1:]  # the first entry is this script's folder
-    sys.path[:] = [setup["code"], setup["libraries"], *standard_library]
-    for line in channel:
-        message = json.loads(line)
-        formatter.request_id = message["request_id"]
-        finish(channel, handle(message, setup))
-
-
-if __name__ == "__main__":
-    die_with_parent(int(sys.argv[2]))
-    serve(socket.socket(fileno=int(sys.argv[1])).makefile("rwb"))
+    async def _read_logs(self, logs: list[str]) -> None:
+        """Lines of output up to the mark that ends an invocation, or to the end of a process that died."""
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            if text.endswith(END_OF_LOGS):
+                text = text.removesuffix(END_OF_LOGS)
+                if text:
+                    logs.append(text)
+                return
+            logs.append(text)

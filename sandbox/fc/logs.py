@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_LONGEST_WRITE = 128 * 1024
+_MAX_LINE_BYTES = 128 * 1024
 
 
 def records(lines: Iterable[str]) -> list[str]:
@@ -21,7 +21,7 @@ def records(lines: Iterable[str]) -> list[str]:
     for line in lines:
         if _DATE.match(line) or not made:
             made.append([])
-        made[-1].append(line.encode()[:_LONGEST_WRITE].decode("utf-8", "ignore"))
+        made[-1].append(line.encode()[:_MAX_LINE_BYTES].decode("utf-8", "ignore"))
     return ["\n".join(record) for record in made]
 
 
@@ -31,7 +31,7 @@ def said(line: str) -> dict[str, Any]:
     if not _DATE.match(time) or not text.startswith("{"):
         return {}
     try:
-        told: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = json.loads(text)
     except ValueError:  # a line that was too long is cut off
         return {}
-    return told
+    return fields

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.account import ACCOUNT_ID
 
 _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 

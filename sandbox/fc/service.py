@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import runtimes
+from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
-from sandbox.fc.process import Instance, InstanceNotStarted, Result
-from sandbox.oss.objects import ACCOUNT_ID
+from sandbox.fc.instance import Instance, InstanceNotStarted, Result
 from sandbox.server.loop import LoopThread
 
-_LARGEST_ASYNC_PAYLOAD = 128 * 1024
+_MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
 # What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
-_INSTANCES = 100
+_MAX_INSTANCES = 100
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class FunctionCompute:
         max_retries: int = 3,
         retry_delay: float = 0.2,
         on_failure: str | None = None,
-        instances: int = _INSTANCES,
+        instances: int = _MAX_INSTANCES,
     ) -> None:
         """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good.
 
@@ -120,24 +120,24 @@ class FunctionCompute:
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Call a function and wait, as `s invoke` does: no retry. `timeout` is how long the caller waits."""
-        return self._loop.call(self._run(self._functions[name], payload, _request_id(), 1), timeout)
+        return self._loop.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event, as a trigger does. Safe from any thread, the loop's own included."""
-        if len(payload) > _LARGEST_ASYNC_PAYLOAD:
+        if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
         self._loop.loop.call_soon_threadsafe(self._enqueue, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
         """Block until every queued event is done with: handled, handed to a destination, or dropped."""
-        self._loop.call(self._idle(), timeout)
+        self._loop.call(self._wait_idle(), timeout)
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
-        self._loop.call(self._for_idle(name, Instance.freeze))
+        self._loop.call(self._each_idle(name, Instance.freeze))
 
     def thaw(self, name: str) -> None:
-        self._loop.call(self._for_idle(name, Instance.thaw))
+        self._loop.call(self._each_idle(name, Instance.thaw))
 
     def pids(self) -> list[int]:
         """The processes of all instances."""
@@ -164,12 +164,12 @@ class FunctionCompute:
         for instance in idle:
             await self._discard(instance)
 
-    async def _idle(self) -> None:
+    async def _wait_idle(self) -> None:
         await asyncio.sleep(0)  # lets a `submit` made before this call take effect
         while self._deliveries:
             await asyncio.wait(self._deliveries)
 
-    async def _for_idle(self, name: str, what: Callable[[Instance], None]) -> None:
+    async def _each_idle(self, name: str, what: Callable[[Instance], None]) -> None:
         for instance in self._functions[name].idle:
             what(instance)
 
@@ -182,7 +182,7 @@ class FunctionCompute:
         """Try, try again, then hand what failed to the destination."""
         request_id = _request_id()
         for attempt in range(1, function.max_retries + 2):
-            invocation = await self._run(function, payload, request_id, attempt)
+            invocation = await self._attempt(function, payload, request_id, attempt)
             if not invocation.failed:
                 return
             if attempt <= function.max_retries:
@@ -214,7 +214,7 @@ class FunctionCompute:
         }
         return json.dumps(envelope, ensure_ascii=False).encode()
 
-    async def _run(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
+    async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
             version = function.version
             try:

@@ -25,7 +25,7 @@ class Timer:
     payload: str
 
     @classmethod
-    def of(cls, trigger: Mapping[str, Any]) -> Timer:
+    def from_trigger(cls, trigger: Mapping[str, Any]) -> Timer:
         """By the trigger's properties in s.yaml."""
         config = trigger["triggerConfig"]
         return cls(trigger["triggerName"], config["cronExpression"], config["payload"])

@@ -19,10 +19,10 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
-from sandbox.server.server import Request, Response
+from sandbox.server.message import Request, Response
 
 _AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})")
-_LARGEST_SKEW = 15 * 60
+_MAX_SKEW_SECONDS = 15 * 60
 _JSON = "application/json"
 
 
@@ -52,7 +52,7 @@ class Credential:
     security_token: str | None = None
 
 
-def verify(request: Request, credentials: Mapping[str, Credential], now: float) -> None:
+def verify_signature(request: Request, credentials: Mapping[str, Credential], now: float) -> None:
     """Raise the GatewayError with which the gateway refuses this request, if it does."""
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
@@ -93,7 +93,7 @@ def _check_date(given: str, now: float) -> None:
         signed_at = datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
-    if abs(now - signed_at) > _LARGEST_SKEW:
+    if abs(now - signed_at) > _MAX_SKEW_SECONDS:
         raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from sandbox.oms.gateway import Credential, GatewayError, Throttle, json_response, verify
-from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, SourceObject, Task
-from sandbox.server.server import Request, Response, Server
-
-__all__ = ["Call", "Oms", "SourceObject", "Task"]
+from sandbox.oms.gateway import Credential, GatewayError, Throttle, json_response, verify_signature
+from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, Task
+from sandbox.server.message import Request, Response
+from sandbox.server.server import Server
 
 _PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
 # The right that each call needs, by its method and the end of its path.
@@ -32,11 +31,11 @@ _ACTIONS = {
     ("POST", "stop"): "update",
     ("DELETE", "task"): "delete",
 }
-_LARGEST_PAGE, _LARGEST_OFFSET = 100, 10_000
-_LONGEST_ACCESS_KEY = 100
-_MOST_KEYS = 10
+_MAX_PAGE, _MAX_OFFSET = 100, 10_000
+_MAX_ACCESS_KEY_LENGTH = 100
+_MAX_KEYS = 10
 # Long enough that an answer is out before the copy is made, as in the cloud.
-_COPY_DELAY = 0.005
+_COPY_DELAY_SECONDS = 0.005
 
 
 class Call(NamedTuple):
@@ -50,7 +49,7 @@ class Call(NamedTuple):
 
 
 class Oms(Server):
-    """Takes object keys for a task and copies the objects a moment later."""
+    """A service that takes object keys for a task, and copies the objects a moment later."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
@@ -127,14 +126,14 @@ class Oms(Server):
             return self._create_sync_events(request, action, project, task_id)
         self._pass_gateway(request, action)
         if call == ("GET", "list"):
-            return self._list(request, project)
+            return self._list_sync_tasks(request, project)
         return self._manage(request, call, self._task(project, task_id))
 
     def _manage(self, request: Request, call: tuple[str, str], task: Task) -> Response:
         if call == ("GET", "task"):
-            return _description(task, request)
+            return _show_sync_task(task, request)
         if call == ("GET", "statistics"):
-            return _statistics(task, request)
+            return _list_sync_task_statistic(task, request)
         if call == ("DELETE", "task"):
             if task.status != "STOPPED":
                 raise _bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
@@ -150,12 +149,12 @@ class Oms(Server):
             task.start(self.now())
         return Response(200)
 
-    def _list(self, request: Request, project: str) -> Response:
+    def _list_sync_tasks(self, request: Request, project: str) -> Response:
         status = request.params.get("status")
         if status not in (None, "SYNCHRONIZING", "STOPPED"):
             raise _bad_parameters("status")
-        limit = _number(request, "limit", 10, 1, _LARGEST_PAGE)
-        offset = _number(request, "offset", 0, 0, _LARGEST_OFFSET)
+        limit = _number(request, "limit", 10, 1, _MAX_PAGE)
+        offset = _number(request, "offset", 0, 0, _MAX_OFFSET)
         found = [
             task.summary()
             for (owner, _), task in self._tasks.items()
@@ -164,7 +163,7 @@ class Oms(Server):
         return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
 
     def _pass_gateway(self, request: Request, action: str) -> None:
-        verify(request, self._credentials, self.now())
+        verify_signature(request, self._credentials, self.now())
         self.actions.add(action)
         if action in self._denied:
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
@@ -178,11 +177,11 @@ class Oms(Server):
             raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
 
     def _create_sync_events(self, request: Request, action: str, project: str, task_id: str) -> Response:
-        sent, keys = _peek(request)
+        sent, keys = _try_read_keys(request)
         try:
             self._pass_gateway(request, action)
             task = self._task(project, task_id)
-            sent, keys = _keys(request, task.key_encoding)
+            sent, keys = _read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)
         except GatewayError as error:
             self.calls.append(Call(request.time, sent, keys, error.status, request.connection))
@@ -200,7 +199,7 @@ class Oms(Server):
     def _accept(self, task: Task, keys: list[str]) -> None:
         self.accepted.update(keys)
         task.accept(keys, self.now())
-        self._loop.loop.call_later(_COPY_DELAY, self._copy, task, keys)
+        self._loop.loop.call_later(_COPY_DELAY_SECONDS, self._copy, task, keys)
 
     def _copy(self, task: Task, keys: list[str]) -> None:
         with self._copied:
@@ -213,7 +212,7 @@ def _bad_parameters(what: str) -> GatewayError:
     return GatewayError(400, "OMS.0001", f"Invalid parameter: {what}.")
 
 
-def _peek(request: Request) -> tuple[list[str], list[str]]:
+def _try_read_keys(request: Request) -> tuple[list[str], list[str]]:
     """The keys of a call that may be refused for other reasons, as well as they can be read."""
     try:
         sent = json.loads(request.body)["object_keys"]
@@ -222,7 +221,7 @@ def _peek(request: Request) -> tuple[list[str], list[str]]:
         return [], []
 
 
-def _keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
+def _read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
     """The keys as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise _bad_parameters("Content-Type")
@@ -231,8 +230,8 @@ def _keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]
     except ValueError:
         raise _bad_parameters("the body is not JSON") from None
     sent = body.get("object_keys") if isinstance(body, dict) else None
-    if not isinstance(sent, list) or not 1 <= len(sent) <= _MOST_KEYS:
-        raise _bad_parameters(f"object_keys must be a list of 1 to {_MOST_KEYS} keys")
+    if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
+        raise _bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
     if not all(isinstance(key, str) and key for key in sent):
         raise _bad_parameters("object_keys must hold non-empty strings")
     if encoding == "raw":
@@ -250,7 +249,7 @@ def _check_keys_of_both_buckets(request: Request) -> None:
         raise _bad_parameters("the body is not JSON") from None
     for name in ("src_ak", "src_sk", "dst_ak", "dst_sk"):
         given = body.get(name) if isinstance(body, dict) else None
-        if not isinstance(given, str) or not 1 <= len(given) <= _LONGEST_ACCESS_KEY:
+        if not isinstance(given, str) or not 1 <= len(given) <= _MAX_ACCESS_KEY_LENGTH:
             raise _bad_parameters(name)
 
 
@@ -261,11 +260,11 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     return int(given)
 
 
-def _description(task: Task, request: Request) -> Response:
+def _show_sync_task(task: Task, request: Request) -> Response:
     return json_response(200, task.description(_milliseconds(request, "query_time") / 1000))
 
 
-def _statistics(task: Task, request: Request) -> Response:
+def _list_sync_task_statistic(task: Task, request: Request) -> Response:
     start, end = _milliseconds(request, "start_time"), _milliseconds(request, "end_time")
     data_types = request.params.get("data_type", "").split(",")
     if not set(data_types) <= set(STATISTICS):
@@ -277,7 +276,7 @@ def _statistics(task: Task, request: Request) -> Response:
 
 def _milliseconds(request: Request, name: str) -> int:
     given = request.params.get(name, "")
-    # 13 digits: a time in seconds is a mistake that the service can tell.
+    # 13 digits: a time in seconds is a mistake that the service can see.
     if not re.fullmatch(r"[0-9]{13}", given):
         raise _bad_parameters(f"{name} must be a time in milliseconds")
     return int(given)

@@ -1,22 +1,15 @@
-"""A request on its way through an operation of OSS, and what several operations need."""
+"""A request on its way to an operation of OSS: what it is about, and what the operation may use."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import quote
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape
+from typing import NamedTuple, TypeAlias
 
-from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_key, not_implemented
+from sandbox.oss.errors import not_implemented
 from sandbox.oss.objects import Bucket, OssObject, object_name
-from sandbox.server.server import Request, Response
-
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
+from sandbox.oss.store import Store
+from sandbox.server.message import Request, Response
 
 _BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com")
 
@@ -38,7 +31,7 @@ class Address(NamedTuple):
 
 
 def address_of(request: Request) -> Address:
-    """The bucket stands in an endpoint's name, as `ali-oss` puts it in the Host header, else first in the path."""
+    """The bucket is in the host's name, as `ali-oss` sends it in the Host header, or else comes first in the path."""
     path = request.raw_path.removeprefix("/")
     host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
     if host:
@@ -52,6 +45,7 @@ class Call(NamedTuple):
 
     request: Request
     id: str
+    store: Store
     bucket: Bucket
     key: str
     touched: list[str]
@@ -64,94 +58,28 @@ class Call(NamedTuple):
     def headers(self) -> Mapping[str, str]:
         return self.request.headers
 
+    def find(self) -> OssObject:
+        """The object that the call is about."""
+        return self.bucket.find(self.key)
 
-Operation: TypeAlias = Callable[["Oss", Call], Response]
+    def find_source(self) -> tuple[Bucket, OssObject]:
+        """The object that x-oss-copy-source names, and its bucket; reading it takes a right of its own."""
+        path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
+        if query:  # a versionId
+            raise not_implemented()
+        name, _, quoted_key = path.partition("/")
+        bucket, key = self.store.bucket_for("oss:GetObject", name), object_name(quoted_key)
+        source = bucket.find(key)
+        self.store.record("oss:GetObject", name, key, 200)
+        return bucket, source
 
+    def save(self, obj: OssObject, event: str) -> OssObject:
+        """Make this the current version of the call's key, and emit the event."""
+        return self.store.save(self.bucket, self.key, obj, event, self.id)
 
-def find(bucket: Bucket, key: str) -> OssObject:
-    try:
-        found: OssObject = bucket.objects[key]
-    except KeyError:
-        raise no_such_key(key) from None
-    return found
-
-
-def check_body(request: Request) -> None:
-    """Its length must be told (chunked does), its MD5 right where given."""
-    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
-        raise OssError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    given = request.headers.get("content-md5")
-    actual = base64.b64encode(hashlib.md5(request.body).digest()).decode()
-    if given is not None and given != actual:
-        raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
-
-
-def check_overwrite(call: Call, ec: str = "0026-00000002") -> None:
-    """x-oss-forbid-overwrite: help.aliyun.com/zh/oss/developer-reference/putobject.
-
-    Where versioning is enabled or suspended it has no effect.
-    """
-    forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
-    if forbidden and call.key in call.bucket.objects:
-        message = "The object you specified already exists and can not be overwritten."
-        raise OssError(409, "FileAlreadyExists", message, ec=ec)
+    def emit(self, event: str, obj: OssObject) -> None:
+        """Tell the triggers of something that stores no object of this key."""
+        self.store.emit(event, self.bucket, self.key, obj, self.id)
 
 
-def source_of(oss: Oss, call: Call) -> tuple[Bucket, OssObject]:
-    """The object that x-oss-copy-source names; reading it takes a right of its own."""
-    path, _, query = call.headers["x-oss-copy-source"].removeprefix("/").partition("?")
-    if query:  # a versionId
-        raise not_implemented()
-    name, _, quoted_key = path.partition("/")
-    bucket, key = oss.bucket_for("oss:GetObject", name), object_name(quoted_key)
-    source = find(bucket, key)
-    oss.record("oss:GetObject", name, key, 200)
-    return bucket, source
-
-
-def checksums(obj: OssObject) -> dict[str, str]:
-    crc64 = {} if obj.crc64 is None else {"x-oss-hash-crc64ecma": str(obj.crc64)}
-    return {"ETag": f'"{obj.etag}"', **crc64}
-
-
-def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
-    """Answers name a version only where versioning was ever switched on."""
-    return {"x-oss-version-id": version_id} if bucket.versioning else {}
-
-
-def number_between(params: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    given = params.get(name) or str(default)  # oss2 sends empty ones
-    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
-        raise invalid_argument(
-            f"Argument {name} must be an integer between {least} and {most}.", ArgumentName=name, ArgumentValue=given
-        )
-    return int(given)
-
-
-def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
-    """How keys stand in an answer; without encoding-type=url some make it XML that no parser takes."""
-    encoding = params.get("encoding-type")
-    if encoding is None:
-        return escape
-    if encoding != "url":
-        raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
-    return lambda text: quote(text, safe="")
-
-
-def encoding_tag(params: Mapping[str, str]) -> str:
-    return "<EncodingType>url</EncodingType>" if "encoding-type" in params else ""
-
-
-def parse_xml(body: bytes, root: str) -> ElementTree.Element:
-    try:
-        parsed = ElementTree.fromstring(body)
-    except ElementTree.ParseError:  # a control character is enough: XML 1.0 has no way to write one
-        raise malformed_xml() from None
-    if parsed.tag != root:
-        raise malformed_xml()
-    return parsed
-
-
-def xml_response(root: str, inner: str, headers: Mapping[str, str] | None = None) -> Response:
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner}</{root}>'.encode()
-    return Response(200, body, {"Content-Type": "application/xml", **(headers or {})})
+Operation: TypeAlias = Callable[[Call], Response]

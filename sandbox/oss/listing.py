@@ -9,21 +9,18 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
-from sandbox.oss.call import Call, encoder, encoding_tag, number_between, xml_response
+from sandbox.oss.answers import OWNER, encoder, encoding_tag, xml_response
+from sandbox.oss.call import Call
+from sandbox.oss.checks import number_between
 from sandbox.oss.errors import invalid_argument
-from sandbox.oss.objects import ACCOUNT_ID, OssObject, iso_time
-from sandbox.server.server import Response
-
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
+from sandbox.oss.objects import OssObject, iso_time
+from sandbox.server.message import Response
 
 _DEFAULT_KEYS = 100
-_MOST_KEYS = 1000
-OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
+_MAX_KEYS = 1000
 
 
 @dataclass
@@ -37,24 +34,24 @@ class _Page:
         return len(self.contents) + len(self.prefixes)
 
 
-def list_objects(_: Oss, call: Call) -> Response:
-    """GetBucket: the next page begins behind a marker, which need not exist."""
+def list_objects(call: Call) -> Response:
+    """GetBucket: the next page begins after a marker, which need not exist."""
     params, encode = call.params, encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The page before may have ended with a common prefix, and then none of its keys is to come again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
-    start = (_behind(marker), True) if is_group else (marker, False)
-    page = _page(call.bucket.objects, prefix, delimiter, start, _limit(params))
+    start = (_after_prefix(marker), True) if is_group else (marker, False)
+    page = _fill_page(call.bucket.objects, prefix, delimiter, start, _limit(params))
     fields = {"Marker": encode(marker)}
     if page.truncated:
         fields["NextMarker"] = encode(page.last[1])
-    return _listing(call, page, fields, with_owner=True)
+    return _response(call, page, fields, with_owner=True)
 
 
-def list_objects_v2(_: Oss, call: Call) -> Response:
+def list_objects_v2(call: Call) -> Response:
     """GetBucketV2: the next page begins where a token says."""
     params, encode = call.params, encoder(call.params)
-    page = _page(
+    page = _fill_page(
         call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
     )
     fields = {
@@ -64,10 +61,10 @@ def list_objects_v2(_: Oss, call: Call) -> Response:
     }
     if page.truncated:
         fields["NextContinuationToken"] = encode(_token(*page.last))
-    return _listing(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+    return _response(call, page, fields, with_owner=params.get("fetch-owner") == "true")
 
 
-def _listing(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
+def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
     """What both versions have in common, and the fields that only one has."""
     params, encode = call.params, encoder(call.params)
     common = {
@@ -79,13 +76,13 @@ def _listing(call: Call, page: _Page, fields: Mapping[str, str], with_owner: boo
     }
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
     inner.append(encoding_tag(params))
-    inner += [_contents(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
+    inner += [_object_xml(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
     inner += [f"<CommonPrefixes><Prefix>{encode(one)}</Prefix></CommonPrefixes>" for one in page.prefixes]
     return xml_response("ListBucketResult", "\n".join(inner))
 
 
 def _limit(params: Mapping[str, str]) -> int:
-    return number_between(params, "max-keys", _DEFAULT_KEYS, 1, _MOST_KEYS)
+    return number_between(params, "max-keys", _DEFAULT_KEYS, 1, _MAX_KEYS)
 
 
 def _start(params: Mapping[str, str]) -> tuple[str, bool]:
@@ -100,7 +97,7 @@ def _start(params: Mapping[str, str]) -> tuple[str, bool]:
     if kind == "key":
         return last, False
     if kind == "prefix":
-        return _behind(last), True
+        return _after_prefix(last), True
     raise invalid_argument("The continuation token provided is incorrect.", ArgumentName="continuation-token")
 
 
@@ -108,12 +105,12 @@ def _token(kind: str, last: str) -> str:
     return base64.b64encode(f"{kind}:{last}".encode()).decode()
 
 
-def _behind(prefix: str) -> str:
-    """The first possible name behind all names with this prefix."""
+def _after_prefix(prefix: str) -> str:
+    """The first possible name after all names with this prefix."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-def _page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool], limit: int) -> _Page:
+def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool], limit: int) -> _Page:
     page = _Page()
     for key, group in _entries(objects, prefix, delimiter, start):
         if len(page) == limit:
@@ -143,12 +140,12 @@ def _entries(
             if found:
                 group = prefix + head + delimiter
                 yield key, group
-                position = _behind(group), True
+                position = _after_prefix(group), True
                 break
             yield key, None
 
 
-def _contents(key: str, obj: OssObject, owner: str) -> str:
+def _object_xml(key: str, obj: OssObject, owner: str) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'

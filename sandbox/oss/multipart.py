@@ -9,85 +9,70 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sandbox.oss.call import (
-    Call,
-    check_body,
-    check_overwrite,
-    checksums,
-    encoder,
-    encoding_tag,
-    number_between,
-    parse_xml,
-    source_of,
-    version_header,
-    xml_response,
-)
+from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
+from sandbox.oss.call import Call
+from sandbox.oss.checks import check_body, check_conditions, check_overwrite, number_between, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
-from sandbox.oss.reading import check_conditions
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
-
-_SMALLEST_PART = 100 * 1024
+_MIN_PART_BYTES = 100 * 1024
 _SOURCE_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
-_MOST_LISTED = 1000
+_MAX_LISTED = 1000
 
 
-def initiate_upload(oss: Oss, call: Call) -> Response:
+def initiate_multipart_upload(call: Call) -> Response:
     check_overwrite(call)
-    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(oss.now()))
+    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
-    oss.emit("ObjectCreated:InitiateMultipartUpload", call.bucket, call.key, oss.new_object(b""), call.id)
-    return xml_response("InitiateMultipartUploadResult", _about(call, upload.id))
+    call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
+    return xml_response("InitiateMultipartUploadResult", _upload_xml(call, upload.id))
 
 
-def upload_part(oss: Oss, call: Call) -> Response:
+def upload_part(call: Call) -> Response:
     """Or UploadPartCopy, which has a source instead of a body."""
-    upload, number = _upload(call), _part_number(call.params["partNumber"])
+    upload, number = _find_upload(call), _part_number(call.params["partNumber"])
     if "x-oss-copy-source" in call.headers:
-        return _copy_part(oss, call, upload, number)
+        return _copy_part(call, upload, number)
     check_body(call.request)
-    part = upload.parts[number] = oss.new_object(call.request.body)
-    oss.emit("ObjectCreated:UploadPart", call.bucket, call.key, part, call.id)
+    part = upload.parts[number] = call.store.new_object(call.request.body)
+    call.emit("ObjectCreated:UploadPart", part)
     return Response(200, headers=checksums(part))
 
 
-def _copy_part(oss: Oss, call: Call, upload: Upload, number: int) -> Response:
-    _, source = source_of(oss, call)
+def _copy_part(call: Call, upload: Upload, number: int) -> Response:
+    _, source = call.find_source()
     check_conditions(source, call.headers, "x-oss-copy-source-")
     given = call.headers.get("x-oss-copy-source-range", f"bytes=0-{source.size - 1}")
     wanted = _SOURCE_RANGE.fullmatch(given)
     if wanted is None or not int(wanted[1]) <= int(wanted[2]) < source.size:
         raise invalid_argument("The x-oss-copy-source-range is invalid.", ArgumentName="x-oss-copy-source-range")
-    part = upload.parts[number] = oss.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
-    oss.emit("ObjectCreated:UploadPartCopy", call.bucket, call.key, part, call.id)
+    part = upload.parts[number] = call.store.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
+    call.emit("ObjectCreated:UploadPartCopy", part)
     inner = f'<LastModified>{iso_time(part.last_modified)}</LastModified><ETag>"{part.etag}"</ETag>'
     return xml_response("CopyPartResult", inner, checksums(part))
 
 
-def complete_upload(oss: Oss, call: Call) -> Response:
+def complete_multipart_upload(call: Call) -> Response:
     """The parts named, in rising order, each by its ETag, all but the last of at least 100 KB, become the object.
 
-    Its ETag is made of theirs and is no MD5 of the contents.
+    Its ETag is made of theirs and is not an MD5 of the contents.
     """
-    upload = _upload(call)
+    upload = _find_upload(call)
     encode = encoder(call.params)
-    parts = [upload.parts[number] for number in _chosen(call, upload)]
+    parts = [upload.parts[number] for number in _chosen_parts(call, upload)]
     for part in parts[:-1]:
-        if part.size < _SMALLEST_PART:
+        if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
     check_overwrite(call, ec="0042-00000214")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
-    whole = oss.new_object(b"".join(part.data for part in parts), upload.headers)
+    whole = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
     whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")
-    whole = oss.store(call.bucket, call.key, whole, "ObjectCreated:CompleteMultipartUpload", call.id)
+    whole = call.save(whole, "ObjectCreated:CompleteMultipartUpload")
     del call.bucket.uploads[upload.id]
-    location = f"{oss.endpoint}/{call.bucket.name}/{encode(call.key)}"
+    location = f"{call.store.endpoint}/{call.bucket.name}/{encode(call.key)}"
     return xml_response(
         "CompleteMultipartUploadResult",
         f"{encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
@@ -96,19 +81,19 @@ def complete_upload(oss: Oss, call: Call) -> Response:
     )
 
 
-def abort_upload(_: Oss, call: Call) -> Response:
-    del call.bucket.uploads[_upload(call).id]
+def abort_multipart_upload(call: Call) -> Response:
+    del call.bucket.uploads[_find_upload(call).id]
     return Response(204)
 
 
-def list_parts(_: Oss, call: Call) -> Response:
-    upload = _upload(call)
-    limit = number_between(call.params, "max-parts", _MOST_LISTED, 1, _MOST_LISTED)
+def list_parts(call: Call) -> Response:
+    upload = _find_upload(call)
+    limit = number_between(call.params, "max-parts", _MAX_LISTED, 1, _MAX_LISTED)
     marker = number_between(call.params, "part-number-marker", 0, 0, 10_000)
     following = sorted(number for number in upload.parts if number > marker)
     page = following[:limit]
     inner = [
-        _about(call, upload.id),
+        _upload_xml(call, upload.id),
         f"<PartNumberMarker>{marker}</PartNumberMarker>",
         f"<NextPartNumberMarker>{page[-1] if page else 0}</NextPartNumberMarker>",
         f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(following)).lower()}</IsTruncated>",
@@ -123,11 +108,11 @@ def list_parts(_: Oss, call: Call) -> Response:
     return xml_response("ListPartsResult", "".join(inner))
 
 
-def list_uploads(_: Oss, call: Call) -> Response:
+def list_multipart_uploads(call: Call) -> Response:
     """By key, then by id. Keys that share a prefix up to the delimiter count as one, with that prefix."""
     params, encode = call.params, encoder(call.params)
-    limit = number_between(params, "max-uploads", _MOST_LISTED, 1, _MOST_LISTED)
-    entries = list(_uploads(call))
+    limit = number_between(params, "max-uploads", _MAX_LISTED, 1, _MAX_LISTED)
+    entries = list(_entries(call))
     page = entries[:limit]
     last_key, last_upload = page[-1] if page else ("", None)
     inner = [
@@ -151,7 +136,7 @@ def list_uploads(_: Oss, call: Call) -> Response:
     return xml_response("ListMultipartUploadsResult", "".join(inner))
 
 
-def _uploads(call: Call) -> Iterator[tuple[str, Upload | None]]:
+def _entries(call: Call) -> Iterator[tuple[str, Upload | None]]:
     """What follows the markers: keys with their upload, common prefixes with none."""
     prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
     key_marker, id_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
@@ -168,7 +153,7 @@ def _uploads(call: Call) -> Iterator[tuple[str, Upload | None]]:
             yield upload.key, upload
 
 
-def _about(call: Call, upload_id: str) -> str:
+def _upload_xml(call: Call, upload_id: str) -> str:
     encode = encoder(call.params)
     return (
         f"{encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
@@ -176,7 +161,7 @@ def _about(call: Call, upload_id: str) -> str:
     )
 
 
-def _upload(call: Call) -> Upload:
+def _find_upload(call: Call) -> Upload:
     upload_id = call.params["uploadId"]
     upload = call.bucket.uploads.get(upload_id)
     if upload is None or upload.key != call.key:
@@ -184,7 +169,7 @@ def _upload(call: Call) -> Upload:
     return upload
 
 
-def _chosen(call: Call, upload: Upload) -> list[int]:
+def _chosen_parts(call: Call, upload: Upload) -> list[int]:
     """The numbers of the parts to join: all of them with x-oss-complete-all: yes, which excludes a list."""
     if call.headers.get("x-oss-complete-all") == "yes":
         if call.request.body:

@@ -1,4 +1,4 @@
-"""What an OSS bucket holds, what may be in it, and the event that tells of a change."""
+"""What an OSS bucket holds, what may be in it, and the event that reports a change."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import unquote_to_bytes
 import crcmod
 from sortedcontainers import SortedDict
 
-from sandbox.oss.errors import OssError
+from sandbox.account import ACCOUNT_ID
+from sandbox.oss.errors import OssError, no_such_key
 
-_LONGEST_NAME = 1023
-ACCOUNT_ID = "1000000000000001"
+_MAX_NAME_BYTES = 1023
 _KEPT_HEADERS = {
     "cache-control",
     "content-disposition",
@@ -75,7 +75,7 @@ def etag_of(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trigger:
-    """What an FC trigger of type `oss` asks to be told: exact event names, one prefix, one suffix."""
+    """What an FC trigger of type `oss` subscribes to: exact event names, one prefix, one suffix."""
 
     name: str
     events: frozenset[str]
@@ -119,6 +119,14 @@ class Bucket:
         self.triggers: list[Trigger] = []
         self.uploads: dict[str, Upload] = {}
 
+    def find(self, key: str) -> OssObject:
+        """Raises the OssError NoSuchKey where there is none."""
+        try:
+            found: OssObject = self.objects[key]
+        except KeyError:
+            raise no_such_key(key) from None
+        return found
+
     def new_version_id(self) -> str:
         """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
@@ -136,7 +144,7 @@ def object_name(quoted: str) -> str:
 
 
 def check_name(name: str) -> None:
-    if not 1 <= len(name.encode()) <= _LONGEST_NAME or name.startswith(("/", "\\")):
+    if not 1 <= len(name.encode()) <= _MAX_NAME_BYTES or name.startswith(("/", "\\")):
         raise _invalid_name(name)
 
 

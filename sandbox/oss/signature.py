@@ -1,7 +1,7 @@
 """OSS4-HMAC-SHA256 in the Authorization header or in the URL, checked from the server's side.
 
 Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4 and, for URLs,
-.../add-signatures-to-urls, not from an SDK, so that it can tell an SDK wrong. The error codes are those of the
+.../add-signatures-to-urls, not from an SDK, so that it finds an SDK's mistakes. The error codes are those of the
 documents 0002-000002xx and of answers that users of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
 """
 
@@ -19,12 +19,12 @@ from urllib.parse import quote, unquote_to_bytes
 
 from sandbox.oss.errors import OssError, access_denied, invalid_argument
 from sandbox.oss.objects import iso_time
-from sandbox.server.server import Request
+from sandbox.server.message import Request
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
-_LARGEST_SKEW = 15 * 60
-_LONGEST_VALIDITY = 7 * 24 * 3600
+_MAX_SKEW_SECONDS = 15 * 60
+_MAX_VALIDITY_SECONDS = 7 * 24 * 3600
 _ALWAYS_SIGNED = ("content-type", "content-md5")
 _BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
 # What a pre-signed URL says of its own signature.
@@ -72,7 +72,9 @@ class _Authorization:
     validity: int | None = None
 
 
-def verify(request: Request, path: str, credentials: Mapping[str, Credential], region: str, now: float) -> None:
+def verify_signature(
+    request: Request, path: str, credentials: Mapping[str, Credential], region: str, now: float
+) -> None:
     """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not."""
     in_url = "x-oss-signature-version" in request.params
     authorization = _from_url(request) if in_url else _from_header(request)
@@ -124,7 +126,7 @@ def _from_url(request: Request) -> _Authorization:
         if not params.get(name):
             raise invalid_argument(f"The query parameter {name} is missing.", ec, ArgumentName=name)
     validity, scope = params["x-oss-expires"], params["x-oss-credential"].split("/")
-    if not validity.isascii() or not validity.isdigit() or not 1 <= int(validity) <= _LONGEST_VALIDITY:
+    if not validity.isascii() or not validity.isdigit() or not 1 <= int(validity) <= _MAX_VALIDITY_SECONDS:
         raise invalid_argument("x-oss-expires must be 1 to 604800 seconds.", "0002-00000232")
     if len(scope) != 5:
         raise invalid_argument("Invalid x-oss-credential.")
@@ -187,13 +189,13 @@ def _check_date(authorization: _Authorization, now: float) -> None:
     # A URL is good for as long as it says; its beginning may lie a little in the future.
     if authorization.validity is not None and age > authorization.validity:
         raise access_denied("Request has expired.", ec="")
-    if age < -_LARGEST_SKEW or (authorization.validity is None and age > _LARGEST_SKEW):
+    if age < -_MAX_SKEW_SECONDS or (authorization.validity is None and age > _MAX_SKEW_SECONDS):
         raise OssError(
             403,
             "RequestTimeTooSkewed",
             "The difference between the request time and the current time is too large.",
             ec="0002-00000504",
-            MaxAllowedSkewMilliseconds=str(_LARGEST_SKEW * 1000),
+            MaxAllowedSkewMilliseconds=str(_MAX_SKEW_SECONDS * 1000),
             RequestTime=iso_time(signed_at.timestamp()),
             ServerTime=iso_time(now),
         )

@@ -8,47 +8,33 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from sandbox.oss.call import (
-    Call,
-    check_body,
-    check_overwrite,
-    checksums,
-    encoder,
-    encoding_tag,
-    parse_xml,
-    source_of,
-    version_header,
-    xml_response,
-)
+from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
+from sandbox.oss.call import Call
+from sandbox.oss.checks import check_body, check_conditions, check_overwrite, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import check_name, iso_time, stored_headers
-from sandbox.oss.reading import check_conditions
-from sandbox.server.server import Response
+from sandbox.server.message import Response
 
-if TYPE_CHECKING:
-    from sandbox.oss.service import Oss
-
-_MOST_DELETES = 1000
+_MAX_DELETES = 1000
 
 
-def put_object(oss: Oss, call: Call) -> Response:
+def put_object(call: Call) -> Response:
     if "x-oss-copy-source" in call.headers:
-        return _copy_object(oss, call)
+        return _copy_object(call)
     check_body(call.request)
     check_overwrite(call)
     encryption = call.bucket.encryption
-    obj = oss.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if encryption:  # the ETag is no MD5 then
+    obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
+    if encryption:  # then the ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
-    obj = oss.store(call.bucket, call.key, obj, "ObjectCreated:PutObject", call.id)
+    obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
-def _copy_object(oss: Oss, call: Call) -> Response:
+def _copy_object(call: Call) -> Response:
     """The copy has its source's ETag, whatever that is made of, and no CRC64."""
-    bucket, source = source_of(oss, call)
+    bucket, source = call.find_source()
     check_conditions(source, call.headers, "x-oss-copy-source-")
     check_overwrite(call)
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
@@ -57,11 +43,11 @@ def _copy_object(oss: Oss, call: Call) -> Response:
     copy = replace(
         source,
         headers=source.headers if directive == "COPY" else stored_headers(call.headers),
-        last_modified=int(oss.now()),
+        last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
-    copy = oss.store(call.bucket, call.key, copy, "ObjectCreated:CopyObject", call.id)
+    copy = call.save(copy, "ObjectCreated:CopyObject")
     headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id
@@ -69,8 +55,8 @@ def _copy_object(oss: Oss, call: Call) -> Response:
     return xml_response("CopyObjectResult", inner, headers)
 
 
-def append_object(oss: Oss, call: Call) -> Response:
-    """What comes first sets the headers; the ETag is unique and no MD5 of the contents."""
+def append_object(call: Call) -> Response:
+    """What comes first sets the headers; the ETag is unique and not an MD5 of the contents."""
     check_body(call.request)
     existing = call.bucket.objects.get(call.key)
     if existing and existing.type != "Appendable":
@@ -89,20 +75,20 @@ def append_object(oss: Oss, call: Call) -> Response:
     data = before + call.request.body
     headers = existing.headers if existing else stored_headers(call.headers)
     etag = hashlib.md5(b"appended" + data).hexdigest().upper()
-    obj = replace(oss.new_object(data, headers), etag=etag, type="Appendable")
-    obj = oss.store(call.bucket, call.key, obj, "ObjectCreated:AppendObject", call.id)
+    obj = replace(call.store.new_object(data, headers), etag=etag, type="Appendable")
+    obj = call.save(obj, "ObjectCreated:AppendObject")
     answer = {**checksums(obj), **version_header(call.bucket, obj.version_id)}
     return Response(200, headers={**answer, "x-oss-next-append-position": str(obj.size)})
 
 
-def delete_object(_: Oss, call: Call) -> Response:
+def delete_object(call: Call) -> Response:
     """With versioning a delete marker becomes the current version, whether there was an object or not."""
     call.bucket.objects.pop(call.key, None)
     marker = {"x-oss-delete-marker": "true"} if call.bucket.versioning else {}
     return Response(204, headers={**marker, **version_header(call.bucket, call.bucket.new_version_id())})
 
 
-def delete_objects(_: Oss, call: Call) -> Response:
+def delete_multiple_objects(call: Call) -> Response:
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
@@ -128,7 +114,7 @@ def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
     root = parse_xml(body, "Delete")
     quiet = root.findtext("Quiet", "false")
     keys = [node.findtext("Key") for node in root.findall("Object")]
-    if not 1 <= len(keys) <= _MOST_DELETES or quiet not in ("true", "false") or not all(keys):
+    if not 1 <= len(keys) <= _MAX_DELETES or quiet not in ("true", "false") or not all(keys):
         raise malformed_xml()
     names = [key for key in keys if key]
     for name in names:

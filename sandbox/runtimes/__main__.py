@@ -1,4 +1,4 @@
-"""Builds what one runtime needs: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
+"""Build what one runtime needs: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
 Installed by the very interpreter that will use it, so that compiled packages fit.
 """
@@ -16,7 +16,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def main(name: str, what: str = "libraries") -> int:
-    """Builds .runtimes/<name>, the libraries, or .runtimes/<name>-tests, what runs the function's unit tests there."""
+    """Build .runtimes/<name>, the libraries, or .runtimes/<name>-tests, what runs the function's unit tests there."""
     interpreter, version = find_interpreter(name)
     is_real = version_fits(name, version)
     target, requirements = (

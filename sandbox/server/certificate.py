@@ -1,4 +1,4 @@
-"""A TLS certificate of this machine's loopback address, for a while."""
+"""A short-lived TLS certificate of this machine's loopback address."""
 
 from __future__ import annotations
 

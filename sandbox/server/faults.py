@@ -7,10 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sandbox.server.server import Request
+from sandbox.server.message import Request
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs a loop in the background, and coroutines in it for synchronous callers."""
+    """A loop in the background, which runs coroutines for synchronous callers."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()

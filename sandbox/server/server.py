@@ -13,8 +13,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import cached_property
-from urllib.parse import unquote_plus
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -24,12 +22,13 @@ from aiohttp.web_protocol import RequestHandler
 
 from sandbox.server.faults import Fault, Faults
 from sandbox.server.loop import LoopThread
+from sandbox.server.message import Request, Response
 
 # Names of 1023 bytes, three times as long when quoted, occur several times in one request line.
-_LONGEST_LINE = 64 * 1024
-_LARGEST_BODY = 64 * 1024 * 1024
-_REQUESTS_KEPT = 100_000
-_DRIP_INTERVAL = 0.05
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_MAX_REQUESTS_KEPT = 100_000
+_DRIP_SECONDS = 0.05
 # A close with this linger sends RST, as a middlebox or a crashed server would.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -50,42 +49,8 @@ class Connection:
         self.transport.abort()
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request with its path and query as they came over the wire: signatures and keys need them raw."""
-
-    method: str
-    raw_path: str
-    raw_query: str
-    raw_headers: tuple[tuple[str, bytes], ...]
-    body: bytes
-    connection: int
-    time: float
-
-    @cached_property
-    def headers(self) -> dict[str, str]:
-        """Names in lower case; of a header sent twice the last one."""
-        return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
-
-    @cached_property
-    def query(self) -> list[tuple[str, str]]:
-        pairs = (part.partition("=") for part in self.raw_query.split("&") if part)
-        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
-
-    @cached_property
-    def params(self) -> dict[str, str]:
-        return dict(self.query)
-
-
-@dataclass(frozen=True)
-class Response:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 class _TrackedServer(web.Server):
-    """aiohttp's low-level server, which tells of connections that come and go."""
+    """aiohttp's low-level server, which reports connections that come and go."""
 
     def __init__(self, owner: Server) -> None:
         super().__init__(
@@ -93,8 +58,8 @@ class _TrackedServer(web.Server):
             request_factory=self._keep_large_bodies,
             access_log=None,
             auto_decompress=False,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
         )
         self._owner = owner
 
@@ -107,7 +72,7 @@ class _TrackedServer(web.Server):
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY_BYTES)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -123,7 +88,7 @@ class Server(ABC):
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         self.faults = Faults()
-        self.requests: deque[Request] = deque(maxlen=_REQUESTS_KEPT)
+        self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
         self.lock = threading.RLock()
         self._port = port
@@ -225,13 +190,13 @@ class Server(ABC):
         fault = self.faults.next(request)
         if fault is None:
             return self._work(request)
-        return await self._go_wrong(fault, request, connection)
+        return await self._show_fault(fault, request, connection)
 
     def _work(self, request: Request) -> Response:
         with self.lock:
             return self.respond(request)
 
-    async def _go_wrong(self, fault: Fault, request: Request, connection: Connection) -> Response:
+    async def _show_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
         """Show the fault. Where it ends in a lost connection, nobody reads the answer returned here."""
         if fault.kind == "status":
             return Response(fault.code, fault.body, dict(fault.headers))
@@ -255,4 +220,4 @@ class Server(ABC):
             if connection.lost.is_set():
                 return
             connection.transport.write(bytes([byte]))
-            await asyncio.sleep(_DRIP_INTERVAL)
+            await asyncio.sleep(_DRIP_SECONDS)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.__main__ import parser, snippet, told
+from sandbox.__main__ import describe, parser, snippet
 from sandbox.fc.service import Invocation
 from tools.package import ROOT
 from tools.render import render
@@ -99,4 +99,4 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
     ],
 )
 def test_a_timers_work_is_told_where_there_was_any(log, lines):
-    assert [line.partition("[/] ")[2] for line in told(replace(INVOCATION, logs=[log]))] == lines
+    assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]))] == lines

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sandbox import Sandbox
-from sandbox.oss.service import Action
+from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
 from support.init_answers import ANSWERS
 from support.shell import run_script

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import told
+from sandbox.__main__ import describe
 from sandbox.fc.logs import records, said
 from sandbox.server.faults import Fault
 from support.fake_clouds import payload
@@ -37,10 +37,10 @@ def test_only_the_projects_own_line_says_something(line):
 
 def test_the_playground_shows_what_became_of_each_key(box):
     box.deploy(CODE)
-    (line,) = told(box.fc.invoke("forward", payload("a", "b")))
+    (line,) = describe(box.fc.invoke("forward", payload("a", "b")))
     assert line.startswith("[green]accepted[/] in ")
     assert line.endswith(" ms: a, b")
     box.oms.faults.add(Fault.status(401))
-    failed, last = told(box.fc.invoke("forward", payload("c")))
+    failed, last = describe(box.fc.invoke("forward", payload("c")))
     assert failed.startswith("[yellow]failed[/] c: CREDENTIALS. ")
     assert last.startswith("[yellow]recorded as failed[/]")

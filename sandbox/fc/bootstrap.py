@@ -1,0 +1,171 @@
+"""What runs in an instance's process: it takes one event at a time and hands it to the function's handler.
+
+Started by `Instance` with `python -S -s` and a clean environment; it imports the standard library only, and what the
+function imports comes from its own folder or from the runtime's libraries. Events and results go over a socket, one
+JSON document a line, because functions may print. What it does to a function is what FC's own bootstrap does (its
+python3.9, 2023): the handler is imported inside the first invocation, the output is wrapped before that, SIGTERM ends
+an invocation that takes too long. Further pages: help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of
+Python.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import faulthandler
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, TextIO
+
+END_OF_LOGS = "\0end of invocation\0"
+_MAX_WRITE_BYTES = 128 * 1024
+_EXIT_CODE = 128 + signal.SIGTERM
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """A killed test leaves no process behind, not even a frozen one. Elsewhere the closed socket must do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def exit_on_sigterm() -> None:
+    """What comes at the timeout: the stacks are shown, then the exit, which runs `finally` blocks."""
+
+    def end(*_: object) -> None:
+        faulthandler.dump_traceback(1, all_threads=True)
+        sys.exit(_EXIT_CODE)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+class _Output:
+    """Standard output as the function finds it: 128 KB of one write are kept."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        encoded = text.encode("utf-8", "surrogatepass")
+        if len(encoded) > _MAX_WRITE_BYTES:
+            text = encoded[:_MAX_WRITE_BYTES].decode("utf-8", "ignore")
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _LogFormatter(logging.Formatter):
+    """Lines as FC's runtime writes them: time, request id, level, message."""
+
+    request_id = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return f"{record.asctime} {self.request_id} [{record.levelname}] {record.message}"
+
+    def usesTime(self) -> bool:  # noqa: N802
+        return True
+
+
+def set_up_logging() -> _LogFormatter:
+    formatter = _LogFormatter()
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    return formatter
+
+
+def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
+    """The second argument of a handler; `credentials` exists in python3.10 only."""
+    context = SimpleNamespace(
+        request_id=request_id,
+        function=SimpleNamespace(**setup["function"]),
+        region=setup["region"],
+        account_id=setup["account_id"],
+        logger=logging.getLogger(),
+        log_project="",
+        log_store="",
+    )
+    if setup["credentials"] is not None:
+        context.credentials = SimpleNamespace(**setup["credentials"])
+    return context
+
+
+def find_handler(handler: str) -> Callable[..., Any]:
+    """The function that `module.function` names; the first call imports the module."""
+    module_name, _, function_name = handler.rpartition(".")
+    found: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
+    return found
+
+
+def answer(value: Any) -> dict[str, Any]:
+    """A result as FC passes it on: bytes and text as they are, all else as JSON. `value` is what a caller reads."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return {"outcome": "returned", "value": value, "body": value}
+    body = json.dumps(value, indent=4, sort_keys=True)
+    return {"outcome": "returned", "value": json.loads(body), "body": body}
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    stack = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    return {
+        "outcome": "raised",
+        "errorType": type(error).__name__,
+        "errorMessage": str(error),
+        "stackTrace": [[f'File "{at.filename}"', f"line {at.lineno}", f"in {at.name}", at.line] for at in stack],
+    }
+
+
+def handle(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
+    """Call what the message names: a handler with its event, or the initializer, which gets none."""
+    event = [base64.b64decode(message["payload"])] if "payload" in message else []
+    try:
+        return answer(find_handler(message["call"])(*event, make_context(message["request_id"], setup)))
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        return failure(error)
+
+
+def finish(channel: Any, reply: dict[str, Any]) -> None:
+    """Send the result, and mark in the output where this invocation's logs end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    print(END_OF_LOGS, file=sys.__stdout__, flush=True)
+    channel.write(json.dumps(reply).encode() + b"\n")
+    channel.flush()
+
+
+def serve(channel: Any) -> None:
+    setup = json.loads(channel.readline())
+    sys.stdout = _Output(sys.stdout)
+    formatter = set_up_logging()
+    exit_on_sigterm()
+    standard_library = sys.path[1:]  # the first entry is this script's folder
+    sys.path[:] = [setup["code"], setup["libraries"], *standard_library]
+    for line in channel:
+        message = json.loads(line)
+        formatter.request_id = message["request_id"]
+        finish(channel, handle(message, setup))
+
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[2]))
+    serve(socket.socket(fileno=int(sys.argv[1])).makefile("rwb"))

@@ -1,0 +1,48 @@
+"""What the answers of several operations are made of: headers of an object, keys, XML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from sandbox.account import ACCOUNT_ID
+from sandbox.oss.errors import invalid_argument
+from sandbox.oss.objects import Bucket, OssObject
+from sandbox.server.message import Response
+
+OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
+
+
+def checksums(obj: OssObject) -> dict[str, str]:
+    crc64 = {} if obj.crc64 is None else {"x-oss-hash-crc64ecma": str(obj.crc64)}
+    return {"ETag": f'"{obj.etag}"', **crc64}
+
+
+def last_modified(obj: OssObject) -> dict[str, str]:
+    return {"Last-Modified": formatdate(obj.last_modified, usegmt=True)}
+
+
+def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
+    """Answers name a version only where versioning was ever switched on."""
+    return {"x-oss-version-id": version_id} if bucket.versioning else {}
+
+
+def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
+    """How keys are written in an answer; without encoding-type=url some make it XML that no parser takes."""
+    encoding = params.get("encoding-type")
+    if encoding is None:
+        return escape
+    if encoding != "url":
+        raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
+    return lambda text: quote(text, safe="")
+
+
+def encoding_tag(params: Mapping[str, str]) -> str:
+    return "<EncodingType>url</EncodingType>" if "encoding-type" in params else ""
+
+
+def xml_response(root: str, inner: str, headers: Mapping[str, str] | None = None) -> Response:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner}</{root}>'.encode()
+    return Response(200, body, {"Content-Type": "application/xml", **(headers or {})})

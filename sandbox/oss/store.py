@@ -1,0 +1,149 @@
+"""An account's buckets, and what follows from each change: a version, an event, an entry in the list of actions."""
+
+from __future__ import annotations
+
+import ssl
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sandbox.oss.errors import access_denied, no_such_bucket
+from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
+from sandbox.server.server import Server
+
+_MAX_TRIGGERS = 10
+# These may be asked of any region's endpoint.
+_ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
+
+
+class Action(NamedTuple):
+    """What a RAM policy would have to allow, and how it went."""
+
+    name: str
+    bucket: str
+    key: str
+    status: int
+
+
+class Store(Server):
+    """The buckets behind an endpoint: what tests do with them, and what operations need of them.
+
+    It does not know the requests that come in: `Oss` does.
+    """
+
+    def __init__(self, region: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
+        super().__init__(port, ssl_context)
+        self.region = region
+        self.actions: list[Action] = []
+        self._buckets: dict[str, Bucket] = {}
+        self._loses: Callable[[str], bool] = lambda _: False
+        self._denied: set[tuple[str, str]] = set()
+
+    @property
+    def buckets(self) -> Mapping[str, Bucket]:
+        """All of the account, in whatever region."""
+        return MappingProxyType(self._buckets)
+
+    def create_bucket(self, name: str, region: str = "") -> None:
+        """Create it in this service's region, or in another, whose endpoint this is not."""
+        with self.lock:
+            self._buckets[name] = Bucket(name, region or self.region, int(self.now()))
+
+    def remove_bucket(self, name: str) -> None:
+        with self.lock:
+            del self._buckets[name]
+
+    def encrypt(self, name: str) -> None:
+        """Encrypt what is put into this bucket from now on with KMS."""
+        with self.lock:
+            self.buckets[name].encryption = {"x-oss-server-side-encryption": "KMS"}
+
+    def objects(self, bucket: str) -> Mapping[str, OssObject]:
+        """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
+        return MappingProxyType(self._buckets[bucket].objects)
+
+    def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
+        """Store an object without a request, and emit the event that the named way of uploading emits."""
+        check_name(key)
+        with self.lock:
+            return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
+
+    def add_trigger(
+        self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
+    ) -> None:
+        """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
+
+        Replaces the trigger of this name. Raises ValueError where it overlaps with another, or is the eleventh: FC,
+        "OSS triggers".
+        """
+        trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
+        with self.lock:
+            others = [one for one in self._buckets[bucket].triggers if one.name != name]
+            for other in others:
+                if trigger.overlaps(other):
+                    raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
+            if len(others) == _MAX_TRIGGERS:
+                raise ValueError(f"{bucket} has {_MAX_TRIGGERS} triggers, and may not have more")
+            self._buckets[bucket].triggers = [*others, trigger]
+
+    def remove_trigger(self, name: str) -> None:
+        """Remove it from whatever bucket has it."""
+        with self.lock:
+            for bucket in self._buckets.values():
+                bucket.triggers = [one for one in bucket.triggers if one.name != name]
+
+    def deny(self, action: str, bucket: str) -> None:
+        """Take away the right to do this in this bucket, as a RAM policy does."""
+        with self.lock:
+            self._denied.add((action, bucket))
+
+    def lose_events(self, lost: Callable[[str], bool]) -> None:
+        """Let no event of these keys leave their bucket from now on."""
+        self._loses = lost
+
+    def age(self, seconds: int) -> None:
+        """Make all that is stored so much older, as if that time had gone by."""
+        with self.lock:
+            for bucket in self._buckets.values():
+                for key, obj in bucket.objects.items():
+                    bucket.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
+
+    def record(self, action: str, bucket: str, key: str, status: int) -> None:
+        self.actions.append(Action(action, bucket, key, status))
+
+    def bucket_for(self, action: str, name: str) -> Bucket:
+        """The bucket, if this endpoint and the caller's rights allow the action in it."""
+        if name not in self._buckets:
+            raise no_such_bucket(name)
+        if self._buckets[name].region != self.region and action not in _ANYWHERE:
+            raise access_denied(
+                "The bucket you are attempting to access must be addressed using the specified endpoint.",
+                ec="0003-00001403",
+            )
+        self.check_right(action, name)
+        return self._buckets[name]
+
+    def check_right(self, action: str, bucket: str) -> None:
+        """Raise the OssError AccessDenied where the right was taken away."""
+        if (action, bucket) in self._denied:
+            raise access_denied("You have no right to access this object because of its policy.")
+
+    def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
+        return OssObject(data, etag_of(data), int(self.now()), headers or {})
+
+    def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
+        """Make this the current version of the key, and emit the event."""
+        stored = bucket.objects[key] = replace(obj, version_id=bucket.new_version_id())
+        self.emit(event, bucket, key, stored, request_id)
+        return stored
+
+    def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
+        for trigger in bucket.triggers:
+            if trigger.wants(event, key) and not self._loses(key):
+                trigger.deliver(event_json(event, bucket.name, key, obj, self.region, request_id))
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex[:24].upper()

@@ -1,0 +1,226 @@
+"""The world that the template is deployed in: both clouds, Function Compute, and what they have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import oss2
+
+from sandbox import runtimes
+from sandbox.fc.project import resources
+from sandbox.fc.service import FunctionCompute, Invocation
+from sandbox.fc.timers import Timer
+from sandbox.oms.service import Oms
+from sandbox.oms.task import OverwriteMode, SourceObject, Task
+from sandbox.oss.service import Oss
+from sandbox.server.loop import LoopThread
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+CONTENT_EVENTS = (
+    "oss:ObjectCreated:PutObject",
+    "oss:ObjectCreated:PostObject",
+    "oss:ObjectCreated:CopyObject",
+    "oss:ObjectCreated:AppendObject",
+    "oss:ObjectCreated:CompleteMultipartUpload",
+)
+_CLIENT_SECONDS = 10
+
+
+class Sandbox:
+    """A world in which the template can be deployed: two buckets, a sync task, credentials of both clouds."""
+
+    region = "cn-hangzhou"
+    source_bucket = "photos"
+    log_bucket = "photos-oms-log"
+    project_id = "00000000000000000000000000005a4d"
+    task_id = "00000000-0000-4000-8000-00000000005a"
+    huawei_credentials = ("SANDBOXHWAK000000001", "SANDBOXHWSK0000000000000000000000000001")
+    function_credentials = (
+        "STS.SANDBOXALIAK00000001",
+        "SANDBOXALISK000000000000000001",
+        "SANDBOXALITOKEN00000000000001",
+    )
+    user_credentials = ("SANDBOXALIUSER000001", "SANDBOXALIUSERSECRET0000000001")
+
+    def __init__(
+        self,
+        *,
+        overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.oss = Oss(self.region, ssl_context=ssl_context)
+        self.oms = Oms(ssl_context=ssl_context)
+        self.fc = FunctionCompute(self.region)
+        self._overwrite_mode: OverwriteMode = overwrite_mode
+        self._loop = LoopThread()
+        self._http = oss2.Session()
+        self._timers: dict[str, Timer] = {}
+        # The names that functions have here, by those that they have in the cloud.
+        self._local_names: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._loop.start()
+        self.oss.start(self._loop)
+        self.oms.start(self._loop)
+        self.fc.start(self._loop)
+        self._set_up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.ExitStack() as steps:
+            for step in (self._loop.stop, self.oms.stop, self.oss.stop, self.fc.stop):
+                steps.callback(step)  # in reverse: functions first, the loop last
+            self._http.session.close()
+
+    def environment(self) -> dict[str, str]:
+        """The function's settings, as a user of the template sets them."""
+        access_key, secret_key = self.huawei_credentials
+        return {
+            "SYNC_URL": self.task.sync_url,
+            "HW_AK": access_key,
+            "HW_SK": secret_key,
+            "LOG_BUCKET": self.log_bucket,
+            "OSS_ENDPOINT": self.oss.endpoint,
+            "SOURCE_BUCKET": self.source_bucket,
+            "LOG_LEVEL": "INFO",
+        }
+
+    def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
+        """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
+        settings = {
+            "environment": self.environment(),
+            "credentials": self.function_credentials,
+            **overrides,
+        }
+        self.fc.create_function("forward", code, runtime=runtime, **settings)
+        self.oss.add_trigger(
+            "forward", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("forward", event)
+        )
+
+    def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
+        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
+
+        A function is named after its resource, with `called` in front where several projects are deployed.
+        `overrides` are parameters of `create_function`, for all of them.
+        """
+        secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
+        for name, props in resources(folder, lambda name: secrets[name[-5:]]).items():
+            self.deploy_resource(called + name, props, folder, **overrides)
+
+    def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
+        """Deploy one function and its triggers by the properties that its component is handed; again, to change it."""
+        config = props.get("asyncInvokeConfig", {})
+        destination = config.get("destinationConfig", {}).get("onFailure", {}).get("destination", "")
+        lifecycle = props.get("instanceLifecycleConfig", {})
+        settings = {
+            "handler": props["handler"],
+            "initializer": lifecycle.get("initializer", {}).get("handler"),
+            "runtime": props["runtime"],
+            "timeout": props["timeout"],
+            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+            "credentials": self.function_credentials,
+            "max_retries": config.get("maxAsyncRetryAttempts", 3),
+            "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
+            **overrides,
+        }
+        self.fc.create_function(name, folder / props["code"], **settings)
+        self._local_names[props["functionName"]] = name
+        for trigger in props.get("triggers", []):
+            self._add_trigger(name, trigger)
+
+    def remove_resource(self, name: str) -> None:
+        """Remove a function and its triggers."""
+        self.remove_triggers(name)
+        self.fc.remove_function(name)
+
+    def remove_triggers(self, name: str) -> None:
+        """Let nothing call a function any more, except manually."""
+        self._timers.pop(name, None)
+        self.oss.remove_trigger(name)
+
+    def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
+        config = trigger["triggerConfig"]
+        if trigger["triggerType"] == "timer":
+            self._timers[function] = Timer.from_trigger(trigger)
+            return
+        key = config["filter"]["key"]
+        bucket = trigger["sourceArn"].rpartition(":")[2]
+        self.oss.add_trigger(
+            function,
+            bucket,
+            config["events"],
+            key["prefix"],
+            key["suffix"],
+            lambda event: self.fc.submit(function, event),
+        )
+
+    def tick(self, function: str) -> Invocation:
+        """Let the timer of a deployed function strike, and wait for what it wakes."""
+        return self.fc.invoke(function, self._timers[function].event())
+
+    def start_timers(self, times_as_often: float = 1) -> None:
+        """Let the timers of all deployed functions strike by themselves until the sandbox ends."""
+        for function, timer in self._timers.items():
+            strikes = self._strike(function, timer.period / times_as_often)
+            asyncio.run_coroutine_threadsafe(strikes, self._loop.loop)
+
+    async def _strike(self, function: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        while function in self._timers:
+            self.fc.submit(function, self._timers[function].event())
+            await asyncio.sleep(seconds)
+
+    def answers(self) -> dict[str, str]:
+        """This world as answers to the questions of `s init`."""
+        access_key, secret_key = self.huawei_credentials
+        return {
+            "region": self.region,
+            "sourceBucket": self.source_bucket,
+            "SYNC_URL": self.task.sync_url,
+            "HW_AK": access_key,
+            "HW_SK": secret_key,
+            "logBucket": self.log_bucket,
+            "functionName": "oss-oms-sync",
+        }
+
+    def bucket(self, name: str) -> oss2.Bucket:
+        """A bucket as a user with credentials of their own sees it."""
+        return oss2.Bucket(
+            oss2.AuthV4(*self.user_credentials),
+            self.oss.endpoint,
+            name,
+            region=self.region,
+            session=self._http,
+            connect_timeout=_CLIENT_SECONDS,
+        )
+
+    def wait_idle(self, timeout: float) -> None:
+        """Block until every event is handled and every accepted key is copied."""
+        self.fc.wait_idle(timeout)
+        self.oms.wait_copied(timeout)
+
+    def _set_up(self) -> None:
+        self.oss.create_bucket(self.source_bucket)
+        self.oss.create_bucket(self.log_bucket)
+        self.oss.add_credentials(*self.function_credentials)
+        self.oss.add_credentials(*self.user_credentials)
+        self.oms.add_credentials(*self.huawei_credentials)
+        self.task = self.add_task(self.task_id)
+
+    def add_task(self, task_id: str) -> Task:
+        """Make a task that copies from the source bucket to a destination of its own."""
+        return self.oms.create_task(self.project_id, task_id, self._read_source, overwrite_mode=self._overwrite_mode)
+
+    def _read_source(self, key: str) -> SourceObject | None:
+        found = self.oss.objects(self.source_bucket).get(key)
+        return SourceObject(found.data, found.etag, found.last_modified) if found else None

@@ -1,0 +1,43 @@
+"""Requests and responses, as the services of the sandbox see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import unquote_plus
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request with its path and query as they came over the wire: signatures and keys need them raw."""
+
+    method: str
+    raw_path: str
+    raw_query: str
+    raw_headers: tuple[tuple[str, bytes], ...]
+    body: bytes
+    connection: int
+    time: float
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; of a header sent twice the last one."""
+        return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        pairs = (part.partition("=") for part in self.raw_query.split("&") if part)
+        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        return dict(self.query)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a service answers; the server adds the date."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,42 @@
+"""Functions written in the tests themselves, and what became of them."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def create(box, tmp_path):
+    """Creates a function of the given name from the text of its index.py."""
+
+    def create_function(source, name="f", **details):
+        code = tmp_path / name
+        code.mkdir()
+        (code / "index.py").write_text(textwrap.dedent(source))
+        settings = {"environment": {}, "credentials": box.function_credentials, "retry_delay": 0.001, **details}
+        box.fc.create_function(name, code, **settings)
+        return code
+
+    return create_function
+
+
+@pytest.fixture
+def outcomes(box):
+    """Of all attempts so far: the function, which attempt it was, how it went."""
+    return lambda: [(one.function, one.attempt, one.outcome) for one in box.fc.invocations]
+
+
+@pytest.fixture
+def process_state():
+    """The letter of proc(5) for a process: T is stopped, Z one that ended and waits for its parent."""
+
+    def state(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return "Z"
+
+    return state

@@ -1,0 +1,242 @@
+"""The processes that functions run in: when one starts, for what it is kept, how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import sandbox
+
+PATIENCE = 20
+COUNT_CALLS = """
+import os
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    if event == b"raise": raise ValueError("no good")
+    return [os.getpid(), calls]
+"""
+
+
+def test_an_instance_is_kept_for_the_next_event_even_after_an_exception(box, create):
+    create(COUNT_CALLS)
+
+    first = box.fc.invoke("f", b"").value
+    box.fc.invoke("f", b"raise")
+    third = box.fc.invoke("f", b"").value
+
+    assert third == [first[0], 3]
+
+
+INITIALIZE = """
+runs = []
+def initialize(context): runs.append(context.function.name)
+def handler(event, context): return runs
+"""
+
+
+def test_an_initializer_runs_once_an_instance(box, create):
+    create(INITIALIZE, initializer="index.initialize")
+
+    assert [box.fc.invoke("f", b"").value for _ in range(2)] == [["f"], ["f"]]
+
+
+def test_a_function_called_initialize_is_nothing_unless_it_is_configured(box, create):
+    create(INITIALIZE)
+
+    assert box.fc.invoke("f", b"").value == []
+
+
+def test_an_initializer_that_fails_fails_each_event(box, create):
+    source = "def initialize(context): raise OSError('down')\ndef handler(event, context): pass"
+    create(source, initializer="index.initialize")
+
+    assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == ["OSError", "OSError"]
+
+
+def test_the_handler_is_imported_inside_the_first_invocation(box, create):
+    create(
+        """
+        import time
+        print("importing")
+        time.sleep(0.3)
+        def handler(event, context): print("handling")
+        """
+    )
+
+    first, second = box.fc.invoke("f", b""), box.fc.invoke("f", b"")
+
+    assert (first.logs, second.logs) == (["importing", "handling"], ["handling"])
+    assert first.duration >= 0.3
+
+
+def test_an_import_counts_against_the_functions_timeout(box, create):
+    create("import time\ntime.sleep(1000)\ndef handler(event, context): pass", timeout=0.5)
+
+    assert box.fc.invoke("f", b"").outcome == "timeout"
+
+
+WORK_AND_CLEAN_UP = """
+import os, pathlib, time
+here = pathlib.Path({folder!r})
+def handler(event, context):
+    if (here / "pid").exists():
+        return "at the second attempt"
+    (here / "pid").write_text(str(os.getpid()))
+    while True:
+        try:
+            time.sleep(1000)
+        finally:
+            print("cleaned up", flush=True)
+            {end}
+"""
+
+
+def test_past_the_timeout_finally_blocks_run_then_the_process_ends_and_the_event_is_retried(
+    box, create, tmp_path, outcomes, process_state
+):
+    create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=0.5)
+
+    box.fc.submit("f", b"")
+    box.fc.wait_idle(PATIENCE)
+
+    assert outcomes() == [("f", 1, "timeout"), ("f", 2, "returned")]
+    late = box.fc.invocations[0]
+    assert late.error_message == "Function timed out after 0.5 seconds"
+    assert process_state((tmp_path / "pid").read_text()) == "Z"
+    assert any("in handler" in line for line in late.logs), "all stacks are dumped"
+    assert late.logs[-1] == "cleaned up"
+
+
+def test_a_process_that_goes_on_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
+    mocker.patch("sandbox.fc.instance._GRACE_SECONDS", 0.2)
+    create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end="continue"), timeout=0.5)
+
+    invocation = box.fc.invoke("f", b"")
+
+    assert (invocation.outcome, invocation.logs[-1]) == ("timeout", "cleaned up")
+    assert process_state((tmp_path / "pid").read_text()) == "Z"
+
+
+def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create):
+    create(
+        """
+        import os
+        def handler(event, context):
+            print("last words", flush=True)
+            if event == b"crash": os._exit(3)
+            return "alive"
+        """
+    )
+
+    crashed, alive = box.fc.invoke("f", b"crash"), box.fc.invoke("f", b"")
+
+    assert (crashed.outcome, crashed.logs) == ("crashed", ["last words"])
+    assert alive.value == "alive"
+
+
+def test_an_instance_handles_one_event_at_a_time(box, create, tmp_path, outcomes):
+    create(
+        f"""
+        import os, time
+        lock = {str(tmp_path / "lock")!r}
+        def handler(event, context):
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            time.sleep(0.01)
+            os.remove(lock)
+        """,
+        instances=1,
+        max_retries=0,
+    )
+
+    for _ in range(5):
+        box.fc.submit("f", b"")
+    box.fc.wait_idle(PATIENCE)
+
+    assert outcomes() == [("f", 1, "returned")] * 5
+
+
+WAIT_FOR_ALL = """
+import os, pathlib, time
+here = pathlib.Path({folder!r})
+def handler(event, context):
+    (here / event.decode()).touch()
+    while len(list(here.glob("event*"))) < 5:
+        time.sleep(0.001)
+    return os.getpid()
+"""
+
+
+def test_each_event_gets_an_instance_of_its_own_while_the_others_are_busy(box, create, tmp_path):
+    create(WAIT_FOR_ALL.format(folder=str(tmp_path)))
+
+    for number in range(5):
+        box.fc.submit("f", b"event%d" % number)
+    box.fc.wait_idle(PATIENCE)
+
+    assert len({one.value for one in box.fc.invocations}) == 5
+
+
+def test_a_frozen_instance_stands_still_until_it_is_thawed(box, create, eventually, process_state):
+    create(COUNT_CALLS)
+    pid, _ = box.fc.invoke("f", b"").value
+
+    box.fc.freeze("f")
+    eventually(lambda: process_state(pid) == "T")
+    box.fc.thaw("f")
+    eventually(lambda: process_state(pid) == "S")
+
+
+def test_an_event_thaws_the_instance_that_gets_it(box, create, eventually, process_state):
+    create(COUNT_CALLS)
+    pid, _ = box.fc.invoke("f", b"").value
+    box.fc.freeze("f")
+    eventually(lambda: process_state(pid) == "T")
+
+    assert box.fc.invoke("f", b"", timeout=PATIENCE).value == [pid, 2]
+
+
+def test_an_update_reaches_an_instance_that_was_busy(box, create, tmp_path, eventually):
+    create(
+        f"""
+        import os, pathlib, time
+        here = pathlib.Path({str(tmp_path)!r})
+        def handler(event, context):
+            (here / "begun").touch()
+            while not (here / "end").exists():
+                time.sleep(0.001)
+            return os.environ["VERSION"]
+        """,
+        environment={"VERSION": "old"},
+        instances=1,
+    )
+    box.fc.submit("f", b"")
+    eventually((tmp_path / "begun").exists)
+
+    box.fc.update_function("f", environment={"VERSION": "new"})
+    (tmp_path / "end").touch()
+    box.fc.wait_idle(PATIENCE)
+
+    assert box.fc.invoke("f", b"").value == "new"
+    assert box.fc.invocations[0].value == "old"
+
+
+def test_no_process_survives_a_parent_that_was_killed(tmp_path, eventually, process_state):
+    """A crashed test cannot clean up, so a process of its own plays it."""
+    (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")
+    script = f"""
+import os, pathlib, signal
+from sandbox import Sandbox
+with Sandbox() as box:
+    box.deploy(pathlib.Path({str(tmp_path)!r}))
+    print(box.fc.invoke("forward", b"").value, flush=True)
+    box.fc.freeze("forward")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    root = Path(sandbox.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, timeout=60, check=False)
+
+    pid = int(done.stdout)
+    eventually(lambda: process_state(pid) == "Z")

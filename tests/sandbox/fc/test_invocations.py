@@ -1,0 +1,142 @@
+"""One invocation: what the handler gets, what a caller is answered, what is logged."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_a_function_gets_the_payload_and_its_value_comes_back(box, create):
+    create("def handler(event, context): return {'got': event.decode(), 'type': type(event).__name__}")
+
+    invocation = box.fc.invoke("f", "照片".encode())
+
+    assert invocation.outcome == "returned"
+    assert invocation.value == {"got": "照片", "type": "bytes"}
+    assert invocation.payload == "照片".encode()
+
+
+def test_the_handler_may_stand_in_another_module(box, create):
+    code = create("", handler="pkg/door.open_it")
+    (code / "pkg").mkdir()
+    (code / "pkg" / "door.py").write_text("def open_it(event, context): return 'opened'")
+
+    assert box.fc.invoke("f", b"").value == "opened"
+
+
+def test_output_and_log_lines_belong_to_their_invocation(box, create):
+    create(
+        """
+        import logging, os, sys
+        logging.getLogger().info("loading")
+        def handler(event, context):
+            print("printed", event.decode())
+            logging.getLogger("room").info("logged %s", event.decode())
+            logging.getLogger().debug("not shown")
+            sys.stderr.write("complained\\n")
+            os.write(1, b"raw, without an end of line")
+        """
+    )
+
+    first, second = box.fc.invoke("f", b"one"), box.fc.invoke("f", b"two")
+
+    assert first.logs[0].endswith(f" {first.request_id} [INFO] loading")
+    assert first.logs[1] == "printed one"
+    assert first.logs[2].endswith(f" {first.request_id} [INFO] logged one")
+    assert first.logs[3:] == ["complained", "raw, without an end of line"]
+    assert second.logs[0] == "printed two"
+    assert second.logs[1].endswith(f" {second.request_id} [INFO] logged two")
+
+
+def test_of_one_write_128_kb_are_kept(box, create):
+    create(
+        """
+        import sys
+        def handler(event, context):
+            sys.stdout.write("山" * 50_000 + "\\n")
+            sys.stdout.write("\\n")
+            sys.stdout.write("x" * 131_071 + "\\n")
+            sys.stdout.write("cut\\n")
+        """
+    )
+
+    logs = box.fc.invoke("f", b"").logs
+
+    assert [len(line.encode()) for line in logs] == [131_070, 131_071, 3], "nothing is cut within a character"
+
+
+def test_an_exception_is_told_and_a_synchronous_call_is_not_retried(box, create, outcomes):
+    create("def handler(event, context): raise ValueError('no good')")
+
+    invocation = box.fc.invoke("f", b"")
+
+    assert (invocation.outcome, invocation.failed) == ("raised", True)
+    assert (invocation.error_type, invocation.error_message) == ("ValueError", "no good")
+    assert "Traceback" in invocation.logs[0]
+    assert outcomes() == [("f", 1, "raised")]
+
+
+def test_an_errors_stack_is_a_list_of_lists(box, create):
+    code = create(
+        """\
+        def deeper(): raise ValueError("no good")
+        def handler(event, context):
+            deeper()
+        """
+    )
+
+    invocation = box.fc.invoke("f", b"")
+
+    index = f'File "{code / "index.py"}"'
+    assert list(invocation.stack_trace) == [
+        [index, "line 3", "in handler", "deeper()"],
+        [index, "line 1", "in deeper", 'def deeper(): raise ValueError("no good")'],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("returned", "body"),
+    [
+        ("{'b': 1, 'a': [True, '山']}", '{\n    "a": [\n        true,\n        "\\u5c71"\n    ],\n    "b": 1\n}'),
+        ("False", "false"),
+        ("'山 as it is'", "山 as it is"),
+        ("b'bytes'", "bytes"),
+    ],
+)
+def test_a_returned_value_is_answered_as_the_runtime_prints_it(box, create, returned, body):
+    create(f"def handler(event, context): return {returned}")
+
+    assert box.fc.invoke("f", b"").body == body
+
+
+@pytest.mark.parametrize(
+    ("source", "error"), [("import no_such_module", "ModuleNotFoundError"), ("handle = None", "AttributeError")]
+)
+def test_code_that_cannot_be_loaded_fails_each_event(box, create, source, error):
+    create(source)
+
+    assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == [error, error]
+
+
+@pytest.mark.parametrize("value", ["object()", "{1: 'keys that cannot be', 'sorted': ''}"])
+def test_a_value_that_is_not_json_is_a_failure(box, create, value):
+    create(f"def handler(event, context): return {value}")
+
+    assert box.fc.invoke("f", b"").error_type == "TypeError"
+
+
+def test_sys_exit_in_a_function_is_a_crash(box, create):
+    create("import sys\ndef handler(event, context): sys.exit(0)")
+
+    invocation = box.fc.invoke("f", b"")
+
+    assert (invocation.outcome, invocation.error_message) == (
+        "crashed",
+        "Process exited unexpectedly before completing request",
+    )
+
+
+def test_a_caller_may_stop_waiting(box, create):
+    create("import time\ndef handler(event, context): time.sleep(1000)")
+
+    with pytest.raises(TimeoutError):
+        box.fc.invoke("f", b"", timeout=0.2)

@@ -1,0 +1,166 @@
+"""What the API gateway before OMS checks: the signature, the clock, the rate, the path."""
+
+from __future__ import annotations
+
+import json
+import time
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_every_answer_carries_the_date_of_the_servers_clock(box, huawei):
+    box.oms.clock_offset = 3600
+
+    answer = huawei.submit("a")
+
+    assert abs(parsedate_to_datetime(answer.headers["Date"]).timestamp() - box.oms.now()) < 60
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Basic YTpi",
+        "SDK-HMAC-SHA256 Access=SANDBOXHWAK000000001, SignedHeaders=host",
+        "SDK-HMAC-SHA256 Access=SANDBOXHWAK000000001, SignedHeaders=content-type;host;x-sdk-date, Signature="
+        + "0" * 64,
+    ],
+)
+def test_a_call_without_a_signature_is_refused(box, http, authorization, assert_refused):
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = {**JSON, "X-Sdk-Date": now, "Authorization": authorization}
+
+    answer = http.post(box.task.sync_url, headers=headers, data=b'{"object_keys": ["a"]}')
+
+    assert_refused(answer, 401, "APIGW.0301")
+    assert not box.oms.accepted
+
+
+def test_an_unknown_access_key_is_refused(huawei, assert_refused):
+    assert_refused(huawei.submit("a", credentials=("SANDBOXNOBODY", "secret")), 401, "APIGW.0301")
+
+
+def test_removed_credentials_are_refused(box, huawei, assert_refused):
+    box.oms.remove_credentials(box.huawei_credentials[0])
+
+    assert_refused(huawei.submit("a"), 401, "APIGW.0301")
+
+
+def test_a_wrong_secret_key_is_refused(box, huawei, assert_refused):
+    assert_refused(huawei.submit("a", credentials=(box.huawei_credentials[0], "wrong")), 401, "APIGW.0301")
+
+
+@pytest.mark.parametrize("name", ["content-type", "host", "x-sdk-date"])
+def test_a_header_that_must_be_signed_and_is_not_is_refused(box, huawei, http, name, assert_refused):
+    body = b'{"object_keys": ["a"]}'
+    headers = huawei.headers("POST", box.task.sync_url, body, JSON, box.huawei_credentials)
+    names = headers["Authorization"].split("SignedHeaders=")[1].split(",")[0]
+    fewer = ";".join(one for one in names.split(";") if one != name)
+    headers["Authorization"] = headers["Authorization"].replace(names, fewer)
+
+    answer = http.post(box.task.sync_url, headers=headers, data=body)
+
+    assert_refused(answer, 401, "APIGW.0301")
+    assert name in answer.json()["error_msg"]
+
+
+def test_a_content_type_outside_a_signature_that_is_right_otherwise_is_refused(huawei, assert_refused):
+    assert_refused(huawei.submit("a", headers={}, unsigned=JSON), 401, "APIGW.0301")
+
+
+def test_a_signed_header_that_was_not_sent_is_refused(box, huawei, http, assert_refused):
+    body = b'{"object_keys": ["a"]}'
+    headers = huawei.headers("POST", box.task.sync_url, body, {**JSON, "X-Project-Id": "p"}, box.huawei_credentials)
+    del headers["X-Project-Id"]
+
+    assert_refused(http.post(box.task.sync_url, headers=headers, data=body), 401, "APIGW.0301")
+
+
+def test_a_further_signed_header_passes(huawei):
+    assert huawei.submit("a", headers={**JSON, "X-Project-Id": "p"}).status_code == 200
+
+
+def test_a_body_that_was_not_signed_is_refused(box, huawei, http, assert_refused):
+    headers = huawei.headers("POST", box.task.sync_url, b'{"object_keys": ["a"]}', JSON, box.huawei_credentials)
+
+    answer = http.post(box.task.sync_url, headers=headers, data=b'{"object_keys": ["b"]}')
+
+    assert_refused(answer, 401, "APIGW.0301")
+
+
+def test_a_content_hash_that_is_not_the_bodys_is_refused_though_it_is_signed(huawei, assert_refused):
+    answer = huawei.submit("a", headers={**JSON, "X-Sdk-Content-Sha256": "0" * 64})
+
+    assert_refused(answer, 401, "APIGW.0301")
+
+
+@pytest.mark.parametrize("skew", [16 * 60, -16 * 60])
+def test_a_clock_that_is_sixteen_minutes_off_is_refused(box, huawei, skew, assert_refused):
+    box.oms.clock_offset = skew
+
+    assert_refused(huawei.submit("a"), 401, "APIGW.0301")
+
+
+@pytest.mark.parametrize("skew", [14 * 60, -14 * 60])
+def test_a_clock_that_is_fourteen_minutes_off_passes(box, huawei, skew):
+    box.oms.clock_offset = skew
+
+    assert huawei.submit("a").status_code == 200
+
+
+def test_an_unreadable_date_is_refused(huawei, assert_refused):
+    answer = huawei.submit("a", unsigned={"X-Sdk-Date": "yesterday"})
+
+    assert_refused(answer, 401, "APIGW.0301")
+
+
+@pytest.mark.parametrize(
+    ("token", "status"), [({}, 401), ({"X-Security-Token": "wrong"}, 401), ({"X-Security-Token": "right"}, 200)]
+)
+def test_a_temporary_key_needs_its_token(box, huawei, token, status):
+    box.oms.add_credentials("SANDBOXTEMPORARY", "secret", "right")
+
+    answer = huawei.submit("a", headers={**JSON, **token}, credentials=("SANDBOXTEMPORARY", "secret"))
+
+    assert answer.status_code == status
+
+
+def test_a_token_that_is_not_signed_is_refused(box, huawei, assert_refused):
+    box.oms.add_credentials("SANDBOXTEMPORARY", "secret", "right")
+
+    answer = huawei.submit("a", unsigned={"X-Security-Token": "right"}, credentials=("SANDBOXTEMPORARY", "secret"))
+
+    assert_refused(answer, 401, "APIGW.0301")
+
+
+def test_a_token_with_a_key_that_has_none_is_refused(huawei, assert_refused):
+    assert_refused(huawei.submit("a", headers={**JSON, "X-Security-Token": "surplus"}), 401, "APIGW.0301")
+
+
+@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("POST", "/more"), ("PUT", ""), ("DELETE", "")])
+def test_an_unknown_api_is_not_found(box, huawei, method, tail, assert_refused):
+    assert_refused(huawei.call(method, box.task.sync_url + tail), 404, "APIGW.0101")
+
+
+def test_what_is_faster_than_the_limit_is_throttled(box, huawei, assert_refused):
+    box.oms.throttle(0.001, burst=2)
+
+    answers = [huawei.submit("a") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert_refused(answers[2], 429, "APIGW.0308")
+    box.oms.throttle(None)
+    assert huawei.submit("a").status_code == 200
+    assert [call.status for call in box.oms.calls] == [200, 200, 429, 200]
+
+
+def test_reading_needs_a_signature_too(box, http, huawei, assert_refused, task_url):
+    url = task_url(f"?query_time={int(box.oms.now() * 1000)}")
+
+    assert_refused(http.get(url), 401, "APIGW.0301")
+    assert_refused(huawei.call("GET", url, credentials=(box.huawei_credentials[0], "wrong")), 401, "APIGW.0301")
+    assert json.loads(huawei.call("GET", url, headers={}).text)["status"] == "SYNCHRONIZING"

@@ -1,0 +1,149 @@
+"""What becomes of accepted keys, and what a task says of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.oms.task import SourceObject
+
+
+def now_ms(box):
+    return int(box.oms.now() * 1000)
+
+
+def test_an_accepted_object_is_copied_soon_after(box, huawei):
+    box.oss.put("photos", "a b", b"hello")
+
+    huawei.submit("a%20b")
+    box.oms.wait_copied(10)
+
+    assert box.task.destination["a b"].data == b"hello"
+    assert (box.task.acceptance_request, box.task.success_object, box.task.size) == (1, 1, 5)
+
+
+def test_an_object_that_is_gone_by_then_counts_as_failure(box, huawei):
+    huawei.submit("never%20was")
+    box.oms.wait_copied(10)
+
+    assert (box.task.failure_object, box.task.success_object) == (1, 0)
+
+
+def test_waiting_for_copies_ends(box, huawei):
+    with box.oms.lock:
+        box.task.pending += 1
+
+    with pytest.raises(TimeoutError):
+        box.oms.wait_copied(0.01)
+
+
+@pytest.mark.parametrize(
+    ("mode", "second", "overwritten"),
+    [
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", SourceObject(b"same size", "", 0), False),
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", SourceObject(b"other size", "", 0), True),
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", SourceObject(b"same size", "", 9e9), True),
+        ("CRC64_COMPARISON_OVERWRITE", SourceObject(b"same size", "", 0), True),
+        ("CRC64_COMPARISON_OVERWRITE", SourceObject(b"the first", "", 9e9), False),
+        ("FULL_OVERWRITE", SourceObject(b"the first", "", 0), True),
+        ("NO_OVERWRITE", SourceObject(b"other size", "", 9e9), False),
+    ],
+)
+def test_the_overwrite_mode_decides_whether_a_key_is_copied_again(box, huawei, mode, second, overwritten):
+    source = {"a": SourceObject(b"the first", "", 0)}
+    box.task = box.oms.create_task("project", "task", source.get, overwrite_mode=mode)
+    huawei.submit("a")
+    box.oms.wait_copied(10)
+
+    source["a"] = second
+    huawei.submit("a")
+    box.oms.wait_copied(10)
+
+    assert (box.task.success_object, box.task.skip_object) == ((2, 0) if overwritten else (1, 1))
+    assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
+
+
+def test_a_task_tells_what_it_is_and_has_done(box, huawei, task_url):
+    box.oss.put("photos", "a", b"hello")
+    huawei.submit("a", "missing")
+    huawei.submit("a")
+    box.oms.wait_copied(10)
+
+    answer = huawei.call("GET", task_url(f"?query_time={now_ms(box)}"))
+
+    task = answer.json()
+    assert answer.status_code == 200
+    assert (task["src_bucket"], task["src_region"]) == ("photos", "cn-hangzhou")
+    assert (task["status"], task["object_overwrite_mode"]) == (
+        "SYNCHRONIZING",
+        "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+    )
+    assert task["monthly_acceptance_request"] == 3, "objects, not calls"
+    assert task["monthly_success_object"] == 1
+    assert task["monthly_failure_object"] == 1
+    assert task["monthly_skip_object"] == 1
+    assert task["monthly_size"] == 5
+
+
+@pytest.mark.parametrize("query", ["", "?query_time=", "?query_time=now", "?query_time=1700000000"])
+def test_a_task_asked_without_its_time_in_milliseconds_is_refused(box, huawei, query, assert_refused, task_url):
+    assert_refused(huawei.call("GET", task_url(query)), 400, "OMS.0001")
+
+
+def test_statistics_come_in_buckets_of_five_minutes(box, huawei, task_url):
+    box.oss.put("photos", "a", b"hello")
+    huawei.submit("a", "missing")
+    box.oms.wait_copied(10)
+    start, end = now_ms(box) - 600_000, now_ms(box)
+
+    answer = huawei.call(
+        "GET",
+        task_url(f"/statistics?data_type=REQUEST,SUCCESS,FAILURE,SKIP,SIZE&start_time={start}&end_time={end}"),
+    )
+
+    statistics = answer.json()
+    assert statistics["statistic_time_type"] == "FIVE_MINUTES"
+    sums = {
+        one["data_type"]: sum(point["statistic_num"] for point in one["data"]) for one in statistics["statistic_datas"]
+    }
+    assert sums == {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
+    stamps = [point["time_stamp"] for one in statistics["statistic_datas"] for point in one["data"]]
+    assert all(stamp % 300_000 == 0 for stamp in stamps)
+
+
+def test_statistics_leave_out_what_is_not_asked_for_and_list_steps_in_which_nothing_was(box, huawei, task_url):
+    huawei.submit("a")
+    start = now_ms(box) - 7_200_000
+
+    answer = huawei.call(
+        "GET", task_url(f"/statistics?data_type=REQUEST&start_time={start}&end_time={start + 3_600_000}")
+    )
+
+    (requests,) = answer.json()["statistic_datas"]
+    assert requests["data_type"] == "REQUEST"
+    first = start - start % 300_000
+    assert [point["time_stamp"] for point in requests["data"]] == [first + step * 300_000 for step in range(13)]
+    assert {point["statistic_num"] for point in requests["data"]} == {0}
+
+
+def test_a_months_counters_are_of_that_month(box, huawei, task_url):
+    huawei.submit("a")
+    now = now_ms(box)
+    of_now, of_long_ago = (
+        huawei.call("GET", task_url(f"?query_time={time}")).json()["monthly_acceptance_request"]
+        for time in (now, now - 40 * 24 * 3_600_000)
+    )
+    assert (of_now, of_long_ago) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "data_type=REQUEST&start_time=1700000000000",
+        "data_type=REQUEST&end_time=1700000000000",
+        "data_type=EVERYTHING&start_time=1700000000000&end_time=1700000000001",
+        "start_time=1700000000000&end_time=1700000000001",
+        "data_type=REQUEST&start_time=1700000000001&end_time=1700000000000",
+    ],
+)
+def test_statistics_asked_for_wrongly_are_refused(box, huawei, query, assert_refused, task_url):
+    assert_refused(huawei.call("GET", task_url(f"/statistics?{query}")), 400, "OMS.0001")

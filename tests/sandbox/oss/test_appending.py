@@ -1,0 +1,43 @@
+"""AppendObject: what grows, and when it is refused."""
+
+from __future__ import annotations
+
+import hashlib
+
+import oss2
+import pytest
+
+
+def test_an_object_grows_by_appending(photos):
+    first = photos.append_object("a", 0, b"hel")
+    photos.append_object("a", first.next_position, b"lo")
+
+    assert photos.get_object("a").read() == b"hello"
+
+
+def test_an_appended_objects_etag_is_no_md5_and_its_first_headers_stay(photos):
+    first = photos.append_object("a", 0, b"hel", headers={"Content-Type": "text/plain"})
+    photos.append_object("a", first.next_position, b"lo", headers={"Content-Type": "text/html"})
+
+    got = photos.get_object("a")
+
+    assert (got.object_type, got.content_type) == ("Appendable", "text/plain")
+    assert got.etag not in (first.etag, hashlib.md5(b"hello").hexdigest().upper())
+    assert got.headers["x-oss-next-append-position"] == "5"
+
+
+@pytest.mark.parametrize("position", ["", "one", "-1"])
+def test_appending_at_no_position_is_refused(oss_requests, position):
+    answer = oss_requests.send("POST", "a", b"data", params={"append": "", "position": position})
+
+    assert (answer.status_code, "<Code>MissingArgument</Code>" in answer.text) == (400, True)
+
+
+def test_appending_at_a_wrong_position_or_to_a_normal_object_is_refused(photos):
+    photos.put_object("normal", b"")
+    photos.append_object("a", 0, b"hel")
+
+    with pytest.raises(oss2.exceptions.ObjectNotAppendable):
+        photos.append_object("normal", 0, b"")
+    with pytest.raises(oss2.exceptions.PositionNotEqualToLength):
+        photos.append_object("a", 1, b"lo")

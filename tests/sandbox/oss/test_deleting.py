@@ -1,0 +1,95 @@
+"""DeleteObject and DeleteMultipleObjects: what goes, and which requests are refused."""
+
+from __future__ import annotations
+
+import oss2
+import pytest
+
+
+def test_a_deleted_object_is_gone_and_deleting_nothing_is_no_error(box, photos):
+    photos.put_object("a", b"")
+
+    assert photos.delete_object("a").status == 204
+    assert photos.delete_object("a").status == 204
+    assert not box.oss.objects("photos")
+
+
+def test_many_objects_are_deleted_at_once(box, photos):
+    keys = ["a", "b c", "d&<e>", "照片", "f\tg"]
+    for key in keys:
+        box.oss.put("photos", key, b"")
+    box.oss.put("photos", "stays", b"")
+
+    result = photos.batch_delete_objects([*keys, "never was"])
+
+    assert result.deleted_keys == [*keys, "never was"]
+    assert list(box.oss.objects("photos")) == ["stays"]
+
+
+def test_a_quiet_deletion_answers_nothing(box, oss_requests):
+    box.oss.put("photos", "a", b"")
+    body = b"<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>"
+
+    answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(body))
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert not box.oss.objects("photos")
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\x1f", "\ufffe", "\uffff"])
+def test_a_key_that_xml_cannot_carry_makes_the_whole_deletion_malformed(box, photos, character):
+    box.oss.put("photos", "good", b"")
+
+    with pytest.raises(oss2.exceptions.MalformedXml):
+        photos.batch_delete_objects(["good", f"bad{character}"])
+
+    assert "good" in box.oss.objects("photos")
+
+
+def test_a_carriage_return_does_not_survive_xml(box, photos):
+    box.oss.put("photos", "a\rb", b"")
+
+    photos.batch_delete_objects(["a\rb"])
+
+    assert "a\rb" in box.oss.objects("photos")
+
+
+def test_a_thousand_keys_are_deleted_at_once_but_not_one_more(photos):
+    keys = [f"{number:04}" for number in range(1001)]
+
+    assert len(photos.batch_delete_objects(keys[:1000]).deleted_keys) == 1000
+    with pytest.raises(oss2.exceptions.MalformedXml):
+        photos.batch_delete_objects(keys)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<Delete>",
+        b"<Delete></Delete>",
+        b"<Remove><Object><Key>a</Key></Object></Remove>",
+        b"<Delete><Object></Object></Delete>",
+        b"<Delete><Quiet>perhaps</Quiet><Object><Key>a</Key></Object></Delete>",
+    ],
+)
+def test_a_deletion_that_does_not_follow_the_schema_is_refused(oss_requests, body):
+    answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(body))
+
+    assert (answer.status_code, "<Code>MalformedXML</Code>" in answer.text) == (400, True)
+
+
+def test_a_deletion_without_its_md5_is_refused(oss_requests):
+    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
+
+    answer = oss_requests.send("POST", "", body, params={"delete": ""})
+
+    assert (answer.status_code, "<Code>MissingArgument</Code>" in answer.text) == (400, True)
+
+
+def test_a_deletion_with_a_wrong_md5_is_refused(oss_requests):
+    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
+
+    answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(b""))
+
+    assert (answer.status_code, "<Code>InvalidDigest</Code>" in answer.text) == (400, True)
