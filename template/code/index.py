@@ -1,6 +1,6 @@
-"""The doors: what Function Compute calls. Nothing else here knows Function Compute.
+"""Entry points called by Function Compute. Nothing else here knows its handlers and contexts.
 
-Each imports its own job, for a cold start compiles what it imports: the code folder keeps no bytecode.
+Each imports its own job, because a cold start compiles whatever it imports: the code folder keeps no bytecode.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from oss_oms_sync import BEGAN, jsontext
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials
+from oss_oms_sync.clouds.oss import Credentials, OssClient
 from oss_oms_sync.clouds.oss2_import import preload_oss2
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
@@ -37,81 +39,69 @@ log = logging.getLogger("oss_oms_sync")
 T = TypeVar("T")
 
 
-def handler(event: bytes, context: Any) -> bool:
+class Context(Protocol):
+    """What Function Compute tells of an invocation ("Python: context"), as far as it is used.
+
+    python3.10 gives `credentials` here as well, python3.12 in the environment.
+    """
+
+    request_id: str
+    # With its `timeout` in seconds.
+    function: Any
+
+
+def handler(event: bytes, context: Context) -> bool:
     """Function `forward`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
     failed, an exception: Function Compute is to keep the event."""
-    from oss_oms_sync.jobs.forward import forward
+    from oss_oms_sync.jobs import forward
 
-    return _run(
-        "forward", context, lambda at: forward(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock)
-    )
+    return _run("forward", context, partial(forward.run, event))
 
 
-def replay_handler(event: bytes, context: Any) -> dict[str, object]:
+def replay_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `replay`. `event` is a timer's, a payload by hand, or what `forward` failed with for good."""
-    from oss_oms_sync.jobs.replay import replay
+    from oss_oms_sync.jobs import replay
 
-    return _run("replay", context, lambda at: replay(event, at.settings, at.oms, at.log_bucket, at.deadline, at.clock))
+    return asdict(_run("replay", context, partial(replay.run, event)))
 
 
-def reconcile_handler(event: bytes, context: Any) -> dict[str, object]:
+def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `reconcile`. `event` is a timer's, or a payload by hand."""
-    from oss_oms_sync.jobs.reconcile import reconcile
+    from oss_oms_sync.jobs import reconcile
 
-    return _run(
-        "reconcile",
-        context,
-        lambda at: reconcile(event, at.settings, at.oms, at.log_bucket, at.source_bucket, at.deadline, at.clock),
-    )
+    return _run("reconcile", context, partial(reconcile.run, event)).to_json()
 
 
-def doctor_handler(event: bytes, context: Any) -> dict[str, object]:
-    """Function `doctor`, by hand. It has to answer where nothing is right, so it makes its clients step by step."""
-    from oss_oms_sync.jobs.doctor import Clients, doctor
+def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
+    """Function `doctor`, by hand. It has to answer where nothing is right, so it gets what is wrong as well."""
+    from oss_oms_sync.jobs import doctor
 
     _lines.bind("doctor", context)
-    clock = Clock()
-    deadline = _deadline(context, clock)
-    clients: Clients | SettingsError
     try:
-        instance = _instance()
-        clients = Clients(instance.settings, instance.oms, lambda: instance.buckets(context))
+        return doctor.run(event, _instance().invocation(context))
     except SettingsError as error:
-        clients = error
-    return doctor(event, clients, os.environ.get("FC_REGION", ""), deadline, clock)
+        return doctor.run(event, error)
 
 
-def status_handler(event: bytes, context: Any) -> dict[str, object]:
+def status_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `status`, by hand."""
-    from oss_oms_sync.jobs.status import status
+    from oss_oms_sync.jobs import status
 
-    return _run(
-        "status",
-        context,
-        lambda at: status(event, at.settings, at.oms, at.log_bucket, at.source_bucket, at.deadline, at.clock),
-    )
+    return _run("status", context, partial(status.run, event))
 
 
-def _run(name: str, context: Any, job: Callable[[_Invocation], T]) -> T:
+def _run(name: str, context: Context, job: Callable[[Invocation], T]) -> T:
     """Runs one job on this instance's clients and this invocation's credentials."""
     _lines.bind(name, context)
     try:
-        return job(_instance().invocation(context))
+        invocation = _instance().invocation(context)
+        if isinstance(invocation.credentials, CredentialsError):
+            # Before anything is sent: what OMS accepted could not be recorded.
+            raise invocation.credentials
+        return job(invocation)
     except OmsSyncError as error:
         log.error({"error": type(error).__name__, "message": str(error)})  # noqa: TRY400
         raise
-
-
-@dataclass(frozen=True)
-class _Invocation:
-    """What a job may work with."""
-
-    settings: Settings
-    oms: OmsClient
-    log_bucket: Bucket
-    source_bucket: Bucket
-    deadline: Deadline
-    clock: Clock
 
 
 class _Instance:
@@ -120,34 +110,24 @@ class _Instance:
     def __init__(self) -> None:
         self.settings = Settings.from_env(os.environ)
         log.setLevel(self.settings.log_level)
-        self.clock = Clock()
-        self._pool = CallPool()
-        oms, self._oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
-        self.oms = OmsClient(self.settings, oms, self._pool, self.clock)
+        self.clock, pool = Clock(), CallPool()
+        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        self.oms = OmsClient(self.settings, oms, pool, self.clock)
+        self.oss = OssClient(self.settings, oss, pool, self.clock)
         # OMS is asked first: meanwhile the client of OSS is imported.
         preload_oss2()
 
-    def buckets(self, context: Any) -> tuple[Bucket, Bucket]:
-        """Log bucket and source bucket with this invocation's credentials: they expire, so they are never kept."""
-        settings, credentials = self.settings, _credentials(context)
-        names = ((settings.log_bucket, "LOG_BUCKET"), (settings.source_bucket, "SOURCE_BUCKET"))
-        log_bucket, source_bucket = (
-            Bucket(name, setting, settings, credentials, self._oss, self._pool, self.clock) for name, setting in names
-        )
-        return log_bucket, source_bucket
-
-    def invocation(self, context: Any) -> _Invocation:
-        """What a job may work with in this invocation."""
-        log_bucket, source_bucket = self.buckets(context)
+    def invocation(self, context: Context) -> Invocation:
+        """What a job may work with in this invocation. Credentials expire, so they are never kept."""
         deadline = _deadline(context, self.clock)
-        return _Invocation(self.settings, self.oms, log_bucket, source_bucket, deadline, self.clock)
+        return Invocation(self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock)
 
 
 # Not kept when it raises: the next invocation says again what is wrong with the settings.
 _instance = functools.cache(_Instance)
 
 
-def _credentials(context: Any) -> Credentials:
+def _credentials(context: Context) -> Credentials | CredentialsError:
     """The role's temporary credentials: python3.10 has them in the context, python3.12 in the environment."""
     given = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
@@ -156,14 +136,14 @@ def _credentials(context: Any) -> Credentials:
     else:
         parts = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
     if not all(parts):
-        raise CredentialsError(
+        return CredentialsError(
             "The function has no role, so it cannot write records: set `role` in s.yaml to one that may"
             " oss:PutObject on oms_source_record/* of the log bucket, and deploy again"
         )
     return Credentials(*map(str, parts))
 
 
-def _deadline(context: Any, clock: Clock) -> Deadline:
+def _deadline(context: Context, clock: Clock) -> Deadline:
     """When this invocation has to be done: in time to return or raise before Function Compute ends it."""
     timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT
     return Deadline(float(timeout) - _FINISHING_SECONDS - next(_import_seconds, 0.0), clock)
@@ -185,7 +165,7 @@ class _JsonLines(logging.Formatter):
         super().__init__()
         self._bound: dict[str, str] = {}
 
-    def bind(self, job: str, context: Any) -> None:
+    def bind(self, job: str, context: Context) -> None:
         """From now on every line names this job and this invocation."""
         self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
 

@@ -10,12 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from itertools import islice
+from typing import Any
 
 from sortedcontainers import SortedDict
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket, ListPage, ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
 from oss_oms_sync.errors import StorageError
+from support.fake_clouds import World
 
 
 class Died(BaseException):
@@ -26,7 +30,7 @@ def _late(deadline: Deadline) -> StorageFailure | None:
     return StorageFailure("the invocation's time was up", answered=True) if deadline.expired() else None
 
 
-class MemoryBucket(Bucket):
+class MemoryBucket:
     """`calls` counts requests by kind. `before` and `after` see each (kind, names) and may raise Died."""
 
     def __init__(self, clock: Clock) -> None:
@@ -45,7 +49,7 @@ class MemoryBucket(Bucket):
         self.objects[one.name] = one
         self.modified[one.name] = int(self.clock.now().timestamp())
 
-    def try_put_all(self, objects: Sequence[StoredObject], deadline: Deadline) -> list[StorageFailure | None]:
+    def put_all(self, objects: Sequence[StoredObject], deadline: Deadline) -> list[StorageFailure | None]:
         problems = []
         for one in objects:
             self.calls["put"] += 1
@@ -57,7 +61,7 @@ class MemoryBucket(Bucket):
             problems.append(problem)
         return problems
 
-    def try_get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | StorageFailure]:
+    def get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | StorageFailure]:
         self.calls["get"] += len(names)
         for name in names:
             self.before("get", [name])
@@ -84,7 +88,7 @@ class MemoryBucket(Bucket):
         self.after("list", [prefix])
         return page
 
-    def try_delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, StorageFailure | None]:
+    def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, StorageFailure | None]:
         results: dict[str, StorageFailure | None] = {}
         for start in range(0, len(names), PAGE_SIZE):
             group = names[start : start + PAGE_SIZE]
@@ -112,3 +116,39 @@ class MemoryBucket(Bucket):
         one = self.objects[name]
         kind = one.headers.get("x-oss-object-type", "Normal")
         return ObjectSummary(name, hashlib.md5(one.body).hexdigest().upper(), len(one.body), self.modified[name], kind)
+
+
+class _View(Bucket):
+    """The bucket as one invocation sees it."""
+
+    def __init__(self, memory: MemoryBucket, deadline: Deadline) -> None:
+        self.name = memory.name
+        self._memory = memory
+        self._until = deadline
+
+    def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
+        return self._memory.put_all(objects, self._until)
+
+    def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
+        return self._memory.get_all(names, self._until)
+
+    def list_page(self, prefix: str, after: str) -> ListPage:
+        return self._memory.list_page(prefix, after, self._until)
+
+    def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
+        return self._memory.delete_all(names, self._until)
+
+
+class MemoryWorld(World):
+    """A world whose log bucket `bucket` and whose source bucket `source` are in memory."""
+
+    def __init__(self, bucket: MemoryBucket | None = None, **environment: str) -> None:
+        super().__init__(**environment)
+        self.bucket, self.source = bucket or MemoryBucket(self.clock), MemoryBucket(self.clock)
+
+    def invocation(self, seconds: float = 60, oms: Any = None) -> Invocation:
+        invocation = super().invocation(seconds, oms)
+        views = {"log_bucket": self.bucket, "source_bucket": self.source}
+        # As if they had been made already.
+        vars(invocation).update({name: _View(bucket, invocation.deadline) for name, bucket in views.items()})
+        return invocation

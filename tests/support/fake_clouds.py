@@ -20,10 +20,12 @@ from requests.adapters import BaseAdapter
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import etag_of
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials, etag_of
+from oss_oms_sync.clouds.oss import Credentials, OssClient
 from oss_oms_sync.clouds.pool import CallPool
-from oss_oms_sync.jobs.forward import forward
+from oss_oms_sync.jobs import forward
 from oss_oms_sync.settings import Settings
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
@@ -196,13 +198,16 @@ class World:
         oms.mount("https://", self.oms)
         oss.mount("https://", self.oss)
         self.client = OmsClient(self.settings, oms, pool, self.clock)
+        self._oss = OssClient(self.settings, oss, pool, self.clock)
+
+    def invocation(self, seconds: float = 60, oms: Any = None) -> Invocation:
+        """A new invocation that has so long; `oms` in place of the client of the virtual OMS."""
         credentials = Credentials("FAKEID", "fakesecret", "faketoken")
-        name = self.settings.log_bucket
-        self.log_bucket = Bucket(name, "LOG_BUCKET", self.settings, credentials, oss, pool, self.clock)
+        deadline = Deadline(seconds, self.clock)
+        return Invocation(self.settings, oms or self.client, self._oss, credentials, deadline, self.clock)
 
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
-        deadline = Deadline(timeout - 0.5, self.clock)
-        return forward(payload, self.settings, self.client, self.log_bucket, deadline, self.clock)
+        return forward.run(payload, self.invocation(timeout - 0.5))
 
     def record_body(self, state: str, key: str) -> bytes | None:
         return self.oss.objects.get(f"oms_source_record/{TASK}/{state}_object/{key}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
@@ -11,8 +10,8 @@ from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
-from support.fake_bucket import MemoryBucket
-from support.fake_clouds import TASK, World
+from support.fake_bucket import MemoryBucket, MemoryWorld
+from support.fake_clouds import TASK
 
 ROOT = f"oms_source_record/{TASK}/"
 NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
@@ -21,28 +20,32 @@ KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
 EVERYTHING = Scope(KeyFilter(), None, everything=False)
 
 
-class Remembers(World):
+class Remembers(MemoryWorld):
     """One project's state in a log bucket in memory."""
 
     def __init__(self, bucket: MemoryBucket | None = None, **environment: str) -> None:
-        super().__init__(**environment)
-        self.bucket = bucket or MemoryBucket(self.clock)
+        super().__init__(bucket, **environment)
         self.clock = self.bucket.clock
-        self.state = JobState(self.settings, self.bucket, self.clock)
-        self.runs = RunFiles(self.settings, self.bucket, self.clock)
-        self.passes = Passes(self.settings, self.bucket, self.clock)
 
     @property
-    def deadline(self) -> Deadline:
-        return Deadline(60, self.clock)
+    def state(self) -> JobState:
+        return JobState(self.invocation())
+
+    @property
+    def runs(self) -> RunFiles:
+        return RunFiles(self.invocation())
+
+    @property
+    def passes(self) -> Passes:
+        return Passes(self.invocation())
 
     def leftovers(self) -> list[RunFile | None]:
-        return list(self.runs.leftovers(self.deadline))
+        return list(self.runs.leftovers())
 
     def begin(self, scope: Scope = EVERYTHING, *, limited: bool = False) -> Pass:
         """A pass, begun a second after whatever was before."""
         self.clock.sleep(1)
-        return self.passes.new(scope, limited, self.deadline)
+        return self.passes.new(scope, limited)
 
     def only(self, folder: str) -> StoredObject:
         """The one object of a folder."""

@@ -8,17 +8,16 @@ from typing import Any
 
 from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
-from oss_oms_sync.clouds.oss import StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.reconcile import reconcile
-from oss_oms_sync.jobs.status import status
+from oss_oms_sync.jobs import reconcile, status
 from oss_oms_sync.ledger.records import success_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure
-from support.fake_bucket import MemoryBucket
+from support.fake_bucket import MemoryWorld
 from support.fake_clouds import TASK, World
 
 IN_STEP, BEHIND = "in step", "behind"
@@ -70,13 +69,12 @@ class Counters:
         return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
 
 
-class StatusWorld(World):
+class StatusWorld(MemoryWorld):
     """A world whose buckets are in memory and whose OMS is its counters; installed four days ago."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(OMS_RATE="1000", **environment)
         self.clock.ahead = NOW - self.clock.now()
-        self.bucket, self.source = MemoryBucket(self.clock), MemoryBucket(self.clock)
         self.counters = Counters(self)
         self.install(NOW - timedelta(days=4))
 
@@ -88,10 +86,10 @@ class StatusWorld(World):
         self.clock.ahead += now - self.clock.now()
 
     def passed(self, scope: Scope = USUAL, *, limited: bool = False, ended: bool = True, **counts: int) -> None:
-        passes, deadline = Passes(self.settings, self.bucket, self.clock), Deadline(60, self.clock)
-        one = passes.new(scope, limited, deadline)
+        passes = Passes(self.invocation())
+        one = passes.new(scope, limited)
         one.counts.update(counts)  # type: ignore[attr-defined]
-        (passes.finish if ended else passes.save)(one, deadline)
+        (passes.finish if ended else passes.save)(one)
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         self.source.add(StoredObject(key, key.encode()))
@@ -102,14 +100,10 @@ class StatusWorld(World):
             self.bucket.modified[record.name] -= minutes_ago * 60
 
     def reconcile(self, **asked: object) -> dict[str, object]:
-        deadline = Deadline(570, self.clock)
-        payload = json.dumps(asked)
-        return reconcile(payload, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
+        return reconcile.run(json.dumps(asked), self.invocation(570)).to_json()
 
     def status(self, *, timeout: float = 60, **asked: object) -> dict[str, Any]:
-        deadline = Deadline(timeout, self.clock)
-        payload = json.dumps(asked)
-        return status(payload, self.settings, self.counters, self.bucket, self.source, deadline, self.clock)
+        return status.run(json.dumps(asked), self.invocation(timeout, self.counters))
 
     def verdict(self, **asked: object) -> tuple[str, str]:
         told = self.status(**asked)["verdict"]

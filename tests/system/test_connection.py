@@ -8,16 +8,14 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds import oms
 from oss_oms_sync.clouds.connection import Session
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials, StoredObject
-from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.settings import Settings
 from sandbox.server.faults import Fault
+from support.instance import Instance
 from tools.serverless import serving
 
 
@@ -68,13 +66,11 @@ def threads() -> Callable[[], list[threading.Thread]]:
 def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(box, threads):
     # GIVEN an OSS that sends its answer a byte at a time and never ends
     box.oss.faults.add(Fault.drip())
-    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
-    session, credentials = Session(box.oss.endpoint, clock), Credentials(*box.function_credentials)
-    bucket = Bucket(box.log_bucket, "LOG_BUCKET", settings, credentials, session, CallPool(), clock)
+    bucket = Instance(box).invocation(0.5).log_bucket
 
     # WHEN the time is up, THEN each write is a trouble, and its thread ends
     records = [StoredObject(f"k{number}", b"x") for number in range(3)]
-    assert all(bucket.try_put_all(records, Deadline(0.5, clock)))
+    assert all(bucket.try_put_all(records))
     for thread in threads():
         thread.join(60)
     assert threads() == []
@@ -83,9 +79,8 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
 def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(box, threads, monkeypatch):
     monkeypatch.setattr(oms, "_CALL_SECONDS", 0.2)
     box.oms.faults.add(Fault.drip())
-    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
-    client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
-    (failure,) = submit(client, ["a"], Deadline(1, clock), clock).outcomes.values()
+    invocation = Instance(box).invocation(1)
+    (failure,) = submit(invocation, ["a"], invocation.deadline).outcomes.values()
     assert failure.reason is Reason.TIMEOUT
     for thread in threads():
         thread.join(60)
@@ -94,9 +89,8 @@ def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(bo
 
 def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(box):
     box.oms.faults.add(Fault.status(404, b"x" * 1_000_000), times=1)
-    settings, clock = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock()
-    client = OmsClient(settings, Session(settings.task.url, clock), CallPool(), clock)
+    invocation = Instance(box).invocation()
     for key in ("a", "b", "c"):
-        submit(client, [key], Deadline(60, clock), clock)
+        submit(invocation, [key], invocation.deadline)
     assert box.oms.accepted == {"b": 1, "c": 1}
     assert box.oms.connections == 2

@@ -14,20 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds import oms, oss, retry
-from oss_oms_sync.clouds.connection import Session
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import OmsSyncError
-from oss_oms_sync.jobs.forward import forward
+from oss_oms_sync.jobs import forward
 from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.fake_clouds import payload
+from support.instance import Instance
 from support.law import SOCKET_SCHEDULES, check, object_keys
 
 TIMEOUT = 0.7
@@ -44,7 +40,7 @@ numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
+def instance() -> Iterator[tuple[Sandbox, Instance]]:
     """One instance of the function for all schedules, as between events that follow each other."""
     with Sandbox() as box, pytest.MonkeyPatch.context() as patch:
         for module, name, value in [
@@ -55,23 +51,14 @@ def instance() -> Iterator[tuple[Sandbox, Settings, OmsClient, Bucket, Clock]]:
             (retry, "_BACKOFF_BASE", 0.01),
         ]:
             patch.setattr(module, name, value)
-        config, clock, pool = Settings.from_env({**box.environment(), "FC_REGION": box.region}), Clock(), CallPool()
-        client = OmsClient(config, Session(config.task.url, clock), pool, clock)
-        credentials, session = Credentials(*box.function_credentials), Session(config.oss_endpoint, clock)
-        yield (
-            box,
-            config,
-            client,
-            Bucket(box.log_bucket, "LOG_BUCKET", config, credentials, session, pool, clock),
-            clock,
-        )
+        yield box, Instance(box)
 
 
 @settings(max_examples=SOCKET_SCHEDULES)
 @given(keys=object_keys, refused=st.integers(0, 40), trouble=st.sampled_from([0.1, 0.5, 0.9]), seed=seeds)
 def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance, keys, refused, trouble, seed):
     # GIVEN two clouds that fail at random, and perhaps a key that OMS never takes
-    box, config, client, writer, clock = instance
+    box, function = instance
     # Keys of its own, for a call of the schedule before may still be on its way.
     number = next(numbers)
     keys = [f"{number}/{key}" for key in keys]
@@ -82,23 +69,16 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
     # WHEN an event of all keys is handled
     started = monotonic()
     try:
-        outcome = forward(payload(*keys), config, client, writer, Deadline(TIMEOUT, clock), clock)
+        outcome = forward.run(payload(*keys), function.invocation(TIMEOUT))
     except OmsSyncError:
         outcome = None
     took = monotonic() - started
 
     # THEN each key is in one of the three states, and in time
     stored = box.oss.objects(box.log_bucket)
-    state = check(
-        outcome, keys, box.oms.accepted, lambda state, key: record_name(config.task.task_id, state, key) in stored
-    )
+    state = check(outcome, keys, box.oms.accepted, lambda state, key: record_name(box.task_id, state, key) in stored)
     assert took < TIMEOUT + LENIENCY
     count_schedule("over sockets", state)
-
-
-def client_of(box: Sandbox, clock: Clock) -> OmsClient:
-    config = Settings.from_env({**box.environment(), "FC_REGION": box.region})
-    return OmsClient(config, Session(config.task.url, clock), CallPool(), clock)
 
 
 def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
@@ -111,13 +91,13 @@ def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
 
     with Sandbox() as box:
         clock = Frozen()
-        client = client_of(box, clock)
-        submit(client, ["a"], Deadline(60, clock), clock)
+        invocation = Instance(box, clock).invocation()
+        submit(invocation, ["a"], invocation.deadline)
         box.oms.silence_connections()
         frozen["for"] = timedelta(seconds=31)
 
         # WHEN it submits again
-        submission = submit(client, ["b"], Deadline(60, clock), clock)
+        submission = submit(invocation, ["b"], invocation.deadline)
 
         # THEN it does so on a new connection, at the first try
         assert submission.outcomes == {"b": None}
@@ -128,10 +108,9 @@ def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
 def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch):
     monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
     with Sandbox() as box:
-        clock = Clock()
-        client = client_of(box, clock)
-        submit(client, ["a"], Deadline(60, clock), clock)
+        invocation = Instance(box).invocation()
+        submit(invocation, ["a"], invocation.deadline)
         box.oms.silence_connections()
-        submission = submit(client, ["b"], Deadline(60, clock), clock)
+        submission = submit(invocation, ["b"], invocation.deadline)
         assert submission.outcomes == {"b": None}
         assert submission.calls == 2

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from oss_oms_sync.clouds.oss import ListPage, ObjectSummary
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.errors import CredentialsError, SettingsError
 from support.fake_clouds import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
@@ -118,8 +119,8 @@ def test_the_context_says_how_long_the_invocation_may_take(clouds):
 
 def test_the_replay_handler_returns_its_report(clouds, mocker):
     index, _, oss = clouds
-    mocker.patch.object(index.Bucket, "list_page", return_value=ListPage([], more=False))
-    mocker.patch.object(index.Bucket, "get", return_value=None)
+    mocker.patch.object(Bucket, "list_page", return_value=ListPage([], more=False))
+    mocker.patch.object(Bucket, "get", return_value=None)
     report = index.replay_handler(b"", CONTEXT_312)
     assert (report["taken"], report["finished"]) == (0, True)
     assert list(oss.objects) == [f"oms_source_record/{TASK}/state/replay.json"]
@@ -129,13 +130,13 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
     index, oms, _ = clouds
     walked = []
 
-    def page(bucket, prefix, after, deadline):
+    def page(bucket, prefix, after):
         walked.append(bucket.name)
         source = [ObjectSummary("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
         return ListPage(source, more=False)
 
-    mocker.patch.object(index.Bucket, "list_page", page)
-    mocker.patch.object(index.Bucket, "get", return_value=b'{"at": "2001-01-01"}')
+    mocker.patch.object(Bucket, "list_page", page)
+    mocker.patch.object(Bucket, "get", return_value=b'{"at": "2001-01-01"}')
     report = index.reconcile_handler(b"", CONTEXT_312)
     assert (report["accepted"], report["finished"]) == (1, True)
     assert oms.accepted == {"a": 1}

@@ -113,6 +113,8 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
+    # Where the function runs, as Function Compute says; empty elsewhere.
+    fc_region: str
     source_bucket: str
     key_filter: KeyFilter
     key_encoding: str
@@ -147,6 +149,7 @@ class Settings:
             log_bucket=log_bucket,
             oss_endpoint=oss_endpoint,
             oss_region=oss_region,
+            fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
             # White space may be meant here, so these two are taken as they are.
             key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),

@@ -42,7 +42,7 @@ class Recorded(World):
         return Deadline(seconds, self.clock)
 
     def submit(self, *keys: str, seconds: float = 60):
-        return submit(self.client, keys, self.deadline(seconds), self.clock)
+        return submit(self.invocation(), keys, self.deadline(seconds))
 
     def failure(self, key: str = "a") -> Failure:
         """What became of one key."""

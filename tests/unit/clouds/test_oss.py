@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Credentials, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OSS, REDIRECTS, TASK, World
 
@@ -23,7 +23,7 @@ def world() -> World:
 
 def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
     """Why each was not written; empty where it was."""
-    problems = world.log_bucket.try_put_all(objects, Deadline(seconds, world.clock))
+    problems = world.invocation(seconds).log_bucket.try_put_all(objects)
     return [problem.message if problem else "" for problem in problems]
 
 
@@ -103,10 +103,10 @@ def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker
 def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(world):
     cut = (200, {**OSS, "Content-Length": "100"}, '{"at": "2026')
     world.oss.schedule = [cut, (200, {**OSS, "Content-Length": "2"}, "{}")]
-    assert world.log_bucket.get("a", Deadline(30, world.clock)) == b"{}"
+    assert world.invocation(30).log_bucket.get("a") == b"{}"
     world.oss.schedule = [cut] * 9
     with pytest.raises(StorageError, match="the answer was cut off"):
-        world.log_bucket.get("a", Deadline(30, world.clock))
+        world.invocation(30).log_bucket.get("a")
 
 
 NO_LISTINGS = [
@@ -126,7 +126,7 @@ NO_LISTINGS = [
 def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, headers):
     world.oss.schedule = [(200, headers, body)] * 10
     with pytest.raises(StorageError):
-        world.log_bucket.list_page("", "", Deadline(30, world.clock))
+        world.invocation(30).log_bucket.list_page("", "")
     assert len(world.oss.schedule) == 5
 
 
@@ -135,7 +135,7 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
 @pytest.mark.parametrize("status", [200, 302, 403])
 def test_a_delete_that_something_else_than_oss_answers_was_not_answered(world, body, headers, status):
     world.oss.schedule = [(status, headers, body)]
-    problem = world.log_bucket.try_delete_all(["a"], Deadline(30, world.clock))["a"]
+    problem = world.invocation(30).log_bucket.try_delete_all(["a"])["a"]
     # Where OSS itself refuses, nothing will be deleted any more.
     assert problem.answered == (status != 200 and headers == OSS)
 
@@ -148,7 +148,7 @@ def test_no_redirect_is_followed_and_the_trouble_names_it(world, redirect):
     assert world.oss.objects == {}
     world.oss.schedule = [redirect] * 5
     with pytest.raises(StorageError, match="OSS_ENDPOINT answers with a redirect"):
-        world.log_bucket.list_page("", "", Deadline(30, world.clock))
+        world.invocation(30).log_bucket.list_page("", "")
 
 
 ETAG = '"9DD4E461268C8034F5C8564E155C67A6"'  # the MD5 of b"x"
@@ -181,9 +181,9 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world):
     # Of a listing, and of an object of ours, no more than any takes.
     world.oss.schedule = [(200, OSS, "x" * 20_000_000)] * 5
     with pytest.raises(StorageError, match="longer than 16777216 bytes"):
-        world.log_bucket.list_page("", "", Deadline(30, world.clock))
+        world.invocation(30).log_bucket.list_page("", "")
     world.oss.schedule = [(200, OSS, "x" * 12_000_000)]
-    assert len(world.log_bucket.get("a", Deadline(30, world.clock))) == 12_000_000
+    assert len(world.invocation(30).log_bucket.get("a")) == 12_000_000
 
 
 def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
@@ -200,7 +200,7 @@ def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
 
 def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
     world.oss.schedule = [listing(more="t1"), listing(more="t2"), listing("a", "b", more="t3")]
-    page = world.log_bucket.list_page("", "", Deadline(30, world.clock))
+    page = world.invocation(30).log_bucket.list_page("", "")
     assert [one.name for one in page.objects] == ["a", "b"]
     assert page.more
     assert ["continuation-token=t" in url for url in world.oss.urls] == [False, True, True]
@@ -218,7 +218,7 @@ def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
 def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
     world.oss.schedule = list(pages)
     with pytest.raises(StorageError, match=problem):
-        world.log_bucket.list_page("", "a" if "a" in pages[0][2] else "", Deadline(30, world.clock))
+        world.invocation(30).log_bucket.list_page("", "a" if "a" in pages[0][2] else "")
 
 
 def test_credentials_do_not_show_their_secrets():
@@ -236,7 +236,7 @@ def test_credentials_do_not_show_their_secrets():
 def test_an_error_of_oss_in_an_odd_form_is_a_trouble(body):
     world = World()
     world.oss.schedule = [(403, OSS, body)] * 5
-    (problem,) = world.log_bucket.try_put_all([StoredObject("a", b"x")], Deadline(30, world.clock))
+    (problem,) = world.invocation(30).log_bucket.try_put_all([StoredObject("a", b"x")])
     assert problem
 
 
@@ -244,6 +244,6 @@ def test_what_oss_says_shows_no_secret():
     world = World()
     said = "<Error><Code>X</Code><Message>x-oss-security-token: faketoken, fakesecret</Message></Error>"
     world.oss.schedule = [(403, OSS, said)]
-    (problem,) = world.log_bucket.try_put_all([StoredObject("a", b"x")], Deadline(30, world.clock))
+    (problem,) = world.invocation(30).log_bucket.try_put_all([StoredObject("a", b"x")])
     assert "faketoken" not in problem.message
     assert "fakesecret" not in problem.message

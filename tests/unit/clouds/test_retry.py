@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from support.fake_clouds import VirtualClock
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
-IF_NOT_ATTEMPTED: Attempt[str] = Attempt("untried")
+IF_NOT_ATTEMPTED = "untried"
 
 
 class Server:

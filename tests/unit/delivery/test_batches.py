@@ -29,7 +29,7 @@ def world() -> World:
 
 
 def send(world: World, keys: list[str], seconds: float = 60):
-    return submit(world.client, keys, Deadline(seconds, world.clock), world.clock)
+    return submit(world.invocation(), keys, Deadline(seconds, world.clock))
 
 
 def reasons(submission) -> set[Reason | None]:
@@ -322,5 +322,5 @@ def test_a_location_shows_no_secret_however_it_is_encoded():
     token = "tok/EN+0123456789secret=="
     world = World(HW_SECURITY_TOKEN=token)
     world.oms.schedule = [(302, {"Location": f"https://login.example/?t={quote(token, safe='')}"}, "")]
-    failure = submit(world.client, ["a"], Deadline(30, world.clock), world.clock).outcomes["a"]
+    failure = send(world, ["a"], 30).outcomes["a"]
     assert "0123456789secret" not in failure.message

@@ -8,14 +8,13 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import StorageFailure
+from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, record_name
 from oss_oms_sync.reasons import Reason
-from support.fake_bucket import MemoryBucket
-from support.fake_clouds import HANG, TASK, World
+from support.fake_bucket import MemoryWorld
+from support.fake_clouds import HANG, TASK
 
 BAD = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
 FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
@@ -23,14 +22,13 @@ NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 KEYS = [f"k{number}" for number in range(10)]
 
 
-class Sends(World):
+class Sends(MemoryWorld):
     """A world whose log bucket is in memory, and one run's sender."""
 
     def __init__(self, timeout: float = 600, rate: float = 1000.0) -> None:
         super().__init__()
         self.settings = dataclasses.replace(self.settings, oms_rate=rate)
-        self.bucket = MemoryBucket(self.clock)
-        self.sender = Sender(self.client, self.bucket, self.settings, Deadline(timeout, self.clock), self.clock)
+        self.sender = Sender(self.invocation(timeout))
 
     def send(self, *keys: str, in_doubt: tuple[str, ...] = (), **details: str) -> list[str]:
         """The keys that are still to be sent or recorded."""

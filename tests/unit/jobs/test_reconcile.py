@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.reconcile import reconcile
+from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.ledger.records import (
     MAX_NAME_BYTES,
     FailedKey,
@@ -27,8 +26,8 @@ from oss_oms_sync.ledger.records import (
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import Died, MemoryBucket
-from support.fake_clouds import TASK, World
+from support.fake_bucket import Died, MemoryBucket, MemoryWorld
+from support.fake_clouds import TASK
 from support.law import HOSTILE, SCHEDULES
 
 ROOT = f"oms_source_record/{TASK}/"
@@ -39,12 +38,11 @@ FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
 BUSY = Failure(Reason.UNAVAILABLE, 503)
 
 
-class Reconciles(World):
+class Reconciles(MemoryWorld):
     """A world whose buckets are in memory; it was installed an hour before the clock's beginning."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(OMS_RATE="1000", **environment)
-        self.bucket, self.source = MemoryBucket(self.clock), MemoryBucket(self.clock)
         self.oms.round_trip = 0.001
         self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
 
@@ -69,8 +67,7 @@ class Reconciles(World):
     def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
         text = json.dumps(payload) if payload is not None else ""
         self.later(0.001)
-        deadline = Deadline(timeout, self.clock)
-        return reconcile(text, self.settings, self.client, self.bucket, self.source, deadline, self.clock)
+        return reconcile.run(text, self.invocation(timeout)).to_json()
 
     def begin(self, **asked: object) -> None:
         """Begins a pass by hand that does not get beyond its first listing."""
@@ -964,7 +961,7 @@ def test_a_pass_that_an_older_version_ended_counts_for_none(world):
 def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
     world = Reconciles(RECONCILE_PERIOD=period)
     world.reconcile()
-    (one,) = Passes(world.settings, world.bucket, world.clock).all(Deadline(60, world.clock))
+    (one,) = Passes(world.invocation()).all()
     world.later(days * 24 * HOUR - 90)
     assert not one.is_late(world.settings, world.clock.now())
     world.later(100)

@@ -7,21 +7,21 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay import replay
+from oss_oms_sync.jobs import replay
 from oss_oms_sync.ledger.records import FailedKey, failed_record, record_name
 from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import Died, MemoryBucket
-from support.fake_clouds import DROP_BEFORE, HANG, TASK, World, event
+from support.fake_bucket import Died, MemoryWorld
+from support.fake_clouds import DROP_BEFORE, HANG, TASK, event
 from support.law import HOSTILE, SCHEDULES
 
 ROOT = f"oms_source_record/{TASK}/"
@@ -31,12 +31,11 @@ REFUSED = StorageFailure("no", answered=True, code="AccessDenied")
 FROZEN = (401, {}, '{"error_code": "APIGW.0301", "error_msg": "no"}')
 
 
-class Replays(World):
+class Replays(MemoryWorld):
     """A world whose log bucket is in memory."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "1000", **environment})
-        self.bucket = MemoryBucket(self.clock)
         self.oms.round_trip = 0.001
 
     def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:
@@ -47,8 +46,7 @@ class Replays(World):
 
     def replay(self, payload: object = None, timeout: float = 240) -> dict:
         text = json.dumps(payload) if payload is not None else ""
-        deadline = Deadline(timeout, self.clock)
-        return replay(text, self.settings, self.client, self.bucket, deadline, self.clock)
+        return asdict(replay.run(text, self.invocation(timeout)))
 
     def failed(self) -> set[str]:
         return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StoredObject, etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import (
     FailedKey,

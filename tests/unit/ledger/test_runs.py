@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.runs import RunFile
 from support.remembers import KEYS, NO_RIGHT, NONE_SUCH, ROOT, Remembers
 
@@ -23,17 +23,17 @@ def lines(caplog):
 
 
 def test_a_run_file_tells_its_keys_and_which_of_them_are_held(world):
-    run = world.runs.new(KEYS, ["a", "b"], 60, world.deadline)
+    run = world.runs.new(KEYS, ["a", "b"], 60)
     assert world.leftovers() == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
-    world.runs.finish(run, KEYS[1:], ["c"], world.deadline)
+    world.runs.finish(run, KEYS[1:], ["c"])
     assert world.leftovers() == [RunFile(run.name, KEYS[1:], {"c"}, lease_expired=False)]
     assert world.only("replay").headers == {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
 def test_a_finished_run_file_is_free_at_once_or_once_no_delete_can_land_any_more(world, in_doubt, seconds):
-    run = world.runs.new(KEYS, ["a"], 3600, world.deadline)
-    world.runs.finish(run, KEYS[1:], in_doubt, world.deadline)
+    run = world.runs.new(KEYS, ["a"], 3600)
+    world.runs.finish(run, KEYS[1:], in_doubt)
     world.clock.sleep(max(0, seconds - 1))
     assert [one.lease_expired for one in world.leftovers()] == [not in_doubt]
     world.clock.sleep(2)
@@ -41,7 +41,7 @@ def test_a_finished_run_file_is_free_at_once_or_once_no_delete_can_land_any_more
 
 
 def test_the_file_of_a_run_that_died_is_free_a_minute_after_its_time_was_up(world):
-    assert world.runs.new(KEYS, [], 240, world.deadline).lease_expired is False
+    assert world.runs.new(KEYS, [], 240).lease_expired is False
     world.clock.sleep(240 + 59)
     assert [one.lease_expired for one in world.leftovers()] == [False]
     world.clock.sleep(2)
@@ -50,13 +50,13 @@ def test_the_file_of_a_run_that_died_is_free_a_minute_after_its_time_was_up(worl
 
 def test_the_oldest_run_file_comes_first(world):
     for key in KEYS:
-        world.runs.new([key], [], 60, world.deadline)
+        world.runs.new([key], [], 60)
         world.clock.sleep(40 * 24 * 3600)
     assert [one.keys for one in world.leftovers()] == [[key] for key in KEYS]
 
 
 def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
-    world.runs.finish(world.runs.new(KEYS, [], 60, world.deadline), [], [], world.deadline)
+    world.runs.finish(world.runs.new(KEYS, [], 60), [], [])
     assert world.leftovers() == []
     assert not world.bucket.objects
 
@@ -64,21 +64,21 @@ def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"busy_until": 5, "keys": []}'])
 def test_a_run_file_that_is_unreadable_is_told_and_the_next_are_read(world, lines, body):
     world.bucket.add(StoredObject(f"{ROOT}replay/1.json", body))
-    run = world.runs.new(KEYS, [], 60, world.deadline)
+    run = world.runs.new(KEYS, [], 60)
     assert world.leftovers() == [None, RunFile(run.name, KEYS, set(), lease_expired=False)]
     problem = "unreadable: look at it, and delete it when done"
     assert lines() == [{"run_file": f"{ROOT}replay/1.json", "problem": problem}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_told(world, lines):
-    run = world.runs.new(KEYS, [], 60, world.deadline)
+    run = world.runs.new(KEYS, [], 60)
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" else None
     assert world.leftovers() == [None]
     assert lines() == [{"run_file": run.name, "problem": "no"}]
 
 
 def test_a_run_file_that_its_owner_finished_meanwhile_is_none_and_nothing_to_tell(world, lines):
-    world.runs.new(KEYS, [], 60, world.deadline)
+    world.runs.new(KEYS, [], 60)
     world.bucket.problem = lambda kind, name: NONE_SUCH if kind == "get" else None
     assert world.leftovers() == []
     assert lines() == []
@@ -86,8 +86,8 @@ def test_a_run_file_that_its_owner_finished_meanwhile_is_none_and_nothing_to_tel
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
 def test_a_run_file_that_cannot_be_shrunk_or_deleted_is_told_and_stays(world, lines, left):
-    run = world.runs.new(KEYS, [], 60, world.deadline)
+    run = world.runs.new(KEYS, [], 60)
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind in ("put", "delete") else None
-    world.runs.finish(run, left, [], world.deadline)
+    world.runs.finish(run, left, [])
     assert lines() == [{"run_file": run.name, "problem": "no"}]
     assert [one.keys for one in world.leftovers()] == [KEYS]

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from support.remembers import EVERYTHING, KEYS, ROOT, Remembers
 
@@ -25,10 +25,10 @@ def lines(caplog):
 
 
 def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_time(world):
-    world.state.store("replay", {"after": "a"}, world.deadline)
-    world.state.installed(world.deadline, note=True)
-    world.runs.new(KEYS, [], 60, world.deadline)
-    world.passes.new(EVERYTHING, False, world.deadline)
+    world.state.store("replay", {"after": "a"})
+    world.state.installed(note=True)
+    world.runs.new(KEYS, [], 60)
+    world.passes.new(EVERYTHING, False)
     patterns = [
         r"reconcile/[0-9a-f]{16}/20260102T000000\.000000Z-[0-9a-f]{8}\.json",
         r"replay/20260102T000000Z-[0-9a-f]{8}\.json",
@@ -42,29 +42,29 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_ti
 
 def test_state_that_is_unreadable_is_told_and_begins_anew(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
-    assert world.state.load("replay", world.deadline) == {}
+    assert world.state.load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]
 
 
 def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
-    world.state.installed(world.deadline, note=True)
+    world.state.installed(note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
     world.clock.sleep(3600)
     world.bucket.calls.clear()
-    assert world.state.installed(world.deadline, note=True).isoformat() == "2026-01-02T00:00:00+00:00"
+    assert world.state.installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
     assert world.bucket.calls == {"get": 1}
 
 
 def test_without_leave_to_note_it_nothing_is_noted(world):
-    assert world.state.installed(world.deadline, note=False) == world.clock.now()
+    assert world.state.installed(note=False) == world.clock.now()
     assert not world.bucket.objects
 
 
 def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
-        world.state.installed(world.deadline, note=True)
+        world.state.installed(note=True)
     assert str(raised.value) == (
         f"{ROOT}state/installed.json in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
@@ -74,5 +74,5 @@ def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
 def test_projects_of_one_task_keep_their_states_apart(world):
     others = [Remembers(world.bucket, OBJECT_PREFIX="a"), Remembers(world.bucket, OBJECT_SUFFIX="a")]
     for number, one in enumerate((world, *others)):
-        one.state.store("replay", {"after": str(number)}, one.deadline)
-    assert [one.state.load("replay", one.deadline)["after"] for one in (world, *others)] == ["0", "1", "2"]
+        one.state.store("replay", {"after": str(number)})
+    assert [one.state.load("replay")["after"] for one in (world, *others)] == ["0", "1", "2"]

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.scope import Scope
 from support.remembers import NO_RIGHT, Remembers
@@ -26,7 +26,7 @@ def lines(caplog):
 def test_a_pass_that_is_unreadable_is_told(world, lines):
     begun = world.begin()
     world.bucket.add(StoredObject(begun.name, b"{}"))
-    assert world.passes.all(world.deadline) == []
+    assert world.passes.all() == []
     assert lines() == [{"pass": begun.name, "problem": "unreadable, so another begins"}]
 
 
@@ -36,8 +36,8 @@ def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(w
     first, second, third = (world.begin() for _ in range(3))
 
     # WHEN the second ends, THEN the first is gone
-    world.passes.finish(second, world.deadline)
-    kept = {one.name: one for one in world.passes.all(world.deadline)}
+    world.passes.finish(second)
+    kept = {one.name: one for one in world.passes.all()}
     assert kept.keys() == {other.name, second.name, third.name}
     assert kept[other.name] == other
     assert kept[third.name] == third
@@ -48,7 +48,7 @@ def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(w
 def test_passes_that_cannot_be_cleared_away_are_told(world, lines):
     old, one = world.begin(), world.begin()
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
-    world.passes.finish(one, world.deadline)
+    world.passes.finish(one)
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
-    world.passes.finish(one, world.deadline)
+    world.passes.finish(one)
     assert lines() == [{"pass": old.name, "problem": "no"}, {"passes": "not cleared away", "problem": "no"}]

@@ -106,10 +106,8 @@ class OmsClient:
         def call() -> Attempt[dict[str, object] | Failure]:
             return self._in_time(lambda: self._send("GET", what, query, b"", self._value, deadline), deadline)
 
-        if_not_attempted: Attempt[dict[str, object] | Failure] = Attempt(
-            Failure(Reason.DEADLINE, message="not asked: the time was up")
-        )
-        return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted)
+        too_late: dict[str, object] | Failure = Failure(Reason.DEADLINE, message="not asked: the time was up")
+        return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted=too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None: its body is empty. A login page or a proxy's word is no acceptance; JSON may carry an error."""

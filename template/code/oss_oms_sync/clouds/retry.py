@@ -1,4 +1,4 @@
-"""How often a call is tried, and how long to wait before the next try."""
+"""How often a call is tried, and how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
 _MAX_ATTEMPTS = 5
 _BACKOFF_BASE = 0.4
 _BACKOFF_MAX = 5.0
-# Waiting costs money and the log bucket is the queue: so long a job goes on trying, then replay takes over.
+# Waiting costs money and the log bucket is the queue: after that long a job gives up, and replay takes over.
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Attempt(Generic[T]):
-    """One try's result, and whether and when another may help.
+    """One attempt's result, and whether and when another may help.
 
     `connection_lost`: the connection broke or went silent. `retry_after`: seconds, as the server asks for.
     """
@@ -34,7 +34,7 @@ class Attempt(Generic[T]):
 
 
 class RetryBudget:
-    """The tries of one job and the waiting between them, by full jitter: any time from none to a doubling limit."""
+    """The attempts of one job and the waiting between them, by full jitter: any time from none to a doubling limit."""
 
     def __init__(self, deadline: Deadline, clock: Clock) -> None:
         self._deadline = deadline
@@ -42,33 +42,34 @@ class RetryBudget:
         self._enough = Deadline(_BUDGET_SECONDS, clock)
         self._throttle_budget = _THROTTLE_BUDGET_SECONDS
 
-    def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Attempt[T]) -> T:
-        """The result of the last try; that of `untried` where the deadline had passed before the first.
+    def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: T) -> T:
+        """The result of the last attempt, or `if_not_attempted` where the deadline had passed before the first.
 
         After a lost connection `reconnect` is called, and the first time the call is made again at once: the
         connection may have died while the instance was frozen.
         """
-        outcome, tries = if_not_attempted, 0
+        result, attempts = if_not_attempted, 0
         while not self._deadline.expired():
-            outcome = call()
-            tries += 1
-            if outcome.connection_lost:
+            attempt = call()
+            result = attempt.result
+            attempts += 1
+            if attempt.connection_lost:
                 reconnect()
-            if not outcome.again or tries == _MAX_ATTEMPTS or not self._pause(tries, outcome):
+            if not attempt.again or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
                 break
-        return outcome.result
+        return result
 
-    def _pause(self, tries: int, outcome: Attempt[T]) -> bool:
-        """Waits before the next try; False when there is no use in waiting so long."""
-        if outcome.retry_after is not None:
+    def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
+        """Wait before the next attempt; False when there is no use in waiting so long."""
+        if attempt.retry_after is not None:
             # Not before that, and not all instances at the same moment.
-            wait = outcome.retry_after + random.uniform(0, _BACKOFF_BASE)
-        elif outcome.connection_lost and tries == 1:
+            wait = attempt.retry_after + random.uniform(0, _BACKOFF_BASE)
+        elif attempt.connection_lost and attempts == 1:
             wait = 0.0
         else:
-            wait = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF_BASE * 2 ** (tries - 1)))
-        if outcome.throttled:
-            if (outcome.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
+            wait = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF_BASE * 2 ** (attempts - 1)))
+        if attempt.throttled:
+            if (attempt.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
                 return False
             wait = min(wait, self._throttle_budget)
             self._throttle_budget -= wait

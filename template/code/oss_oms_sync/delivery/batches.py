@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
@@ -24,13 +25,13 @@ class Submission:
     throttled: int = 0
 
 
-def submit(oms: OmsClient, keys: Sequence[str], deadline: Deadline, clock: Clock, *, bisect: bool = True) -> Submission:
+def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
     """Send `keys` (plain text, each once) in batches, never later than `deadline`, and say what became of each.
 
     A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes, whatever
     OMS answers; after an exception nothing is known of any.
     """
-    bisection = _Bisection(oms, deadline, RetryBudget(deadline, clock), bisect)
+    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission
@@ -77,10 +78,8 @@ class _Bisection:
             self.submission.throttled += outcome.throttled
             return outcome
 
-        if_not_attempted: Attempt[Failure | None] = Attempt(
-            Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
-        )
-        return self._budget.run(call, self._oms.close_connections, if_not_attempted)
+        too_late: Failure | None = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+        return self._budget.run(call, self._oms.close_connections, if_not_attempted=too_late)
 
 
 def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:

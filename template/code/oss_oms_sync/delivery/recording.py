@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
 from typing import NamedTuple
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Bucket, StorageFailure, StoredObject
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure
 
@@ -24,23 +23,18 @@ class Recorded(NamedTuple):
     problem: StorageFailure | None
 
 
-def record(
-    outcomes: Iterable[tuple[FailedKey, Failure | None]],
-    task_id: str,
-    log_bucket: Bucket,
-    deadline: Deadline,
-    now: datetime,
-) -> list[Recorded]:
+def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for each other.
 
     What was not written is logged, and the caller decides where its key is kept: a key without its failed record is in
     no state. A success record that is missing is harmless: OMS accepted the key, and reconcile sends it once more.
     """
+    task_id, now = invocation.task_id, invocation.clock.now()
     records = [
         (key, failure, failed_record(task_id, key, failure, now) if failure else success_record(task_id, key.change))
         for key, failure in outcomes
     ]
-    problems = log_bucket.try_put_all([written for _, _, written in records], deadline)
+    problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
     recorded = [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]
     for one in recorded:
         if one.problem:

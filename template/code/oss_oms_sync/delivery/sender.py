@@ -7,14 +7,12 @@ from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, StoredObject
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
-from oss_oms_sync.settings import Settings
 
 # After so many wholly refused batches in a row a run ends: there is no point in burning through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -31,17 +29,12 @@ log = logging.getLogger(__name__)
 class Sender:
     """One run's sending. `stopped` says why it goes no further; empty while it does."""
 
-    def __init__(
-        self, oms: OmsClient, log_bucket: Bucket, settings: Settings, deadline: Deadline, clock: Clock
-    ) -> None:
-        self._oms = oms
-        self._log_bucket = log_bucket
-        self._settings = settings
-        self._deadline = deadline
+    def __init__(self, invocation: Invocation) -> None:
+        deadline, self._clock = invocation.deadline, invocation.clock
+        self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
-        self._clock = clock
-        self._rate = settings.oms_rate
-        self._next_call = clock.monotonic()
+        self._rate = invocation.settings.oms_rate
+        self._next_call = self._clock.monotonic()
         self._refused_in_a_row = 0
         self._bisect = True
         self.stopped = ""
@@ -72,17 +65,17 @@ class Sender:
         return True
 
     def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        submission = submit(self._oms, [key.key for key in batch], self._sending, self._clock, bisect=self._bisect)
+        submission = submit(self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
         self._pace(submission)
-        self._classifier(batch, submission)
+        self._check_refusals(batch, submission)
         return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        slowest = min(_MIN_RATE, self._settings.oms_rate)
+        slowest = min(_MIN_RATE, self._invocation.settings.oms_rate)
         self._rate = max(slowest, self._rate / 2**submission.throttled)
         self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
 
-    def _classifier(self, batch: Sequence[FailedKey], submission: Submission) -> None:
+    def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
         concerning_all = [reason for reason in reasons if reason in STOPS_RUN]
@@ -112,8 +105,7 @@ class Sender:
             self._count(key, failure)
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
-        task_id, now = self._settings.task.task_id, self._clock.now()
-        for one in record(outcomes, task_id, self._log_bucket, self._deadline, now):
+        for one in record(self._invocation, outcomes):
             if one.failure and one.problem:
                 left.append(one.key)
             elif one.failure and one.failure.reason is Reason.REJECTED:

@@ -7,15 +7,13 @@ from collections import Counter
 from math import ceil
 
 from oss_oms_sync import events
-from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.settings import Settings
 
 # What writing the records of a batch may take: OSS's own timeout.
 _RECORDING_SECONDS = 5.0
@@ -23,23 +21,24 @@ _RECORDING_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def forward(
-    payload: bytes, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
-) -> bool:
-    """Forwards the changes in `payload`; True when OMS accepted them all, False when some are recorded as failed.
+def run(event: bytes | str, invocation: Invocation) -> bool:
+    """Forward the changes in `event`, any payload of the OSS trigger.
+
+    Returns True when OMS accepted them all, False when some are recorded as failed.
 
     Raises EventError where part of the payload cannot be read (the rest is forwarded and recorded first), and
     RecordError where a failed key could not be recorded: Function Compute then keeps the event.
     """
+    deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()
-    parsed = events.parse(payload, settings)
+    parsed = events.parse(event, invocation.settings)
     recording = min(_RECORDING_SECONDS * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
-    submission = submit(oms, [change.key for change in parsed.changes], deadline.minus(recording), clock)
+    submission = submit(invocation, [change.key for change in parsed.changes], deadline.minus(recording))
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     failures = [(key.key, failure) for key, failure in outcomes if failure]
     for key, failure in failures:
         _log_failure(key, failure)
-    recorded = record(outcomes, settings.task.task_id, log_bucket, deadline, clock.now())
+    recorded = record(invocation, outcomes)
     unrecorded = [one.problem.message for one in recorded if one.failure and one.problem]
     log.info(
         {

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 
 from oss_oms_sync import options
-from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
-from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
-from oss_oms_sync.clouds.oss import Bucket, ObjectSummary
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
 from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
@@ -42,42 +44,49 @@ _FINISHING_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-def reconcile(
-    payload: bytes | str,
-    settings: Settings,
-    oms: OmsClient,
-    log_bucket: Bucket,
-    source_bucket: Bucket,
-    deadline: Deadline,
-    clock: Clock,
-) -> dict[str, object]:
-    """One piece of a pass, as `payload` asks: a timer's event, or OPTIONS by hand.
+@dataclass(frozen=True)
+class ReconcileResult:
+    """How far a pass is. `counts` are COUNTS of the whole pass so far, `next` is the key it resumes after, `stopped`
+    says why it went no further (both may be None). `missing`: the first hundred keys that a dry run would send."""
 
-    By hand a pass is gone on with, or begun at once. A timer's goes on with its open pass, else begins one when the
-    last began a RECONCILE_PERIOD ago, else goes on with an open pass of another scope, unless that one was limited.
+    counts: Mapping[str, int]
+    finished: bool
+    next: str | None
+    stopped: str | None
+    missing: Sequence[str] | None = None
 
-    Returns COUNTS of the whole pass so far, "finished", "next", the key it resumes after, and "stopped", why it went
-    no further (both may be None). A dry run sends and keeps nothing: "submitted" is what would be sent, "missing" the
-    first hundred keys of it. Raises PayloadError, SettingsError where SOURCE_BUCKET is empty, and StorageError: what
-    was done until then is kept.
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it: the counts beside the rest."""
+        rest = {name: value for name, value in asdict(self).items() if name != "counts"}
+        if self.missing is None:
+            del rest["missing"]
+        return {**self.counts, **rest}
+
+
+def run(event: bytes | str, invocation: Invocation) -> ReconcileResult:
+    """One piece of a pass, as `event` asks: a timer's event, or OPTIONS by hand.
+
+    A call by hand resumes the open pass of its scope, or begins one. A timer's resumes its own open pass, else begins
+    one if the last began at least RECONCILE_PERIOD ago, else resumes an open pass of another scope, unless that one was
+    limited. A dry run sends and keeps nothing.
+
+    Raises PayloadError, SettingsError where SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
     """
+    settings, now = invocation.settings, invocation.clock.now()
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
-    asked = _Options.read(payload, settings)
-    store = Passes(settings, log_bucket, clock)
-    installed = JobState(settings, log_bucket, clock).installed(deadline, note=not asked.dry_run)
-    passes = store.all(deadline)
-    one = _pass_of(asked, is_timer_event(payload), settings, store, passes, deadline, clock)
+    asked = _Options.parse(event, settings)
+    store = Passes(invocation)
+    installed = JobState(invocation).installed(note=not asked.dry_run)
+    passes = store.all()
+    one = _pass_of(asked, is_timer_event(event), settings, store, passes, now)
     if one is None or one.ended:
         return _result(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
     mine = (other for other in passes if other.ended and other.scope == one.scope)
     before = max(mine, key=lambda other: other.started, default=None)
-    classifier = Classifier(settings, one.scope, installed, clock.now(), parse_time(before.started) if before else None)
-    listing = MergedListing(
-        settings.task.task_id, source_bucket, log_bucket, classifier, one.scope.key_filter.prefix, one.after, deadline
-    )
-    sender = Sender(oms, log_bucket, settings, deadline, clock)
-    return _Piece(one, before, classifier, asked.limit, sender, None if asked.dry_run else store, deadline).run(listing)
+    classifier = Classifier(settings, one.scope, installed, now, parse_time(before.started) if before else None)
+    listing = MergedListing(invocation, classifier, one.scope.key_filter.prefix, one.after)
+    return _Piece(invocation, one, before, classifier, asked.limit, None if asked.dry_run else store).run(listing)
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,8 @@ class _Options:
     restart: bool
 
     @classmethod
-    def read(cls, payload: bytes | str, settings: Settings) -> _Options:
-        asked = options.parse(payload, OPTIONS)
+    def parse(cls, event: bytes | str, settings: Settings) -> _Options:
+        asked = options.parse(event, OPTIONS)
         prefix, since, limit = str(asked.get("prefix", "")), asked.get("since"), asked.get("limit")
         shorter, longer = sorted((prefix, settings.key_filter.prefix), key=len)
         if not longer.startswith(shorter):
@@ -116,13 +125,12 @@ def _pass_of(
     settings: Settings,
     store: Passes,
     passes: Sequence[Pass],
-    deadline: Deadline,
-    clock: Clock,
+    now: datetime,
 ) -> Pass | None:
     """The pass to go on with; one that is ended, or None, where nothing is due."""
     limited = asked.limit is not None
     if asked.dry_run:
-        return Pass("", settings.source_bucket, asked.scope, timestamp(clock.now()), limited)
+        return Pass("", settings.source_bucket, asked.scope, timestamp(now), limited)
     newest = {
         one.scope: one
         for one in ([] if asked.restart else passes)
@@ -132,15 +140,14 @@ def _pass_of(
     mine = newest.get(asked.scope)
     if mine and not mine.ended:
         return replace(mine, limited=limited)
-    if not by_timer or _is_due(mine, settings, clock):
-        return store.new(asked.scope, limited, deadline)
+    if not by_timer or _is_due(mine, settings.reconcile_period, now):
+        return store.new(asked.scope, limited)
     others = [one for one in newest.values() if not one.ended]
     return min(others, key=lambda one: one.started, default=mine)
 
 
-def _is_due(last: Pass | None, settings: Settings, clock: Clock) -> bool:
-    period = settings.reconcile_period
-    return period is not None and (last is None or last.started <= timestamp(clock.now() - period))
+def _is_due(last: Pass | None, period: timedelta | None, now: datetime) -> bool:
+    return period is not None and (last is None or last.started <= timestamp(now - period))
 
 
 class _Piece:
@@ -149,22 +156,21 @@ class _Piece:
 
     def __init__(
         self,
+        invocation: Invocation,
         one: Pass,
         before: Pass | None,
         classifier: Classifier,
         limit: int | None,
-        sender: Sender,
         store: Passes | None,
-        deadline: Deadline,
     ) -> None:
         self._pass = one
         self._before = before
         self._classifier = classifier
         self._limit = limit
-        self._sender = sender
+        self._sender = Sender(invocation)
         self._store = store
-        self._deadline = deadline
-        self._last_seconds = min(_FINISHING_SECONDS, deadline.remaining() / 4)
+        self._deadline = invocation.deadline
+        self._last_seconds = min(_FINISHING_SECONDS, self._deadline.remaining() / 4)
         self._after = one.after
         self._counts = Counter(one.counts)
         self._taken = 0
@@ -174,7 +180,7 @@ class _Piece:
         self._missing: list[str] = []
         self._stopped = ""
 
-    def run(self, listing: MergedListing) -> dict[str, object]:
+    def run(self, listing: MergedListing) -> ReconcileResult:
         """Goes as far as time and OMS allow, and keeps how far that is. Raises StorageError, having kept it too."""
         problem = None
         try:
@@ -186,13 +192,13 @@ class _Piece:
         if finished and self._before and not self._counts[NEW]:
             self._counts.update({name: self._before.counts.get(name, 0) for name in (NEW, NEW_MISSING)})
         if self._store and finished:
-            self._store.finish(self._done(), self._deadline)
+            self._store.finish(self._done())
         elif self._store:
-            self._store.save(self._done(), self._deadline)
+            self._store.save(self._done())
         if problem:
             raise problem
-        missing: dict[str, object] = {} if self._store else {"missing": self._missing}
-        return _result(self._done(), finished, self._stopped or self._sender.stopped) | missing
+        missing = None if self._store else self._missing
+        return _result(self._done(), finished, self._stopped or self._sender.stopped, missing)
 
     def _go(self, listing: MergedListing) -> bool:
         """Judges one key after the other; whether it came to the end."""
@@ -203,10 +209,10 @@ class _Piece:
                 keep_at = left - _SAVE_INTERVAL_SECONDS
                 self._send()
                 if self._store:
-                    self._store.save(self._done(), self._deadline)
+                    self._store.save(self._done())
             if self._is_over():
                 return False
-            self._count(key, self._classifier.classify(key, found), found)
+            self._count(key, found)
             self._after = key
             if len(self._batch) == KEYS_PER_CALL:
                 self._send()
@@ -221,14 +227,14 @@ class _Piece:
             self._stopped = "the limit is reached"
         return bool(self._stopped)
 
-    def _count(self, key: str, verdict: str, found: Mapping[str, ObjectSummary]) -> None:
-        came = self._classifier.event_came(verdict, found)
-        if verdict == "missing":
+    def _count(self, key: str, found: Mapping[str, ObjectSummary]) -> None:
+        object_class = self._classifier.classify(key, found)
+        came = self._classifier.event_came(object_class, found)
+        if object_class is ObjectClass.UNRECORDED:
             self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
-            verdict = "submitted"
-        if verdict:
-            self._counts["scanned"] += verdict != "orphans"
-            self._counts[verdict] += 1
+        if object_class:
+            self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
+            self._counts[object_class.value] += 1
         self._counts[NEW] += came is not None
         self._counts[NEW_MISSING] += came is False
 
@@ -256,8 +262,9 @@ class _Piece:
         return self._before_batch if self._batch else replace(self._pass, after=self._after, counts=dict(self._counts))
 
 
-def _result(one: Pass | None, finished: bool, stopped: str) -> dict[str, object]:
-    counts: dict[str, object] = {name: one.counts.get(name, 0) if one else 0 for name in COUNTS}
-    place = {"finished": finished, "next": None if finished or one is None else one.after, "stopped": stopped or None}
-    log.info({**counts, **place})
-    return counts | place
+def _result(one: Pass | None, finished: bool, stopped: str, missing: Sequence[str] | None = None) -> ReconcileResult:
+    counts = {name: one.counts.get(name, 0) if one else 0 for name in COUNTS}
+    following = None if finished or one is None else one.after
+    result = ReconcileResult(counts, finished, following, stopped or None, missing)
+    log.info(replace(result, missing=None).to_json())
+    return result

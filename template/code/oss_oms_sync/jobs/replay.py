@@ -11,13 +11,14 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from oss_oms_sync import events, options
-from oss_oms_sync.clock import Clock, Deadline, timestamp
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket, ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.oss import PAGE_SIZE
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT, Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
@@ -36,78 +37,80 @@ _PAGE_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class _Report:
-    """`by_reason` and `oldest` are of what a dry run would take, `left` of what is still to be sent."""
+@dataclass(frozen=True)
+class ReplayResult:
+    """What a run did. `by_reason` and `oldest_failure` are of what failed again, the latter of what is left as well; a
+    dry run tells both of what waits. `stopped` says why the run went no further, or is None."""
 
-    taken: set[str] = field(default_factory=set)
-    left: set[str] = field(default_factory=set)
-    oldest: str = ""
-    by_reason: Counter[str] = field(default_factory=Counter)
-    all_read: bool = True
-
-    def would_take(self, keys: Sequence[FailedKey]) -> None:
-        for key in keys:
-            self.taken.add(key.key)
-            self.by_reason[key.reason or "UNKNOWN"] += 1
-            self.oldest = earliest(self.oldest, key.first_failure)
-
-    def leave(self, keys: Sequence[FailedKey]) -> None:
-        for key in keys:
-            self.left.add(key.key)
-            self.oldest = earliest(self.oldest, key.first_failure)
+    taken: int
+    accepted: int
+    failed: int
+    left: int
+    oldest_failure: str | None
+    by_reason: dict[str, int]
+    finished: bool
+    stopped: str | None
 
 
-def replay(
-    payload: bytes | str, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
-) -> dict[str, object]:
-    """One run, as `payload` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `forward`.
+def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
+    """One run, as `event` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `forward`.
 
-    Returns {"taken", "accepted", "failed", "left", "oldest_failure", "by_reason", "finished", "stopped"}: the reasons
-    are those of what failed again, the oldest failure is of that and of what is left; a dry run tells both of what
-    stands. "stopped" says why it went no further, or is None.
     Raises PayloadError, EventError where an envelope is partly unreadable (the rest is sent first), and StorageError
-    where the log bucket does not let it work: every key then stands where it stood, or in a run file.
+    where the log bucket does not let it work: every key is then where it was, or in a run file.
     """
-    run = Replay(settings, log_bucket, Sender(oms, log_bucket, settings, deadline, clock), clock, deadline)
-    if events.is_failure_envelope(payload):
-        parsed = events.parse(payload, settings)
-        result = run.changes(parsed.changes)
-        if parsed.problems:
-            raise EventError(parsed.problems)
-        return result
-    asked = options.parse(payload, OPTIONS)
+    this = Replay(invocation)
+    problems = _send(event, this, invocation.settings)
+    result = this.result()
+    log.info(asdict(result))
+    if problems:
+        raise EventError(problems)
+    return result
+
+
+def _send(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[str]:
+    """Send what `event` asks for; returns what of it could not be read."""
+    if events.is_failure_envelope(event):
+        parsed = events.parse(event, settings)
+        replay.send_changes(parsed.changes)
+        return parsed.problems
+    asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
-        return run.records(asked)
-    if len(asked) > 1:
+        replay.send_records(asked)
+    elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
-    return run.changes(_changes_of(asked["keys"], settings))
+    else:
+        replay.send_changes(_changes_of(asked["keys"], settings))
+    return ()
 
 
 class Replay:
     """One run."""
 
-    def __init__(
-        self, settings: Settings, log_bucket: Bucket, sender: Sender, clock: Clock, deadline: Deadline
-    ) -> None:
-        self._settings = settings
-        self._task_id = settings.task.task_id
-        self._bucket = log_bucket
-        self._sender = sender
-        self._clock = clock
-        self._deadline = deadline
-        self._lifetime = deadline.remaining()
-        self._state = JobState(settings, log_bucket, clock)
-        self._runs = RunFiles(settings, log_bucket, clock)
-        self._report = _Report()
+    def __init__(self, invocation: Invocation) -> None:
+        self._key_filter = invocation.settings.key_filter
+        self._task_id = invocation.task_id
+        self._bucket = invocation.log_bucket
+        self._clock = invocation.clock
+        self._deadline = invocation.deadline
+        self._lifetime = invocation.deadline.remaining()
+        self._sender = Sender(invocation)
+        self._state = JobState(invocation)
+        self._runs = RunFiles(invocation)
         self._rejected: dict[str, list[str]] = {}
+        self._taken: set[str] = set()
+        self._left: set[str] = set()
+        self._all_read = True
+        # Of what a dry run would take, and of what is left.
+        self._by_reason: Counter[str] = Counter()
+        self._oldest = ""
 
-    def changes(self, changes: Sequence[ObjectChange]) -> dict[str, object]:
-        """Sends just these, records or not, and returns the report. Raises StorageError before anything is lost."""
+    def send_changes(self, changes: Sequence[ObjectChange]) -> None:
+        """Send just these, records or not.
+
+        Raises StorageError before anything is lost.
+        """
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
-        found = {
-            one.name: one for one in self._bucket.try_get_all(names, self._deadline) if isinstance(one, StoredObject)
-        }
+        found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
         keys = []
         for change, name in zip(changes, names, strict=True):
             known = failed_key(self._task_id, found[name]) if name in found else None
@@ -115,45 +118,59 @@ class Replay:
         for start in range(0, len(keys), PAGE_SIZE):
             some = keys[start : start + PAGE_SIZE]
             self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
-        return self._told()
 
-    def records(self, asked: dict[str, object]) -> dict[str, object]:
-        """Sends what stands in the failed records (all, or those that `asked` chooses) and returns the report.
+    def send_records(self, asked: dict[str, object]) -> None:
+        """Send what is in the failed records: all, or those that `asked` chooses.
 
         A run that is asked for nothing goes on after the last such run and comes round, and takes up what earlier
-        runs left in their run files. Raises StorageError before anything is lost.
+        runs left in their run files.
+
+        Raises StorageError before anything is lost.
         """
         prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
         dry, whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
-        stored = self._state.load("replay", self._deadline)
+        stored = self._state.load("replay")
         rejected = stored.get("rejected")
         self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
         if whole:
             self._leftovers(dry)
         start = str(stored.get("after") or "") if whole and not dry else ""
-        after = self._listed(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
+        after = self._send_pages(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
         if whole and not dry:
             self._remember(after)
-        return self._told()
 
-    def _listed(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
+    def result(self) -> ReplayResult:
+        """What the run did so far."""
+        sender = self._sender
+        return ReplayResult(
+            taken=len(self._taken),
+            accepted=sender.accepted,
+            failed=sender.failed.total(),
+            left=len(self._left),
+            oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
+            by_reason=dict(sender.failed + self._by_reason),
+            finished=self._all_read and not self._left and not sender.stopped,
+            stopped=sender.stopped or None,
+        )
+
+    def _send_pages(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
         """Takes page after page of the failed records; returns the name to go on after, empty after a whole round."""
         after = start
         for page, last in self._pages(prefix, start):
             # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
-            if self._sender.stopped or (limit is not None and len(self._report.taken) >= limit):
-                self._report.all_read = False
+            if self._sender.stopped or (limit is not None and len(self._taken) >= limit):
+                self._all_read = False
                 return after
             keys = self._read(page, prefix, reason)
-            room = len(keys) if limit is None else limit - len(self._report.taken)
+            room = len(keys) if limit is None else limit - len(self._taken)
             if len(keys) > room:
-                keys, self._report.all_read = keys[:room], False
+                keys, self._all_read = keys[:room], False
             if dry:
-                self._report.would_take(keys)
+                self._would_take(keys)
             elif keys:
                 self._run(keys, [key.key for key in keys])
             after = last
-        return "" if self._report.all_read else after
+        return "" if self._all_read else after
 
     def _leftovers(self, dry: bool) -> None:
         """Sends what earlier runs did not get to, or another run has in hand: twice is harmless.
@@ -161,20 +178,20 @@ class Replay:
         All of it, also what a filter that was changed since, or another project's, leaves out: these keys were inside
         when they were taken, and stand nowhere else.
         """
-        for run in self._runs.leftovers(self._deadline):
+        for run in self._runs.leftovers():
             if run is None:
-                self._report.all_read = False
+                self._all_read = False
             elif dry:
-                self._report.would_take(run.keys)
+                self._would_take(run.keys)
             elif self._sender.stopped:
-                self._report.leave(run.keys)
+                self._leave(run.keys)
             elif run.lease_expired:
                 # First in a file of this run's own, for two runs may take the same one.
-                mine = self._runs.new(run.keys, run.in_doubt, self._lifetime, self._deadline)
-                self._runs.remove(run, self._deadline)
+                mine = self._runs.new(run.keys, run.in_doubt, self._lifetime)
+                self._runs.remove(run)
                 self._settle(mine, run.keys, run.in_doubt)
             else:
-                self._report.leave(self._send(run.keys, in_doubt=()))
+                self._leave(self._send(run.keys, in_doubt=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
         """Pages of failed records after `start`, then those before it, with the name that each ends at."""
@@ -190,9 +207,9 @@ class Replay:
                 more = begin.startswith(part) or begin < part
                 while more:
                     if self._deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
-                        self._report.all_read = False
+                        self._all_read = False
                         return
-                    page = self._bucket.list_page(part, after, self._deadline)
+                    page = self._bucket.list_page(part, after)
                     listed = [one for one in page.objects if not end or one.name <= end]
                     more = page.more and len(listed) == len(page.objects)
                     if listed:
@@ -203,14 +220,14 @@ class Replay:
         """The keys of a page that this run is to send."""
         due = [one for one in page if not self._is_resting(one)]
         full = [one.name for one in due if one.size]
-        bodies = dict(zip(full, self._bucket.try_get_all(full, self._deadline), strict=True))
+        bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
         keys = []
         for one in due:
             body = bodies.get(one.name, StoredObject(one.name, b""))
             if isinstance(body, StorageFailure):
                 if body.code != "NoSuchKey":  # that one another run has
                     log.error({"record": one.name, "problem": body.message})
-                    self._report.all_read = False
+                    self._all_read = False
                 continue
             key = failed_key(self._task_id, body)
             if key is None:
@@ -222,7 +239,7 @@ class Replay:
     def _matches(self, key: FailedKey, prefix: str, reason: str) -> bool:
         """Chosen, inside the trigger's filter, and not sent by this very run before."""
         chosen = key.key.startswith(prefix) and reason in ("", key.reason)
-        return chosen and self._settings.key_filter.matches(key.key) and key.key not in self._report.taken
+        return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
 
     def _is_resting(self, one: ObjectSummary) -> bool:
         """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
@@ -232,25 +249,25 @@ class Replay:
 
     def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Written down, then deleted, then sent: the order is what loses nothing."""
-        self._settle(self._runs.new(keys, recorded, self._lifetime, self._deadline), keys, recorded)
+        self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
 
     def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
         in_doubt = self._delete(recorded)
         left = self._send(keys, in_doubt)
-        self._runs.finish(run, left, in_doubt, self._deadline)
-        self._report.leave(left)
+        self._runs.finish(run, left, in_doubt)
+        self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
         left = self._sender.send(keys, in_doubt)
         unsent = {key.key for key in left} - set(in_doubt)
-        self._report.taken.update(key.key for key in keys if key.key not in unsent)
+        self._taken.update(key.key for key in keys if key.key not in unsent)
         return left
 
     def _delete(self, keys: Collection[str]) -> set[str]:
         """Deletes failed records; returns the keys of those whose delete may still land."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
-        problems = self._bucket.try_delete_all(list(key_of), self._deadline) if key_of else {}
+        problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
         told = Counter(problem.message for problem in problems.values() if problem)
         for problem, times in told.items():
             log.error({"records_not_deleted": times, "problem": problem})
@@ -264,30 +281,23 @@ class Replay:
         rested = timestamp(now - _REJECTED_REST)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": self._result()}
+        last = {"at": timestamp(now), "result": asdict(self.result())}
         try:
-            self._state.store("replay", {"after": after, "rejected": newest, "last": last}, self._deadline)
+            self._state.store("replay", {"after": after, "rejected": newest, "last": last})
         except StorageError as error:
             # The next run begins where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
 
-    def _told(self) -> dict[str, object]:
-        result = self._result()
-        log.info(result)
-        return result
+    def _would_take(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self._taken.add(key.key)
+            self._by_reason[key.reason or "UNKNOWN"] += 1
+            self._oldest = earliest(self._oldest, key.first_failure)
 
-    def _result(self) -> dict[str, object]:
-        report, sender = self._report, self._sender
-        return {
-            "taken": len(report.taken),
-            "accepted": sender.accepted,
-            "failed": sum(sender.failed.values()),
-            "left": len(report.left),
-            "oldest_failure": earliest(report.oldest, sender.oldest_failure) or None,
-            "by_reason": dict(sender.failed + report.by_reason),
-            "finished": report.all_read and not report.left and not sender.stopped,
-            "stopped": sender.stopped or None,
-        }
+    def _leave(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self._left.add(key.key)
+            self._oldest = earliest(self._oldest, key.first_failure)
 
 
 def _short(name: str) -> str:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Literal
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.reasons import Failure
+
+Kind = Literal["success", "failed"]
 
 NO_ETAG = "-"
 # Where the record of a long key, whose body is the key, has the eTag.
@@ -32,22 +35,22 @@ def record_root(task_id: str) -> str:
     return f"{RECORD_ROOT}{task_id}/"
 
 
-def record_prefix(task_id: str, state: str, *, long: bool = False) -> str:
-    """What the names of records begin with; `state` is "success" or "failed". The key follows it, or the hash of a
+def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
+    """What the names of records begin with; The key follows it, or the hash of a
     `long` one."""
-    return f"{record_root(task_id)}{state}_object{'_long' if long else ''}/"
+    return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 
-def is_long(task_id: str, state: str, key: str) -> bool:
+def is_long(task_id: str, kind: Kind, key: str) -> bool:
     """Whether the record of `key` has to be named by a hash."""
-    return len(f"{record_prefix(task_id, state)}{key}".encode()) > MAX_NAME_BYTES
+    return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
 
 
-def record_name(task_id: str, state: str, key: str) -> str:
-    """The name of the record of `key` (plain text); `state` is "success" or "failed"."""
-    if not is_long(task_id, state, key):
-        return f"{record_prefix(task_id, state)}{key}"
-    return f"{record_prefix(task_id, state, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
+def record_name(task_id: str, kind: Kind, key: str) -> str:
+    """The name of the record of `key` (plain text)."""
+    if not is_long(task_id, kind, key):
+        return f"{record_prefix(task_id, kind)}{key}"
+    return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def success_record(task_id: str, change: ObjectChange) -> StoredObject:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, timestamp
-from oss_oms_sync.clouds.oss import Bucket, StoredObject
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.records import FailedKey, record_root
-from oss_oms_sync.settings import Settings
 
 # After its time is up a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
@@ -41,24 +41,24 @@ class RunFile:
 class RunFiles:
     """The run files of one sync task."""
 
-    def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
-        self._folder = f"{record_root(settings.task.task_id)}replay/"
-        self._bucket = log_bucket
-        self._clock = clock
+    def __init__(self, invocation: Invocation) -> None:
+        self._folder = f"{record_root(invocation.task_id)}replay/"
+        self._bucket = invocation.log_bucket
+        self._clock = invocation.clock
 
-    def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float, deadline: Deadline) -> RunFile:
+    def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
         """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""
         now = self._clock.now()
         name = f"{self._folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
         run = RunFile(name, keys, in_doubt, lease_expired=False)
-        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)), deadline)
+        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
 
-    def leftovers(self, deadline: Deadline) -> Iterator[RunFile | None]:
+    def leftovers(self) -> Iterator[RunFile | None]:
         """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
         that could not be read, which is reported. Raises StorageError."""
-        for listed in list(self._bucket.iter_folder(self._folder, deadline)):
-            (found,) = self._bucket.try_get_all([listed.name], deadline)
+        for listed in list(self._bucket.iter_folder(self._folder)):
+            (found,) = self._bucket.try_get_all([listed.name])
             if isinstance(found, StoredObject):
                 run = self._read(found)
                 if run is None:
@@ -68,25 +68,23 @@ class RunFiles:
                 log.error({"run_file": listed.name, "problem": found.message})
                 yield None
 
-    def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str], deadline: Deadline) -> None:
+    def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
         """Shrinks the caller's own run file to what is `left`, for any run to take; deletes it when that is nothing.
 
         Keys `in_doubt` keep the file the caller's for a minute more: until then a delete may land. Where this fails the
         file stays as it was, and its keys are sent once more.
         """
         if not left:
-            self.remove(run, deadline)
+            self.remove(run)
             return
         busy_until = timestamp(self._clock.now() + _GRACE) if in_doubt else ""
-        (problem,) = self._bucket.try_put_all(
-            [self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)], deadline
-        )
+        (problem,) = self._bucket.try_put_all([self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)])
         if problem:
             log.error({"run_file": run.name, "problem": problem.message})
 
-    def remove(self, run: RunFile, deadline: Deadline) -> None:
+    def remove(self, run: RunFile) -> None:
         """Deletes a run file whose keys all stand elsewhere. Where that fails they are sent once more."""
-        (problem,) = self._bucket.try_delete_all([run.name], deadline).values()
+        (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
             log.error({"run_file": run.name, "problem": problem.message})
 

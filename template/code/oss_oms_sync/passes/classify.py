@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import Enum
 
-from oss_oms_sync.clouds.oss import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
 
 # The event of a younger object may still be on its way.
 _SETTLED = timedelta(minutes=15)
+
+
+class ObjectClass(Enum):
+    """What an object is for a pass of reconcile; the value is what it is counted as."""
+
+    PENDING = "pending"
+    COVERED = "covered"
+    FAILED_BEFORE = "failed_before"
+    # No record of this version: it is sent.
+    UNRECORDED = "submitted"
+    # A record without an object.
+    ORPHAN = "orphans"
 
 
 class Classifier:
@@ -30,30 +43,31 @@ class Classifier:
         """Whether it depends on the records what `source` is."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
-    def classify(self, key: str, found: Mapping[str, ObjectSummary]) -> str:
-        """ "pending", "covered", "failed_before", "missing" (or stale) or "orphans"; empty where the pass is not about
-        it."""
+    def classify(self, key: str, found: Mapping[str, ObjectSummary]) -> ObjectClass | None:
+        """The class of what `found` has of `key`, by "source", "success" and "failed"; None where the pass is not
+        about it."""
         source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
         if source is None:
             # A younger record's object may have come after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
-            return "orphans" if gone else ""
+            return ObjectClass.ORPHAN if gone else None
         if not self._matches(source):
-            return ""
-        if source.modified > self._settled:
-            return "pending"
-        if not self._everything and is_covered(source, success):
-            return "covered"
-        if not self._everything and failed and failed.modified >= source.modified:
-            return "failed_before"
-        return "missing"
-
-    def event_came(self, verdict: str, found: Mapping[str, ObjectSummary]) -> bool | None:
-        """Whether the event came of an object of this `verdict`; None where it does not tell: it was written before
-        there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
-        if verdict not in ("covered", "failed_before", "missing") or found["source"].modified < self._new:
             return None
-        if verdict == "missing":
+        if source.modified > self._settled:
+            return ObjectClass.PENDING
+        if not self._everything and is_covered(source, success):
+            return ObjectClass.COVERED
+        if not self._everything and failed and failed.modified >= source.modified:
+            return ObjectClass.FAILED_BEFORE
+        return ObjectClass.UNRECORDED
+
+    def event_came(self, object_class: ObjectClass | None, found: Mapping[str, ObjectSummary]) -> bool | None:
+        """Whether the event came of an object of this class; None where it does not tell: it was written before
+        there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
+        told = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
+        if object_class not in told or found["source"].modified < self._new:
+            return None
+        if object_class is ObjectClass.UNRECORDED:
             return False
         written = found["source"].modified
         recorded = min(one.modified for kind, one in found.items() if kind != "source" and one.modified >= written)

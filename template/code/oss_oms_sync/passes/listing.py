@@ -14,32 +14,23 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import Bucket, ObjectSummary
-from oss_oms_sync.ledger.records import MAX_NAME_BYTES, is_long, record_name, record_prefix
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.ledger.records import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
 
 
 class MergedListing:
     """The three listings after `after`, merged: for each key what "source", "success" and "failed" have of it."""
 
-    def __init__(
-        self,
-        task_id: str,
-        source_bucket: Bucket,
-        log_bucket: Bucket,
-        classifier: Classifier,
-        prefix: str,
-        after: str,
-        deadline: Deadline,
-    ) -> None:
-        self._task_id = task_id
-        self._source_bucket = source_bucket
-        self._log_bucket = log_bucket
+    def __init__(self, invocation: Invocation, classifier: Classifier, prefix: str, after: str) -> None:
+        self._task_id = invocation.task_id
+        self._source_bucket = invocation.source_bucket
+        self._log_bucket = invocation.log_bucket
         self._classifier = classifier
         self._prefix = prefix
         self._after = after
-        self._deadline = deadline
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, ObjectSummary]]]:
         entries = merge(self._source(), self._records("failed"), self._records("success"))
@@ -57,10 +48,10 @@ class MergedListing:
                 if one.name in success:
                     yield one.name, "success", success[one.name]
 
-    def _records(self, state: str) -> Iterator[tuple[str, str, ObjectSummary]]:
-        for page in self._pages(self._log_bucket, record_prefix(self._task_id, state)):
+    def _records(self, kind: Kind) -> Iterator[tuple[str, str, ObjectSummary]]:
+        for page in self._pages(self._log_bucket, record_prefix(self._task_id, kind)):
             for one in page:
-                yield one.name, state, one
+                yield one.name, kind, one
 
     def _pages(self, bucket: Bucket, root: str) -> Iterator[list[ObjectSummary]]:
         """Pages of what stands under `root`, named by key."""
@@ -68,7 +59,7 @@ class MergedListing:
         start, more = behind, len(prefix.encode()) <= MAX_NAME_BYTES
         while more:
             # A name cut off stands before the whole one, so nothing is passed over.
-            page = bucket.list_page(prefix, start.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore"), self._deadline)
+            page = bucket.list_page(prefix, start.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore"))
             listed = [one for one in page.objects if one.name > behind]
             yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
             more = page.more
@@ -81,10 +72,10 @@ class MergedListing:
         open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
 
-    def _read(self, state: str, keys: Sequence[str]) -> dict[str, ObjectSummary]:
-        key_of = {record_name(self._task_id, state, key): key for key in keys if is_long(self._task_id, state, key)}
+    def _read(self, kind: Kind, keys: Sequence[str]) -> dict[str, ObjectSummary]:
+        key_of = {record_name(self._task_id, kind, key): key for key in keys if is_long(self._task_id, kind, key)}
         found = {}
-        for key, one in zip(key_of.values(), self._log_bucket.get_all(list(key_of), self._deadline), strict=True):
+        for key, one in zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True):
             if one:
                 found[key] = listed_record(one, key)
         return found

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, parse_time, timestamp
-from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root
@@ -54,25 +55,25 @@ class Pass:
 class Passes:
     """The passes of one project."""
 
-    def __init__(self, settings: Settings, log_bucket: Bucket, clock: Clock) -> None:
-        self._settings = settings
-        self._folder = f"{record_root(settings.task.task_id)}reconcile/"
-        self._bucket = log_bucket
-        self._clock = clock
+    def __init__(self, invocation: Invocation) -> None:
+        self._settings = invocation.settings
+        self._folder = f"{record_root(invocation.task_id)}reconcile/"
+        self._bucket = invocation.log_bucket
+        self._clock = invocation.clock
 
-    def new(self, scope: Scope, limited: bool, deadline: Deadline) -> Pass:
+    def new(self, scope: Scope, limited: bool) -> Pass:
         """Begins a pass. Raises StorageError."""
         now = self._clock.now()
         name = f"{self._folder_of(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
         begun = Pass(name, self._settings.source_bucket, scope, timestamp(now), limited)
-        self.save(begun, deadline)
+        self.save(begun)
         return begun
 
-    def all(self, deadline: Deadline) -> list[Pass]:
+    def all(self) -> list[Pass]:
         """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
         for those that are forgotten. Raises StorageError."""
-        names = [one.name for one in self._bucket.iter_folder(self._folder, deadline) if not self._is_forgotten(one)]
-        found = filter(None, self._bucket.get_all(names, deadline))  # the others were cleared away meanwhile
+        names = [one.name for one in self._bucket.iter_folder(self._folder) if not self._is_forgotten(one)]
+        found = filter(None, self._bucket.get_all(names))  # the others were cleared away meanwhile
         read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
         return [
             one
@@ -88,22 +89,22 @@ class Passes:
             return one
         return replace(one, source_bucket=self._settings.source_bucket, after="", counts={})
 
-    def save(self, one: Pass, deadline: Deadline) -> None:
+    def save(self, one: Pass) -> None:
         """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
-        self._bucket.put(StoredObject(one.name, jsontext.dump(_pass_to_json(one)), _JSON), deadline)
+        self._bucket.put(StoredObject(one.name, jsontext.dump(_pass_to_json(one)), _JSON))
 
-    def finish(self, one: Pass, deadline: Deadline) -> None:
+    def finish(self, one: Pass) -> None:
         """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError where it
         is not kept."""
-        self.save(replace(one, ended=timestamp(self._clock.now())), deadline)
+        self.save(replace(one, ended=timestamp(self._clock.now())))
         mine = self._folder_of(one.scope)
         try:
-            listed = list(self._bucket.iter_folder(self._folder, deadline))
+            listed = list(self._bucket.iter_folder(self._folder))
         except StorageError as error:  # then it is done after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
         over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
-        for name, problem in self._bucket.try_delete_all(over, deadline).items():
+        for name, problem in self._bucket.try_delete_all(over).items():
             if problem:
                 log.error({"pass": name, "problem": problem.message})
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Failure, Reason
 from support.status_world import BEHIND, IN_STEP, NO_RIGHT, NOW, ROOT

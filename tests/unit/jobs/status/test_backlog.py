@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.clouds.oss import StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from support.status_world import BEHIND, IN_STEP, ROOT, StatusWorld
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oss_oms_sync.clouds.oss import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from support.status_world import ROOT, StatusWorld
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.clouds.oss import etag_of
+from oss_oms_sync.clouds.objects import etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure, Reason

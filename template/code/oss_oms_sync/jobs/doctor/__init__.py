@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from oss_oms_sync import options
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei, network
-from oss_oms_sync.jobs.doctor.check import Check, Clients, Context, Finding, Level
-
-__all__ = ["Clients", "doctor"]
+from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
 
 C = TypeVar("C")
 
@@ -25,12 +23,10 @@ _CHECKS: Sequence[Check[Context]] = (
     *flow.CHECKS,
 )
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
-def doctor(
-    payload: bytes | str, clients: Clients | SettingsError, fc_region: str, deadline: Deadline, clock: Clock
-) -> dict[str, object]:
+def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
     """Run every check, except those that depend on one that did not pass: they say on which.
 
     Returns {"ok", "text", "text_zh", "checks": [{"name", "state", "seen", "fix"}]}: ok if nothing is a fault or
@@ -39,10 +35,10 @@ def doctor(
 
     Raises PayloadError.
     """
-    options.parse(payload, {})
-    context = Context(clients, fc_region, deadline, clock) if isinstance(clients, Clients) else None
+    options.parse(event, {})
+    context = None if isinstance(invocation, SettingsError) else Context(invocation)
     found: dict[str, Finding] = {}
-    _run_checks(function.FIRST_CHECKS, clients, found)
+    _run_checks(function.FIRST_CHECKS, invocation, found)
     _run_checks(_CHECKS, context, found)
     if context:
         context.delete_probe()
@@ -69,7 +65,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
         else:
             finding = _run_check(check, context)
         found[check.name] = finding
-        log.info({"job": "doctor", "check": check.name, **finding.to_json()})
+        log.info({"check": check.name, **finding.to_json()})
 
 
 def _blocking(needs: Sequence[str], found: Mapping[str, Finding]) -> dict[str, Level]:

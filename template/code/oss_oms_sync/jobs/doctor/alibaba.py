@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oss_oms_sync.clouds.oss import BAD_CREDENTIALS, StorageFailure, etag_of
+from oss_oms_sync.clouds.objects import StorageFailure, etag_of
+from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError
 from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
 
@@ -12,10 +13,9 @@ _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
 def role(context: Context) -> Finding:
-    try:
-        context.buckets()
-    except CredentialsError as error:
-        return Finding(Level.FAULT, "the function has no credentials", str(error))
+    credentials = context.invocation.credentials
+    if isinstance(credentials, CredentialsError):
+        return Finding(Level.FAULT, "the function has no credentials", str(credentials))
     return Finding(Level.OK, "the function has the temporary credentials of its role")
 
 
@@ -52,19 +52,19 @@ def right_to_list_source(context: Context) -> Finding:
 def right_to_write(context: Context) -> Finding:
     # Even where OSS does not confirm it.
     context.probe_may_be_there = True
-    (problem,) = context.log_bucket.try_put_all([context.probe], context.deadline)
+    (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
     return _role_right("write records", "oss:PutObject", "log bucket", problem)
 
 
 def right_to_read(context: Context) -> Finding:
-    (found,) = context.log_bucket.try_get_all([context.probe.name], context.deadline)
+    (found,) = context.invocation.log_bucket.try_get_all([context.probe.name])
     return _role_right(
         "read records", "oss:GetObject", "log bucket", found if isinstance(found, StorageFailure) else None
     )
 
 
 def record_etag(context: Context) -> Finding:
-    listed = context.log_bucket.list_page(context.probe.name, "", context.deadline).objects
+    listed = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed:
         return Finding(Level.UNKNOWN, "the listing lacks what was just written", "Run doctor again in a minute")
     if listed[0].etag != etag_of(context.probe.body):
@@ -77,7 +77,7 @@ def record_etag(context: Context) -> Finding:
 
 
 def right_to_delete(context: Context) -> Finding:
-    (problem,) = context.log_bucket.try_delete_all([context.probe.name], context.deadline).values()
+    (problem,) = context.invocation.log_bucket.try_delete_all([context.probe.name]).values()
     context.probe_may_be_there = problem is not None
     return _role_right("delete records", "oss:DeleteObject", "log bucket", problem)
 

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.oss import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
-from oss_oms_sync.ledger.records import record_prefix, record_root
-from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.ledger.records import Kind, record_prefix, record_root
+from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import Reason
@@ -39,7 +39,7 @@ def right_to_submit(context: Context) -> Finding:
     enough = _walk_deadline(context)
     failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, _failures(context)), key=lambda one: one.modified)
     all_failed = not enough.expired()
-    read = context.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]], context.deadline)
+    read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]])
     reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
     explained = list(zip(failures, reasons, strict=True))
     doubtful = [one.modified for one, why in explained if why & {Reason.FORBIDDEN.name, ""}]
@@ -68,13 +68,13 @@ def right_to_submit(context: Context) -> Finding:
 
 
 def reconcile(context: Context) -> Finding:
-    settings, state, now = context.settings, context.state, context.clock.now()
+    settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
         return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
-    last = max(context.passes.all(context.deadline), key=lambda one: one.started, default=None)
+    last = max(context.passes.all(), key=lambda one: one.started, default=None)
     fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
     if last is None:
-        if state.installed(context.deadline, note=False) < now - MAX_PERIOD:
+        if context.state.installed(note=False) < now - MAX_PERIOD:
             seen = f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days"
             return Finding(Level.WARNING, seen, fix)
         return Finding(Level.SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
@@ -86,9 +86,10 @@ def reconcile(context: Context) -> Finding:
 
 def records_flow(context: Context) -> Finding:
     """Whether objects of the last day, and since the installation, have records."""
-    verdicts, events_came, all_seen = _verdicts(context)
-    accepted, failed, missing = (verdicts[name] for name in ("covered", "failed_before", "missing"))
-    names = f"{'' if all_seen else 'the first '}{verdicts.total():,} names"
+    classes, events_came, all_seen = _count_classes(context)
+    accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
+    missing = classes[ObjectClass.UNRECORDED]
+    names = f"{'' if all_seen else 'the first '}{classes.total():,} names"
     seen = f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record"
     if missing:
         fix = (
@@ -110,26 +111,24 @@ def records_flow(context: Context) -> Finding:
     return Finding(Level.OK, seen)
 
 
-def _verdicts(context: Context) -> tuple[Counter[str], bool, bool]:
-    """How many names there are of each verdict, whether an event is known to have come, and whether there was time to
+def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool, bool]:
+    """How many names there are of each class, whether an event is known to have come, and whether there was time to
     look at all."""
-    settings, now = context.settings, context.clock.now()
-    installed = context.state.installed(context.deadline, note=False)
+    settings, now = context.settings, context.invocation.clock.now()
+    installed = context.state.installed(note=False)
     scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
     classifier = Classifier(settings, scope, installed, now)
-    log_bucket, source_bucket = context.buckets()
-    walk = MergedListing(
-        settings.task.task_id, source_bucket, log_bucket, classifier, scope.key_filter.prefix, "", context.deadline
-    )
-    in_hand = {key.key for run in context.runs.leftovers(context.deadline) if run for key in run.keys}
-    verdicts: Counter[str] = Counter()
+    in_hand = {key.key for run in context.runs.leftovers() if run for key in run.keys}
+    classes: Counter[ObjectClass | None] = Counter()
     events_came = False
     enough = _walk_deadline(context)
-    for key, found in _until(enough, walk):
-        verdict = classifier.classify(key, found)
-        events_came |= classifier.event_came(verdict, found) is True
-        verdicts["failed_before" if verdict == "missing" and key in in_hand else verdict] += 1
-    return verdicts, events_came, not enough.expired()
+    listing = MergedListing(context.invocation, classifier, scope.key_filter.prefix, "")
+    for key, found in _until(enough, listing):
+        object_class = classifier.classify(key, found)
+        events_came |= classifier.event_came(object_class, found) is True
+        is_replays = object_class is ObjectClass.UNRECORDED and key in in_hand
+        classes[ObjectClass.FAILED_BEFORE if is_replays else object_class] += 1
+    return classes, events_came, not enough.expired()
 
 
 def _failures(context: Context) -> Iterator[ObjectSummary]:
@@ -139,13 +138,13 @@ def _failures(context: Context) -> Iterator[ObjectSummary]:
 
 
 def _run_file_prefix(context: Context) -> str:
-    return f"{record_root(context.settings.task.task_id)}replay/"
+    return f"{record_root(context.invocation.task_id)}replay/"
 
 
-def _records(context: Context, state: str) -> Iterator[ObjectSummary]:
+def _records(context: Context, kind: Kind) -> Iterator[ObjectSummary]:
     """The records of this project's keys, and of all long keys."""
     settings = context.settings
-    by_key, by_hash = (record_prefix(settings.task.task_id, state, long=long) for long in (False, True))
+    by_key, by_hash = (record_prefix(context.invocation.task_id, kind, long=long) for long in (False, True))
     for one in _listed(context, f"{by_key}{settings.key_filter.prefix}", by_key):
         if settings.key_filter.matches(one.name.removeprefix(by_key)):
             yield one
@@ -154,7 +153,7 @@ def _records(context: Context, state: str) -> Iterator[ObjectSummary]:
 
 def _listed(context: Context, prefix: str, folder_name: str) -> Iterator[ObjectSummary]:
     """What the log bucket has there, without the empty object that consoles make of the folder itself."""
-    return (one for one in context.log_bucket.iter_objects(prefix, context.deadline) if one.name != folder_name)
+    return (one for one in context.invocation.log_bucket.iter_objects(prefix) if one.name != folder_name)
 
 
 def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
@@ -179,7 +178,7 @@ def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
 
 def _walk_deadline(context: Context) -> Deadline:
     """When one check has looked through records long enough."""
-    return Deadline(min(_WALK_SECONDS, context.deadline.remaining() / 2), context.clock)
+    return Deadline(min(_WALK_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 
 def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:

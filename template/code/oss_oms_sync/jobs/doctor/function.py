@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import requests
 
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.errors import SettingsError
-from oss_oms_sync.jobs.doctor.check import Check, Clients, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 
@@ -25,26 +26,26 @@ def libraries(_: object) -> Finding:
     return Finding(Level.OK, seen)
 
 
-def settings(clients: Clients | SettingsError) -> Finding:
-    if isinstance(clients, SettingsError):
+def settings(invocation: Invocation | SettingsError) -> Finding:
+    if isinstance(invocation, SettingsError):
         fix = "Correct this in s.yaml (secrets: `s secret add`), then `s deploy`"
-        return Finding(Level.FAULT, str(clients), fix)
+        return Finding(Level.FAULT, str(invocation), fix)
     return Finding(Level.OK, "all settings are complete and well-formed")
 
 
 def region(context: Context) -> Finding:
-    oss_region = context.settings.oss_region
-    if not context.fc_region or context.fc_region == oss_region:
+    oss_region, fc_region = context.settings.oss_region, context.settings.fc_region
+    if fc_region in ("", oss_region):
         return Finding(Level.OK, f"function and OSS endpoint are in {oss_region}")
     return Finding(
         Level.FAULT,
-        f"the function is in {context.fc_region}, OSS_ENDPOINT in {oss_region}",
+        f"the function is in {fc_region}, OSS_ENDPOINT in {oss_region}",
         "Deploy to the source bucket's region (vars.region in s.yaml): trigger, function and both buckets share it",
     )
 
 
 # These two come before there is a context, because it is made of the settings.
-FIRST_CHECKS: Sequence[Check[Clients | SettingsError]] = (
+FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
     Check("libraries", (), libraries),
     Check("settings", ("libraries",), settings),
 )

@@ -51,8 +51,8 @@ def right_to_get(context: Context) -> Finding:
 
 
 def right_to_statistics(context: Context) -> Finding:
-    now = context.clock.now()
-    answer = context.oms.statistics(now - timedelta(hours=1), now, context.deadline)
+    now = context.invocation.clock.now()
+    answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right("statistics", answer, "Without it status shows no course of time.")
 
 

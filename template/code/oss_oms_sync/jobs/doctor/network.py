@@ -39,7 +39,7 @@ def clock(context: Context) -> Finding:
     skews = {}
     for name, url in urls.items():
         if date := _date_at(context, url):
-            skews[name] = abs(date - context.clock.now())
+            skews[name] = abs(date - context.invocation.clock.now())
     if not skews:
         # Not unknown: a cloud that accepts a signature shows that the clock is right, and the next checks try that.
         return Finding(Level.WARNING, "neither OMS nor OSS told its time", "See what the checks of OMS and OSS say")
@@ -103,7 +103,7 @@ def _tls_context(certificates: str) -> ssl.SSLContext:
 
 def _date_at(context: Context, url: str) -> datetime | None:
     """What time it is at `url`; None where it does not say."""
-    with Session(url, context.clock) as session:
+    with Session(url, context.invocation.clock) as session:
 
         def ask() -> datetime | str:
             try:

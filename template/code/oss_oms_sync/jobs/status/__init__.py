@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from oss_oms_sync import options
-from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.report import DAY, StatusReport
-from oss_oms_sync.settings import Settings
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
@@ -19,15 +16,7 @@ _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
 
 
-def status(
-    payload: bytes | str,
-    settings: Settings,
-    oms: OmsClient,
-    log_bucket: Bucket,
-    source_bucket: Bucket,
-    deadline: Deadline,
-    clock: Clock,
-) -> dict[str, object]:
+def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """How the synchronization stands, or with {"key": ...} the history of one key.
 
     {"hours": n} is how far back the statistics go that are shown (24). {"acknowledge": true} notes OMS's present
@@ -40,13 +29,12 @@ def status(
     Raises PayloadError, and StorageError where the log bucket cannot be read, or does not take what is to be
     acknowledged.
     """
-    asked = options.parse(payload, OPTIONS)
+    asked = options.parse(event, OPTIONS)
     if "key" in asked:
         if len(asked) > 1:
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        return KeyHistory(str(asked["key"]), settings, log_bucket, source_bucket, deadline, clock).build()
+        return KeyHistory(invocation, str(asked["key"])).build()
     hours = asked.get("hours", DAY // _HOUR)
     if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    report = StatusReport(settings, oms, log_bucket, deadline, clock)
-    return report.build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
+    return StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)

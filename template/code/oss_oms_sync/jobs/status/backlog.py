@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import chain, islice
 
-from oss_oms_sync.clock import Deadline, timestamp
-from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles
-from oss_oms_sync.settings import Settings
 
 # Counting is bounded: beyond these the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
@@ -43,15 +43,19 @@ class Backlog:
         return self.failed + self.in_run_files
 
 
-def read_backlog(settings: Settings, log_bucket: Bucket, run_files: RunFiles, deadline: Deadline) -> Backlog:
-    """The backlog as the log bucket has it now. Raises StorageError."""
-    records = _list_failed(settings, log_bucket, deadline)
-    read = _read_failed(settings, log_bucket, records.listed[:_MAX_RECORDS_READ], deadline)
+def read_backlog(invocation: Invocation) -> Backlog:
+    """The backlog as the log bucket has it now.
+
+    Raises StorageError.
+    """
+    settings = invocation.settings
+    records = _list_failed(invocation)
+    read = _read_failed(invocation, records.listed[:_MAX_RECORDS_READ])
     keys = [key for key in read if settings.key_filter.matches(key.key)]
     # Whose a long key is, only its record says.
     foreign = len(read) - len(keys)
     failed = len(records.listed) - foreign
-    runs = _read_run_files(run_files, deadline)
+    runs = _read_run_files(RunFiles(invocation))
     first_failures = [*runs.first_failures, *(key.first_failure for key in keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
@@ -83,10 +87,11 @@ class _FailedRecords:
     are_more: bool
 
 
-def _list_failed(settings: Settings, bucket: Bucket, deadline: Deadline) -> _FailedRecords:
-    by_key, by_hash = (record_prefix(settings.task.task_id, "failed", long=long) for long in (False, True))
+def _list_failed(invocation: Invocation) -> _FailedRecords:
+    settings, bucket = invocation.settings, invocation.log_bucket
+    by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
     mine = f"{by_key}{settings.key_filter.prefix}"
-    parts = (bucket.iter_objects(part, deadline) for part in (mine, by_hash))
+    parts = (bucket.iter_objects(part) for part in (mine, by_hash))
     # The marker of a folder is not the record of a key.
     records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
     seen = list(islice(records, _MAX_RECORDS_COUNTED + 1))
@@ -99,17 +104,15 @@ def _list_failed(settings: Settings, bucket: Bucket, deadline: Deadline) -> _Fai
     # The others are of another project for the same task, or from before prefix and suffix were changed.
     outside = len(counted) - len(failed)
     if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key, deadline), _MAX_RECORDS_COUNTED)
+        every = islice(bucket.iter_objects(by_key), _MAX_RECORDS_COUNTED)
         outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
     return _FailedRecords(failed, outside, len(seen) > len(counted))
 
 
-def _read_failed(
-    settings: Settings, bucket: Bucket, listed: Sequence[ObjectSummary], deadline: Deadline
-) -> Sequence[FailedKey]:
+def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Sequence[FailedKey]:
     """The keys of those records that can be read."""
-    found = bucket.try_get_all([record.name for record in listed], deadline)
-    keys = [failed_key(settings.task.task_id, record) for record in found if isinstance(record, StoredObject)]
+    found = invocation.log_bucket.try_get_all([record.name for record in listed])
+    keys = [failed_key(invocation.task_id, record) for record in found if isinstance(record, StoredObject)]
     return [key for key in keys if key]
 
 
@@ -124,9 +127,9 @@ class _RunFiles:
     are_more: bool = False
 
 
-def _read_run_files(run_files: RunFiles, deadline: Deadline) -> _RunFiles:
+def _read_run_files(run_files: RunFiles) -> _RunFiles:
     runs = _RunFiles()
-    for run in run_files.leftovers(deadline):
+    for run in run_files.leftovers():
         if runs.files == _MAX_RUN_FILES_READ:
             runs.are_more = True
             break

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline, timestamp
-from oss_oms_sync.clouds.oss import Bucket, ObjectSummary, StoredObject
-from oss_oms_sync.ledger.records import modified_at, record_name, success_etag
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
+from oss_oms_sync.passes.classify import Classifier, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.settings import Settings
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 _UNREAD = "Whether replay has it in hand is not known: not all of replay's run files could be read."
 
@@ -27,18 +27,13 @@ _UNREAD = "Whether replay has it in hand is not known: not all of replay's run f
 class KeyHistory:
     """One key: the object as it is now, its records, and what comes next."""
 
-    def __init__(
-        self, key: str, settings: Settings, log_bucket: Bucket, source_bucket: Bucket, deadline: Deadline, clock: Clock
-    ) -> None:
+    def __init__(self, invocation: Invocation, key: str) -> None:
+        self._invocation = invocation
+        self._settings = invocation.settings
         self._key = key
-        self._settings = settings
-        self._log_bucket = log_bucket
-        self._source_bucket = source_bucket
-        self._deadline = deadline
-        self._runs = RunFiles(settings, log_bucket, clock)
-        installed = JobState(settings, log_bucket, clock).installed(deadline, note=False)
-        usual = Scope(settings.key_filter, None, everything=False)
-        self._classifier = Classifier(settings, usual, installed, clock.now())
+        installed = JobState(invocation).installed(note=False)
+        usual = Scope(self._settings.key_filter, None, everything=False)
+        self._classifier = Classifier(self._settings, usual, installed, invocation.clock.now())
 
     def build(self) -> dict[str, object]:
         """The history. Raises StorageError."""
@@ -48,7 +43,7 @@ class KeyHistory:
         details = body if isinstance(body, dict) else {}
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
         story, following = self._conclude(source, success, failed, details, accepted)
-        log.info({"job": "status", "key": self._key, "story": story, "next": following})
+        log.info({"key": self._key, "story": story, "next": following})
         return {
             "key": self._key,
             "accepted": accepted,
@@ -63,12 +58,12 @@ class KeyHistory:
         """The object as a listing has it, because that takes no further right."""
         if not self._settings.source_bucket:
             return None
-        listed = self._source_bucket.list_page(self._key, "", self._deadline).objects[:1]
+        listed = self._invocation.source_bucket.list_page(self._key, "").objects[:1]
         return listed[0] if listed and listed[0].name == self._key else None
 
-    def _record(self, kind: str) -> StoredObject | None:
-        name = record_name(self._settings.task.task_id, kind, self._key)
-        (found,) = self._log_bucket.get_all([name], self._deadline)
+    def _record(self, kind: Kind) -> StoredObject | None:
+        name = record_name(self._invocation.task_id, kind, self._key)
+        (found,) = self._invocation.log_bucket.get_all([name])
         return found
 
     def _conclude(
@@ -107,14 +102,14 @@ class KeyHistory:
 
     def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> tuple[str, str]:
         """Of a version that has no record: whether reconcile finds it."""
-        verdict = self._classifier.classify(self._key, {"source": source})
-        if not verdict:
+        object_class = self._classifier.classify(self._key, {"source": source})
+        if object_class is None:
             return (
                 "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"
                 " not about it.",
                 f"Let an OMS migration task copy it, or reconcile with since. {self._resend}",
             )
-        if verdict == "pending":
+        if object_class is ObjectClass.PENDING:
             return "It was written just now: its event may be on its way.", "Look again in 15 minutes."
         if success:
             return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {self._resend}"
@@ -129,7 +124,7 @@ class KeyHistory:
     def _is_in_run_file(self) -> bool | None:
         """None where that is not known: a run file that could not be read may have it."""
         found: bool | None = False
-        for run in self._runs.leftovers(self._deadline):
+        for run in RunFiles(self._invocation).leftovers():
             if run is None:
                 found = None
             elif any(key.key == self._key for key in run.keys):

@@ -6,10 +6,9 @@ import logging
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import Clock, Deadline, timestamp
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.counters import Statistics, month_of
-from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
 from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first_month
@@ -17,56 +16,48 @@ from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
-from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure, Reason
-from oss_oms_sync.settings import Settings
 
 # What the verdict is about, and what is shown unless another window is asked for.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 
-log = logging.getLogger("oss_oms_sync")
+log = logging.getLogger(__name__)
 
 
 class StatusReport:
     """One look at everything."""
 
-    def __init__(
-        self, settings: Settings, oms: OmsClient, log_bucket: Bucket, deadline: Deadline, clock: Clock
-    ) -> None:
-        self._settings = settings
-        self._oms = oms
-        self._bucket = log_bucket
-        self._deadline = deadline
-        self._now = clock.now()
-        self._state = JobState(settings, log_bucket, clock)
-        self._runs = RunFiles(settings, log_bucket, clock)
-        self._passes = Passes(settings, log_bucket, clock)
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._settings = invocation.settings
+        self._now = invocation.clock.now()
+        self._state = JobState(invocation)
 
     def build(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
         """The report, its verdict first, with the statistics of the last `window`. Raises StorageError."""
-        task = self._oms.task(self._deadline)
-        installed = self._state.installed(self._deadline, note=False)
+        task = self._invocation.oms.task(self._invocation.deadline)
+        installed = self._state.installed(note=False)
         # The verdict does not depend on what is asked to be shown.
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         if acknowledge:
             self._acknowledge(task, last_day)
-        acknowledged = Acknowledged.from_json(self._state.load("status", self._deadline).get("acknowledged"))
+        acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
-        backlog = read_backlog(self._settings, self._bucket, self._runs, self._deadline)
-        coverage = Coverage.of(self._passes.all(self._deadline), self._settings, installed, self._now)
+        backlog = read_backlog(self._invocation)
+        coverage = Coverage.of(Passes(self._invocation).all(), self._settings, installed, self._now)
         verdict = reach_verdict(copying, backlog, coverage)
-        log.info({"job": "status", "verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
+        log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
         return {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
             "task": {
-                "id": self._settings.task.task_id,
+                "id": self._invocation.task_id,
                 "source": self._settings.source_bucket,
                 "log": self._settings.log_bucket,
             },
@@ -74,14 +65,14 @@ class StatusReport:
             "copying": copying.to_json(),
             "statistics": statistics_json(shown),
             "backlog": asdict(backlog),
-            "replay": self._state.load("replay", self._deadline).get("last"),
+            "replay": self._state.load("replay").get("last"),
             "reconcile": coverage.to_json(),
             "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last),
             "fixes": _fixes(backlog),
         }
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
-        return self._oms.statistics(self._now - window, self._now, self._deadline)
+        return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)
 
     def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure) -> None:
         """Notes in the log bucket how OMS's counters are now, unless OMS does not say."""
@@ -89,7 +80,7 @@ class StatusReport:
             return
         known = None if isinstance(last_day, Failure) else last_day
         if acknowledged := Acknowledged.up_to(self._now, task.month, known):
-            self._state.store("status", {"acknowledged": acknowledged.to_json()}, self._deadline)
+            self._state.store("status", {"acknowledged": acknowledged.to_json()})
 
     def _months(
         self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
@@ -101,7 +92,7 @@ class StatusReport:
         months = [Month(month_of(self._now), task.month)]
         while first < months[0].begin and len(months) < _MAX_MONTHS:
             last_day = months[0].begin - timedelta(days=1)
-            earlier = self._oms.task(self._deadline, last_day)
+            earlier = self._invocation.oms.task(self._invocation.deadline, last_day)
             if isinstance(earlier, Failure):
                 # Before the installation there need not have been a task.
                 if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):

@@ -1,0 +1,47 @@
+"""What one invocation of a function works with: settings, clients, buckets, the time there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Bucket, Credentials, OssClient
+from oss_oms_sync.errors import CredentialsError
+from oss_oms_sync.settings import Settings
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One invocation. `credentials` are those of the function's role, or why there are none.
+
+    `deadline` is when it has to be done: in time to return or raise before Function Compute ends it.
+    """
+
+    settings: Settings
+    oms: OmsClient
+    oss: OssClient
+    credentials: Credentials | CredentialsError
+    deadline: Deadline
+    clock: Clock
+
+    @property
+    def task_id(self) -> str:
+        """The sync task's id, after which everything in the log bucket is named."""
+        return self.settings.task.task_id
+
+    @cached_property
+    def log_bucket(self) -> Bucket:
+        """Raises CredentialsError where the function has no role."""
+        return self._bucket(self.settings.log_bucket, "LOG_BUCKET")
+
+    @cached_property
+    def source_bucket(self) -> Bucket:
+        """Raises CredentialsError where the function has no role."""
+        return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
+
+    def _bucket(self, name: str, setting: str) -> Bucket:
+        if isinstance(self.credentials, CredentialsError):
+            raise self.credentials
+        return Bucket(self.oss, name, setting, self.credentials, self.deadline)

@@ -1,0 +1,67 @@
+"""How `oss2`'s calls go over the wire: in place of its own session, which follows redirects and reads answers without
+end."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import requests
+
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, Session, read_body
+
+if TYPE_CHECKING:
+    import oss2
+
+
+class Transport:
+    """The session of an `oss2.Bucket`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> Answer:
+        """Make one call.
+
+        Raises requests.RequestException, also where something else than OSS says that all went well.
+        """
+        response = self._session.request(
+            request.method,
+            request.url,
+            data=request.data,
+            params=request.params,
+            headers=request.headers,
+            stream=True,
+            timeout=timeout,
+        )
+        answer = Answer(response, request.method)
+        if answer.says_ok and not answer.request_id:
+            raise not_oss(response.status_code)
+        return answer
+
+
+class Answer:
+    """An answer of OSS, read to its end, as `oss2` takes one."""
+
+    def __init__(self, response: requests.Response, method: str) -> None:
+        self.status = response.status_code
+        self.says_ok = 200 <= self.status < 300
+        self.headers = response.headers
+        # OSS, "Common HTTP headers": every answer has one.
+        self.request_id = response.headers.get("x-oss-request-id", "")
+        is_long = self.says_ok and method in ("GET", "POST")
+        body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
+        if len(body) > MAX_LONG_BODY:
+            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY} bytes")
+        self._body = BytesIO(body)
+
+    def read(self, amount: int | None = None) -> bytes:
+        """The next `amount` bytes of the body, or the rest."""
+        return self._body.read(amount)
+
+
+def not_oss(status: int) -> requests.ConnectionError:
+    """An answer that says that all went well, but is not OSS's."""
+    return requests.ConnectionError(
+        f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
+    )

@@ -1,0 +1,29 @@
+"""One instance of the function in this process, with real connections to the sandbox."""
+
+from __future__ import annotations
+
+from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oms import OmsClient
+from oss_oms_sync.clouds.oss import Credentials, OssClient
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.settings import Settings
+from sandbox import Sandbox
+
+
+class Instance:
+    """Clients that live as long as it does."""
+
+    def __init__(self, box: Sandbox, clock: Clock | None = None) -> None:
+        self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region})
+        self.clock, pool = clock or Clock(), CallPool()
+        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        self._oms = OmsClient(self.settings, oms, pool, self.clock)
+        self._oss = OssClient(self.settings, oss, pool, self.clock)
+        self._credentials = Credentials(*box.function_credentials)
+
+    def invocation(self, seconds: float = 60) -> Invocation:
+        """A new invocation that has so long."""
+        deadline = Deadline(seconds, self.clock)
+        return Invocation(self.settings, self._oms, self._oss, self._credentials, deadline, self.clock)
