@@ -44,7 +44,7 @@ def settings() -> str:
     rows = []
     for name, one in SETTINGS.items():
         default = " / ".join(_REQUIRED) if one.default is None else f"`{one.default}`" if one.default else ""
-        rows.append((f"`{name}`", _escaped(one.meaning), _escaped(one.meaning_zh), default))
+        rows.append((f"`{name}`", _escaped(one.meaning.en), _escaped(one.meaning.zh), default))
     return (
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings.py -->\n\n"
@@ -56,7 +56,7 @@ def settings() -> str:
 
 def reasons() -> str:
     """docs/reasons.md: why a key failed, and what to do, in both languages."""
-    rows = [(f"`{reason.name}`", reason.fix, reason.fix_zh) for reason in Reason]
+    rows = [(f"`{reason.name}`", reason.fix.en, reason.fix.zh) for reason in Reason]
     return (
         "# Why a key failed, and what to do\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/reasons.py -->\n\n"

@@ -74,7 +74,7 @@ def report(state: str = "behind", **changes: object) -> dict:
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
             {"claim": "5 = 4", "left": 5, "right": [3, 1], "holds": False, "meaning": "it means this"},
         ],
-        "fixes": {"THROTTLED": {"en": Reason.THROTTLED.fix, "zh": Reason.THROTTLED.fix_zh}},
+        "fixes": {"THROTTLED": {"en": Reason.THROTTLED.fix.en, "zh": Reason.THROTTLED.fix.zh}},
         **changes,
     }
 
@@ -217,7 +217,7 @@ def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
     assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
     assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321\n" in out
-    for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix}", "covered 7", "it means this"):
+    for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix.en}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out
     assert "\x1b" not in out  # neither colours, for this is no terminal, nor a key's own
@@ -226,7 +226,7 @@ def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
 def test_the_text_speaks_chinese(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "zh")
     assert out.startswith("现在 behind。")
-    assert Reason.THROTTLED.fix_zh in out
+    assert Reason.THROTTLED.fix.zh in out
     for part in ("目的桶 photos-obs", "接收请求对象数 1,200", "OMS 已接受 7"):
         assert part in out
 
@@ -418,8 +418,8 @@ def test_in_chromium_the_page_has_no_errors_and_shows_the_verdict(viewer, chromi
 
 def test_every_reason_has_a_remedy_in_both_languages():
     for reason in Reason:
-        assert re.search(r"[a-z]{3}", reason.fix), reason
-        assert re.search(r"[\u4e00-\u9fff]", reason.fix_zh), reason
+        assert re.search(r"[a-z]{3}", reason.fix.en), reason
+        assert re.search(r"[\u4e00-\u9fff]", reason.fix.zh), reason
 
 
 def test_the_months_counters_stand_in_their_order_though_function_compute_sorts_names(viewer):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from oss_oms_sync.text import Text
 
-def grant(action: str) -> tuple[str, str]:
-    """What to do, in English and Chinese, where Huawei Cloud forbids an action of OMS, such as "createEvent"."""
-    return (
+
+def grant(action: str) -> Text:
+    """What to do where Huawei Cloud forbids an action of OMS, such as "createEvent"."""
+    return Text(
         f"Grant the IAM user behind HW_AK the action oms:synctask:{action} (policies/huawei.json in the project).",
         f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{action} 权限（见项目中的 policies/huawei.json）。",
     )
 
 
 class Reason(Enum):
-    """Why a key failed. The name stands in failed records and logs; `fix` and `fix_zh` say what to do."""
+    """Why a key failed. The name is in failed records and logs; `fix` says what to do."""
 
     THROTTLED = (
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this lasts, ask"
@@ -79,9 +81,8 @@ class Reason(Enum):
         "OMS 返回了文档未说明的响应：请查看状态码和错误信息，并检查 SYNC_URL。",
     )
 
-    def __init__(self, fix: str, fix_zh: str) -> None:
-        self.fix = fix
-        self.fix_zh = fix_zh
+    def __init__(self, en: str, zh: str) -> None:
+        self.fix = Text(en, zh)
 
 
 @dataclass(frozen=True)

@@ -260,8 +260,8 @@ def test_any_other_trouble_of_requests_is_a_failure_not_an_exception(world, mock
 
 def test_every_reason_says_what_to_do_in_both_languages():
     for reason in Reason:
-        assert reason.fix.endswith(".")
-        assert reason.fix_zh.endswith("。")
+        assert reason.fix.en.endswith(".")
+        assert reason.fix.zh.endswith("。")
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)

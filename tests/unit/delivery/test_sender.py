@@ -217,4 +217,4 @@ def test_the_oldest_failure_is_of_what_failed_again(world):
 def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
     world.oms.schedule = [FROZEN]
     assert world.send(*KEYS, "another") == ["another"]
-    assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix}"
+    assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"

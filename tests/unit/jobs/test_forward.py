@@ -122,7 +122,7 @@ def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
         "status": 400,
         "error_code": "OMS.0001",
         "message": "bad key",
-        "fix": Reason.REJECTED.fix,
+        "fix": Reason.REJECTED.fix.en,
     }
     assert summary == {
         "keys": 2,

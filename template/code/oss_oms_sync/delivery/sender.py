@@ -89,7 +89,7 @@ class Sender:
         if Reason.DEADLINE in reasons:
             self.stopped = "the time is up"
         elif concerning_all:
-            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix}"
+            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix.en}"
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
             self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
 

@@ -67,6 +67,6 @@ def _log_failure(key: str, failure: Failure) -> None:
             "status": failure.status,
             "error_code": failure.error_code,
             "message": failure.message,
-            "fix": failure.reason.fix,
+            "fix": failure.reason.fix.en,
         }
     )

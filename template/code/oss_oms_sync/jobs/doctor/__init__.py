@@ -11,6 +11,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei, network
 from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
@@ -43,11 +44,11 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     if context:
         context.delete_probe()
     levels = {finding.level for finding in found.values()}
-    text, text_zh = _verdict(levels)
+    text = _verdict(levels)
     return {
         "ok": not levels & {Level.FAULT, Level.UNKNOWN},
-        "text": text,
-        "text_zh": text_zh,
+        "text": text.en,
+        "text_zh": text.zh,
         "checks": [{"name": name, **finding.to_json()} for name, finding in found.items()],
     }
 
@@ -81,9 +82,9 @@ def _run_check(check: Check[C], context: C) -> Finding:
         return Finding(Level.FAULT, str(error), fix)
 
 
-def _verdict(levels: set[Level]) -> tuple[str, str]:
+def _verdict(levels: set[Level]) -> Text:
     if Level.FAULT in levels:
-        return "Not set up right", "配置有误"
+        return Text("Not set up right", "配置有误")
     if Level.UNKNOWN in levels:
-        return "Not all could be looked at", "有未能检查的项目"
-    return "Set up right", "配置正确"
+        return Text("Not all could be looked at", "有未能检查的项目")
+    return Text("Set up right", "配置正确")

@@ -56,7 +56,7 @@ def right_to_submit(context: Context) -> Finding:
     runs = _run_file_prefix(context)
     last, why = next(((one, why) for one, why in explained if not one.name.startswith(runs)), (None, set()))
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
-        return Finding(Level.FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix)
+        return Finding(Level.FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix.en)
     names = ", ".join(sorted(set().union(*reasons) - {""})) or "no reason told"
     return Finding(
         Level.UNKNOWN,

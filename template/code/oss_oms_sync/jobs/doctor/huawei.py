@@ -34,7 +34,7 @@ class TaskContext(NamedTuple):
 def oms_answers(context: Context) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
-        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix
+        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix.en
         return Finding(Level.FAULT, _describe(answer), fix)
     return Finding(Level.OK, "OMS answers signed requests")
 
@@ -59,7 +59,7 @@ def right_to_statistics(context: Context) -> Finding:
 def task_is_shown(context: TaskContext) -> Finding:
     task = context.task
     if task.status is None:
-        return Finding(Level.FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix)
+        return Finding(Level.FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix.en)
     return Finding(Level.OK, f"the task copies to {task.dst_bucket} in {task.dst_region}")
 
 
@@ -141,14 +141,14 @@ def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Fin
 def _user_right(action: str, answer: object, without: str) -> Finding:
     """Whether `answer` shows that HW_AK's user may do this; `without` is what does not work if not."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return Finding(Level.FAULT, _describe(answer), f"{grant(action)[0]} {without}")
+        return Finding(Level.FAULT, _describe(answer), f"{grant(action).en} {without}")
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return _fault(answer)
     return Finding(Level.OK, f"the IAM user behind HW_AK may oms:synctask:{action}")
 
 
 def _fault(failure: Failure) -> Finding:
-    return Finding(Level.FAULT, _describe(failure), failure.reason.fix)
+    return Finding(Level.FAULT, _describe(failure), failure.reason.fix.en)
 
 
 def _describe(failure: Failure) -> str:

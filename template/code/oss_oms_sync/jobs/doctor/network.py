@@ -47,7 +47,7 @@ def clock(context: Context) -> Finding:
     worst = max(skews.values())
     if worst <= _WARNING_SKEW:
         return Finding(Level.OK, seen)
-    return Finding(Level.FAULT if worst > _FAULT_SKEW else Level.WARNING, seen, Reason.CLOCK.fix)
+    return Finding(Level.FAULT if worst > _FAULT_SKEW else Level.WARNING, seen, Reason.CLOCK.fix.en)
 
 
 def fix_unreachable(setting: str) -> str:

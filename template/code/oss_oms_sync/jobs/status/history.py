@@ -91,7 +91,7 @@ class KeyHistory:
             return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {self._resend}"
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
-            fix = reason.fix if reason else "The record says no more."
+            fix = reason.fix.en if reason else "The record says no more."
             return (
                 f"It failed: {details.get('reason', 'UNKNOWN')}. {details.get('message', '')}".rstrip(),
                 f"{fix} {self._resend}",

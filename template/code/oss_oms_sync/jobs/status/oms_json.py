@@ -40,8 +40,8 @@ def remedy(failure: Failure, action: str) -> Text:
     """What to do where `action`, such as "get", failed; being forbidden to look concerns another right than being
     forbidden to submit."""
     if failure.reason is Reason.FORBIDDEN:
-        return Text(*grant(action))
-    return Text(failure.reason.fix, failure.reason.fix_zh)
+        return grant(action)
+    return failure.reason.fix
 
 
 def _failure_json(failure: Failure, action: str) -> dict[str, object]:

@@ -105,4 +105,4 @@ class StatusReport:
 def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
     """What to do about each reason in the backlog; a record may name one that is not known here."""
     reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
-    return {reason.name: {"en": reason.fix, "zh": reason.fix_zh} for reason in reasons}
+    return {reason.name: reason.fix._asdict() for reason in reasons}

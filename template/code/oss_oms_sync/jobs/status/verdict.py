@@ -57,7 +57,7 @@ def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
         names.insert(0, task.reason.name)
     if names:
         reason = Reason[names[0]]
-        return Text(f"Broken, {reason.name}: {reason.fix}", f"已中断,{reason.name}:{reason.fix_zh}")
+        return Text(f"Broken, {reason.name}: {reason.fix.en}", f"已中断,{reason.name}:{reason.fix.zh}")
     if isinstance(task, TaskInfo) and not task.is_running:
         return Text(
             f"Broken: the sync task is {task.status}. Start it in the OMS console.",
