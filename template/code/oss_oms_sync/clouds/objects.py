@@ -1,4 +1,4 @@
-"""Objects of a bucket, and what came of a call about them: the values that the clouds' clients take and give."""
+"""Objects of a bucket, and the results of calls on them: the values that the clouds' clients take and return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oss_oms_sync.errors import StorageError
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to be written, or as it was read: headers in lower case."""
+    """An object to write, or one that was read: then its header names are in lower case."""
 
     name: str
     body: bytes
@@ -20,8 +20,8 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class ObjectSummary:
-    """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes; `type`
-    is "Normal", "Multipart", "Appendable" or "Symlink"."""
+    """An object in a listing. `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is
+    "Normal", "Multipart", "Appendable" or "Symlink"."""
 
     name: str
     etag: str
@@ -40,9 +40,9 @@ class ListPage:
 
 @dataclass(frozen=True)
 class StorageFailure:
-    """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be.
+    """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
 
-    `code` is OSS's, or OtherRegion, which OSS says in several ways.
+    `code` is OSS's error code, or OtherRegion, which OSS reports in several ways.
     """
 
     message: str
@@ -50,11 +50,11 @@ class StorageFailure:
     code: str = ""
 
     def to_error(self) -> StorageError:
-        """The same, to be raised."""
+        """The same as an exception."""
         return StorageError(self.message, self.code)
 
 
 def etag_of(body: bytes | str) -> str:
-    """The ETag (upper-case) that OSS gives a small object of this body: its MD5 ("PutObject")."""
+    """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class CallPool:
-    """Threads that run calls side by side and leave behind the one that does not return in time; whoever made the call
-    is to close its connection (`Session.abort`), or it stays for the instance's life.
+    """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
+    close the connection (`Session.abort`), or the thread stays for the life of the instance.
 
-    Needed even for a single call: a timeout of requests holds for each read, so an answer that drips in byte by
-    byte, or a name that does not resolve, outlives every timeout.
+    Needed even for a single call: a timeout of requests applies to each read, so a response that drips in byte by byte,
+    or a name that does not resolve, outlives every timeout.
     """
 
     def __init__(self, width: int = 10) -> None:
@@ -24,9 +24,9 @@ class CallPool:
         self._pool = ThreadPoolExecutor(width)
 
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
-        """What each of `calls` returns, in their order; None for one that did not return within `seconds`.
+        """Run `calls`, and return their results in order; None for a call that did not return within `seconds`.
 
-        An exception of a call is raised here. Calls must not return None.
+        A call must not return None; what a call raises is raised here.
         """
         end = time.monotonic() + seconds
         futures = [self._pool.submit(call) for call in calls]
@@ -35,10 +35,10 @@ class CallPool:
             try:
                 results.append(future.result(max(0.0, end - time.monotonic())))
             except FutureTimeoutError:
-                # Either no result in time, or a TimeoutError that the call itself raised, which is raised here again.
+                # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
                 results.append(future.result() if future.done() else None)
         if None in results:
-            # A thread that is stuck would keep its place for the instance's life: leave it behind with its pool.
+            # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = ThreadPoolExecutor(self._width)
         return results

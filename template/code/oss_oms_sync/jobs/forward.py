@@ -1,4 +1,4 @@
-"""The main job: one event's keys go to OMS, and what became of each into the log bucket."""
+"""The main job: submits the keys of one event to OMS, and records the outcomes in the log bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import Failure
 
-# What writing the records of a batch may take: OSS's own timeout.
+# How long writing the records of a batch may take: the timeout of a call to OSS.
 _RECORDING_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Returns True when OMS accepted them all, False when some are recorded as failed.
+    Return True if OMS accepted them all, and False if some are recorded as failed.
 
-    Raises EventError where part of the payload cannot be read (the rest is forwarded and recorded first), and
-    RecordError where a failed key could not be recorded: Function Compute then keeps the event.
+    Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
+    if a failed key could not be recorded: after both, Function Compute keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()

@@ -1,9 +1,9 @@
-"""The source bucket and the records side by side: what of each object is known, and whether it has to be sent.
+"""The source bucket and the records, merged: what there is of each key.
 
-OSS lists in byte order, so three listings (the source bucket, `success_object/` and `failed_object/`, cut to their
-keys) are merged like sorted files, with a page of each in memory whatever the size. An object is covered when its
-success record names its eTag and is not older than it: a listing tells both, for a record's ETag is the MD5 of the
-eTag in its body.
+OSS lists in byte order, so three listings (the source bucket, and `success_object/` and `failed_object/` with these
+prefixes removed) are merged like sorted files, with one page of each in memory, whatever their size. An object is
+covered if its success record names its eTag and is not older than the object. A listing shows both, because a record's
+ETag is the MD5 of the eTag in its body.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MergedListing:
         for page in self._pages(self._source_bucket, ""):
             success, failed = self._long_records(page)
             for one in page:
-                # In the order that merging keeps.
+                # Sorted by kind, as merging requires: "failed", "source", "success".
                 if one.name in failed:
                     yield one.name, "failed", failed[one.name]
                 yield one.name, "source", one
@@ -54,11 +54,11 @@ class MergedListing:
                 yield one.name, kind, one
 
     def _pages(self, bucket: Bucket, root: str) -> Iterator[list[ObjectSummary]]:
-        """Pages of what stands under `root`, named by key."""
+        """Pages of the objects under `root`, named by key."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         start, more = behind, len(prefix.encode()) <= MAX_NAME_BYTES
         while more:
-            # A name cut off stands before the whole one, so nothing is passed over.
+            # A truncated name sorts before the full one, so nothing is skipped.
             page = bucket.list_page(prefix, start.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore"))
             listed = [one for one in page.objects if one.name > behind]
             yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
@@ -66,7 +66,7 @@ class MergedListing:
             start = page.objects[-1].name if more else ""
 
     def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
-        """The records of long keys, which stand in no listing by key: one GET each, two where the first is no use."""
+        """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
         judged = [one for one in page if self._classifier.needs_records(one)]
         success = self._read("success", [one.name for one in judged])
         open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]

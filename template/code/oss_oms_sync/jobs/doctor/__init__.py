@@ -1,4 +1,4 @@
-"""Is everything set up right? One small check per rule; each says what was seen, and what to do about a fault."""
+"""Is everything set up right? One small check per rule; each reports what it saw, and how to fix a fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
-# In the order in which they run, and in which the answer has them: no check needs a later one.
+# In the order in which they run and are reported: no check needs a later one.
 _CHECKS: Sequence[Check[Context]] = (
     *function.CHECKS,
     *network.CHECKS,
@@ -60,9 +60,9 @@ class DoctorResult:
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorResult:
-    """Run every check, except those that depend on one that did not pass: they say on which.
+    """Run every check, except those that depend on one that did not pass: these report which one.
 
-    Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may delete
+    Nothing that counts as a sync request is sent to OMS, and nothing is left in the log bucket, if the role can delete
     there.
 
     Raises PayloadError.
@@ -80,7 +80,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorRes
 def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, Finding]) -> None:
     """Add to `found` what each check finds.
 
-    `context` is None where the settings are wrong: then each of these checks depends on one that did not pass.
+    `context` is None if the settings are invalid: then each of these checks depends on one that did not pass.
     """
     for check in checks:
         blocking = _blocking(check.needs, found)

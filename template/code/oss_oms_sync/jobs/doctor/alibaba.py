@@ -1,4 +1,4 @@
-"""Alibaba Cloud's side: the function's role, what OSS answers, both buckets and the role's rights on them."""
+"""Alibaba Cloud's side: the function's role, OSS itself, both buckets, and the role's permissions on them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def right_to_list_source(context: Context) -> Finding:
 
 
 def right_to_write(context: Context) -> Finding:
-    # Even where OSS does not confirm it.
+    # Set even if OSS does not confirm it.
     context.probe_may_be_there = True
     (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
     return _role_right("write records", "oss:PutObject", "log bucket", problem)
@@ -89,7 +89,7 @@ def _bucket_exists(context: Context, setting: str, name: str, error: StorageErro
 
 
 def _role_right(what: str, action: str, where: str, problem: StorageError | StorageFailure | None) -> Finding:
-    """Whether the function's role may do `what`, by what OSS said when it was tried."""
+    """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
     if problem is None:
         return Finding(Level.OK, f"the function's role may {what}")
     seen = problem.message if isinstance(problem, StorageFailure) else str(problem)

@@ -23,18 +23,18 @@ from oss_oms_sync.settings import MAX_PERIOD
 
 T = TypeVar("T")
 
-# How old the objects are, at most, that should have records.
+# The maximum age of objects that are checked for records.
 _RECENT = timedelta(days=1)
-# How long a check looks through records, of which there may be millions, and how many failures it reads.
+# How long a check looks through records, because there may be millions, and how many failures it reads.
 _WALK_SECONDS = 20.0
 _MAX_FAILURES_READ = 200
 
 
 def right_to_submit(context: Context) -> Finding:
-    """Told from the records, because asking for it would be a sync request.
+    """Deduced from the records, because testing the permission would be a sync request.
 
-    A key that was accepted after the last one that failed for want of the right proves it. What failed for a reason
-    that was not read may have failed for that one.
+    A key that was accepted after the last failure for lack of the permission proves it. A failure whose reason was not
+    read may have been one of these.
     """
     enough = _walk_deadline(context)
     failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, _failures(context)), key=lambda one: one.modified)
@@ -52,7 +52,7 @@ def right_to_submit(context: Context) -> Finding:
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
         return Finding(Level.SKIPPED, "no key was accepted yet: upload an object, and look again")
-    # Of a run file's keys only the run's time is known.
+    # Of the keys in a run file, only the time of the run is known.
     runs = _run_file_prefix(context)
     last, why = next(((one, why) for one, why in explained if not one.name.startswith(runs)), (None, set()))
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
@@ -85,7 +85,7 @@ def reconcile(context: Context) -> Finding:
 
 
 def records_flow(context: Context) -> Finding:
-    """Whether objects of the last day, and since the installation, have records."""
+    """Whether objects written in the last day, and since the installation, have records."""
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
     missing = classes[ObjectClass.UNRECORDED]
@@ -102,7 +102,7 @@ def records_flow(context: Context) -> Finding:
     if not accepted:
         return Finding(Level.SKIPPED, f"{seen}: upload an object, and look again in 15 minutes")
     if not events_came:
-        # Reconcile's own records must not make a dead trigger look well.
+        # Reconcile's own records must not make a dead trigger look healthy.
         return Finding(
             Level.UNKNOWN,
             f"{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
@@ -112,8 +112,8 @@ def records_flow(context: Context) -> Finding:
 
 
 def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool, bool]:
-    """How many names there are of each class, whether an event is known to have come, and whether there was time to
-    look at all."""
+    """How many names each class has, whether an event is known to have come, and whether time sufficed for all
+    names."""
     settings, now = context.settings, context.invocation.clock.now()
     installed = context.state.installed(note=False)
     scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
@@ -132,7 +132,7 @@ def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool,
 
 
 def _failures(context: Context) -> Iterator[ObjectSummary]:
-    """Failed records, and run files, whose keys may be in no record while replay has them in hand."""
+    """Failed records, and run files, because a key that replay has in hand may be in no record."""
     runs = _run_file_prefix(context)
     return chain(_listed(context, runs, runs), _records(context, "failed"))
 
@@ -152,12 +152,12 @@ def _records(context: Context, kind: Kind) -> Iterator[ObjectSummary]:
 
 
 def _listed(context: Context, prefix: str, folder_name: str) -> Iterator[ObjectSummary]:
-    """What the log bucket has there, without the empty object that consoles make of the folder itself."""
+    """What the log bucket has under `prefix`, without the folder marker."""
     return (one for one in context.invocation.log_bucket.iter_objects(prefix) if one.name != folder_name)
 
 
 def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
-    """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
+    """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
     enough, accepted = _walk_deadline(context), 0
     for one in _until(enough, _records(context, "success")):
         accepted = max(accepted, one.modified)
@@ -167,7 +167,7 @@ def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
 
 
 def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
-    """The reasons in a failed record or a run file; "" is one that is not told or could not be read."""
+    """The reasons in a failed record or a run file; "" for one that is missing or could not be read."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -177,7 +177,7 @@ def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
 
 
 def _walk_deadline(context: Context) -> Deadline:
-    """When one check has looked through records long enough."""
+    """The deadline by which one check stops looking through records."""
     return Deadline(min(_WALK_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 

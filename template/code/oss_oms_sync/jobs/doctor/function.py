@@ -1,4 +1,4 @@
-"""The function itself: its libraries, its settings, its region."""
+"""The function itself: its libraries, settings and region."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def region(context: Context) -> Finding:
     )
 
 
-# These two come before there is a context, because it is made of the settings.
+# These two run before there is a context, because a context needs valid settings.
 FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
     Check("libraries", (), libraries),
     Check("settings", ("libraries",), settings),

@@ -1,4 +1,4 @@
-"""Huawei Cloud's side: what OMS answers, the access key and its rights, the sync task."""
+"""Huawei Cloud's side: OMS itself, the access key and its permissions, the sync task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oss_oms_sync.jobs.doctor.network import fix_unreachable
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import Settings
 
-# OMS, "Constraints": where synchronization tasks exist, and how the console calls these regions.
+# OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {
     "cn-north-4": "CN North-Beijing4",
     "cn-east-3": "CN East-Shanghai1",
@@ -25,7 +25,7 @@ _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
 class TaskContext(NamedTuple):
-    """What checks of the task are handed: what OMS shows of it, and the settings that it has to agree with."""
+    """What checks of the task are given: the task as OMS shows it, and the settings that it has to agree with."""
 
     task: TaskInfo
     settings: Settings
@@ -87,7 +87,7 @@ def task_source(context: TaskContext) -> Finding:
             f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
             " of the right task"
         )
-        # In which form OMS names a region of Alibaba Cloud is not documented: another form is not another region.
+        # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
         return Finding(Level.WARNING if only_its_form else Level.FAULT, seen, fix)
     return Finding(Level.OK, seen)
@@ -129,7 +129,7 @@ def oms_region(context: Context) -> Finding:
 
 
 def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Finding]:
-    """A check of what OMS shows of the task: where it shows nothing, that is the fault."""
+    """A check of the task as OMS shows it; if OMS does not show it, that is the fault."""
 
     def run(context: Context) -> Finding:
         answer = context.task_answer
@@ -139,7 +139,7 @@ def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Fin
 
 
 def _user_right(action: str, answer: object, without: str) -> Finding:
-    """Whether `answer` shows that HW_AK's user may do this; `without` is what does not work if not."""
+    """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return Finding(Level.FAULT, _describe(answer), f"{grant(action).en} {without}")
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:

@@ -1,4 +1,4 @@
-"""What OMS answered, as status shows it; a Failure with what to do about it."""
+"""OMS's responses as status shows them; a Failure with what to do about it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def statistics_json(statistics: Statistics | Failure) -> dict[str, object]:
 
 
 def remedy(failure: Failure, action: str) -> Text:
-    """What to do where `action`, such as "get", failed; being forbidden to look concerns another right than being
-    forbidden to submit."""
+    """What to do if `action`, such as "get", failed. FORBIDDEN concerns another permission here than for submitting."""
     if failure.reason is Reason.FORBIDDEN:
         return grant(action)
     return failure.reason.fix

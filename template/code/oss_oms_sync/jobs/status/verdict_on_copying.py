@@ -1,4 +1,4 @@
-"""The verdict on OMS's part: what it failed to copy, what it has yet to copy, and what it does not say."""
+"""The verdict on OMS's part: what it failed to copy, what it still has to copy, and what it does not say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNTERS_MISSING = Text(
 
 
 def failed_to_copy(copying: Copying) -> Text | None:
-    """None where OMS says that it failed at nothing that is not acknowledged."""
+    """None if OMS reports no failures, except acknowledged ones."""
     if isinstance(copying.months, Failure):
         english, chinese = remedy(copying.months, "get")
         if not isinstance(copying.task, Failure):
@@ -39,7 +39,7 @@ def failed_to_copy(copying: Copying) -> Text | None:
 
 
 def yet_to_copy(copying: Copying) -> Text | None:
-    """None where what OMS has yet to work on is merely on its way."""
+    """None if what OMS still has to work on is merely on its way."""
     unfinished = copying.unfinished
     if isinstance(copying.last_day, Failure):
         reason, (english, chinese) = copying.last_day.reason.name, remedy(copying.last_day, "statistics")
