@@ -8,7 +8,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.runs import RunFile
-from support.remembers import KEYS, NO_RIGHT, NONE_SUCH, ROOT, Remembers
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.remembers import KEYS, NONE_SUCH, Remembers
 
 
 @pytest.fixture

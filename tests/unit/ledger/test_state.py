@@ -10,7 +10,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.remembers import EVERYTHING, KEYS, ROOT, Remembers
+from support.fake_bucket import ROOT
+from support.remembers import EVERYTHING, KEYS, Remembers
 
 
 @pytest.fixture

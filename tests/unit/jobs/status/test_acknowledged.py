@@ -9,7 +9,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Failure, Reason
-from support.status_world import BEHIND, IN_STEP, NO_RIGHT, NOW, ROOT
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.status_world import BEHIND, IN_STEP, NOW
 
 
 def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):

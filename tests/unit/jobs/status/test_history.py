@@ -7,7 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
-from support.status_world import ROOT, StatusWorld
+from support.fake_bucket import ROOT
+from support.status_world import StatusWorld
 
 
 def run_file(world: StatusWorld, name: str, body: bytes) -> None:
