@@ -65,7 +65,7 @@ def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, buil
     assert "HW_SK" in done.stdout
 
 
-def test_a_second_project_of_the_same_function_name_is_told_that_it_replaces_the_secrets(tool, built, tmp_path):
+def test_a_second_project_of_one_function_name_is_told_that_it_replaces_secrets(tool, built, tmp_path):
     first = tool.init(built, tmp_path / "one", ANSWERS)
     assert "is replaced" not in first.stdout
     second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})

@@ -147,13 +147,13 @@ def test_a_long_record_without_a_time_covers_nothing(world, mocker):
     assert world.sent() == {LONG}
 
 
-def test_records_that_stand_in_the_source_bucket_are_never_sent(world):
+def test_records_in_the_source_bucket_are_never_sent(world):
     world.upload("oms_source_record/x/success_object/a")
     world.later()
     assert counts(world.reconcile()) == {}
 
 
-def test_what_was_written_since_the_last_pass_and_has_no_record_is_kept_count_of(world):
+def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missing(world):
     # GIVEN lost objects on both sides of what the last pass left to their events, and of what this one leaves
     world.later(72 * HOUR)
     world.reconcile()
@@ -168,7 +168,7 @@ def test_what_was_written_since_the_last_pass_and_has_no_record_is_kept_count_of
     assert (one["counts"]["new"], one["counts"]["new_missing"]) == (2, 2)
 
 
-def test_what_was_written_before_the_installation_counts_for_nothing_new(world):
+def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
     world.reconcile()

@@ -13,7 +13,7 @@ from support.reconcile_world import LONG, counts
 
 
 def boundary_key(room_for: str) -> str:
-    """A key whose record of this state just fits."""
+    """A key whose record of this kind just fits."""
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 
@@ -47,7 +47,7 @@ def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
     assert world.source.calls["list"] == 3
 
 
-def test_a_key_that_is_long_for_one_record_only_is_judged_by_both(world):
+def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world):
     covered, waiting, missing = (boundary_key("failed")[1:] + last for last in "abc")
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
@@ -68,7 +68,7 @@ def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(wo
     assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
 
 
-def test_long_keys_cost_a_get_where_they_are_covered_two_where_not_and_none_where_no_record_matters(world):
+def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matters(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)
@@ -87,7 +87,7 @@ def test_long_keys_cost_a_get_where_they_are_covered_two_where_not_and_none_wher
     assert world.bucket.calls["get"] == installed
 
 
-def test_behind_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
+def test_after_a_long_key_it_resumes_without_a_name_too_long_for_oss(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
     for key in keys:
         world.upload(key)

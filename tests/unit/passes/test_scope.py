@@ -50,7 +50,7 @@ def test_all_is_all_however_old(world):
     assert world.reconcile({"all": True})["accepted"] == 1
 
 
-def test_an_installation_in_the_first_year_is_no_trouble(world):
+def test_an_installation_in_the_first_year_is_not_an_error(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "0001-01-01"}'))
     world.upload("a")
     world.later()

@@ -28,7 +28,7 @@ def lines(caplog):
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
-def test_a_pass_that_is_unreadable_is_told(project, lines):
+def test_a_pass_that_is_unreadable_is_logged(project, lines):
     begun = project.begin()
     project.bucket.add(StoredObject(begun.name, b"{}"))
     assert project.passes.all() == []
@@ -50,7 +50,7 @@ def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(p
     assert first.started < second.started
 
 
-def test_passes_that_cannot_be_cleared_away_are_told(project, lines):
+def test_passes_that_cannot_be_cleared_away_are_logged(project, lines):
     old, one = project.begin(), project.begin()
     project.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
     project.passes.finish(one)
@@ -74,7 +74,7 @@ def test_of_each_payload_the_last_pass_is_kept_and_forgotten_ones_expire(world):
 
 
 @pytest.mark.parametrize(("days", "found"), [(29, False), (31, True)])
-def test_a_forgotten_open_pass_is_not_gone_on_with(world, days, found):
+def test_a_forgotten_open_pass_is_not_resumed(world, days, found):
     for number in range(15):
         world.upload(f"{number:02}")
     world.later()
@@ -109,7 +109,7 @@ def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
     assert max(world.oms.accepted.values()) == 1
 
 
-def test_the_object_that_consoles_make_of_a_folder_is_no_pass(world, caplog):
+def test_the_object_that_consoles_make_of_a_folder_is_not_a_pass(world, caplog):
     world.bucket.add(StoredObject(f"{ROOT}reconcile/", b""))
     assert world.reconcile()["finished"]
     assert f"{ROOT}reconcile/" in world.bucket.objects
@@ -142,7 +142,7 @@ def test_a_pass_that_is_cleared_away_meanwhile_is_begun_anew(world):
     assert world.reconcile()["finished"]
 
 
-def test_old_passes_that_cannot_be_deleted_are_told_and_stop_nothing(world, caplog):
+def test_old_passes_that_cannot_be_deleted_are_logged_and_stop_nothing(world, caplog):
     world.reconcile()
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
     assert world.reconcile()["finished"]
@@ -193,7 +193,7 @@ def kept_by_an_older_version(world: ReconcileWorld, **changes: object) -> None:
         world.bucket.add(StoredObject(name, json.dumps({**body, **changes}).encode()))
 
 
-def test_a_backfill_that_an_older_version_began_is_gone_on_with_from_the_front(world):
+def test_a_backfill_that_an_older_version_began_starts_over_from_the_front(world):
     # GIVEN an open backfill that got half through what may have been another bucket
     for number in range(60):
         world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
@@ -211,7 +211,7 @@ def test_a_backfill_that_an_older_version_began_is_gone_on_with_from_the_front(w
     assert {one["source_bucket"] for one in world.passes()} == {"photos"}
 
 
-def test_a_pass_that_an_older_version_ended_counts_for_none(world):
+def test_a_pass_that_an_older_version_ended_does_not_count(world):
     world.reconcile()
     kept_by_an_older_version(world)
     world.upload("a")
@@ -219,7 +219,7 @@ def test_a_pass_that_an_older_version_ended_counts_for_none(world):
     assert world.tick()["accepted"] == 1
 
 
-def test_a_pass_kept_with_a_year_that_is_not_padded_is_no_whole_pass(world, caplog):
+def test_a_pass_kept_with_a_year_that_is_not_padded_is_unreadable(world, caplog):
     # GIVEN what an older version kept of a backfill since the year 1
     world.reconcile({"since": "0001-01-01"})
     (name,) = world.bucket.names(f"{ROOT}reconcile/")

@@ -43,7 +43,7 @@ def test_by_hand_a_pass_begins_at_once(world):
     assert world.reconcile()["accepted"] == 1
 
 
-def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
+def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     for number in range(25):
         world.upload(f"{number:02}")
@@ -60,7 +60,7 @@ def test_with_the_period_off_a_tick_only_goes_on_with_what_was_begun_by_hand():
 
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
-def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world, since):
+def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
     for number in range(3000):
         world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
     world.later()
@@ -72,7 +72,7 @@ def test_a_backfill_begun_by_hand_goes_on_by_the_timer(world, since):
 
 
 @pytest.mark.parametrize("first", [1970, 1971])
-def test_of_two_open_backfills_the_timer_goes_on_with_the_older_one(world, first):
+def test_of_two_open_backfills_the_timer_resumes_the_older_one(world, first):
     # GIVEN two that were begun one after the other
     second = 1970 + 1971 - first
     for year in (first, second):
@@ -87,7 +87,7 @@ def test_of_two_open_backfills_the_timer_goes_on_with_the_older_one(world, first
     ]
 
 
-def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
+def test_a_trial_with_a_limit_is_not_resumed_by_the_timer(world):
     for number in range(60):
         world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
     world.later()
@@ -95,7 +95,7 @@ def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
     for _ in range(3):
         world.tick()
     assert len(world.sent()) == 10
-    # Gone on with by hand without a limit, it is the timer's too.
+    # Resumed by hand without a limit, it is the timer's too.
     world.oms.round_trip = 20.0
     world.reconcile({"since": "1970-01-01"}, timeout=60)
     assert len(world.sent()) < 60
@@ -104,7 +104,7 @@ def test_a_trial_with_a_limit_does_not_go_on_by_the_timer(world):
     assert len(world.sent()) == 60
 
 
-def test_the_timer_does_not_go_on_with_a_trial_of_the_usual_scope():
+def test_the_timer_does_not_resume_a_trial_of_the_usual_scope():
     # GIVEN no timer's pass, and a trial by hand
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     for number in range(60):
@@ -128,7 +128,7 @@ def test_beside_a_trial_the_timer_begins_its_own_pass(world):
     assert len(world.sent()) == 60
 
 
-def test_a_timer_whose_payload_has_a_limit_goes_on_where_it_was(world):
+def test_a_timer_whose_payload_has_a_limit_resumes_where_it_was(world):
     for number in range(60):
         world.upload(f"{number:02}")
     world.later()
@@ -142,7 +142,7 @@ def test_a_timer_whose_payload_has_a_limit_goes_on_where_it_was(world):
     "filters",
     [({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}), ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"})],
 )
-def test_the_timer_does_not_go_on_with_the_open_pass_of_another_project(filters):
+def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     # GIVEN two projects for one task, and an open pass of the second
     first = ReconcileWorld(**filters[0])
     second = first.beside(**filters[1])

@@ -35,7 +35,7 @@ OTHER_FILTERS = [
 
 
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
-def test_a_second_project_for_the_task_sends_nothing_from_before_its_own_installation(filters):
+def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installation(filters):
     # GIVEN a project that was installed for a part of the bucket, and objects in all parts
     first = ReconcileWorld(**filters[0])
     second = first.beside(**filters[1])
@@ -70,7 +70,7 @@ def test_a_second_project_for_the_task_sends_nothing_from_before_its_own_install
         ({"OBJECT_SUFFIX": "y"}, {"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": "/key"}),
     ],
 )
-def test_after_its_filter_was_changed_a_project_was_installed_when_it_was(filters):
+def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filters):
     # GIVEN an installed project, and an object whose event is lost
     before = ReconcileWorld(**filters[0])
     after = before.beside(**filters[1])
@@ -85,7 +85,7 @@ def test_after_its_filter_was_changed_a_project_was_installed_when_it_was(filter
 
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
-def test_after_an_upgrade_a_project_was_installed_when_the_note_says_that_was_one_for_all(environment):
+def test_after_an_upgrade_the_note_counts_that_was_one_for_all_projects(environment):
     # GIVEN the note of an older version, and an object whose event was lost after it
     world = ReconcileWorld(**environment)
     world.upload("a/1.jpg")

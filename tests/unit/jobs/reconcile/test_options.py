@@ -34,7 +34,7 @@ def test_without_a_source_bucket_it_says_so():
         ReconcileWorld(SOURCE_BUCKET="").reconcile()
 
 
-def test_limit_bounds_one_call_and_the_next_goes_on_behind_it(world):
+def test_a_limit_bounds_one_call_and_the_next_resumes_after_it(world):
     for number in range(25):
         world.upload(f"{number:02}")
     world.later()

@@ -38,7 +38,7 @@ def time_used_up(world: ReconcileWorld) -> None:
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )
-def test_why_it_stopped_is_told_and_nothing_more_is_listed(world, mocker, cause, asked, told):
+def test_it_reports_why_it_stopped_and_lists_nothing_more(world, mocker, cause, asked, told):
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(100):
         world.upload(f"{number:03}")

@@ -12,7 +12,7 @@ from support.fake_bucket import NO_RIGHT, Died
 from support.reconcile_world import HOUR, MISSING, adds_up, busy_world
 
 
-def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(world):
+def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_resumes(world):
     for number in range(2000):
         world.upload(f"{number:04}")
     world.later()
@@ -109,7 +109,7 @@ def test_a_pass_is_kept_twice_and_every_half_minute_between(world, small_pages):
     assert len(kept) == 2 + 15  # pages
 
 
-def test_a_moment_between_two_seconds_is_gone_on_with(world):
+def test_a_pass_since_a_moment_between_two_seconds_is_resumed(world):
     for number in range(30):
         world.upload(f"{number:02}")
     world.later()

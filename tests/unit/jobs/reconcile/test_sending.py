@@ -25,7 +25,7 @@ def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
     assert world.bucket.objects[f"{ROOT}success_object/a"].body == etag_of("B").encode()
 
 
-def test_while_oms_refuses_the_account_it_stops_after_a_call_and_goes_on_behind_it(world):
+def test_while_oms_refuses_the_account_each_call_stops_after_a_batch_and_resumes(world):
     for number in range(30):
         world.upload(f"{number:02}")
     world.later()

@@ -75,7 +75,7 @@ def test_keys_asked_for_are_sent_records_or_not(world):
     assert world.oms.accepted.keys() == {"a", "unrecorded"}
 
 
-def test_keys_asked_for_keep_what_their_records_tell_of_their_first_failure(world):
+def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.schedule = [UNAUTHORIZED]
     assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
@@ -108,7 +108,7 @@ def test_keys_and_something_else_cannot_be_asked_for_together(world):
 
 
 @pytest.mark.parametrize("keys", [[1], [""]])
-def test_keys_that_are_none_are_told_with_some_that_are(world, keys):
+def test_what_is_not_a_list_of_keys_is_refused_with_an_example(world, keys):
     with pytest.raises(PayloadError) as raised:
         world.replay({"keys": keys})
     assert str(raised.value) == 'The payload\'s keys are no list of object keys such as ["a/b.txt"]'
@@ -125,7 +125,7 @@ def test_a_dry_run_changes_nothing_and_counts(world):
 
 
 @pytest.mark.parametrize("by_prefix", [True, False])
-def test_a_dry_run_tells_the_oldest_failure_of_what_it_would_take(world, by_prefix):
+def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_prefix):
     # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
     world.fail("x/1", first="2024-01-01T00:00:00Z")
     world.fail("x/2", first="2023-01-01T00:00:00Z")

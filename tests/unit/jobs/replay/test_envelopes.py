@@ -36,7 +36,7 @@ def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(worl
     assert world.oms.accepted.keys() == {"a"}
 
 
-def test_an_envelope_whose_run_file_cannot_be_written_raises_so_that_function_compute_keeps_it(world):
+def test_an_envelope_whose_run_file_cannot_be_written_is_left_to_function_compute(world):
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
     with pytest.raises(StorageError):
         world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})

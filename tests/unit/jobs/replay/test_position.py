@@ -11,7 +11,7 @@ from support.fake_bucket import NO_RIGHT, ROOT
 from support.replay_world import many
 
 
-def test_the_next_run_goes_on_behind_the_last_one_and_comes_round(world):
+def test_the_next_run_resumes_after_the_last_one_and_comes_round(world):
     # GIVEN a run whose time ends after its first page
     world.fail(*many(1500), "z" * 1000)
     world.oms.round_trip = 0.9
@@ -59,7 +59,7 @@ def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, ask
     assert world.bucket.objects[f"{ROOT}state/replay.json"] == state
 
 
-def test_a_run_keeps_how_it_ended_for_status_to_tell(world):
+def test_a_run_keeps_how_it_ended_for_status_to_report(world):
     world.fail("a")
     result = world.replay()
     state = json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)

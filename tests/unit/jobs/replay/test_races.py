@@ -74,7 +74,7 @@ def meeting_world() -> ReplayWorld:
 
 
 @pytest.mark.parametrize("meeting", range(steps_of(meeting_world)))
-def test_two_runs_that_take_the_same_run_file_lose_nothing_wherever_they_meet_and_one_dies(meeting):
+def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies(meeting):
     for death in range(steps_of(meeting_world)):
         # GIVEN a run file that both find free
         world = meeting_world()

@@ -46,7 +46,7 @@ def test_a_long_record_that_names_another_key_is_reported_and_left(world):
     assert world.replay()["taken"] == 0
 
 
-def test_a_record_that_another_run_took_meanwhile_is_no_trouble(world):
+def test_a_record_that_another_run_took_meanwhile_is_passed_over(world):
     world.fail("a", "b")
     gone = StorageFailure("there is none", answered=True, code="NoSuchKey")
     world.bucket.problem = lambda kind, name: gone if kind == "get" and name.endswith("/a") else None
@@ -54,7 +54,7 @@ def test_a_record_that_another_run_took_meanwhile_is_no_trouble(world):
     assert (result["accepted"], result["finished"]) == (1, True)
 
 
-def test_records_that_cannot_be_deleted_are_told_and_never_stop_a_run(world, caplog):
+def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, caplog):
     world.fail(*many(2100))
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" and "failed_object" in name else None
     assert world.replay()["accepted"] == 2100

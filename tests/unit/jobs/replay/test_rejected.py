@@ -8,7 +8,7 @@ from datetime import timedelta
 from support.fake_bucket import ROOT
 
 
-def test_a_rejected_key_is_tried_once_a_day(world):
+def test_a_rejected_key_is_attempted_once_a_day(world):
     world.fail("bad", "good")
     world.oms.refused = {"bad"}
     world.replay()
@@ -23,7 +23,7 @@ def test_a_rejected_key_is_tried_once_a_day(world):
     assert len(world.oms.calls) > calls
 
 
-def test_a_new_failure_of_a_rejected_key_is_tried_at_once(world):
+def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
     world.fail("bad", "good")
     world.oms.refused = {"bad"}
     world.replay()
@@ -32,7 +32,7 @@ def test_a_new_failure_of_a_rejected_key_is_tried_at_once(world):
     assert world.replay()["accepted"] == 1
 
 
-def test_rejected_keys_rest_again_when_they_stand_among_their_like(world):
+def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
     # GIVEN sixty keys that OMS refuses alone, and no good ones left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])

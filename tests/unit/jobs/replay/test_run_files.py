@@ -18,7 +18,7 @@ def test_nothing_is_deleted_before_the_run_file_stands(world):
     assert world.failed() == {"a"}
 
 
-def test_another_runs_file_is_sent_at_once_but_not_touched_while_that_run_may_live(world):
+def test_another_runs_file_is_sent_at_once_but_not_touched_until_its_lease_expires(world):
     # GIVEN a run that was killed just now
     world.fail("a")
     world.oms.send = lambda *_, **__: (_ for _ in ()).throw(Died)
@@ -36,7 +36,7 @@ def test_another_runs_file_is_sent_at_once_but_not_touched_while_that_run_may_li
     assert world.in_run_files() == set()
 
 
-def test_a_delete_that_may_still_land_holds_its_key_until_a_later_delete_is_answered(world):
+def test_a_key_whose_delete_may_still_land_is_in_doubt_until_a_later_one_is_answered(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
     world.fail("a", "b")
     world.bucket.problem = lambda kind, name: LOST if kind == "delete" and "failed_object" in name else None
@@ -105,7 +105,7 @@ def test_an_unreadable_run_file_is_reported_and_skipped(world, caplog):
     assert len(world.bucket.names(f"{ROOT}replay/")) == 4
 
 
-def test_a_run_file_that_cannot_be_read_now_is_told_and_not_called_finished(world):
+def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
     world.fail("a")
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" and "success" in name else None
     world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b"{}"))
@@ -113,7 +113,7 @@ def test_a_run_file_that_cannot_be_read_now_is_told_and_not_called_finished(worl
     assert world.replay()["finished"] is False
 
 
-def test_a_run_file_that_vanished_meanwhile_is_no_trouble(world):
+def test_a_run_file_that_vanished_meanwhile_is_passed_over(world):
     world.fail("a")
     world.oms.schedule = [UNAUTHORIZED]
     world.bucket.add(StoredObject(f"{ROOT}replay/x.json", b"{}"))
@@ -122,7 +122,7 @@ def test_a_run_file_that_vanished_meanwhile_is_no_trouble(world):
     assert world.replay()["failed"] == 1
 
 
-def test_a_run_file_that_cannot_be_written_shorter_is_told_and_stays(world, caplog):
+def test_a_run_file_that_cannot_be_written_shorter_is_logged_and_stays(world, caplog):
     world.fail(*many(30))
     world.oms.schedule = [UNAUTHORIZED]
     run_file_puts = []
@@ -144,7 +144,7 @@ def test_a_run_file_that_cannot_be_shrunk_stays_as_it_was(world):
     assert world.in_run_files() == {"a"}
 
 
-def test_a_run_file_that_cannot_be_deleted_is_told(world, caplog):
+def test_a_run_file_that_cannot_be_deleted_is_logged(world, caplog):
     world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b'{"busy_until": "", "keys": []}'))
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" and "/replay/" in name else None
     world.replay()

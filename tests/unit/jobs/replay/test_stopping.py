@@ -12,7 +12,7 @@ from support.fake_clouds import DROP_BEFORE, HANG
 from support.replay_world import UNAUTHORIZED, ReplayWorld, many
 
 
-def test_five_batches_of_which_nothing_is_taken_end_a_run_and_the_next_goes_on_after_them(world):
+def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):
     # GIVEN a thousand bad keys at the front
     bad, good = many(1000), [f"later {n}" for n in range(10)]
     world.fail(*bad, *good)
@@ -43,7 +43,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
     assert world.failed() == set()
 
 
-def test_the_reason_that_stopped_a_run_is_told_and_not_the_first_one_seen(world):
+def test_a_run_reports_the_reason_that_stopped_it_and_not_the_first_one_seen(world):
     # GIVEN a batch of which OMS refuses the first half, and before the second the account
     world.fail(*many(20))
     refused = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
@@ -55,7 +55,7 @@ def test_the_reason_that_stopped_a_run_is_told_and_not_the_first_one_seen(world)
     assert result["stopped"].startswith("OMS refuses every key: CREDENTIALS. Check HW_AK and HW_SK")
 
 
-def test_why_a_run_went_no_further_is_told(world):
+def test_a_run_reports_why_it_went_no_further(world):
     world.fail(*many(100))
     world.oms.schedule = [500] * 25
     assert world.replay()["stopped"] == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
@@ -68,7 +68,7 @@ def test_why_a_run_went_no_further_is_told(world):
     assert world.replay()["stopped"] is None
 
 
-def test_dropped_connections_are_no_reason_to_stop(world):
+def test_dropped_connections_do_not_stop_a_run(world):
     world.fail(*many(100))
     world.oms.schedule = [DROP_BEFORE, "ok"] * 20
     assert world.replay()["accepted"] == 100

@@ -80,7 +80,7 @@ NO_ANSWER = Failure(Reason.REFUSED, 400)
     ],
     ids=["unfinished", "refused", "lacking"],
 )
-def test_a_trouble_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
+def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
     # GIVEN an early month that OMS did not finish, or does not tell
     world.install(datetime(2025, 4 if "answers" in early else 1, 10, tzinfo=timezone.utc))
     world.go_to(datetime(2025, 12, 20, tzinfo=timezone.utc))

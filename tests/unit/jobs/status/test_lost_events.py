@@ -120,7 +120,7 @@ def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(accepted, minut
     assert world.verdict()[0] == IN_STEP
 
 
-def test_a_trigger_is_not_called_dead_for_what_was_written_just_before_the_installation():
+def test_a_trigger_is_not_dead_because_of_what_was_written_before_the_installation():
     # GIVEN an object that was too young for the first pass, and older than the project
     world = StatusWorld()
     world.install(NOW)
