@@ -77,10 +77,12 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
     from oss_oms_sync.jobs import doctor
 
     _lines.bind("doctor", context)
+    invocation: Invocation | SettingsError
     try:
-        return doctor.run(event, _instance().invocation(context))
+        invocation = _instance().invocation(context)
     except SettingsError as error:
-        return doctor.run(event, error)
+        invocation = error
+    return doctor.run(event, invocation).to_json()
 
 
 def status_handler(event: bytes, context: Context) -> dict[str, object]:

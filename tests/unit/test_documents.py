@@ -227,6 +227,25 @@ def test_a_broken_command_is_noticed(text, project):
     assert len(list(wrong_commands(Document(text), project))) == 1
 
 
+def packages_in_contributing() -> dict[str, set[str]]:
+    """The packages of the function's code and the modules of each, as contributing has them."""
+    document = Document.read(ROOT / "docs" / "contributing.md")
+    tables = [[[cell.content for cell in row] for row in table] for table in document.tables]
+    ((_, *rows),) = (table for table in tables if table[0] == ["package", "its modules"])
+    return {package.strip("`"): set(re.findall(r"`(\w+)`", modules)) for package, modules in rows}
+
+
+def test_contributing_names_every_module_in_its_package():
+    code = ROOT / "template" / "code"
+    packages = {}
+    for init in (code / "oss_oms_sync").rglob("__init__.py"):
+        modules = {path.stem for path in init.parent.glob("[!_]*.py")} | {
+            path.parent.name for path in init.parent.glob("*/__init__.py")
+        }
+        packages[str(init.parent.relative_to(code)).removeprefix("oss_oms_sync/")] = modules
+    assert packages_in_contributing() == packages
+
+
 def test_the_forms_for_issues_ask_in_both_languages():
     forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
     assert len(forms) == 2

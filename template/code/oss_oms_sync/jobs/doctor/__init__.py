@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from oss_oms_sync import options
@@ -27,12 +28,42 @@ _CHECKS: Sequence[Check[Context]] = (
 log = logging.getLogger(__name__)
 
 
-def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
+@dataclass(frozen=True)
+class DoctorResult:
+    """What each check found, by its name, in the order in which they ran."""
+
+    findings: Mapping[str, Finding]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything could be looked at, and nothing is a fault."""
+        return self._worst is None
+
+    @property
+    def text(self) -> Text:
+        """The same in words."""
+        if self._worst is Level.FAULT:
+            return Text("Not set up right", "配置有误")
+        if self._worst is Level.UNKNOWN:
+            return Text("Not all could be looked at", "有未能检查的项目")
+        return Text("Set up right", "配置正确")
+
+    @property
+    def _worst(self) -> Level | None:
+        levels = {finding.level for finding in self.findings.values()}
+        return next((level for level in (Level.FAULT, Level.UNKNOWN) if level in levels), None)
+
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it."""
+        checks = [{"name": name, **finding.to_json()} for name, finding in self.findings.items()]
+        return {"ok": self.ok, "text": self.text.en, "text_zh": self.text.zh, "checks": checks}
+
+
+def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorResult:
     """Run every check, except those that depend on one that did not pass: they say on which.
 
-    Returns {"ok", "text", "text_zh", "checks": [{"name", "state", "seen", "fix"}]}: ok if nothing is a fault or
-    unknown. Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may
-    delete there.
+    Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may delete
+    there.
 
     Raises PayloadError.
     """
@@ -43,14 +74,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     _run_checks(_CHECKS, context, found)
     if context:
         context.delete_probe()
-    levels = {finding.level for finding in found.values()}
-    text = _verdict(levels)
-    return {
-        "ok": not levels & {Level.FAULT, Level.UNKNOWN},
-        "text": text.en,
-        "text_zh": text.zh,
-        "checks": [{"name": name, **finding.to_json()} for name, finding in found.items()],
-    }
+    return DoctorResult(found)
 
 
 def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, Finding]) -> None:
@@ -80,11 +104,3 @@ def _run_check(check: Check[C], context: C) -> Finding:
     except OmsSyncError as error:
         fix = "Look at the message; if it says nothing to do, run doctor again in a minute"
         return Finding(Level.FAULT, str(error), fix)
-
-
-def _verdict(levels: set[Level]) -> Text:
-    if Level.FAULT in levels:
-        return Text("Not set up right", "配置有误")
-    if Level.UNKNOWN in levels:
-        return Text("Not all could be looked at", "有未能检查的项目")
-    return Text("Set up right", "配置正确")
