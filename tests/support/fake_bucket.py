@@ -19,7 +19,11 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
 from oss_oms_sync.errors import StorageError
-from support.fake_clouds import World
+from support.fake_clouds import TASK, World
+
+# Where all records of the task are.
+ROOT = f"oms_source_record/{TASK}/"
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 
 
 class Died(BaseException):

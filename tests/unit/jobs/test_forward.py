@@ -50,7 +50,7 @@ def test_nothing_to_forward_is_true_and_costs_no_call(world):
     assert world.oss.puts == 0
 
 
-def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_recorded(world):
+def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
