@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -66,7 +65,7 @@ def replay_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `replay`. `event` is a timer event, a manual payload, or an event on which `forward` failed for good."""
     from oss_oms_sync.jobs import replay
 
-    return asdict(_run("replay", context, partial(replay.run, event)))
+    return _run("replay", context, partial(replay.run, event)).to_json()
 
 
 def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:

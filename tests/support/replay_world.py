@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
@@ -33,7 +32,7 @@ class ReplayWorld(MemoryWorld):
 
     def replay(self, payload: object = None, timeout: float = 240) -> dict:
         text = json.dumps(payload) if payload is not None else ""
-        return asdict(replay.run(text, self.invocation(timeout)))
+        return replay.run(text, self.invocation(timeout)).to_json()
 
     def failed(self) -> set[str]:
         return {

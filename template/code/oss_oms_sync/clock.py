@@ -77,6 +77,11 @@ _ISO_8601 = (
 )
 
 
+def from_epoch(seconds: float) -> datetime:
+    """A time in UTC from seconds since 1970."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
 def timestamp(now: datetime) -> str:
     """A UTC time in the format of records. Not by strftime, which does not pad years before 1000."""
     return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"

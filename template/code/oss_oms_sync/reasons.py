@@ -94,6 +94,10 @@ class Failure:
     error_code: str | None = None
     message: str = ""
 
+    def remedy(self, action: str) -> Text:
+        """What to do if `action` of OMS failed, such as "get": being forbidden one is not being forbidden another."""
+        return grant(action) if self.reason is Reason.FORBIDDEN else self.reason.fix
+
 
 # Reasons that concern every key, and do not pass by themselves.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}

@@ -100,9 +100,9 @@ def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
     told = [line for line in lines() if "problem" in line]
     assert told == [
-        {"key": "k0", "record": "success", "problem": "no"},
-        {"key": "k1", "record": "failed", "problem": "no"},
-        {"key": "k2", "record": "failed", "problem": "no"},
+        {"key": "k0", "record": record_name(TASK, "success", "k0"), "problem": "no"},
+        {"key": "k1", "record": record_name(TASK, "failed", "k1"), "problem": "no"},
+        {"key": "k2", "record": record_name(TASK, "failed", "k2"), "problem": "no"},
     ]
 
 

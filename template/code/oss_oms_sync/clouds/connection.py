@@ -8,7 +8,7 @@ import socket
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 import requests
@@ -26,8 +26,6 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 
 # What a call raises if no complete response arrives.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
-
-T = TypeVar("T")
 
 
 class Session(requests.Session):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 
@@ -16,6 +17,11 @@ class StoredObject:
     name: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, name: str, value: object) -> StoredObject:
+        """An object that holds `value` as JSON."""
+        return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,17 @@ class Recorded(NamedTuple):
     record: StoredObject
     problem: StorageFailure | None
 
+    def log_problem(self) -> None:
+        """Log that the record was not written, if so."""
+        if self.problem:
+            log.error({"key": self.key.key, "record": self.record.name, "problem": self.problem.message})
+
 
 def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    A record that was not written is logged, and the caller decides where its key is kept: without a failed record, the
-    key would be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    The caller logs what was not written, and decides where its key is kept: without a failed record, the key would be
+    lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [
@@ -35,9 +40,4 @@ def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure |
         for key, failure in outcomes
     ]
     problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
-    recorded = [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]
-    for one in recorded:
-        if one.problem:
-            kind = "failed" if one.failure else "success"
-            log.error({"key": one.key.key, "record": kind, "problem": one.problem.message})
-    return recorded
+    return [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]

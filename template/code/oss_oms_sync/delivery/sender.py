@@ -78,7 +78,7 @@ class Sender:
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
-        concerning_all = [reason for reason in reasons if reason in STOPS_RUN]
+        stopping = [reason for reason in reasons if reason in STOPS_RUN]
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
@@ -88,8 +88,8 @@ class Sender:
             self._bisect = False
         if Reason.DEADLINE in reasons:
             self.stopped = "the time is up"
-        elif concerning_all:
-            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix.en}"
+        elif stopping:
+            self.stopped = f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}"
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
             self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
 
@@ -106,6 +106,7 @@ class Sender:
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
         for one in record(self._invocation, outcomes):
+            one.log_problem()
             if one.failure and one.problem:
                 left.append(one.key)
             elif one.failure and one.failure.reason is Reason.REJECTED:

@@ -39,7 +39,7 @@ _MAX_SHOWN = 100
 # How often the position is saved; a batch that is not full is then submitted as it is.
 _SAVE_INTERVAL_SECONDS = 30.0
 # With less time left than this, the work on a pass ends: a page, a batch and the position still have to go through.
-_FINISHING_SECONDS = 30.0
+_RESERVED_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +72,13 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult:
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
     """
-    settings, now = invocation.settings, invocation.clock.now()
+    settings = invocation.settings
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     asked = _Options.parse(event, settings)
     store = Passes(invocation)
     installed = JobState(invocation).installed(note=not asked.dry_run)
-    passes = store.all()
+    passes, now = store.all(), invocation.clock.now()
     one = _pass_of(asked, is_timer_event(event), settings, store, passes, now)
     if one is None or one.ended:
         return _result(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
@@ -170,7 +170,7 @@ class _Piece:
         self._sender = Sender(invocation)
         self._store = store
         self._deadline = invocation.deadline
-        self._last_seconds = min(_FINISHING_SECONDS, self._deadline.remaining() / 4)
+        self._last_seconds = min(_RESERVED_SECONDS, self._deadline.remaining() / 4)
         self._after = one.after
         self._counts = Counter(one.counts)
         self._taken = 0
@@ -205,11 +205,11 @@ class _Piece:
 
     def _go(self, listing: MergedListing) -> bool:
         """Classify key after key; return whether that came to the end of the pass."""
-        keep_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
+        save_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
         for key, found in listing:
-            left = self._deadline.remaining()
-            if left < keep_at:
-                keep_at = left - _SAVE_INTERVAL_SECONDS
+            remaining = self._deadline.remaining()
+            if remaining < save_at:
+                save_at = remaining - _SAVE_INTERVAL_SECONDS
                 self._send()
                 if self._store:
                     self._store.save(self._done())

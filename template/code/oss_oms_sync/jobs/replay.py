@@ -51,6 +51,10 @@ class ReplayResult:
     finished: bool
     stopped: str | None
 
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it, and as the log and the job's state have it."""
+        return asdict(self)
+
 
 def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     """Make one run, as `event` asks: a timer event, OPTIONS in a manual call, or an `onFailure` envelope of `forward`.
@@ -59,15 +63,15 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     this = Replay(invocation)
-    problems = _send(event, this, invocation.settings)
+    problems = _dispatch(event, this, invocation.settings)
     result = this.result()
-    log.info(asdict(result))
+    log.info(result.to_json())
     if problems:
         raise EventError(problems)
     return result
 
 
-def _send(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[str]:
+def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[str]:
     """Send what `event` asks for; return what could not be read of it."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, settings)
@@ -75,12 +79,30 @@ def _send(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[st
         return parsed.problems
     asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
-        replay.send_records(asked)
+        replay.send_records(_Selection.parse(asked))
     elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
     else:
         replay.send_changes(_changes_of(asked["keys"], settings))
     return ()
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Which failed records a run sends, or only counts; `is_whole`: all there are."""
+
+    prefix: str
+    reason: str
+    limit: int | None
+    dry_run: bool
+    is_whole: bool
+
+    @classmethod
+    def parse(cls, asked: dict[str, object]) -> _Selection:
+        """From the options of a payload."""
+        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
+        dry_run, is_whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
+        return cls(str(prefix), str(reason), limit if isinstance(limit, int) else None, dry_run, is_whole)
 
 
 class Replay:
@@ -117,26 +139,24 @@ class Replay:
             keys.append(replace(known, change=change) if known else FailedKey(change))
         for start in range(0, len(keys), PAGE_SIZE):
             some = keys[start : start + PAGE_SIZE]
-            self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
+            self._take(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
 
-    def send_records(self, asked: dict[str, object]) -> None:
-        """Send the keys of the failed records: all, or those that `asked` selects.
+    def send_records(self, selection: _Selection) -> None:
+        """Send the keys of the failed records: all, or those of the `selection`.
 
         A run without a selection continues after the last such run, starts over at the end, and takes over what earlier
         runs left in their run files.
 
         Raises StorageError before anything is lost.
         """
-        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
-        dry, whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
         stored = self._state.load("replay")
         rejected = stored.get("rejected")
         self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
-        if whole:
-            self._leftovers(dry)
-        start = str(stored.get("after") or "") if whole and not dry else ""
-        after = self._send_pages(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
-        if whole and not dry:
+        if selection.is_whole:
+            self._leftovers(selection.dry_run)
+        keeps_position = selection.is_whole and not selection.dry_run
+        after = self._send_pages(selection, str(stored.get("after") or "") if keeps_position else "")
+        if keeps_position:
             self._remember(after)
 
     def result(self) -> ReplayResult:
@@ -153,22 +173,22 @@ class Replay:
             stopped=sender.stopped or None,
         )
 
-    def _send_pages(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
+    def _send_pages(self, selection: _Selection, start: str) -> str:
         """Process page after page of failed records; return the last name handled, or empty after a full round."""
-        after = start
-        for page, last in self._pages(prefix, start):
+        after, limit = start, selection.limit
+        for page, last in self._pages(selection.prefix, start):
             # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
             if self._sender.stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
                 return after
-            keys = self._read(page, prefix, reason)
+            keys = self._read(page, selection)
             room = len(keys) if limit is None else limit - len(self._taken)
             if len(keys) > room:
                 keys, self._all_read = keys[:room], False
-            if dry:
+            if selection.dry_run:
                 self._would_take(keys)
             elif keys:
-                self._run(keys, [key.key for key in keys])
+                self._take(keys, [key.key for key in keys])
             after = last
         return "" if self._all_read else after
 
@@ -178,20 +198,20 @@ class Replay:
         That includes keys outside this project's filter, which may have changed or be another project's: the keys were
         inside when they were taken, and are recorded nowhere else.
         """
-        for run in self._runs.leftovers():
-            if run is None:
+        for run_file in self._runs.leftovers():
+            if run_file is None:
                 self._all_read = False
             elif dry:
-                self._would_take(run.keys)
+                self._would_take(run_file.keys)
             elif self._sender.stopped:
-                self._leave(run.keys)
-            elif run.lease_expired:
+                self._leave(run_file.keys)
+            elif run_file.lease_expired:
                 # First in a file of this run's own, because two runs may take over the same one.
-                mine = self._runs.new(run.keys, run.in_doubt, self._lifetime)
-                self._runs.remove(run)
-                self._settle(mine, run.keys, run.in_doubt)
+                mine = self._runs.new(run_file.keys, run_file.in_doubt, self._lifetime)
+                self._runs.remove(run_file)
+                self._settle(mine, run_file.keys, run_file.in_doubt)
             else:
-                self._leave(self._send(run.keys, in_doubt=()))
+                self._leave(self._send(run_file.keys, in_doubt=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
         """Pages of failed records after `start`, then those before it, each with the last name on it."""
@@ -216,7 +236,7 @@ class Replay:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[ObjectSummary], prefix: str, reason: str) -> list[FailedKey]:
+    def _read(self, page: Sequence[ObjectSummary], selection: _Selection) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
         due = [one for one in page if not self._is_resting(one)]
         full = [one.name for one in due if one.size]
@@ -232,13 +252,13 @@ class Replay:
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._matches(key, prefix, reason):
+            elif self._matches(key, selection):
                 keys.append(key)
         return keys
 
-    def _matches(self, key: FailedKey, prefix: str, reason: str) -> bool:
+    def _matches(self, key: FailedKey, selection: _Selection) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
-        chosen = key.key.startswith(prefix) and reason in ("", key.reason)
+        chosen = key.key.startswith(selection.prefix) and selection.reason in ("", key.reason)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
 
     def _is_resting(self, one: ObjectSummary) -> bool:
@@ -247,15 +267,15 @@ class Replay:
         rested = timestamp(self._clock.now() - _REJECTED_REST)
         return etag == one.etag and tried > rested
 
-    def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+    def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
         self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
 
-    def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+    def _settle(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Delete the failed records of the keys `recorded`, send all `keys`, and keep in the run file what is left."""
         in_doubt = self._delete(recorded)
         left = self._send(keys, in_doubt)
-        self._runs.finish(run, left, in_doubt)
+        self._runs.finish(run_file, left, in_doubt)
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
@@ -268,8 +288,8 @@ class Replay:
         """Delete failed records; return the keys in doubt, whose delete may still land."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
-        told = Counter(problem.message for problem in problems.values() if problem)
-        for problem, times in told.items():
+        counts = Counter(problem.message for problem in problems.values() if problem)
+        for problem, times in counts.items():
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
@@ -281,7 +301,7 @@ class Replay:
         rested = timestamp(now - _REJECTED_REST)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": asdict(self.result())}
+        last = {"at": timestamp(now), "result": self.result().to_json()}
         try:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last})
         except StorageError as error:

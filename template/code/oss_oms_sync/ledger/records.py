@@ -89,11 +89,7 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime)
         "first_failure": key.first_failure or at,
         "last_failure": at,
     }
-    return StoredObject(
-        record_name(task_id, "failed", change.key),
-        jsontext.dump(body),
-        {"Content-Type": "application/json"},
-    )
+    return StoredObject.of_json(record_name(task_id, "failed", change.key), body)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from oss_oms_sync.ledger.records import FailedKey, record_root
 
 # After its deadline, a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
-_JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,8 @@ class RunFiles:
     """The run files of one sync task."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self._folder = f"{record_root(invocation.task_id)}replay/"
+        # The prefix of their names.
+        self.folder = f"{record_root(invocation.task_id)}replay/"
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
@@ -52,7 +52,7 @@ class RunFiles:
         Raises StorageError.
         """
         now = self._clock.now()
-        name = f"{self._folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
+        name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
         run = RunFile(name, keys, in_doubt, lease_expired=False)
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
@@ -63,7 +63,7 @@ class RunFiles:
 
         Raises StorageError.
         """
-        for listed in list(self._bucket.iter_folder(self._folder)):
+        for listed in list(self._bucket.iter_folder(self.folder)):
             (found,) = self._bucket.try_get_all([listed.name])
             if isinstance(found, StoredObject):
                 run = self._read(found)
@@ -96,7 +96,7 @@ class RunFiles:
 
     def _object(self, run: RunFile, busy_until: str) -> StoredObject:
         entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
-        return StoredObject(run.name, jsontext.dump({"busy_until": busy_until, "keys": entries}), _JSON)
+        return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
 
     def _read(self, found: StoredObject) -> RunFile | None:
         match jsontext.load(found.body):

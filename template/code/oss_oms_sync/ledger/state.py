@@ -21,8 +21,6 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root
 
-_JSON = {"Content-Type": "application/json"}
-
 log = logging.getLogger(__name__)
 
 
@@ -70,7 +68,7 @@ class JobState:
 
         Raises StorageError.
         """
-        self._bucket.put(StoredObject(self._name(job), jsontext.dump(value), _JSON))
+        self._bucket.put(StoredObject.of_json(self._name(job), value))
 
     def _name(self, job: str) -> str:
         """The name of a state. Projects on the same task have different filters, and each has its own state."""
@@ -97,5 +95,5 @@ class JobState:
         at = min((one.at for one in notes if one.key_filter.overlaps(self._key_filter)), default=self._clock.now())
         if note:
             value = {"at": timestamp(at), **asdict(self._key_filter)}
-            self._bucket.put(StoredObject(name, jsontext.dump(value), _JSON))
+            self._bucket.put(StoredObject.of_json(name, value))
         return at

@@ -24,7 +24,6 @@ from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
-_JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class Passes:
 
         Raises StorageError: the stored pass then stays as it was.
         """
-        self._bucket.put(StoredObject(one.name, jsontext.dump(_pass_to_json(one)), _JSON))
+        self._bucket.put(StoredObject.of_json(one.name, _pass_to_json(one)))
 
     def finish(self, one: Pass) -> None:
         """Store a pass as ended, and delete those before it and the forgotten ones.

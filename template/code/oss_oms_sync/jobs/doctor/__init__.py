@@ -11,13 +11,13 @@ from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei, network
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
 # In the order in which they run and are reported: no check needs a later one.
-_CHECKS: Sequence[Check[Context]] = (
+_CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *network.CHECKS,
     *huawei.CHECKS,
@@ -68,7 +68,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorRes
     Raises PayloadError.
     """
     options.parse(event, {})
-    context = None if isinstance(invocation, SettingsError) else Context(invocation)
+    context = None if isinstance(invocation, SettingsError) else CheckContext(invocation)
     found: dict[str, Finding] = {}
     _run_checks(function.FIRST_CHECKS, invocation, found)
     _run_checks(_CHECKS, context, found)

@@ -58,7 +58,7 @@ class Check(Generic[C]):
     function: Callable[[C], Finding]
 
 
-class Context:
+class CheckContext:
     """What the checks after "settings" are given. What several of them look at is queried once."""
 
     def __init__(self, invocation: Invocation) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.jobs.doctor.network import fix_unreachable
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import Settings
@@ -31,7 +31,7 @@ class TaskContext(NamedTuple):
     settings: Settings
 
 
-def oms_answers(context: Context) -> Finding:
+def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
         fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix.en
@@ -39,18 +39,18 @@ def oms_answers(context: Context) -> Finding:
     return Finding(Level.OK, "OMS answers signed requests")
 
 
-def access_key(context: Context) -> Finding:
+def access_key(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
         return _fault(answer)
     return Finding(Level.OK, "Huawei Cloud accepts HW_AK and HW_SK")
 
 
-def right_to_get(context: Context) -> Finding:
+def right_to_get(context: CheckContext) -> Finding:
     return _user_right("get", context.task_answer, "Without it doctor and status cannot look at the task.")
 
 
-def right_to_statistics(context: Context) -> Finding:
+def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right("statistics", answer, "Without it status shows no course of time.")
@@ -114,7 +114,7 @@ def task_options(context: TaskContext) -> Finding:
     return Finding(Level.OK, f"archived objects {restore}; objects' own metadata {metadata} copied")
 
 
-def oms_region(context: Context) -> Finding:
+def oms_region(context: CheckContext) -> Finding:
     match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
         return Finding(Level.SKIPPED, "the host of SYNC_URL names no region")
@@ -128,10 +128,10 @@ def oms_region(context: Context) -> Finding:
     return Finding(Level.OK, f"{_OMS_REGIONS[match[1]]} ({match[1]}) offers synchronization tasks")
 
 
-def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Finding]:
+def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[CheckContext], Finding]:
     """A check of the task as OMS shows it; if OMS does not show it, that is the fault."""
 
-    def run(context: Context) -> Finding:
+    def run(context: CheckContext) -> Finding:
         answer = context.task_answer
         return _fault(answer) if isinstance(answer, Failure) else check(TaskContext(answer, context.settings))
 
@@ -156,7 +156,7 @@ def _describe(failure: Failure) -> str:
     return " ".join(str(part) for part in parts if part)
 
 
-CHECKS: Sequence[Check[Context]] = (
+CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS answers", ("OMS connection", "clock"), oms_answers),
     Check("access key", ("OMS answers",), access_key),
     Check("right oms:synctask:get", ("access key",), right_to_get),

@@ -15,7 +15,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
 from oss_oms_sync.errors import presentable
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.reasons import Reason
 
 _CONNECT_SECONDS = 5.0
@@ -25,15 +25,15 @@ _ATTEMPT_SECONDS = 15.0
 _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
-def oms_connection(context: Context) -> Finding:
+def oms_connection(context: CheckContext) -> Finding:
     return _connect_in_time(context, context.settings.task.url, "SYNC_URL")
 
 
-def oss_connection(context: Context) -> Finding:
+def oss_connection(context: CheckContext) -> Finding:
     return _connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT")
 
 
-def clock(context: Context) -> Finding:
+def clock(context: CheckContext) -> Finding:
     """Compare the clock with the Date headers of both clouds' responses to an unsigned request, which they refuse."""
     urls = {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint}
     skews = {}
@@ -55,7 +55,7 @@ def fix_unreachable(setting: str) -> str:
     return f"Check the host in {setting}, and that the function has internetAccess: true"
 
 
-def _connect_in_time(context: Context, url: str, setting: str) -> Finding:
+def _connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     seen = f"{urlsplit(url).hostname} was not reached within {_ATTEMPT_SECONDS:g} s"
     return finding or Finding(Level.FAULT, seen, fix_unreachable(setting))
@@ -101,7 +101,7 @@ def _tls_context(certificates: str) -> ssl.SSLContext:
     )
 
 
-def _date_at(context: Context, url: str) -> datetime | None:
+def _date_at(context: CheckContext, url: str) -> datetime | None:
     """The time at `url`; None if it does not say."""
     with Session(url, context.invocation.clock) as session:
 
@@ -117,7 +117,7 @@ def _date_at(context: Context, url: str) -> datetime | None:
         return date if isinstance(date, datetime) else None
 
 
-CHECKS: Sequence[Check[Context]] = (
+CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS connection", ("settings",), oms_connection),
     Check("OSS connection", ("region",), oss_connection),
     Check("clock", ("settings",), clock),

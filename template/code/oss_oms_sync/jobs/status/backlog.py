@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from itertools import chain, islice
 
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
@@ -59,7 +58,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
     first_failures = [*runs.first_failures, *(key.first_failure for key in keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
-        first_failures.append(timestamp(datetime.fromtimestamp(earliest, timezone.utc)))
+        first_failures.append(timestamp(from_epoch(earliest)))
     return Backlog(
         failed=failed,
         at_least=records.are_more or runs.are_more,
@@ -117,7 +116,7 @@ def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Seq
 
 
 @dataclass
-class _RunFiles:
+class _RunFileCounts:
     """The run files that were read. `first_failures`: one for each of their keys, empty if unknown. `are_more`: not all
     of them were read."""
 
@@ -127,8 +126,8 @@ class _RunFiles:
     are_more: bool = False
 
 
-def _read_run_files(run_files: RunFiles) -> _RunFiles:
-    runs = _RunFiles()
+def _read_run_files(run_files: RunFiles) -> _RunFileCounts:
+    runs = _RunFileCounts()
     for run in run_files.leftovers():
         if runs.files == _MAX_RUN_FILES_READ:
             runs.are_more = True

@@ -6,10 +6,9 @@ import json
 import logging
 import shlex
 from collections.abc import Mapping
-from datetime import datetime, timezone
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
@@ -147,4 +146,4 @@ def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *,
 
 
 def _time(seconds: int) -> str:
-    return timestamp(datetime.fromtimestamp(seconds, timezone.utc))
+    return timestamp(from_epoch(seconds))

@@ -50,10 +50,10 @@ def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Ver
 
 
 def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
-    lasting = {reason.name for reason in PERMANENT}
-    names = [name for name in backlog.by_reason if name in lasting]
+    permanent = {reason.name for reason in PERMANENT}
+    names = [name for name in backlog.by_reason if name in permanent]
     # Keys are accepted even without the permission to look at the task.
-    if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
+    if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
         reason = Reason[names[0]]

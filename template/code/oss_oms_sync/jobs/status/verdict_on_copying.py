@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from oss_oms_sync.jobs.status.copying import Copying
-from oss_oms_sync.jobs.status.oms_json import remedy
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
@@ -17,7 +16,7 @@ _COUNTERS_MISSING = Text(
 def failed_to_copy(copying: Copying) -> Text | None:
     """None if OMS reports no failures, except acknowledged ones."""
     if isinstance(copying.months, Failure):
-        english, chinese = remedy(copying.months, "get")
+        english, chinese = copying.months.remedy("get")
         if not isinstance(copying.task, Failure):
             english += f" It is about an earlier month: to count only from now on, {_ACKNOWLEDGE}"
             chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {_ACKNOWLEDGE}"
@@ -42,7 +41,7 @@ def yet_to_copy(copying: Copying) -> Text | None:
     """None if what OMS still has to work on is merely on its way."""
     unfinished = copying.unfinished
     if isinstance(copying.last_day, Failure):
-        reason, (english, chinese) = copying.last_day.reason.name, remedy(copying.last_day, "statistics")
+        reason, (english, chinese) = copying.last_day.reason.name, copying.last_day.remedy("statistics")
         return Text(
             "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
             f" {reason}: {english}",
