@@ -58,12 +58,17 @@ class MemoryBucket:
         for one in objects:
             self.calls["put"] += 1
             self.before("put", [one.name])
-            problem = _late(deadline) or self.problem("put", one.name)
+            problem = _late(deadline) or self.problem("put", one.name) or self._refusal(one)
             if not problem:
                 self.add(one)
             self.after("put", [one.name])
             problems.append(problem)
         return problems
+
+    def _refusal(self, one: StoredObject) -> StorageFailure | None:
+        if one.headers.get("x-oss-forbid-overwrite") != "true" or one.name not in self.objects:
+            return None
+        return StorageFailure("it exists", answered=True, code="FileAlreadyExists")
 
     def get_all(self, names: Sequence[str], deadline: Deadline) -> list[StoredObject | StorageFailure]:
         self.calls["get"] += len(names)

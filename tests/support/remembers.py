@@ -9,7 +9,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, Passes
+from oss_oms_sync.passes.store import PassStore
 from support.fake_bucket import ROOT, MemoryBucket, MemoryWorld
 
 NONE_SUCH = StorageFailure("there is none", answered=True, code="NoSuchKey")
@@ -33,16 +33,11 @@ class Remembers(MemoryWorld):
         return RunFiles(self.invocation())
 
     @property
-    def passes(self) -> Passes:
-        return Passes(self.invocation())
+    def passes(self) -> PassStore:
+        return PassStore(self.invocation(), "reconcile")
 
     def leftovers(self) -> list[RunFile | None]:
         return list(self.runs.leftovers())
-
-    def begin(self, scope: Scope = EVERYTHING, *, limited: bool = False) -> Pass:
-        """A pass, begun a second after whatever was before."""
-        self.clock.sleep(1)
-        return self.passes.new(scope, limited)
 
     def only(self, folder: str) -> StoredObject:
         """The one object of a folder."""

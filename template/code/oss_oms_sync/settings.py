@@ -137,6 +137,9 @@ class Settings:
     oms_rate: float
     reconcile_period: timedelta | None
     log_level: str
+    project: str = "oss-oms-sync"
+    lanes: int = 16
+    piece_seconds: float = 120.0
 
     @property
     def secrets(self) -> tuple[str, ...]:

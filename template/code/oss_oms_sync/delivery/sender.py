@@ -29,11 +29,12 @@ log = logging.getLogger(__name__)
 class Sender:
     """The submissions of one run. `stopped` says why they ended early; empty if they did not."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, invocation: Invocation, share: int = 1) -> None:
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
-        self._rate = invocation.settings.oms_rate
+        self._rate = invocation.settings.oms_rate / share
+        self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._refused_in_a_row = 0
         self._bisect = True
@@ -71,8 +72,7 @@ class Sender:
         return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        slowest = min(_MIN_RATE, self._invocation.settings.oms_rate)
-        self._rate = max(slowest, self._rate / 2**submission.throttled)
+        self._rate = max(self._slowest, self._rate / 2**submission.throttled)
         self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
 
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:

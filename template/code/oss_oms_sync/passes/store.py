@@ -1,151 +1,270 @@
-"""The passes stored in the log bucket: how far each is, and what it counted.
-
-oms_source_record/{task}/reconcile/{scope}/{pass}.json
-"""
+"""The passes of a job in the log bucket: their pieces, who works on what, and what became of them."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.passes.names import (
+    AFTER_ALL,
+    ROOT_RANGE,
+    passes_prefix,
+    piece_name,
+    scope_digest,
+    scope_json,
+    working_prefix,
+)
+from oss_oms_sync.passes.pieces import Piece, Tree, fold
 from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
+# OSS, "PutObject": the write happens once, and is refused with FileAlreadyExists ever after.
+_ONCE = {"x-oss-forbid-overwrite": "true"}
+# Which classes there are, and when an object is in which: a pass does not change its mind half way.
+CLASSES_VERSION = 1
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of reconcile through `source_bucket`: everything up to the key `after` is done. `ended` is empty while
-    it is open; `limited` means that no timer resumes it.
-
-    Each has an object of its own, so that a pass that is still running cannot overwrite one that was started later.
-    """
+    """What a pass is about, as its first piece says. `before` is the pass of its scope that ended last, and
+    `before_started` when that began; both are empty if there was none. Times are ISO 8601 in UTC."""
 
     name: str
     source_bucket: str
     scope: Scope
     started: str
-    limited: bool
-    after: str = ""
-    ended: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    installed: str
+    before: str = ""
+    before_started: str = ""
+    classes: int = CLASSES_VERSION
+
+    def is_of(self, settings: Settings) -> bool:
+        """Whether it is about what these settings are about: else its positions and classes mean something else."""
+        is_within = self.scope.key_filter.is_within(settings.key_filter)
+        return self.source_bucket == settings.source_bucket and is_within and self.classes == CLASSES_VERSION
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "source_bucket": self.source_bucket,
+            "scope": scope_json(self.scope),
+            "started": self.started,
+            "installed": self.installed,
+            "before": self.before,
+            "before_started": self.before_started,
+            "classes": self.classes,
+        }
+
+    @classmethod
+    def from_json(cls, name: str, value: object) -> Pass | None:
+        """What `to_json` made; None if it is unreadable."""
+        match value:
+            case {
+                "source_bucket": str(bucket),
+                "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
+                "started": str(started),
+                "installed": str(installed),
+                "before": str(before),
+                "before_started": str(before_started),
+                "classes": int(classes),
+            } if parse_time(since) or not since:
+                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything)
+                return cls(name, bucket, scope, started, installed, before, before_started, classes)
+        return None
+
+
+@dataclass(frozen=True)
+class PassState:
+    """How far a pass is. `ended` is empty while it is open; `ranges_open` and `ranges_done` count its ranges."""
+
+    of: Pass
+    tally: Tally
+    ended: str
+    ranges_open: int
+    ranges_done: int
+
+    @property
+    def scope(self) -> Scope:
+        """Which objects it covers."""
+        return self.of.scope
+
+    @property
+    def started(self) -> str:
+        """When it began."""
+        return self.of.started
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What it counted so far, by the names of COUNTS and NEW."""
+        return self.tally.counts
 
     def is_late(self, settings: Settings, now: datetime) -> bool:
         """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
-        return self.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
+        return self.of.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
 
 
-class Passes:
-    """The passes of one project."""
+class PassStore:
+    """The passes of one job of a project.
 
-    def __init__(self, invocation: Invocation) -> None:
-        self._settings = invocation.settings
-        self._folder = f"{record_root(invocation.task_id)}reconcile/"
+    Methods raise StorageError; also where the log bucket has versioning, because then nothing is written once.
+    """
+
+    def __init__(self, invocation: Invocation, job: str) -> None:
+        settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
+        # What the names of all its passes begin with.
+        self.prefix = passes_prefix(settings.project, job, invocation.task_id)
+        self._working = working_prefix(settings.project, job, invocation.task_id)
 
-    def new(self, scope: Scope, limited: bool) -> Pass:
-        """Start a pass.
+    def names(self) -> Iterator[str]:
+        """The passes that are stored, by scope, and within a scope in the order of their beginnings."""
+        after = ""
+        while found := self._bucket.list_page(self.prefix, f"{self.prefix}{after}").objects:
+            name = found[0].name.removeprefix(self.prefix).partition("/")[0]
+            if name:
+                yield name
+            after = f"{name}/{AFTER_ALL}"
 
-        Raises StorageError.
-        """
-        now = self._clock.now()
-        name = f"{self._folder_of(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
-        begun = Pass(name, self._settings.source_bucket, scope, timestamp(now), limited)
-        self.save(begun)
-        return begun
+    def newest(self, scope: Scope) -> str:
+        """The pass of `scope` that began last; empty if there is none."""
+        digest = scope_digest(scope)
+        return max((name for name in self.names() if name.startswith(digest)), default="")
 
-    def all(self) -> list[Pass]:
-        """Read this project's stored passes, except forgotten ones, sorted by scope and within a scope by start.
+    def tree(self, pass_name: str) -> Tree:
+        """The ranges of a pass."""
+        prefix = f"{self.prefix}{pass_name}/"
+        return Tree(one.name.removeprefix(prefix) for one in self._bucket.iter_folder(prefix))
 
-        Raises StorageError.
-        """
-        names = [one.name for one in self._bucket.iter_folder(self._folder) if not self._is_forgotten(one)]
-        found = filter(None, self._bucket.get_all(names))  # the others were deleted meanwhile
-        read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
-        return [
-            one
-            for one in read
-            if one.source_bucket == self._settings.source_bucket
-            and one.scope.key_filter.is_within(self._settings.key_filter)
-        ]
+    def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
+        """A piece as it is stored; None if there is none."""
+        return self._piece(self._read(f"{pass_name}/{piece_name(range_name, number)}"))
 
-    def _started_over(self, one: Pass) -> Pass:
-        """An open pass that an older version stored names no bucket: it is still wanted, but starts over, because its
-        position may be of another bucket. An ended pass without a bucket is left as it is, and so does not count."""
-        if one.source_bucket or one.ended:
-            return one
-        return replace(one, source_bucket=self._settings.source_bucket, after="", counts={})
+    def about(self, pass_name: str) -> Pass | None:
+        """What a pass is about; None if it was cleared away, or cannot be read."""
+        first = self.read(pass_name, ROOT_RANGE, 0)
+        return Pass.from_json(pass_name, first.about) if first else None
 
-    def save(self, one: Pass) -> None:
-        """Store how far a pass is.
+    def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece:
+        """Write a piece, unless it is there already; return what is stored."""
+        name = f"{pass_name}/{piece_name(range_name, number)}"
+        return self._piece(self._write_once(name, piece.to_json())) or piece
 
-        Raises StorageError: the stored pass then stays as it was.
-        """
-        self._bucket.put(StoredObject.of_json(one.name, _pass_to_json(one)))
+    def last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
+        """The last piece of each range that can be read."""
+        names = [f"{self.prefix}{pass_name}/{piece_name(*one)}" for one in tree.last.items()]
+        found = zip(tree.last, self._bucket.get_all(names), strict=True)
+        pieces = {name: self._piece(one) for name, one in found}
+        return {name: piece for name, piece in pieces.items() if piece}
 
-    def finish(self, one: Pass) -> None:
-        """Store a pass as ended, and delete those before it and the forgotten ones.
+    def write_end(self, pass_name: str, range_name: str) -> None:
+        """Write down that a range is done."""
+        self._write_once(f"{pass_name}/{range_name}/end", {})
 
-        Raises StorageError if it is not stored.
-        """
-        self.save(replace(one, ended=timestamp(self._clock.now())))
-        mine = self._folder_of(one.scope)
-        try:
-            listed = list(self._bucket.iter_folder(self._folder))
-        except StorageError as error:  # they are deleted after the next pass
-            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
-            return
-        over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
-        for name, problem in self._bucket.try_delete_all(over).items():
-            if problem:
-                log.error({"pass": name, "problem": problem.message})
+    def write_total(self, one: Pass, tally: Tally, ranges: int) -> None:
+        """Write down that a pass has ended, and what it counted."""
+        ended = timestamp(self._clock.now())
+        value = {"pass": one.to_json(), "ended": ended, "ranges": ranges, "tally": tally.to_json()}
+        self._write_once(f"{one.name}/total", value)
 
-    def _folder_of(self, scope: Scope) -> str:
-        digest = hashlib.sha256(jsontext.dump(_scope_to_json(scope))).hexdigest()
-        return f"{self._folder}{digest[:16]}/"
+    def wake(self, pass_name: str, range_name: str) -> None:
+        """Have somebody look at a range again: the trigger tells of it."""
+        name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
+        self._bucket.put(StoredObject.of_json(name, {}))
 
-    def _is_forgotten(self, listed: ObjectSummary) -> bool:
-        """Whether nobody resumed a pass for so long that the next one is due, whatever the period."""
-        return listed.modified < (self._clock.now() - MAX_PERIOD).timestamp()
+    def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
+        """Let others see that somebody works on a piece: only a sign, on which nothing depends."""
+        name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
+        (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
+        if problem:
+            log.warning({"piece": name, "problem": problem.message})
+
+    def worked_on(self, pass_name: str) -> dict[str, int]:
+        """When somebody began to work on the latest piece of each range, in seconds since 1970."""
+        prefix = f"{self._working}{pass_name}/"
+        signs = {one.name.removeprefix(prefix): one.modified for one in self._bucket.iter_folder(prefix)}
+        return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
+
+    def written(self, pass_name: str) -> dict[str, int]:
+        """When something of each range was last written, in seconds since 1970."""
+        prefix, latest = f"{self.prefix}{pass_name}/", dict[str, int]()
+        for one in self._bucket.iter_folder(prefix):
+            range_name = one.name.removeprefix(prefix).partition("/")[0]
+            latest[range_name] = max(one.modified, latest.get(range_name, 0))
+        return latest
+
+    def state(self, pass_name: str) -> PassState | None:
+        """How far a pass is; None if it was cleared away, or cannot be read."""
+        total = self._read(f"{pass_name}/total")
+        match jsontext.load(total.body) if total else None:
+            case {"pass": dict(about), "ended": str(ended), "ranges": int(ranges), "tally": dict(tally)}:
+                one = Pass.from_json(pass_name, about)
+                return PassState(one, Tally.from_json(tally), ended, 0, ranges) if one else None
+        one, tree = self.about(pass_name), self.tree(pass_name)
+        if one is None:
+            return None
+        return PassState(one, fold(self.last_pieces(pass_name, tree)), "", len(tree.open), tree.done)
+
+    def states(self, settings: Settings) -> list[PassState]:
+        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning."""
+        states = filter(None, map(self.state, list(self.names())))
+        return [one for one in states if one.of.is_of(settings)]
+
+    def clear_away(self, scope: Scope) -> None:
+        """Delete what no pass needs any more: those of `scope` before the last but one, and what nobody resumed for so
+        long that the next is due by any period. What cannot be deleted now is deleted after the next pass."""
+        names = list(self.names())
+        mine = [name for name in names if name.startswith(scope_digest(scope))]
+        forgotten = (self._clock.now() - MAX_PERIOD).timestamp()
+        over = set(mine[:-2])
+        over.update(name for name in set(names) - set(mine) if max(self.written(name).values(), default=0) < forgotten)
+        for name in sorted(over):
+            # The first piece first: without it nobody goes on.
+            for prefix in (f"{self.prefix}{name}/", f"{self._working}{name}/"):
+                listed = [one.name for one in self._bucket.iter_folder(prefix)]
+                problems = self._bucket.try_delete_all(listed)
+                for problem in {problem.message for problem in problems.values() if problem}:
+                    log.error({"pass": name, "problem": problem})
+
+    def _read(self, name: str) -> StoredObject | None:
+        (found,) = self._bucket.get_all([f"{self.prefix}{name}"])
+        if found and "x-oss-version-id" in found.headers:
+            raise StorageError(
+                "The log bucket has versioning, so nothing can be written once, as passes need it. Use a log bucket"
+                " without versioning"
+            )
+        return found
+
+    def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
+        """Write an object unless there is one; return what is stored, because another may have been first."""
+        one = StoredObject.of_json(f"{self.prefix}{name}", value)
+        (problem,) = self._bucket.try_put_all([replace(one, headers={**one.headers, **_ONCE})])
+        stored = self._read(name)
+        if stored is None and problem:
+            raise problem.to_error()
+        return stored
+
+    def _piece(self, stored: StoredObject | None) -> Piece | None:
+        piece = Piece.from_json(jsontext.load(stored.body)) if stored else None
+        if stored and piece is None:
+            log.error({"piece": stored.name, "problem": "unreadable: begin another pass with restart"})
+        return piece
 
 
-def _scope_to_json(scope: Scope) -> dict[str, object]:
-    since = timestamp(scope.since) if scope.since else ""
-    return {**asdict(scope.key_filter), "since": since, "all": scope.everything}
-
-
-def _pass_to_json(one: Pass) -> dict[str, object]:
-    return {**asdict(one), "scope": _scope_to_json(one.scope)}
-
-
-def _pass_from_json(found: StoredObject) -> Pass | None:
-    match jsontext.load(found.body):
-        case {
-            "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
-            "started": str(started),
-            "limited": bool(limited),
-            "after": str(after),
-            "ended": str(ended),
-            "counts": dict(counts),
-            **rest,
-        } if parse_time(since) or not since:
-            scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything)
-            return Pass(found.name, str(rest.get("source_bucket", "")), scope, started, limited, after, ended, counts)
-    log.error({"pass": found.name, "problem": "unreadable, so another begins"})
-    return None
+def sequence(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """The pass of `scope` that ended last."""
+    ended = (one for one in passes if one.ended and one.of.scope == scope)
+    return max(ended, key=lambda one: one.of.started, default=None)

@@ -1,9 +1,35 @@
-"""What a pass counts."""
+"""What a pass counts, of a range or of all."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 # scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
 COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts by name (COUNTS, NEW, NEW_MISSING)."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    marks: object = None
+
+    def merged(self, other: Tally) -> Tally:
+        """The sum of both; `other` is of later keys."""
+        return Tally(dict(Counter(self.counts) + Counter(other.counts)))
+
+    def to_json(self) -> dict[str, object]:
+        return {"counts": dict(self.counts)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> Tally:
+        """What `to_json` made; what is unreadable counts nothing."""
+        counts = value.get("counts")
+        known = counts.items() if isinstance(counts, dict) else ()
+        return cls({name: number for name, number in known if isinstance(name, str) and type(number) is int})

@@ -18,7 +18,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.store import Passes
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
 C = TypeVar("C")
@@ -84,9 +84,9 @@ class CheckContext:
         return RunFiles(self.invocation)
 
     @cached_property
-    def passes(self) -> Passes:
+    def passes(self) -> PassStore:
         """Reconcile's passes."""
-        return Passes(self.invocation)
+        return PassStore(self.invocation, "reconcile")
 
     @cached_property
     def task_answer(self) -> TaskInfo | Failure:

@@ -72,7 +72,7 @@ def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
         return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
-    last = max(context.passes.all(), key=lambda one: one.started, default=None)
+    last = max(context.passes.states(settings), key=lambda one: one.started, default=None)
     fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.settings import Settings
 
 
@@ -17,13 +17,13 @@ class Coverage:
     the next one is long overdue. `since`: objects written before were not looked at. `open`: passes that have not
     ended."""
 
-    last: Pass | None
-    recent: Pass | None
+    last: PassState | None
+    recent: PassState | None
     since: datetime
-    open: Sequence[Pass]
+    open: Sequence[PassState]
 
     @classmethod
-    def of(cls, passes: Sequence[Pass], settings: Settings, installed: datetime, now: datetime) -> Coverage:
+    def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
         """The coverage of all stored `passes`."""
         usual = (each for each in passes if _is_usual(each, settings))
         last = max(usual, key=lambda each: each.started, default=None)
@@ -40,20 +40,21 @@ class Coverage:
         return {"last": _pass_json(self.last) if self.last else None, "open": [_pass_json(each) for each in self.open]}
 
 
-def _is_usual(each: Pass, settings: Settings) -> bool:
+def _is_usual(each: PassState, settings: Settings) -> bool:
     """Whether a pass has ended and has a timer's scope: only those show whether events arrive."""
     scope = each.scope
     is_usual = scope.key_filter.prefix == settings.key_filter.prefix and scope.since is None and not scope.everything
     return bool(each.ended) and is_usual
 
 
-def _pass_json(each: Pass) -> dict[str, object]:
+def _pass_json(each: PassState) -> dict[str, object]:
     return {
         "prefix": each.scope.key_filter.prefix,
         "since": timestamp(each.scope.since) if each.scope.since else None,
         "all": each.scope.everything,
         "started": each.started,
         "ended": each.ended or None,
-        "after": each.after,
+        "pass": each.of.name,
+        "ranges": {"open": each.ranges_open, "done": each.ranges_done},
         **each.counts,
     }

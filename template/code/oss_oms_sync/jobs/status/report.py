@@ -17,7 +17,7 @@ from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.store import Passes
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure, Reason
 
 # The window of the verdict, and of what is shown unless another one is asked for.
@@ -53,7 +53,9 @@ class StatusReport:
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
         backlog = read_backlog(self._invocation)
-        coverage = Coverage.of(Passes(self._invocation).all(), self._settings, installed, self._now)
+        coverage = Coverage.of(
+            PassStore(self._invocation, "reconcile").states(self._settings), self._settings, installed, self._now
+        )
         verdict = reach_verdict(copying, backlog, coverage)
         log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
         return {

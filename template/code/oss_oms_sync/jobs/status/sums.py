@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from operator import eq, le
 
 from oss_oms_sync.clouds.counters import MonthCounts
-from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import COUNTS
 
 _INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"
 _OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes"
 
 
-def sums_json(month: MonthCounts | None, last: Pass | None) -> list[dict[str, object]]:
+def sums_json(month: MonthCounts | None, last: PassState | None) -> list[dict[str, object]]:
     """The sums of a pass's counts and of a month's, as far as they are known.
 
     Each is {"claim", "left", "right", "holds", "meaning"}: `meaning` explains what it means if the claim does not hold.
@@ -21,7 +21,7 @@ def sums_json(month: MonthCounts | None, last: Pass | None) -> list[dict[str, ob
     return [*(_sums_of_pass(last) if last else ()), *(_sums_of_month(month) if month else ())]
 
 
-def _sums_of_pass(last: Pass) -> list[dict[str, object]]:
+def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
     count = {name: last.counts.get(name, 0) for name in COUNTS}
     parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
     outcomes = [count[name] for name in ("accepted", "failed")]

@@ -12,7 +12,7 @@ from oss_oms_sync.jobs.status.backlog import Backlog
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, yet_to_copy
-from oss_oms_sync.passes.store import Pass
+from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 from oss_oms_sync.text import Text, objects_en
@@ -86,7 +86,7 @@ def _waiting(backlog: Backlog) -> Text | None:
     return None
 
 
-def _events_lost(last: Pass | None) -> Text | None:
+def _events_lost(last: PassState | None) -> Text | None:
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 <= new:
         return None
@@ -106,7 +106,7 @@ _NO_RECENT_PASS = Text(
 )
 
 
-def _in_step(last: Pass, coverage: Coverage, copying: Copying) -> Text:
+def _in_step(last: PassState, coverage: Coverage, copying: Copying) -> Text:
     """What was looked at, and what was not."""
     sent, scanned = (last.counts.get(name, 0) for name in ("submitted", "scanned"))
     is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
@@ -137,7 +137,7 @@ def _in_step(last: Pass, coverage: Coverage, copying: Copying) -> Text:
     return Text.join(parts)
 
 
-def _under_way(passes: Sequence[Pass]) -> Text:
+def _under_way(passes: Sequence[PassState]) -> Text:
     """The newest of the open passes, and how many others there are."""
     newest = max(passes, key=lambda each: each.started)
     is_backfill = newest.scope.everything or newest.scope.since

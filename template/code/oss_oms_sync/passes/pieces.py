@@ -1,0 +1,115 @@
+"""Pieces of ranges, and what follows from those that are there: pure, so that it can be tried in thousands of
+schedules.
+
+A piece says what a worker did with a range so far, and what follows. It is written once, and everybody acts on what is
+stored. A pass is complete when no range is open; its total is the sum of what each range's last piece counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from oss_oms_sync.passes.names import ROOT_RANGE
+from oss_oms_sync.passes.tally import Tally
+
+
+class Kind(Enum):
+    """What follows after a piece."""
+
+    # The next piece begins after `after`.
+    MORE = "more"
+    # The rest is cut in two: up to `cut`, and after it.
+    SPLIT = "split"
+    DONE = "done"
+    # It ended early, for the reason `why`: only a tick or a manual call goes on.
+    REST = "rest"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is known of a range after a piece: everything up to the key `after` is classified, sent and counted.
+
+    `until` is the last key that may be in the range, "" for no limit. `about` is what the first piece of a pass says
+    of the pass.
+    """
+
+    kind: Kind
+    until: str
+    after: str
+    cut: str = ""
+    why: str = ""
+    tally: Tally = field(default_factory=Tally)
+    about: Mapping[str, object] | None = None
+
+    def halves(self) -> tuple[Piece, Piece]:
+        """The first pieces of the two ranges that it split into."""
+        left = Piece(Kind.MORE, until=self.cut, after=self.after)
+        return left, Piece(Kind.MORE, until=self.until, after=self.cut)
+
+    def to_json(self) -> dict[str, object]:
+        follows = {"kind": self.kind.value, "after": self.after, "cut": self.cut, "why": self.why}
+        about = {} if self.about is None else {"pass": self.about}
+        return {**about, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
+
+    @classmethod
+    def from_json(cls, value: object) -> Piece | None:
+        """What `to_json` made; None if it is unreadable."""
+        match value:
+            case {
+                "until": str(until),
+                "follows": {"kind": str(kind), "after": str(after), "cut": str(cut), "why": str(why)},
+                "tally": dict(tally),
+                **rest,
+            } if kind in (one.value for one in Kind):
+                about = rest.get("pass")
+                tallied = Tally.from_json(tally)
+                return cls(Kind(kind), until, after, cut, why, tallied, about if isinstance(about, dict) else None)
+        return None
+
+
+class Tree:
+    """The ranges of a pass, as far as the names of its objects show them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.has_total = False
+        # The number of each range's last piece.
+        self.last: dict[str, int] = {}
+        self.pieces = 0
+        self._ended: set[str] = set()
+        for name in names:
+            range_name, _, what = name.partition("/")
+            if name == "total":
+                self.has_total = True
+            elif what == "end":
+                self._ended.add(range_name)
+            elif what.isdecimal():
+                self.pieces += 1
+                self.last[range_name] = max(int(what), self.last.get(range_name, 0))
+
+    @property
+    def open(self) -> list[str]:
+        """The ranges that have more to do: neither an end nor both halves."""
+        return [name for name in sorted(self.last) if name not in self._ended and not self._is_halved(name)]
+
+    @property
+    def done(self) -> int:
+        """How many ranges have come to their end."""
+        return len(self._ended)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every key of the scope is in a range that is done."""
+        return ROOT_RANGE in self.last and not self.open
+
+    def _is_halved(self, name: str) -> bool:
+        return f"{name}0" in self.last and f"{name}1" in self.last
+
+
+def fold(pieces: Mapping[str, Piece]) -> Tally:
+    """The sum of each range's last piece, in the order of keys: a range comes before its halves, as names sort."""
+    total = Tally()
+    for name in sorted(pieces):
+        total = total.merged(pieces[name].tally)
+    return total

@@ -1,0 +1,148 @@
+"""Working on passes: one piece of one range at a time, by as many instances as there are ranges.
+
+Whoever writes a piece acts on what is stored, and so does whoever hears of it: both do the same, so it does not matter
+who dies, or who hears of it twice. Source: the protocol was tried in thousands of schedules; see tests/unit/passes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.names import ROOT_RANGE, Wake
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold
+from oss_oms_sync.passes.splitting import find_cut
+from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
+
+# Together with LANES this bounds the bill of whatever goes wrong.
+MAX_PIECES = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a worker did of a range, and the error that ended it, if one did."""
+
+    piece: Piece
+    error: StorageError | None = None
+
+
+# Classifies and sends what is in a range after the piece that it is given; the number of open ranges shares the rate.
+Walk = Callable[[Pass, Piece, int], Walked]
+
+
+class Worker:
+    """Works on the passes of one job."""
+
+    def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
+        settings = invocation.settings
+        self._settings = settings
+        self._source = invocation.source_bucket
+        self._store = store
+        self._walk = walk
+        # No more ranges send at once than the rate has half-calls.
+        self._lanes = min(settings.lanes, max(1, int(2 * settings.oms_rate)))
+
+    def begin(self, one: Pass) -> Piece:
+        """Do the first piece of a pass, which brings it into being.
+
+        Raises StorageError: what was done until then is kept.
+        """
+        start = Piece(Kind.MORE, until="", after="", about=one.to_json())
+        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or start
+
+    def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
+        """Do the next piece of a range, or whatever follows from the last; `rested`: also where it rests.
+
+        Return the last piece that is stored; None if there is nothing to do: somebody was faster, or the pass was
+        cleared away, is about something else, or is not the newest of its scope.
+
+        Raises StorageError: what was done until then is kept.
+        """
+        one, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
+        if one is None:
+            return None
+        if tree.is_complete and not tree.has_total:
+            self._end(one, tree)  # whoever wrote the last end did not come to it
+        number = tree.last.get(wake.range_name)
+        if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
+            return None
+        last = self._store.read(wake.pass_name, wake.range_name, number)
+        if last is None or (last.kind is Kind.REST and not rested):
+            return None
+        if last.kind in (Kind.SPLIT, Kind.DONE):
+            return self._act(one, wake.range_name, last)
+        if tree.pieces >= MAX_PIECES:
+            raise StorageError(f"The pass has {tree.pieces} pieces, and goes no further. Begin another with restart")
+        self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
+        return self._do(one, wake.range_name, number, last, tree)
+
+    def _current(self, pass_name: str) -> Pass | None:
+        """A pass, unless it is not to be worked on any more."""
+        one = self._store.about(pass_name)
+        if one is None or not one.is_of(self._settings) or self._store.newest(one.scope) != pass_name:
+            return None
+        return one
+
+    def _do(self, one: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
+        """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
+        start = replace(last, kind=Kind.MORE, why="")
+        open_ranges = max(1, len(tree.open))
+        cut = self._cut(one, start) if open_ranges < self._lanes else None
+        walked = Walked(replace(start, kind=Kind.SPLIT, cut=cut)) if cut else self._walk(one, start, open_ranges)
+        is_first = number < 0
+        if not is_first and self._current(one.name) is None:
+            return None
+        piece = replace(walked.piece, about=start.about if is_first else None)
+        stored = self._act(one, range_name, self._store.write(one.name, range_name, number + 1, piece))
+        if walked.error:
+            raise walked.error
+        return stored
+
+    def _act(self, one: Pass, range_name: str, stored: Piece) -> Piece:
+        """Do what follows from a piece, which everybody who knows it may do."""
+        if stored.kind is Kind.SPLIT:
+            for half, piece in zip("01", stored.halves(), strict=True):
+                self._store.write(one.name, f"{range_name}{half}", 0, piece)
+        elif stored.kind is Kind.DONE:
+            self._store.write_end(one.name, range_name)
+            tree = self._store.tree(one.name)
+            if tree.is_complete and not tree.has_total:
+                self._end(one, tree)
+        return stored
+
+    def _end(self, one: Pass, tree: Tree) -> None:
+        """Write the total. Everybody who does writes the same, because pieces do not change."""
+        pieces = self._store.last_pieces(one.name, tree)
+        if pieces.keys() != tree.last.keys():
+            return  # one is unreadable, which is logged: without it there is no total
+        total = fold(pieces)
+        before = self._store.state(one.before) if one.before and not total.counts.get(NEW) else None
+        if before:
+            known = {name: before.tally.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
+            total = replace(total, counts={**total.counts, **known})
+        self._store.write_total(one, total, tree.done)
+        self._store.clear_away(one.scope)
+
+    def _cut(self, one: Pass, start: Piece) -> str | None:
+        """Where the rest of a range splits; None if that is one page, or there is no such key."""
+        prefix = one.scope.key_filter.prefix
+        page = self._source.list_page(prefix, start.after)
+        last = page.objects[-1].name if page.objects else ""
+        if not page.more or (start.until and last >= start.until):
+            return None
+
+        def next_key(after: str) -> str | None:
+            found = self._source.list_page(prefix, after).objects[:1]
+            return found[0].name if found and not (start.until and found[0].name > start.until) else None
+
+        return find_cut(page.objects[0].name, start.until, self._marks(one), next_key)
+
+    def _marks(self, one: Pass) -> object:
+        before = self._store.state(one.before) if one.before else None
+        return before.tally.marks if before else Tally().marks
