@@ -21,7 +21,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.names import Wake, pass_name, wakes
+from oss_oms_sync.passes.names import Wake, wakes
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, PassState, PassStore, sequence
@@ -96,8 +96,8 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult:
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     reconcile = _Reconcile(invocation)
-    woken = list(wakes(event, reconcile.store.prefix))
-    if woken:
+    woken = wakes(event, reconcile.store.prefix)
+    if woken is not None:
         result = reconcile.by_event(woken)
     else:
         asked = _Options.parse(event, settings)
@@ -121,7 +121,7 @@ class _Reconcile:
         """Do what follows from the pieces that an event names."""
         for wake in woken:
             self._worker.go_on(wake)
-        return self._result(self.store.state(woken[-1].pass_name))
+        return self._result(self.store.state(woken[-1].pass_name) if woken else None)
 
     def by_timer(self, asked: _Options) -> ReconcileResult:
         """Begin a pass if one is due, else wake what stands still: the first of it here, to see whether it goes."""
@@ -182,6 +182,9 @@ class _Reconcile:
             tree = self.store.tree(name)
             if tree.has_total or not tree.open:
                 return ""
+            if piece is None:
+                # Somebody was faster, or the pass is not to be worked on any more.
+                self._clock.sleep(_POLL_SECONDS)
             piece = self._worker.go_on(Wake(name, tree.open[0], None), rested=True)
         return piece.why if piece else ""
 
@@ -193,7 +196,7 @@ class _Reconcile:
             is_taken = taken >= last and now - taken < self._lost_after
             if not is_taken and now - last >= _EVENT_SECONDS:
                 return range_name
-        return tree.open[0] if tree.is_complete and tree.open else None
+        return None
 
     def _still(self, name: str) -> list[str]:
         """The ranges of a pass that have not moved for longer than a piece can last."""
@@ -220,7 +223,7 @@ class _Reconcile:
             )
         last = sequence(states, scope)
         one = Pass(
-            pass_name(scope, began),
+            self.store.name_of(scope, began),
             self._settings.source_bucket,
             scope,
             started=timestamp(now),

@@ -6,15 +6,15 @@ oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  someb
 oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass has ended
 oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   somebody works on that piece since then
 
-An OSS trigger calls the job with each name under `passes/`. A pass is named after its scope and its beginning, so the
-passes of a scope sort by time. A range is `r`, or the name of the range that split with `0` or `1` for its half.
+An OSS trigger calls the job with each name under `passes/`. A pass is named after what it depends on (source bucket,
+version of the classes, scope) and its beginning, so the passes of a scope sort by time. A range is `r`, or the name of
+the range that split with `0` or `1` for its half.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
@@ -25,10 +25,12 @@ from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.passes.scope import Scope
 
 ROOT_RANGE = "r"
-# After every name of a pass: to pass over it in a listing.
-AFTER_ALL = "~"
-
-_NAME = re.compile(r"(?P<pass>[0-9a-f]{16}-\d{8}T\d{12}Z)/(?P<range>r[01]*)/((?P<number>\d{4,})|wake-[0-9a-f]+)")
+# "0" follows "/", so the name of a pass with this comes after all that is in it: to pass over it in a listing.
+AFTER_ALL = "0"
+TOTAL = "total"
+PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
+# What is in a pass besides its total; anything else was not written by a worker.
+IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
 
 
 class Wake(NamedTuple):
@@ -49,14 +51,17 @@ def working_prefix(project: str, job: str, task_id: str) -> str:
     return f"{RECORD_ROOT}working/{project}-{job}/{task_id}/"
 
 
-def pass_name(scope: Scope, began: datetime) -> str:
-    """The name of the pass of `scope` that began at that moment, or whose slot began then."""
-    return f"{scope_digest(scope)}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
+def pass_name(source_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
+    """The name of the pass that began at that moment, or whose slot began then. All that a pass depends on is in it, so
+    a pass of other settings never has the same name, even in the same slot."""
+    identity = {"source_bucket": source_bucket, "classes": classes, **scope_json(scope)}
+    digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
+    return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
 
-def scope_digest(scope: Scope) -> str:
-    """What the names of all passes of a scope begin with."""
-    return hashlib.sha256(jsontext.dump(scope_json(scope))).hexdigest()[:16]
+def kin(name: str) -> str:
+    """What the names of all passes begin with that are of the same scope and settings as the pass `name`."""
+    return name.partition("-")[0] + "-"
 
 
 def scope_json(scope: Scope) -> dict[str, object]:
@@ -70,13 +75,21 @@ def piece_name(range_name: str, number: int) -> str:
     return f"{range_name}/{number:04}"
 
 
-def wakes(payload: bytes | str, prefix: str) -> Iterator[Wake]:
-    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names; others ask for nothing."""
+def wakes(payload: bytes | str, prefix: str) -> list[Wake] | None:
+    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names: an end, a total and other
+    objects ask for nothing. None if the payload is not an OSS trigger's."""
     match jsontext.load(payload):
         case {"events": list(events)}:
-            for event in events:
-                match event:
-                    case {"oss": {"object": {"key": str(key)}}} if key.startswith(prefix):
-                        if found := _NAME.fullmatch(key.removeprefix(prefix)):
-                            number = found["number"]
-                            yield Wake(found["pass"], found["range"], int(number) if number else None)
+            return list(filter(None, (_wake(event, prefix) for event in events)))
+    return None
+
+
+def _wake(event: object, prefix: str) -> Wake | None:
+    match event:
+        case {"oss": {"object": {"key": str(key)}}} if key.startswith(prefix):
+            name, _, rest = key.removeprefix(prefix).partition("/")
+            found = IN_PASS.fullmatch(rest)
+            if found and PASS.fullmatch(name) and not found["end"]:
+                number = found["number"]
+                return Wake(name, found["range"], int(number) if number else None)
+    return None

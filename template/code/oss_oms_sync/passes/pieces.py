@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from oss_oms_sync.passes.names import ROOT_RANGE
+from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
 from oss_oms_sync.passes.tally import Tally
 
 
@@ -31,13 +31,14 @@ class Kind(Enum):
 class Piece:
     """What is known of a range after a piece: everything up to the key `after` is classified, sent and counted.
 
-    `until` is the last key that may be in the range, "" for no limit. `about` is what the first piece of a pass says
-    of the pass.
+    The range is the keys after `begin`, up to and with `until`; `until` is "" for no limit. `about` is what the first
+    piece of a pass says of the pass.
     """
 
     kind: Kind
     until: str
     after: str
+    begin: str = ""
     cut: str = ""
     why: str = ""
     tally: Tally = field(default_factory=Tally)
@@ -45,27 +46,36 @@ class Piece:
 
     def halves(self) -> tuple[Piece, Piece]:
         """The first pieces of the two ranges that it split into."""
-        left = Piece(Kind.MORE, until=self.cut, after=self.after)
-        return left, Piece(Kind.MORE, until=self.until, after=self.cut)
+        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after)
+        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut)
 
     def to_json(self) -> dict[str, object]:
         follows = {"kind": self.kind.value, "after": self.after, "cut": self.cut, "why": self.why}
         about = {} if self.about is None else {"pass": self.about}
-        return {**about, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
+        return {**about, "after": self.begin, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
 
     @classmethod
     def from_json(cls, value: object) -> Piece | None:
         """What `to_json` made; None if it is unreadable."""
         match value:
             case {
+                "after": str(begin),
                 "until": str(until),
                 "follows": {"kind": str(kind), "after": str(after), "cut": str(cut), "why": str(why)},
                 "tally": dict(tally),
                 **rest,
             } if kind in (one.value for one in Kind):
                 about = rest.get("pass")
-                tallied = Tally.from_json(tally)
-                return cls(Kind(kind), until, after, cut, why, tallied, about if isinstance(about, dict) else None)
+                return cls(
+                    Kind(kind),
+                    until,
+                    after,
+                    begin,
+                    cut,
+                    why,
+                    Tally.from_json(tally),
+                    about if isinstance(about, dict) else None,
+                )
         return None
 
 
@@ -79,19 +89,25 @@ class Tree:
         self.pieces = 0
         self._ended: set[str] = set()
         for name in names:
-            range_name, _, what = name.partition("/")
-            if name == "total":
+            if name == TOTAL:
                 self.has_total = True
-            elif what == "end":
-                self._ended.add(range_name)
-            elif what.isdecimal():
-                self.pieces += 1
-                self.last[range_name] = max(int(what), self.last.get(range_name, 0))
+            elif found := IN_PASS.fullmatch(name):
+                self._add(found["range"], found["number"], is_end=found["end"] is not None)
+
+    def _add(self, range_name: str, number: str | None, *, is_end: bool) -> None:
+        if is_end:
+            self._ended.add(range_name)
+        elif number:
+            self.pieces += 1
+            self.last[range_name] = max(int(number), self.last.get(range_name, 0))
 
     @property
     def open(self) -> list[str]:
-        """The ranges that have more to do: neither an end nor both halves."""
-        return [name for name in sorted(self.last) if name not in self._ended and not self._is_halved(name)]
+        """The ranges that have more to do: neither an end nor both halves. While only the total is missing, the root is
+        open, because somebody has to be woken for it."""
+        if self.is_complete:
+            return [] if self.has_total else [ROOT_RANGE]
+        return self._unfinished
 
     @property
     def done(self) -> int:
@@ -101,7 +117,11 @@ class Tree:
     @property
     def is_complete(self) -> bool:
         """Whether every key of the scope is in a range that is done."""
-        return ROOT_RANGE in self.last and not self.open
+        return ROOT_RANGE in self.last and not self._unfinished
+
+    @property
+    def _unfinished(self) -> list[str]:
+        return [name for name in sorted(self.last) if name not in self._ended and not self._is_halved(name)]
 
     def _is_halved(self, name: str) -> bool:
         return f"{name}0" in self.last and f"{name}1" in self.last
@@ -113,3 +133,24 @@ def fold(pieces: Mapping[str, Piece]) -> Tally:
     for name in sorted(pieces):
         total = total.merged(pieces[name].tally)
     return total
+
+
+def tiles(pieces: Mapping[str, Piece]) -> bool:
+    """Whether these last pieces of ranges prove that every key fell into exactly one: from the root downwards each
+    range is done, or split into two halves that begin and end where it says."""
+    root = pieces.get(ROOT_RANGE)
+    if root is None or (root.begin, root.until) != ("", ""):
+        return False
+    proven, left = 0, [(ROOT_RANGE, root)]
+    while left:
+        name, piece = left.pop()
+        proven += 1
+        if piece.kind is Kind.SPLIT:
+            for half, first in zip("01", piece.halves(), strict=True):
+                last = pieces.get(f"{name}{half}")
+                if last is None or (last.begin, last.until) != (first.begin, first.until):
+                    return False
+                left.append((f"{name}{half}", last))
+        elif piece.kind is not Kind.DONE:
+            return False
+    return proven == len(pieces)

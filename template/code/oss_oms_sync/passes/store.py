@@ -16,10 +16,13 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.names import (
     AFTER_ALL,
+    PASS,
     ROOT_RANGE,
+    TOTAL,
+    kin,
+    pass_name,
     passes_prefix,
     piece_name,
-    scope_digest,
     scope_json,
     working_prefix,
 )
@@ -126,23 +129,28 @@ class PassStore:
         settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
+        self._source_bucket = settings.source_bucket
         # What the names of all its passes begin with.
         self.prefix = passes_prefix(settings.project, job, invocation.task_id)
         self._working = working_prefix(settings.project, job, invocation.task_id)
 
-    def names(self) -> Iterator[str]:
-        """The passes that are stored, by scope, and within a scope in the order of their beginnings."""
-        after = ""
-        while found := self._bucket.list_page(self.prefix, f"{self.prefix}{after}").objects:
-            name = found[0].name.removeprefix(self.prefix).partition("/")[0]
-            if name:
-                yield name
-            after = f"{name}/{AFTER_ALL}"
+    def name_of(self, scope: Scope, began: datetime) -> str:
+        """The name of a pass of `scope` by these settings; `began` as for pass_name."""
+        return pass_name(self._source_bucket, CLASSES_VERSION, scope, began)
 
-    def newest(self, scope: Scope) -> str:
-        """The pass of `scope` that began last; empty if there is none."""
-        digest = scope_digest(scope)
-        return max((name for name in self.names() if name.startswith(digest)), default="")
+    def names(self, begin: str = "") -> Iterator[str]:
+        """The passes that are stored and whose names begin so, by what they are of, and then in the order of their
+        beginnings. Other objects among them are passed over."""
+        prefix, after = f"{self.prefix}{begin}", ""
+        while found := self._bucket.list_page(prefix, f"{self.prefix}{after}" if after else prefix).objects:
+            name, is_folder, _ = found[0].name.removeprefix(self.prefix).partition("/")
+            if is_folder and PASS.fullmatch(name):
+                yield name
+            after = f"{name}{AFTER_ALL}" if is_folder and name else found[0].name.removeprefix(self.prefix)
+
+    def newest(self, name: str) -> str:
+        """The pass that began last of those like the pass `name`; empty if there is none."""
+        return max(self.names(kin(name)), default="")
 
     def tree(self, pass_name: str) -> Tree:
         """The ranges of a pass."""
@@ -158,15 +166,16 @@ class PassStore:
         first = self.read(pass_name, ROOT_RANGE, 0)
         return Pass.from_json(pass_name, first.about) if first else None
 
-    def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece:
-        """Write a piece, unless it is there already; return what is stored."""
+    def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
+        """Write a piece, unless it is there already; return what is stored. None if that is unreadable, or was cleared
+        away meanwhile: nobody may act on it then."""
         name = f"{pass_name}/{piece_name(range_name, number)}"
-        return self._piece(self._write_once(name, piece.to_json())) or piece
+        return self._piece(self._write_once(name, piece.to_json()))
 
     def last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
         """The last piece of each range that can be read."""
-        names = [f"{self.prefix}{pass_name}/{piece_name(*one)}" for one in tree.last.items()]
-        found = zip(tree.last, self._bucket.get_all(names), strict=True)
+        names = [f"{pass_name}/{piece_name(*one)}" for one in tree.last.items()]
+        found = zip(tree.last, self._read_all(names), strict=True)
         pieces = {name: self._piece(one) for name, one in found}
         return {name: piece for name, piece in pieces.items() if piece}
 
@@ -178,7 +187,7 @@ class PassStore:
         """Write down that a pass has ended, and what it counted."""
         ended = timestamp(self._clock.now())
         value = {"pass": one.to_json(), "ended": ended, "ranges": ranges, "tally": tally.to_json()}
-        self._write_once(f"{one.name}/total", value)
+        self._write_once(f"{one.name}/{TOTAL}", value)
 
     def wake(self, pass_name: str, range_name: str) -> None:
         """Have somebody look at a range again: the trigger tells of it."""
@@ -207,27 +216,26 @@ class PassStore:
         return latest
 
     def state(self, pass_name: str) -> PassState | None:
-        """How far a pass is; None if it was cleared away, or cannot be read."""
-        total = self._read(f"{pass_name}/total")
-        match jsontext.load(total.body) if total else None:
-            case {"pass": dict(about), "ended": str(ended), "ranges": int(ranges), "tally": dict(tally)}:
-                one = Pass.from_json(pass_name, about)
-                return PassState(one, Tally.from_json(tally), ended, 0, ranges) if one else None
+        """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
+        if total := self._read(f"{pass_name}/{TOTAL}"):
+            return _ended(pass_name, total)
         one, tree = self.about(pass_name), self.tree(pass_name)
-        if one is None:
+        pieces = self.last_pieces(pass_name, tree)
+        if one is None or pieces.keys() != tree.last.keys():
             return None
-        return PassState(one, fold(self.last_pieces(pass_name, tree)), "", len(tree.open), tree.done)
+        return PassState(one, fold(pieces), "", len(tree.open), tree.done)
 
     def states(self, settings: Settings) -> list[PassState]:
         """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning."""
         states = filter(None, map(self.state, list(self.names())))
         return [one for one in states if one.of.is_of(settings)]
 
-    def clear_away(self, scope: Scope) -> None:
-        """Delete what no pass needs any more: those of `scope` before the last but one, and what nobody resumed for so
-        long that the next is due by any period. What cannot be deleted now is deleted after the next pass."""
+    def clear_away(self, ended: str) -> None:
+        """Delete what no pass needs any more: those like the one that `ended` before the last but one, and what nobody
+        resumed for so long that the next is due by any period. What cannot be deleted now is deleted after the next
+        pass."""
         names = list(self.names())
-        mine = [name for name in names if name.startswith(scope_digest(scope))]
+        mine = [name for name in names if name.startswith(kin(ended))]
         forgotten = (self._clock.now() - MAX_PERIOD).timestamp()
         over = set(mine[:-2])
         over.update(name for name in set(names) - set(mine) if max(self.written(name).values(), default=0) < forgotten)
@@ -240,8 +248,12 @@ class PassStore:
                     log.error({"pass": name, "problem": problem})
 
     def _read(self, name: str) -> StoredObject | None:
-        (found,) = self._bucket.get_all([f"{self.prefix}{name}"])
-        if found and "x-oss-version-id" in found.headers:
+        (found,) = self._read_all([name])
+        return found
+
+    def _read_all(self, names: Sequence[str]) -> list[StoredObject | None]:
+        found = self._bucket.get_all([f"{self.prefix}{name}" for name in names])
+        if any(one and "x-oss-version-id" in one.headers for one in found):
             raise StorageError(
                 "The log bucket has versioning, so nothing can be written once, as passes need it. Use a log bucket"
                 " without versioning"
@@ -262,6 +274,15 @@ class PassStore:
         if stored and piece is None:
             log.error({"piece": stored.name, "problem": "unreadable: begin another pass with restart"})
         return piece
+
+
+def _ended(pass_name: str, total: StoredObject) -> PassState | None:
+    match jsontext.load(total.body):
+        case {"pass": dict(about), "ended": str(ended), "ranges": int(ranges), "tally": dict(tally)}:
+            one = Pass.from_json(pass_name, about)
+            return PassState(one, Tally.from_json(tally), ended, 0, ranges) if one else None
+    log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
+    return None
 
 
 def sequence(passes: Sequence[PassState], scope: Scope) -> PassState | None:

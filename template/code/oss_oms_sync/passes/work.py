@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import find_cut
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
 
 # Together with LANES this bounds the bill of whatever goes wrong.
 MAX_PIECES = 10_000
+_NOT_BEGUN = "a pass of this scope that is newer has begun meanwhile, or the first piece of this one is unreadable"
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +50,13 @@ class Worker:
         self._lanes = min(settings.lanes, max(1, int(2 * settings.oms_rate)))
 
     def begin(self, one: Pass) -> Piece:
-        """Do the first piece of a pass, which brings it into being.
+        """Do the first piece of a pass, which brings it into being, and return it as it is stored. If that is not
+        possible, return a piece that says why, and is stored nowhere.
 
         Raises StorageError: what was done until then is kept.
         """
         start = Piece(Kind.MORE, until="", after="", about=one.to_json())
-        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or start
+        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, why=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
         """Do the next piece of a range, or whatever follows from the last; `rested`: also where it rests.
@@ -85,7 +87,7 @@ class Worker:
     def _current(self, pass_name: str) -> Pass | None:
         """A pass, unless it is not to be worked on any more."""
         one = self._store.about(pass_name)
-        if one is None or not one.is_of(self._settings) or self._store.newest(one.scope) != pass_name:
+        if one is None or not one.is_of(self._settings) or self._store.newest(pass_name) != pass_name:
             return None
         return one
 
@@ -96,10 +98,14 @@ class Worker:
         cut = self._cut(one, start) if open_ranges < self._lanes else None
         walked = Walked(replace(start, kind=Kind.SPLIT, cut=cut)) if cut else self._walk(one, start, open_ranges)
         is_first = number < 0
-        if not is_first and self._current(one.name) is None:
+        if self._store.newest(one.name) > one.name if is_first else self._current(one.name) is None:
             return None
-        piece = replace(walked.piece, about=start.about if is_first else None)
-        stored = self._act(one, range_name, self._store.write(one.name, range_name, number + 1, piece))
+        piece = replace(_rest_without_progress(walked.piece, start), about=start.about if is_first else None)
+        stored = self._store.write(one.name, range_name, number + 1, piece)
+        # Another may have begun the same pass before, and what it says of it is what counts.
+        current = Pass.from_json(one.name, stored.about) if stored and is_first else one
+        if stored and current:
+            self._act(current, range_name, stored)
         if walked.error:
             raise walked.error
         return stored
@@ -119,15 +125,17 @@ class Worker:
     def _end(self, one: Pass, tree: Tree) -> None:
         """Write the total. Everybody who does writes the same, because pieces do not change."""
         pieces = self._store.last_pieces(one.name, tree)
-        if pieces.keys() != tree.last.keys():
-            return  # one is unreadable, which is logged: without it there is no total
+        if not tiles(pieces):
+            # A piece is unreadable, or was written between two pages of the listing: whoever looks next sees it.
+            log.error({"pass": one.name, "problem": "its pieces do not fit together, so there is no total yet"})
+            return
         total = fold(pieces)
         before = self._store.state(one.before) if one.before and not total.counts.get(NEW) else None
         if before:
             known = {name: before.tally.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
             total = replace(total, counts={**total.counts, **known})
         self._store.write_total(one, total, tree.done)
-        self._store.clear_away(one.scope)
+        self._store.clear_away(one.name)
 
     def _cut(self, one: Pass, start: Piece) -> str | None:
         """Where the rest of a range splits; None if that is one page, or there is no such key."""
@@ -141,8 +149,17 @@ class Worker:
             found = self._source.list_page(prefix, after).objects[:1]
             return found[0].name if found and not (start.until and found[0].name > start.until) else None
 
-        return find_cut(page.objects[0].name, start.until, self._marks(one), next_key)
+        cut = find_cut(page.objects[0].name, start.until, self._marks(one), next_key)
+        is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
+        return cut if is_inside else None
 
     def _marks(self, one: Pass) -> object:
         before = self._store.state(one.before) if one.before else None
         return before.tally.marks if before else Tally().marks
+
+
+def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
+    """A piece that got nowhere rests, or its events would wake one such piece after the other."""
+    if piece.kind is Kind.MORE and piece.after == start.after:
+        return replace(piece, kind=Kind.REST, why="there was no time for a single batch")
+    return piece
