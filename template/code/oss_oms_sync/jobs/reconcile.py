@@ -171,7 +171,11 @@ class _Reconcile:
                 self._clock.sleep(_POLL_SECONDS)
                 continue
             piece = self._worker.go_on(Wake(name, idle, None), rested=True)
-            if piece and piece.kind is Kind.REST:
+            if piece is None:
+                if self.store.newest(name) != name:
+                    return "a newer pass of this scope has begun"
+                self._clock.sleep(_POLL_SECONDS)
+            elif piece.kind is Kind.REST:
                 return piece.why
         return "the time is up"
 
