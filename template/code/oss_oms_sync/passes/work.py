@@ -69,8 +69,10 @@ class Worker:
         one, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
         if one is None:
             return None
-        if tree.is_complete and not tree.has_total:
-            self._end(one, tree)  # whoever wrote the last end did not come to it
+        if tree.is_complete:
+            if not tree.has_total:
+                self._end(one, tree)  # whoever wrote the last end did not come to it
+            return None
         number = tree.last.get(wake.range_name)
         if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
             return None

@@ -1,0 +1,174 @@
+"""A pass ends, and counts each object once, whatever happens to its workers and their events."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.passes.store import PassStore
+from support.law import SCHEDULES
+from support.pass_world import PREFIX, PassWorld, pass_world
+
+NextKey = Callable[[str], str | None]
+KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
+
+
+def middle(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
+    """The key in the middle of a range, so that it splits as often as it can."""
+    keys = [first]
+    while (key := next_key(keys[-1])) is not None:
+        keys.append(key)
+    return keys[(len(keys) - 1) // 2] if len(keys) > 1 else None
+
+
+def beyond(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
+    """Cuts that marks of other keys could give: most are outside the range."""
+    return "b2"
+
+
+numbers, steps = st.integers(0, 20), st.integers(0, 80) | st.just(10**6)
+workers = st.one_of(
+    st.tuples(st.just("event"), numbers, steps),
+    st.tuples(st.just("event"), numbers, steps),
+    st.tuples(st.just("tick"), steps),
+    st.tuples(st.just("by_hand"), numbers, steps),
+    st.tuples(st.just("run"), numbers, steps),
+    st.tuples(st.just("run"), numbers, steps),
+    st.tuples(st.sampled_from(["die", "lose", "double"]), numbers),
+    st.tuples(st.just("next_put"), st.sampled_from(["late", "unanswered"])),
+    st.tuples(st.just("pause"), st.sampled_from([1, 70, 300, 4000])),
+    st.tuples(st.just("oms_down"), st.booleans()),
+    st.tuples(st.just("land")),
+)
+changes = st.one_of(
+    st.tuples(st.just("change"), st.sampled_from(["source", "filter", "classes"])),
+    st.tuples(st.just("add"), st.sampled_from(["a1x", "b2x", "d"])),
+    st.tuples(st.just("remove"), numbers),
+)
+versioning = st.tuples(st.just("versioning"))
+letters = st.text("abc", min_size=1, max_size=3)
+key_sets = st.lists(st.tuples(letters, st.integers(0, 40)), min_size=5, max_size=40, unique=True)
+cuts = st.sampled_from([middle, middle, None, beyond])
+
+
+def keys_of(drawn: list[tuple[str, int]]) -> dict[str, list[str]]:
+    """Two source buckets; the other one has half of the keys."""
+    keys = sorted(f"{text}{number:02}" for text, number in drawn)
+    return {"photos": keys, "other": keys[: len(keys) // 2]}
+
+
+def play(world: PassWorld, happenings: list[tuple]) -> None:
+    for what, *details in happenings:
+        getattr(world, what)(*details)
+    world.check()
+
+
+@settings(max_examples=SCHEDULES // 3)
+@given(
+    drawn=key_sets,
+    lanes=st.integers(1, 4),
+    page=st.integers(2, 5),
+    cut=cuts,
+    happenings=st.lists(workers, max_size=25),
+    events=st.booleans(),
+)
+def test_law1_and_the_count_hold_in_each_interleaving(drawn, lanes, page, cut, happenings, events, count_schedule):
+    with pass_world(keys_of(drawn), lanes, page, cut) as world:
+        play(world, happenings)
+        assert world.finish(events), "it does not come to its end"
+        world.check()
+        assert not world.unseen()
+    count_schedule("of passes", "every total is right, and every object covered, accepted or recorded")
+
+
+@settings(max_examples=SCHEDULES // 6)
+@given(
+    drawn=key_sets,
+    lanes=st.integers(1, 4),
+    page=st.integers(2, 5),
+    cut=cuts,
+    happenings=st.lists(workers | workers | workers | changes, max_size=25),
+    events=st.booleans(),
+)
+def test_interleaving_with_changed_settings_or_objects(drawn, lanes, page, cut, happenings, events, count_schedule):
+    with pass_world(keys_of(drawn), lanes, page, cut) as world:
+        play(world, happenings)
+        assert world.finish(events), "it does not come to its end"
+        world.check()
+        assert not world.unseen()
+    count_schedule("of passes", "settings and objects change, and no total is wrong")
+
+
+@settings(max_examples=SCHEDULES // 12)
+@given(
+    drawn=key_sets,
+    lanes=st.integers(1, 4),
+    cut=cuts,
+    before=st.lists(workers, max_size=15),
+    happening=versioning,
+    after=st.lists(workers, max_size=15),
+)
+def test_interleaving_with_versioning_gives_no_wrong_total(
+    drawn, lanes, cut, before, happening, after, count_schedule
+):
+    with pass_world(keys_of(drawn), lanes, 3, cut) as world:
+        play(world, [*before, happening, *after])
+        world.finish(events=True)
+        world.check()
+    count_schedule("of passes", "versioning is switched on, and no total is wrong")
+
+
+# Two variants of the protocol, and two ticks at once that would split the root at different keys.
+
+
+def differing() -> Callable[..., str | None]:
+    """The first worker would split at one key, the next at another, and later ones not at all."""
+    cut_at = itertools.chain(["a2", "c0"], itertools.repeat(None))
+    return lambda first, until, marks, next_key: next(cut_at)
+
+
+def two_ticks(*, dies: bool) -> tuple[bool, bool]:
+    """The first tick stops before it writes the root's first piece. The second writes it, and dies between the halves,
+    or has them worked on. Then the first goes on. Return whether the pass ended, and whether all totals were right."""
+    with pass_world({"photos": KEYS}, 2, 3, differing()) as world:
+        world.tick(stops_before="/r/0000")
+        world.tick(stops_before="/r1/0000" if dies else "")
+        if dies:
+            world.die(1)
+        else:
+            world.event(1)
+        world.run(0)
+        ended = world.finish(events=True)
+        try:
+            world.check()
+        except AssertionError:
+            return ended, False
+        return ended, True
+
+
+def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
+    """What a worker acts on that does not read the piece back."""
+    store._write_once(f"{pass_name}/{range_name}/{number:04}", piece.to_json())  # type: ignore[attr-defined]
+    return piece
+
+
+WRITTEN_AGAIN = {"target": "oss_oms_sync.passes.store._ONCE", "new": {}}
+OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": own_copy}
+NO_PROOF = {"target": "oss_oms_sync.passes.work.tiles", "new": lambda pieces: True}
+
+
+@pytest.mark.parametrize(("variant", "dies"), [(WRITTEN_AGAIN, False), (OWN_COPY, True)])
+def test_variants_count_wrongly_and_the_proof_stops_them(variant, dies):
+    with patch(**variant), patch(**NO_PROOF):
+        assert two_ticks(dies=dies) == (True, False)
+    with patch(**variant):
+        assert two_ticks(dies=dies) == (False, True)
+    assert two_ticks(dies=dies) == (True, True)
