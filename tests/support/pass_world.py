@@ -112,7 +112,7 @@ class Actor:
         self._back.release()
 
     def run(self, steps: int, stops_before: str = "") -> None:
-        """Lets it make so many calls more, or go on until it is about to write an object with this end of its name."""
+        """Lets it make so many calls more, or until it is about to write an object of a pass whose name ends so."""
         self._steps, self._stops_before = steps, stops_before
         self._go.release()
         self._back.acquire()
@@ -126,7 +126,8 @@ class Actor:
     def step(self, kind: str = "", names: Sequence[str] = ()) -> None:
         """Called in its thread, before and after each call."""
         self._made += 1
-        if kind == "put" and self._stops_before and names[0].endswith(self._stops_before):
+        end = self._stops_before
+        if end and kind == "put" and names[0].startswith(PREFIX) and names[0].endswith(end):
             self._steps, self._stops_before = 0, ""
         assert self._made < _TOO_MANY_CALLS, "a worker turns in a circle"
         self._steps -= 1
@@ -192,10 +193,10 @@ class PassWorld(ReconcileWorld):
 
     # What can happen.
 
-    def event(self, number: int, steps: int = _FOR_EVER) -> None:
+    def event(self, number: int, steps: int = _FOR_EVER, stops_before: str = "") -> None:
         """An event of the log bucket is delivered."""
         if self.events:
-            self._start(payload(self.events.pop(number % len(self.events))).decode(), steps)
+            self._start(payload(self.events.pop(number % len(self.events))).decode(), steps, stops_before)
 
     def tick(self, steps: int = _FOR_EVER, stops_before: str = "") -> None:
         self._start(TICK, steps, stops_before)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
-from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes.store import PassStore
 from support.law import SCHEDULES
-from support.pass_world import PREFIX, PassWorld, pass_world
+from support.pass_world import PassWorld, pass_world
 
 NextKey = Callable[[str], str | None]
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
@@ -116,9 +113,7 @@ def test_interleaving_with_changed_settings_or_objects(drawn, lanes, page, cut, 
     happening=versioning,
     after=st.lists(workers, max_size=15),
 )
-def test_interleaving_with_versioning_gives_no_wrong_total(
-    drawn, lanes, cut, before, happening, after, count_schedule
-):
+def test_interleaving_with_versioning_gives_no_wrong_total(drawn, lanes, cut, before, happening, after, count_schedule):
     with pass_world(keys_of(drawn), lanes, 3, cut) as world:
         play(world, [*before, happening, *after])
         world.finish(events=True)

@@ -1,0 +1,130 @@
+"""What follows from the names and pieces of a pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
+from oss_oms_sync.passes.tally import Tally
+
+
+def counted(number: int) -> Tally:
+    return Tally({"scanned": number})
+
+
+SPLIT = Piece(Kind.SPLIT, until="", after="c", cut="m", tally=counted(3))
+LEFT = Piece(Kind.DONE, begin="c", until="m", after="l", tally=counted(10))
+RIGHT = Piece(Kind.DONE, begin="m", until="", after="z", tally=counted(100))
+TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
+
+
+@pytest.mark.parametrize(
+    ("names", "opened", "is_complete"),
+    [
+        pytest.param("", [], False, id="nothing"),
+        pytest.param("r/0000", ["r"], False, id="begun"),
+        pytest.param("r/0000 r/0001 r/wake-0a", ["r"], False, id="woken"),
+        pytest.param("r/0000 r0/0000", ["r", "r0"], False, id="the left half is born"),
+        pytest.param("r/0000 r1/0000", ["r", "r1"], False, id="the right half is born"),
+        pytest.param("r/0000 r0/0000 r0/end", ["r"], False, id="the left half is done before the right one is born"),
+        pytest.param("r/0000 r0/0000 r1/0000", ["r0", "r1"], False, id="both halves are born"),
+        pytest.param("r/0000 r0/0000 r0/end r1/0000", ["r1"], False, id="one half is done"),
+        pytest.param("r/0000 r/end", ["r"], True, id="only the total is missing"),
+        pytest.param("r/0000 r0/0000 r0/end r1/0000 r1/end", ["r"], True, id="only the total of halves is missing"),
+        pytest.param("r/0000 r/end total", [], True, id="ended"),
+        pytest.param("r0/0000 r0/end r1/0000 r1/end", [], False, id="what is left after clearing away"),
+        pytest.param("r/0000 r/end r/x x/0000 r/1 r2/0000 total/0 r/٣٣٣٣ r/0000/x", ["r"], True, id="foreign objects"),
+    ],
+)
+def test_what_is_open_and_whether_all_is_done_follows_from_the_names(names, opened, is_complete):
+    tree = Tree(names.split())
+    assert (tree.open if "r/0000" in names else [], tree.is_complete) == (opened, is_complete)
+
+
+def test_pieces_are_counted_and_the_last_is_the_highest_number():
+    tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
+    assert (tree.last, tree.pieces, tree.done) == ({"r": 10000, "r0": 0}, 3, 1)
+
+
+def test_halves_begin_and_end_where_the_split_says():
+    left, right = SPLIT.halves()
+    assert (left.begin, left.after, left.until) == ("c", "c", "m")
+    assert (right.begin, right.after, right.until) == ("m", "m", "")
+    assert left.tally == right.tally == Tally()
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+pieces = st.builds(
+    Piece,
+    kind=st.sampled_from(Kind),
+    until=texts,
+    after=texts,
+    begin=texts,
+    cut=texts,
+    why=texts,
+    tally=st.builds(Tally, st.dictionaries(st.sampled_from(["scanned", "covered"]), st.integers(0, 10**9))),
+    about=st.none() | st.just({"source_bucket": "photos"}),
+)
+
+
+@given(piece=pieces)
+def test_a_piece_is_read_as_it_was_written(piece):
+    assert Piece.from_json(json.loads(json.dumps(piece.to_json()))) == piece
+
+
+@pytest.mark.parametrize("name", ["after", "until", "follows", "tally"])
+@pytest.mark.parametrize("value", [None, 1, []])
+def test_a_piece_that_is_not_whole_is_unreadable(name, value):
+    assert Piece.from_json({**SPLIT.to_json(), name: value}) is None
+    follows = {"kind": "perhaps", "after": "", "cut": "", "why": ""}
+    assert Piece.from_json({**SPLIT.to_json(), "follows": follows}) is None
+    assert Piece.from_json(value) is None
+
+
+def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
+    order = []
+    merged = Tally.merged
+    mocker.patch.object(
+        Tally, "merged", lambda one, other: (order.append(other.counts["scanned"]), merged(one, other))[1]
+    )
+    names = ["r1", "r01", "r", "r00", "r0"]
+    found = fold({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
+    assert order == [2, 4, 8, 9, 5]
+    assert found.counts == {"scanned": 28}
+
+
+def test_ranges_that_are_done_and_fit_together_prove_the_total():
+    assert tiles(TILED)
+    assert tiles({"r": Piece(Kind.DONE, until="", after="z")})
+    assert fold(TILED).counts == {"scanned": 113}
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        pytest.param({"r0": replace(LEFT, until="k")}, id="a gap"),
+        pytest.param({"r1": replace(RIGHT, begin="k")}, id="an overlap"),
+        pytest.param({"r0": replace(LEFT, begin="")}, id="the left half begins before"),
+        pytest.param({"r1": replace(RIGHT, until="z")}, id="the right half ends before"),
+        pytest.param({"r0": replace(LEFT, kind=Kind.MORE)}, id="a half has more to do"),
+        pytest.param({"r0": replace(LEFT, kind=Kind.REST)}, id="a half rests"),
+        pytest.param({"r": replace(SPLIT, kind=Kind.DONE)}, id="done, but there are halves"),
+        pytest.param({"r": replace(SPLIT, kind=Kind.MORE)}, id="more to do, but there are halves"),
+        pytest.param({"r": replace(SPLIT, begin="a")}, id="the root begins late"),
+        pytest.param({"r": replace(SPLIT, until="z")}, id="the root ends early"),
+        pytest.param({"r0": replace(LEFT, kind=Kind.SPLIT, cut="d")}, id="a half without halves"),
+        pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
+    ],
+)
+def test_what_does_not_fit_together_proves_nothing(different):
+    assert not tiles({**TILED, **different})
+
+
+@pytest.mark.parametrize("missing", ["r", "r0", "r1"])
+def test_a_range_that_is_missing_or_unreadable_proves_nothing(missing):
+    assert not tiles({name: piece for name, piece in TILED.items() if name != missing})

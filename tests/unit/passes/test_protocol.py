@@ -1,0 +1,224 @@
+"""What once went wrong between workers of passes, or nearly did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs import reconcile
+from oss_oms_sync.passes import work
+from oss_oms_sync.passes.names import PASS, kin, wakes
+from oss_oms_sync.passes.pieces import Kind, Tree
+from oss_oms_sync.passes.store import PassStore
+from support.fake_clouds import payload
+from support.pass_world import PREFIX, PassWorld, pass_world
+
+KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
+
+
+@pytest.fixture
+def world():
+    """Twelve objects in pages of five, in one range, which is done in one piece."""
+    with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
+        slow(made, 0)
+        yield made
+
+
+def slow(world: PassWorld, seconds_a_page: float = 2.0) -> None:
+    """From now on a pass takes several pieces."""
+    for bucket in world.sources.values():
+        bucket.seconds_a_page = seconds_a_page
+
+
+def store(world: PassWorld) -> PassStore:
+    return PassStore(world.invocation(), "reconcile")
+
+
+def by_hand(world: PassWorld, **asked: object) -> dict:
+    world.later(0.001)
+    return reconcile.run(json.dumps(asked), world.invocation()).to_json()
+
+
+def written(world: PassWorld) -> list[str]:
+    """What is under the names of the passes, without the passes' own names."""
+    return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
+
+
+@pytest.mark.parametrize("stops_before", ["/r/0000", "/r/end", "/total"])
+def test_ticks_alone_end_a_pass_whose_worker_died(world, stops_before):
+    world.tick(stops_before=stops_before)
+    world.die(0)
+    assert world.finish(events=False)
+    world.check()
+
+
+def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
+    world.tick(stops_before="/total")
+    world.die(0)
+    world.later()
+    # A call by hand works on the pass of its scope, and that is the timer's.
+    assert by_hand(world)["finished"]
+
+
+@pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
+def test_events_of_what_is_no_piece_ask_for_nothing(world, name):
+    world.tick()
+    (pass_name,) = store(world).names()
+    calls = world.bucket.calls["put"]
+    event = payload(f"{PREFIX}{pass_name}/{name}")
+    assert wakes(event, PREFIX) == []
+    reconcile.run(event, world.invocation())
+    assert world.bucket.calls["put"] == calls
+    assert wakes(b"{}", PREFIX) is None
+
+
+def test_in_the_same_slot_a_pass_of_another_source_bucket_is_another_pass(world):
+    world.tick()
+    world.change("source")
+    world.tick()
+    assert [(low, high) for _, _, low, high in world.totals] == [(12, 12), (5, 5)]
+    world.check()
+
+
+def test_two_ticks_that_begin_the_same_pass_agree_about_it(world):
+    world.tick(stops_before="/r/0000")
+    world.later(5)
+    world.tick(stops_before="/total")
+    world.run(0)
+    first, total = (
+        next(o for n, o in world.bucket.objects.items() if n.endswith(end)) for end in ("/r/0000", "/total")
+    )
+    assert json.loads(first.body)["pass"] == json.loads(total.body)["pass"]
+
+
+def test_with_versioning_no_piece_is_read_for_a_total(world):
+    world.tick()
+    (pass_name,) = store(world).names()
+    world.versioning()
+    with pytest.raises(StorageError, match="versioning"):
+        store(world).last_pieces(pass_name, Tree(["r/0000"]))
+
+
+def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world):
+    # GIVEN a tick that is about to write a piece, when an unreadable one is there
+    world.tick(stops_before="/r/0000")
+    world.tick(stops_before="/r/0000")
+    world.run(1)
+    (pass_name,) = store(world).names()
+    for name in list(world.bucket.names(PREFIX)):
+        if not name.endswith("/r/0000"):
+            del world.bucket.objects[name]
+    world.bucket.add(StoredObject(f"{PREFIX}{pass_name}/r/0000", b"?"))
+
+    # WHEN it goes on, THEN nothing follows from its own copy
+    world.run(0)
+    assert written(world) == ["r/0000"]
+    assert store(world).state(pass_name) is None
+
+    # AND the next pass is not kept from beginning
+    world.later(timedelta(days=1).total_seconds())
+    world.tick()
+    assert world.totals[-1][0] != f"{PREFIX}{pass_name}/total"
+    world.check()
+
+
+def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world):
+    world.tick()
+    world.bucket.add(StoredObject(world.totals[0][0], b"?"))
+    world.later(timedelta(days=1).total_seconds())
+    world.tick()
+    assert len({name for name, *_ in world.totals}) == 2
+
+
+def test_foreign_objects_among_passes_are_passed_over(world):
+    world.tick()
+    (pass_name,) = store(world).names()
+    rest = [
+        "",
+        "foreign",
+        kin(pass_name),
+        kin(pass_name).removesuffix("-"),
+        f"{pass_name}/é",
+        f"{pass_name}/r/é",
+        "z/z",
+        "/",
+    ]
+    for name in rest:
+        world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
+    assert list(store(world).names()) == [pass_name]
+    assert store(world).newest(pass_name) == pass_name
+    assert PASS.fullmatch(pass_name)
+    state = store(world).state(pass_name)
+    assert state is not None
+    assert state.ended
+
+
+def test_a_piece_that_gets_nowhere_rests(world):
+    world.tick(stops_before="/r/0000")
+    world.die(0)
+    world.settings = replace(world.settings, piece_seconds=0.5)
+    slow(world)
+    by_hand(world)
+    (pass_name,) = store(world).names()
+    piece = store(world).read(pass_name, "r", 0)
+    assert piece is not None
+    assert (piece.kind, piece.after, piece.why) == (Kind.REST, "", "there was no time for a single batch")
+
+
+def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
+    mocker.patch.object(work, "MAX_PIECES", 1)
+    slow(world)
+    world.tick()
+    with pytest.raises(StorageError, match="restart"):
+        by_hand(world)
+    assert [name for name in written(world) if "total" not in name] == ["r/0000"]
+
+
+def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleared_away(world):
+    # GIVEN a worker of a pass, when two newer ones have ended
+    slow(world)
+    world.tick()
+    (old,) = store(world).names()
+    world.event(0, stops_before="/r/0001")
+    slow(world, 0)
+    for _ in range(2):
+        by_hand(world, restart=True)
+    assert old not in list(store(world).names())
+
+    # WHEN it goes on, THEN its piece wakes nobody
+    world.run(0)
+    assert world.bucket.names(f"{PREFIX}{old}") == [f"{PREFIX}{old}/r/0001"]
+    totals = len(world.totals)
+    for _ in range(len(world.events)):
+        world.event(0)
+    assert len(world.totals) == totals
+
+    # AND the next pass takes it away
+    by_hand(world, restart=True)
+    assert not world.bucket.names(f"{PREFIX}{old}")
+
+
+def test_a_pass_that_would_be_older_than_one_that_is_there_does_not_begin(world):
+    """The clock of the other instance was ahead."""
+    world.clock.ahead = timedelta(minutes=5)
+    by_hand(world)
+    world.clock.ahead = timedelta()
+    result = by_hand(world, restart=True)
+    assert result["stopped"].startswith("a pass of this scope that is newer has begun")
+    assert len(list(store(world).names())) == 1
+
+
+def test_a_call_that_waits_for_a_pass_ends_when_a_newer_one_has_begun(world):
+    slow(world)
+    world.by_hand(0, 60)
+    world.by_hand(1)
+    before = world.clock.seconds
+    world.run(0)
+    assert not world.actors
+    assert world.clock.seconds - before < 30
+    world.check()
