@@ -75,8 +75,8 @@ class Store(Server):
     ) -> None:
         """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
 
-        Replaces the trigger of this name. Raises ValueError where it overlaps with another, or is the eleventh: FC,
-        "OSS triggers".
+        Replaces the trigger of this name, whatever bucket has it. Raises ValueError where it overlaps with another of
+        the bucket, or is the eleventh: FC, "OSS triggers".
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
@@ -86,7 +86,8 @@ class Store(Server):
                     raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
             if len(others) == _MAX_TRIGGERS:
                 raise ValueError(f"{bucket} has {_MAX_TRIGGERS} triggers, and may not have more")
-            self._buckets[bucket].triggers = [*others, trigger]
+            self.remove_trigger(name)
+            self._buckets[bucket].triggers.append(trigger)
 
     def remove_trigger(self, name: str) -> None:
         """Remove it from whatever bucket has it."""
