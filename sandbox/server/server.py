@@ -42,6 +42,12 @@ class Connection:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     silent: bool = False
 
+    @property
+    def client_port(self) -> int:
+        """What tells the client's process, on this machine. 0 where the client has gone."""
+        peer = self.transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
     def reset(self) -> None:
         raw = self.transport.get_extra_info("socket")
         if raw is not None and not self.transport.is_closing():
@@ -178,7 +184,9 @@ class Server(ABC):
         body = await web_request.read()
         raw_path, _, raw_query = web_request.raw_path.partition("?")
         headers = tuple((name.decode("latin-1").lower(), value) for name, value in web_request.raw_headers)
-        request = Request(web_request.method, raw_path, raw_query, headers, body, connection.id, self.now())
+        request = Request(
+            web_request.method, raw_path, raw_query, headers, body, connection.id, connection.client_port, self.now()
+        )
         self.requests.append(request)
         self._used.add(connection.id)
         return request
