@@ -107,6 +107,10 @@ class Server(ABC):
     def respond(self, request: Request) -> Response:
         """Do the work and say what to answer. Runs whole, under `lock`: a request is done or not done."""
 
+    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (of most services it is none)
+        """How many seconds this request is on its way, to the work and back."""
+        return 0
+
     @property
     def endpoint(self) -> str:
         return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self._port}"
@@ -174,7 +178,10 @@ class Server(ABC):
         if connection is None:  # gone before its request was looked at
             return web.Response()
         request = await self._read(web_request, connection)
+        one_way = self.latency_of(request) / 2
+        await asyncio.sleep(one_way)
         response = await self._answer(request, connection)
+        await asyncio.sleep(one_way)
         if connection.silent:
             await connection.lost.wait()
         date = formatdate(self.now(), usegmt=True)
