@@ -74,6 +74,19 @@ class Store(Server):
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
 
+    def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
+        """Store objects of these keys at once, alike in all else and written `age` seconds ago, without any event.
+
+        The ETag is that of their contents, zeros, unless another is given.
+        """
+        data = bytes(size)
+        alike = OssObject(data, etag or etag_of(data), int(self.now() - age))
+        filled = dict.fromkeys(keys, alike)
+        for key in filled:
+            check_name(key)
+        with self.lock:
+            self._buckets[bucket].objects.update(filled)
+
     def add_trigger(
         self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
     ) -> None:
