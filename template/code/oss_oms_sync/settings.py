@@ -5,13 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.settings_table import SETTINGS, SYNC_URL_LOOKS
+
+N = TypeVar("N", int, float)
 
 _COPY_SYNC_URL = (
     "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
@@ -24,6 +28,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints".
 _REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
+# Function Compute, CreateFunction: a function's name has at most 64 characters.
+_PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
@@ -58,6 +64,11 @@ class Settings:
     key_encoding: str
     oms_rate: float
     reconcile_period: timedelta | None
+    # The name of the function `forward`, which the other functions' names extend.
+    project: str
+    # How many ranges of a pass may be open at once, and how long one invocation works on one.
+    lanes: int
+    piece_seconds: float
     log_level: str
 
     @property
@@ -92,8 +103,11 @@ class Settings:
             # White space may be intended here, so these two are taken as they are.
             key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
-            oms_rate=reader.rate("OMS_RATE"),
+            oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
+            project=reader.project(),
+            lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
+            piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
             log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS),
         )
         if reader.problems:
@@ -179,18 +193,25 @@ class _Reader:
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
-    def rate(self, name: str) -> float:
-        value = self._get(name)
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = 0.0
-        if not 0.01 <= rate <= 1000:  # also refuses "nan"
+    def project(self) -> str:
+        value = self._get("PROJECT")
+        if not _PROJECT.fullmatch(value):
             self.problem(
-                f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out"
-                f" ({SETTINGS[name].default})"
+                f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
+                f" such as {SETTINGS['PROJECT'].default}"
             )
-        return rate
+        return value
+
+    def number(self, name: str, kind: type[N], least: N, most: N, what: str) -> N:
+        value = self._get(name)
+        with suppress(ValueError):
+            number = kind(value)
+            if least <= number <= most:  # also refuses "nan"
+                return number
+        self.problem(
+            f"{name} is {value!r}. Set it to {what}, {least:g} to {most:g}, or leave it out ({SETTINGS[name].default})"
+        )
+        return least
 
     def period(self, name: str) -> timedelta | None:
         """None for "off"."""

@@ -82,5 +82,26 @@ SETTINGS = {
             "相邻两轮对账开始时间的间隔：`12h`、`1d`（最长 `30d`），或 `off`",
         ),
     ),
+    "PROJECT": Setting(
+        "oss-oms-sync",
+        Text(
+            "name of the function `forward`, which the other functions' names extend; passes are stored under it",
+            "函数 `forward` 的名称，其他函数的名称在其后加后缀；对账的中间结果存放在以此命名的目录下",
+        ),
+    ),
+    "LANES": Setting(
+        "16",
+        Text(
+            "how many key ranges of a pass may be open at once, each of which keeps one instance busy: 1 to 64",
+            "一轮对账最多同时处理的对象名区间数，每个区间占用一个实例：1 到 64",
+        ),
+    ),
+    "PIECE_SECONDS": Setting(
+        "120",
+        Text(
+            "how long an instance works on a range before it stores how far it got: 10 to 300",
+            "实例连续处理一个区间、保存一次进度的时长（秒）：10 到 300",
+        ),
+    ),
     "LOG_LEVEL": Setting("INFO", Text("`DEBUG`, `INFO`, `WARNING`, `ERROR`", "`DEBUG`、`INFO`、`WARNING`、`ERROR`")),
 }
