@@ -1,6 +1,7 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in both readmes (publish.yaml), docs/settings.md (`settings`) and docs/reasons.md (`reasons`).
+The table of questions in both readmes (publish.yaml), docs/settings.md (`settings_table`) and docs/reasons.md
+(`reasons`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.settings import SETTINGS
+from oss_oms_sync.settings_table import SETTINGS
 
 from .package import ROOT, manifest
 
@@ -47,7 +48,7 @@ def settings() -> str:
         rows.append((f"`{name}`", _escaped(one.meaning.en), _escaped(one.meaning.zh), default))
     return (
         "# Settings\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/settings.py -->\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n\n"
         "The functions' environment variables. `s.yaml` sets most of them from its `vars`; the others are added\n"
         "there, under `environmentVariables`. All invalid settings are reported together, in one line, before\n"
         "anything is sent.\n\n" + _table(("name", "meaning", "含义", "default"), rows)

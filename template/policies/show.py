@@ -37,7 +37,7 @@ tolerate() {
 
 
 class Policy(NamedTuple):
-    """A policy of RAM, what it is for (a function, or the trigger), and the role that needs it."""
+    """A policy of RAM, what it is for (a function, or the triggers), and the role that needs it."""
 
     purpose: str
     name: str
@@ -76,7 +76,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def policies_of(given: Mapping[str, str]) -> list[Policy]:
-    """What each function may do, and the trigger; each statement is one that their calls need."""
+    """What each function may do, and the triggers; each statement is one that their calls need."""
 
     def value(name: str) -> str:
         # A role may be given as an ARN, which may hold an expression for the account.
@@ -89,8 +89,8 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
     def allow(*actions: str, on: list[str]) -> Document:
         return {"Effect": "Allow", "Action": list(actions), "Resource": on}
 
-    def invoke(function: str) -> Document:
-        return allow("fc:InvokeFunction", on=[function, f"{function}/*"])
+    def invoke(*functions: str) -> Document:
+        return allow("fc:InvokeFunction", on=[part for one in functions for part in (one, f"{one}/*")])
 
     log, source = f"acs:oss:*:*:{value('logBucket')}", f"acs:oss:*:*:{value('sourceBucket')}"
     forward = f"acs:fc:{value('region')}:*:functions/{value('functionName')}"
@@ -105,7 +105,7 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
         "reconcile": [keep_records, list_records, list_source],
         "doctor": [keep_records, list_records, list_source],
         "status": [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source],
-        "trigger": [invoke(forward)],
+        "trigger": [invoke(forward, f"{forward}-reconcile")],
     }
     return [
         Policy(
@@ -170,7 +170,7 @@ def attachment(policy: Policy) -> dict[str, str]:
 
 
 def trust(held: list[Policy]) -> Document:
-    """Who may take on the role that holds these policies: Function Compute for a function, OSS for the trigger."""
+    """Who may take on the role that holds these policies: Function Compute for a function, OSS for the triggers."""
     services = sorted({"oss.aliyuncs.com" if one.purpose == "trigger" else "fc.aliyuncs.com" for one in held})
     return {
         "Version": "1",

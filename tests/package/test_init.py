@@ -30,10 +30,12 @@ HOSTILE = [
 ]
 
 
-def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
+def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, str]) -> None:
     """The resolved properties say what was answered."""
+    props = deployed["forward"]
     account = props["triggers"][0]["sourceArn"].split(":")[3]
     assert props["environmentVariables"] == {
+        "PROJECT": answers["functionName"],
         "SYNC_URL": answers["SYNC_URL"],
         "HW_AK": answers["HW_AK"],
         "HW_SK": answers["HW_SK"],
@@ -42,6 +44,7 @@ def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
         "OBJECT_PREFIX": answers["objectPrefix"],
         "OBJECT_SUFFIX": answers["objectSuffix"],
         "OSS_ENDPOINT": f"https://oss-{answers['region']}-internal.aliyuncs.com",
+        "LANES": "16",
     }
     (trigger,) = props["triggers"]
     assert trigger["triggerConfig"]["filter"]["key"] == {
@@ -61,6 +64,13 @@ def check_props(props: dict[str, Any], answers: Mapping[str, str]) -> None:
         "maxAsyncRetryAttempts": 8,
         "maxAsyncEventAgeInSeconds": 86400,
         "destinationConfig": {"onFailure": {"destination": replay}},
+    }
+    (pieces,) = (one for one in deployed["reconcile"]["triggers"] if one["triggerType"] == "oss")
+    assert pieces["sourceArn"] == f"acs:oss:{answers['region']}:{account}:{answers['logBucket']}"
+    assert pieces["invocationRole"] == trigger["invocationRole"]
+    assert pieces["triggerConfig"] == {
+        "events": ["oss:ObjectCreated:PutObject"],
+        "filter": {"key": {"prefix": f"oms_source_record/passes/{answers['functionName']}-reconcile/", "suffix": ""}},
     }
 
 
@@ -98,9 +108,8 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
     deployed, printed = deploy(tool, project)
-    props = deployed["forward"]
-    check_props(props, ANSWERS)
-    account = props["triggers"][0]["sourceArn"].split(":")[3]
+    check_props(deployed, ANSWERS)
+    account = deployed["forward"]["triggers"][0]["sourceArn"].split(":")[3]
     assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
     assert_no_secret(printed)
 
@@ -111,7 +120,7 @@ def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 0, screen
     deployed, _ = deploy(tool, project)
-    check_props(deployed["forward"], answers)
+    check_props(deployed, answers)
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
 

@@ -143,7 +143,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
     for name, props in fc3.deployed.items():
         suffix = "" if name == "forward" else f"-{name}"
         assert props["functionName"] == f"photos-sync-staging{suffix}"
-        environment = {**first[name]["environmentVariables"]}
+        environment = {**first[name]["environmentVariables"], "PROJECT": changes["functionName"]}
         environment |= {"SYNC_URL": changes["SYNC_URL"], "LOG_BUCKET": changes["logBucket"]}
         environment |= {"SOURCE_BUCKET": changes["sourceBucket"], "HW_AK": "StagingAK0001", "HW_SK": "StagingSK0001"}
         assert props["environmentVariables"] == environment
@@ -154,6 +154,9 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
         "/photos-sync-staging-replay"
     )
     assert forward["triggers"][0]["sourceArn"].endswith(":photos-staging")
+    (pieces,) = (one for one in fc3.deployed["reconcile"]["triggers"] if one["triggerType"] == "oss")
+    assert pieces["sourceArn"].endswith(":photos-staging-oms-log")
+    assert pieces["triggerConfig"]["filter"]["key"]["prefix"].endswith("/photos-sync-staging-reconcile/")
     assert "StagingSK0001" not in said
 
 

@@ -20,7 +20,7 @@ def deploy(box: Sandbox, tmp_path: Path):
 
     def deploy(called: str = "", **answers: str) -> None:
         folder = tmp_path / f"project {called}"
-        render({**box.answers(), "functionName": f"{called or 'the'}-sync", **answers}, folder)
+        render({**box.answers(), "functionName": f"{called.strip() or 'the'}-sync", **answers}, folder)
         box.deploy_project(folder, called, retry_delay=0.001)
 
     return deploy
@@ -114,3 +114,22 @@ def test_a_second_project_whose_trigger_overlaps_is_refused(box, deploy):
     deploy("one ", objectPrefix="a/")
     with pytest.raises(ValueError, match="two forward/oss-content overlaps with one forward/oss-content"):
         deploy("two ", objectPrefix="a/b/")
+
+
+def test_each_of_two_projects_is_woken_by_its_own_passes_and_by_nothing_else_in_the_log_bucket(box, deploy):
+    # GIVEN two projects for one task and log bucket
+    deploy("one ", objectPrefix="a/")
+    deploy("two ", objectPrefix="b/")
+
+    # WHEN a piece is written for a pass of one, and what else there is for the other
+    for name in (
+        f"passes/one-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/end",
+        f"working/two-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/0000",
+        f"{box.task_id}/success_object/b/1",
+        f"{box.task_id}/failed_object/b/2",
+    ):
+        box.oss.put(box.log_bucket, f"oms_source_record/{name}", b"{}")
+    box.fc.wait_idle(60)
+
+    # THEN only that one's reconcile is called
+    assert {one.function for one in box.fc.invocations} == {"one reconcile"}

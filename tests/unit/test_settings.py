@@ -128,11 +128,38 @@ def test_an_empty_setting_is_named(name, value):
         ({"RECONCILE_PERIOD": "daily"}, "RECONCILE_PERIOD"),
         ({"RECONCILE_PERIOD": "0d"}, "RECONCILE_PERIOD"),
         ({"RECONCILE_PERIOD": "31d"}, "RECONCILE_PERIOD"),
+        ({"PROJECT": "photos/sync"}, "PROJECT"),
+        ({"PROJECT": "照片"}, "PROJECT"),
+        ({"PROJECT": "a" * 65}, "PROJECT"),
+        ({"LANES": "0"}, "LANES"),
+        ({"LANES": "65"}, "LANES"),
+        ({"LANES": "1.5"}, "LANES"),
+        ({"LANES": "many"}, "LANES"),
+        ({"PIECE_SECONDS": "9.9"}, "PIECE_SECONDS"),
+        ({"PIECE_SECONDS": "301"}, "PIECE_SECONDS"),
+        ({"PIECE_SECONDS": "2m"}, "PIECE_SECONDS"),
     ],
 )
 def test_an_unusable_value_names_its_setting(changes, name):
     (problem,) = problems(**changes)
     assert problem.startswith(f"{name} ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or leave it out (20)"),
+        ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (16)"),
+        ({"PIECE_SECONDS": "5"}, "PIECE_SECONDS is '5'. Set it to seconds, 10 to 300, or leave it out (120)"),
+        (
+            {"PROJECT": "a b"},
+            "PROJECT is 'a b'. Set it to the name of the function forward, up to 64 letters, digits, - and _ such as"
+            " oss-oms-sync",
+        ),
+    ],
+)
+def test_an_unusable_value_is_shown_beside_usable_ones(changes, told):
+    assert problems(**changes) == (told,)
 
 
 def test_every_problem_is_told_at_once():
@@ -170,3 +197,16 @@ def test_a_period_is_a_number_and_a_unit(value, period):
 
 def test_a_period_can_be_off():
     assert Settings.from_env({**ENVIRONMENT, "RECONCILE_PERIOD": "Off"}).reconcile_period is None
+
+
+def test_a_pass_has_16_ranges_and_pieces_of_two_minutes_unless_set():
+    settings = Settings.from_env(ENVIRONMENT)
+    assert (settings.project, settings.lanes, settings.piece_seconds) == ("oss-oms-sync", 16, 120)
+
+
+@pytest.mark.parametrize(("lanes", "seconds"), [("1", "10"), ("64", "300"), (" 8 ", "22.5")])
+def test_the_width_of_a_pass_can_be_set(lanes, seconds):
+    given = {"PROJECT": "photos-sync_2", "LANES": lanes, "PIECE_SECONDS": seconds}
+    settings = Settings.from_env({**ENVIRONMENT, **given})
+    assert settings.project == "photos-sync_2"
+    assert (settings.lanes, settings.piece_seconds) == (int(lanes), float(seconds))

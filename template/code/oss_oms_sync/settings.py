@@ -5,18 +5,21 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.text import Text
+from oss_oms_sync.settings_table import SETTINGS, SYNC_URL_LOOKS
 
-_SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
+N = TypeVar("N", int, float)
+
 _COPY_SYNC_URL = (
     "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
-    f" {_SYNC_URL_LOOKS}"
+    f" {SYNC_URL_LOOKS}"
 )
 # API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
@@ -25,89 +28,14 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints".
 _REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
+# Function Compute, CreateFunction: a function's name has at most 64 characters.
+_PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # The longest RECONCILE_PERIOD. A stored pass that nobody resumes for this long is forgotten: ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One environment variable of the functions, as the documentation describes it; required if `default` is None."""
-
-    default: str | None
-    meaning: Text
-
-
-SETTINGS = {
-    "SYNC_URL": Setting(
-        None,
-        Text(
-            "the sync task's Synchronization Request Receiving Address, from its details in the OMS console:"
-            f" `{_SYNC_URL_LOOKS}`",
-            f"同步任务的“同步请求接收地址”，从 OMS 控制台的任务详情中复制：`{_SYNC_URL_LOOKS}`",
-        ),
-    ),
-    "HW_AK": Setting(
-        None,
-        Text(
-            "access key ID (AK) of a Huawei Cloud IAM user with the permissions `oms:synctask:createEvent`,"
-            " `oms:synctask:get` and `oms:synctask:statistics`",
-            "华为云 IAM 用户的访问密钥 ID（AK）；该用户需有 `oms:synctask:createEvent`、`oms:synctask:get`、"
-            "`oms:synctask:statistics` 三项权限",
-        ),
-    ),
-    "HW_SK": Setting(None, Text("the secret access key (SK) for the AK", "与 AK 配对的 SK")),
-    "HW_SECURITY_TOKEN": Setting("", Text("only for temporary access keys", "仅临时访问密钥需要")),
-    "LOG_BUCKET": Setting(
-        None,
-        Text(
-            "OSS bucket for the records, in the function's region, never the source bucket",
-            "存放记录的 OSS 存储桶，与函数同地域，且不能是源存储桶",
-        ),
-    ),
-    "OSS_ENDPOINT": Setting(
-        "",
-        Text(
-            "OSS's endpoint, https; if empty, `https://oss-<the function's region>-internal.aliyuncs.com`",
-            "OSS 的访问域名（Endpoint），须为 https；默认为 `https://oss-<函数所在地域>-internal.aliyuncs.com`",
-        ),
-    ),
-    "SOURCE_BUCKET": Setting(
-        "",
-        Text(
-            "accept events of this bucket only; also the bucket that reconcile scans (required for reconcile)",
-            "只处理该存储桶的事件；也是 reconcile 对账的存储桶，使用 reconcile 时必填",
-        ),
-    ),
-    "OBJECT_PREFIX": Setting("", Text("forward only object keys with this prefix", "只转发对象名以此开头的对象")),
-    "OBJECT_SUFFIX": Setting("", Text("forward only object keys with this suffix", "只转发对象名以此结尾的对象")),
-    "OMS_KEY_ENCODING": Setting(
-        "url",
-        Text(
-            "`url`, as OMS's documents require, or `raw`, if a task turns out to require unencoded object keys",
-            "`url` 为 OMS 文档的要求；若某个任务实际需要未编码的对象名，设为 `raw`",
-        ),
-    ),
-    # A tenth of the gateway's usual limit, so that new events go first.
-    "OMS_RATE": Setting(
-        "20",
-        Text(
-            "OMS calls per second, for replay and for reconcile each; halved at each 429",
-            "replay、reconcile 各自每秒调用 OMS 的次数；每收到一次 429 即减半",
-        ),
-    ),
-    "RECONCILE_PERIOD": Setting(
-        "1d",
-        Text(
-            "interval between the starts of two passes: `12h`, `1d` (at most `30d`), or `off`",
-            "相邻两轮对账开始时间的间隔：`12h`、`1d`（最长 `30d`），或 `off`",
-        ),
-    ),
-    "LOG_LEVEL": Setting("INFO", Text("`DEBUG`, `INFO`, `WARNING`, `ERROR`", "`DEBUG`、`INFO`、`WARNING`、`ERROR`")),
-}
 
 
 @dataclass(frozen=True)
@@ -136,6 +64,11 @@ class Settings:
     key_encoding: str
     oms_rate: float
     reconcile_period: timedelta | None
+    # The name of the function `forward`, which the other functions' names extend.
+    project: str
+    # How many ranges of a pass may be open at once, and how long one invocation works on one.
+    lanes: int
+    piece_seconds: float
     log_level: str
     project: str = "oss-oms-sync"
     lanes: int = 16
@@ -173,8 +106,11 @@ class Settings:
             # White space may be intended here, so these two are taken as they are.
             key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
-            oms_rate=reader.rate("OMS_RATE"),
+            oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
+            project=reader.project(),
+            lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
+            piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
             log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS),
         )
         if reader.problems:
@@ -260,18 +196,25 @@ class _Reader:
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
-    def rate(self, name: str) -> float:
-        value = self._get(name)
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = 0.0
-        if not 0.01 <= rate <= 1000:  # also refuses "nan"
+    def project(self) -> str:
+        value = self._get("PROJECT")
+        if not _PROJECT.fullmatch(value):
             self.problem(
-                f"{name} is {value!r}. Set it to calls a second, 0.01 to 1000, or leave it out"
-                f" ({SETTINGS[name].default})"
+                f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
+                f" such as {SETTINGS['PROJECT'].default}"
             )
-        return rate
+        return value
+
+    def number(self, name: str, kind: type[N], least: N, most: N, what: str) -> N:
+        value = self._get(name)
+        with suppress(ValueError):
+            number = kind(value)
+            if least <= number <= most:  # also refuses "nan"
+                return number
+        self.problem(
+            f"{name} is {value!r}. Set it to {what}, {least:g} to {most:g}, or leave it out ({SETTINGS[name].default})"
+        )
+        return least
 
     def period(self, name: str) -> timedelta | None:
         """None for "off"."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from oss2.models import BucketVersioningConfig
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
@@ -51,6 +52,10 @@ def elsewhere(bucket: str) -> Callable[[Sandbox, Environment], None]:
     return change
 
 
+def versioned(status: str) -> Callable[[Sandbox, Environment], None]:
+    return lambda box, environment: box.bucket(LOG).put_bucket_versioning(BucketVersioningConfig(status))
+
+
 def clocks(seconds: float, *names: str) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: [setattr(getattr(box, name), "clock_offset", seconds) for name in names]
 
@@ -94,6 +99,8 @@ FAULTS = {
     "clock off at OMS": (clocks(-1200, "oms"), "clock", "ticket"),
     "log bucket missing": (lambda box, _: box.oss.remove_bucket(LOG), "log bucket", "LOG_BUCKET"),
     "log bucket in another region": (elsewhere(LOG), "log bucket", "cn-hangzhou"),
+    "log bucket with versioning": (versioned("Enabled"), "log bucket versioning", "never enabled"),
+    "log bucket with suspended versioning": (versioned("Suspended"), "log bucket versioning", "never enabled"),
     "log bucket not to be written": (denied("oss:PutObject", LOG), "right to write records", "oss:PutObject"),
     "log bucket not to be read": (denied("oss:GetObject", LOG), "right to read records", "oss:GetObject"),
     "log bucket not to be listed": (denied("oss:ListObjects", LOG), "right to list records", "oss:ListObjects"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from sandbox import Sandbox
+from sandbox.fc.project import resources
 from sandbox.server.faults import Fault
 from support.policies import rights
 from support.uploads import upload
@@ -82,16 +83,22 @@ def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
     assert box.oms.actions == {action for one in statements for action in one["Action"]}
 
 
-def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
+def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
         return {(one.action, one.resource) for one in rights(project, name, "fc")}
 
-    def function(name: str) -> set[tuple[str, str]]:
-        arn = f"acs:fc:cn-hangzhou:*:functions/{name}"
-        return {("fc:InvokeFunction", arn), ("fc:InvokeFunction", f"{arn}/*")}
+    def functions(*names: str) -> set[tuple[str, str]]:
+        arns = [f"acs:fc:cn-hangzhou:*:functions/{name}" for name in names]
+        return {("fc:InvokeFunction", part) for arn in arns for part in (arn, f"{arn}/*")}
 
-    assert invokes("trigger") == function("oss-oms-sync")
-    assert invokes("forward") == function("oss-oms-sync-replay")
+    triggered = [
+        props["functionName"]
+        for props in resources(project, lambda name: name).values()
+        if "oss" in [trigger["triggerType"] for trigger in props.get("triggers", [])]
+    ]
+    assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile"]
+    assert invokes("trigger") == functions(*triggered)
+    assert invokes("forward") == functions("oss-oms-sync-replay")
     for name in ("replay", "reconcile", "doctor", "status"):
         assert invokes(name) == set()
     # A key that can be neither sent nor recorded goes that way.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oss_oms_sync.clouds.objects import StorageFailure, etag_of
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
@@ -57,10 +57,22 @@ def right_to_write(context: CheckContext) -> Finding:
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    (found,) = context.invocation.log_bucket.try_get_all([context.probe.name])
+    found = context.probe_read
     return _role_right(
         "read records", "oss:GetObject", "log bucket", found if isinstance(found, StorageFailure) else None
     )
+
+
+def versioning(context: CheckContext) -> Finding:
+    """Told by the version that OSS names with an object, "null" if suspended: the role has no right to ask for more."""
+    found = context.probe_read
+    if isinstance(found, StoredObject) and "x-oss-version-id" in found.headers:
+        return Finding(
+            Level.FAULT,
+            "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being overwritten",
+            "Use another log bucket, in which versioning was never enabled: it can be suspended, but not taken away",
+        )
+    return Finding(Level.OK, "the log bucket has no versioning")
 
 
 def record_etag(context: CheckContext) -> Finding:
@@ -105,6 +117,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("log bucket", ("OSS answers",), log_bucket),
     Check("right to write records", ("log bucket",), right_to_write),
     Check("right to read records", ("right to write records",), right_to_read),
+    Check("log bucket versioning", ("right to read records",), versioning),
     Check("right to list records", ("log bucket",), right_to_list_records),
     Check("record ETag", ("right to write records", "right to list records"), record_etag),
     Check("right to delete records", ("right to write records",), right_to_delete),

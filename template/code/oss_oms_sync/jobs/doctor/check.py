@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
@@ -92,6 +92,12 @@ class CheckContext:
     def task_answer(self) -> TaskInfo | Failure:
         """OMS's response to a query for the task."""
         return self.invocation.oms.task(self.invocation.deadline)
+
+    @cached_property
+    def probe_read(self) -> StoredObject | StorageFailure:
+        """The probe as the log bucket returns it, once it is written."""
+        (found,) = self.invocation.log_bucket.try_get_all([self.probe.name])
+        return found
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
