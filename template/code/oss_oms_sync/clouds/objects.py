@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from oss_oms_sync.errors import StorageError
 
@@ -18,10 +19,12 @@ class StoredObject:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ObjectSummary:
+class ObjectSummary(NamedTuple):
     """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes; `type`
-    is "Normal", "Multipart", "Appendable" or "Symlink"."""
+    is "Normal", "Multipart", "Appendable" or "Symlink".
+
+    A tuple, because a pass makes millions of them and a dataclass takes three times as long to make.
+    """
 
     name: str
     etag: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,17 +28,42 @@ class CallPool:
 
         An exception of a call is raised here. Calls must not return None.
         """
-        end = time.monotonic() + seconds
-        futures = [self._pool.submit(call) for call in calls]
-        results: list[T | None] = []
-        for future in futures:
-            try:
-                results.append(future.result(max(0.0, end - time.monotonic())))
-            except FutureTimeoutError:
-                # Either no result in time, or a TimeoutError that the call itself raised, which is raised here again.
-                results.append(future.result() if future.done() else None)
-        if None in results:
-            # A thread that is stuck would keep its place for the instance's life: leave it behind with its pool.
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        begun = [self.begin(call, seconds) for call in calls]
+        return [one.result() for one in begun]
+
+    def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
+        """Lets `call` run while its caller does something else; it is left behind after `seconds`."""
+        pool = self._pool
+        return Begun(pool.submit(call), seconds, lambda: self._abandon(pool))
+
+    def _abandon(self, pool: ThreadPoolExecutor) -> None:
+        """A thread that is stuck would keep its place for the instance's life: leave it behind with its pool."""
+        if pool is self._pool:
+            pool.shutdown(wait=False, cancel_futures=True)
             self._pool = ThreadPoolExecutor(self._width)
-        return results
+
+
+class Begun(Generic[T]):
+    """A call that was begun."""
+
+    def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
+        self._future = future
+        self._end = time.monotonic() + seconds
+        self._abandon = abandon
+
+    def result(self) -> T | None:
+        """What the call returns, or raises; None where it did not return in time."""
+        try:
+            return self._future.result(max(0.0, self._end - time.monotonic()))
+        except CancelledError:  # the pool was left behind before its turn came
+            return None
+        except FutureTimeoutError:
+            # Either no result in time, or a TimeoutError that the call itself raised, which is raised here again.
+            if self._future.done():
+                return self._future.result()
+            self._abandon()
+            return None
+
+    def leave(self) -> bool:
+        """Nobody will ask for the result. Whether the call is still running: its connection has to be closed then."""
+        return not self._future.cancel() and not self._future.done()

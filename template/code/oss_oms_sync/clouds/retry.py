@@ -59,6 +59,10 @@ class RetryBudget:
                 break
         return result
 
+    def give_up(self) -> None:
+        """No further attempt: nobody waits for the result any more."""
+        self._deadline = Deadline(0, self._clock)
+
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
         """Wait before the next attempt; False when there is no use in waiting so long."""
         if attempt.retry_after is not None:
