@@ -1243,7 +1243,7 @@ def test_why_it_stopped_is_told_and_nothing_more_is_listed(world, mocker, cause,
     cause(world)
     result = world.reconcile(asked)
     assert (result["stopped"], result["finished"]) == (told, False)
-    assert world.source.calls["list"] <= 2
+    assert world.source.calls["list"] <= 3  # one page ahead
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from oss_oms_sync import options
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
@@ -19,7 +18,7 @@ from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, ObjectClass
+from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
@@ -203,35 +202,36 @@ class _Piece:
     def _go(self, listing: MergedListing) -> bool:
         """Judges one key after the other; whether it came to the end."""
         keep_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
-        for key, found in listing:
+        for entry in listing:
             left = self._deadline.remaining()
             if left < keep_at:
                 keep_at = left - _SAVE_INTERVAL_SECONDS
                 self._send()
                 if self._store:
                     self._store.save(self._done())
-            if self._is_over():
+                left = self._deadline.remaining()
+            if self._is_over(left):
                 return False
-            self._count(key, found)
-            self._after = key
+            self._count(entry)
+            self._after = entry.key
             if len(self._batch) == KEYS_PER_CALL:
                 self._send()
         return True
 
-    def _is_over(self) -> bool:
+    def _is_over(self, left: float) -> bool:
         if self._stopped or self._sender.stopped:
             return True
-        if self._deadline.remaining() < self._last_seconds:
+        if left < self._last_seconds:
             self._stopped = "the time is up"
         elif self._limit is not None and self._taken >= self._limit:
             self._stopped = "the limit is reached"
         return bool(self._stopped)
 
-    def _count(self, key: str, found: Mapping[str, ObjectSummary]) -> None:
-        object_class = self._classifier.classify(key, found)
-        came = self._classifier.event_came(object_class, found)
-        if object_class is ObjectClass.UNRECORDED:
-            self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
+    def _count(self, entry: Entry) -> None:
+        object_class = self._classifier.classify(entry)
+        came = self._classifier.event_came(object_class, entry)
+        if entry.source and object_class is ObjectClass.UNRECORDED:
+            self._take(FailedKey(ObjectChange(entry.key, etag=entry.source.etag)))
         if object_class:
             self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
             self._counts[object_class.value] += 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import modified_at, success_etag
@@ -27,6 +27,19 @@ class ObjectClass(Enum):
     ORPHAN = "orphans"
 
 
+# Of these it may be known whether an event told of them.
+_TELLING = {ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED}
+
+
+class Entry(NamedTuple):
+    """What the listings have of one key. A record's summary may be named by the key or by the record."""
+
+    key: str
+    source: ObjectSummary | None
+    success: ObjectSummary | None = None
+    failed: ObjectSummary | None = None
+
+
 class Classifier:
     """Says what an object is for this pass. `before`: when the last one of its scope began, if there was one."""
 
@@ -43,10 +56,9 @@ class Classifier:
         """Whether it depends on the records what `source` is."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
-    def classify(self, key: str, found: Mapping[str, ObjectSummary]) -> ObjectClass | None:
-        """The class of what `found` has of `key`, by "source", "success" and "failed"; None where the pass is not
-        about it."""
-        source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
+    def classify(self, entry: Entry) -> ObjectClass | None:
+        """The class of `entry`; None where the pass is not about it."""
+        key, source, success, failed = entry
         if source is None:
             # A younger record's object may have come after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
@@ -61,16 +73,16 @@ class Classifier:
             return ObjectClass.FAILED_BEFORE
         return ObjectClass.UNRECORDED
 
-    def event_came(self, object_class: ObjectClass | None, found: Mapping[str, ObjectSummary]) -> bool | None:
-        """Whether the event came of an object of this class; None where it does not tell: it was written before
+    def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
+        """Whether the event came of an entry of this class; None where it does not tell: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
-        told = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
-        if object_class not in told or found["source"].modified < self._new:
+        _, source, success, failed = entry
+        if source is None or source.modified < self._new or object_class not in _TELLING:
             return None
         if object_class is ObjectClass.UNRECORDED:
             return False
-        written = found["source"].modified
-        recorded = min(one.modified for kind, one in found.items() if kind != "source" and one.modified >= written)
+        written = source.modified
+        recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
         return True if recorded < written + _SETTLED.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:
