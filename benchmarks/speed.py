@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
 from sandbox import runtimes
 from sandbox.server.certificate import make_certificate
 
@@ -318,13 +319,8 @@ def show(console: Console, results: dict[str, Any], targets: Sequence[Target]) -
     console.print(table)
 
 
-# Function Compute's prices (its pages "billing" and "specifications", 2026): units of 0.00002 dollars.
-UNIT = 0.00002
-UNITS_A_CALL, UNITS_A_CPU_SECOND, UNITS_A_GB_SECOND, UNITS_A_DISK_GB_SECOND = 75 / 10_000, 1.0, 0.15, 0.05
-# A PUT of OSS, at 0.01 yuan for 10,000 and 7 yuan a dollar.
-DOLLARS_A_PUT = 0.01 / 10_000 / 7
 SIZES = [(0.05, 128), (0.1, 256), (0.35, 512)]
-OMS_ROUND_TRIP, OSS_ROUND_TRIP, DISK_GB = 0.03, 0.002, 0.5
+OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
 def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> float:
@@ -332,8 +328,7 @@ def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> floa
     exchanges = 1 if who == "ours" else 3  # a connection and its handshake are one each
     computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing
-    held = cpu * UNITS_A_CPU_SECOND + megabytes / 1024 * UNITS_A_GB_SECOND + DISK_GB * UNITS_A_DISK_GB_SECOND
-    return 1_000_000 * (UNIT * (UNITS_A_CALL + seconds * held) + DOLLARS_A_PUT)
+    return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_A_REQUEST)
 
 
 def show_prices(console: Console, results: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,8 @@ class Sandbox:
         self._loop = LoopThread()
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
+        # The names of each function's OSS triggers.
+        self._triggers: defaultdict[str, set[str]] = defaultdict(set)
         # The names that functions have here, by those that they have in the cloud.
         self._local_names: dict[str, str] = {}
 
@@ -103,9 +106,7 @@ class Sandbox:
             **overrides,
         }
         self.fc.create_function("forward", code, runtime=runtime, **settings)
-        self.oss.add_trigger(
-            "forward", self.source_bucket, CONTENT_EVENTS, "", "", lambda event: self.fc.submit("forward", event)
-        )
+        self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
         """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
@@ -146,7 +147,8 @@ class Sandbox:
     def remove_triggers(self, name: str) -> None:
         """Let nothing call a function any more, except manually."""
         self._timers.pop(name, None)
-        self.oss.remove_trigger(name)
+        for trigger in self._triggers.pop(name, ()):
+            self.oss.remove_trigger(trigger)
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
@@ -155,14 +157,15 @@ class Sandbox:
             return
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
-        self.oss.add_trigger(
-            function,
-            bucket,
-            config["events"],
-            key["prefix"],
-            key["suffix"],
-            lambda event: self.fc.submit(function, event),
-        )
+        self._connect(function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"])
+
+    def _connect(
+        self, function: str, trigger: str, bucket: str, events: Iterable[str], prefix: str = "", suffix: str = ""
+    ) -> None:
+        """Let events of a bucket wake a function. The names of triggers are unique in their function only."""
+        name = f"{function}/{trigger}"
+        self.oss.add_trigger(name, bucket, events, prefix, suffix, lambda event: self.fc.submit(function, event))
+        self._triggers[function].add(name)
 
     def tick(self, function: str) -> Invocation:
         """Let the timer of a deployed function strike, and wait for what it wakes."""
@@ -205,9 +208,19 @@ class Sandbox:
         )
 
     def wait_idle(self, timeout: float) -> None:
-        """Block until every event is handled and every accepted key is copied."""
-        self.fc.wait_idle(timeout)
+        """Block until every event is handled and every accepted key is copied.
+
+        Events that are late are waited for, those that are held back are not.
+        """
+        self._loop.call(self._idle(), timeout)
         self.oms.wait_copied(timeout)
+
+    async def _idle(self) -> None:
+        """What handles an event may write something, and the event of that may be late again."""
+        await self.fc.idle()
+        while not self.oss.settled:
+            await self.oss.settle()
+            await self.fc.idle()
 
     def _set_up(self) -> None:
         self.oss.create_bucket(self.source_bucket)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .package import ROOT
 
-# Each module's tests, which take virtual time.
+# Each module's tests, which take virtual time. A name that ends in "/" is a folder.
 TESTS = {
     "events": ["events"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
@@ -23,17 +23,20 @@ TESTS = {
     "clouds/oss_pages": ["clouds/oss_pages"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
-    "ledger/runs": ["ledger/runs", "jobs/replay"],
-    "ledger/state": ["ledger/state", "jobs/reconcile"],
+    "ledger/runs": ["ledger/runs", "jobs/replay/"],
+    "ledger/state": ["ledger/state", "jobs/reconcile/", "jobs/replay/"],
     "delivery/batches": ["delivery/batches", "jobs/forward"],
     "delivery/recording": ["jobs/forward", "delivery/sender"],
-    "delivery/sender": ["delivery/sender", "jobs/replay"],
-    "passes/classify": ["jobs/reconcile"],
-    "passes/listing": ["jobs/reconcile"],
-    "passes/store": ["passes/store", "jobs/reconcile"],
+    "delivery/sender": ["delivery/sender", "jobs/replay/"],
+    "passes/classify": ["passes/", "jobs/reconcile/"],
+    "passes/listing": ["passes/", "jobs/reconcile/"],
+    "passes/marks": ["passes/"],
+    "passes/scope": ["passes/", "jobs/reconcile/"],
+    "passes/splitting": ["passes/"],
+    "passes/store": ["passes/", "jobs/reconcile/"],
     "jobs/forward": ["jobs/forward", "law1"],
-    "jobs/reconcile": ["jobs/reconcile"],
-    "jobs/replay": ["jobs/replay"],
+    "jobs/reconcile": ["jobs/reconcile/", "passes/"],
+    "jobs/replay": ["jobs/replay/"],
 }
 # What mutates a test of another interpreter cannot read.
 _OTHER_INTERPRETERS = "not every_runtime"
@@ -55,13 +58,19 @@ use_git_change_detection = false
 """
 
 
+def test_path(name: str) -> str:
+    """The tests that `name` in TESTS means."""
+    folder, slash, file = f"tests/unit/{name}".rpartition("/")
+    return f"{folder}{slash}test_{file}.py" if file else folder
+
+
 def copy(module: str) -> Path:
     """A copy of the project as far as it is needed."""
     folder = ROOT / "dist" / "mutants" / module
     shutil.rmtree(folder, ignore_errors=True)  # mutmut would keep what it knows, whatever test is new
     for source, target in (("template/code", "src"), ("tests", "tests"), ("sandbox", "sandbox")):
         shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
-    tests = ["/test_".join(f"tests/unit/{name}".rsplit("/", 1)) + ".py" for name in TESTS[module]]
+    tests = [test_path(name) for name in TESTS[module]]
     config = _CONFIG.format(module=module, keywords=_OTHER_INTERPRETERS, tests=json.dumps(tests))
     (folder / "pyproject.toml").write_text(config)
     return folder

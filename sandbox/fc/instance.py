@@ -62,6 +62,7 @@ class Instance:
         self._reader = reader
         self._writer = writer
         self._frozen = False
+        self.busy = False
 
     @classmethod
     async def spawn(cls, interpreter: str, setup: Mapping[str, Any], environment: Mapping[str, str]) -> Instance:
@@ -118,8 +119,12 @@ class Instance:
             self._signal(signal.SIGCONT)
             self._frozen = False
 
-    async def kill(self) -> None:
+    def strike(self) -> None:
+        """Kill the process without waiting for its end."""
         self._signal(signal.SIGKILL)
+
+    async def kill(self) -> None:
+        self.strike()
         self._writer.close()
         await self._process.wait()
 
@@ -130,12 +135,15 @@ class Instance:
     async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
         started = time.monotonic()
         logs: list[str] = []
+        self.busy = True
         try:
             reply = await asyncio.wait_for(self._reply(message, logs), timeout)
         except asyncio.TimeoutError:
             await self._terminate(logs)
             text = f"Function timed out after {timeout:g} seconds"
             reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
+        finally:
+            self.busy = False
         return Result(
             reply["outcome"],
             reply.get("value"),

@@ -6,10 +6,12 @@ Written from the pages "asynchronous invocation", "retries" and "result callback
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
 from sandbox.fc.instance import Instance, InstanceNotStarted, Result
+from sandbox.fc.killing import Killer, owner_of
 from sandbox.server.loop import LoopThread
+from sandbox.server.message import Request
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
 # What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
@@ -56,8 +60,11 @@ class FunctionCompute:
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
         self._functions: dict[str, Function] = {}
-        self._instances: set[Instance] = set()
+        # With the name of the function that each is for, in the order in which they started.
+        self._instances: dict[Instance, str] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._killer: Killer | None = None
+        self._stopped = False
 
     def start(self, loop: LoopThread) -> None:
         self._loop = loop
@@ -85,7 +92,8 @@ class FunctionCompute:
         """`retry_delay` doubles at each retry; `on_failure` names the function that gets what failed for good.
 
         `initializer` is called before the first event of an instance (FC: instanceLifecycleConfig). Each event gets an
-        instance of its own where none is idle, up to `instances` at once; more wait.
+        instance of its own where none is idle, up to `instances` at once; more wait, and the first to come is the
+        first to be handled.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -130,7 +138,7 @@ class FunctionCompute:
 
     def wait_idle(self, timeout: float) -> None:
         """Block until every queued event is done with: handled, handed to a destination, or dropped."""
-        self._loop.call(self._wait_idle(), timeout)
+        self._loop.call(self.idle(), timeout)
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
@@ -139,11 +147,37 @@ class FunctionCompute:
     def thaw(self, name: str) -> None:
         self._loop.call(self._each_idle(name, Instance.thaw))
 
-    def pids(self) -> list[int]:
-        """The processes of all instances."""
-        return [instance.pid for instance in list(self._instances)]
+    def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
+        """The processes of all instances, or of one function's, in the order in which they started.
+
+        `busy`: only of those that handle an event now.
+        """
+        return [
+            instance.pid
+            for instance, function in self._instances.copy().items()
+            if instance.alive and name in ("", function) and (instance.busy or not busy)
+        ]
+
+    def sender_of(self, request: Request) -> int | None:
+        """The process of the instance that sent this request to a cloud and has not closed the connection since."""
+        return owner_of(request.client_port, self.pids())
+
+    def kill_at_random(self, probability: float, within: float, seed: int, name: str = "") -> None:
+        """Kill the process of each attempt with this probability, at a random moment of its first `within` seconds.
+
+        `name`: only of this function's. An attempt that has ended by then is spared. What is drawn depends on the seed
+        and the order of the attempts.
+        """
+        self._killer = Killer(probability, within, random.Random(seed), name)
+
+    async def idle(self) -> None:
+        """Wait until every queued event is done with."""
+        await asyncio.sleep(0)  # lets a `submit` made before this call take effect
+        while self._deliveries:
+            await asyncio.wait(self._deliveries)
 
     async def _stop(self) -> None:
+        self._stopped = True
         for delivery in self._deliveries:
             delivery.cancel()
         await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
@@ -164,16 +198,13 @@ class FunctionCompute:
         for instance in idle:
             await self._discard(instance)
 
-    async def _wait_idle(self) -> None:
-        await asyncio.sleep(0)  # lets a `submit` made before this call take effect
-        while self._deliveries:
-            await asyncio.wait(self._deliveries)
-
     async def _each_idle(self, name: str, what: Callable[[Instance], None]) -> None:
         for instance in self._functions[name].idle:
             what(instance)
 
     def _enqueue(self, function: Function, payload: bytes) -> None:
+        if self._stopped:  # an event that was late
+            return
         delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
@@ -218,7 +249,7 @@ class FunctionCompute:
         async with function.slots:
             version = function.version
             try:
-                instance = function.idle.pop() if function.idle else await self._start(function)
+                instance = await self._idle_instance(function) or await self._start(function)
             except InstanceNotStarted as error:
                 result = error.result
             else:
@@ -240,10 +271,19 @@ class FunctionCompute:
         self.invocations.append(invocation)
         return invocation
 
+    async def _idle_instance(self, function: Function) -> Instance | None:
+        """The one that was used last. One that died meanwhile costs no attempt."""
+        while function.idle:
+            instance = function.idle.pop()
+            if instance.alive:
+                return instance
+            await self._discard(instance)
+        return None
+
     async def _start(self, function: Function) -> Instance:
         environment = function.process_environment(self.region)
         instance = await Instance.spawn(function.runtime.interpreter, function.setup(self.region), environment)
-        self._instances.add(instance)
+        self._instances[instance] = function.name
         try:
             if function.initializer:
                 await instance.initialize(function.initializer)
@@ -258,7 +298,8 @@ class FunctionCompute:
         """One event; the instance stays for the next one unless it died, was given up or is outdated."""
         result = None
         try:
-            result = await instance.invoke(function.handler, request_id, payload, function.timeout)
+            with self._killed_at_random(function, instance):
+                result = await instance.invoke(function.handler, request_id, payload, function.timeout)
             return result
         finally:
             if result is not None and instance.alive and version == function.version:
@@ -266,9 +307,21 @@ class FunctionCompute:
             else:
                 await self._discard(instance)
 
+    @contextlib.contextmanager
+    def _killed_at_random(self, function: Function, instance: Instance) -> Iterator[None]:
+        seconds = self._killer.next(function.name) if self._killer else None
+        if seconds is None:
+            yield
+            return
+        death = asyncio.get_running_loop().call_later(seconds, instance.strike)
+        try:
+            yield
+        finally:
+            death.cancel()
+
     async def _discard(self, instance: Instance) -> None:
         await instance.kill()
-        self._instances.discard(instance)
+        self._instances.pop(instance, None)
 
 
 def _request_id() -> str:

@@ -15,6 +15,7 @@ import crcmod
 from sortedcontainers import SortedDict
 
 from sandbox.account import ACCOUNT_ID
+from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import OssError, no_such_key
 
 _MAX_NAME_BYTES = 1023
@@ -117,6 +118,7 @@ class Bucket:
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.triggers: list[Trigger] = []
+        self.deliveries = Deliveries()
         self.uploads: dict[str, Upload] = {}
 
     def find(self, key: str) -> OssObject:

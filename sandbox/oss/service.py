@@ -85,6 +85,7 @@ class Oss(Store):
         super().__init__(region, port, ssl_context)
         self._credentials: dict[str, Credential] = {}
         self._expired = False
+        self._latency: dict[str, float] = {}
 
     def add_credentials(self, access_key_id: str, secret: str, security_token: str | None = None) -> None:
         with self.lock:
@@ -97,6 +98,19 @@ class Oss(Store):
     def expire_tokens(self) -> None:
         """Refuse all temporary credentials."""
         self._expired = True
+
+    def latency(self, *, listing: float = 0, put: float = 0, get: float = 0, delete: float = 0) -> None:
+        """Let each request of these kinds take so many seconds, beside all others, from now on."""
+        self._latency = {
+            "oss:ListObjects": listing,
+            "oss:PutObject": put,
+            "oss:GetObject": get,
+            "oss:DeleteObject": delete,
+        }
+
+    def latency_of(self, request: Request) -> float:
+        action, _ = _operation(request, address_of(request))
+        return self._latency.get(action, 0)
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()

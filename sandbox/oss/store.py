@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
 from sandbox.server.server import Server
@@ -40,6 +43,7 @@ class Store(Server):
         self._buckets: dict[str, Bucket] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: set[tuple[str, str]] = set()
+        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
@@ -70,13 +74,26 @@ class Store(Server):
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
 
+    def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
+        """Store objects of these keys at once, alike in all else and written `age` seconds ago, without any event.
+
+        The ETag is that of their contents, zeros, unless another is given.
+        """
+        data = bytes(size)
+        alike = OssObject(data, etag or etag_of(data), int(self.now() - age))
+        filled = dict.fromkeys(keys, alike)
+        for key in filled:
+            check_name(key)
+        with self.lock:
+            self._buckets[bucket].objects.update(filled)
+
     def add_trigger(
         self, name: str, bucket: str, events: Iterable[str], prefix: str, suffix: str, deliver: Callable[[bytes], None]
     ) -> None:
         """Hand each event of these names (`oss:ObjectCreated:PutObject`) to `deliver`, which must not block.
 
-        Replaces the trigger of this name. Raises ValueError where it overlaps with another, or is the eleventh: FC,
-        "OSS triggers".
+        Replaces the trigger of this name, whatever bucket has it. Raises ValueError where it overlaps with another of
+        the bucket, or is the eleventh: FC, "OSS triggers".
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
@@ -86,7 +103,8 @@ class Store(Server):
                     raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
             if len(others) == _MAX_TRIGGERS:
                 raise ValueError(f"{bucket} has {_MAX_TRIGGERS} triggers, and may not have more")
-            self._buckets[bucket].triggers = [*others, trigger]
+            self.remove_trigger(name)
+            self._buckets[bucket].triggers.append(trigger)
 
     def remove_trigger(self, name: str) -> None:
         """Remove it from whatever bucket has it."""
@@ -100,8 +118,22 @@ class Store(Server):
             self._denied.add((action, bucket))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
-        """Let no event of these keys leave their bucket from now on."""
+        """Let no event of these keys leave their bucket, whichever that is, from now on."""
         self._loses = lost
+
+    def deliveries(self, bucket: str) -> Deliveries:
+        """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
+        return self._buckets[bucket].deliveries
+
+    async def settle(self) -> None:
+        """Wait until no event is late any more; one that is held back is not waited for."""
+        while self._late:
+            await asyncio.wait(self._late)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every event that is not held back has been delivered."""
+        return not self._late
 
     def age(self, seconds: int) -> None:
         """Make all that is stored so much older, as if that time had gone by."""
@@ -142,7 +174,22 @@ class Store(Server):
     def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
             if trigger.wants(event, key) and not self._loses(key):
-                trigger.deliver(event_json(event, bucket.name, key, obj, self.region, request_id))
+                payload = event_json(event, bucket.name, key, obj, self.region, request_id)
+                bucket.deliveries.send(key, partial(trigger.deliver, payload), self._later)
+
+    def _later(self, seconds: float, deliver: Callable[[], None]) -> None:
+        """Call `deliver` in the loop after so many seconds. Emitting an event may happen in any thread."""
+        self._loop.loop.call_soon_threadsafe(self._start_late_event, seconds, deliver)
+
+    def _start_late_event(self, seconds: float, deliver: Callable[[], None]) -> None:
+        event = asyncio.get_running_loop().create_task(self._deliver_late(seconds, deliver))
+        self._late.add(event)
+        # Callbacks run in order: the event is with its function before it is no longer here.
+        event.add_done_callback(self._late.discard)
+
+    async def _deliver_late(self, seconds: float, deliver: Callable[[], None]) -> None:
+        await asyncio.sleep(seconds)
+        deliver()
 
 
 def new_request_id() -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a service, to be ordered by a test."""
+"""What can go wrong between a client and a service, and how a test orders that something goes wrong."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from sandbox.server.message import Request
+
+
+class _Named(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+
+# What something goes wrong with (a request, the key of an event), and what goes wrong with it.
+SubjectT = TypeVar("SubjectT")
+FaultT = TypeVar("FaultT", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -58,48 +69,53 @@ class Fault:
 
 
 @dataclass
-class _Rule:
-    fault: Fault
+class _Rule(Generic[SubjectT, FaultT]):
+    fault: FaultT
     remaining: int | None
-    where: Callable[[Request], bool] | None
+    where: Callable[[SubjectT], bool] | None
 
-    def applies(self, request: Request) -> bool:
-        return self.remaining != 0 and (self.where is None or self.where(request))
+    def applies(self, subject: SubjectT) -> bool:
+        return self.remaining != 0 and (self.where is None or self.where(subject))
 
-    def use(self) -> Fault:
+    def use(self) -> FaultT:
         if self.remaining is not None:
             self.remaining -= 1
         return self.fault
 
 
 @dataclass
-class _Chance:
+class _Chance(Generic[SubjectT, FaultT]):
     probability: float
-    faults: Sequence[Fault]
+    faults: Sequence[FaultT]
     dice: random.Random
+    where: Callable[[SubjectT], bool] | None
 
-    def next(self) -> Fault | None:
+    def next(self, subject: SubjectT) -> FaultT | None:
+        if self.where is not None and not self.where(subject):
+            return None
         return self.dice.choice(self.faults) if self.dice.random() < self.probability else None
 
 
-class Faults:
-    """The faults that a service is to show: ordered ones first, in the order of `add`, then random ones."""
+class Schedule(Generic[SubjectT, FaultT]):
+    """What is to go wrong: ordered faults first, in the order of `add`, then random ones."""
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()
-        self._rules: list[_Rule] = []
-        self._chance: _Chance | None = None
+        self._rules: list[_Rule[SubjectT, FaultT]] = []
+        self._chance: _Chance[SubjectT, FaultT] | None = None
         self._lock = threading.Lock()
 
-    def add(self, fault: Fault, times: int | None = None, where: Callable[[Request], bool] | None = None) -> None:
-        """Show `fault` to the next `times` requests (None: to all) for which `where` is true."""
+    def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
+        """Show `fault` the next `times` times (None: always) that `where` is true."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
 
-    def random(self, probability: float, faults: Sequence[Fault], seed: int) -> None:
-        """Show one of `faults` to each request with this probability; the same seed gives the same run."""
+    def random(
+        self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
+    ) -> None:
+        """Show one of `faults` with this probability where `where` is true; the same seed gives the same run."""
         with self._lock:
-            self._chance = _Chance(probability, tuple(faults), random.Random(seed))
+            self._chance = _Chance(probability, tuple(faults), random.Random(seed), where)
 
     def clear(self) -> None:
         """Be well again; what was used stays counted."""
@@ -107,16 +123,20 @@ class Faults:
             self._rules.clear()
             self._chance = None
 
-    def next(self, request: Request) -> Fault | None:
-        """What goes wrong with this request, counted in `used`."""
+    def next(self, subject: SubjectT) -> FaultT | None:
+        """What goes wrong with this one, counted in `used`."""
         with self._lock:
-            fault = self._next(request)
+            fault = self._next(subject)
             if fault:
                 self.used[fault.kind] += 1
             return fault
 
-    def _next(self, request: Request) -> Fault | None:
+    def _next(self, subject: SubjectT) -> FaultT | None:
         for rule in self._rules:
-            if rule.applies(request):
+            if rule.applies(subject):
                 return rule.use()
-        return self._chance.next() if self._chance else None
+        return self._chance.next(subject) if self._chance else None
+
+
+class Faults(Schedule[Request, Fault]):
+    """The faults that a service is to show to requests."""

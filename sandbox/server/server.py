@@ -42,6 +42,12 @@ class Connection:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     silent: bool = False
 
+    @property
+    def client_port(self) -> int:
+        """What tells the client's process, on this machine. 0 where the client has gone."""
+        peer = self.transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
     def reset(self) -> None:
         raw = self.transport.get_extra_info("socket")
         if raw is not None and not self.transport.is_closing():
@@ -100,6 +106,10 @@ class Server(ABC):
     @abstractmethod
     def respond(self, request: Request) -> Response:
         """Do the work and say what to answer. Runs whole, under `lock`: a request is done or not done."""
+
+    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (of most services it is none)
+        """How many seconds this request is on its way, to the work and back."""
+        return 0
 
     @property
     def endpoint(self) -> str:
@@ -168,7 +178,10 @@ class Server(ABC):
         if connection is None:  # gone before its request was looked at
             return web.Response()
         request = await self._read(web_request, connection)
+        one_way = self.latency_of(request) / 2
+        await asyncio.sleep(one_way)
         response = await self._answer(request, connection)
+        await asyncio.sleep(one_way)
         if connection.silent:
             await connection.lost.wait()
         date = formatdate(self.now(), usegmt=True)
@@ -178,7 +191,9 @@ class Server(ABC):
         body = await web_request.read()
         raw_path, _, raw_query = web_request.raw_path.partition("?")
         headers = tuple((name.decode("latin-1").lower(), value) for name, value in web_request.raw_headers)
-        request = Request(web_request.method, raw_path, raw_query, headers, body, connection.id, self.now())
+        request = Request(
+            web_request.method, raw_path, raw_query, headers, body, connection.id, connection.client_port, self.now()
+        )
         self.requests.append(request)
         self._used.add(connection.id)
         return request

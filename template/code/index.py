@@ -1,6 +1,6 @@
-"""Entry points called by Function Compute. Nothing else here knows its handlers and contexts.
+"""Entry points called by Function Compute; no other module knows its handlers and contexts.
 
-Each imports its own job, because a cold start compiles whatever it imports: the code folder keeps no bytecode.
+Each one imports only its own job, because a cold start compiles whatever it imports: the code folder keeps no bytecode.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -28,7 +27,7 @@ from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.settings import Settings
 
 _FINISHING_SECONDS = 0.5
-# At a tenth of a core importing takes 1.5 to 2.5 s; more than this is a pause between import and invocation.
+# At a tenth of a core, importing takes 1.5 to 2.5 s; anything beyond this was a pause between import and invocation.
 _LONGEST_IMPORT = 5.0
 _USUAL_TIMEOUT = 60.0
 
@@ -40,40 +39,44 @@ T = TypeVar("T")
 
 
 class Context(Protocol):
-    """What Function Compute tells of an invocation ("Python: context"), as far as it is used.
+    """The parts of Function Compute's context that are used ("Python: context").
 
-    python3.10 gives `credentials` here as well, python3.12 in the environment.
+    python3.10 has `credentials` here as well; python3.12 has them in the environment.
     """
 
     request_id: str
-    # With its `timeout` in seconds.
+    # Has a `timeout`, in seconds.
     function: Any
 
 
 def handler(event: bytes, context: Context) -> bool:
-    """Function `forward`. `event` is any payload of the OSS trigger; True: all keys accepted, False: some recorded as
-    failed, an exception: Function Compute is to keep the event."""
+    """Function `forward`. `event` is any payload of the OSS trigger.
+
+    Return True if all keys were accepted, and False if some are recorded as failed.
+
+    Raises OmsSyncError: Function Compute has to keep the event.
+    """
     from oss_oms_sync.jobs import forward
 
     return _run("forward", context, partial(forward.run, event))
 
 
 def replay_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `replay`. `event` is a timer's, a payload by hand, or what `forward` failed with for good."""
+    """Function `replay`. `event` is a timer event, a manual payload, or an event on which `forward` failed for good."""
     from oss_oms_sync.jobs import replay
 
-    return asdict(_run("replay", context, partial(replay.run, event)))
+    return _run("replay", context, partial(replay.run, event)).to_json()
 
 
 def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `reconcile`. `event` is a timer's, or a payload by hand."""
+    """Function `reconcile`. `event` is a timer event or a manual payload."""
     from oss_oms_sync.jobs import reconcile
 
     return _run("reconcile", context, partial(reconcile.run, event)).to_json()
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `doctor`, by hand. It has to answer where nothing is right, so it gets what is wrong as well."""
+    """Function `doctor`, called manually. It has to answer even if settings are invalid, so it is passed that error."""
     from oss_oms_sync.jobs import doctor
 
     _lines.bind("doctor", context)
@@ -86,19 +89,19 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
 
 
 def status_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `status`, by hand."""
+    """Function `status`, called manually."""
     from oss_oms_sync.jobs import status
 
     return _run("status", context, partial(status.run, event))
 
 
 def _run(name: str, context: Context, job: Callable[[Invocation], T]) -> T:
-    """Runs one job on this instance's clients and this invocation's credentials."""
+    """Run one job with this instance's clients and this invocation's credentials."""
     _lines.bind(name, context)
     try:
         invocation = _instance().invocation(context)
         if isinstance(invocation.credentials, CredentialsError):
-            # Before anything is sent: what OMS accepted could not be recorded.
+            # Before anything is sent, because what OMS accepts could not be recorded.
             raise invocation.credentials
         return job(invocation)
     except OmsSyncError as error:
@@ -116,21 +119,21 @@ class _Instance:
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, pool, self.clock)
         self.oss = OssClient(self.settings, oss, pool, self.clock)
-        # OMS is asked first: meanwhile the client of OSS is imported.
+        # The first call goes to OMS; in the meantime, oss2 is imported.
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """What a job may work with in this invocation. Credentials expire, so they are never kept."""
+        """What a job works with in this invocation. Credentials expire, so they are never kept."""
         deadline = _deadline(context, self.clock)
         return Invocation(self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock)
 
 
-# Not kept when it raises: the next invocation says again what is wrong with the settings.
+# An exception is not cached: the next invocation reports the invalid settings again.
 _instance = functools.cache(_Instance)
 
 
 def _credentials(context: Context) -> Credentials | CredentialsError:
-    """The role's temporary credentials: python3.10 has them in the context, python3.12 in the environment."""
+    """The role's temporary credentials: in the context on python3.10, in the environment on python3.12."""
     given = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
     if given is not None:
@@ -146,13 +149,13 @@ def _credentials(context: Context) -> Credentials | CredentialsError:
 
 
 def _deadline(context: Context, clock: Clock) -> Deadline:
-    """When this invocation has to be done: in time to return or raise before Function Compute ends it."""
+    """The deadline of this invocation: early enough to return or raise before Function Compute ends it."""
     timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT
     return Deadline(float(timeout) - _FINISHING_SECONDS - next(_import_seconds, 0.0), clock)
 
 
 def _imported() -> Iterator[float]:
-    """How long importing took, once: Function Compute does it inside the first invocation, and counts it."""
+    """How long importing took, once: Function Compute imports within the first invocation, and counts the time."""
     yield min(time.monotonic() - BEGAN, _LONGEST_IMPORT)
 
 
@@ -160,7 +163,7 @@ _import_seconds = _imported()
 
 
 class _JsonLines(logging.Formatter):
-    # What else ends a line for some readers; JSON itself escapes those of ASCII.
+    # Characters outside ASCII that some readers take for line ends; JSON itself escapes the ASCII ones.
     _LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
     def __init__(self) -> None:
@@ -168,14 +171,14 @@ class _JsonLines(logging.Formatter):
         self._bound: dict[str, str] = {}
 
     def bind(self, job: str, context: Context) -> None:
-        """From now on every line names this job and this invocation."""
+        """Name this job and this invocation in every line from now on."""
         self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:
         """One line for any text: a UTC time to the millisecond, a space, then JSON.
 
-        Simple Log Service opens a record at a line that begins with a date, and appends any other to the record before
-        (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
+        Simple Log Service starts a record at a line that begins with a date, and appends any other line to the record
+        before it (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
         """
         said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
         line = jsontext.dump({"level": record.levelname, **self._bound, **said}).decode()
@@ -184,7 +187,7 @@ class _JsonLines(logging.Formatter):
 
 
 def _log_to_stdout() -> _JsonLines:
-    """Sends the project's own lines to standard output, which Function Compute stores, and hushes the libraries."""
+    """Send the project's own lines to standard output, which Function Compute stores, and silence the libraries."""
     formatter = _JsonLines()
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(formatter)

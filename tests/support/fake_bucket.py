@@ -22,7 +22,11 @@ from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_pages import PageAhead
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import StorageError
-from support.fake_clouds import World
+from support.fake_clouds import TASK, World
+
+# Where all records of the task are.
+ROOT = f"oms_source_record/{TASK}/"
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 
 
 class Died(BaseException):

@@ -10,11 +10,8 @@ from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, Passes
-from support.fake_bucket import MemoryBucket, MemoryWorld
-from support.fake_clouds import TASK
+from support.fake_bucket import ROOT, MemoryBucket, MemoryWorld
 
-ROOT = f"oms_source_record/{TASK}/"
-NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 NONE_SUCH = StorageFailure("there is none", answered=True, code="NoSuchKey")
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
 EVERYTHING = Scope(KeyFilter(), None, everything=False)

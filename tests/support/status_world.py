@@ -8,7 +8,7 @@ from typing import Any
 
 from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StoredObject, etag_of
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
@@ -17,14 +17,12 @@ from oss_oms_sync.ledger.records import success_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure
-from support.fake_bucket import MemoryWorld
+from support.fake_bucket import ROOT, MemoryWorld
 from support.fake_clouds import TASK, World
 
 IN_STEP, BEHIND = "in step", "behind"
-ROOT = f"oms_source_record/{TASK}/"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
-NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 USUAL, BACKFILL = (
     Scope(KeyFilter(), None, everything=False),
     Scope(KeyFilter(), datetime(1970, 1, 1, tzinfo=timezone.utc), False),

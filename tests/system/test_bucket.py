@@ -48,7 +48,7 @@ def test_pages_hold_a_thousand_names_in_byte_order_whatever_the_names(bucket, bo
     assert ObjectSummary("p/0000", stored.etag, 1, stored.last_modified) in first.objects
 
 
-def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_not_carry(bucket, box):
+def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_not_fit_for_xml(bucket, box):
     # GIVEN names that XML carries, and some that it does not: control characters, a carriage return, U+FFFE
     plain, single = [f"k{number}" for number in range(1500)], ["a\x01", "b\rc", "d\ufffe"]
     for name in [*plain, *single, "a\x01not"]:
@@ -65,7 +65,7 @@ def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_that_xml_does_
     assert [request.method for request in box.oss.requests].count("DELETE") == 3
 
 
-def test_a_delete_whose_answer_is_lost_is_not_repeated_and_told_from_one_that_was_refused(bucket, box):
+def test_a_delete_whose_answer_is_lost_is_not_retried_and_differs_from_a_refused_one(bucket, box):
     box.oss.put(box.log_bucket, "a", b"x")
     box.oss.faults.add(Fault.drop_after(), times=1)
     assert not bucket.try_delete_all(["a"])["a"].answered

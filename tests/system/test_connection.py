@@ -68,7 +68,7 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
     box.oss.faults.add(Fault.drip())
     bucket = Instance(box).invocation(0.5).log_bucket
 
-    # WHEN the time is up, THEN each write is a trouble, and its thread ends
+    # WHEN the time is up, THEN each write is a storage failure, and its thread ends
     records = [StoredObject(f"k{number}", b"x") for number in range(3)]
     assert all(bucket.try_put_all(records))
     for thread in threads():

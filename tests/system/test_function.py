@@ -75,7 +75,7 @@ def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
     assert all(len(call.sent) <= 10 for call in deployed.oms.calls)
 
 
-def test_ten_keys_of_one_event_cost_one_call_and_ten_records_side_by_side_on_kept_connections(deployed):
+def test_ten_keys_of_one_event_cost_one_call_and_ten_records_on_kept_connections(deployed):
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
@@ -87,7 +87,7 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_side_by_side_on_kep
     assert deployed.oss.connections == 10
 
 
-def test_a_hundred_keys_go_in_tens(deployed):
+def test_a_hundred_keys_go_in_batches_of_ten(deployed):
     deployed.fc.invoke("forward", payload(*[f"key {number}" for number in range(101)]))
     assert [len(call.sent) for call in deployed.oms.calls] == [10] * 10 + [1]
     assert deployed.oss.connections <= 10
@@ -102,7 +102,7 @@ def test_a_refused_key_costs_its_nine_neighbours_nothing_but_calls(deployed):
     assert json.loads(records(deployed)["failed_object/key 7"])["reason"] == "REJECTED"
 
 
-def test_connections_that_were_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
+def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
     deployed.fc.freeze("forward")

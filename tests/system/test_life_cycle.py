@@ -112,5 +112,5 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
 
 def test_a_second_project_whose_trigger_overlaps_is_refused(box, deploy):
     deploy("one ", objectPrefix="a/")
-    with pytest.raises(ValueError, match="two forward overlaps with one forward"):
+    with pytest.raises(ValueError, match="two forward/oss-content overlaps with one forward/oss-content"):
         deploy("two ", objectPrefix="a/b/")

@@ -56,7 +56,7 @@ def test_the_period_off_reaches_the_function(box, tmp_path):
 
 
 @pytest.mark.parametrize("landed", [True, False], ids=["landed", "lost"])
-def test_a_process_killed_at_any_of_its_calls_is_gone_on_with_by_the_next(box, tmp_path, landed):
+def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path, landed):
     deploy(box, tmp_path)
     # The first tick notes the installation, once.
     assert box.tick("reconcile").outcome == "returned"
@@ -126,7 +126,7 @@ def highest_memory(box: Sandbox) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
-def test_of_200_000_objects_just_the_missing_and_stale_are_sent_in_the_memory_that_2_000_take(tmp_path):
+def test_of_200_000_objects_the_missing_and_stale_are_sent_in_the_memory_of_2_000(tmp_path):
     peaks = {}
     for number in (2_000, 200_000):
         with Sandbox(overwrite_mode="FULL_OVERWRITE") as box:

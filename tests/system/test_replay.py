@@ -94,7 +94,7 @@ def waiting(box: Sandbox) -> set[str]:
 
 
 @pytest.mark.parametrize("landed", [True, False], ids=["landed", "lost"])
-def test_a_process_killed_at_any_of_its_calls_loses_no_key_and_the_next_run_sends_them_all(box, tmp_path, landed):
+def test_a_process_killed_at_any_call_loses_no_key_and_the_next_run_sends_all(box, tmp_path, landed):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     step, killed = 0, True

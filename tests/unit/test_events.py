@@ -205,7 +205,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
         f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
     ],
 )
-def test_what_names_something_twice_is_a_problem_and_no_key_of_it_is_silently_dropped(payload):
+def test_what_names_something_twice_is_a_problem_and_drops_no_key_silently(payload):
     parsed = events.parse(payload.encode(), SETTINGS)
     assert len(parsed.problems) == 1
     assert not parsed.changes
@@ -288,7 +288,7 @@ def test_event_names_may_begin_with_the_service(name):
 
 
 @pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
-def test_an_event_that_is_none_of_oss_is_a_problem_not_skipped(name):
+def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
     parsed = events.parse(
         json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}}).encode(), SETTINGS
     )

@@ -422,7 +422,7 @@ def test_every_reason_has_a_remedy_in_both_languages():
         assert re.search(r"[\u4e00-\u9fff]", reason.fix.zh), reason
 
 
-def test_the_months_counters_stand_in_their_order_though_function_compute_sorts_names(viewer):
+def test_the_months_counters_keep_their_order_though_function_compute_sorts_names(viewer):
     answer = json.loads(json.dumps(report(), sort_keys=True))
     for shown in (
         "\n".join(viewer.lines(answer, "en", colour=False)),

@@ -1,6 +1,6 @@
-"""Forwards created and changed OSS objects to a Huawei OMS sync task, and records what became of each."""
+"""Forwards new and changed OSS objects to a Huawei OMS sync task, and records the outcome of each."""
 
 import time
 
-# When this was imported, before all else (time.monotonic()).
+# When this package was imported, before anything else (time.monotonic()).
 BEGAN = time.monotonic()

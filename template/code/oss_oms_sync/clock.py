@@ -1,4 +1,4 @@
-"""Time: the clock, an invocation's deadline, and every form in which times are written."""
+"""Time: the clock, an invocation's deadline, and the formats in which times are written."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-# With less than this left, a call to a cloud has no chance.
+# With less time left than this, a call to a cloud cannot succeed.
 MIN_CALL_SECONDS = 0.1
 
 
 class Clock:
-    """The machine's clock. Tests hand in one of their own."""
+    """The machine's clock. Tests pass in their own."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; for deadlines."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """The time of day in UTC; goes on while Function Compute keeps the instance frozen."""
+        """The current time in UTC; it advances while Function Compute keeps the instance frozen."""
         return datetime.now(timezone.utc)
 
     def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Wait for `seconds`."""
         time.sleep(seconds)
 
 
@@ -39,20 +39,20 @@ class Deadline:
         return max(0.0, self._end - self._clock.monotonic())
 
     def cap(self, seconds: float) -> float:
-        """The smaller of `seconds` and what is left, at least a millisecond: clients refuse a timeout of 0."""
+        """The smaller of `seconds` and the time left, at least a millisecond: clients refuse a timeout of 0."""
         return max(0.001, min(seconds, self.remaining()))
 
     def expired(self) -> bool:
-        """Whether too little is left for one more call."""
+        """Whether too little time is left for one more call."""
         return self.remaining() < MIN_CALL_SECONDS
 
     def minus(self, seconds: float) -> Deadline:
-        """The moment `seconds` before this one."""
+        """The deadline `seconds` before this one."""
         return Deadline(self.remaining() - seconds, self._clock)
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """A Retry-After header (RFC 9110, 10.2.3: seconds, or a date) as seconds from now; None where it says neither."""
+    """A Retry-After header (RFC 9110, 10.2.3: seconds or a date) as seconds from now; None if it is neither."""
     if not retry_after:
         return None
     if retry_after.strip().isdecimal():
@@ -62,31 +62,36 @@ def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
 
 
 def parse_http_date(header: str | None) -> datetime | None:
-    """An HTTP date in UTC; None where `header` is none."""
+    """An HTTP date in UTC; None if `header` is not one."""
     try:
         date = parsedate_to_datetime(header or "")
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
-    except (TypeError, ValueError, OverflowError):  # a server's nonsense: as if it had not sent the header
+    except (TypeError, ValueError, OverflowError):  # nonsense from a server: as if there were no header
         return None
 
 
-# Compiled where it is first used: the hot path reads no time.
+# Compiled at first use: the hot path parses no times.
 _ISO_8601 = (
     r"(?P<date>\d{4}-\d\d-\d\d|\d{8})"
     r"([T ](?P<time>\d\d|\d\d:?\d\d|(\d\d:\d\d:\d\d|\d{6})([.,]\d+)?)(?P<zone>Z|[+-]\d\d(:?\d\d)?)?)?"
 )
 
 
+def from_epoch(seconds: float) -> datetime:
+    """A time in UTC from seconds since 1970."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
 def timestamp(now: datetime) -> str:
-    """A UTC time as records write it. Not by strftime, which pads no year before 1000."""
+    """A UTC time in the format of records. Not by strftime, which does not pad years before 1000."""
     return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_time(text: str) -> datetime | None:
-    """The time that `text` says in ISO 8601, such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or
-    "2026-01-31 12:00:00.5+08:00": to the second, and UTC where it names no zone. None where it says none.
+    """The time in `text`, in ISO 8601 such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or "2026-01-31
+    12:00:00.5+08:00": to the second, and in UTC if it names no zone. None if it is not a time.
 
-    Not by fromisoformat, which reads less on python3.10 than on python3.12.
+    Not by fromisoformat, which accepts less on python3.10 than on python3.12.
     """
     found = re.fullmatch(_ISO_8601, text, re.ASCII)
     if not found:
@@ -96,5 +101,5 @@ def parse_time(text: str) -> datetime | None:
     zone = (found["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
     try:
         return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
-    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or behind 9999 in UTC
+    except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or after 9999 in UTC
         return None

@@ -1,15 +1,15 @@
-"""What the function raises on purpose. Every message is one line that says what to do, and holds no secret.
+"""The errors that the functions raise on purpose. Every message is one line without secrets that says what to do.
 
     OmsSyncError
     ├── SettingsError      a setting is missing or unusable; nothing was sent
     ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
     ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
-    ├── PayloadError       a payload by hand asks for what the job does not know
+    ├── PayloadError       a manual payload asks for something that the job does not know
     ├── RecordError        a failed key could not be recorded
-    └── StorageError       OSS did not do what a job cannot go on without
+    └── StorageError       OSS did not do what a job depends on
 
-Function Compute answers each by invoking again, later by handing the event to the `onFailure` destination: a
-key of an invocation that raised is still Function Compute's.
+After any of them, Function Compute invokes the function again, and in the end hands the event to the `onFailure`
+destination: the keys of an invocation that raised are still with Function Compute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import islice
 from urllib.parse import quote
 
 _MAX_MESSAGE = 300
-# No more of a text is looked at for the sake of one line.
+# How much of a text is looked at to make one line of it.
 _MAX_SCANNED = 4096
 _MAX_PROBLEMS = 3
 
@@ -29,7 +29,7 @@ class OmsSyncError(Exception):
 
 
 class SettingsError(OmsSyncError):
-    """Every unusable setting at once, each with its name and what a right value looks like."""
+    """All invalid settings at once, each with its name and what a valid value looks like."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -41,18 +41,18 @@ class CredentialsError(OmsSyncError):
 
 
 class EventError(OmsSyncError):
-    """What of the payload could not be read, and why: the first few, for an event may be wrong throughout."""
+    """What could not be read of the payload, and why: only the first few, because all of an event may be wrong."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
 
 
 class PayloadError(OmsSyncError):
-    """What of a payload by hand cannot be used, and what can."""
+    """What cannot be used in a manual payload, and what can."""
 
 
 class RecordError(OmsSyncError):
-    """The log bucket took no failed record for some keys: how many, and the first few reasons why."""
+    """The log bucket accepted no failed record for some keys: how many, and the first few reasons why."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         some = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
@@ -60,7 +60,7 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """What OSS said to a read, a write or a listing that a job cannot go on without; `code` as StorageFailure's."""
+    """What OSS answered to a call that a job depends on; `code` as in StorageFailure."""
 
     def __init__(self, problem: str, code: str = "") -> None:
         self.code = code
@@ -68,27 +68,27 @@ class StorageError(OmsSyncError):
 
 
 def root_cause(error: BaseException) -> str:
-    """What the error at the bottom of a chain says: "Connection reset by peer", not the layers above it."""
+    """The message of the error at the bottom of a chain: "Connection reset by peer", not the layers above it."""
     while below := error.__cause__ or error.__context__:
         error = below
     return str(error) or type(error).__name__
 
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` as one printable line of at most 300 characters, with every one of `secrets` masked."""
-    # The longest first: otherwise a part that is itself one of them is masked and leaves the rest in sight.
+    """`text` as one printable line of at most 300 characters, with all `secrets` masked."""
+    # The longest first: otherwise a secret inside another one is masked, and leaves the rest of that one visible.
     masked = sorted({form for secret in filter(None, secrets) for form in _forms(secret)}, key=len, reverse=True)
     spare = len(masked[0]) if masked else 0
     start = text[: _MAX_SCANNED + spare]
     for secret in masked:
         start = start.replace(secret, "***")
     if len(text) > _MAX_SCANNED + spare:
-        start = start[: len(start) - spare]  # where half a secret may stand
+        start = start[: len(start) - spare]  # which may hold half a secret
     line = "".join(c if c.isprintable() else " " for c in start)
     line = " ".join(line.split())
     return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
 
 
 def _forms(secret: str) -> tuple[str, str, str]:
-    """As it is, in a URL, and in JSON."""
+    """`secret` as it is, in a URL, and in JSON."""
     return secret, quote(secret, safe=""), secret.replace("/", r"\/")

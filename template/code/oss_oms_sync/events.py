@@ -1,4 +1,4 @@
-"""Any payload that Function Compute can hand over, read into the objects that changed."""
+"""Parses any payload that Function Compute can deliver into the objects that changed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from oss_oms_sync.errors import presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.settings import Settings
 
-# OSS, "Event notifications": the names that mean new or changed content, as s.yaml asks for them. UpdateObjectMeta
-# changes no content.
+# OSS, "Event notifications": the events of new or changed content, to which s.yaml subscribes. UpdateObjectMeta changes
+# no content.
 CONTENT_EVENTS = frozenset(
     {
         "ObjectCreated:PutObject",
@@ -26,12 +26,12 @@ CONTENT_EVENTS = frozenset(
     }
 )
 
-# Not objects, or not ones that OMS can copy: the other names under ObjectCreated that OSS documents.
+# The other names under ObjectCreated that OSS documents: not objects, or not ones that OMS can copy.
 _NO_CONTENT = {
     f"ObjectCreated:{what}" for what in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
 }
 
-# An envelope around an MNS message around an event is three deep; nothing real is deeper.
+# An envelope around an MNS message around an event is three levels deep; nothing real is deeper.
 _MAX_DEPTH = 5
 
 
@@ -39,8 +39,8 @@ _MAX_DEPTH = 5
 class ObjectChange:
     """One created or modified object of the source bucket.
 
-    `key` is the object's name in plain text (not URL-encoded), `etag` upper-case and without quotes, both times
-    ISO 8601 in UTC. All but the key may be empty: not every delivery carries them.
+    `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, `event_time` is
+    ISO 8601 in UTC. All but the key may be empty, because not every delivery carries them.
     """
 
     key: str
@@ -51,10 +51,10 @@ class ObjectChange:
 
 @dataclass
 class ParsedEvents:
-    """What a payload says.
+    """The contents of a payload.
 
-    `changes` holds each key once, `skipped` counts what is not to be forwarded by event name or cause, and
-    `problems` says what could not be read: those events have to stay with Function Compute.
+    `changes` holds each key once, `skipped` counts what is not forwarded by event name or cause, and `problems` says
+    what could not be read: those events have to stay with Function Compute.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
@@ -63,8 +63,8 @@ class ParsedEvents:
 
 
 def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
-    """Reads the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or
-    bare, base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `ParsedEvents.problems`.
+    """Parse the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or bare,
+    base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `ParsedEvents.problems`.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
@@ -75,13 +75,13 @@ def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
 
 
 def is_timer_event(payload: object) -> bool:
-    """Whether `payload`, JSON or the value of one, is a timer's event and not a call by hand ("Timer triggers")."""
+    """Whether `payload`, as JSON or parsed, is a timer event and not that of a manual call ("Timer triggers")."""
     value = jsontext.load(payload) if isinstance(payload, (bytes, str)) else payload
     return isinstance(value, dict) and "triggerName" in value and "triggerTime" in value
 
 
 def is_failure_envelope(payload: bytes | str) -> bool:
-    """Whether `payload` is what Function Compute hands to an `onFailure` destination ("Destinations")."""
+    """Whether `payload` is what Function Compute sends to an `onFailure` destination ("Destinations")."""
     value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
 
@@ -102,17 +102,17 @@ class _Parser:
             self._value(value, depth)
 
     def _base64(self, text: bytes | str, depth: int) -> None:
-        """What is no JSON may be the base64 of JSON: the body of an MNS message."""
+        """Parse what is not JSON as the base64 of JSON: the body of an MNS message."""
         try:
             plain = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
             )
         except ValueError:
             plain = b""
-        if plain:  # which is shorter each time
+        if plain:  # shorter each time, so this ends
             self.payload(plain, depth + 1)
         else:
-            # Not readable at all: its keys stay with Function Compute.
+            # Unreadable, so its keys stay with Function Compute.
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
     def _value(self, value: object, depth: int) -> None:
@@ -152,7 +152,7 @@ class _Parser:
         if not re.fullmatch(r"Object\w+:\w+", name):
             self.problems.append(f"an event is none of OSS: its name is {presentable(name)!r}")
             return
-        # A name under ObjectCreated that nobody knows yet is taken for new content: sending is the safe side.
+        # An unknown name under ObjectCreated is treated as new content, because submitting too much is harmless.
         if name not in CONTENT_EVENTS and (name in _NO_CONTENT or not name.startswith("ObjectCreated:")):
             self.skipped[name] += 1
             return
@@ -191,7 +191,7 @@ class _Parser:
         return ""
 
     def _skip(self, key: str, bucket: str) -> str:
-        """Why this readable event is not forwarded; empty when it is."""
+        """Why this readable event is not forwarded; empty if it is."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
         if key.startswith(RECORD_ROOT):
@@ -199,20 +199,20 @@ class _Parser:
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
     def _add(self, change: ObjectChange) -> None:
-        # OMS copies what the object is now, so one call per key is enough; the record is to name the newest version.
+        # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest version.
         known = self.changes.get(change.key)
         if known is None or change.event_time >= known.event_time:
             self.changes[change.key] = change
 
 
 def _etag(given: str) -> str:
-    """Upper-case and bare, as listings are compared; empty where it is no eTag, which no record could carry."""
+    """Upper-case and without quotes, as in listings; empty if it is not an eTag, which no record could carry."""
     etag = given.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
 def _text(event: object, *path: str) -> str:
-    """The string at `path` inside nested JSON objects; empty where there is none."""
+    """The string at `path` inside nested JSON objects; empty if there is none."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None
     return event if isinstance(event, str) else ""

@@ -1,10 +1,10 @@
-"""Which object keys are this project's: the filter that the OSS trigger has, by prefix and suffix."""
+"""Which object keys belong to this project: the OSS trigger's filter, by prefix and suffix."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What the names of all records begin with.
+# The prefix of all records.
 RECORD_ROOT = "oms_source_record/"
 
 
@@ -26,5 +26,5 @@ class KeyFilter:
         return prefixes and suffixes
 
     def is_within(self, other: KeyFilter) -> bool:
-        """Whether it is `other`, or narrows its prefix."""
+        """Whether this filter is `other`, or narrows its prefix."""
         return self.prefix.startswith(other.prefix) and self.suffix == other.suffix

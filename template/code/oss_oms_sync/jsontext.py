@@ -1,7 +1,7 @@
-"""JSON as it comes from and goes to the outside: what is none, and what UTF-8 cannot carry, raises nothing.
+"""Tolerant JSON: text that is not JSON loads as None, and lone surrogates are escaped on the way out.
 
-An object that names something twice, and not alike, is read as null: which of the two is meant nobody knows, and
-Python's own reading would silently drop the first.
+An object that gives one name two different values is read as null, because nobody knows which is meant: Python's own
+parser would silently drop the first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 
 
 def load(text: bytes | str) -> object:
-    """The value that `text` holds; None where it is no JSON, or nested too deep to be read."""
+    """The value in `text`; None if it is not JSON, or nested too deep to be read."""
     try:
         return strict_load(text)
     except (ValueError, RecursionError):
@@ -18,7 +18,10 @@ def load(text: bytes | str) -> object:
 
 
 def strict_load(text: bytes | str) -> object:
-    """As `load`, but raises ValueError or RecursionError where there is no value to be read."""
+    """The value in `text`.
+
+    Raises ValueError or RecursionError if it cannot be read.
+    """
     return json.loads(text, object_pairs_hook=_unambiguous)
 
 

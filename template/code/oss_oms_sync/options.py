@@ -1,4 +1,4 @@
-"""What a job is asked for: by hand the payload itself, by a timer a JSON text inside its event."""
+"""The options of a job: in a manual call the payload itself, in a timer event a JSON text inside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from oss_oms_sync.events import is_timer_event
 
 
 def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
-    """The options in `payload`, a JSON object whose names and types `known` gives; an empty payload has none.
+    """Parse the options in `payload`, a JSON object with names and types as in `known`; an empty payload has none.
+    Source: Function Compute, "Timer triggers".
 
-    Raises PayloadError for anything else. Source: Function Compute, "Timer triggers".
+    Raises PayloadError for anything else.
     """
     given = _object(payload)
     if is_timer_event(given):

@@ -9,7 +9,7 @@ from oss_oms_sync.text import Text
 
 
 def grant(action: str) -> Text:
-    """What to do where Huawei Cloud forbids an action of OMS, such as "createEvent"."""
+    """What to do if Huawei Cloud forbids an OMS action such as "createEvent"."""
     return Text(
         f"Grant the IAM user behind HW_AK the action oms:synctask:{action} (policies/huawei.json in the project).",
         f"请为 HW_AK 所属的 IAM 用户授予 oms:synctask:{action} 权限（见项目中的 policies/huawei.json）。",
@@ -17,7 +17,7 @@ def grant(action: str) -> Text:
 
 
 class Reason(Enum):
-    """Why a key failed. The name is in failed records and logs; `fix` says what to do."""
+    """Why a key failed. The name appears in failed records and logs; `fix` says what to do."""
 
     THROTTLED = (
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this lasts, ask"
@@ -87,15 +87,19 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """One key's failure: the reason, and what OMS said (`message` is one line without secrets)."""
+    """Why one key failed: the reason, and what OMS said (`message` is one line without secrets)."""
 
     reason: Reason
     status: int | None = None
     error_code: str | None = None
     message: str = ""
 
+    def remedy(self, action: str) -> Text:
+        """What to do if `action` of OMS failed, such as "get": being forbidden one is not being forbidden another."""
+        return grant(action) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
-# What concerns every key and does not pass by itself.
+
+# Reasons that concern every key, and do not pass by themselves.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
-# Neither bisecting nor another batch would change it.
+# Reasons that neither bisecting nor another batch would change.
 STOPS_RUN = {*PERMANENT, Reason.DEADLINE}

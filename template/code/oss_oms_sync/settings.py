@@ -1,4 +1,4 @@
-"""The function's settings, read from its environment."""
+"""The functions' settings, read from the environment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _COPY_SYNC_URL = (
     "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
     f" {_SYNC_URL_LOOKS}"
 )
-# API page CreateSyncEvents. Ids hold no character that a URL or an object name would have to escape.
+# API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
-# OSS, "Bucket naming conventions".
+# OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # OSS, "Regions and endpoints".
 _REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
@@ -28,14 +28,14 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.A
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
-# Then a pass is forgotten.
+# The longest RECONCILE_PERIOD. A stored pass that nobody resumes for this long is forgotten: ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable of the functions' environment, as the documents tell of it; without a `default` it is required."""
+    """One environment variable of the functions, as the documentation describes it; required if `default` is None."""
 
     default: str | None
     meaning: Text
@@ -112,7 +112,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class SyncTask:
-    """Huawei's side: one synchronization task of OMS, as its SYNC_URL names it."""
+    """Huawei's side: one sync task of OMS, as SYNC_URL names it."""
 
     url: str
     task_id: str
@@ -120,7 +120,7 @@ class SyncTask:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the functions are told. Secrets stay out of its repr."""
+    """All settings of the functions. Secrets stay out of the repr."""
 
     task: SyncTask
     hw_ak: str = field(repr=False)
@@ -129,7 +129,7 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
-    # Where the function runs, as Function Compute says; empty elsewhere.
+    # The region where the function runs, from Function Compute; empty elsewhere.
     fc_region: str
     source_bucket: str
     key_filter: KeyFilter
@@ -145,7 +145,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Reads the settings out of `env`, an environment.
+        """Read the settings from `env`, an environment.
 
         Raises SettingsError with every problem at once, before anything is sent.
         """
@@ -167,7 +167,7 @@ class Settings:
             oss_region=oss_region,
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
-            # White space may be meant here, so these two are taken as they are.
+            # White space may be intended here, so these two are taken as they are.
             key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
             oms_rate=reader.rate("OMS_RATE"),
@@ -180,7 +180,7 @@ class Settings:
 
 
 class _Reader:
-    """Reads one setting after the other and collects what is wrong with them."""
+    """Reads one setting after another, and collects what is wrong with them."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -199,7 +199,7 @@ class _Reader:
             self.problem(f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
             return SyncTask(url, "")
         match = _SYNC_PATH.fullmatch(urlsplit(url).path)
-        assert match  # noqa: S101  _sync_url_problem has looked
+        assert match  # noqa: S101  _sync_url_problem has checked it
         return SyncTask(url, match["task"])
 
     def key(self, name: str) -> str:
@@ -210,7 +210,7 @@ class _Reader:
                 " oms:synctask:createEvent (console: My Credentials > Access Keys)"
             )
         elif not value.isascii() or not value.isprintable() or " " in value:
-            # The value itself is not shown: it is a secret, or close to one.
+            # The value is not shown, because it is a secret or close to one.
             self.problem(f"{name} holds a space or a character outside ASCII. Copy it again without anything around it")
         return value
 
@@ -229,7 +229,7 @@ class _Reader:
         return value
 
     def oss(self) -> tuple[str, str]:
-        """The endpoint (with its scheme) and the region that signatures are made for."""
+        """The endpoint (with its scheme) and the region for which signatures are made."""
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             if not fc_region:
@@ -254,7 +254,7 @@ class _Reader:
         region = regional["region"] if regional else fc_region
         if not region:
             self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
-        # Made anew from its parts: oss2 knows schemes in lower case only.
+        # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
     def rate(self, name: str) -> float:
@@ -294,7 +294,7 @@ class _Reader:
 
 
 def _sync_url_problem(url: str) -> str:
-    """What is wrong with a SYNC_URL, in a few words; empty when nothing is."""
+    """What is wrong with a SYNC_URL, in a few words; empty if nothing is."""
     if not url:
         return "is empty"
     problem, parts = _split(url)
@@ -311,7 +311,7 @@ def _sync_url_problem(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, SplitResult]:
-    """What is wrong with `url` as far as both clouds agree (empty when nothing is), and its parts."""
+    """What is wrong with `url` for either cloud (empty if nothing is), and its parts."""
     nothing = SplitResult("", "", "", "", "")
     if not url.isascii() or not url.isprintable() or " " in url:
         return "holds a space or a character outside ASCII", nothing

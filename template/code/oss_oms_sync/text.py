@@ -1,4 +1,4 @@
-"""What is said to users, who read English or Chinese."""
+"""Texts for users, who read English or Chinese."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 
 class Text(NamedTuple):
-    """The same words in English and in Chinese."""
+    """The same text in English and in Chinese."""
 
     en: str
     zh: str
 
     @classmethod
     def join(cls, parts: Iterable[Text]) -> Text:
-        """All `parts`, one after the other; the spaces between them belong to the parts."""
+        """Join `parts` into one text; the spaces between them belong to the parts."""
         english, chinese = zip(*parts, strict=True)
         return cls("".join(english), "".join(chinese))
 
 
 def objects_en(number: int, kind: str = "") -> str:
-    """So many objects, in English: its plural depends on the number."""
+    """`number` objects in English, singular or plural."""
     return f"{number} {kind}object{'' if number == 1 else 's'}"

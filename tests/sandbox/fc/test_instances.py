@@ -94,7 +94,7 @@ def handler(event, context):
 """
 
 
-def test_past_the_timeout_finally_blocks_run_then_the_process_ends_and_the_event_is_retried(
+def test_past_the_timeout_finally_blocks_run_the_process_ends_and_it_is_retried(
     box, create, tmp_path, outcomes, process_state
 ):
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=0.5)

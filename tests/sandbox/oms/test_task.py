@@ -110,7 +110,7 @@ def test_statistics_come_in_buckets_of_five_minutes(box, huawei, task_url):
     assert all(stamp % 300_000 == 0 for stamp in stamps)
 
 
-def test_statistics_leave_out_what_is_not_asked_for_and_list_steps_in_which_nothing_was(box, huawei, task_url):
+def test_statistics_leave_out_what_is_not_asked_for_and_list_steps_without_events(box, huawei, task_url):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000
 

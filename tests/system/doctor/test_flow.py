@@ -98,10 +98,10 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
     for name, body in (*accepted("a"), *failed("FORBIDDEN", "b")):
         box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
     if kind == "success":
-        times = iter([flow._WALK_SECONDS])
-        mocker.patch.object(flow, "_walk_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock))
+        times = iter([flow._SCAN_SECONDS])
+        mocker.patch.object(flow, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock))
     else:
-        mocker.patch.object(flow, "_WALK_SECONDS", 0)
+        mocker.patch.object(flow, "_SCAN_SECONDS", 0)
 
     # WHEN doctor looks, THEN it says so
     report = handler(box, box.environment())

@@ -89,6 +89,6 @@ def test_the_command_to_paste_is_safe_whatever_the_key(project, in_process):
     assert (json.loads(words[4]), following.isascii()) == ({"keys": [key]}, True)
 
 
-def test_records_that_cannot_be_read_are_an_error_and_no_story(project):
+def test_records_that_cannot_be_read_are_an_error_and_not_a_history(project):
     project.oss.deny("oss:GetObject", project.log_bucket)
     assert project.fc.invoke("status", b'{"key": "a"}').error_type == "StorageError"

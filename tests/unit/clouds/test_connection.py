@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.pool import CallPool
 
 
 @pytest.mark.parametrize("closes", [False, True])
-def test_a_call_that_was_left_behind_ends_with_its_connection(closes):
+def test_an_abandoned_call_ends_with_its_connection(closes):
     # GIVEN a peer that sends its answer a byte at a time and never ends
     peer = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{peer.getsockname()[1]}/"
@@ -78,7 +78,7 @@ def test_a_body_of_another_length_than_was_said_is_none(headers):
         read_body(answer, 100)
 
 
-def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(monkeypatch):
+def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch):
     # GIVEN a name that takes long to be found
     found, got, real = threading.Event(), threading.Event(), socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: found.wait() and real(*words, **named))
@@ -114,7 +114,7 @@ def test_a_call_that_was_left_behind_while_it_connected_sends_nothing_any_more(m
 # Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_call_that_was_left_behind_ends_with_its_connection_to_a_proxy_too(monkeypatch, scheme):
+def test_an_abandoned_call_ends_with_its_connection_to_a_proxy_too(monkeypatch, scheme):
     # GIVEN a proxy that sends its answer a byte at a time and never ends
     peer, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
 

@@ -193,3 +193,9 @@ def test_the_throttled_calls_are_counted(world, schedule, throttled):
     world.oms.schedule = list(schedule)
     submission = world.submit("a")
     assert (submission.calls, submission.throttled, submission.outcomes) == (3, throttled, {"a": None})
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"status": null, "src_bucket": null, "monthly_size": null}'])
+def test_what_oms_does_not_say_of_the_task_is_none(world, answer):
+    world.oms.schedule = [(200, {}, answer)]
+    assert asked(world) == EMPTY

@@ -59,7 +59,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
 @pytest.mark.parametrize(
     ("status", "fix"), [(403, "oss:PutObject"), (404, "LOG_BUCKET names a bucket that does not exist")]
 )
-def test_a_lasting_refusal_is_not_retried_and_says_what_to_do(world, status, fix):
+def test_a_permanent_refusal_is_not_retried_and_says_what_to_do(world, status, fix):
     world.oss.schedule = [status] * 9
     (problem,) = write(world, StoredObject("a", b"x"))
     assert fix in problem
@@ -95,7 +95,7 @@ def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world):
     assert world.oss.timeouts == [(5.0, 5.0), (2.0, 2.0)]
 
 
-def test_trouble_that_oss2_lets_pass_is_a_problem_not_an_exception(world, mocker):
+def test_an_error_that_oss2_lets_pass_is_a_storage_failure_not_an_exception(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
     assert write(world, StoredObject("a", b"x")) == ["cut short"]
 
@@ -141,7 +141,7 @@ def test_a_delete_that_something_else_than_oss_answers_was_not_answered(world, b
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_no_redirect_is_followed_and_the_trouble_names_it(world, redirect):
+def test_no_redirect_is_followed_and_the_storage_failure_names_it(world, redirect):
     world.oss.schedule = [redirect]
     (problem,) = write(world, StoredObject("a", b"x"))
     assert "OSS_ENDPOINT answers with a redirect" in problem
@@ -198,7 +198,7 @@ def listing(*keys: str, more: str = "") -> tuple[int, dict[str, str], str]:
     return 200, OSS, f"<ListBucketResult>{truncated}{goes_on}{contents}</ListBucketResult>"
 
 
-def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
+def test_a_page_that_is_empty_and_truncated_is_followed_by_its_token(world):
     world.oss.schedule = [listing(more="t1"), listing(more="t2"), listing("a", "b", more="t3")]
     page = world.invocation(30).log_bucket.list_page("", "")
     assert [one.name for one in page.objects] == ["a", "b"]
@@ -233,7 +233,7 @@ def test_credentials_do_not_show_their_secrets():
         '<?xml version="1.0" encoding="klingon"?><Error><Code>A</Code></Error>',
     ],
 )
-def test_an_error_of_oss_in_an_odd_form_is_a_trouble(body):
+def test_an_error_of_oss_in_an_odd_form_is_a_storage_failure(body):
     world = World()
     world.oss.schedule = [(403, OSS, body)] * 5
     (problem,) = world.invocation(30).log_bucket.try_put_all([StoredObject("a", b"x")])

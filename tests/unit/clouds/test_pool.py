@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.clouds.pool import CallPool
 
 
-def test_results_stand_in_the_order_of_the_calls():
+def test_results_are_in_the_order_of_the_calls():
     first_may_end = threading.Event()
 
     def first() -> str:
@@ -23,7 +23,7 @@ def test_results_stand_in_the_order_of_the_calls():
     assert CallPool().run([first, second], 60) == ["first", "second"]
 
 
-def test_a_call_that_does_not_return_is_left_behind_and_holds_no_place():
+def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place():
     pool, never = CallPool(width=1), threading.Event()
     try:
         assert pool.run([never.wait], 0.01) == [None]

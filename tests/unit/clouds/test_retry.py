@@ -109,14 +109,14 @@ def test_no_wait_ends_past_the_deadline(seconds):
     assert try_on(Server(), seconds)[1] < seconds
 
 
-def test_nothing_is_tried_after_the_deadline():
+def test_nothing_is_attempted_after_the_deadline():
     server = Server()
     assert try_on(server, 0.05)[0] == "untried"
     assert server.calls == 0
 
 
 @pytest.mark.usefixtures("longest_waits")
-def test_a_lost_connection_is_tried_again_at_once_and_only_once_so():
+def test_a_lost_connection_is_retried_at_once_and_only_once_so():
     server = Server(connection_lost=True)
     assert try_on(server)[1] == pytest.approx(0.8 + 1.6 + 3.2)
     assert server.reconnects == server.calls == 5

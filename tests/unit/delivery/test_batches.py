@@ -104,7 +104,7 @@ def test_retry_after_is_heeded(world):
         (DRIP, Reason.TIMEOUT),
     ],
 )
-def test_a_lasting_fault_is_given_up_on_in_time(world, fault, reason):
+def test_a_permanent_fault_is_given_up_on_in_time(world, fault, reason):
     world.oms.schedule = [fault] * 1000
     submission = send(world, [f"k{number}" for number in range(100)], seconds=55)
     assert len(submission.outcomes) == 100
@@ -172,7 +172,7 @@ def test_a_refusal_of_everything_makes_nothing_rejected(world):
     assert submission.calls == 19
 
 
-def test_a_single_refused_key_is_not_rejected_for_no_neighbour_shows_that_the_task_works(world):
+def test_a_single_refused_key_is_not_rejected_because_nothing_shows_the_task_works(world):
     world.oms.refused = {"a"}
     assert reasons(send(world, ["a"])) == {Reason.REFUSED}
 
@@ -253,7 +253,7 @@ def test_a_netrc_file_does_not_replace_the_signature(mocker, tmp_path, monkeypat
     assert sent.call_args.args[0].headers["Authorization"].startswith("SDK-HMAC-SHA256 ")
 
 
-def test_any_other_trouble_of_requests_is_a_failure_not_an_exception(world, mocker):
+def test_any_other_error_of_requests_is_a_failure_not_an_exception(world, mocker):
     mocker.patch.object(world.oms, "send", side_effect=requests.exceptions.ChunkedEncodingError("broken"))
     assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
 

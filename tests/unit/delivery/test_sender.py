@@ -51,7 +51,7 @@ def lines(caplog):
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
-def test_what_the_time_did_not_reach_within_a_batch_is_left_whole_and_the_rest_is_recorded():
+def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorded():
     # GIVEN an OMS so slow that the time is up in the midst of bisecting a batch
     world = Sends(timeout=20)
     world.oms.round_trip = 3.0
@@ -79,7 +79,7 @@ def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run():
     assert world.oms.calls == []
 
 
-def test_a_held_key_is_left_once_whatever_became_of_it_and_gets_no_failed_record(world):
+def test_a_key_in_doubt_is_left_once_whatever_became_of_it_and_has_no_failed_record(world):
     # GIVEN keys whose records may still be deleted: one that OMS takes, one that it refuses
     world.oms.refused = {"bad", "bad and held"}
     left = world.send("good and held", "bad and held", "good", "bad", in_doubt=("good and held", "bad and held"))
@@ -88,7 +88,7 @@ def test_a_held_key_is_left_once_whatever_became_of_it_and_gets_no_failed_record
     assert world.recorded("failed") == {"bad"}
 
 
-def test_held_keys_that_the_time_did_not_reach_are_left_once():
+def test_keys_in_doubt_that_the_time_did_not_reach_are_left_once():
     world = Sends(timeout=20)
     world.clock.sleep(9.95)
     assert sorted(world.send(*KEYS, in_doubt=("k3", "other"))) == KEYS
@@ -100,9 +100,9 @@ def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
     told = [line for line in lines() if "problem" in line]
     assert told == [
-        {"key": "k0", "record": "success", "problem": "no"},
-        {"key": "k1", "record": "failed", "problem": "no"},
-        {"key": "k2", "record": "failed", "problem": "no"},
+        {"key": "k0", "record": record_name(TASK, "success", "k0"), "problem": "no"},
+        {"key": "k1", "record": record_name(TASK, "failed", "k1"), "problem": "no"},
+        {"key": "k2", "record": record_name(TASK, "failed", "k2"), "problem": "no"},
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_rate_below_a_call_a_second_is_kept():
     assert world.clock.seconds >= 2 / 0.5
 
 
-def test_five_refused_batches_in_a_row_stop_a_run_and_one_that_is_not_refused_begins_a_new_count(world):
+def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_count(world):
     down, up = [500] * 5, ["ok"]
     world.oms.schedule = down * 4 + up + down * 4
     for _ in range(9):
@@ -180,7 +180,7 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     assert world.sender.stopped.endswith("the last: UNAVAILABLE")
 
 
-def test_after_a_wholly_refused_batch_the_next_are_not_bisected_until_one_is_accepted(world):
+def test_after_a_wholly_refused_batch_none_is_bisected_until_one_is_accepted(world):
     world.oms.schedule = [BAD] * 20
     for calls in (19, 20):
         world.send(*KEYS)

@@ -8,8 +8,9 @@ import logging
 import pytest
 
 from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.reasons import Reason
-from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, PAGE, REDIRECTS, World, event, payload
+from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, PAGE, REDIRECTS, TASK, World, event, payload
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_nothing_to_forward_is_true_and_costs_no_call(world):
     assert world.oss.puts == 0
 
 
-def test_a_partly_unreadable_payload_raises_once_the_readable_part_is_sent_and_recorded(world):
+def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
@@ -76,7 +77,7 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
     assert world.forward(payload("a")) is True
     line, summary = lines()
     assert "LOG_BUCKET" in line.pop("problem")
-    assert line == {"key": "a", "record": "success"}
+    assert line == {"key": "a", "record": record_name(TASK, "success", "a")}
     assert (summary["accepted"], summary["unrecorded"]) == (1, 0)
 
 
@@ -86,7 +87,7 @@ def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, line
         world.forward(payload("a"))
     _, line, summary = lines()
     assert "oss:PutObject" in line.pop("problem")
-    assert line == {"key": "a", "record": "failed"}
+    assert line == {"key": "a", "record": record_name(TASK, "failed", "a")}
     assert (summary["failed"], summary["unrecorded"]) == ({"NO_TASK": 1}, 1)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.remembers import EVERYTHING, KEYS, ROOT, Remembers
+from support.fake_bucket import ROOT
+from support.remembers import EVERYTHING, KEYS, Remembers
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def lines(caplog):
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
-def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_time(world):
+def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_time(world):
     world.state.store("replay", {"after": "a"})
     world.state.installed(note=True)
     world.runs.new(KEYS, [], 60)
@@ -40,7 +41,7 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_stands_in_the_order_of_ti
         assert one.headers == {"Content-Type": "application/json"}
 
 
-def test_state_that_is_unreadable_is_told_and_begins_anew(world, lines):
+def test_state_that_is_unreadable_is_logged_and_begins_anew(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert world.state.load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]

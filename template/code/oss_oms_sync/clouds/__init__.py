@@ -1,1 +1,1 @@
-"""All network access: OSS, OMS, and what their calls have in common."""
+"""All network access: OSS, OMS, and what their calls share. May import the top-level modules, but no other package."""

@@ -1,4 +1,4 @@
-"""Kept-alive connections to both clouds, and the threads that carry the calls."""
+"""Kept-alive connections to both clouds, and how responses are read from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 import requests
@@ -16,32 +16,30 @@ import urllib3
 
 from oss_oms_sync.clock import Clock
 
-# Function Compute freezes an instance between events, and networks drop idle connections without a word.
+# Function Compute freezes an instance between events, and networks silently drop idle connections.
 _KEEPALIVE_EXPIRY = 30.0
 
-# Of an answer that is neither a listing nor an object of ours no more is read: who knows what sends it.
+# No more is read of a response that is neither a listing nor an object of ours: anything may have sent it.
 MAX_SHORT_BODY = 64 * 1024
-# A listing's page of the longest names takes some 4 MB, a month of OMS's statistics 3, a run file no more than 7.
+# A page of a listing with the longest names takes about 4 MB, a month of OMS statistics 3, a run file at most 7.
 MAX_LONG_BODY = 16 * 1024 * 1024
 
-# What a call that finds no whole answer raises.
+# What a call raises if no complete response arrives.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
-
-T = TypeVar("T")
 
 
 class Session(requests.Session):
-    """Kept-alive connections to the cloud at `url`: one for the life of an instance.
+    """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    No redirect is followed, because what is sent, and the token in its headers, is meant for this cloud alone; no
-    cookie is kept; and what is left behind in the middle of a call can be closed.
+    No redirect is followed, because what is sent, with the token in its headers, is meant for this cloud alone. No
+    cookie is kept. Connections can be closed while a call is using them.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        # Proxies and trusted certificates as requests takes them from the environment, but not at every call: that
-        # takes longer than signing. A .netrc is not looked for, because signing is all the authorization there is.
+        # Proxies and trusted certificates come from the environment, as in requests, but are read only once: at every
+        # call, that would take longer than signing. A .netrc is not read, because signing is the only authorization.
         self.proxies.update(requests.utils.get_environ_proxies(url))
         self.verify = trusted_certificates() or True
         self.trust_env = False
@@ -52,7 +50,7 @@ class Session(requests.Session):
         self._used: datetime | None = None
 
     def use(self) -> Session:
-        """The session, for calls now: on new connections if the open ones were idle too long."""
+        """Return the session for calls now: on new connections if the open ones were idle for too long."""
         now = self._clock.now()
         if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:
             self.close()
@@ -60,17 +58,17 @@ class Session(requests.Session):
         return self
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """No target, whatever the answer says: requests looks at it even where it is told not to follow."""
+        """No target, whatever the response says: requests looks for one even if it is told not to follow."""
 
     def abort(self) -> None:
-        """Closes every connection, also those in use: a call that was left behind ends, and its thread with it."""
+        """Close every connection, including those in use: an abandoned call ends, and its thread with it."""
         for adapter in self._adapters:
             adapter.abort()
         self.close()
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """Knows its open sockets while they are in use, too: urllib3's pools know idle connections only."""
+    """An adapter that also knows its sockets while they are in use: urllib3's pools know only idle connections."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -83,7 +81,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As requests does, with pools that tell of their sockets."""
+        """As in requests, with pools that report their sockets."""
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
@@ -101,7 +99,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             base.connect(connection)
             self._know(connection, connection.sock)
 
-        # TLS, and a proxy's tunnel, are made over a socket of its own.
+        # A proxy's tunnel and TLS are set up over this socket, so it is registered before they are.
         def new_conn(connection: Any) -> Any:
             return self._know(connection, base._new_conn(connection))
 
@@ -117,21 +115,22 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return opened
 
     def abort(self) -> None:
-        """Shuts down every socket: who waits for one hears at once that it has ended."""
+        """Shut down every socket: a thread that waits for one returns at once."""
         with self._lock:
             self._aborted += 1
             sockets = list(self._sockets)
         for one in sockets:
-            with contextlib.suppress(OSError):  # it is closed already
-                # Not as TLS ends a connection: another thread is reading from it.
+            with contextlib.suppress(OSError):  # already closed
+                # Not as TLS ends a connection, because another thread is reading from it.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
 
 def read_body(response: requests.Response, most: int) -> bytes:
-    """The body of an answer that was asked for as a stream, or the first `most` bytes of it: nobody reads the rest.
+    """Read the body of a streamed response, or its first `most` bytes: the rest is not read.
 
-    It is not decompressed, because no call asks for compression. Raises requests.ConnectionError where it ends before
-    its Content-Length.
+    It is not decompressed, because no call asks for compression.
+
+    Raises requests.ReadTimeout, and requests.ConnectionError if the body ends before its Content-Length.
     """
     try:
         body: bytes = response.raw.read(most + 1, decode_content=False)
@@ -143,12 +142,12 @@ def read_body(response: requests.Response, most: int) -> bytes:
         response.close()
         return body[:most]
     length = response.headers.get("Content-Length", "")
-    # RFC 9112, 6.3: beside a Transfer-Encoding the length says nothing.
+    # RFC 9112, 6.3: a Transfer-Encoding overrides the Content-Length.
     if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:
         raise requests.ConnectionError("the answer was cut off")
     return body
 
 
 def trusted_certificates() -> str | None:
-    """The file or folder of certificates that the environment names; None where it names none."""
+    """The file or folder of certificates that the environment names; None if it names none."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")

@@ -1,7 +1,7 @@
-"""OMS's counters of a sync task, parsed: of a calendar month, and of the steps of its statistics. All but those of
-bytes count objects.
+"""OMS's counters of a sync task, parsed: per calendar month, and per step of its statistics. All count objects, except
+those of bytes.
 
-Sources: the API pages ShowSyncTask (a month's counters) and ListSyncTaskStatistic (counts of five minutes or an hour).
+Sources: the API pages ShowSyncTask (counters of a month) and ListSyncTaskStatistic (counts per five minutes or hour).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import datetime, timedelta, timezone
 # What ListSyncTaskStatistic counts.
 DATA_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
-# Where the regions are that have sync tasks, so presumably a month of OMS begins by its time.
+# All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
 _CHINA = timezone(timedelta(hours=8))
-# A time in milliseconds is above that, a time in seconds below, for thousands of years.
+# For thousands of years, a time in milliseconds is above this, and a time in seconds below.
 _MIN_MILLISECONDS = 10**11
 _FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
-# ShowSyncTask's names of a month's counters.
+# The names that ShowSyncTask gives the counters of a month.
 _FIELDS = {
     "requests": "monthly_acceptance_request",
     "copied": "monthly_success_object",
@@ -30,7 +30,7 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class MonthCounts:
-    """The counters of one month; None for one that is missing or is not a number, which is not the same as 0."""
+    """The counters of one month. None means that a counter is missing or not a number, which is not the same as 0."""
 
     requests: int | None
     copied: int | None
@@ -40,31 +40,34 @@ class MonthCounts:
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
-        """The counters in ShowSyncTask's answer."""
+        """The counters in a response of ShowSyncTask."""
         return cls.from_json({name: answer.get(field) for name, field in _FIELDS.items()})
 
     @classmethod
     def from_json(cls, fields: Mapping[str, object]) -> MonthCounts:
-        """The counters by the names that they have here."""
+        """The counters by the names of the fields here."""
         return cls(**{name: _number(fields.get(name)) for name in _FIELDS})
 
     @property
     def processed(self) -> Sequence[int] | None:
-        """What OMS has worked on: copied, failed, skipped; None where it does not say one of them."""
+        """What OMS has worked on: copied, failed, skipped. None if one of them is missing."""
         known = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
         return known if len(known) == 3 else None
 
     @property
     def difference(self) -> int | None:
-        """How many more objects were accepted than worked on; below 0 where some were accepted the month before."""
+        """How many more objects were accepted than worked on; negative if some were accepted in the month before."""
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts in steps from `start` on, by OMS's name for what is counted: when a step began (ms since 1970), and a
-    number of objects (of bytes for SIZE). `step` is as OMS names it; `unread`: series that are missing, and parts of
-    the answer that no document of OMS's explains."""
+    """Counts in steps from `start` on.
+
+    `series` has, by OMS's name for what is counted, when each step began (ms since 1970) and the number of objects (for
+    SIZE, of bytes). `step` is OMS's name for the length of a step. `unread` counts missing series and undocumented
+    parts of the response.
+    """
 
     start: datetime
     step: str
@@ -73,7 +76,7 @@ class Statistics:
 
     @classmethod
     def parse(cls, start: datetime, answer: Mapping[str, object]) -> Statistics:
-        """What ListSyncTaskStatistic answered to a question for DATA_TYPES from `start` on."""
+        """The counts in a response of ListSyncTaskStatistic that was asked for DATA_TYPES from `start` on."""
         series: dict[str, list[tuple[int, int]]] = {name: [] for name in DATA_TYPES}
         datas, unread, missing = answer.get("statistic_datas"), 0, set(DATA_TYPES)
         for data in datas if isinstance(datas, list) else []:
@@ -87,21 +90,21 @@ class Statistics:
                     pass  # a count that nobody asked for
                 case _:
                     unread += 1
-        # Nothing is counted as an empty series or as zeros; a series that did not come is not known.
+        # If there is nothing to count, a series is empty or zero; if a series is missing, its counts are unknown.
         return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
 
     @property
     def step_length(self) -> timedelta:
-        """How long a step is, at most."""
+        """The length of a step, at most."""
         return _FIVE_MINUTES if self.step == "FIVE_MINUTES" else _HOUR
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """What was counted in the steps that began after `time`."""
+        """The count in the steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def month_of(time: datetime) -> datetime:
-    """When OMS's month of `time` began."""
+    """When the OMS month that contains `time` began."""
     return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -1,4 +1,4 @@
-"""What one invocation of a function works with: settings, clients, buckets, the time there is."""
+"""What one invocation of a function works with: settings, clients, buckets, deadline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oss_oms_sync.settings import Settings
 class Invocation:
     """One invocation. `credentials` are those of the function's role, or why there are none.
 
-    `deadline` is when it has to be done: in time to return or raise before Function Compute ends it.
+    `deadline` leaves time to return or raise before Function Compute ends the invocation.
     """
 
     settings: Settings
@@ -28,17 +28,23 @@ class Invocation:
 
     @property
     def task_id(self) -> str:
-        """The sync task's id, after which everything in the log bucket is named."""
+        """The sync task's id, which is part of every name in the log bucket."""
         return self.settings.task.task_id
 
     @cached_property
     def log_bucket(self) -> Bucket:
-        """Raises CredentialsError where the function has no role."""
+        """The bucket of the records.
+
+        Raises CredentialsError if the function has no role.
+        """
         return self._bucket(self.settings.log_bucket, "LOG_BUCKET")
 
     @cached_property
     def source_bucket(self) -> Bucket:
-        """Raises CredentialsError where the function has no role."""
+        """The bucket whose objects are forwarded.
+
+        Raises CredentialsError if the function has no role.
+        """
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def _bucket(self, name: str, setting: str) -> Bucket:

@@ -1,4 +1,4 @@
-"""Objects of a bucket, and what came of a call about them: the values that the clouds' clients take and give."""
+"""Objects of a bucket, and the results of calls on them: the values that the clouds' clients take and return."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to be written, or as it was read: headers in lower case."""
+    """An object to write, or one that was read: then its header names are in lower case."""
 
     name: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of_json(cls, name: str, value: object) -> StoredObject:
+        """An object that holds `value` as JSON."""
+        return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
+
 
 class ObjectSummary(NamedTuple):
-    """An object as a listing names it. `modified` is in seconds since 1970; `etag` upper-case, without quotes; `type`
-    is "Normal", "Multipart", "Appendable" or "Symlink".
+    """An object in a listing. `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is
+    "Normal", "Multipart", "Appendable" or "Symlink".
 
     A tuple, because a pass makes millions of them and a dataclass takes three times as long to make.
     """
@@ -43,9 +49,9 @@ class ListPage:
 
 @dataclass(frozen=True)
 class StorageFailure:
-    """A call that failed. `answered`: OSS said no; else nobody knows whether it was carried out, or still will be.
+    """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
 
-    `code` is OSS's, or OtherRegion, which OSS says in several ways.
+    `code` is OSS's error code, or OtherRegion, which OSS reports in several ways.
     """
 
     message: str
@@ -53,11 +59,11 @@ class StorageFailure:
     code: str = ""
 
     def to_error(self) -> StorageError:
-        """The same, to be raised."""
+        """The same as an exception."""
         return StorageError(self.message, self.code)
 
 
 def etag_of(body: bytes | str) -> str:
-    """The ETag (upper-case) that OSS gives a small object of this body: its MD5 ("PutObject")."""
+    """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()

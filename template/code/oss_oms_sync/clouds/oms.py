@@ -1,7 +1,7 @@
-"""Huawei's Object Storage Migration Service: submits object keys to the sync task, and asks how the task is.
+"""Huawei's Object Storage Migration Service: submits object keys to the sync task, and queries the task.
 
-Sources: the API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic of OMS and its error codes; the error
-codes of Huawei's API Gateway.
+Sources: OMS's API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic, and its error codes; the error codes
+of Huawei's API Gateway.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The page's text says "a maximum of 10"; its schema line says 100, which OMS is not known to take.
+# The page's text says "a maximum of 10"; its schema says 100, which OMS is not known to accept.
 KEYS_PER_CALL = 10
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# For a whole call: connecting, waiting and an answer that comes in pieces.
+# For a whole call: connecting, waiting, and a response that arrives in pieces.
 _CALL_SECONDS = 15.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
 _MAX_CLOCK_SKEW_SECONDS = 14 * 60
@@ -43,7 +43,7 @@ _MAX_CLOCK_SKEW_SECONDS = 14 * 60
 _BY_ERROR_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,
-    # Account trouble comes as HTTP 400, like a bad key.
+    # Account problems come as HTTP 400, like a bad object key.
     "OMS.0068": Reason.CREDENTIALS,
     "OMS.0072": Reason.FORBIDDEN,
     "OMS.0201": Reason.ACCOUNT,
@@ -64,7 +64,7 @@ _BY_STATUS = {
 
 
 class OmsClient:
-    """One sync task, on kept-alive connections. One for the life of an instance."""
+    """A client of one sync task, on kept-alive connections. One for the life of an instance."""
 
     def __init__(self, settings: Settings, session: Session, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
@@ -76,17 +76,15 @@ class OmsClient:
         self._task_path = url.path.removesuffix("/events")
 
     def task(self, deadline: Deadline, at: datetime | None = None) -> TaskInfo | Failure:
-        """What OMS knows of the task (ShowSyncTask), with the counters of the month of `at` (now); or why it does not
-        say."""
-        # Forward asks nothing, and its cold start would compile this.
+        """Return the task (ShowSyncTask) with its counters of the month of `at` (default: now), or the failure."""
+        # Imported here because `forward` never needs it, and its cold start would compile it.
         from oss_oms_sync.clouds.task import TaskInfo
 
         answer = self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
         return answer if isinstance(answer, Failure) else TaskInfo.parse(answer)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
-        """OMS's counts from `start` to `end` in steps of its own choosing (ListSyncTaskStatistic); or why there are
-        none."""
+        """Return OMS's counts from `start` to `end`, in steps of its choice (ListSyncTaskStatistic), or the failure."""
         from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
@@ -94,12 +92,12 @@ class OmsClient:
         return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
-        """One signed call that submits `keys`."""
+        """Submit `keys` in one signed call."""
         body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
         return self._in_time(lambda: self._send("POST", "/events", (), body, self._acceptance, deadline), deadline)
 
     def close_connections(self) -> None:
-        """Makes the next call open a new connection."""
+        """Close all connections; the next call opens a new one."""
         self._session.close()
 
     def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
@@ -110,7 +108,7 @@ class OmsClient:
         return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted=too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
-        """None: its body is empty. A login page or a proxy's word is no acceptance; JSON may carry an error."""
+        """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
         return None if not body.strip() or _value_of(body) is not None else self._unexpected(body)
 
     def _value(self, body: bytes) -> dict[str, object] | Failure:
@@ -118,7 +116,7 @@ class OmsClient:
         return self._unexpected(body) if value is None else value
 
     def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
-        """What `send` returns, or that it took too long."""
+        """Return what `send` returns, or a TIMEOUT failure if it takes too long."""
         seconds = deadline.cap(_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
@@ -135,7 +133,7 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
-        """One signed call: what `read` makes of the body of a 200, or what went wrong."""
+        """Make one signed call; return what `read` makes of the body of a 200, or the failure."""
         settings, path = self._settings, f"{self._task_path}{what}"
         headers = sign(
             method,
@@ -160,10 +158,10 @@ class OmsClient:
                 proxies=session.proxies,
                 verify=session.verify,
             )
-            # What OMS tells of a task is as long as its statistics.
+            # A response to a query may hold a month of statistics.
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
-        except requests.Timeout as error:  # OMS may have taken the keys: they are sent again, which is harmless
+        except requests.Timeout as error:  # OMS may have accepted the keys; they are sent again, which is harmless
             return self._lost(Reason.TIMEOUT, root_cause(error))
         except NETWORK_ERRORS as error:  # likewise
             return self._lost(Reason.UNREACHABLE, root_cause(error))
@@ -176,7 +174,7 @@ class OmsClient:
         return quote(key, safe="") if self._settings.key_encoding == "url" else key
 
     def _unexpected(self, body: bytes) -> Failure:
-        """A 200 that is not OMS's, or carries an error."""
+        """The failure for a 200 that is not OMS's, or carries an error."""
         code, message = _error_of(body)
         return Failure(
             _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
@@ -186,7 +184,7 @@ class OmsClient:
         status = response.status_code
         code, message = _error_of(body)
         if response.is_redirect:
-            # Without what follows a "?", which may be what was sent.
+            # Without its query, which may repeat what was sent.
             message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         if reason is Reason.CREDENTIALS and self._clock_is_off(response):
@@ -207,13 +205,13 @@ class OmsClient:
 
 
 def _value_of(body: bytes) -> dict[str, object] | None:
-    """The JSON object that OMS answered; None where it is none, or tells an error."""
+    """The JSON object in a body; None if it is not one, or carries an error."""
     value = jsontext.load(body)
     return value if isinstance(value, dict) and "error_code" not in value else None
 
 
 def _error_of(body: bytes) -> tuple[str | None, str]:
-    """OMS's error code and message; for an answer in another form None and its text."""
+    """OMS's error code and message; for a body in another form, None and its text."""
     match jsontext.load(body):
         case {"error_code": code, **rest}:
             return str(code), str(rest.get("error_msg", ""))
@@ -221,7 +219,7 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
 
 
 def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
-    """What `requests` would make of it, had it to look: all here is checked and encoded already."""
+    """The request as `requests` would prepare it, without its checks: everything is already checked and encoded."""
     request = requests.PreparedRequest()
     # An empty body of unknown length would be sent in chunks.
     request.method, request.url, request.body = method, url, body or None

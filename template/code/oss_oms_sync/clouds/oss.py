@@ -1,9 +1,9 @@
-"""Alibaba Cloud OSS: calls side by side on kept-alive connections, tried again within the invocation's deadline.
+"""Alibaba Cloud OSS: calls side by side on kept-alive connections, retried within the invocation's deadline.
 
-`oss2` takes longer to import than all else together, so it is imported where it is first used, while OMS is asked,
-and without the most of it (see `import_oss2`).
+`oss2` takes longer to import than everything else together, so it is imported at first use, in parallel with the first
+call to OMS, and only in part (see `import_oss2`).
 
-A method that begins with `try_` returns its failures, each other raises the first as StorageError.
+A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# OSS: "at most 1000" objects a listing's page, and a multi-delete.
+# OSS: "at most 1000" objects per page of a listing, and per multi-delete.
 PAGE_SIZE = 1000
 
 _CALL_SECONDS = 5.0
-# What oss2 raises where a body is none of OSS's.
+# What oss2 raises if a body did not come from OSS.
 _NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
-# What XML 1.0 does not carry unchanged ("Char" in its section 2.2; a parser makes "\r" a "\n").
-# Compiled where it is first used: that takes longer than all the rest of this module.
+# Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n").
+# Compiled at first use: that takes longer than the rest of this module.
 _NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-# OSS, "Error responses": what is about the key, and not about its rights.
+# OSS, "Error responses": faults of the access key itself, not of its permissions.
 BAD_CREDENTIALS = {
     "InvalidAccessKeyId",
     "InvalidSecurityToken",
@@ -62,14 +62,12 @@ _FIXES = {
         " If this lasts, see in the RAM console that the role exists, and deploy again",
     ),
 }
-
-
 _NO_ANSWER = StorageFailure("no answer in time", answered=False)
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The temporary key of the function's role. Its secrets stay out of its repr."""
+    """The temporary credentials of the function's role. The secrets stay out of its repr."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
@@ -78,7 +76,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class OssClient:
-    """What all buckets have in common. One for the life of an instance."""
+    """What all buckets share. One for the life of an instance."""
 
     settings: Settings
     session: Session
@@ -87,7 +85,7 @@ class OssClient:
 
 
 class Bucket:
-    """A bucket with one invocation's credentials and deadline. `setting` is the name of the setting that names it."""
+    """A bucket, with the credentials and deadline of one invocation. `setting` is the setting that names the bucket."""
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline
@@ -99,27 +97,27 @@ class Bucket:
         self._deadline = deadline
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
-        """Write all of `objects` side by side; for each None, or why it is not known to be written."""
+        """Write `objects` side by side; for each, return None, or why it is not known to be written."""
         results = self._call_all("oss:PutObject", [partial(_put, one) for one in objects])
         return [result if isinstance(result, StorageFailure) else None for result in results]
 
     def put(self, one: StoredObject) -> None:
         """Write one object.
 
-        Raises StorageError where it is not known to be written.
+        Raises StorageError if it is not known to be written.
         """
         (problem,) = self.try_put_all([one])
         if problem:
             raise problem.to_error()
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
-        """Read objects side by side. One that does not exist is a StorageFailure with the code NoSuchKey."""
+        """Read objects side by side; one that does not exist is a StorageFailure with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
         """Read objects side by side; None for one that does not exist.
 
-        Raises StorageError for any other answer.
+        Raises StorageError for any other failure.
         """
         found: list[StoredObject | None] = []
         for result in self.try_get_all(names):
@@ -129,17 +127,17 @@ class Bucket:
         return found
 
     def get(self, name: str) -> bytes | None:
-        """Read an object's body; None where there is none.
+        """Read an object's body; None if the object does not exist.
 
-        Raises StorageError for anything but these two answers.
+        Raises StorageError for any other failure.
         """
         (found,) = self.get_all([name])
         return found.body if found else None
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """The objects whose names begin with `prefix` and follow `after`: none only where there are no more.
+        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
 
-        Raises StorageError, also where the names do not rise.
+        Raises StorageError, also if the names are out of order.
         """
         (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after)])
         if isinstance(page, StorageFailure):
@@ -147,14 +145,14 @@ class Bucket:
         return page
 
     def pages(self, prefix: str, after: str = "") -> Pages:
-        """The pages that `list_page` gives one after the other, read one page ahead: the first is asked for at once.
+        """All pages of that listing after `after`, read one page ahead: the first is requested at once.
 
-        Raises StorageError where a page is asked for that there is none of.
+        Iterating over them raises StorageError.
         """
         return Pages(self.name, after, partial(self._ask_for_page, prefix), partial(self.list_page, prefix))
 
     def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
-        """Everything whose name begins with `prefix`, in order.
+        """Iterate over all objects whose names begin with `prefix`, in order.
 
         Raises StorageError.
         """
@@ -163,14 +161,15 @@ class Bucket:
                 yield from page.objects
 
     def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
-        """Everything in `folder`, a name that ends with "/", except the empty object that consoles make of it.
+        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/", except the folder
+        marker, an empty object that consoles create.
 
         Raises StorageError.
         """
         return (one for one in self.iter_objects(folder) if one.name != folder)
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
-        """Delete objects, a thousand a call; names that XML does not carry go one by one, side by side."""
+        """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
         plain = [name for name in names if not re.search(_NOT_IN_XML, name)]
         groups = [plain[start : start + PAGE_SIZE] for start in range(0, len(plain), PAGE_SIZE)]
         single = [[name] for name in names if re.search(_NOT_IN_XML, name)]
@@ -191,7 +190,7 @@ class Bucket:
         return _PageAhead(self._client.pool.begin(attempts, self._deadline.remaining()), session, budget)
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageFailure]:
-        """What each of `calls` returns, side by side; each is tried again while that helps."""
+        """Make `calls` side by side, retry each while that helps, and return their results."""
         session = self._client.session
         transport, budget = Transport(session.use()), RetryBudget(self._deadline, self._client.clock)
         tries = [partial(self._call, action, call, transport, budget) for call in calls]
@@ -211,14 +210,14 @@ class Bucket:
         self, action: str, call: Callable[[oss2.Bucket], T], transport: Transport
     ) -> Attempt[T | StorageFailure]:
         exceptions = import_oss2().exceptions
-        # Whatever fails here is a StorageFailure that the caller sees: a key stays where it was.
-        # A delete whose answer is lost may still land, even after a second one was answered: it is not repeated.
+        # Every failure becomes a StorageFailure that the caller sees, so a key stays where it was.
+        # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
         repeat = action != "oss:DeleteObject"
         try:
             return Attempt(call(self._oss2_bucket(transport)))
         except exceptions.OssError as error:
-            # A gateway's 5xx may be about a call that is still on its way to OSS; a 429 was turned away. And what
-            # is no answer of OSS says nothing about what OSS does.
+            # A gateway's 5xx may concern a call that is still on its way to OSS; a 429 was turned away. A response that
+            # is not from OSS says nothing about what OSS does.
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
@@ -238,7 +237,7 @@ class Bucket:
             self.name,
             session=transport,
             connect_timeout=(seconds, seconds),
-            enable_crc=False,  # TLS guards these few bytes; the checksum is slow where it is pure Python
+            enable_crc=False,  # TLS protects these few bytes, and the checksum is slow in pure Python
             region=settings.oss_region,
         )
 
@@ -253,7 +252,7 @@ class Bucket:
 
 def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
     answer = bucket.put_object(one.name, one.body, dict(one.headers))
-    # In a bucket that is encrypted with KMS the ETag is no MD5: there it is enough that OSS answered.
+    # In a bucket encrypted with KMS, the ETag is not an MD5, so it is enough that OSS answered.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
     if answer.etag != etag_of(one.body) and not is_encrypted:
         raise not_oss(answer.status)
@@ -323,7 +322,7 @@ def _delete(name: str, bucket: oss2.Bucket) -> set[str]:
 def _code_of(error: oss2.exceptions.OssError) -> str:
     code, message = error.code or "", error.message or ""
     says_so = code == "AccessDenied" and "endpoint" in message
-    # To a signature for another region OSS answers InvalidArgument.
+    # OSS answers InvalidArgument to a signature for another region.
     by_signature = code == "InvalidArgument" and "region" in message
     if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"

@@ -1,4 +1,4 @@
-"""`oss2` without the most of it: it takes longer to import than all else together."""
+"""The import of `oss2`, shortened: in full it takes longer than everything else together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class _StubModule(ModuleType):
-    """Stands for a module of which the names are imported, and nothing is used."""
+    """A stand-in for a module whose names are imported but never used."""
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
@@ -22,8 +22,8 @@ _importing = Lock()
 
 
 def import_oss2() -> Any:
-    """The module `oss2`, without its client-side encryption: nobody here uses that, and it takes more than half of
-    the time and memory of the import."""
+    """Import `oss2` without its client-side encryption, which is not used here, and takes more than half of the time
+    and memory of the import."""
     with _importing:
         if "oss2" not in sys.modules:
             unused = {name: _StubModule(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
@@ -37,5 +37,5 @@ def import_oss2() -> Any:
 
 
 def preload_oss2() -> None:
-    """Imports `oss2` in the background, while OMS is waited for."""
+    """Import `oss2` in the background, while OMS is being called."""
     Thread(target=import_oss2, daemon=True).start()

@@ -1,5 +1,4 @@
-"""How `oss2`'s calls go over the wire: in place of its own session, which follows redirects and reads answers without
-end."""
+"""How `oss2`'s calls go over the wire: its own session would follow redirects, and read responses of any length."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ class Transport:
     def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> Answer:
         """Make one call.
 
-        Raises requests.RequestException, also where something else than OSS says that all went well.
+        Raises requests.RequestException, also if something other than OSS reports success.
         """
         response = self._session.request(
             request.method,
@@ -41,13 +40,13 @@ class Transport:
 
 
 class Answer:
-    """An answer of OSS, read to its end, as `oss2` takes one."""
+    """A response of OSS, read to its end, in the form that `oss2` expects."""
 
     def __init__(self, response: requests.Response, method: str) -> None:
         self.status = response.status_code
         self.says_ok = 200 <= self.status < 300
         self.headers = response.headers
-        # OSS, "Common HTTP headers": every answer has one.
+        # OSS, "Common HTTP headers": every response has one.
         self.request_id = response.headers.get("x-oss-request-id", "")
         is_long = self.says_ok and method in ("GET", "POST")
         body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
@@ -56,12 +55,12 @@ class Answer:
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
-        """The next `amount` bytes of the body, or the rest."""
+        """Read the next `amount` bytes of the body, or the rest."""
         return self._body.read(amount)
 
 
 def not_oss(status: int) -> requests.ConnectionError:
-    """An answer that says that all went well, but is not OSS's."""
+    """The error for a response that reports success, but is not from OSS."""
     return requests.ConnectionError(
         f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
     )

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class CallPool:
-    """Threads that run calls side by side and leave behind the one that does not return in time; whoever made the call
-    is to close its connection (`Session.abort`), or it stays for the instance's life.
+    """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
+    close the connection (`Session.abort`), or the thread stays for the life of the instance.
 
-    Needed even for a single call: a timeout of requests holds for each read, so an answer that drips in byte by
-    byte, or a name that does not resolve, outlives every timeout.
+    Needed even for a single call: a timeout of requests applies to each read, so a response that drips in byte by byte,
+    or a name that does not resolve, outlives every timeout.
     """
 
     def __init__(self, width: int = 10) -> None:
@@ -24,27 +24,27 @@ class CallPool:
         self._pool = ThreadPoolExecutor(width)
 
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
-        """What each of `calls` returns, in their order; None for one that did not return within `seconds`.
+        """Run `calls`, and return their results in order; None for a call that did not return within `seconds`.
 
-        An exception of a call is raised here. Calls must not return None.
+        A call must not return None; what a call raises is raised here.
         """
         begun = [self.begin(call, seconds) for call in calls]
         return [one.result() for one in begun]
 
     def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
-        """Lets `call` run while its caller does something else; it is left behind after `seconds`."""
+        """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
         pool = self._pool
         return Begun(pool.submit(call), seconds, lambda: self._abandon(pool))
 
     def _abandon(self, pool: ThreadPoolExecutor) -> None:
-        """A thread that is stuck would keep its place for the instance's life: leave it behind with its pool."""
+        # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
         if pool is self._pool:
             pool.shutdown(wait=False, cancel_futures=True)
             self._pool = ThreadPoolExecutor(self._width)
 
 
 class Begun(Generic[T]):
-    """A call that was begun."""
+    """A call that is running, or waits for its turn."""
 
     def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
         self._future = future
@@ -52,18 +52,21 @@ class Begun(Generic[T]):
         self._abandon = abandon
 
     def result(self) -> T | None:
-        """What the call returns, or raises; None where it did not return in time."""
+        """Wait for the call and return its result; None if it did not return in time.
+
+        What the call raises is raised here.
+        """
         try:
             return self._future.result(max(0.0, self._end - time.monotonic()))
-        except CancelledError:  # the pool was left behind before its turn came
+        except CancelledError:  # the pool was abandoned before its turn came
             return None
         except FutureTimeoutError:
-            # Either no result in time, or a TimeoutError that the call itself raised, which is raised here again.
+            # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
             if self._future.done():
                 return self._future.result()
             self._abandon()
             return None
 
     def leave(self) -> bool:
-        """Nobody will ask for the result. Whether the call is still running: its connection has to be closed then."""
+        """Give the result up. Return whether the call is still running: then its connection has to be closed."""
         return not self._future.cancel() and not self._future.done()

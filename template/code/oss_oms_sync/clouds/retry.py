@@ -1,4 +1,4 @@
-"""How often a call is tried, and how long to wait before the next attempt."""
+"""How often a call is attempted, and how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
 _MAX_ATTEMPTS = 5
 _BACKOFF_BASE = 0.4
 _BACKOFF_MAX = 5.0
-# Waiting costs money and the log bucket is the queue: after that long a job gives up, and replay takes over.
+# Waiting costs money, and the log bucket is the queue: after this long a job gives up, and replay takes over.
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Attempt(Generic[T]):
-    """One attempt's result, and whether and when another may help.
+    """The result of one attempt, and whether and when another may help.
 
-    `connection_lost`: the connection broke or went silent. `retry_after`: seconds, as the server asks for.
+    `connection_lost`: the connection broke or went silent. `retry_after`: in seconds, as the server asks.
     """
 
     result: T
@@ -34,7 +34,7 @@ class Attempt(Generic[T]):
 
 
 class RetryBudget:
-    """The attempts of one job and the waiting between them, by full jitter: any time from none to a doubling limit."""
+    """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
     def __init__(self, deadline: Deadline, clock: Clock) -> None:
         self._deadline = deadline
@@ -43,9 +43,10 @@ class RetryBudget:
         self._throttle_budget = _THROTTLE_BUDGET_SECONDS
 
     def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: T) -> T:
-        """The result of the last attempt, or `if_not_attempted` where the deadline had passed before the first.
+        """Attempt `call` until another attempt would not help. Return the last result, or `if_not_attempted` if the
+        deadline had passed before the first attempt.
 
-        After a lost connection `reconnect` is called, and the first time the call is made again at once: the
+        After a lost connection, `reconnect` is called, and the first time the next attempt follows at once, because the
         connection may have died while the instance was frozen.
         """
         result, attempts = if_not_attempted, 0
@@ -64,9 +65,9 @@ class RetryBudget:
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
-        """Wait before the next attempt; False when there is no use in waiting so long."""
+        """Wait before the next attempt; return False at once if the wait would be too long."""
         if attempt.retry_after is not None:
-            # Not before that, and not all instances at the same moment.
+            # Not earlier than asked, and not all instances at the same moment.
             wait = attempt.retry_after + random.uniform(0, _BACKOFF_BASE)
         elif attempt.connection_lost and attempts == 1:
             wait = 0.0

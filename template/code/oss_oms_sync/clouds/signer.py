@@ -28,11 +28,11 @@ def sign(
     now: datetime,
     security_token: str = "",
 ) -> dict[str, str]:
-    """The headers to send: `headers` and Host, X-Sdk-Date, X-Security-Token (where given), Authorization.
+    """The headers to send: `headers`, Host, X-Sdk-Date, X-Security-Token (if given) and Authorization.
 
-    `path` is URL-encoded as it goes over the wire, `query` and `headers` are not. Every header is signed, so
-    nothing on the way may change one; send Content-Type as application/json, for the vendor's servers do not
-    hash other bodies. `now` is in UTC.
+    `path` is URL-encoded as on the wire; `query` and `headers` are not. Every header is signed, so nothing on the way
+    may change one. Send Content-Type as application/json, because the vendor's servers do not hash other bodies. `now`
+    is in UTC.
     """
     signed = {**headers, "Host": host, "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ")}
     if security_token:

@@ -13,8 +13,8 @@ from oss_oms_sync.clouds.counters import MonthCounts
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """One task, and its counters of the month that was asked for. A text is None where the answer lacks it; one without
-    `status` is not an answer that OMS documents."""
+    """One task, with its counters of the month that was asked for. A text is None if the response lacks it; a response
+    without `status` is not one that OMS documents."""
 
     status: str | None
     src_cloud_type: str | None
@@ -29,7 +29,7 @@ class TaskInfo:
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
-        """From any JSON object that OMS answered."""
+        """The task in any JSON object that OMS returned."""
 
         def text(name: str) -> str | None:
             value = answer.get(name)
@@ -50,5 +50,5 @@ class TaskInfo:
 
     @property
     def is_running(self) -> bool:
-        """Whether the task takes keys: a stopped one refuses them."""
+        """Whether the task accepts keys: a stopped one refuses them."""
         return self.status == "SYNCHRONIZING"

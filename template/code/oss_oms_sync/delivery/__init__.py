@@ -1,1 +1,1 @@
-"""Submitting keys to OMS, and recording what became of each."""
+"""Submits keys to OMS, and records the outcomes. May import `ledger` and `clouds`."""

@@ -1,4 +1,4 @@
-"""Keys submitted to OMS in batches: each gets an outcome, and a refused batch is bisected down to the refused key."""
+"""Submits keys to OMS in batches: each key gets an outcome, and a refused batch is bisected down to the refused key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ T = TypeVar("T")
 
 @dataclass
 class Submission:
-    """What became of the keys: for each its Failure, or None where OMS accepted it; the calls it took, and how many
-    of these were throttled."""
+    """The outcome of each key (its Failure, or None if OMS accepted it), and how many calls were made and throttled."""
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
@@ -26,10 +25,10 @@ class Submission:
 
 
 def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
-    """Send `keys` (plain text, each once) in batches, never later than `deadline`, and say what became of each.
+    """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    A refused batch is bisected down to the refused key, unless not to `bisect`. Every key is in the outcomes, whatever
-    OMS answers; after an exception nothing is known of any.
+    A refused batch is bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever
+    OMS answers; after an exception, nothing is known about any key.
     """
     bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect)
     for batch in batches(keys):
@@ -38,7 +37,7 @@ def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, b
 
 
 class _Bisection:
-    """One submission: what is known so far."""
+    """One submission, with what is known so far."""
 
     def __init__(self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
         self._oms = oms
@@ -52,7 +51,7 @@ class _Bisection:
         self._send(keys)
         outcomes = self.submission.outcomes
         if any(outcomes[key] is None for key in keys):
-            # A neighbour was accepted, so the task works and the refusal is about the key.
+            # OMS accepted another key of the batch, so the task works, and the refusal is about this key.
             for key in keys:
                 failure = outcomes[key]
                 if failure and failure.reason is Reason.REFUSED:
@@ -70,7 +69,7 @@ class _Bisection:
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
 
     def _call(self, keys: Sequence[str]) -> Failure | None:
-        """Sends one call until it is answered for good, or there is no use in trying on."""
+        """Submit `keys` in one call, retried while that helps."""
 
         def call() -> Attempt[Failure | None]:
             self.submission.calls += 1

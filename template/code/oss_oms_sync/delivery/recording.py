@@ -1,4 +1,4 @@
-"""What became of keys that were submitted goes into the log bucket: the half of law 1 that is about records."""
+"""Writes the outcomes of submitted keys into the log bucket, so that no key is dropped."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ log = logging.getLogger(__name__)
 
 
 class Recorded(NamedTuple):
-    """One key's outcome (None: accepted), its record, and why that is not known to be written (None: it is)."""
+    """The outcome of one key (None: accepted), its record, and why that is not known to be written (None: it is)."""
 
     key: FailedKey
     failure: Failure | None
     record: StoredObject
     problem: StorageFailure | None
 
+    def log_problem(self) -> None:
+        """Log that the record was not written, if so."""
+        if self.problem:
+            log.error({"key": self.key.key, "record": self.record.name, "problem": self.problem.message})
+
 
 def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
-    """Write a failed record for each key that has a Failure, and a success record for each other.
+    """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    What was not written is logged, and the caller decides where its key is kept: a key without its failed record is in
-    no state. A success record that is missing is harmless: OMS accepted the key, and reconcile sends it once more.
+    The caller logs what was not written, and decides where its key is kept: without a failed record, the key would be
+    lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [
@@ -35,9 +40,4 @@ def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure |
         for key, failure in outcomes
     ]
     problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
-    recorded = [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]
-    for one in recorded:
-        if one.problem:
-            kind = "failed" if one.failure else "success"
-            log.error({"key": one.key.key, "record": kind, "problem": one.problem.message})
-    return recorded
+    return [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]

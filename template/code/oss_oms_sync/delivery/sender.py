@@ -1,4 +1,4 @@
-"""Sends keys again for replay and reconcile: in batches, at the allowed rate, and no further than makes sense."""
+"""Submits keys again for replay and reconcile: in batches, at the allowed rate, and no longer than makes sense."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
-# After so many wholly refused batches in a row a run ends: there is no point in burning through a million keys.
+# A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
-# So many records of rejected keys are kept in mind.
+# How many records of rejected keys are remembered at most.
 MAX_REJECTED_KEPT = 10_000
-# For recording a batch after it was sent, and for what the job itself has to write down.
+# Reserved for recording a batch after it was submitted, and for what the job itself has to store.
 _RECORDING_SECONDS = 10.0
-# However often OMS throttles, a run goes on at a call a second.
+# However often OMS throttles, a run continues at one call per second.
 _MIN_RATE = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Sender:
-    """One run's sending. `stopped` says why it goes no further; empty while it does."""
+    """The submissions of one run. `stopped` says why they ended early; empty if they did not."""
 
     def __init__(self, invocation: Invocation) -> None:
         deadline, self._clock = invocation.deadline, invocation.clock
@@ -44,9 +44,9 @@ class Sender:
         self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
 
     def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
-        """Sends `keys` and records what became of each; returns those that are still to be sent or recorded.
+        """Submit `keys` and record the outcomes; return the keys that still have to be submitted or recorded.
 
-        The keys `in_doubt` get no failed record (a delete may be on its way to it) and are always returned.
+        Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
         """
         left: list[FailedKey] = []
         for batch in batches(keys):
@@ -78,23 +78,23 @@ class Sender:
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
-        concerning_all = [reason for reason in reasons if reason in STOPS_RUN]
+        stopping = [reason for reason in reasons if reason in STOPS_RUN]
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
-        # A batch of nothing but keys that OMS refused alone before says nothing about the task.
+        # A batch of nothing but keys that were rejected before says nothing about the task.
         self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in batch)
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
             self.stopped = "the time is up"
-        elif concerning_all:
-            self.stopped = f"OMS refuses every key: {concerning_all[0].name}. {concerning_all[0].fix.en}"
+        elif stopping:
+            self.stopped = f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}"
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
             self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
-        """Writes the records of what was sent; returns the keys whose state is nowhere else."""
+        """Write the records of what was submitted; return the keys whose state is recorded nowhere else."""
         left = [key for key in batch if key.key in in_doubt]
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
@@ -106,6 +106,7 @@ class Sender:
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
         for one in record(self._invocation, outcomes):
+            one.log_problem()
             if one.failure and one.problem:
                 left.append(one.key)
             elif one.failure and one.failure.reason is Reason.REJECTED:
@@ -122,12 +123,12 @@ class Sender:
 
 
 def _still_rejected(key: FailedKey, failure: Failure | None) -> Failure | None:
-    """A key that was refused among accepted ones is so still when it comes to stand among its like."""
+    """The failure, as REJECTED if the key was that before: in a batch of only such keys, it would be REFUSED."""
     if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
         return replace(failure, reason=Reason.REJECTED)
     return failure
 
 
 def earliest(one: str, other: str) -> str:
-    """The earlier of two times as records write them; one that is unknown (empty) does not count."""
+    """The earlier of two times in the format of records; an unknown (empty) one does not count."""
     return min(filter(None, (one, other)), default="")

@@ -1,1 +1,1 @@
-"""What the functions do: forward, replay, reconcile, doctor, status."""
+"""What the functions do. A job may import every other package, but no other job."""

@@ -1,4 +1,4 @@
-"""The main job: one event's keys go to OMS, and what became of each into the log bucket."""
+"""The main job: submits the keys of one event to OMS, and records the outcomes in the log bucket."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from oss_oms_sync import events
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import submit
-from oss_oms_sync.delivery.recording import record
+from oss_oms_sync.delivery.recording import Recorded, record
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import Failure
 
-# What writing the records of a batch may take: OSS's own timeout.
-_RECORDING_SECONDS = 5.0
+# How long writing the records of a batch may take: the timeout of a call to OSS.
+_RECORDING_SECONDS_PER_BATCH = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -24,27 +23,28 @@ log = logging.getLogger(__name__)
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Returns True when OMS accepted them all, False when some are recorded as failed.
+    Return True if OMS accepted them all, and False if some are recorded as failed.
 
-    Raises EventError where part of the payload cannot be read (the rest is forwarded and recorded first), and
-    RecordError where a failed key could not be recorded: Function Compute then keeps the event.
+    Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
+    if a failed key could not be recorded: after both, Function Compute keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()
     parsed = events.parse(event, invocation.settings)
-    recording = min(_RECORDING_SECONDS * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
+    recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
     submission = submit(invocation, [change.key for change in parsed.changes], deadline.minus(recording))
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
-    failures = [(key.key, failure) for key, failure in outcomes if failure]
-    for key, failure in failures:
-        _log_failure(key, failure)
     recorded = record(invocation, outcomes)
+    for one in recorded:
+        _log_failure(one)
+        one.log_problem()
+    failures = [one.failure for one in recorded if one.failure]
     unrecorded = [one.problem.message for one in recorded if one.failure and one.problem]
     log.info(
         {
             "keys": len(parsed.changes),
             "accepted": len(parsed.changes) - len(failures),
-            "failed": dict(Counter(failure.reason.name for _, failure in failures)),
+            "failed": dict(Counter(failure.reason.name for failure in failures)),
             "skipped": dict(parsed.skipped),
             "unreadable": len(parsed.problems),
             "unrecorded": len(unrecorded),
@@ -59,14 +59,15 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     return not failures
 
 
-def _log_failure(key: str, failure: Failure) -> None:
-    log.warning(
-        {
-            "key": key,
-            "reason": failure.reason.name,
-            "status": failure.status,
-            "error_code": failure.error_code,
-            "message": failure.message,
-            "fix": failure.reason.fix.en,
-        }
-    )
+def _log_failure(one: Recorded) -> None:
+    if failure := one.failure:
+        log.warning(
+            {
+                "key": one.key.key,
+                "reason": failure.reason.name,
+                "status": failure.status,
+                "error_code": failure.error_code,
+                "message": failure.message,
+                "fix": failure.reason.fix.en,
+            }
+        )

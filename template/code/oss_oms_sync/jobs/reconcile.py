@@ -1,4 +1,4 @@
-"""Finds what no event ever told: compares the source bucket with the records, and sends what has none."""
+"""Finds objects whose events were lost: compares the source bucket with the records, and submits what has none."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ OPTIONS: dict[str, type] = {
 }
 
 _MAX_SHOWN = 100
-# How often the position is saved; a batch that is not full is sent as it is.
+# How often the position is saved; a batch that is not full is then submitted as it is.
 _SAVE_INTERVAL_SECONDS = 30.0
-# With less than this left the piece ends: a page, a batch and the position still have to go through.
-_FINISHING_SECONDS = 30.0
+# With less time left than this, the work on a pass ends: a page, a batch and the position still have to go through.
+_RESERVED_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ReconcileResult:
-    """How far a pass is. `counts` are COUNTS of the whole pass so far, `next` is the key it resumes after, `stopped`
-    says why it went no further (both may be None). `missing`: the first hundred keys that a dry run would send."""
+    """How far a pass is. `counts` are COUNTS of the whole pass so far, `next` is the key after which it resumes,
+    `stopped` says why it ended early (both may be None). `missing`: the first hundred keys that a dry run found."""
 
     counts: Mapping[str, int]
     finished: bool
@@ -55,7 +55,7 @@ class ReconcileResult:
     missing: Sequence[str] | None = None
 
     def to_json(self) -> dict[str, object]:
-        """As the caller gets it: the counts beside the rest."""
+        """The result as the caller gets it: the counts next to the rest."""
         rest = {name: value for name, value in asdict(self).items() if name != "counts"}
         if self.missing is None:
             del rest["missing"]
@@ -63,21 +63,21 @@ class ReconcileResult:
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReconcileResult:
-    """One piece of a pass, as `event` asks: a timer's event, or OPTIONS by hand.
+    """Work on a pass, as `event` asks: a timer event, or OPTIONS in a manual call.
 
-    A call by hand resumes the open pass of its scope, or begins one. A timer's resumes its own open pass, else begins
-    one if the last began at least RECONCILE_PERIOD ago, else resumes an open pass of another scope, unless that one was
-    limited. A dry run sends and keeps nothing.
+    A manual call resumes the open pass of its scope, or starts one. A timer event resumes its own open pass; or starts
+    one if the last began at least RECONCILE_PERIOD ago; or resumes an open pass of another scope, unless that was
+    limited. A dry run submits and stores nothing.
 
-    Raises PayloadError, SettingsError where SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
     """
-    settings, now = invocation.settings, invocation.clock.now()
+    settings = invocation.settings
     if not settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     asked = _Options.parse(event, settings)
     store = Passes(invocation)
     installed = JobState(invocation).installed(note=not asked.dry_run)
-    passes = store.all()
+    passes, now = store.all(), invocation.clock.now()
     one = _pass_of(asked, is_timer_event(event), settings, store, passes, now)
     if one is None or one.ended:
         return _result(one, one is not None, "" if one else "RECONCILE_PERIOD is off, and no pass was begun by hand")
@@ -90,7 +90,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult:
 
 @dataclass(frozen=True)
 class _Options:
-    """The payload."""
+    """The options in a payload."""
 
     scope: Scope
     limit: int | None
@@ -126,14 +126,14 @@ def _pass_of(
     passes: Sequence[Pass],
     now: datetime,
 ) -> Pass | None:
-    """The pass to go on with; one that is ended, or None, where nothing is due."""
+    """The pass to work on; one that has ended, or None, if nothing is due."""
     limited = asked.limit is not None
     if asked.dry_run:
         return Pass("", settings.source_bucket, asked.scope, timestamp(now), limited)
     newest = {
         one.scope: one
         for one in ([] if asked.restart else passes)
-        # A trial by hand is gone on with by hand only.
+        # A trial, which is a manual call with a limit, is only resumed manually.
         if not (by_timer and not limited and one.limited and not one.ended)
     }
     mine = newest.get(asked.scope)
@@ -150,8 +150,8 @@ def _is_due(last: Pass | None, period: timedelta | None, now: datetime) -> bool:
 
 
 class _Piece:
-    """What one call does of a pass; `before` is the last of its scope that ended. Without a `store` it is a dry run:
-    nothing is sent or kept."""
+    """The part of a pass that one call works on; `before` is the last pass of its scope that ended. Without a `store`
+    it is a dry run: nothing is submitted or stored."""
 
     def __init__(
         self,
@@ -169,18 +169,21 @@ class _Piece:
         self._sender = Sender(invocation)
         self._store = store
         self._deadline = invocation.deadline
-        self._last_seconds = min(_FINISHING_SECONDS, self._deadline.remaining() / 4)
+        self._last_seconds = min(_RESERVED_SECONDS, self._deadline.remaining() / 4)
         self._after = one.after
         self._counts = Counter(one.counts)
         self._taken = 0
-        # The open batch, and the pass as it was before it: that is saved until the whole batch is accepted or recorded.
+        # The open batch, and the pass as it was before: that is stored until the whole batch is accepted or recorded.
         self._batch: list[FailedKey] = []
         self._before_batch = one
         self._missing: list[str] = []
         self._stopped = ""
 
     def run(self, listing: MergedListing) -> ReconcileResult:
-        """Goes as far as time and OMS allow, and keeps how far that is. Raises StorageError, having kept it too."""
+        """Work until the pass ends, time runs out or OMS stops it; then save the position.
+
+        Raises StorageError, also after saving the position.
+        """
         problem = None
         try:
             at_end = self._go(listing)
@@ -200,17 +203,17 @@ class _Piece:
         return _result(self._done(), finished, self._stopped or self._sender.stopped, missing)
 
     def _go(self, listing: MergedListing) -> bool:
-        """Judges one key after the other; whether it came to the end."""
-        keep_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
+        """Classify key after key; return whether that came to the end of the pass."""
+        save_at = self._deadline.remaining() - _SAVE_INTERVAL_SECONDS
         for entry in listing:
-            left = self._deadline.remaining()
-            if left < keep_at:
-                keep_at = left - _SAVE_INTERVAL_SECONDS
+            remaining = self._deadline.remaining()
+            if remaining < save_at:
+                save_at = remaining - _SAVE_INTERVAL_SECONDS
                 self._send()
                 if self._store:
                     self._store.save(self._done())
-                left = self._deadline.remaining()
-            if self._is_over(left):
+                remaining = self._deadline.remaining()
+            if self._is_over(remaining):
                 return False
             self._count(entry)
             self._after = entry.key
@@ -218,10 +221,10 @@ class _Piece:
                 self._send()
         return True
 
-    def _is_over(self, left: float) -> bool:
+    def _is_over(self, remaining: float) -> bool:
         if self._stopped or self._sender.stopped:
             return True
-        if left < self._last_seconds:
+        if remaining < self._last_seconds:
             self._stopped = "the time is up"
         elif self._limit is not None and self._taken >= self._limit:
             self._stopped = "the limit is reached"
@@ -247,8 +250,7 @@ class _Piece:
             self._missing.append(key.key)
 
     def _send(self) -> None:
-        """Sends the batch as it is. While part of it is neither accepted nor recorded it stays open, and nothing after
-        it is begun."""
+        """Submit the open batch. It stays open, and no other is begun, until all of it is accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
             self._stopped = self._sender.stopped or "the log bucket takes no record of some keys"
@@ -258,7 +260,7 @@ class _Piece:
         self._batch = []
 
     def _done(self) -> Pass:
-        """How far the pass is for good."""
+        """The pass up to the last key that is settled."""
         return self._before_batch if self._batch else replace(self._pass, after=self._after, counts=dict(self._counts))
 
 

@@ -1,8 +1,8 @@
-"""Sends again what stands in `failed_object/`, without losing a key to a failure recorded meanwhile.
+"""Resends every key in `failed_object/`, and never loses one that fails again in the meantime.
 
-A page of failed records is written into a run file; then the records are deleted; then the keys are sent. What is
-recorded before the delete is covered by the sending that follows it, what is recorded after it survives. A key leaves
-the run file only once it is accepted or its failed record stands again.
+A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
+failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
+leaves the run file only when it is accepted or has a failed record again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from oss_oms_sync.settings import Settings
 
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
-# A key that OMS alone refuses is tried so seldom.
+# How long a rejected key rests before it is retried.
 _REJECTED_REST = timedelta(days=1)
-# With less than this left no further page is begun: it has to be read, written down and deleted first.
+# With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What a run did. `by_reason` and `oldest_failure` are of what failed again, the latter of what is left as well; a
-    dry run tells both of what waits. `stopped` says why the run went no further, or is None."""
+    """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
+    cover what waits. `stopped` says why the run ended early, or is None."""
 
     taken: int
     accepted: int
@@ -51,36 +51,58 @@ class ReplayResult:
     finished: bool
     stopped: str | None
 
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it, and as the log and the job's state have it."""
+        return asdict(self)
+
 
 def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
-    """One run, as `event` asks: a timer's event, OPTIONS by hand, or an `onFailure` envelope of `forward`.
+    """Make one run, as `event` asks: a timer event, OPTIONS in a manual call, or an `onFailure` envelope of `forward`.
 
-    Raises PayloadError, EventError where an envelope is partly unreadable (the rest is sent first), and StorageError
-    where the log bucket does not let it work: every key is then where it was, or in a run file.
+    Raises PayloadError, EventError if an envelope is partly unreadable (the rest is sent first), and StorageError if
+    the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     this = Replay(invocation)
-    problems = _send(event, this, invocation.settings)
+    problems = _dispatch(event, this, invocation.settings)
     result = this.result()
-    log.info(asdict(result))
+    log.info(result.to_json())
     if problems:
         raise EventError(problems)
     return result
 
 
-def _send(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[str]:
-    """Send what `event` asks for; returns what of it could not be read."""
+def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequence[str]:
+    """Send what `event` asks for; return what could not be read of it."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, settings)
         replay.send_changes(parsed.changes)
         return parsed.problems
     asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
-        replay.send_records(asked)
+        replay.send_records(_Selection.parse(asked))
     elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
     else:
         replay.send_changes(_changes_of(asked["keys"], settings))
     return ()
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Which failed records a run sends, or only counts; `is_whole`: all there are."""
+
+    prefix: str
+    reason: str
+    limit: int | None
+    dry_run: bool
+    is_whole: bool
+
+    @classmethod
+    def parse(cls, asked: dict[str, object]) -> _Selection:
+        """From the options of a payload."""
+        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
+        dry_run, is_whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
+        return cls(str(prefix), str(reason), limit if isinstance(limit, int) else None, dry_run, is_whole)
 
 
 class Replay:
@@ -100,12 +122,12 @@ class Replay:
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
-        # Of what a dry run would take, and of what is left.
+        # What a dry run would take, by reason; the oldest failure of that, and of what is left.
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
-        """Send just these, records or not.
+        """Send exactly these keys, with or without failed records.
 
         Raises StorageError before anything is lost.
         """
@@ -117,26 +139,24 @@ class Replay:
             keys.append(replace(known, change=change) if known else FailedKey(change))
         for start in range(0, len(keys), PAGE_SIZE):
             some = keys[start : start + PAGE_SIZE]
-            self._run(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
+            self._take(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
 
-    def send_records(self, asked: dict[str, object]) -> None:
-        """Send what is in the failed records: all, or those that `asked` chooses.
+    def send_records(self, selection: _Selection) -> None:
+        """Send the keys of the failed records: all, or those of the `selection`.
 
-        A run that is asked for nothing goes on after the last such run and comes round, and takes up what earlier
+        A run without a selection continues after the last such run, starts over at the end, and takes over what earlier
         runs left in their run files.
 
         Raises StorageError before anything is lost.
         """
-        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
-        dry, whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
         stored = self._state.load("replay")
         rejected = stored.get("rejected")
         self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
-        if whole:
-            self._leftovers(dry)
-        start = str(stored.get("after") or "") if whole and not dry else ""
-        after = self._send_pages(str(prefix), str(reason), limit if isinstance(limit, int) else None, start, dry)
-        if whole and not dry:
+        if selection.is_whole:
+            self._leftovers(selection.dry_run)
+        keeps_position = selection.is_whole and not selection.dry_run
+        after = self._send_pages(selection, str(stored.get("after") or "") if keeps_position else "")
+        if keeps_position:
             self._remember(after)
 
     def result(self) -> ReplayResult:
@@ -153,56 +173,56 @@ class Replay:
             stopped=sender.stopped or None,
         )
 
-    def _send_pages(self, prefix: str, reason: str, limit: int | None, start: str, dry: bool) -> str:
-        """Takes page after page of the failed records; returns the name to go on after, empty after a whole round."""
-        after = start
-        for page, last in self._pages(prefix, start):
-            # Not taken while nothing can be sent: a record is where it is looked for, a run file is not.
+    def _send_pages(self, selection: _Selection, start: str) -> str:
+        """Process page after page of failed records; return the last name handled, or empty after a full round."""
+        after, limit = start, selection.limit
+        for page, last in self._pages(selection.prefix, start):
+            # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
             if self._sender.stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
                 return after
-            keys = self._read(page, prefix, reason)
+            keys = self._read(page, selection)
             room = len(keys) if limit is None else limit - len(self._taken)
             if len(keys) > room:
                 keys, self._all_read = keys[:room], False
-            if dry:
+            if selection.dry_run:
                 self._would_take(keys)
             elif keys:
-                self._run(keys, [key.key for key in keys])
+                self._take(keys, [key.key for key in keys])
             after = last
         return "" if self._all_read else after
 
     def _leftovers(self, dry: bool) -> None:
-        """Sends what earlier runs did not get to, or another run has in hand: twice is harmless.
+        """Send what earlier runs left, or what another run has in hand: sending twice is harmless.
 
-        All of it, also what a filter that was changed since, or another project's, leaves out: these keys were inside
-        when they were taken, and stand nowhere else.
+        That includes keys outside this project's filter, which may have changed or be another project's: the keys were
+        inside when they were taken, and are recorded nowhere else.
         """
-        for run in self._runs.leftovers():
-            if run is None:
+        for run_file in self._runs.leftovers():
+            if run_file is None:
                 self._all_read = False
             elif dry:
-                self._would_take(run.keys)
+                self._would_take(run_file.keys)
             elif self._sender.stopped:
-                self._leave(run.keys)
-            elif run.lease_expired:
-                # First in a file of this run's own, for two runs may take the same one.
-                mine = self._runs.new(run.keys, run.in_doubt, self._lifetime)
-                self._runs.remove(run)
-                self._settle(mine, run.keys, run.in_doubt)
+                self._leave(run_file.keys)
+            elif run_file.lease_expired:
+                # First in a file of this run's own, because two runs may take over the same one.
+                mine = self._runs.new(run_file.keys, run_file.in_doubt, self._lifetime)
+                self._runs.remove(run_file)
+                self._settle(mine, run_file.keys, run_file.in_doubt)
             else:
-                self._leave(self._send(run.keys, in_doubt=()))
+                self._leave(self._send(run_file.keys, in_doubt=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
-        """Pages of failed records after `start`, then those before it, with the name that each ends at."""
+        """Pages of failed records after `start`, then those before it, each with the last name on it."""
         by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
-        # OSS refuses to list what is longer than a name; the records of all keys that begin so are named by hash.
+        # OSS refuses to list a prefix longer than a name; all keys with such a prefix have records named by hash.
         parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
         parts.append((by_hash, by_hash))
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for root, part in parts:
-                # After the folder itself: consoles make an object of it, which is no record.
+                # After the folder marker, which consoles create, and which is not a record.
                 after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
@@ -216,8 +236,8 @@ class Replay:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[ObjectSummary], prefix: str, reason: str) -> list[FailedKey]:
-        """The keys of a page that this run is to send."""
+    def _read(self, page: Sequence[ObjectSummary], selection: _Selection) -> list[FailedKey]:
+        """Read a page of records; return the keys that this run has to send."""
         due = [one for one in page if not self._is_resting(one)]
         full = [one.name for one in due if one.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
@@ -225,37 +245,37 @@ class Replay:
         for one in due:
             body = bodies.get(one.name, StoredObject(one.name, b""))
             if isinstance(body, StorageFailure):
-                if body.code != "NoSuchKey":  # that one another run has
+                if body.code != "NoSuchKey":  # another run has it
                     log.error({"record": one.name, "problem": body.message})
                     self._all_read = False
                 continue
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._matches(key, prefix, reason):
+            elif self._matches(key, selection):
                 keys.append(key)
         return keys
 
-    def _matches(self, key: FailedKey, prefix: str, reason: str) -> bool:
-        """Chosen, inside the trigger's filter, and not sent by this very run before."""
-        chosen = key.key.startswith(prefix) and reason in ("", key.reason)
+    def _matches(self, key: FailedKey, selection: _Selection) -> bool:
+        """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
+        chosen = key.key.startswith(selection.prefix) and selection.reason in ("", key.reason)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
 
     def _is_resting(self, one: ObjectSummary) -> bool:
-        """Whether this is the very record that the last try of a rejected key left, and that try was no day ago."""
+        """Whether this record is from the last attempt of a rejected key, made less than a day ago."""
         tried, etag = self._rejected.get(_short(one.name), ["", ""])[:2]
         rested = timestamp(self._clock.now() - _REJECTED_REST)
         return etag == one.etag and tried > rested
 
-    def _run(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Written down, then deleted, then sent: the order is what loses nothing."""
+    def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
         self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
 
-    def _settle(self, run: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Deletes the failed records of the keys `recorded`, sends all, and keeps in the run file what is left."""
+    def _settle(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Delete the failed records of the keys `recorded`, send all `keys`, and keep in the run file what is left."""
         in_doubt = self._delete(recorded)
         left = self._send(keys, in_doubt)
-        self._runs.finish(run, left, in_doubt)
+        self._runs.finish(run_file, left, in_doubt)
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
@@ -265,27 +285,27 @@ class Replay:
         return left
 
     def _delete(self, keys: Collection[str]) -> set[str]:
-        """Deletes failed records; returns the keys of those whose delete may still land."""
+        """Delete failed records; return the keys in doubt, whose delete may still land."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
-        told = Counter(problem.message for problem in problems.values() if problem)
-        for problem, times in told.items():
+        counts = Counter(problem.message for problem in problems.values() if problem)
+        for problem, times in counts.items():
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
     def _remember(self, after: str) -> None:
-        """Keeps where the next run goes on, which keys rest, and how this one ended."""
+        """Store where the next run continues, which keys rest, and how this run ended."""
         now = self._clock.now()
         for record in self._sender.rejected:
             self._rejected[_short(record.name)] = [timestamp(now), etag_of(record.body)]
         rested = timestamp(now - _REJECTED_REST)
         recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
         newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": asdict(self.result())}
+        last = {"at": timestamp(now), "result": self.result().to_json()}
         try:
             self._state.store("replay", {"after": after, "rejected": newest, "last": last})
         except StorageError as error:
-            # The next run begins where this one did: some keys are sent twice.
+            # The next run starts where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
 
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
@@ -301,12 +321,12 @@ class Replay:
 
 
 def _short(name: str) -> str:
-    """A record's name as the state keeps it: ten thousand long names would make it too long to be read."""
+    """A record's name as the state stores it: ten thousand long names would make it too long to be read."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:
-    """Keys asked for by hand as changes, each once."""
+    """The keys of a manual call as changes, each once."""
     if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
     outside = [key for key in keys if not settings.key_filter.matches(key)]

@@ -1,1 +1,1 @@
-"""What is known of each key: its records, replay's run files, what the jobs remember."""
+"""What is known about each key: its records, replay's run files, the jobs' state. May import `clouds`."""

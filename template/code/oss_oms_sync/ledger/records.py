@@ -1,4 +1,6 @@
-"""The log bucket: what became of each key, as the layout of Huawei's users' guide names it.
+"""The log bucket: what became of each key, in the layout of Huawei's guide.
+
+https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html
 
 oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"
 oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
@@ -23,21 +25,21 @@ from oss_oms_sync.reasons import Failure
 Kind = Literal["success", "failed"]
 
 NO_ETAG = "-"
-# Where the record of a long key, whose body is the key, has the eTag.
+# Holds the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
+# https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
 MAX_NAME_BYTES = 1023
 
 
 def record_root(task_id: str) -> str:
-    """What every name begins with that the project writes for this sync task."""
+    """The prefix of everything that the project writes for this sync task."""
     return f"{RECORD_ROOT}{task_id}/"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """What the names of records begin with; The key follows it, or the hash of a
-    `long` one."""
+    """The prefix of records: the key follows it, or the hash of a `long` key."""
     return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 
@@ -62,18 +64,18 @@ def success_record(task_id: str, change: ObjectChange) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """The eTag of the version that a success record, as it was read, is of; empty where it names none."""
+    """The eTag of the version that a success record (as read) is for; empty if it names none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
 def modified_at(record: StoredObject) -> int:
-    """When a record that was read was written, in seconds since 1970; 0 where OSS does not say."""
+    """When a record (as read) was written, in seconds since 1970; 0 if OSS does not say."""
     modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> StoredObject:
-    """The record of a key to be replayed, with what an earlier record of it told."""
+    """The record of a key to be resent, with the first failure from an earlier record of it."""
     change, at = key.change, timestamp(now)
     body = {
         "key": change.key,
@@ -87,16 +89,12 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime)
         "first_failure": key.first_failure or at,
         "last_failure": at,
     }
-    return StoredObject(
-        record_name(task_id, "failed", change.key),
-        jsontext.dump(body),
-        {"Content-Type": "application/json"},
-    )
+    return StoredObject.of_json(record_name(task_id, "failed", change.key), body)
 
 
 @dataclass(frozen=True)
 class FailedKey:
-    """A key that is to be sent again, and what its failed record tells (all may be empty)."""
+    """A key to be resent, and what its failed record says (all may be empty)."""
 
     change: ObjectChange
     first_failure: str = ""
@@ -108,14 +106,14 @@ class FailedKey:
         return self.change.key
 
     def to_json(self) -> dict[str, str]:
-        """As it stands in a run file."""
+        """The key as an entry of a run file."""
         return {**asdict(self.change), "first_failure": self.first_failure, "reason": self.reason}
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """From a run file's entry or a failed record's body; None where it names no key and `key` does not either.
+        """The key in a run file's entry or a failed record's body; None if it names no key, and `key` does not either.
 
-        A body that is no JSON of ours (the vendor's handler left them empty) still is a failure of `key`.
+        A body that is not JSON of ours (the vendor's handler leaves it empty) is still a failure of `key`.
         """
         texts = (
             {name: value for name, value in fields.items() if isinstance(value, str)}
@@ -130,7 +128,7 @@ class FailedKey:
 
 
 def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:
-    """The key that a failed record is of; None for a long key's record that does not name its key."""
+    """The key of a failed record; None for a long key's record that does not name its key."""
     name = record.name.removeprefix(record_prefix(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:

@@ -1,4 +1,4 @@
-"""Replay's run files: keys that are in no failed record while a run has them.
+"""Replay's run files: they hold keys that are in no failed record while a run works on them.
 
 oms_source_record/{task}/replay/{run}.json
 """
@@ -17,19 +17,18 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.records import FailedKey, record_root
 
-# After its time is up a run may still have a call on its way.
+# After its deadline, a run may still have a call on its way.
 _GRACE = timedelta(minutes=1)
-_JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """The keys of one replay. `in_doubt`: those whose failed record's delete may still land.
+    """The keys of one run. `in_doubt`: keys whose failed record's delete may still land.
 
-    `lease_expired`: the run that wrote it is over. Another may then take it: by copying it into a file of its own,
-    never by writing it again, so that a file's delete that lands late takes nothing with it.
+    `lease_expired`: the run that wrote the file is over. Another run may then take it over, but only by copying it into
+    a file of its own, never by rewriting it: then a late delete of the file takes nothing with it.
     """
 
     name: str
@@ -42,37 +41,44 @@ class RunFiles:
     """The run files of one sync task."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self._folder = f"{record_root(invocation.task_id)}replay/"
+        # The prefix of their names.
+        self.folder = f"{record_root(invocation.task_id)}replay/"
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
     def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
-        """Writes a run file of a run that lives `seconds` at most. Raises StorageError."""
+        """Write the run file of a run that lives at most `seconds`.
+
+        Raises StorageError.
+        """
         now = self._clock.now()
-        name = f"{self._folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
+        name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
         run = RunFile(name, keys, in_doubt, lease_expired=False)
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
 
     def leftovers(self) -> Iterator[RunFile | None]:
-        """The run files that earlier or other runs left, oldest first, one at a time for they are large; None for one
-        that could not be read, which is reported. Raises StorageError."""
-        for listed in list(self._bucket.iter_folder(self._folder)):
+        """Iterate over the run files that earlier or other runs left, oldest first, and read one at a time because they
+        are large; None for one that could not be read, which is logged.
+
+        Raises StorageError.
+        """
+        for listed in list(self._bucket.iter_folder(self.folder)):
             (found,) = self._bucket.try_get_all([listed.name])
             if isinstance(found, StoredObject):
                 run = self._read(found)
                 if run is None:
                     log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
                 yield run
-            elif found.code != "NoSuchKey":  # that one is done with
+            elif found.code != "NoSuchKey":  # its run has finished
                 log.error({"run_file": listed.name, "problem": found.message})
                 yield None
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Shrinks the caller's own run file to what is `left`, for any run to take; deletes it when that is nothing.
+        """Shrink the caller's own run file to what is `left`, for any run to take; delete it if that is nothing.
 
-        Keys `in_doubt` keep the file the caller's for a minute more: until then a delete may land. Where this fails the
-        file stays as it was, and its keys are sent once more.
+        Keys `in_doubt` extend the caller's lease by a minute, because a delete may land until then. If writing fails,
+        the file stays as it was, and its keys are sent once more.
         """
         if not left:
             self.remove(run)
@@ -83,14 +89,14 @@ class RunFiles:
             log.error({"run_file": run.name, "problem": problem.message})
 
     def remove(self, run: RunFile) -> None:
-        """Deletes a run file whose keys all stand elsewhere. Where that fails they are sent once more."""
+        """Delete a run file whose keys are all recorded elsewhere. If that fails, they are sent once more."""
         (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
             log.error({"run_file": run.name, "problem": problem.message})
 
     def _object(self, run: RunFile, busy_until: str) -> StoredObject:
         entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
-        return StoredObject(run.name, jsontext.dump({"busy_until": busy_until, "keys": entries}), _JSON)
+        return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
 
     def _read(self, found: StoredObject) -> RunFile | None:
         match jsontext.load(found.body):

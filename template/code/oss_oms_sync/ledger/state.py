@@ -1,9 +1,9 @@
-"""What the jobs remember between runs, in the log bucket beside the records.
+"""What the jobs remember between runs, in the log bucket next to the records.
 
-oms_source_record/{task}/state/{job}.json        where the next run goes on, and how the last one ended
+oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
 
-After `installed` and the job's name follows a hash of prefix and suffix, where the project has any.
+If the project has a prefix or suffix, a hash of both follows the job's name and `installed`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root
 
-_JSON = {"Content-Type": "application/json"}
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Installation:
-    """A note of when a project began to run. Its filter is empty where it names none."""
+    """A note of when a project began to run. Its filter is empty if it names none."""
 
     at: datetime
     key_filter: KeyFilter
@@ -54,7 +52,10 @@ class JobState:
         self._clock = invocation.clock
 
     def load(self, job: str) -> dict[str, object]:
-        """What the last run of `job` stored; empty where there is nothing readable. Raises StorageError."""
+        """Load what the last run of `job` stored; empty if there is nothing readable.
+
+        Raises StorageError.
+        """
         body = self._bucket.get(self._name(job))
         value = jsontext.load(body or b"{}")
         if not isinstance(value, dict):
@@ -63,22 +64,27 @@ class JobState:
         return value
 
     def store(self, job: str, value: dict[str, object]) -> None:
-        """Keeps `value` for the next run of `job`. Raises StorageError."""
-        self._bucket.put(StoredObject(self._name(job), jsontext.dump(value), _JSON))
+        """Store `value` for the next run of `job`.
+
+        Raises StorageError.
+        """
+        self._bucket.put(StoredObject.of_json(self._name(job), value))
 
     def _name(self, job: str) -> str:
-        """Projects for the same task have different filters, and a state of their own each."""
+        """The name of a state. Projects on the same task have different filters, and each has its own state."""
         mine = [self._key_filter.prefix, self._key_filter.suffix]
         if any(mine):
             job += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
         return f"{self._folder}{job}.json"
 
     def installed(self, *, note: bool) -> datetime:
-        """When the project began to run: now, which the first call notes if it may. Raises StorageError, also where
-        a note is unreadable: to take another time for it would leave objects out for good.
+        """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
 
-        OSS lets the triggers of no two projects overlap, so a note whose filter overlaps with this project's is its
-        own from before its filter was changed. So may be one without a filter, as older versions wrote it for all.
+        OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
+        its own, from before its filter was changed. A note without a filter may be its own too: older versions wrote it
+        for all.
+
+        Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
         """
         name = self._name("installed")
         own = self._bucket.get(name)
@@ -89,5 +95,5 @@ class JobState:
         at = min((one.at for one in notes if one.key_filter.overlaps(self._key_filter)), default=self._clock.now())
         if note:
             value = {"at": timestamp(at), **asdict(self._key_filter)}
-            self._bucket.put(StoredObject(name, jsontext.dump(value), _JSON))
+            self._bucket.put(StoredObject.of_json(name, value))
         return at

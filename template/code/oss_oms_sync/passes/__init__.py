@@ -1,1 +1,2 @@
-"""Comparing buckets: which objects a pass is about, the merged listing, and what each object is."""
+"""Compares the source bucket with the records: scopes, merged listings, classes, stored passes. May import `delivery`,
+`ledger` and `clouds`."""

@@ -1,4 +1,4 @@
-"""What an object is for a pass, by its records."""
+"""The class of an object in a pass, by its records."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from oss_oms_sync.ledger.records import modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
 
-# The event of a younger object may still be on its way.
+# The event of an object younger than this may still be on its way.
 _SETTLED = timedelta(minutes=15)
 
 
 class ObjectClass(Enum):
-    """What an object is for a pass of reconcile; the value is what it is counted as."""
+    """What an object is to a pass of reconcile; the value is the name of its count."""
 
     PENDING = "pending"
     COVERED = "covered"
     FAILED_BEFORE = "failed_before"
-    # No record of this version: it is sent.
+    # No record of this version, so it is submitted.
     UNRECORDED = "submitted"
     # A record without an object.
     ORPHAN = "orphans"
 
 
-# Of these it may be known whether an event told of them.
+# Whether the event of such an object arrived may be known.
 _TELLING = {ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED}
 
 
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 class Classifier:
-    """Says what an object is for this pass. `before`: when the last one of its scope began, if there was one."""
+    """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""
 
     def __init__(
         self, settings: Settings, scope: Scope, installed: datetime, now: datetime, before: datetime | None = None
@@ -53,14 +53,14 @@ class Classifier:
         self._new = max(installed, before - _SETTLED if before else installed).timestamp()
 
     def needs_records(self, source: ObjectSummary) -> bool:
-        """Whether it depends on the records what `source` is."""
+        """Whether the class of `source` depends on its records."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
     def classify(self, entry: Entry) -> ObjectClass | None:
-        """The class of `entry`; None where the pass is not about it."""
+        """Classify `entry`; None if the pass does not cover it."""
         key, source, success, failed = entry
         if source is None:
-            # A younger record's object may have come after its page was listed.
+            # The object of a younger record may have been written after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
             return ObjectClass.ORPHAN if gone else None
         if not self._matches(source):
@@ -74,7 +74,7 @@ class Classifier:
         return ObjectClass.UNRECORDED
 
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
-        """Whether the event came of an entry of this class; None where it does not tell: the object was written before
+        """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
         _, source, success, failed = entry
         if source is None or source.modified < self._new or object_class not in _TELLING:
@@ -92,10 +92,10 @@ class Classifier:
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
-    """Whether a success record is of this very version. Contents may go A, B, A: so the time counts as well."""
+    """Whether a success record is for this very version. Contents may go A, B, A, so the time counts as well."""
     return success is not None and success.modified >= source.modified and success.etag == etag_of(source.etag)
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:
-    """A record that was read as a listing of records by key would name it."""
+    """A record (as read) as a listing of records by key would show it."""
     return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))

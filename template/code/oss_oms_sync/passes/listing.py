@@ -1,9 +1,9 @@
-"""The source bucket and the records side by side: what of each object is known, and whether it has to be sent.
+"""The source bucket and the records, merged: what there is of each key.
 
-OSS lists in byte order, so three listings (the source bucket, `success_object/` and `failed_object/`, cut to their
-keys) are merged like sorted files, with a page of each in memory whatever the size. An object is covered when its
-success record names its eTag and is not older than it: a listing tells both, for a record's ETag is the MD5 of the
-eTag in its body.
+OSS lists in byte order, so three listings (the source bucket, and `success_object/` and `failed_object/` with these
+prefixes removed) are merged like sorted files, with one page of each in memory, whatever their size. An object is
+covered if its success record names its eTag and is not older than the object. A listing shows both, because a record's
+ETag is the MD5 of the eTag in its body.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class MergedListing:
             )
 
     def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[list[ObjectSummary]]:
-        """Pages of what stands under `root`."""
+        """Pages of the objects under `root`."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
-        # A name cut off stands before the whole one, so nothing is passed over.
+        # A truncated name sorts before the full one, so nothing is skipped.
         start = behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
         pages = (page.objects for page in stack.enter_context(bucket.pages(prefix, start)))
         return pages if start == behind else ([one for one in page if one.name > behind] for page in pages)
@@ -66,7 +66,7 @@ class MergedListing:
         return zip(names, zip(page, map(success.get, names), map(failed.get, names), strict=True), strict=True)
 
     def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
-        """The records of long keys, which stand in no listing by key: one GET each, two where the first is no use."""
+        """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
         # A character takes at most four bytes.
         shortest = (MAX_NAME_BYTES - len(record_prefix(self._task_id, "success"))) // 4
         judged = [one for one in page if len(one.name) > shortest and self._classifier.needs_records(one)]

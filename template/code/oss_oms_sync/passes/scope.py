@@ -1,4 +1,4 @@
-"""Which objects a pass is about."""
+"""Which objects a pass covers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from datetime import datetime, timedelta, timezone
 
 from oss_oms_sync.filters import KeyFilter
 
-# Objects that were there before the project are the migration's. The project counts as installed once reconcile can use
-# the log bucket; what came before that, Function Compute may have given up: it keeps an event for a day in forward's
-# queue and for a day in replay's.
+# Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
+# log bucket. Function Compute may have dropped earlier events: it keeps one for a day in forward's queue and for a day
+# in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
-# OSS has nothing that is older.
+# Nothing in OSS is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which objects a pass is about. `since` is None for the usual: the installation; `everything`: whatever their
-    records say, and whenever they were written unless `since` says so."""
+    """Which objects a pass covers. `since` is None for the usual start, the installation. `everything`: objects with
+    any records, written at any time unless `since` limits it."""
 
     key_filter: KeyFilter
     since: datetime | None
     everything: bool
 
     def begin(self, installed: datetime) -> datetime:
-        """Objects written before that are not looked at."""
+        """Objects written before this time are not looked at."""
         if self.since or self.everything:
             return self.since or _LONG_AGO
         return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION

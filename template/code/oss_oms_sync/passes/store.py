@@ -1,4 +1,4 @@
-"""The passes that the log bucket keeps: how far each is, and what it counted.
+"""The passes stored in the log bucket: how far each is, and what it counted.
 
 oms_source_record/{task}/reconcile/{scope}/{pass}.json
 """
@@ -22,9 +22,8 @@ from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import MAX_PERIOD, Settings
 
-# A pass takes its time, so the next one may be that much later than its period.
+# A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
-_JSON = {"Content-Type": "application/json"}
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +31,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Pass:
     """One pass of reconcile through `source_bucket`: everything up to the key `after` is done. `ended` is empty while
-    it goes on, `limited` says that no timer is to go on with it.
+    it is open; `limited` means that no timer resumes it.
 
-    Each has an object of its own, so that one that is still running when another is begun cannot touch that one.
+    Each has an object of its own, so that a pass that is still running cannot overwrite one that was started later.
     """
 
     name: str
@@ -47,8 +46,7 @@ class Pass:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def is_late(self, settings: Settings, now: datetime) -> bool:
-        """Whether the next one should have begun long ago; where none is due by a timer, this one counts as long as it
-        is not forgotten."""
+        """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
         return self.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
 
 
@@ -62,7 +60,10 @@ class Passes:
         self._clock = invocation.clock
 
     def new(self, scope: Scope, limited: bool) -> Pass:
-        """Begins a pass. Raises StorageError."""
+        """Start a pass.
+
+        Raises StorageError.
+        """
         now = self._clock.now()
         name = f"{self._folder_of(scope)}{now.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}.json"
         begun = Pass(name, self._settings.source_bucket, scope, timestamp(now), limited)
@@ -70,10 +71,12 @@ class Passes:
         return begun
 
     def all(self) -> list[Pass]:
-        """This project's passes that are kept, in the order of their scopes and within a scope of their beginnings, but
-        for those that are forgotten. Raises StorageError."""
+        """Read this project's stored passes, except forgotten ones, sorted by scope and within a scope by start.
+
+        Raises StorageError.
+        """
         names = [one.name for one in self._bucket.iter_folder(self._folder) if not self._is_forgotten(one)]
-        found = filter(None, self._bucket.get_all(names))  # the others were cleared away meanwhile
+        found = filter(None, self._bucket.get_all(names))  # the others were deleted meanwhile
         read = [self._started_over(one) for one in map(_pass_from_json, found) if one]
         return [
             one
@@ -83,24 +86,29 @@ class Passes:
         ]
 
     def _started_over(self, one: Pass) -> Pass:
-        """An open pass that an older version kept names no bucket: it is still asked for, but its position may be of
-        another bucket. What such a pass says that is ended counts for none."""
+        """An open pass that an older version stored names no bucket: it is still wanted, but starts over, because its
+        position may be of another bucket. An ended pass without a bucket is left as it is, and so does not count."""
         if one.source_bucket or one.ended:
             return one
         return replace(one, source_bucket=self._settings.source_bucket, after="", counts={})
 
     def save(self, one: Pass) -> None:
-        """Keeps how far a pass is. Raises StorageError: it then stays where it was."""
-        self._bucket.put(StoredObject(one.name, jsontext.dump(_pass_to_json(one)), _JSON))
+        """Store how far a pass is.
+
+        Raises StorageError: the stored pass then stays as it was.
+        """
+        self._bucket.put(StoredObject.of_json(one.name, _pass_to_json(one)))
 
     def finish(self, one: Pass) -> None:
-        """Keeps a pass as ended, and clears away those before it and the forgotten ones. Raises StorageError where it
-        is not kept."""
+        """Store a pass as ended, and delete those before it and the forgotten ones.
+
+        Raises StorageError if it is not stored.
+        """
         self.save(replace(one, ended=timestamp(self._clock.now())))
         mine = self._folder_of(one.scope)
         try:
             listed = list(self._bucket.iter_folder(self._folder))
-        except StorageError as error:  # then it is done after the next pass
+        except StorageError as error:  # they are deleted after the next pass
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
             return
         over = [old.name for old in listed if mine < old.name < one.name or self._is_forgotten(old)]
@@ -113,7 +121,7 @@ class Passes:
         return f"{self._folder}{digest[:16]}/"
 
     def _is_forgotten(self, listed: ObjectSummary) -> bool:
-        """Whether nobody went on with a pass for so long that the next is due by any period."""
+        """Whether nobody resumed a pass for so long that the next one is due, whatever the period."""
         return listed.modified < (self._clock.now() - MAX_PERIOD).timestamp()
 
 

@@ -9,7 +9,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Failure, Reason
-from support.status_world import BEHIND, IN_STEP, NO_RIGHT, NOW, ROOT
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.status_world import BEHIND, IN_STEP, NOW
 
 
 def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):
@@ -79,7 +80,7 @@ NO_ANSWER = Failure(Reason.REFUSED, 400)
     ],
     ids=["unfinished", "refused", "lacking"],
 )
-def test_a_trouble_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
+def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
     # GIVEN an early month that OMS did not finish, or does not tell
     world.install(datetime(2025, 4 if "answers" in early else 1, 10, tzinfo=timezone.utc))
     world.go_to(datetime(2025, 12, 20, tzinfo=timezone.utc))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.status_world import BEHIND, IN_STEP, ROOT, StatusWorld
+from support.fake_bucket import ROOT
+from support.status_world import BEHIND, IN_STEP, StatusWorld
 
 
 def test_a_folders_marker_among_the_failed_is_the_record_of_no_key(world):

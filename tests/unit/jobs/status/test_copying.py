@@ -203,7 +203,7 @@ def test_times_in_seconds_are_understood(world):
     assert report["statistics"]["series"]["REQUEST"] == [((now - 300) * 1000, 10)]
 
 
-def test_what_waits_at_oms_is_not_forgotten_after_a_day_on_a_task_that_was_used_before(world):
+def test_what_waits_at_oms_for_a_day_still_counts_on_a_task_that_was_used_before(world):
     # GIVEN a task that worked this month on what it had accepted the month before, and ten objects that wait
     world.counters.months = {"2026-02": (500, 400, 0, 0), "2026-03": (110, 200, 0, 0)}
     world.counters.series = {"REQUEST": {40: 10}}
@@ -224,7 +224,7 @@ def test_before_the_installation_there_need_not_have_been_a_task(world, reason):
     assert "does not say what it copied" in world.verdict()[1]
 
 
-def test_a_month_before_the_installation_that_oms_merely_does_not_tell_now_is_not_known(world):
+def test_a_month_before_the_installation_that_oms_does_not_tell_now_is_not_known(world):
     world.counters.answers["2026-02"] = Failure(Reason.UNAVAILABLE, 503)
     assert "does not say what it copied" in world.verdict()[1]
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
-from support.status_world import ROOT, StatusWorld
+from support.fake_bucket import ROOT
+from support.status_world import StatusWorld
 
 
 def run_file(world: StatusWorld, name: str, body: bytes) -> None:
@@ -35,7 +36,7 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
     assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
 
 
-def test_a_story_without_the_time_to_read_run_files_says_so(world):
+def test_a_history_without_the_time_to_read_run_files_says_so(world):
     world.upload("a", minutes_ago=60, accepted=False)
     run_file(world, "1", json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode())
     late = StorageFailure("the invocation's time was up", answered=True)

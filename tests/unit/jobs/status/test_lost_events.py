@@ -10,8 +10,9 @@ from oss_oms_sync.clouds.objects import etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure, Reason
+from support.fake_bucket import NO_RIGHT
 from support.fake_clouds import TASK
-from support.status_world import BEHIND, IN_STEP, NO_RIGHT, NOW, StatusWorld
+from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
 
 
 def lose(world: StatusWorld, number: int, name: str = "lost") -> None:
@@ -119,7 +120,7 @@ def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(accepted, minut
     assert world.verdict()[0] == IN_STEP
 
 
-def test_a_trigger_is_not_called_dead_for_what_was_written_just_before_the_installation():
+def test_a_trigger_is_not_dead_because_of_what_was_written_before_the_installation():
     # GIVEN an object that was too young for the first pass, and older than the project
     world = StatusWorld()
     world.install(NOW)

@@ -1,4 +1,4 @@
-"""Is everything set up right? One small check per rule; each says what was seen, and what to do about a fault."""
+"""Is everything set up right? One small check per rule; each reports what it saw, and how to fix a fault."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei, network
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
-# In the order in which they run, and in which the answer has them: no check needs a later one.
-_CHECKS: Sequence[Check[Context]] = (
+# In the order in which they run and are reported: no check needs a later one.
+_CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *network.CHECKS,
     *huawei.CHECKS,
@@ -60,15 +60,15 @@ class DoctorResult:
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorResult:
-    """Run every check, except those that depend on one that did not pass: they say on which.
+    """Run every check, except those that depend on one that did not pass: these report which one.
 
-    Sends nothing to OMS that counts as a sync request, and leaves nothing behind in the log bucket, if it may delete
+    Nothing that counts as a sync request is sent to OMS, and nothing is left in the log bucket, if the role can delete
     there.
 
     Raises PayloadError.
     """
     options.parse(event, {})
-    context = None if isinstance(invocation, SettingsError) else Context(invocation)
+    context = None if isinstance(invocation, SettingsError) else CheckContext(invocation)
     found: dict[str, Finding] = {}
     _run_checks(function.FIRST_CHECKS, invocation, found)
     _run_checks(_CHECKS, context, found)
@@ -80,7 +80,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorRes
 def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, Finding]) -> None:
     """Add to `found` what each check finds.
 
-    `context` is None where the settings are wrong: then each of these checks depends on one that did not pass.
+    `context` is None if the settings are invalid: then each of these checks depends on one that did not pass.
     """
     for check in checks:
         blocking = _blocking(check.needs, found)

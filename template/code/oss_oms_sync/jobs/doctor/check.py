@@ -1,4 +1,4 @@
-"""What a check is, what it finds, and what it is handed."""
+"""What a check is, what it finds, and what it is given."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Level(Enum):
     OK = "ok"
     WARNING = "warning"
     FAULT = "fault"
-    # The check could not look, so nobody knows.
+    # The check could not look, so the state is unknown.
     UNKNOWN = "unknown"
     # There is nothing to look at: not yet, or because of the settings.
     SKIPPED = "skipped"
@@ -51,20 +51,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its name, the checks that have to pass before it, and the function that looks at its context."""
+    """One rule: its name, the checks that have to pass first, and the function that looks at its context."""
 
     name: str
     needs: Sequence[str]
     function: Callable[[C], Finding]
 
 
-class Context:
-    """What the checks after "settings" are handed. What several of them look at is asked for once."""
+class CheckContext:
+    """What the checks after "settings" are given. What several of them look at is queried once."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.settings = invocation.settings
-        # A name that is not found, or an answer that drips, must not take all the time there is.
+        # A name that does not resolve, or a response that drips in, must not take all the time there is.
         self.pool = CallPool(2)
         # Written into the log bucket to see whether that is allowed, then deleted.
         self.probe = StoredObject(
@@ -80,7 +80,7 @@ class Context:
 
     @cached_property
     def runs(self) -> RunFiles:
-        """What replay has in hand."""
+        """Replay's run files."""
         return RunFiles(self.invocation)
 
     @cached_property
@@ -90,21 +90,21 @@ class Context:
 
     @cached_property
     def task_answer(self) -> TaskInfo | Failure:
-        """What OMS answers when it is asked for the task."""
+        """OMS's response to a query for the task."""
         return self.invocation.oms.task(self.invocation.deadline)
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """Why the records cannot be listed; None where they can."""
+        """Why the records cannot be listed; None if they can."""
         return _listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property
     def source_bucket_error(self) -> StorageError | None:
-        """Why the source bucket cannot be listed; None where it can."""
+        """Why the source bucket cannot be listed; None if it can."""
         return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
 
     def delete_probe(self) -> None:
-        """Delete the probe, should it still be there."""
+        """Delete the probe if it may still be there."""
         if self.probe_may_be_there:
             self.invocation.log_bucket.try_delete_all([self.probe.name])
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from heapq import nlargest
 from itertools import chain, takewhile
 from math import inf
 from typing import TypeVar
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clock import Deadline, from_epoch
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
-from oss_oms_sync.ledger.records import Kind, record_prefix, record_root
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
@@ -23,20 +23,20 @@ from oss_oms_sync.settings import MAX_PERIOD
 
 T = TypeVar("T")
 
-# How old the objects are, at most, that should have records.
+# The maximum age of objects that are checked for records.
 _RECENT = timedelta(days=1)
-# How long a check looks through records, of which there may be millions, and how many failures it reads.
-_WALK_SECONDS = 20.0
+# How long a check looks through records, because there may be millions, and how many failures it reads.
+_SCAN_SECONDS = 20.0
 _MAX_FAILURES_READ = 200
 
 
-def right_to_submit(context: Context) -> Finding:
-    """Told from the records, because asking for it would be a sync request.
+def right_to_submit(context: CheckContext) -> Finding:
+    """Deduced from the records, because testing the permission would be a sync request.
 
-    A key that was accepted after the last one that failed for want of the right proves it. What failed for a reason
-    that was not read may have failed for that one.
+    A key that was accepted after the last failure for lack of the permission proves it. A failure whose reason was not
+    read may have been one of these.
     """
-    enough = _walk_deadline(context)
+    enough = _scan_deadline(context)
     failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, _failures(context)), key=lambda one: one.modified)
     all_failed = not enough.expired()
     read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]])
@@ -47,14 +47,15 @@ def right_to_submit(context: Context) -> Finding:
 
     accepted, all_accepted = _last_accepted(context, doubt)
     if accepted > doubt:
-        at = datetime.fromtimestamp(accepted, timezone.utc)
+        at = from_epoch(accepted)
         return Finding(Level.OK, f"a key was accepted at {at:%Y-%m-%d %H:%M} UTC")
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
         return Finding(Level.SKIPPED, "no key was accepted yet: upload an object, and look again")
-    # Of a run file's keys only the run's time is known.
-    runs = _run_file_prefix(context)
-    last, why = next(((one, why) for one, why in explained if not one.name.startswith(runs)), (None, set()))
+    # Of the keys in a run file, only the time of the run is known.
+    last, why = next(
+        ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
+    )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return Finding(Level.FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix.en)
     names = ", ".join(sorted(set().union(*reasons) - {""})) or "no reason told"
@@ -67,7 +68,7 @@ def right_to_submit(context: Context) -> Finding:
     )
 
 
-def reconcile(context: Context) -> Finding:
+def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
         return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
@@ -84,8 +85,8 @@ def reconcile(context: Context) -> Finding:
     return Finding(Level.OK, seen)
 
 
-def records_flow(context: Context) -> Finding:
-    """Whether objects of the last day, and since the installation, have records."""
+def records_flow(context: CheckContext) -> Finding:
+    """Whether objects written in the last day, and since the installation, have records."""
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
     missing = classes[ObjectClass.UNRECORDED]
@@ -102,7 +103,7 @@ def records_flow(context: Context) -> Finding:
     if not accepted:
         return Finding(Level.SKIPPED, f"{seen}: upload an object, and look again in 15 minutes")
     if not events_came:
-        # Reconcile's own records must not make a dead trigger look well.
+        # Reconcile's own records must not make a dead trigger look healthy.
         return Finding(
             Level.UNKNOWN,
             f"{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
@@ -111,9 +112,9 @@ def records_flow(context: Context) -> Finding:
     return Finding(Level.OK, seen)
 
 
-def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool, bool]:
-    """How many names there are of each class, whether an event is known to have come, and whether there was time to
-    look at all."""
+def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], bool, bool]:
+    """How many names each class has, whether an event is known to have come, and whether time sufficed for all
+    names."""
     settings, now = context.settings, context.invocation.clock.now()
     installed = context.state.installed(note=False)
     scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
@@ -121,7 +122,7 @@ def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool,
     in_hand = {key.key for run in context.runs.leftovers() if run for key in run.keys}
     classes: Counter[ObjectClass | None] = Counter()
     events_came = False
-    enough = _walk_deadline(context)
+    enough = _scan_deadline(context)
     listing = MergedListing(context.invocation, classifier, scope.key_filter.prefix, "")
     for entry in _until(enough, listing):
         object_class = classifier.classify(entry)
@@ -131,35 +132,16 @@ def _count_classes(context: Context) -> tuple[Counter[ObjectClass | None], bool,
     return classes, events_came, not enough.expired()
 
 
-def _failures(context: Context) -> Iterator[ObjectSummary]:
-    """Failed records, and run files, whose keys may be in no record while replay has them in hand."""
-    runs = _run_file_prefix(context)
-    return chain(_listed(context, runs, runs), _records(context, "failed"))
+def _failures(context: CheckContext) -> Iterator[ObjectSummary]:
+    """Failed records and run files, whose keys may have no record while replay has them in hand."""
+    bucket = context.invocation.log_bucket
+    return chain(bucket.iter_folder(context.runs.folder), iter_records(context.invocation, "failed"))
 
 
-def _run_file_prefix(context: Context) -> str:
-    return f"{record_root(context.invocation.task_id)}replay/"
-
-
-def _records(context: Context, kind: Kind) -> Iterator[ObjectSummary]:
-    """The records of this project's keys, and of all long keys."""
-    settings = context.settings
-    by_key, by_hash = (record_prefix(context.invocation.task_id, kind, long=long) for long in (False, True))
-    for one in _listed(context, f"{by_key}{settings.key_filter.prefix}", by_key):
-        if settings.key_filter.matches(one.name.removeprefix(by_key)):
-            yield one
-    yield from _listed(context, by_hash, by_hash)
-
-
-def _listed(context: Context, prefix: str, folder_name: str) -> Iterator[ObjectSummary]:
-    """What the log bucket has there, without the empty object that consoles make of the folder itself."""
-    return (one for one in context.invocation.log_bucket.iter_objects(prefix) if one.name != folder_name)
-
-
-def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
-    """When a key was accepted: the last time, or any time `after`; and whether it could look at all it needed."""
-    enough, accepted = _walk_deadline(context), 0
-    for one in _until(enough, _records(context, "success")):
+def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
+    """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
+    enough, accepted = _scan_deadline(context), 0
+    for one in _until(enough, iter_records(context.invocation, "success")):
         accepted = max(accepted, one.modified)
         if accepted > after:
             break
@@ -167,7 +149,7 @@ def _last_accepted(context: Context, after: float) -> tuple[int, bool]:
 
 
 def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
-    """The reasons in a failed record or a run file; "" is one that is not told or could not be read."""
+    """The reasons in a failed record or a run file; "" for one that is missing or could not be read."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -176,9 +158,9 @@ def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
     return {""}
 
 
-def _walk_deadline(context: Context) -> Deadline:
-    """When one check has looked through records long enough."""
-    return Deadline(min(_WALK_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
+def _scan_deadline(context: CheckContext) -> Deadline:
+    """The deadline by which one check stops looking through records."""
+    return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 
 def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
@@ -186,7 +168,7 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 
 
 _READING_RECORDS = ("right to list records", "right to read records")
-CHECKS: Sequence[Check[Context]] = (
+CHECKS: Sequence[Check[CheckContext]] = (
     Check("right oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("reconcile", _READING_RECORDS, reconcile),
     Check("records flow", (*_READING_RECORDS, "right to list source bucket"), records_flow),

@@ -1,4 +1,4 @@
-"""The function itself: its libraries, its settings, its region."""
+"""The function itself: its libraries, settings and region."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import requests
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.errors import SettingsError
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 
@@ -33,7 +33,7 @@ def settings(invocation: Invocation | SettingsError) -> Finding:
     return Finding(Level.OK, "all settings are complete and well-formed")
 
 
-def region(context: Context) -> Finding:
+def region(context: CheckContext) -> Finding:
     oss_region, fc_region = context.settings.oss_region, context.settings.fc_region
     if fc_region in ("", oss_region):
         return Finding(Level.OK, f"function and OSS endpoint are in {oss_region}")
@@ -44,9 +44,9 @@ def region(context: Context) -> Finding:
     )
 
 
-# These two come before there is a context, because it is made of the settings.
+# These two run before there is a context, because a context needs valid settings.
 FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
     Check("libraries", (), libraries),
     Check("settings", ("libraries",), settings),
 )
-CHECKS: Sequence[Check[Context]] = (Check("region", ("settings",), region),)
+CHECKS: Sequence[Check[CheckContext]] = (Check("region", ("settings",), region),)

@@ -1,4 +1,4 @@
-"""Huawei Cloud's side: what OMS answers, the access key and its rights, the sync task."""
+"""Huawei Cloud's side: OMS itself, the access key and its permissions, the sync task."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.jobs.doctor.network import fix_unreachable
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import Settings
 
-# OMS, "Constraints": where synchronization tasks exist, and how the console calls these regions.
+# OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {
     "cn-north-4": "CN North-Beijing4",
     "cn-east-3": "CN East-Shanghai1",
@@ -25,13 +25,13 @@ _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
 class TaskContext(NamedTuple):
-    """What checks of the task are handed: what OMS shows of it, and the settings that it has to agree with."""
+    """What checks of the task are given: the task as OMS shows it, and the settings that it has to agree with."""
 
     task: TaskInfo
     settings: Settings
 
 
-def oms_answers(context: Context) -> Finding:
+def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
         fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix.en
@@ -39,18 +39,18 @@ def oms_answers(context: Context) -> Finding:
     return Finding(Level.OK, "OMS answers signed requests")
 
 
-def access_key(context: Context) -> Finding:
+def access_key(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
         return _fault(answer)
     return Finding(Level.OK, "Huawei Cloud accepts HW_AK and HW_SK")
 
 
-def right_to_get(context: Context) -> Finding:
+def right_to_get(context: CheckContext) -> Finding:
     return _user_right("get", context.task_answer, "Without it doctor and status cannot look at the task.")
 
 
-def right_to_statistics(context: Context) -> Finding:
+def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right("statistics", answer, "Without it status shows no course of time.")
@@ -87,7 +87,7 @@ def task_source(context: TaskContext) -> Finding:
             f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
             " of the right task"
         )
-        # In which form OMS names a region of Alibaba Cloud is not documented: another form is not another region.
+        # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
         return Finding(Level.WARNING if only_its_form else Level.FAULT, seen, fix)
     return Finding(Level.OK, seen)
@@ -114,7 +114,7 @@ def task_options(context: TaskContext) -> Finding:
     return Finding(Level.OK, f"archived objects {restore}; objects' own metadata {metadata} copied")
 
 
-def oms_region(context: Context) -> Finding:
+def oms_region(context: CheckContext) -> Finding:
     match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
         return Finding(Level.SKIPPED, "the host of SYNC_URL names no region")
@@ -128,10 +128,10 @@ def oms_region(context: Context) -> Finding:
     return Finding(Level.OK, f"{_OMS_REGIONS[match[1]]} ({match[1]}) offers synchronization tasks")
 
 
-def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Finding]:
-    """A check of what OMS shows of the task: where it shows nothing, that is the fault."""
+def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[CheckContext], Finding]:
+    """A check of the task as OMS shows it; if OMS does not show it, that is the fault."""
 
-    def run(context: Context) -> Finding:
+    def run(context: CheckContext) -> Finding:
         answer = context.task_answer
         return _fault(answer) if isinstance(answer, Failure) else check(TaskContext(answer, context.settings))
 
@@ -139,7 +139,7 @@ def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[Context], Fin
 
 
 def _user_right(action: str, answer: object, without: str) -> Finding:
-    """Whether `answer` shows that HW_AK's user may do this; `without` is what does not work if not."""
+    """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return Finding(Level.FAULT, _describe(answer), f"{grant(action).en} {without}")
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
@@ -156,7 +156,7 @@ def _describe(failure: Failure) -> str:
     return " ".join(str(part) for part in parts if part)
 
 
-CHECKS: Sequence[Check[Context]] = (
+CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS answers", ("OMS connection", "clock"), oms_answers),
     Check("access key", ("OMS answers",), access_key),
     Check("right oms:synctask:get", ("access key",), right_to_get),

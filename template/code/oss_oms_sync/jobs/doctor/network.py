@@ -1,4 +1,4 @@
-"""The way to both clouds: names, connections, TLS, and the clock that signatures depend on."""
+"""The path to both clouds: names, connections, TLS, and the clock that signatures depend on."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
 from oss_oms_sync.errors import presentable
-from oss_oms_sync.jobs.doctor.check import Check, Context, Finding, Level
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.reasons import Reason
 
 _CONNECT_SECONDS = 5.0
-# How long one attempt may take, with whatever no timeout of a connection ends.
+# How long one attempt may take, including what the connection's timeouts do not limit.
 _ATTEMPT_SECONDS = 15.0
 # Huawei Cloud refuses signatures that are off by more than 15 minutes, and so does OSS.
 _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
-def oms_connection(context: Context) -> Finding:
+def oms_connection(context: CheckContext) -> Finding:
     return _connect_in_time(context, context.settings.task.url, "SYNC_URL")
 
 
-def oss_connection(context: Context) -> Finding:
+def oss_connection(context: CheckContext) -> Finding:
     return _connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT")
 
 
-def clock(context: Context) -> Finding:
-    """By the Date of what both answer to an unsigned request, which they refuse."""
+def clock(context: CheckContext) -> Finding:
+    """Compare the clock with the Date headers of both clouds' responses to an unsigned request, which they refuse."""
     urls = {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint}
     skews = {}
     for name, url in urls.items():
         if date := _date_at(context, url):
             skews[name] = abs(date - context.invocation.clock.now())
     if not skews:
-        # Not unknown: a cloud that accepts a signature shows that the clock is right, and the next checks try that.
+        # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks try that.
         return Finding(Level.WARNING, "neither OMS nor OSS told its time", "See what the checks of OMS and OSS say")
     seen = ", ".join(f"{skew.total_seconds():.0f} s off {name}'s clock" for name, skew in skews.items())
     worst = max(skews.values())
@@ -51,25 +51,25 @@ def clock(context: Context) -> Finding:
 
 
 def fix_unreachable(setting: str) -> str:
-    """What to do where nothing answers at the address in `setting`."""
+    """What to do if nothing answers at the address in `setting`."""
     return f"Check the host in {setting}, and that the function has internetAccess: true"
 
 
-def _connect_in_time(context: Context, url: str, setting: str) -> Finding:
+def _connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     seen = f"{urlsplit(url).hostname} was not reached within {_ATTEMPT_SECONDS:g} s"
     return finding or Finding(Level.FAULT, seen, fix_unreachable(setting))
 
 
 def _connect(url: str, setting: str) -> Finding:
-    """Name, TCP and TLS apart, because each has another remedy."""
+    """Try the name, TCP and TLS separately, because each has a different fix."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:  # its text may quote a password
+    except ValueError:  # its message may quote a password
         return Finding(Level.FAULT, f"{setting} holds no address", f"Correct {setting}, or take it away")
     shown = f"{'the proxy ' if proxy else ''}{host}"
     try:
@@ -101,8 +101,8 @@ def _tls_context(certificates: str) -> ssl.SSLContext:
     )
 
 
-def _date_at(context: Context, url: str) -> datetime | None:
-    """What time it is at `url`; None where it does not say."""
+def _date_at(context: CheckContext, url: str) -> datetime | None:
+    """The time at `url`; None if it does not say."""
     with Session(url, context.invocation.clock) as session:
 
         def ask() -> datetime | str:
@@ -117,7 +117,7 @@ def _date_at(context: Context, url: str) -> datetime | None:
         return date if isinstance(date, datetime) else None
 
 
-CHECKS: Sequence[Check[Context]] = (
+CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS connection", ("settings",), oms_connection),
     Check("OSS connection", ("region",), oss_connection),
     Check("clock", ("settings",), clock),

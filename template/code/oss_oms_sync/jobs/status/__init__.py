@@ -1,4 +1,4 @@
-"""How far is it, what is stuck, and why? Joins what OMS knows of the task with what is in the log bucket."""
+"""How far is it, what is stuck, and why? Combines what OMS shows of the task with what is in the log bucket."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ _MAX_HOURS = 24 * 31
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """How the synchronization stands, or with {"key": ...} the history of one key.
+    """Report on the synchronization, or with {"key": ...} on the history of one key.
 
-    {"hours": n} is how far back the statistics go that are shown (24). {"acknowledge": true} notes OMS's present
-    counters in the log bucket: from then on only what OMS later fails to copy, or leaves unfinished, counts.
+    {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
+    the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
 
-    Returns {"verdict", "at", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums",
-    "fixes"}, or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a
-    {"problem", "fix"}, or None.
+    Return {"verdict", "at", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums", "fixes"},
+    or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a {"problem",
+    "fix"}, or None.
 
-    Raises PayloadError, and StorageError where the log bucket cannot be read, or does not take what is to be
-    acknowledged.
+    Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
     asked = options.parse(event, OPTIONS)
     if "key" in asked:

@@ -1,20 +1,19 @@
-"""What waits in the log bucket to be sent again: failed records, and the keys that runs of replay have in hand."""
+"""What waits in the log bucket to be resent: failed records, and the keys in replay's run files."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from itertools import chain, islice
 
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles
 
-# Counting is bounded: beyond these the backlog is "at least".
+# Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
 _MAX_RUN_FILES_READ = 50
@@ -23,8 +22,8 @@ _MAX_KEYS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Backlog:
-    """What waits to be sent. `by_reason` and `keys` are of the `read` records; `at_least`: there are more than
-    `failed`; `outside` the trigger's filter are records that no run of this project takes."""
+    """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
+    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes."""
 
     failed: int
     at_least: bool
@@ -39,12 +38,12 @@ class Backlog:
 
     @property
     def waiting(self) -> int:
-        """All keys that wait, at least."""
+        """How many keys wait, at least."""
         return self.failed + self.in_run_files
 
 
 def read_backlog(invocation: Invocation) -> Backlog:
-    """The backlog as the log bucket has it now.
+    """Read the current backlog from the log bucket.
 
     Raises StorageError.
     """
@@ -52,14 +51,14 @@ def read_backlog(invocation: Invocation) -> Backlog:
     records = _list_failed(invocation)
     read = _read_failed(invocation, records.listed[:_MAX_RECORDS_READ])
     keys = [key for key in read if settings.key_filter.matches(key.key)]
-    # Whose a long key is, only its record says.
+    # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
     failed = len(records.listed) - foreign
     runs = _read_run_files(RunFiles(invocation))
     first_failures = [*runs.first_failures, *(key.first_failure for key in keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
-        first_failures.append(timestamp(datetime.fromtimestamp(earliest, timezone.utc)))
+        first_failures.append(timestamp(from_epoch(earliest)))
     return Backlog(
         failed=failed,
         at_least=records.are_more or runs.are_more,
@@ -79,8 +78,8 @@ def read_backlog(invocation: Invocation) -> Backlog:
 
 @dataclass(frozen=True)
 class _FailedRecords:
-    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many are of other
-    keys; `are_more`: not all could be counted."""
+    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many belong to other
+    keys. `are_more`: not all could be counted."""
 
     listed: Sequence[ObjectSummary]
     outside: int
@@ -92,7 +91,7 @@ def _list_failed(invocation: Invocation) -> _FailedRecords:
     by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
     mine = f"{by_key}{settings.key_filter.prefix}"
     parts = (bucket.iter_objects(part) for part in (mine, by_hash))
-    # The marker of a folder is not the record of a key.
+    # A folder marker is not the record of a key.
     records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
     seen = list(islice(records, _MAX_RECORDS_COUNTED + 1))
     counted = seen[:_MAX_RECORDS_COUNTED]
@@ -101,7 +100,7 @@ def _list_failed(invocation: Invocation) -> _FailedRecords:
         for record in counted
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key))
     ]
-    # The others are of another project for the same task, or from before prefix and suffix were changed.
+    # The others belong to another project on the same task, or are from before the prefix or suffix was changed.
     outside = len(counted) - len(failed)
     if settings.key_filter.prefix:
         every = islice(bucket.iter_objects(by_key), _MAX_RECORDS_COUNTED)
@@ -110,16 +109,16 @@ def _list_failed(invocation: Invocation) -> _FailedRecords:
 
 
 def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Sequence[FailedKey]:
-    """The keys of those records that can be read."""
+    """Read the keys of those records that can be read."""
     found = invocation.log_bucket.try_get_all([record.name for record in listed])
     keys = [failed_key(invocation.task_id, record) for record in found if isinstance(record, StoredObject)]
     return [key for key in keys if key]
 
 
 @dataclass
-class _RunFiles:
-    """The run files that were read. `first_failures`: of each of their keys, empty where it is not known; `are_more`:
-    not all of them were read."""
+class _RunFileCounts:
+    """The run files that were read. `first_failures`: one for each of their keys, empty if unknown. `are_more`: not all
+    of them were read."""
 
     files: int = 0
     unreadable: int = 0
@@ -127,8 +126,8 @@ class _RunFiles:
     are_more: bool = False
 
 
-def _read_run_files(run_files: RunFiles) -> _RunFiles:
-    runs = _RunFiles()
+def _read_run_files(run_files: RunFiles) -> _RunFileCounts:
+    runs = _RunFileCounts()
     for run in run_files.leftovers():
         if runs.files == _MAX_RUN_FILES_READ:
             runs.are_more = True

@@ -1,6 +1,6 @@
-"""What became of the objects that OMS accepted: how many it failed to copy, and how many it has yet to work on.
+"""What became of the objects that OMS accepted: how many it failed to copy, and how many it still has to work on.
 
-Both are computed from OMS's counters, less what somebody has acknowledged. Nothing here asks OMS.
+Both are computed from OMS's counters, minus what somebody has acknowledged. Nothing here calls OMS.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_of
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.reasons import Failure
 
-# What OMS accepted so lately is merely on its way.
+# What OMS accepted more recently than this is merely on its way.
 _ON_ITS_WAY = timedelta(minutes=15)
 
 
@@ -29,8 +29,8 @@ class Month:
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """How the month's counters were `at` the time when somebody had seen to what OMS had not copied. Not acknowledged
-    are the `on_its_way`: OMS had accepted them only just before."""
+    """The month's counters `at` the time when somebody had dealt with what OMS had not copied. Not acknowledged are the
+    `on_its_way`: objects that OMS had accepted only just before."""
 
     at: datetime
     counts: MonthCounts
@@ -38,7 +38,7 @@ class Acknowledged:
 
     @classmethod
     def up_to(cls, now: datetime, counts: MonthCounts, last_day: Statistics | None) -> Acknowledged | None:
-        """Everything that the counters say `now`; None where one of the month's is missing."""
+        """Everything that the counters show `now`; None if one of the month's is missing."""
         if counts.difference is None:
             return None
         on_its_way = 0
@@ -48,7 +48,7 @@ class Acknowledged:
 
     @classmethod
     def from_json(cls, value: object) -> Acknowledged | None:
-        """What `to_json` made; None where it is unreadable."""
+        """What `to_json` made; None if it is unreadable."""
         match value:
             case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := parse_time(at):
                 return cls(time, MonthCounts.from_json(counts), on_its_way)
@@ -60,8 +60,8 @@ class Acknowledged:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The objects that OMS accepted and has neither copied, failed nor skipped, at least. `overdue`: those of them that
-    it accepted over 15 minutes ago, at least; None where it counts too coarsely to tell."""
+    """The objects that OMS accepted, and has neither copied, failed nor skipped, at least. `overdue`: those accepted
+    over 15 minutes ago, at least; None if OMS counts too coarsely to show it."""
 
     objects: int
     overdue: int | None
@@ -71,8 +71,8 @@ class Unfinished:
 class Copying:
     """What OMS answered, and what follows from it; what it did not say is a Failure or None.
 
-    `months` are those that count, the present one last. `failed`: how many objects OMS could not copy that nobody has
-    acknowledged. `since`: the months before that should count and were not asked for.
+    `months` are those that count, the current one last. `failed`: how many objects OMS could not copy and nobody has
+    acknowledged. `since`: the months before this one should count as well, but were not queried.
     """
 
     task: TaskInfo | Failure
@@ -93,7 +93,7 @@ class Copying:
         installed: datetime,
         now: datetime,
     ) -> Copying:
-        """What follows `now` from the counters, for a project that was installed at `installed`."""
+        """What follows `now` from the counters, for a project installed at `installed`."""
         if isinstance(months, Failure):
             return cls(task, months, last_day, acknowledged)
         counted = _subtract(acknowledged, months)
@@ -119,8 +119,8 @@ class Copying:
 
 
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
-    """When the first month began that counts: that of the acknowledgement, or else the one before the installation.
-    What OMS worked on in excess in that month it had accepted before it."""
+    """When the first month that counts began: that of the acknowledgement, or else the one before the installation. If
+    OMS worked on more objects in that month than it accepted, it had accepted the others before."""
     return month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
 
 
@@ -135,12 +135,12 @@ def _subtract(acknowledged: Acknowledged | None, months: Sequence[Month]) -> Seq
 
 
 def _increase(number: int | None, known: int | None) -> int | None:
-    """How much was counted since a counter was at `known`. One that is below that has begun anew."""
+    """How much was counted since a counter was at `known`. A counter that is below has started over."""
     return number if number is None or known is None or number < known else number - known
 
 
 def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
-    """How many objects OMS failed to copy in all `months` (without the acknowledged) and the last day; None where a
+    """How many objects OMS failed to copy in all `months` (without what was acknowledged) and the last day; None if a
     counter is missing."""
     by_month = 0
     for month in months:
@@ -155,12 +155,12 @@ def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day
 def _unfinished(
     acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics, now: datetime
 ) -> Unfinished | None:
-    """What OMS still has to work on, by the counters of all `months` (without the acknowledged) and by the statistics
-    up to `now`, as if it worked in the order of acceptance. None where a counter is missing."""
+    """What OMS still has to work on, by the counters of all `months` (without what was acknowledged) and by the
+    statistics up to `now`, as if it worked in the order of acceptance. None if a counter is missing."""
     by_month = [month.counts.difference for month in months]
     if None in by_month or last_day.unread:
         return None
-    # The months tell of what is older than the statistics.
+    # The months cover what is older than the statistics.
     known = acknowledged.on_its_way if acknowledged else 0
     objects = max(
         _remaining([known, *filter(None, by_month)]),
@@ -172,20 +172,20 @@ def _unfinished(
 
 
 def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statistics) -> datetime:
-    """After when a step begins that holds nothing acknowledged."""
-    # What the month's counter tells of the acknowledgement's own step is exact; and OMS does not document whether it
+    """The time after which a step has to begin to hold nothing acknowledged."""
+    # For the step of the acknowledgement itself, the month's counter is exact; and OMS does not document whether it
     # names a step by its beginning.
     return acknowledged.at + last_day.step_length if acknowledged else last_day.start - last_day.step_length
 
 
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
-    """What was accepted in steps that began after that may be younger than 15 minutes: a step may be as young as its
-    end."""
+    """Steps that begin after this time may hold objects accepted less than 15 minutes ago, because a step may be as
+    young as its end."""
     return now - _ON_ITS_WAY - statistics.step_length
 
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
-    """How many objects remain, at least, of those accepted in the steps that began after `time`."""
+    """How many of the objects accepted in the steps that began after `time` remain, at least."""
     by_step: Counter[int] = Counter()
     for data_type, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
         for begin, number in statistics.series[data_type]:
@@ -194,9 +194,10 @@ def _remaining_after(time: datetime, statistics: Statistics) -> int:
 
 
 def _remaining(differences: Iterable[int]) -> int:
-    """How many objects remain, at least, by how many more were accepted than worked on in one step after the other.
+    """How many objects remain, at least, given how many more were accepted than worked on in each step.
 
-    What is worked on in excess was accepted before the first step: in the month before, or before the statistics begin.
+    If OMS worked on more than it accepted, it had accepted the others before the first step: in the month before, or
+    before the statistics begin.
     """
     remaining = 0
     for difference in differences:

@@ -1,4 +1,4 @@
-"""What reconcile has looked at: only that can be in step."""
+"""What reconcile has looked at: only that can be called in step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from oss_oms_sync.settings import Settings
 
 @dataclass(frozen=True)
 class Coverage:
-    """What reconcile looked at. `last`: its last usual pass that ended; `recent`: the same, or None where the next one
-    is long due; `since`: what was written before was not looked at; `open`: the passes that have not ended."""
+    """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
+    the next one is long overdue. `since`: objects written before were not looked at. `open`: passes that have not
+    ended."""
 
     last: Pass | None
     recent: Pass | None
@@ -23,7 +24,7 @@ class Coverage:
 
     @classmethod
     def of(cls, passes: Sequence[Pass], settings: Settings, installed: datetime, now: datetime) -> Coverage:
-        """By all `passes` that are kept."""
+        """The coverage of all stored `passes`."""
         usual = (each for each in passes if _is_usual(each, settings))
         last = max(usual, key=lambda each: each.started, default=None)
         # A backfill looked at older objects, which have not changed since.
@@ -40,7 +41,7 @@ class Coverage:
 
 
 def _is_usual(each: Pass, settings: Settings) -> bool:
-    """Whether a pass has ended and is like a timer's: only those tell whether events come."""
+    """Whether a pass has ended and has a timer's scope: only those show whether events arrive."""
     scope = each.scope
     is_usual = scope.key_filter.prefix == settings.key_filter.prefix and scope.since is None and not scope.everything
     return bool(each.ended) and is_usual

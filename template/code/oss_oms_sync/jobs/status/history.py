@@ -1,4 +1,4 @@
-"""The history of one object key: the object as it is now, its records, and what comes next."""
+"""The history of one object key: the object as it is now, its records, and what happens next."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 import logging
 import shlex
 from collections.abc import Mapping
-from datetime import datetime, timezone
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
@@ -25,7 +24,7 @@ _UNREAD = "Whether replay has it in hand is not known: not all of replay's run f
 
 
 class KeyHistory:
-    """One key: the object as it is now, its records, and what comes next."""
+    """One key: the object as it is now, its records, and what happens next."""
 
     def __init__(self, invocation: Invocation, key: str) -> None:
         self._invocation = invocation
@@ -36,7 +35,10 @@ class KeyHistory:
         self._classifier = Classifier(self._settings, usual, installed, invocation.clock.now())
 
     def build(self) -> dict[str, object]:
-        """The history. Raises StorageError."""
+        """Build the history.
+
+        Raises StorageError.
+        """
         source = self._source()
         success, failed = self._record("success"), self._record("failed")
         body = jsontext.load(failed.body) if failed else None
@@ -55,7 +57,7 @@ class KeyHistory:
         }
 
     def _source(self) -> ObjectSummary | None:
-        """The object as a listing has it, because that takes no further right."""
+        """The object as a listing shows it, because that needs no further permission."""
         if not self._settings.source_bucket:
             return None
         listed = self._invocation.source_bucket.list_page(self._key, "").objects[:1]
@@ -74,7 +76,7 @@ class KeyHistory:
         details: Mapping[str, object],
         accepted: bool,
     ) -> tuple[str, str]:
-        """The story, and what comes next."""
+        """The story, and what happens next."""
         if not self._settings.source_bucket:
             return (
                 "The current state of the object is unknown because SOURCE_BUCKET is empty.",
@@ -101,7 +103,7 @@ class KeyHistory:
         return self._conclude_unrecorded(source, success)
 
     def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> tuple[str, str]:
-        """Of a version that has no record: whether reconcile finds it."""
+        """The same for a version without a record: whether reconcile finds it."""
         object_class = self._classifier.classify(Entry(self._key, source))
         if object_class is None:
             return (
@@ -117,12 +119,12 @@ class KeyHistory:
 
     @property
     def _resend(self) -> str:
-        """How to send the key."""
-        # A key may hold anything: what is pasted into a shell is quoted for it, and plain ASCII.
+        """How to resend the key."""
+        # A key may contain anything, so the command is quoted for a shell, and in plain ASCII.
         return f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
 
     def _is_in_run_file(self) -> bool | None:
-        """None where that is not known: a run file that could not be read may have it."""
+        """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
         found: bool | None = False
         for run in RunFiles(self._invocation).leftovers():
             if run is None:
@@ -133,7 +135,7 @@ class KeyHistory:
 
 
 def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> tuple[str, str]:
-    """Of a key without an object; `sure` that it is in no run file."""
+    """The same for a key without an object; `sure` that it is in no run file."""
     if success:
         return "It was accepted by OMS, and is not in the source bucket any more.", "OMS does not delete in OBS."
     if failed:
@@ -144,4 +146,4 @@ def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *,
 
 
 def _time(seconds: int) -> str:
-    return timestamp(datetime.fromtimestamp(seconds, timezone.utc))
+    return timestamp(from_epoch(seconds))

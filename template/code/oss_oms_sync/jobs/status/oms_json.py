@@ -1,4 +1,4 @@
-"""What OMS answered, as status shows it; a Failure with what to do about it."""
+"""OMS's responses as status shows them; a Failure with what to do about it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import asdict
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.counters import Statistics
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.reasons import Failure, Reason, grant
-from oss_oms_sync.text import Text
+from oss_oms_sync.reasons import Failure
 
 
 def task_json(task: TaskInfo | Failure) -> dict[str, object]:
@@ -36,18 +35,10 @@ def statistics_json(statistics: Statistics | Failure) -> dict[str, object]:
     }
 
 
-def remedy(failure: Failure, action: str) -> Text:
-    """What to do where `action`, such as "get", failed; being forbidden to look concerns another right than being
-    forbidden to submit."""
-    if failure.reason is Reason.FORBIDDEN:
-        return grant(action)
-    return failure.reason.fix
-
-
 def _failure_json(failure: Failure, action: str) -> dict[str, object]:
     return {
         "problem": failure.reason.name,
         "status": failure.status,
         "message": failure.message,
-        "fix": remedy(failure, action)._asdict(),
+        "fix": failure.remedy(action)._asdict(),
     }

@@ -1,4 +1,4 @@
-"""The whole answer of status: asks OMS and the log bucket, and puts together what they say."""
+"""The full report of status: queries OMS and the log bucket, and combines what they say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import Passes
 from oss_oms_sync.reasons import Failure, Reason
 
-# What the verdict is about, and what is shown unless another window is asked for.
+# The window of the verdict, and of what is shown unless another one is asked for.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class StatusReport:
-    """One look at everything."""
+    """The report on everything, as of now."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -38,10 +38,13 @@ class StatusReport:
         self._state = JobState(invocation)
 
     def build(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
-        """The report, its verdict first, with the statistics of the last `window`. Raises StorageError."""
+        """Build the report, its verdict first, with the statistics of the last `window`.
+
+        Raises StorageError.
+        """
         task = self._invocation.oms.task(self._invocation.deadline)
         installed = self._state.installed(note=False)
-        # The verdict does not depend on what is asked to be shown.
+        # The verdict does not depend on the window that is shown.
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         if acknowledge:
@@ -75,7 +78,7 @@ class StatusReport:
         return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)
 
     def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure) -> None:
-        """Notes in the log bucket how OMS's counters are now, unless OMS does not say."""
+        """Store OMS's current counters in the log bucket, unless OMS does not show them."""
         if isinstance(task, Failure):
             return
         known = None if isinstance(last_day, Failure) else last_day
@@ -85,7 +88,7 @@ class StatusReport:
     def _months(
         self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
     ) -> list[Month] | Failure:
-        """The counters of the latest months that count, the present one last."""
+        """Query the counters of the latest months that count, the current one last."""
         if isinstance(task, Failure):
             return task
         first = first_month(installed, acknowledged)
@@ -94,7 +97,7 @@ class StatusReport:
             last_day = months[0].begin - timedelta(days=1)
             earlier = self._invocation.oms.task(self._invocation.deadline, last_day)
             if isinstance(earlier, Failure):
-                # Before the installation there need not have been a task.
+                # There may have been no task before the installation.
                 if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
                     break
                 return earlier
@@ -103,6 +106,6 @@ class StatusReport:
 
 
 def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
-    """What to do about each reason in the backlog; a record may name one that is not known here."""
+    """What to do about each reason in the backlog; a record may name one that is unknown here."""
     reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
     return {reason.name: reason.fix._asdict() for reason in reasons}

@@ -1,4 +1,4 @@
-"""Numbers that must add up, shown adding up."""
+"""Counts that must add up, shown with their sums."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes
 
 
 def sums_json(month: MonthCounts | None, last: Pass | None) -> list[dict[str, object]]:
-    """The sums of a pass's counts and of a month's, as far as these are known.
+    """The sums of a pass's counts and of a month's, as far as they are known.
 
-    Each is {"claim", "left", "right", "holds", "meaning"}: the last says what it means where the claim does not hold.
+    Each is {"claim", "left", "right", "holds", "meaning"}: `meaning` explains what it means if the claim does not hold.
     """
     return [*(_sums_of_pass(last) if last else ()), *(_sums_of_month(month) if month else ())]
 

@@ -1,4 +1,4 @@
-"""The verdict: whether everything is in step, and what matters most where it is not."""
+"""The verdict: whether everything is in step, and if not, what matters most."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oss_oms_sync.text import Text, objects_en
 
 
 class VerdictState(Enum):
-    """The kinds of a verdict, by their names in the answer."""
+    """The kinds of verdict, by their names in the report."""
 
     IN_STEP = "in step"
     BEHIND = "behind"
@@ -38,7 +38,7 @@ class Verdict:
 
 
 def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Verdict:
-    """What matters most, first."""
+    """The verdict on what matters most."""
     if broken := _broken(copying.task, backlog):
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
@@ -50,10 +50,10 @@ def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Ver
 
 
 def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
-    lasting = {reason.name for reason in PERMANENT}
-    names = [name for name in backlog.by_reason if name in lasting]
-    # That the task may not be looked at stops no key.
-    if isinstance(task, Failure) and task.reason.name in lasting and task.reason is not Reason.FORBIDDEN:
+    permanent = {reason.name for reason in PERMANENT}
+    names = [name for name in backlog.by_reason if name in permanent]
+    # Keys are accepted even without the permission to look at the task.
+    if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
         reason = Reason[names[0]]
@@ -69,7 +69,7 @@ def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
 def _waiting(backlog: Backlog) -> Text | None:
     if backlog.waiting or backlog.at_least:
         more, more_zh = ("at least ", "至少") if backlog.at_least else ("", "")
-        # First failures are known of the records that were read.
+        # The first failure is known only of records that were read.
         before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
         since = f" since {backlog.oldest}{before}" if backlog.oldest else ""
         since_zh = f"，最早失败于 {backlog.oldest}{before_zh}（UTC）" if backlog.oldest else ""
@@ -138,7 +138,7 @@ def _in_step(last: Pass, coverage: Coverage, copying: Copying) -> Text:
 
 
 def _under_way(passes: Sequence[Pass]) -> Text:
-    """The newest of the open passes, and how many there are beside it."""
+    """The newest of the open passes, and how many others there are."""
     newest = max(passes, key=lambda each: each.started)
     is_backfill = newest.scope.everything or newest.scope.since
     name, name_zh = ("backfill", "补发存量") if is_backfill else ("pass", "对账")

@@ -1,9 +1,8 @@
-"""The verdict on OMS's part: what it failed to copy, what it has yet to copy, and what it does not say."""
+"""The verdict on OMS's part: what it failed to copy, what it still has to copy, and what it does not say."""
 
 from __future__ import annotations
 
 from oss_oms_sync.jobs.status.copying import Copying
-from oss_oms_sync.jobs.status.oms_json import remedy
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
@@ -15,9 +14,9 @@ _COUNTERS_MISSING = Text(
 
 
 def failed_to_copy(copying: Copying) -> Text | None:
-    """None where OMS says that it failed at nothing that is not acknowledged."""
+    """None if OMS reports no failures, except acknowledged ones."""
     if isinstance(copying.months, Failure):
-        english, chinese = remedy(copying.months, "get")
+        english, chinese = copying.months.remedy("get")
         if not isinstance(copying.task, Failure):
             english += f" It is about an earlier month: to count only from now on, {_ACKNOWLEDGE}"
             chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {_ACKNOWLEDGE}"
@@ -39,10 +38,10 @@ def failed_to_copy(copying: Copying) -> Text | None:
 
 
 def yet_to_copy(copying: Copying) -> Text | None:
-    """None where what OMS has yet to work on is merely on its way."""
+    """None if what OMS still has to work on is merely on its way."""
     unfinished = copying.unfinished
     if isinstance(copying.last_day, Failure):
-        reason, (english, chinese) = copying.last_day.reason.name, remedy(copying.last_day, "statistics")
+        reason, (english, chinese) = copying.last_day.reason.name, copying.last_day.remedy("statistics")
         return Text(
             "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
             f" {reason}: {english}",

@@ -1,4 +1,4 @@
-"""The policies in the rendered project allow what the functions call, and nothing more."""
+"""policies/show.py: the commands that it prints make the roles and policies, and remove them."""
 
 from __future__ import annotations
 
@@ -7,152 +7,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from sandbox import Sandbox
-from sandbox.oss.store import Action
-from sandbox.server.faults import Fault
 from support.init_answers import ANSWERS
-from support.shell import run_script
-from support.uploads import upload
+from support.policies import FUNCTIONS, rights, show
 from tools.package import ROOT
 from tools.render import render
-
-HOUR = 3600
-
-
-@pytest.fixture
-def project(box, tmp_path):
-    """The folder of the rendered project, which is deployed."""
-    render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path, retry_delay=0.001)
-    return tmp_path
-
-
-def forward(box: Sandbox) -> None:
-    """Accepted, failed, and neither: then Function Compute invokes replay for it."""
-    upload(box, "a", "最" * 341)
-    box.oms.faults.add(Fault.status(401), times=1)
-    upload(box, "b")
-
-
-def replay(box: Sandbox) -> None:
-    """Records that XML does not carry among the failed, by all ways of asking."""
-    box.oms.faults.add(Fault.status(401))
-    upload(box, "a", "control\x01", "最" * 341)
-    box.oms.faults.clear()
-    del box.oss.actions[:]
-    box.tick("replay")
-    box.fc.invoke("replay", b'{"keys": ["a"]}')
-
-
-def reconcile(box: Sandbox) -> None:
-    """Objects without records, long keys among them; a second pass clears the first away."""
-    box.oss.lose_events(lambda key: True)
-    upload(box, "a", "最" * 341)
-    box.oss.age(HOUR)
-    for _ in range(2):
-        box.fc.invoke("reconcile", b"{}")
-
-
-def doctor(box: Sandbox) -> None:
-    box.fc.invoke("doctor", b"")
-
-
-def status(box: Sandbox) -> None:
-    upload(box, "a")
-    del box.oss.actions[:]
-    for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
-        box.fc.invoke("status", asked)
-
-
-JOBS: dict[str, Callable[[Sandbox], None]] = {
-    "forward": forward,
-    "replay": replay,
-    "reconcile": reconcile,
-    "doctor": doctor,
-    "status": status,
-}
-
-
-class Right(NamedTuple):
-    """One action that a policy allows, on which resources, and for a listing with which prefixes."""
-
-    action: str
-    resource: str
-    prefix: str
-
-    def allows(self, call: Action) -> bool:
-        """As RAM reads it: "Policy structure and syntax", and OSS's "RAM policies" for the prefix."""
-        named = f"acs:oss:*:*:{call.bucket}"
-        if call.name == "oss:ListObjects":
-            return (call.name, named) == (self.action, self.resource) and fnmatchcase(call.key, self.prefix)
-        return call.name == self.action and fnmatchcase(f"{named}/{call.key}", self.resource)
-
-
-def rights(project: Path, name: str, service: str) -> list[Right]:
-    """What a function's policy allows it of one service."""
-    show(project, "--json", "written")
-    return [
-        Right(action, resource, prefix)
-        for one in json.loads((project / "written" / f"oss-oms-sync-{name}.json").read_text())["Statement"]
-        for action in one["Action"]
-        for resource in one["Resource"]
-        for prefix in one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])
-        if action.startswith(f"{service}:")
-    ]
-
-
-@pytest.mark.parametrize("name", JOBS)
-def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, name):
-    del box.oss.actions[:]
-    JOBS[name](box)
-    # Doctor's look at the clock is of no bucket, and unsigned.
-    calls = [one for one in box.oss.actions if one.bucket]
-    granted = rights(project, name, "oss")
-    assert [call for call in calls if not any(right.allows(call) for right in granted)] == []
-    # Each is needed: without it some call would not be allowed.
-    for right in granted:
-        others = [one for one in granted if one != right]
-        assert any(not any(one.allows(call) for one in others) for call in calls), f"{right} is needed by nothing"
-
-
-def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
-    for job in JOBS.values():
-        job(box)
-    statements = json.loads((project / "policies" / "huawei.json").read_text())["Statement"]
-    assert box.oms.actions == {action for one in statements for action in one["Action"]}
-
-
-def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
-    def invokes(name: str) -> set[tuple[str, str]]:
-        return {(one.action, one.resource) for one in rights(project, name, "fc")}
-
-    def function(name: str) -> set[tuple[str, str]]:
-        arn = f"acs:fc:cn-hangzhou:*:functions/{name}"
-        return {("fc:InvokeFunction", arn), ("fc:InvokeFunction", f"{arn}/*")}
-
-    assert invokes("trigger") == function("oss-oms-sync")
-    assert invokes("forward") == function("oss-oms-sync-replay")
-    for name in ("replay", "reconcile", "doctor", "status"):
-        assert invokes(name) == set()
-    # A key that can be neither sent nor recorded goes that way.
-    box.oms.faults.add(Fault.status(401))
-    box.oss.deny("oss:PutObject", box.log_bucket)
-    box.oss.put(box.source_bucket, "a", b"contents")
-    box.fc.wait_idle(60)
-    assert {"forward", "replay"} <= {one.function for one in box.fc.invocations}
-
-
-def show(project: Path, *arguments: str) -> str:
-    done = run_script("policies/show.py", project, *arguments)
-    done.check_returncode()
-    return done.stdout
 
 
 def test_show_runs_on_a_bare_python(project):
@@ -162,7 +25,7 @@ def test_show_runs_on_a_bare_python(project):
 
 def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     granted, removed = show(project), show(project, "--remove")
-    for name in (*JOBS, "trigger"):
+    for name in (*FUNCTIONS, "trigger"):
         for right in rights(project, name, "oss"):
             assert f"{right.action}" in granted
             assert f" on {right.resource}" in granted
@@ -223,7 +86,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
     assert {name: one["attached"] for name, one in state["roles"].items()} == {
-        "oss-oms-sync-function": [f"my-sync-{name}" for name in JOBS],
+        "oss-oms-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
         "oss-oms-sync-trigger": ["my-sync-trigger"],
     }
     services = [one["trust"]["Statement"][0]["Principal"]["Service"] for one in state["roles"].values()]

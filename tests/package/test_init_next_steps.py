@@ -1,0 +1,97 @@
+"""What `s init` prints once a project is made: what comes next, and what to look at."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from support.init import commands_in
+from support.init_answers import ANSWERS
+from tools.serverless import served
+
+
+def test_what_comes_next_is_printed_for_the_shell(tool, built, tmp_path):
+    # GIVEN a project in a folder whose name is not a plain word
+    done = tool.init(built, tmp_path / "it's mine", ANSWERS)
+    assert done.returncode == 0, done.stdout
+    change, git, roles, *deploy = commands_in(done.stdout)
+    assert deploy == ["s deploy -y", "s doctor invoke | python status.py"]
+
+    # WHEN the lines up to the deployment are pasted
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python").symlink_to(sys.executable)
+    author = {f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    printed = subprocess.run(
+        ["bash", "-euc", "\n".join([change, git, roles])],
+        cwd=tmp_path,
+        env={**tool.environment, **author, "PATH": f"{programs}:{tool.environment['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    # THEN the project is in git, ready for an upgrade, and the commands for the roles are there
+    assert "aliyun ram CreateRole" in printed
+    branches = subprocess.run(
+        ["git", "-C", tmp_path / "it's mine", "branch", "--format=%(refname:short)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert branches.stdout.split() == ["main", "template"]
+
+
+def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
+    # GIVEN a repository with a .gitignore of its own, which does not end in a line's end
+    subprocess.run(["git", "init", "-q", tmp_path / "out"], check=True)
+    (tmp_path / "out" / ".gitignore").write_text("mine\n.env")
+
+    # WHEN the project is made there
+    with served(built) as url:
+        words = ["-y", "-d", ".", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
+        done = tool.run("init", "--uri", url, *words, cwd=tmp_path / "out")
+
+    # THEN nobody is told to go there or to begin a repository, and what was ignored still is
+    assert "Ready in this folder" in done.stdout
+    assert [line.split()[0] for line in commands_in(done.stdout)] == ["python", "s", "s"]
+    assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n"
+    assert 'access: "default"\n' in (tmp_path / "out" / "s.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("oms.cn-south-1.myhuaweicloud.com", "cn-south-1"),
+        ("oms.cn-east-2.myhuaweicloud.com", "cn-east-2"),
+        ("example.com", "the host of SYNC_URL"),
+    ],
+    ids=["a region", "the other Shanghai", "a host"],
+)
+def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path, host, told):
+    url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
+    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
+    assert done.returncode == 0
+    assert f"Note: {told} is not known to offer sync tasks" in done.stdout
+    assert "CN East-Shanghai1 (cn-east-3)" in done.stdout
+
+
+def test_the_region_of_shanghai_that_has_sync_tasks_is_not_warned_of(tool, built, tmp_path):
+    url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-east-3")
+    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
+    assert done.returncode == 0
+    assert "not known to offer" not in done.stdout
+    assert "no two of them may overlap in both prefix and suffix" in done.stdout
+
+
+def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
+    url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
+    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url}, env={"LANG": "zh_CN.UTF-8"})
+    assert done.returncode == 0
+    assert "项目已生成，位置：out。" in done.stdout
+    assert "华东-上海一（cn-east-3）" in done.stdout
+    assert "各项目的前缀和后缀不能同时重叠" in done.stdout
+    assert "接下来执行" in done.stdout

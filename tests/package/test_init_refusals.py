@@ -1,0 +1,198 @@
+"""`s init` refuses wrong answers before it makes anything, and says how to go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support.init import CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in
+from support.init_answers import ANSWERS
+from tools.serverless import served
+
+LEFT_OUT = object()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"SYNC_URL": ANSWERS["SYNC_URL"] + "/"}, "SYNC_URL"),
+        ({"logBucket": "photos"}, "logBucket is the source bucket"),
+        ({"sourceBucket": ""}, "sourceBucket"),
+        ({"HW_SK": ""}, "Set the environment variable HW_SK"),
+        ({"HW_SK": LEFT_OUT}, "Set the environment variable HW_SK"),
+        ({"sourceBucket": LEFT_OUT, "logBucket": LEFT_OUT}, "is empty"),
+        ({"objectPrefix": "${env('HOME')}"}, "objectPrefix"),
+        ({"objectPrefix": None}, "null, not text"),
+        ({"region": "mars-1", "runtime": "python2.7", "functionName": "1x"}, "runtime"),
+        ({"objectSuffix": 5}, "objectSuffix"),
+        ({"HW_AK": 123}, "HW_AK"),
+        ({"objectPrefx": "a/", "syncurl": "x"}, "objectPrefx is not a parameter. Did you mean objectPrefix?"),
+        ({"colour": "red"}, "colour is not a parameter. They are: region, sourceBucket, "),
+    ],
+    ids=[
+        "url",
+        "buckets",
+        "empty",
+        "no secret",
+        "secret left out",
+        "several left out",
+        "expression",
+        "null",
+        "several",
+        "number",
+        "number as a secret",
+        "misspelt names",
+        "unknown name",
+    ],
+)
+def test_wrong_parameters_are_refused_with_what_to_do_before_anything_is_made(tool, built, tmp_path, changes, told):
+    # GIVEN a folder with something in it, which the tool would empty
+    project = tmp_path / "out"
+    project.mkdir()
+    (project / "mine.txt").write_text("mine")
+
+    # WHEN answers are given that cannot be right
+    answers = {name: value for name, value in {**ANSWERS, **changes}.items() if value is not LEFT_OUT}
+    done = tool.init(built, project, answers)
+
+    # THEN it says so in one language, ends with 1, and nothing is touched
+    assert done.returncode == 1, done.stdout
+    for name in changes:
+        assert name in done.stdout
+    assert told in done.stdout
+    assert not CHINESE.search(done.stdout)
+    assert [path.name for path in project.iterdir()] == ["mine.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "out"}
+    assert_no_secret(done.stdout, tool.home)
+
+
+def test_a_refusal_is_in_chinese_where_the_user_is(tool, built, tmp_path):
+    answers = {**ANSWERS, "SYNC_URL": "x", "HW_SK": "", "objectPrefx": "a/", "colour": "red", "runtime": "x"}
+    # Windows sets no LANG; Intl knows there.
+    (tmp_path / "locale.js").write_text(
+        "Intl.DateTimeFormat.prototype.resolvedOptions = () => ({ locale: 'zh-CN' });", encoding="utf-8"
+    )
+    environment = {"LANG": "", "NODE_OPTIONS": f"--require {tmp_path}/locale.js"}
+    done = tool.init(built, tmp_path / "out", answers, env=environment)
+    assert done.returncode == 1
+    told = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
+    assert len(told) == 5
+    for line in told:
+        assert CHINESE.search(line), line
+        assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", line), line
+    assert "没有参数 objectPrefx。是否想写 objectPrefix？" in done.stdout
+    assert "请设置环境变量 HW_SK。" in done.stdout
+    assert "SYNC_URL（OMS 同步请求接收地址）" in done.stdout
+
+
+def test_parameters_are_seen_however_they_are_written(tool, built, tmp_path):
+    with served(built) as url:
+        words = ["--uri", url, "-d", "out", "-y", "-a", "default", f"--parameters={json.dumps({'region': 'mars-1'})}"]
+        done = tool.run("init", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'region (Region) cannot be "mars-1"' in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "language", "told"),
+    [([], "C", "There are no answers"), (["--parameters", "null"], "zh_CN.UTF-8", "没有收到任何答案")],
+    ids=["none, in English", "null, in Chinese"],
+)
+def test_yes_without_parameters_is_refused_for_it_would_render_nothing(tool, built, tmp_path, words, language, told):
+    with served(built) as url:
+        done = tool.run(
+            "init", "--uri", url, "-d", "out", "-y", "-a", "default", *words, cwd=tmp_path, env={"LANG": language}
+        )
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert "--parameters" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_answered_at_the_prompts_is_not_lost_by_a_refusal(tool, built, tmp_path):
+    # GIVEN answers with a mistake that no prompt can see
+    project = tmp_path / "it's mine"
+    answers = {**ANSWERS, "logBucket": "photos", "objectPrefix": 'it\'s "$HOME"/'}
+
+    # WHEN they are refused
+    code, screen = answer_prompts(tool, built, project, answers)
+    assert code == 1
+    assert "logBucket is the source bucket" in screen
+    read, command = commands_in(screen)
+
+    # THEN the line that is printed, corrected and pasted, makes the project; no secret is in it
+    assert read == "read -rs HW_AK; read -rs HW_SK; export HW_AK HW_SK"
+    assert_no_secret(screen)
+    with served(built) as url:
+        command = re.sub(r"http://127\S+", url, command).replace('"logBucket":"photos"', '"logBucket":"photos-oms-log"')
+        done = subprocess.run(
+            ["bash", "-euc", f"{read}\n{command}"],
+            cwd=tmp_path,
+            env={**tool.environment, "PATH": f"{Path(tool.command()[0]).parent}:{tool.environment['PATH']}"},
+            input="\n".join([*SECRETS, ""]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout
+    kept = json.loads((project / "answers.json").read_text(encoding="utf-8"))
+    right = {**answers, "logBucket": ANSWERS["logBucket"]}
+    assert kept == {name: value for name, value in right.items() if name not in ("HW_AK", "HW_SK")}
+
+
+def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
+    """What the hook prints that refuses in `call`, in a process of its own and in the folder `current`."""
+    with zipfile.ZipFile(built) as package:
+        for name in ("hook/index.js", "hook/questions.json"):
+            if not (project / name).exists():
+                package.extract(name, project)
+    script = f"""
+        const project = {json.dumps(str(project))};
+        const {{ preInit, postInit }} = require(project + "/hook");
+        const answers = {json.dumps({**ANSWERS, "access": "mine", "logBucket": "photos"})};
+        const artTemplate = (name) => require("fs").writeFileSync(project + "/" + name, JSON.stringify(answers));
+        const paths = {{ appPath: project, tempAppPath: project + "_1" }};
+        {call}"""
+    environment["PATH"] = os.environ["PATH"]
+    done = subprocess.run(
+        ["node", "-e", script], cwd=current, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    return done.stdout
+
+
+@pytest.mark.usefixtures("require_tool")
+def test_the_line_of_a_refusal_names_template_folder_and_alias_as_they_were(built, tmp_path):
+    project = tmp_path / "project"
+
+    def lines(*words: str, current: Path, **environment: str) -> list[str]:
+        call = f"process.argv.splice(1, 9, 's', 'init', ...{json.dumps(words)}); postInit({{ ...paths, artTemplate }});"
+        return commands_in(hook_alone(built, project, call, current, **environment))
+
+    # Keys that the environment has are not asked for.
+    (command,) = lines("oss-oms-sync", current=tmp_path, HW_AK="x", HW_SK="y")
+    assert command.startswith("s init oss-oms-sync -y -d project -a mine --parameters '{")
+    _, command = lines("--uri=x.zip", "--no-overwrite", current=project)
+    assert command.startswith("s init --uri x.zip -y -d . --no-overwrite -a mine --parameters '{")
+    _, command = lines("--uri", "x.zip", current=Path("/"))
+    assert command.startswith(f"s init --uri x.zip -y -d {project} -a mine --parameters '{{")
+
+
+@pytest.mark.usefixtures("require_tool")
+@pytest.mark.parametrize("call", ["preInit(paths)", "postInit({ ...paths, artTemplate })"])
+def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, tmp_path, call):
+    questions = tmp_path / "project" / "hook" / "questions.json"
+    questions.parent.mkdir(parents=True)
+    questions.write_text("?")
+    (tmp_path / "project" / ".git").mkdir()
+    said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y'); {call};", tmp_path)
+    assert "is not valid JSON" in said or "Unexpected token" in said
+    assert "`git reset --hard` brings back what was" in said

@@ -1,0 +1,83 @@
+"""`s init` gives the secrets to the tool's secret store, and to nothing else."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+
+import pytest
+
+from support.init import answer_prompts, assert_no_secret, deploy
+from support.init_answers import ANSWERS
+
+
+@pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])
+def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built, tmp_path, way):
+    # GIVEN a project made in one of the ways there are
+    project, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    tool.environment["TMPDIR"] = str(temporary)
+    if way == "prompts":
+        code, printed = answer_prompts(tool, built, project, ANSWERS)
+    else:
+        given = ANSWERS if way == "parameters" else {n: v for n, v in ANSWERS.items() if n not in ("HW_AK", "HW_SK")}
+        done = tool.init(built, project, given, env={name: ANSWERS[name] for name in ("HW_AK", "HW_SK")})
+        code, printed = done.returncode, done.stdout
+    assert code == 0, printed
+
+    # WHEN it is looked at and deployed in every way of printing
+    for words in (["preview"], ["preview", "-o", "json"], ["preview", "-o", "yaml"], ["preview", "--debug"]):
+        done = tool.run(*words, cwd=project)
+        assert done.returncode == 0, done.stdout
+        printed += done.stdout
+    deployed, told = deploy(tool, project)
+
+    # THEN the secret reaches the functions, and nobody else: neither screen, nor project, nor the tool's logs
+    assert {props["environmentVariables"]["HW_SK"] for props in deployed.values()} == {ANSWERS["HW_SK"]}
+    assert (tool.home / ".s" / "logs").is_dir()
+    assert_no_secret(printed, told, project, tool.home, temporary)
+
+    # AND what could tell it, or may come to do so, is for the user alone and not for git
+    for file in (project / ".env", tool.home / ".s" / "secrets.yaml"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    git = ["git", "-C", str(project)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for name in (".env", ".s/x"):
+        subprocess.run([*git, "check-ignore", "-q", name], check=True)
+
+
+def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, built, tmp_path):
+    answers = {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
+    assert tool.init(built, tmp_path / "one", ANSWERS).returncode == 0
+    done = tool.init(built, tmp_path / "two", answers)
+    assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
+    deployed, _ = deploy(tool, tmp_path / "two")
+    assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+
+    # One that is given does not go with one that is stored.
+    done = tool.init(built, tmp_path / "half", answers, env={"HW_AK": "NEW0000000000000001"})
+    assert done.returncode == 1
+    assert "HW_SK" in done.stdout
+
+    # Another project's are not taken.
+    done = tool.init(built, tmp_path / "three", {**answers, "functionName": "other"})
+    assert done.returncode == 1
+    assert "HW_SK" in done.stdout
+
+
+def test_a_second_project_of_one_function_name_is_told_that_it_replaces_secrets(tool, built, tmp_path):
+    first = tool.init(built, tmp_path / "one", ANSWERS)
+    assert "is replaced" not in first.stdout
+    second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
+    assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
+    deployed, _ = deploy(tool, tmp_path / "two")
+    assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
+
+
+def test_a_store_that_takes_no_secret_is_named_with_the_command_to_try(tool, built, tmp_path):
+    (tool.home / ".s" / "secrets.yaml").mkdir()
+    done = tool.init(built, tmp_path / "out", ANSWERS)
+    assert done.returncode == 1
+    assert "did not take HW_AK. Try: s secret add --key my-sync_HW_AK" in done.stdout
+    assert "s init --uri" in done.stdout
+    assert_no_secret(done.stdout)

@@ -1,0 +1,229 @@
+"""Instances side by side: how many there are, in what order events wait for them, and what becomes of a killed one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from sandbox.fc.killing import Killer
+from sandbox.server.faults import Fault
+
+PATIENCE = 30
+
+WAIT_FOR_GO = """
+import os, pathlib, time
+here = pathlib.Path({folder!r})
+def handler(event, context):
+    (here / ("begun-" + event.decode())).write_text(str(os.getpid()))
+    while not (here / "go").exists():
+        time.sleep(0.005)
+    return event.decode()
+"""
+
+
+@pytest.fixture
+def begun(tmp_path, eventually):
+    """Waits until the events of these names have begun, and tells the processes that handle them."""
+
+    def processes(*names):
+        files = [tmp_path / f"begun-{name}" for name in names]
+        eventually(lambda: all(file.exists() and file.read_text() for file in files))
+        return [int(file.read_text()) for file in files]
+
+    return processes
+
+
+def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create, tmp_path, begun, outcomes):
+    create(WAIT_FOR_GO.format(folder=str(tmp_path)))
+    for name in "abc":
+        box.fc.submit("f", name.encode())
+    running = begun("a", "b", "c")
+    assert sorted(box.fc.pids("f", busy=True)) == sorted(running)
+
+    os.kill(running[1], signal.SIGKILL)
+    (tmp_path / "go").touch()
+    box.fc.wait_idle(PATIENCE)
+
+    assert sorted(outcomes()) == [
+        ("f", 1, "crashed"),
+        ("f", 1, "returned"),
+        ("f", 1, "returned"),
+        ("f", 2, "returned"),
+    ]
+    assert [(one.payload, one.error_type) for one in box.fc.invocations if one.failed] == [(b"b", "FunctionCrashed")]
+    assert running[1] not in box.fc.pids()
+
+
+def test_an_event_whose_instances_are_all_killed_goes_to_its_destination(box, create, outcomes):
+    create("import os, signal\ndef handler(event, context): os.kill(os.getpid(), signal.SIGKILL)", max_retries=1)
+    box.fc.submit("f", b"")
+    box.fc.wait_idle(PATIENCE)
+    assert [one.attempt for one in box.fc.dropped] == [2]
+
+    create(
+        "import os, signal\ndef handler(event, context): os.kill(os.getpid(), signal.SIGKILL)",
+        name="g",
+        max_retries=1,
+        on_failure="h",
+    )
+    create("def handler(event, context): return 'kept'", name="h")
+    box.fc.submit("g", b"")
+    box.fc.wait_idle(PATIENCE)
+
+    assert outcomes()[2:] == [("g", 1, "crashed"), ("g", 2, "crashed"), ("h", 1, "returned")]
+    assert len(box.fc.dropped) == 1
+
+
+def test_processes_are_told_by_function_in_the_order_in_which_they_started(box, create, tmp_path, begun):
+    create("def handler(event, context): pass", name="idle")
+    box.fc.invoke("idle", b"")
+    create(WAIT_FOR_GO.format(folder=str(tmp_path)))
+    running = []
+    for name in "abc":
+        box.fc.submit("f", name.encode())
+        running += begun(name)
+
+    assert box.fc.pids("f") == running
+    assert box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
+    assert box.fc.pids() == [*box.fc.pids("idle"), *running]
+    assert box.fc.pids("idle", busy=True) == []
+
+    (tmp_path / "go").touch()
+    box.fc.wait_idle(PATIENCE)
+    assert (box.fc.pids("f"), box.fc.pids(busy=True)) == (running, [])
+
+
+def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventually, outcomes):
+    create("import os\ndef handler(event, context): return os.getpid()", max_retries=0)
+    killed = box.fc.invoke("f", b"").value
+
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: killed not in box.fc.pids())
+
+    assert box.fc.invoke("f", b"").value != killed
+    assert outcomes() == [("f", 1, "returned")] * 2
+
+
+PUT = """
+import os
+import oss2
+
+def handler(event, context):
+    auth = oss2.StsAuth(*(os.environ["ALIBABA_CLOUD_" + name] for name in (
+        "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")), auth_version="v4")
+    photos = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], "photos", region=os.environ["FC_REGION"])
+    photos.put_object(event.decode(), b"")
+    return os.getpid()
+"""
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_the_one_that_sent_a_certain_request_is_killed_whatever_runs_beside_it(box, create, outcomes, landed):
+    create(PUT, environment=box.environment(), max_retries=0)
+    box.oss.latency(put=0.5)  # all are at it at once
+    killed = []
+
+    def strike(request):
+        if not request.raw_path.endswith("/b"):
+            return False
+        killed.append(box.fc.sender_of(request))
+        os.kill(killed[0], signal.SIGKILL)
+        return True
+
+    box.oss.faults.add(Fault.drop_after() if landed else Fault.drop_before(), where=strike)
+
+    for name in "abc":
+        box.fc.submit("f", name.encode())
+    box.fc.wait_idle(PATIENCE)
+
+    assert sorted(outcomes()) == [("f", 1, "crashed"), ("f", 1, "returned"), ("f", 1, "returned")]
+    assert [one.payload for one in box.fc.dropped] == [b"b"]
+    assert killed[0] not in [one.value for one in box.fc.invocations]
+    assert list(box.oss.objects("photos")) == (["a", "b", "c"] if landed else ["a", "c"])
+
+
+def test_a_request_of_somebody_else_has_no_sender_here(box, create, photos):
+    create("def handler(event, context): pass")
+    box.fc.invoke("f", b"")
+    photos.put_object("a", b"")
+
+    assert box.fc.sender_of(box.oss.requests[0]) is None
+
+
+def test_some_are_killed_at_random_and_their_events_are_tried_again(box, create, outcomes):
+    create("import time\ndef handler(event, context): time.sleep(0.3)", max_retries=8, instances=4)
+    create("import time\ndef handler(event, context): time.sleep(0.3)", name="spared", max_retries=0)
+
+    box.fc.kill_at_random(0.5, within=0.2, seed=3, name="f")
+    for _ in range(6):
+        box.fc.submit("f", b"")
+        box.fc.submit("spared", b"")
+    box.fc.wait_idle(PATIENCE)
+
+    ends = [(function, outcome) for function, _, outcome in outcomes()]
+    assert ends.count(("f", "returned")) == ends.count(("spared", "returned")) == 6
+    assert ends.count(("f", "crashed")) >= 1
+    assert ("spared", "crashed") not in ends
+
+
+def test_an_attempt_that_ends_before_its_death_is_spared_and_so_is_the_next_one(box, create, outcomes):
+    create("def handler(event, context): pass", max_retries=0)
+    box.fc.invoke("f", b"")
+
+    processes = box.fc.pids()
+
+    box.fc.kill_at_random(1, within=0.6, seed=1)  # after 0.51, 0.15 and 0.27 s
+    for _ in range(3):
+        box.fc.invoke("f", b"")
+    time.sleep(0.6)
+
+    assert outcomes() == [("f", 1, "returned")] * 4
+    assert box.fc.pids() == processes
+
+
+def test_an_event_that_comes_when_all_is_over_starts_nothing(box, create):
+    create("def handler(event, context): pass")
+
+    box.fc.stop()
+    box.fc.submit("f", b"")
+    box.fc.wait_idle(PATIENCE)
+
+    assert box.fc.invocations == []
+
+
+def test_the_same_seed_draws_the_same_deaths():
+    def drawn(seed):
+        killer = Killer(0.5, 2, random.Random(seed), "")
+        return [killer.next("f") for _ in range(50)]
+
+    assert drawn(7) == drawn(7)
+    assert drawn(7) != drawn(8)
+    assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
+
+
+def test_past_the_limit_events_wait_in_the_order_in_which_they_came(box, create):
+    create("import time\ndef handler(event, context): time.sleep(0.02)", instances=1)
+
+    for number in range(10):
+        box.fc.submit("f", b"%d" % number)
+    box.fc.wait_idle(PATIENCE)
+
+    assert [one.payload for one in box.fc.invocations] == [b"%d" % number for number in range(10)]
+
+
+def test_so_many_run_at_once_as_the_limit_allows(box, create, tmp_path, begun):
+    create(WAIT_FOR_GO.format(folder=str(tmp_path)), instances=2)
+
+    for name in "abc":
+        box.fc.submit("f", name.encode())
+    begun("a", "b")
+    assert len(box.fc.pids("f")) == 2
+    (tmp_path / "go").touch()
+    box.fc.wait_idle(PATIENCE)
+
+    assert sorted(one.payload for one in box.fc.invocations) == [b"a", b"b", b"c"]
+    assert len(box.fc.pids("f")) == 2

@@ -1,0 +1,95 @@
+"""Answers that take their time, as those of a cloud do: one beside the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import oss2
+import pytest
+
+from sandbox.server.faults import Fault
+
+LATENCY = 0.4
+
+
+def seconds(call):
+    begun = time.monotonic()
+    call()
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("version", ["list_objects", "list_objects_v2"])
+def test_a_listing_takes_its_time_and_keeps_nothing_else_waiting(box, photos, version):
+    box.oss.latency(listing=LATENCY)
+
+    with ThreadPoolExecutor(5) as pool:
+        listings = [pool.submit(seconds, getattr(photos, version)) for _ in range(5)]
+        others = seconds(lambda: (photos.put_object("a", b""), photos.get_object("a").read()))
+
+    assert all(LATENCY <= one.result() < 3 * LATENCY for one in listings), "five take no longer than one"
+    assert others < LATENCY
+
+
+@pytest.mark.parametrize(
+    ("kind", "slow"),
+    [
+        ("put", lambda bucket: bucket.put_object("b", b"")),
+        ("get", lambda bucket: bucket.get_object("a").read()),
+        ("get", lambda bucket: bucket.head_object("a")),
+        ("delete", lambda bucket: bucket.delete_object("a")),
+        ("delete", lambda bucket: bucket.batch_delete_objects(["a"])),
+    ],
+)
+def test_other_kinds_of_requests_can_take_their_time_too(box, photos, kind, slow):
+    photos.put_object("a", b"")
+    box.oss.latency(**{kind: LATENCY})
+
+    assert seconds(lambda: slow(photos)) >= LATENCY
+    assert seconds(photos.list_objects) < LATENCY
+
+    box.oss.latency()
+    photos.put_object("a", b"")
+    assert seconds(lambda: slow(photos)) < LATENCY
+
+
+def test_what_takes_its_time_can_fail_as_well(box, photos):
+    box.oss.latency(listing=LATENCY)
+    box.oss.faults.add(Fault.status(503))
+
+    def refused():
+        with pytest.raises(oss2.exceptions.ServerError):
+            photos.list_objects()
+
+    assert seconds(refused) >= LATENCY
+
+
+def test_the_work_is_done_before_the_answer_is_back(box, photos, eventually):
+    box.oss.latency(put=2)
+    upload = threading.Thread(target=photos.put_object, args=("a", b""))
+    upload.start()
+
+    eventually(lambda: box.oss.requests)
+    assert "a" not in box.oss.objects("photos"), "a request is on its way for half of the time"
+    eventually(lambda: "a" in box.oss.objects("photos"))
+
+    assert upload.is_alive()
+    upload.join()
+
+
+def test_of_writes_at_the_same_time_that_forbid_overwriting_one_succeeds(box, photos):
+    box.oss.latency(put=0.2)
+
+    def write(number):
+        try:
+            return photos.put_object("a", b"%d" % number, headers={"x-oss-forbid-overwrite": "true"}).status
+        except oss2.exceptions.ServerError as refused:
+            return refused.status, refused.code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(write, range(8)))
+
+    assert answers.count(200) == 1
+    assert answers.count((409, "FileAlreadyExists")) == 7
+    assert photos.get_object("a").read() == b"%d" % answers.index(200)

@@ -1,0 +1,102 @@
+"""The policies in the rendered project allow what the functions call, and nothing more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.policies import rights
+from support.uploads import upload
+
+HOUR = 3600
+
+
+def forward(box: Sandbox) -> None:
+    """Accepted, failed, and neither: then Function Compute invokes replay for it."""
+    upload(box, "a", "最" * 341)
+    box.oms.faults.add(Fault.status(401), times=1)
+    upload(box, "b")
+
+
+def replay(box: Sandbox) -> None:
+    """Records that XML does not carry among the failed, by all ways of asking."""
+    box.oms.faults.add(Fault.status(401))
+    upload(box, "a", "control\x01", "最" * 341)
+    box.oms.faults.clear()
+    del box.oss.actions[:]
+    box.tick("replay")
+    box.fc.invoke("replay", b'{"keys": ["a"]}')
+
+
+def reconcile(box: Sandbox) -> None:
+    """Objects without records, long keys among them; a second pass clears the first away."""
+    box.oss.lose_events(lambda key: True)
+    upload(box, "a", "最" * 341)
+    box.oss.age(HOUR)
+    for _ in range(2):
+        box.fc.invoke("reconcile", b"{}")
+
+
+def doctor(box: Sandbox) -> None:
+    box.fc.invoke("doctor", b"")
+
+
+def status(box: Sandbox) -> None:
+    upload(box, "a")
+    del box.oss.actions[:]
+    for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
+        box.fc.invoke("status", asked)
+
+
+JOBS: dict[str, Callable[[Sandbox], None]] = {
+    "forward": forward,
+    "replay": replay,
+    "reconcile": reconcile,
+    "doctor": doctor,
+    "status": status,
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, name):
+    del box.oss.actions[:]
+    JOBS[name](box)
+    # Doctor's look at the clock is of no bucket, and unsigned.
+    calls = [one for one in box.oss.actions if one.bucket]
+    granted = rights(project, name, "oss")
+    assert [call for call in calls if not any(right.allows(call) for right in granted)] == []
+    # Each is needed: without it some call would not be allowed.
+    for right in granted:
+        others = [one for one in granted if one != right]
+        assert any(not any(one.allows(call) for one in others) for call in calls), f"{right} is needed by nothing"
+
+
+def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
+    for job in JOBS.values():
+        job(box)
+    statements = json.loads((project / "policies" / "huawei.json").read_text())["Statement"]
+    assert box.oms.actions == {action for one in statements for action in one["Action"]}
+
+
+def test_the_trigger_may_invoke_sync_and_sync_may_invoke_replay(box, project):
+    def invokes(name: str) -> set[tuple[str, str]]:
+        return {(one.action, one.resource) for one in rights(project, name, "fc")}
+
+    def function(name: str) -> set[tuple[str, str]]:
+        arn = f"acs:fc:cn-hangzhou:*:functions/{name}"
+        return {("fc:InvokeFunction", arn), ("fc:InvokeFunction", f"{arn}/*")}
+
+    assert invokes("trigger") == function("oss-oms-sync")
+    assert invokes("forward") == function("oss-oms-sync-replay")
+    for name in ("replay", "reconcile", "doctor", "status"):
+        assert invokes(name) == set()
+    # A key that can be neither sent nor recorded goes that way.
+    box.oms.faults.add(Fault.status(401))
+    box.oss.deny("oss:PutObject", box.log_bucket)
+    box.oss.put(box.source_bucket, "a", b"contents")
+    box.fc.wait_idle(60)
+    assert {"forward", "replay"} <= {one.function for one in box.fc.invocations}

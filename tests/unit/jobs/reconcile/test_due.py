@@ -1,0 +1,177 @@
+"""Which pass is due: by hand at once, by the timer once a period, and else an open one."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.reconcile_world import HOUR, ReconcileWorld, counts
+
+
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(world):
+    world.upload("a")
+    world.later()
+    assert world.tick()["accepted"] == 1
+    lists = world.source.calls["list"]
+    world.upload("b")
+    world.later(22 * HOUR)
+    idle = world.tick()
+    assert (idle["accepted"], idle["finished"], idle["stopped"]) == (1, True, None)
+    assert world.source.calls["list"] == lists
+    world.later(2 * HOUR)
+    assert world.tick()["accepted"] == 1
+    assert world.sent() == {"a", "b"}
+
+
+def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
+    for number in range(20):
+        world.upload(f"{number:02}")
+    world.later()
+    world.begin()
+    world.later(20 * HOUR)
+    world.tick()
+    world.upload("new", minutes_ago=30)
+    world.later(5 * HOUR)
+    world.tick()
+    assert "new" in world.sent()
+
+
+def test_by_hand_a_pass_begins_at_once(world):
+    world.later()
+    world.tick()
+    world.upload("a")
+    world.later()
+    assert world.reconcile()["accepted"] == 1
+
+
+def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
+    world = ReconcileWorld(RECONCILE_PERIOD="off")
+    for number in range(25):
+        world.upload(f"{number:02}")
+    world.later()
+    idle = world.tick()
+    assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, None)
+    assert idle["stopped"] == "RECONCILE_PERIOD is off, and no pass was begun by hand"
+    world.begin()
+    assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
+    world.upload("new")
+    world.later(100 * HOUR)
+    world.tick()
+    assert "new" not in world.sent()
+
+
+@pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
+def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
+    for number in range(3000):
+        world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
+    world.later()
+    world.oms.round_trip = 1.0
+    assert not world.reconcile({"since": since}, timeout=60)["finished"]
+    for _ in range(20):
+        world.tick(timeout=60)
+    assert len(world.sent()) == 3000
+
+
+@pytest.mark.parametrize("first", [1970, 1971])
+def test_of_two_open_backfills_the_timer_resumes_the_older_one(world, first):
+    # GIVEN two that were begun one after the other
+    second = 1970 + 1971 - first
+    for year in (first, second):
+        world.begin(since=f"{year}-01-01")
+        world.later()
+
+    # WHEN the timer has no pass of its own to do, THEN it is the older one's turn
+    world.tick()
+    world.tick()
+    assert [one["scope"]["since"][:4] for one in world.passes() if one["scope"]["since"] and one["ended"]] == [
+        str(first)
+    ]
+
+
+def test_a_trial_with_a_limit_is_not_resumed_by_the_timer(world):
+    for number in range(60):
+        world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
+    world.later()
+    world.reconcile({"since": "1970-01-01", "limit": 10})
+    for _ in range(3):
+        world.tick()
+    assert len(world.sent()) == 10
+    # Resumed by hand without a limit, it is the timer's too.
+    world.oms.round_trip = 20.0
+    world.reconcile({"since": "1970-01-01"}, timeout=60)
+    assert len(world.sent()) < 60
+    for _ in range(3):
+        world.tick()
+    assert len(world.sent()) == 60
+
+
+def test_the_timer_does_not_resume_a_trial_of_the_usual_scope():
+    # GIVEN no timer's pass, and a trial by hand
+    world = ReconcileWorld(RECONCILE_PERIOD="off")
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+
+    # WHEN the timer strikes, THEN nothing more is sent, until somebody goes on by hand
+    world.tick()
+    assert len(world.sent()) == 10
+    world.reconcile({})
+    assert len(world.sent()) == 60
+
+
+def test_beside_a_trial_the_timer_begins_its_own_pass(world):
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    world.reconcile({"limit": 10})
+    assert world.tick()["scanned"] == 60
+    assert len(world.sent()) == 60
+
+
+def test_a_timer_whose_payload_has_a_limit_resumes_where_it_was(world):
+    for number in range(60):
+        world.upload(f"{number:02}")
+    world.later()
+    for sent in (10, 20, 30):
+        world.tick('{"all": true, "limit": 10}')
+        assert len(world.sent()) == sent
+    assert len(world.passes()) == 1
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}), ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"})],
+)
+def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
+    # GIVEN two projects for one task, and an open pass of the second
+    first = ReconcileWorld(**filters[0])
+    second = first.beside(**filters[1])
+    keys = [f"{folder}/{number:02}{end}" for folder in "ab" for number in range(15) for end in (".jpg", ".png")]
+    for key in keys:
+        first.upload(key)
+    first.later()
+    second.oms.round_trip = 20.0
+    assert second.tick(timeout=60)["finished"] is False
+    second.oms.round_trip = 0.001
+
+    # WHEN the first one's timer strikes until it has nothing more to do
+    for _ in range(3):
+        first.tick()
+
+    # THEN the second's pass is where it was, and finds all of its objects
+    assert first.sent() < set(keys)
+    second.tick()
+    assert second.sent() == {
+        key for key in keys if first.settings.key_filter.matches(key) or second.settings.key_filter.matches(key)
+    }
+
+
+def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):
+    narrow = world.beside(OBJECT_PREFIX="a/")
+    for key in ("a/1", "b/1"):
+        world.upload(key)
+    world.later()
+    narrow.tick()
+    assert world.sent() == {"a/1"}
+    world.tick()
+    assert world.sent() == {"a/1", "b/1"}

@@ -1,0 +1,137 @@
+"""When the project was installed, which bounds what it sends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.reconcile_world import HOUR, ReconcileWorld
+
+
+def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
+    world.bucket.objects.clear()
+    world.later(-73 * HOUR)
+    world.upload("before")
+    world.later(2 * HOUR)
+    world.upload("within three days before")
+    world.later(71 * HOUR)
+    world.tick()
+    world.later(240 * HOUR)
+    world.tick()
+    assert world.sent() == {"within three days before"}
+    note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
+    assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
+
+
+OTHER_FILTERS = [
+    ({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "b/"}),
+    ({"OBJECT_SUFFIX": ".jpg"}, {"OBJECT_SUFFIX": ".png"}),
+    ({"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": ".jpg"}, {"OBJECT_PREFIX": "a/b/", "OBJECT_SUFFIX": ".png"}),
+]
+
+
+@pytest.mark.parametrize("filters", OTHER_FILTERS)
+def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installation(filters):
+    # GIVEN a project that was installed for a part of the bucket, and objects in all parts
+    first = ReconcileWorld(**filters[0])
+    second = first.beside(**filters[1])
+    first.bucket.objects.clear()
+    first.tick()
+    keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
+    for key in keys:
+        first.upload(key)
+    first.later(80 * HOUR)
+
+    # WHEN a second is installed for another part, long after
+    second.tick()
+
+    # THEN the first sends what is its own, the second nothing that is so old
+    assert first.sent() == set()
+    first.tick()
+    assert first.sent() == {key for key in keys if first.settings.key_filter.matches(key)}
+    new = next(key for key in keys if second.settings.key_filter.matches(key)).replace("1", "new")
+    first.upload(new)
+    first.later(25 * HOUR)
+    second.tick()
+    assert first.sent() == {*filter(first.settings.key_filter.matches, keys), new}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ({"OBJECT_PREFIX": "a/"}, {}),
+        ({"OBJECT_PREFIX": "a/"}, {"OBJECT_PREFIX": "a"}),
+        ({}, {"OBJECT_PREFIX": "a/"}),
+        ({"OBJECT_SUFFIX": "/key"}, {"OBJECT_SUFFIX": "y"}),
+        ({"OBJECT_SUFFIX": "y"}, {"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": "/key"}),
+    ],
+)
+def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filters):
+    # GIVEN an installed project, and an object whose event is lost
+    before = ReconcileWorld(**filters[0])
+    after = before.beside(**filters[1])
+    before.bucket.objects.clear()
+    before.tick()
+    before.upload("a/key")
+
+    # WHEN its filter is changed before a pass finds it, THEN a later one does
+    before.later(80 * HOUR)
+    after.tick()
+    assert before.sent() == {"a/key"}
+
+
+@pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
+def test_after_an_upgrade_the_note_counts_that_was_one_for_all_projects(environment):
+    # GIVEN the note of an older version, and an object whose event was lost after it
+    world = ReconcileWorld(**environment)
+    world.upload("a/1.jpg")
+    world.later(1000 * HOUR)
+
+    # WHEN the newer version runs for the first time, and when that note is gone, THEN it counts
+    assert world.reconcile({"dry_run": True})["submitted"] == 1
+    assert world.tick()["accepted"] == 1
+    if environment:
+        del world.bucket.objects[f"{ROOT}state/installed.json"]
+    world.oms.accepted.clear()
+    world.bucket.objects.pop(f"{ROOT}success_object/a/1.jpg")
+    assert world.reconcile()["submitted"] == 1
+
+
+def test_of_several_notes_of_a_project_the_earliest_counts():
+    world = ReconcileWorld()
+    world.bucket.objects.clear()
+    for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
+        note = json.dumps({"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""})
+        world.bucket.add(StoredObject(f"{ROOT}state/installed-{prefix[0]}.json", note.encode()))
+    world.upload("too old", minutes_ago=34 * 24 * 60)
+    world.upload("since", minutes_ago=32 * 24 * 60)
+    world.tick()
+    assert world.sent() == {"since"}
+
+
+@pytest.mark.parametrize("body", [b"", b'{"at": "some day", "prefix": "b/", "suffix": ""}'])
+def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error(body):
+    world = ReconcileWorld(OBJECT_PREFIX="a/")
+    world.bucket.add(StoredObject(f"{ROOT}state/installed-x.json", body))
+    with pytest.raises(StorageError, match=r"installed-x\.json in the log bucket is unreadable"):
+        world.tick()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"at": "some day"}'])
+def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
+    world.bucket.add(StoredObject(f"{ROOT}state/installed.json", body))
+    with pytest.raises(StorageError, match=r"installed\.json in the log bucket is unreadable"):
+        world.tick()
+    assert world.bucket.objects[f"{ROOT}state/installed.json"].body == body
+
+
+@pytest.mark.parametrize("unanswered", ["get", "list"])
+def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == unanswered else None
+    with pytest.raises(StorageError):
+        world.tick()
+    assert world.bucket.calls["put"] == 0

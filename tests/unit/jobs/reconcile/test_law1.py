@@ -1,0 +1,60 @@
+"""The first law holds for reconcile, whatever objects and records there are and whenever it is killed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.fake_bucket import Died
+from support.law import HOSTILE, SCHEDULES
+from support.reconcile_world import ReconcileWorld
+
+versions = st.sampled_from(["", "A", "B"])
+objects = st.dictionaries(
+    st.text("ab/", min_size=1, max_size=4) | st.sampled_from(HOSTILE),
+    st.tuples(versions, versions, versions, st.booleans()),
+    max_size=30,
+)
+
+
+@settings(max_examples=SCHEDULES // 2)
+@given(objects=objects, kills=st.lists(st.integers(0, 30), max_size=4), refused=st.booleans())
+def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects, kills, refused, count_schedule):
+    # GIVEN any objects and records: the object's version, those of its records, and whether they are older
+    world = ReconcileWorld()
+    for key, (data, success, failed, older) in objects.items():
+        if success:
+            world.accept(key, success)
+        if failed:
+            world.fail(key, failed)
+        world.later(5 * older)
+        if data:
+            world.upload(key, data)
+    covered = {key for key, (data, success, _, older) in objects.items() if data and data == success and not older}
+    world.oms.refused = set(list(objects)[:2]) if refused else set()
+    world.later()
+
+    # WHEN ticks are killed at some of their calls, and others follow
+    for kill in kills:
+        countdown = [kill]
+
+        def strike(kind: str, names: object, countdown: list[int] = countdown) -> None:
+            countdown[0] -= 1
+            if countdown[0] < 0:
+                raise Died
+
+        world.source.before = world.bucket.before = world.bucket.after = strike
+        with contextlib.suppress(Died):
+            world.tick()
+    nothing: Callable[[str, object], None] = lambda kind, names: None  # noqa: E731
+    world.source.before = world.bucket.before = world.bucket.after = nothing
+    world.until_finished()
+
+    # THEN each object is covered, was accepted, or stands in a failed record
+    left = {key for key, (data, *_) in objects.items() if data} - covered - world.sent() - world.failed()
+    assert not left
+    assert not covered & world.sent()
+    count_schedule("of reconciles", "every object is covered, accepted or recorded")

@@ -1,0 +1,66 @@
+"""What a pass sends: in whole batches, recorded, and never past a key that is neither."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.clouds.objects import etag_of
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.reconcile_world import FROZEN, adds_up
+
+
+def test_batches_fill_across_pages(world, small_pages):
+    for number in range(40):
+        world.upload(f"{number:02}/missing")
+        world.in_step(f"{number:02}/there")
+    world.later()
+    assert world.reconcile()["accepted"] == 40
+    assert sum(len(call) < 10 for call in world.oms.calls) <= 6  # one for each time that the position was kept
+
+
+def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
+    world.upload("a", "B")
+    world.later()
+    world.reconcile()
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == etag_of("B").encode()
+
+
+def test_while_oms_refuses_the_account_each_call_stops_after_a_batch_and_resumes(world):
+    for number in range(30):
+        world.upload(f"{number:02}")
+    world.later()
+    world.oms.schedule = [FROZEN, FROZEN]
+    first = world.tick()
+    assert (first["submitted"], first["failed"], first["finished"], first["next"]) == (10, 10, False, "09")
+    assert len(world.oms.calls) == 1
+    world.tick()
+    last = world.tick()
+    assert (last["accepted"], last["failed"], last["finished"]) == (10, 20, True)
+    assert adds_up(last)
+    assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
+
+
+@pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
+def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
+    # GIVEN an OMS that refuses one key, of which the log bucket takes no failed record
+    for one in range(25):
+        world.upload(f"{one:02}")
+        world.in_step(f"{one:02} covered")
+    world.later()
+    key = f"{bad:02}"
+    world.oms.refused = {key}
+    world.bucket.problem = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{key}" else None
+
+    # WHEN ticks come, THEN the pass is kept before that key, and says why
+    for _ in range(3):
+        result = world.tick()
+        assert not result["finished"]
+        assert result["next"] < key
+        assert result["stopped"] == "the log bucket takes no record of some keys"
+        assert adds_up(result)
+    world.bucket.problem = lambda kind, name: None
+    last = world.tick()
+    assert last["finished"]
+    assert adds_up(last)
+    assert last["scanned"] == 50
+    assert world.failed() == {key}

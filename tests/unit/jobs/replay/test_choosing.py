@@ -1,0 +1,144 @@
+"""What replay is asked for: all, a part, certain keys, or a dry run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.reasons import Failure, Reason
+from support.fake_clouds import TASK
+from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many
+
+
+def test_prefix_reason_and_limit_choose(world):
+    world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
+    world.fail("x/3", failure=Failure(Reason.NO_TASK))
+    assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
+    assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
+    assert world.replay({"prefix": "x/"})["accepted"] == 2
+    assert world.failed() == {"y/1"}
+
+
+def test_nothing_outside_the_triggers_filter_is_ever_sent():
+    world = ReplayWorld(OBJECT_PREFIX="in/")
+    world.fail("in/a", "out/a")
+    assert world.replay()["accepted"] == 1
+    assert world.failed() == {"out/a"}
+    with pytest.raises(PayloadError, match="outside"):
+        world.replay({"keys": ["out/a"]})
+
+
+@pytest.mark.parametrize("length", [953, 954, 955, 956, 960, 2000])
+def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, length):
+    # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
+    prefix = "k" * length
+    keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
+    world.fail(*keys, "k", "other " + "k" * 1000)
+
+    # WHEN just these are asked for, THEN just these are sent, and no listing was refused
+    assert world.replay({"prefix": prefix})["finished"]
+    assert world.succeeded() == keys
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("limit", range(5))
+@pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
+def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_left(world, third, limit, dry):
+    # GIVEN three failures of one folder, and others around them
+    world.fail("w", "x/1", "x/2", third, "y")
+
+    # WHEN at most so many are sent
+    result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
+
+    # THEN the rest is no secret
+    assert (result["taken"], result["finished"]) == (min(limit, 3), limit >= 3)
+    assert len(world.failed()) == (5 if dry else 5 - result["taken"])
+
+
+def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
+    world.fail(*many(3500))
+    world.bucket.calls.clear()
+    assert world.replay({"limit": 1500})["taken"] == 1500
+    assert world.bucket.calls["list"] <= 3
+    assert len(world.failed()) == 2000
+
+
+def test_keys_asked_for_are_sent_records_or_not(world):
+    world.fail("a", "b")
+    result = world.replay({"keys": ["a", "unrecorded", "a"]})
+    assert (result["taken"], result["accepted"]) == (2, 2)
+    assert world.failed() == {"b"}
+    assert world.oms.accepted.keys() == {"a", "unrecorded"}
+
+
+def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
+    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.oms.schedule = [UNAUTHORIZED]
+    assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
+    first = {name[-1]: json.loads(one.body)["first_failure"] for name, one in world.bucket.objects.items()}
+    assert first == {"a": "2020-01-01T00:00:00Z", "b": "2026-01-02T00:00:00Z"}
+
+
+def test_any_number_of_keys_can_be_asked_for(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.replay.PAGE_SIZE", 7)
+    world.fail(*many(20)[::2])
+    world.fail("other")
+    assert world.replay({"keys": many(20)})["accepted"] == 20
+    assert world.failed() == {"other"}
+
+
+@pytest.mark.parametrize(
+    "payload", [{"keys": [], "limit": 5}, {"keys": [1]}, {"keys": [""]}, {"what": 1}, {"limit": "5"}]
+)
+def test_a_payload_that_makes_no_sense_is_refused(world, payload):
+    world.fail("a")
+    with pytest.raises(PayloadError):
+        world.replay(payload)
+    assert world.failed() == {"a"}
+
+
+def test_keys_and_something_else_cannot_be_asked_for_together(world):
+    with pytest.raises(PayloadError) as raised:
+        world.replay({"keys": ["a"], "limit": 5})
+    assert str(raised.value) == "The payload asks for keys and for something else: keys are sent as they are"
+
+
+@pytest.mark.parametrize("keys", [[1], [""]])
+def test_what_is_not_a_list_of_keys_is_refused_with_an_example(world, keys):
+    with pytest.raises(PayloadError) as raised:
+        world.replay({"keys": keys})
+    assert str(raised.value) == 'The payload\'s keys are no list of object keys such as ["a/b.txt"]'
+
+
+def test_a_dry_run_changes_nothing_and_counts(world):
+    world.fail(*many(1500), first="2020-01-01T00:00:00Z")
+    before = dict(world.bucket.objects)
+    result = world.replay({"dry_run": True})
+    assert (result["taken"], result["by_reason"]) == (1500, {"THROTTLED": 1500})
+    assert result["oldest_failure"] == "2020-01-01T00:00:00Z"
+    assert world.bucket.objects == before
+    assert world.oms.calls == []
+
+
+@pytest.mark.parametrize("by_prefix", [True, False])
+def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_prefix):
+    # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
+    world.fail("x/1", first="2024-01-01T00:00:00Z")
+    world.fail("x/2", first="2023-01-01T00:00:00Z")
+    world.fail("x/3", first="2025-01-01T00:00:00Z")
+    world.fail("y", first="2022-01-01T00:00:00Z")
+    world.bucket.add(StoredObject(record_name(TASK, "failed", "x/0"), b""))
+    world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT"))
+
+    # WHEN all or some of them are asked for
+    result = world.replay({"dry_run": True, **({"prefix": "x/"} if by_prefix else {})})
+
+    # THEN the oldest of just these is told
+    assert result["oldest_failure"] == ("2023-01-01T00:00:00Z" if by_prefix else "2021-01-01T00:00:00Z")
+    assert result["taken"] == (4 if by_prefix else 6)
+    some, others = {"THROTTLED": 3, "UNKNOWN": 1}, {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}
+    assert result["by_reason"] == (some if by_prefix else others)

@@ -1,0 +1,116 @@
+"""Everything that failed goes out again, and records and result say how it went."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.ledger.records import record_name
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.fake_clouds import HANG, TASK
+from support.law import HOSTILE
+from support.replay_world import UNAUTHORIZED, ReplayWorld, many
+
+
+def test_nothing_to_replay_is_finished(world):
+    assert world.replay() == {
+        "taken": 0,
+        "accepted": 0,
+        "failed": 0,
+        "left": 0,
+        "oldest_failure": None,
+        "by_reason": {},
+        "finished": True,
+        "stopped": None,
+    }
+    assert world.oms.calls == []
+
+
+def test_25_000_failed_records_go_out_in_batches_and_their_cost_is_bounded():
+    # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler
+    world = ReplayWorld(OMS_RATE="20")
+    keys = [*HOSTILE, *(f"{key}{number}" for number in range(100) for key in HOSTILE[:11]), *many(25_000)]
+    world.fail(*keys)
+    for key in many(25_000)[::50]:
+        world.bucket.add(StoredObject(record_name(TASK, "failed", key), b""))
+    world.bucket.calls.clear()
+
+    # WHEN replay runs as its timer lets it
+    runs = [world.replay()]
+    while not runs[-1]["finished"]:
+        runs.append(world.replay())
+
+    # THEN none is left, each is accepted and recorded, and the calls are few
+    assert sum(result["accepted"] for result in runs) == len(keys)
+    assert world.failed() == world.in_run_files() == set()
+    assert world.succeeded() == set(keys)
+    assert world.oms.accepted == Counter(keys)
+    assert sum(len(call) < 10 for call in world.oms.calls) <= 2 * len(runs)
+    pages = len(keys) // 1000 + len(runs) + 1
+    calls = world.bucket.calls
+    assert calls["put"] <= len(keys) + 2 * pages + len(runs)  # records, run files written and shrunk, state
+    assert calls["list"] <= pages + 3 * len(runs)
+    assert calls["delete"] <= 2 * pages  # the records' and the run file's
+
+
+def test_a_key_that_fails_again_keeps_its_first_failure(world):
+    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.oms.schedule = [UNAUTHORIZED]
+    result = world.replay()
+    body = json.loads(world.bucket.objects[f"{ROOT}failed_object/a"].body)
+    assert (body["first_failure"], body["reason"], body["etag"]) == ("2020-01-01T00:00:00Z", "CREDENTIALS", "ABC")
+    assert body["last_failure"] > body["first_failure"]
+    assert (result["failed"], result["by_reason"], result["oldest_failure"]) == (
+        1,
+        {"CREDENTIALS": 1},
+        "2020-01-01T00:00:00Z",
+    )
+
+
+def test_the_success_record_names_the_version_that_failed(world):
+    world.fail("a")
+    world.replay()
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"ABC"
+
+
+def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
+    world.fail("a")
+    world.oms.schedule = [HANG] * 30
+    world.replay(timeout=60)
+    world.oms.schedule = [404] * 30
+    result = world.replay()
+    assert (result["taken"], result["failed"]) == (1, 1)
+
+
+def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, caplog):
+    world.fail("a")
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" and "success_object" in name else None
+    assert world.replay()["accepted"] == 1
+    assert world.failed() == world.in_run_files() == set()
+    assert any(record.levelname == "ERROR" for record in caplog.records)
+
+
+def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
+    # GIVEN thirty failures, the oldest of which is one of those sent last
+    for number in range(30):
+        world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
+
+    # WHEN the account is refused at the first batch, THEN that one is left and told
+    world.oms.schedule = [UNAUTHORIZED]
+    assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
+
+    # AND once all is sent there is none
+    world.oms.schedule = []
+    assert world.replay()["oldest_failure"] is None
+
+
+@pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
+def test_every_run_logs_what_it_returns(world, caplog, payload):
+    caplog.set_level("INFO", "oss_oms_sync")
+    world.fail("a", "b")
+    result = world.replay(payload)
+    told = [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
+    assert told == [result]

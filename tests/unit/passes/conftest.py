@@ -1,0 +1,12 @@
+"""What the tests of passes share: they are tried through reconcile, which is what has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.reconcile_world import ReconcileWorld
+
+
+@pytest.fixture
+def world() -> ReconcileWorld:
+    return ReconcileWorld()

@@ -1,0 +1,176 @@
+"""What an object is for a pass, and so whether it is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import record_name, success_record
+from support.fake_clouds import TASK
+from support.reconcile_world import HOUR, LONG, ReconcileWorld, adds_up, counts
+
+
+def no_record(world: ReconcileWorld, key: str) -> None:
+    world.upload(key)
+
+
+def in_step(world: ReconcileWorld, key: str) -> None:
+    world.in_step(key)
+
+
+def overwritten(world: ReconcileWorld, key: str) -> None:
+    world.in_step(key)
+    world.later()
+    world.upload(key, "B")
+
+
+def overwritten_in_the_second_of_the_record(world: ReconcileWorld, key: str) -> None:
+    world.in_step(key)
+    world.upload(key, "B")
+
+
+def overwritten_and_restored(world: ReconcileWorld, key: str) -> None:
+    world.in_step(key)
+    world.later()
+    world.upload(key, "B")
+    world.upload(key, "A")
+
+
+def recorded_by_the_vendors_handler(world: ReconcileWorld, key: str) -> None:
+    world.upload(key)
+    world.bucket.add(StoredObject(record_name(TASK, "success", key), b""))
+
+
+def recorded_without_an_etag(world: ReconcileWorld, key: str) -> None:
+    world.upload(key)
+    world.bucket.add(success_record(TASK, ObjectChange(key)))
+
+
+def failed(world: ReconcileWorld, key: str) -> None:
+    world.upload(key)
+    world.fail(key)
+
+
+def overwritten_after_it_failed(world: ReconcileWorld, key: str) -> None:
+    failed(world, key)
+    world.later()
+    world.upload(key, "B")
+
+
+def failed_in_an_event_told_twice(world: ReconcileWorld, key: str) -> None:
+    world.in_step(key)
+    world.fail(key)
+
+
+def just_uploaded(world: ReconcileWorld, key: str) -> None:
+    world.later()
+    world.upload(key)
+    world.later(-HOUR + 60)
+
+
+def migrated_before(world: ReconcileWorld, key: str) -> None:
+    world.later(-80 * HOUR)
+    world.upload(key)
+    world.later(80 * HOUR)
+
+
+def a_symbolic_link(world: ReconcileWorld, key: str) -> None:
+    world.upload_link(key)
+
+
+SENT = ["scanned", "submitted", "accepted"]
+CASES = [
+    (no_record, SENT),
+    (in_step, ["scanned", "covered"]),
+    (overwritten, SENT),
+    (overwritten_in_the_second_of_the_record, SENT),
+    (overwritten_and_restored, SENT),
+    (recorded_by_the_vendors_handler, SENT),
+    (recorded_without_an_etag, SENT),
+    (failed, ["scanned", "failed_before"]),
+    (overwritten_after_it_failed, SENT),
+    (failed_in_an_event_told_twice, ["scanned", "covered"]),
+    (just_uploaded, ["scanned", "pending"]),
+    (migrated_before, []),
+    (a_symbolic_link, []),
+]
+
+
+@pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
+@pytest.mark.parametrize(("case", "verdict"), CASES, ids=lambda one: getattr(one, "__name__", ""))
+def test_just_what_is_missing_or_stale_is_sent(world, case, verdict, key):
+    # GIVEN one object among others that are in step, whose names begin alike
+    others = ["a", "a/", "a/b/c", "ab", "最"]
+    world.in_step(*others)
+    world.later()
+    case(world, key)
+    if case is not just_uploaded:
+        world.later()
+
+    # WHEN a pass is done
+    result = world.reconcile()
+
+    # THEN it is counted as what it is, and sent only where it has to be
+    expected = {"scanned": len(others), "covered": len(others)}
+    for name in verdict:
+        expected[name] = expected.get(name, 0) + 1
+    assert counts(result) == expected
+    assert adds_up(result)
+    assert result["finished"]
+    assert world.sent() == ({key} if "submitted" in verdict else set())
+
+    # AND the next pass has nothing to send
+    assert world.reconcile()["submitted"] == 0
+
+
+def test_records_of_deleted_objects_are_counted_and_not_sent(world):
+    world.accept("deleted long ago")
+    world.later()
+    world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
+    assert counts(world.reconcile()) == {"orphans": 1}
+    assert world.oms.calls == []
+
+
+@pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
+def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(world, minutes, pending):
+    world.later()
+    world.upload("a", minutes_ago=minutes)
+    assert world.reconcile()["pending"] == pending
+
+
+def test_a_long_record_without_a_time_covers_nothing(world, mocker):
+    world.in_step(LONG)
+    world.later()
+    mocker.patch("support.fake_bucket.formatdate", lambda seconds: "")
+    world.reconcile()
+    assert world.sent() == {LONG}
+
+
+def test_records_in_the_source_bucket_are_never_sent(world):
+    world.upload("oms_source_record/x/success_object/a")
+    world.later()
+    assert counts(world.reconcile()) == {}
+
+
+def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missing(world):
+    # GIVEN lost objects on both sides of what the last pass left to their events, and of what this one leaves
+    world.later(72 * HOUR)
+    world.reconcile()
+    world.later(24 * HOUR)
+    last, settled = 24 * 60 + 15, 15
+    for minutes in (last + 1, last - 1, settled + 1, settled - 1):
+        world.upload(f"{minutes} lost", minutes_ago=minutes)
+
+    # WHEN a pass is done, THEN those between are counted
+    world.reconcile()
+    *_, one = world.passes()
+    assert (one["counts"]["new"], one["counts"]["new_missing"]) == (2, 2)
+
+
+def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
+    world.upload("before", minutes_ago=61)
+    world.upload("since", minutes_ago=59)
+    world.reconcile()
+    (one,) = world.passes()
+    assert (one["counts"]["submitted"], one["counts"]["new"]) == (2, 1)

@@ -1,0 +1,118 @@
+"""The source bucket and the records side by side: by any key, of long keys, page by page."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.records import MAX_NAME_BYTES, is_long, record_prefix
+from support.fake_bucket import NO_RIGHT
+from support.fake_clouds import TASK
+from support.law import HOSTILE
+from support.reconcile_world import LONG, counts
+
+
+def boundary_key(room_for: str) -> str:
+    """A key whose record of this kind just fits."""
+    return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
+
+
+def test_hostile_keys_are_told_apart(world):
+    world.in_step(*HOSTILE[::2])
+    for key in HOSTILE[1::2]:
+        world.upload(key)
+    world.later()
+    world.reconcile()
+    assert world.sent() == set(HOSTILE[1::2])
+
+
+def test_a_prefix_narrows_what_is_listed(world, mocker):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    for number in range(200):
+        world.in_step(f"a/{number:03}")
+    world.in_step("b/1")
+    world.later()
+    world.source.calls.clear()
+    assert world.reconcile({"prefix": "b/"})["covered"] == 1
+    assert world.source.calls["list"] == 1
+
+
+def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    for number in range(21):
+        world.in_step(f"{number:02}")
+    world.later()
+    world.source.calls.clear()
+    world.reconcile()
+    assert world.source.calls["list"] == 3
+
+
+def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world):
+    covered, waiting, missing = (boundary_key("failed")[1:] + last for last in "abc")
+    assert is_long(TASK, "success", covered)
+    assert not is_long(TASK, "failed", covered)
+    world.in_step(covered)
+    world.upload(waiting)
+    world.fail(waiting)
+    world.upload(missing)
+    world.later()
+    assert counts(world.reconcile()) == dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1) | {
+        "scanned": 3
+    }
+
+
+def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(world):
+    key = boundary_key("success")
+    world.in_step(key)
+    world.later()
+    assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
+
+
+def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matters(world):
+    # GIVEN long keys of every kind
+    covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
+    world.in_step(covered)
+    world.upload(missing)
+    world.upload_link(link)
+    world.later()
+    world.upload(young)
+
+    # WHEN their records are looked at, THEN just so often
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True})
+    installed, per_key = 1, {covered: 1, missing: 2, young: 0, link: 0}
+    assert world.bucket.calls["get"] == installed + sum(per_key.values())
+    world.bucket.calls.clear()
+    world.reconcile({"dry_run": True, "all": True})
+    assert world.bucket.calls["get"] == installed
+
+
+def test_after_a_long_key_it_resumes_without_a_name_too_long_for_oss(world):
+    keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
+    for key in keys:
+        world.upload(key)
+    world.accept(
+        boundary_key("success")[2:] + "a"
+    )  # an orphan before the key within whose last character the cut falls
+    world.later()
+    result = world.reconcile({"limit": 1})
+    while not result["finished"]:
+        result = world.reconcile({"limit": 1})
+    assert (result["orphans"], result["accepted"]) == (1, len(keys))
+    assert max(world.oms.accepted.values()) == 1
+    assert world.reconcile({"prefix": LONG})["covered"] == 12
+
+
+def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
+    world.in_step(LONG)
+    world.later()
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "success_object_long" in name else None
+    with pytest.raises(StorageError):
+        world.tick()
+    assert world.oms.calls == []
+
+
+def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
+    world.source.problem = lambda kind, name: NO_RIGHT
+    with pytest.raises(StorageError):
+        world.tick()
