@@ -19,6 +19,8 @@ from .package import ROOT
 TESTS = {
     "events": ["events"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
+    "clouds/oss_listing": ["clouds/oss_listing"],
+    "clouds/oss_pages": ["clouds/oss_pages"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
     "ledger/runs": ["ledger/runs", "jobs/replay/"],

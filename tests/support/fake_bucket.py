@@ -18,6 +18,9 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
+from oss_oms_sync.clouds.oss_listing import UnreadPage
+from oss_oms_sync.clouds.oss_pages import PageAhead
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import TASK, World
 
@@ -127,13 +130,27 @@ class MemoryBucket:
         return ObjectSummary(name, hashlib.md5(one.body).hexdigest().upper(), len(one.body), self.modified[name], kind)
 
 
+class _Unread(UnreadPage):
+    """A page that is parsed already."""
+
+    def __init__(self, page: ListPage) -> None:
+        self._page = page
+
+    def guess_next(self) -> str:
+        return self._page.objects[-1].name if self._page.more else ""
+
+    def read(self) -> tuple[ListPage, str]:
+        return self._page, ""
+
+
 class _View(Bucket):
     """The bucket as one invocation sees it."""
 
-    def __init__(self, memory: MemoryBucket, deadline: Deadline) -> None:
+    def __init__(self, memory: MemoryBucket, deadline: Deadline, pool: CallPool) -> None:
         self.name = memory.name
         self._memory = memory
         self._until = deadline
+        self._pool = pool
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
         return self._memory.put_all(objects, self._until)
@@ -143,6 +160,9 @@ class _View(Bucket):
 
     def list_page(self, prefix: str, after: str) -> ListPage:
         return self._memory.list_page(prefix, after, self._until)
+
+    def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
+        return self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining())
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         return self._memory.delete_all(names, self._until)
@@ -159,5 +179,5 @@ class MemoryWorld(World):
         invocation = super().invocation(seconds, oms)
         views = {"log_bucket": self.bucket, "source_bucket": self.source}
         # As if they had been made already.
-        vars(invocation).update({name: _View(bucket, invocation.deadline) for name, bucket in views.items()})
+        vars(invocation).update({name: _View(bucket, invocation.deadline, self.pool) for name, bucket in views.items()})
         return invocation

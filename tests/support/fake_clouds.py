@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -68,16 +68,32 @@ class VirtualPool(CallPool):
         super().__init__()
         self._clock = clock
 
-    def run(self, calls: Sequence[Callable[[], Any]], seconds: float) -> list[Any]:
-        start, ends, results = self._clock.seconds, [self._clock.seconds], []
-        for call in calls:
-            self._clock.seconds = start
-            result = call()
-            in_time = self._clock.seconds - start <= seconds
-            ends.append(self._clock.seconds if in_time else start + seconds)
-            results.append(result if in_time else None)
-        self._clock.seconds = max(ends)
-        return results
+    def begin(self, call: Callable[[], Any], seconds: float) -> Any:
+        start = self._clock.seconds
+        try:
+            result, error = call(), None
+        except Exception as caught:
+            result, error = None, caught
+        end, self._clock.seconds = self._clock.seconds, start
+        return _VirtuallyBegun(self._clock, result, error, end, start + seconds)
+
+
+class _VirtuallyBegun:
+    """What came of a call, at the moment `end`; nobody waits for it longer than until `latest`."""
+
+    def __init__(self, clock: VirtualClock, result: object, error: Exception | None, end: float, latest: float) -> None:
+        self._clock, self._result, self._error, self._end, self._latest = clock, result, error, end, latest
+
+    def result(self) -> Any:
+        self._clock.seconds = max(self._clock.seconds, min(self._end, self._latest))
+        if self._end > self._latest:
+            return None
+        if self._error:
+            raise self._error
+        return self._result
+
+    def leave(self) -> bool:
+        return False
 
 
 class _Body(io.BytesIO):
@@ -193,12 +209,12 @@ class World:
         self.settings = Settings.from_env({**ENVIRONMENT, **environment})
         self.clock = VirtualClock()
         self.oms, self.oss = VirtualOms(self.clock), VirtualOss(self.clock)
-        pool = VirtualPool(self.clock)
+        self.pool = VirtualPool(self.clock)
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         oms.mount("https://", self.oms)
         oss.mount("https://", self.oss)
-        self.client = OmsClient(self.settings, oms, pool, self.clock)
-        self._oss = OssClient(self.settings, oss, pool, self.clock)
+        self.client = OmsClient(self.settings, oms, self.pool, self.clock)
+        self._oss = OssClient(self.settings, oss, self.pool, self.clock)
 
     def invocation(self, seconds: float = 60, oms: Any = None) -> Invocation:
         """A new invocation that has so long; `oms` in place of the client of the virtual OMS."""

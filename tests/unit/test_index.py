@@ -120,6 +120,7 @@ def test_the_context_says_how_long_the_invocation_may_take(clouds):
 def test_the_replay_handler_returns_its_report(clouds, mocker):
     index, _, oss = clouds
     mocker.patch.object(Bucket, "list_page", return_value=ListPage([], more=False))
+    mocker.patch.object(Bucket, "iter_objects", return_value=iter(()))
     mocker.patch.object(Bucket, "get", return_value=None)
     report = index.replay_handler(b"", CONTEXT_312)
     assert (report["taken"], report["finished"]) == (0, True)
@@ -130,12 +131,12 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
     index, oms, _ = clouds
     walked = []
 
-    def page(bucket, prefix, after):
+    def pages(bucket, prefix, after=""):
         walked.append(bucket.name)
         source = [ObjectSummary("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
-        return ListPage(source, more=False)
+        return contextlib.nullcontext(iter([ListPage(source, more=False)]))
 
-    mocker.patch.object(Bucket, "list_page", page)
+    mocker.patch.object(Bucket, "pages", pages)
     mocker.patch.object(Bucket, "get", return_value=b'{"at": "2001-01-01"}')
     report = index.reconcile_handler(b"", CONTEXT_312)
     assert (report["accepted"], report["finished"]) == (1, True)

@@ -70,9 +70,6 @@ class Settings:
     lanes: int
     piece_seconds: float
     log_level: str
-    project: str = "oss-oms-sync"
-    lanes: int = 16
-    piece_seconds: float = 120.0
 
     @property
     def secrets(self) -> tuple[str, ...]:

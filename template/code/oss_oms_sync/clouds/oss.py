@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 
@@ -20,8 +19,10 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss2_import import import_oss2
+from oss_oms_sync.clouds.oss_listing import UnreadPage, check_order
+from oss_oms_sync.clouds.oss_pages import PageAhead, Pages
 from oss_oms_sync.clouds.oss_transport import Transport, not_oss
-from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.pool import Begun, CallPool
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
@@ -61,6 +62,7 @@ _FIXES = {
         " If this lasts, see in the RAM console that the role exists, and deploy again",
     ),
 }
+_NO_ANSWER = StorageFailure("no answer in time", answered=False)
 
 
 @dataclass(frozen=True)
@@ -137,30 +139,26 @@ class Bucket:
 
         Raises StorageError, also if the names are out of order.
         """
-        token, last_token = "", None
-        while token != last_token:
-            (result,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after, token)])
-            if isinstance(result, StorageFailure):
-                raise result.to_error()
-            page, last_token, token = result[0], token, result[1]
-            names = [after, *(one.name for one in page.objects)]
-            if any(name >= following for name, following in pairwise(names)):
-                raise StorageError(f"the listing of {self.name} is not in order behind {after!r}")
-            if page.objects or not page.more:
-                return page
-        raise StorageError(f"the listing of {self.name} does not go on behind {after!r}")
+        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after)])
+        if isinstance(page, StorageFailure):
+            raise page.to_error()
+        return page
+
+    def pages(self, prefix: str, after: str = "") -> Pages:
+        """All pages of that listing after `after`, read one page ahead: the first is requested at once.
+
+        Iterating over them raises StorageError.
+        """
+        return Pages(self.name, after, partial(self._ask_for_page, prefix), partial(self.list_page, prefix))
 
     def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `prefix`, in order, one page at a time.
+        """Iterate over all objects whose names begin with `prefix`, in order.
 
         Raises StorageError.
         """
-        after, more = "", True
-        while more:
-            page = self.list_page(prefix, after)
-            yield from page.objects
-            more = page.more
-            after = page.objects[-1].name if more else ""
+        with self.pages(prefix) as pages:
+            for page in pages:
+                yield from page.objects
 
     def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
         """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/", except the folder
@@ -185,6 +183,12 @@ class Bucket:
                     results[name] = None if name in result else StorageFailure("OSS did not confirm it", answered=False)
         return results
 
+    def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
+        session, budget = self._client.session, RetryBudget(self._deadline, self._client.clock)
+        call = partial(_request_page, prefix, after, "")
+        attempts = partial(self._call, "oss:ListObjects", call, Transport(session.use()), budget)
+        return _PageAhead(self._client.pool.begin(attempts, self._deadline.remaining()), session, budget)
+
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageFailure]:
         """Make `calls` side by side, retry each while that helps, and return their results."""
         session = self._client.session
@@ -193,7 +197,7 @@ class Bucket:
         results = self._client.pool.run(tries, self._deadline.remaining())
         if None in results:
             session.abort()
-        return [StorageFailure("no answer in time", answered=False) if one is None else one for one in results]
+        return [_NO_ANSWER if one is None else one for one in results]
 
     def _call(
         self, action: str, call: Callable[[oss2.Bucket], T], transport: Transport, budget: RetryBudget
@@ -260,10 +264,51 @@ def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
 
-def _list(prefix: str, after: str, token: str, bucket: oss2.Bucket) -> tuple[ListPage, str]:
-    found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token=token)
-    listed = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-    return ListPage(listed, bool(found.is_truncated)), found.next_continuation_token
+class _PageAhead:
+    """A page of a listing that was asked for."""
+
+    def __init__(self, begun: Begun[UnreadPage | StorageFailure], session: Session, budget: RetryBudget) -> None:
+        self._begun = begun
+        self._session = session
+        self._budget = budget
+
+    def result(self) -> UnreadPage:
+        found = self._begun.result()
+        if found is None:
+            self._session.abort()
+            found = _NO_ANSWER
+        if isinstance(found, StorageFailure):
+            raise found.to_error()
+        return found
+
+    def leave(self) -> None:
+        self._budget.give_up()
+        if self._begun.leave():
+            self._session.abort()
+
+
+def _list(prefix: str, after: str, bucket: oss2.Bucket) -> ListPage:
+    token, last_token = "", None
+    while token != last_token:
+        page, following = _request_page(prefix, after, token, bucket).read()
+        check_order(page, after, bucket.bucket_name)
+        if page.objects or not page.more:
+            return page
+        token, last_token = following, token
+    raise StorageError(f"the listing of {bucket.bucket_name} does not go on behind {after!r}")
+
+
+def _request_page(prefix: str, after: str, token: str, bucket: oss2.Bucket) -> UnreadPage:
+    params = {
+        "list-type": "2",
+        "prefix": prefix,
+        "start-after": after,
+        "continuation-token": token,
+        "max-keys": str(PAGE_SIZE),
+        "encoding-type": "url",
+    }
+    # As list_objects_v2 asks, which would read the answer as well.
+    return UnreadPage(bucket._do("GET", bucket.bucket_name, "", params=params).read())
 
 
 def _delete_many(names: list[str], bucket: oss2.Bucket) -> set[str]:

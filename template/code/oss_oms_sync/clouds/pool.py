@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,17 +28,45 @@ class CallPool:
 
         A call must not return None; what a call raises is raised here.
         """
-        end = time.monotonic() + seconds
-        futures = [self._pool.submit(call) for call in calls]
-        results: list[T | None] = []
-        for future in futures:
-            try:
-                results.append(future.result(max(0.0, end - time.monotonic())))
-            except FutureTimeoutError:
-                # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
-                results.append(future.result() if future.done() else None)
-        if None in results:
-            # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        begun = [self.begin(call, seconds) for call in calls]
+        return [one.result() for one in begun]
+
+    def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
+        """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
+        pool = self._pool
+        return Begun(pool.submit(call), seconds, lambda: self._abandon(pool))
+
+    def _abandon(self, pool: ThreadPoolExecutor) -> None:
+        # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
+        if pool is self._pool:
+            pool.shutdown(wait=False, cancel_futures=True)
             self._pool = ThreadPoolExecutor(self._width)
-        return results
+
+
+class Begun(Generic[T]):
+    """A call that is running, or waits for its turn."""
+
+    def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
+        self._future = future
+        self._end = time.monotonic() + seconds
+        self._abandon = abandon
+
+    def result(self) -> T | None:
+        """Wait for the call and return its result; None if it did not return in time.
+
+        What the call raises is raised here.
+        """
+        try:
+            return self._future.result(max(0.0, self._end - time.monotonic()))
+        except CancelledError:  # the pool was abandoned before its turn came
+            return None
+        except FutureTimeoutError:
+            # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
+            if self._future.done():
+                return self._future.result()
+            self._abandon()
+            return None
+
+    def leave(self) -> bool:
+        """Give the result up. Return whether the call is still running: then its connection has to be closed."""
+        return not self._future.cancel() and not self._future.done()

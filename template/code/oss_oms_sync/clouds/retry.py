@@ -60,6 +60,10 @@ class RetryBudget:
                 break
         return result
 
+    def give_up(self) -> None:
+        """No further attempt: nobody waits for the result any more."""
+        self._deadline = Deadline(0, self._clock)
+
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
         """Wait before the next attempt; return False at once if the wait would be too long."""
         if attempt.retry_after is not None:

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from oss_oms_sync import options
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
@@ -19,7 +18,7 @@ from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, ObjectClass
+from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.names import Wake, wakes
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree
@@ -373,13 +372,13 @@ class _RangeWalk:
     def _go(self) -> bool:
         """Classify key after key; return whether that came to the end of the range."""
         until = self._start.until
-        for key, found in self._listing:
-            if until and key > until:
+        for entry in self._listing:
+            if until and entry.key > until:
                 return True
-            if self._is_over():
+            if self._is_over(self._deadline.remaining()):
                 return False
-            self._count(key, found)
-            self._after = key
+            self._count(entry)
+            self._after = entry.key
             if len(self._batch) == KEYS_PER_CALL:
                 self._send()
         return True
@@ -393,11 +392,11 @@ class _RangeWalk:
             self.stopped = "the limit is reached"
         return bool(self.stopped)
 
-    def _count(self, key: str, found: Mapping[str, ObjectSummary]) -> None:
-        object_class = self._classifier.classify(key, found)
-        came = self._classifier.event_came(object_class, found)
-        if object_class is ObjectClass.UNRECORDED:
-            self._take(FailedKey(ObjectChange(key, etag=found["source"].etag)))
+    def _count(self, entry: Entry) -> None:
+        object_class = self._classifier.classify(entry)
+        came = self._classifier.event_came(object_class, entry)
+        if entry.source and object_class is ObjectClass.UNRECORDED:
+            self._take(FailedKey(ObjectChange(entry.key, etag=entry.source.etag)))
         if object_class:
             self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
             self._counts[object_class.value] += 1

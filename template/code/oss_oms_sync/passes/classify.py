@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import modified_at, success_etag
@@ -27,6 +27,19 @@ class ObjectClass(Enum):
     ORPHAN = "orphans"
 
 
+# Whether the event of such an object arrived may be known.
+_TELLING = {ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED}
+
+
+class Entry(NamedTuple):
+    """What the listings have of one key. A record's summary may be named by the key or by the record."""
+
+    key: str
+    source: ObjectSummary | None
+    success: ObjectSummary | None = None
+    failed: ObjectSummary | None = None
+
+
 class Classifier:
     """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""
 
@@ -43,10 +56,9 @@ class Classifier:
         """Whether the class of `source` depends on its records."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
-    def classify(self, key: str, found: Mapping[str, ObjectSummary]) -> ObjectClass | None:
-        """Classify `key` by the "source", "success" and "failed" that are `found`; None if the pass does not cover
-        it."""
-        source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
+    def classify(self, entry: Entry) -> ObjectClass | None:
+        """Classify `entry`; None if the pass does not cover it."""
+        key, source, success, failed = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
@@ -61,16 +73,16 @@ class Classifier:
             return ObjectClass.FAILED_BEFORE
         return ObjectClass.UNRECORDED
 
-    def event_came(self, object_class: ObjectClass | None, found: Mapping[str, ObjectSummary]) -> bool | None:
+    def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
-        told = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
-        if object_class not in told or found["source"].modified < self._new:
+        _, source, success, failed = entry
+        if source is None or source.modified < self._new or object_class not in _TELLING:
             return None
         if object_class is ObjectClass.UNRECORDED:
             return False
-        written = found["source"].modified
-        recorded = min(one.modified for kind, one in found.items() if kind != "source" and one.modified >= written)
+        written = source.modified
+        recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
         return True if recorded < written + _SETTLED.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:

@@ -9,20 +9,24 @@ ETag is the MD5 of the eTag in its body.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
+from contextlib import ExitStack
+from itertools import chain
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.ledger.records import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
-from oss_oms_sync.passes.classify import Classifier, is_covered, listed_record
+from oss_oms_sync.passes.classify import Classifier, Entry, is_covered, listed_record
+
+# What comes after every key: none is that long.
+_END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
+# What a source has of its next key: the object, and the records of a long key.
+_Source = tuple[str, tuple[ObjectSummary | None, ObjectSummary | None, ObjectSummary | None]]
+_Record = tuple[str, ObjectSummary | None]
 
 
 class MergedListing:
-    """The three listings after `after`, merged: for each key what "source", "success" and "failed" have of it."""
+    """The three listings after `after`, merged: for each key what they have of it."""
 
     def __init__(self, invocation: Invocation, classifier: Classifier, prefix: str, after: str) -> None:
         self._task_id = invocation.task_id
@@ -32,42 +36,42 @@ class MergedListing:
         self._prefix = prefix
         self._after = after
 
-    def __iter__(self) -> Iterator[tuple[str, dict[str, ObjectSummary]]]:
-        entries = merge(self._source(), self._records("failed"), self._records("success"))
-        for key, group in groupby(entries, key=itemgetter(0)):
-            yield key, {kind: listed for _, kind, listed in group}
+    def __iter__(self) -> Iterator[Entry]:
+        """Raises StorageError."""
+        with ExitStack() as stack:
+            success, failed = (record_prefix(self._task_id, kind) for kind in ("success", "failed"))
+            # All three are asked for before the first is waited for.
+            sources = self._pages(self._source_bucket, "", stack)
+            successes = self._pages(self._log_bucket, success, stack)
+            failures = self._pages(self._log_bucket, failed, stack)
+            yield from _merge(
+                chain.from_iterable(map(self._source, sources)),
+                chain.from_iterable(_records(page, success) for page in successes),
+                chain.from_iterable(_records(page, failed) for page in failures),
+            )
 
-    def _source(self) -> Iterator[tuple[str, str, ObjectSummary]]:
-        for page in self._pages(self._source_bucket, ""):
-            success, failed = self._long_records(page)
-            for one in page:
-                # Sorted by kind, as merging requires: "failed", "source", "success".
-                if one.name in failed:
-                    yield one.name, "failed", failed[one.name]
-                yield one.name, "source", one
-                if one.name in success:
-                    yield one.name, "success", success[one.name]
-
-    def _records(self, kind: Kind) -> Iterator[tuple[str, str, ObjectSummary]]:
-        for page in self._pages(self._log_bucket, record_prefix(self._task_id, kind)):
-            for one in page:
-                yield one.name, kind, one
-
-    def _pages(self, bucket: Bucket, root: str) -> Iterator[list[ObjectSummary]]:
-        """Pages of the objects under `root`, named by key."""
+    def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[list[ObjectSummary]]:
+        """Pages of the objects under `root`."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
-        start, more = behind, len(prefix.encode()) <= MAX_NAME_BYTES
-        while more:
-            # A truncated name sorts before the full one, so nothing is skipped.
-            page = bucket.list_page(prefix, start.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore"))
-            listed = [one for one in page.objects if one.name > behind]
-            yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
-            more = page.more
-            start = page.objects[-1].name if more else ""
+        if len(prefix.encode()) > MAX_NAME_BYTES:
+            return iter(())
+        # A truncated name sorts before the full one, so nothing is skipped.
+        start = behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
+        pages = (page.objects for page in stack.enter_context(bucket.pages(prefix, start)))
+        return pages if start == behind else ([one for one in page if one.name > behind] for page in pages)
+
+    def _source(self, page: Sequence[ObjectSummary]) -> Iterator[_Source]:
+        names = [one.name for one in page]
+        success, failed = self._long_records(page)
+        return zip(names, zip(page, map(success.get, names), map(failed.get, names), strict=True), strict=True)
 
     def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
         """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
-        judged = [one for one in page if self._classifier.needs_records(one)]
+        # A character takes at most four bytes.
+        shortest = (MAX_NAME_BYTES - len(record_prefix(self._task_id, "success"))) // 4
+        judged = [one for one in page if len(one.name) > shortest and self._classifier.needs_records(one)]
+        if not judged:
+            return {}, {}
         success = self._read("success", [one.name for one in judged])
         open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
@@ -79,3 +83,27 @@ class MergedListing:
             if one:
                 found[key] = listed_record(one, key)
         return found
+
+
+def _records(page: Sequence[ObjectSummary], root: str) -> Iterator[_Record]:
+    return zip([one.name[len(root) :] for one in page], page, strict=True)
+
+
+def _merge(sources: Iterator[_Source], successes: Iterator[_Record], failures: Iterator[_Record]) -> Iterator[Entry]:
+    no_source: _Source = _END, (None, None, None)
+    no_record: _Record = _END, None
+    source_key, next_source = next(sources, no_source)
+    success_key, next_success = next(successes, no_record)
+    failed_key, next_failed = next(failures, no_record)
+    while (key := min(source_key, success_key, failed_key)) != _END:
+        source = success = failed = None
+        if key == source_key:
+            source, success, failed = next_source
+            source_key, next_source = next(sources, no_source)
+        if key == success_key:
+            success = next_success
+            success_key, next_success = next(successes, no_record)
+        if key == failed_key:
+            failed = next_failed
+            failed_key, next_failed = next(failures, no_record)
+        yield Entry(key, source, success, failed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from oss_oms_sync.passes.marks import Mark, Marks
 
 # scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
 COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
@@ -15,21 +17,23 @@ NEW, NEW_MISSING = "new", "new_missing"
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts by name (COUNTS, NEW, NEW_MISSING)."""
+    """Counts by name (COUNTS, NEW, NEW_MISSING), and marks of the keys that exist."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
-    marks: object = None
+    marks: Sequence[Mark] = ()
 
     def merged(self, other: Tally) -> Tally:
         """The sum of both; `other` is of later keys."""
-        return Tally(dict(Counter(self.counts) + Counter(other.counts)))
+        return Tally(dict(Counter(self.counts) + Counter(other.counts)), tuple(Marks.merge(self.marks, other.marks)))
 
     def to_json(self) -> dict[str, object]:
-        return {"counts": dict(self.counts)}
+        """As it is stored in pieces and totals."""
+        return {"counts": dict(self.counts), "marks": self.marks}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Tally:
         """What `to_json` made; what is unreadable counts nothing."""
         counts = value.get("counts")
         known = counts.items() if isinstance(counts, dict) else ()
-        return cls({name: number for name, number in known if isinstance(name, str) and type(number) is int})
+        numbers = {name: number for name, number in known if isinstance(name, str) and type(number) is int}
+        return cls(numbers, tuple(Marks.from_json(value.get("marks"))))

@@ -7,16 +7,17 @@ who dies, or who hears of it twice. Source: the protocol was tried in thousands 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import find_cut
 from oss_oms_sync.passes.store import Pass, PassStore
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
 # Together with LANES this bounds the bill of whatever goes wrong.
 MAX_PIECES = 10_000
@@ -155,9 +156,9 @@ class Worker:
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
         return cut if is_inside else None
 
-    def _marks(self, one: Pass) -> object:
+    def _marks(self, one: Pass) -> Sequence[Mark]:
         before = self._store.state(one.before) if one.before else None
-        return before.tally.marks if before else Tally().marks
+        return before.tally.marks if before else ()
 
 
 def _rest_without_progress(piece: Piece, start: Piece) -> Piece:

@@ -46,7 +46,7 @@ def test_it_reports_why_it_stopped_and_lists_nothing_more(world, mocker, cause, 
     cause(world)
     result = world.reconcile(asked)
     assert (result["stopped"], result["finished"]) == (told, False)
-    assert world.source.calls["list"] <= 2
+    assert world.source.calls["list"] <= 3  # one page ahead
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])

@@ -124,10 +124,10 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     events_came = False
     enough = _scan_deadline(context)
     listing = MergedListing(context.invocation, classifier, scope.key_filter.prefix, "")
-    for key, found in _until(enough, listing):
-        object_class = classifier.classify(key, found)
-        events_came |= classifier.event_came(object_class, found) is True
-        is_replays = object_class is ObjectClass.UNRECORDED and key in in_hand
+    for entry in _until(enough, listing):
+        object_class = classifier.classify(entry)
+        events_came |= classifier.event_came(object_class, entry) is True
+        is_replays = object_class is ObjectClass.UNRECORDED and entry.key in in_hand
         classes[ObjectClass.FAILED_BEFORE if is_replays else object_class] += 1
     return classes, events_came, not enough.expired()
 

@@ -14,7 +14,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, ObjectClass, is_covered, listed_record
+from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import Reason
 
@@ -104,7 +104,7 @@ class KeyHistory:
 
     def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> tuple[str, str]:
         """The same for a version without a record: whether reconcile finds it."""
-        object_class = self._classifier.classify(self._key, {"source": source})
+        object_class = self._classifier.classify(Entry(self._key, source))
         if object_class is None:
             return (
                 "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"

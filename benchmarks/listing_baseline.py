@@ -1,0 +1,133 @@
+"""The opponent: a pass's reading, merging and judging as it was before listings were read by `clouds.oss_listing`.
+
+`oss2` reads each page, when the one before is done with; a dataclass for each object, `heapq.merge`, a dict for each
+key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from heapq import merge
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import Any
+
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
+from oss_oms_sync.ledger.records import is_long, record_prefix
+
+_SETTLED = 15 * 60
+
+
+@dataclass(frozen=True)
+class Summary:
+    name: str
+    etag: str
+    size: int
+    modified: int
+    type: str = "Normal"
+
+
+class Baseline:
+    """A pass over objects of `since` and later. `counts` say what it found."""
+
+    def __init__(self, invocation: Invocation, since: float) -> None:
+        self._invocation = invocation
+        self._since = since
+        self._settled = invocation.clock.now().timestamp() - _SETTLED
+        self._last_seconds = 30.0
+        self.counts: Counter[str] = Counter()
+
+    def run(self) -> None:
+        deadline = self._invocation.deadline
+        keep_at = 0.0
+        for key, found in self._merged():
+            if deadline.remaining() < keep_at or deadline.remaining() < self._last_seconds:
+                return
+            self._count(key, found)
+
+    def _merged(self) -> Iterator[tuple[str, dict[str, Summary]]]:
+        entries = merge(self._source(), self._records("failed"), self._records("success"))
+        for key, group in groupby(entries, key=itemgetter(0)):
+            yield key, {kind: listed for _, kind, listed in group}
+
+    def _source(self) -> Iterator[tuple[str, str, Summary]]:
+        for page in self._pages(self._invocation.source_bucket, ""):
+            judged = [one.name for one in page if self._needs_records(one)]
+            success = self._read("success", judged)
+            failed = self._read("failed", [])
+            for one in page:
+                if one.name in failed:
+                    yield one.name, "failed", failed[one.name]
+                yield one.name, "source", one
+                if one.name in success:
+                    yield one.name, "success", success[one.name]
+
+    def _read(self, kind: Any, keys: list[str]) -> dict[str, Summary]:
+        """No key is long here."""
+        assert not any(is_long(self._invocation.task_id, kind, key) for key in keys)
+        return {}
+
+    def _records(self, kind: Any) -> Iterator[tuple[str, str, Summary]]:
+        for page in self._pages(self._invocation.log_bucket, record_prefix(self._invocation.task_id, kind)):
+            for one in page:
+                yield one.name, kind, one
+
+    def _pages(self, bucket: Bucket, root: str) -> Iterator[list[Summary]]:
+        start, more = root, True
+        while more:
+            (result,) = bucket._call_all("oss:ListObjects", [partial(_list, root, start)])
+            assert isinstance(result, tuple)
+            page, more = result
+            assert not any(name >= following for name, following in pairwise([start, *(one.name for one in page)]))
+            listed = [one for one in page if one.name > root]
+            yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
+            start = page[-1].name if more else ""
+
+    def _count(self, key: str, found: dict[str, Summary]) -> None:
+        object_class = self._classify(key, found)
+        came = None if found["source"].modified < self._settled else False
+        if object_class:
+            self.counts["scanned"] += object_class != "orphans"
+            self.counts[object_class] += 1
+        self.counts["new"] += came is not None
+        self.counts["new_missing"] += came is False
+
+    def _classify(self, key: str, found: dict[str, Summary]) -> str | None:
+        source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
+        if source is None:
+            gone = success and success.modified <= self._settled and self._invocation.settings.key_filter.matches(key)
+            return "orphans" if gone else None
+        if not self._matches(source):
+            return None
+        if source.modified > self._settled:
+            return "pending"
+        if _is_covered(source, success):
+            return "covered"
+        return "failed_before" if failed and failed.modified >= source.modified else "submitted"
+
+    def _needs_records(self, source: Summary) -> bool:
+        return self._matches(source) and source.modified <= self._settled
+
+    def _matches(self, source: Summary) -> bool:
+        is_object = source.type != "Symlink"
+        in_time = source.modified >= self._since
+        return is_object and in_time and self._invocation.settings.key_filter.matches(source.name)
+
+
+def _is_covered(source: Summary, success: Summary | None) -> bool:
+    return success is not None and success.modified >= source.modified and success.etag == _etag_of(source.etag)
+
+
+def _etag_of(body: str) -> str:
+    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def _list(prefix: str, after: str, bucket: Any) -> tuple[list[Summary], bool]:
+    found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token="")
+    listed = [Summary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
+    return listed, bool(found.is_truncated)

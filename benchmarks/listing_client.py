@@ -1,0 +1,132 @@
+"""A pass of reconcile and the baseline's, in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
+
+PATH is where modules are looked for, as in PYTHONPATH. Both clouds' answers are in memory. Prints a JSON object: CPU
+microseconds for each object, of each round. Nothing but the runtime's libraries is at hand.
+"""
+
+import io
+import json
+import sys
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+OBJECTS, ROUNDS = int(sys.argv[2]), int(sys.argv[3])
+sys.path[:] = [*sys.argv[1].split(":"), *sys.path[1:]]
+
+from urllib.parse import parse_qsl, quote, urlsplit  # noqa: E402
+
+import requests  # noqa: E402
+import urllib3  # noqa: E402
+
+from benchmarks.listing_baseline import Baseline  # noqa: E402
+from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
+from oss_oms_sync.clouds.connection import Session  # noqa: E402
+from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
+from oss_oms_sync.clouds.objects import etag_of  # noqa: E402
+from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
+from oss_oms_sync.clouds.oss import PAGE_SIZE, Credentials, OssClient  # noqa: E402
+from oss_oms_sync.clouds.pool import CallPool  # noqa: E402
+from oss_oms_sync.jobs import reconcile  # noqa: E402
+from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
+from oss_oms_sync.settings import Settings  # noqa: E402
+
+TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
+ENVIRONMENT = {
+    "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
+    "HW_AK": "FAKEACCESSKEY0000001",
+    "HW_SK": "fakeSecretKey00000000000000000000000001",
+    "LOG_BUCKET": "photos-oms-log",
+    "SOURCE_BUCKET": "photos",
+    "FC_REGION": "cn-hangzhou",
+}
+
+
+SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
+
+
+class Oss(requests.adapters.BaseAdapter):
+    """A bucket, and the log bucket with a success record of each object but every hundredth, which failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
+        accepted, failed = [key for number, key in enumerate(keys) if number % 100], keys[::100]
+        success_root, failed_root = record_prefix(TASK, "success"), record_prefix(TASK, "failed")
+        listings = (
+            ("", [(key, etag(key), 2024) for key in keys]),
+            (success_root, [(f"{success_root}{key}", etag_of(etag(key)), 2025) for key in accepted]),
+            (failed_root, [(f"{failed_root}{key}", etag_of("{}"), 2025) for key in failed]),
+        )
+        self._pages = {}
+        for prefix, listed in listings:
+            for start in range(0, len(listed), PAGE_SIZE):
+                after = listed[start - 1][0] if start else prefix
+                self._pages[prefix, after] = page(listed[start : start + PAGE_SIZE], start + PAGE_SIZE < len(listed))
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ARG002
+        params = dict(parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True))
+        answer = requests.Response()
+        answer.request, answer.url = request, str(request.url)
+        answer.status_code, body = 404, b"<Error><Code>NoSuchKey</Code></Error>"
+        if "list-type" in params:
+            answer.status_code = 200
+            body = self._pages.get((params["prefix"], params["start-after"])) or page([], more=False)
+        answer.headers.update({"x-oss-request-id": "1", "Content-Length": str(len(body))})
+        answer.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
+        return answer
+
+    def close(self) -> None:
+        pass
+
+
+def etag(key: str) -> str:
+    return etag_of(f"the contents of {key}")
+
+
+def page(listed: list[tuple[str, str, int]], more: bool) -> bytes:
+    contents = "".join(
+        f"<Contents><Key>{quote(name, safe='')}</Key><LastModified>{year}-{number % 12 + 1:02}-{number % 28 + 1:02}"
+        f"T{number % 24:02}:{number % 60:02}:{number % 59:02}.000Z</LastModified><ETag>&quot;{etag}&quot;</ETag>"
+        "<Type>Normal</Type><Size>32</Size><StorageClass>Standard</StorageClass></Contents>"
+        for number, (name, etag, year) in enumerate(listed)
+    )
+    token = "<NextContinuationToken>token</NextContinuationToken>" if more else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>photos</Name><MaxKeys>1000</MaxKeys>'
+        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}<EncodingType>url</EncodingType>{contents}"
+        "</ListBucketResult>"
+    ).encode()
+
+
+def main() -> None:
+    settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
+    session = Session(settings.oss_endpoint, clock)
+    session.mount("https://", Oss())
+    oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
+    wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
+
+    def invocation() -> Invocation:
+        return Invocation(settings, oms, oss, Credentials("ID", "secret", "token"), Deadline(3600, clock), clock)
+
+    def ours() -> None:
+        asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
+        result = reconcile.run(asked, invocation()).to_json()
+        assert result.items() >= {**wanted, "finished": True}.items(), result
+
+    def baseline() -> None:
+        walk = Baseline(invocation(), SINCE.timestamp())
+        walk.run()
+        assert walk.counts.items() >= wanted.items(), walk.counts
+
+    micros: dict[str, list[float]] = {"ours": [], "baseline": []}
+    for _ in range(ROUNDS):
+        for who in (ours, baseline):
+            before = time.process_time()
+            who()
+            micros[who.__name__].append(1e6 * (time.process_time() - before) / OBJECTS)
+    print(json.dumps(micros))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Reading a page of a listing: as oss2 reads it, and nothing that is not one."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.oss2_import import import_oss2
+from oss_oms_sync.clouds.oss_listing import NotAListing, UnreadPage
+from support.law import HOSTILE
+from support.listing import listing
+
+A = ObjectSummary("a", "AB", 1, 1_767_225_600)
+PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, 1_767_225_661, "Multipart")], "to/ken")
+
+
+def read(text: str) -> tuple[ListPage, str]:
+    return UnreadPage(text.encode()).read()
+
+
+def read_by_oss2(text: str) -> tuple[ListPage, str]:
+    oss2 = import_oss2()
+    answer = SimpleNamespace(read=text.encode, status=200, headers={}, request_id="1")
+    found = oss2.models.ListObjectsV2Result(answer)
+    oss2.xml_utils.parse_list_objects_v2(found, text.encode())
+    objects = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
+    return ListPage(objects, found.is_truncated), found.next_continuation_token
+
+
+objects = st.lists(
+    st.builds(
+        ObjectSummary,
+        # Also such as are encoded twice, or as nobody does.
+        st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
+        st.text("0123456789ABCDEFabcdef-", max_size=40),
+        st.integers(0, 10**15),
+        st.integers(0, 4_000_000_000),
+        st.sampled_from(["Normal", "Multipart", "Appendable", "Symlink"]),
+    ),
+    max_size=20,
+)
+
+
+@given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
+def test_it_reads_what_was_listed_and_as_oss2_does(objects, token):
+    text = listing(objects, token)
+    page, following = read(text)
+    assert [one._replace(etag=one.etag.upper()) for one in objects] == page.objects
+    assert (page.more, following) == (bool(token), token)
+    assert (page, following) == read_by_oss2(text)
+
+
+@given(names=st.lists(st.text("abc%2Fé/+ ;"), max_size=5), token=st.sampled_from(["", "t%41"]))
+def test_names_that_are_not_encoded_are_not_decoded(names, token):
+    text = listing([A._replace(name=name) for name in names], token, head="")
+    assert [one.name for one in read(text)[0].objects] == names
+    assert read(text) == read_by_oss2(text)
+
+
+@given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
+def test_names_that_are_encoded_in_odd_ways_are_decoded_as_oss2_does(encoded):
+    text = listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
+    assert read(text) == read_by_oss2(text)
+
+
+@given(objects=objects, token=st.sampled_from(["", "t"]))
+def test_where_the_next_page_begins_is_seen_without_parsing(objects, token):
+    expected = objects[-1].name if objects and token else ""
+    assert UnreadPage(listing(objects, token).encode()).guess_next() == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], "t", head="").encode()])
+def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
+    assert UnreadPage(body).guess_next() == ""
+
+
+@pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "Type", "IsTruncated", "NextContinuationToken"])
+def test_a_page_that_lacks_something_is_no_listing(tag):
+    with pytest.raises(NotAListing):
+        read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
+
+
+@pytest.mark.parametrize("tag", ["StorageClass", "KeyCount", "EncodingType"])
+def test_what_nobody_asks_for_may_be_missing(tag):
+    assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE))[0].objects) == 2
+
+
+def test_a_last_page_says_nothing_of_a_token():
+    page, token = read(listing([A]))
+    assert (page, token) == (ListPage([A], more=False), "")
+
+
+TIME = "2026-01-01T00:01:01.000Z"
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["", "yesterday", "2026-02-30T00:01:01.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:60:00.000Z",
+     "2026-01-01T00:00:61.000Z", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z",
+     "2026-01-01T00:00:00.000Z\n", "2026-1-01T00:00:00.000Z"],
+)  # fmt: skip
+def test_a_time_that_is_none_makes_no_listing(time):
+    assert TIME in PAGE
+    with pytest.raises(NotAListing):
+        read(PAGE.replace(TIME, time))
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize("doctype", [BOMB, "<!DOCTYPE x>", '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"])
+def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
+    declaration, rest = PAGE.replace("UTF-8", encoding).split("\n", 1)
+    with pytest.raises(NotAListing):
+        UnreadPage(f"{declaration}\n{doctype}{rest}".encode(encoding)).read()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00", b"\xff", b"<a>" * 100_000, PAGE.encode()[:-1], PAGE.encode() + b"<", PAGE.encode() + PAGE.encode(),
+     PAGE.replace("b%2Fc", "&b;").encode(), PAGE.replace("b%2Fc", "\x01").encode(),
+     PAGE.replace("<Size>2<", "<Size>two<").encode(), PAGE.replace(">true<", ">perhaps<").encode(),
+     PAGE.replace("ListBucketResult", "ListBucketResult xmlns='urn:x'", 1).encode()],
+)  # fmt: skip
+def test_what_is_no_listing_is_told_as_such(body):
+    with pytest.raises(NotAListing):
+        UnreadPage(body).read()
