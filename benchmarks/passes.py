@@ -1,0 +1,142 @@
+"""How long passes over many objects take and what they cost, with one lane and with many, in virtual time.
+
+Prints a verdict for each target; exit code 0 only if all of them hold.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.keyspaces import KeySpace, key_spaces
+from benchmarks.simulated_pass import (
+    CALL_SECONDS,
+    CPU,
+    CPU_AN_OBJECT,
+    MEGABYTES,
+    PAGE_SECONDS,
+    PIECE_SECONDS,
+    START_SECONDS,
+    SimulatedPass,
+)
+
+LANES = [1, 4, 16, 64]
+KINDS = ["LIST", "PUT", "GET"]
+HUNDRED_MILLION, BILLION = 10**8, 10**9
+MICROSECONDS = 1_000_000 * CPU_AN_OBJECT
+MINUTES = 45
+
+
+class Run(NamedTuple):
+    """Two passes over the same keys: the first one without marks, the second one with those of the first."""
+
+    space: KeySpace
+    lanes: int
+    first: SimulatedPass
+    second: SimulatedPass
+
+
+class Verdict(NamedTuple):
+    """A target, the worst that was seen on any key space, and whether that holds."""
+
+    target: str
+    seen: float
+    holds: bool
+
+
+def main() -> int:
+    console = Console(highlight=False, width=150)
+    console.print(
+        f"Passes in virtual time: about two minutes ... Assumed: an invocation starts after {START_SECONDS[0]:g} to"
+        f" {START_SECONDS[1]:g} s; OSS answers a page of a listing in {1000 * PAGE_SECONDS:g} ms, other calls in"
+        f" {1000 * CALL_SECONDS:g} ms; an object takes {MICROSECONDS:g} microseconds of a vCPU. The function has"
+        f" {CPU} vCPU and {MEGABYTES} MB; a piece takes {PIECE_SECONDS:g} s; nothing has to be sent.",
+        soft_wrap=True,
+    )
+    spaces = [space for size in (HUNDRED_MILLION, BILLION) for space in key_spaces(size)]
+    runs = [run(space, lanes) for space in track(spaces, console=console, description="simulated") for lanes in LANES]
+    alone = {one.space: one for one in runs if one.lanes == 1}
+    show(console, runs, alone)
+    verdicts = judge(runs, alone)
+    table = Table("target", "worst seen", "")
+    for one in verdicts:
+        table.add_row(one.target, f"{one.seen:.1f}", "[green]holds" if one.holds else "[red]missed")
+    console.print(table)
+    slowest = max(one.second.seconds / 60 for one in runs if len(one.space) == BILLION and one.lanes == 64)
+    console.print(
+        "What decides is computing: a billion objects take less than"
+        f" {MINUTES} minutes up to about {MICROSECONDS * MINUTES / slowest:.0f} microseconds an object.",
+        soft_wrap=True,
+    )
+    failed = [one.target for one in verdicts if not one.holds]
+    console.print(f"[red]Missed: {'; '.join(failed)}" if failed else "[green]Every target holds.", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def run(space: KeySpace, lanes: int) -> Run:
+    first = SimulatedPass(space, lanes)
+    return Run(space, lanes, first, SimulatedPass(space, lanes, first.marks))
+
+
+def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
+    millions = [one for one in runs if len(one.space) == HUNDRED_MILLION and one.lanes == 16]
+    billion = [one.second for one in runs if len(one.space) == BILLION and one.lanes == 64]
+    first = min(alone[one.space].first.seconds / one.first.seconds for one in millions)
+    second = min(alone[one.space].second.seconds / one.second.seconds for one in millions)
+    minutes, dollars = max(one.seconds / 60 for one in billion), max(one.dollars() for one in billion)
+    return [
+        Verdict("100 million, 16 lanes, first pass: at least 6 times as fast as one lane", first, first >= 6),
+        Verdict("100 million, 16 lanes, second pass: at least 12 times", second, second >= 12),
+        Verdict(f"a billion, 64 lanes, second pass: under {MINUTES} minutes", minutes, minutes < MINUTES),
+        Verdict("a billion, 64 lanes, second pass: under 5 dollars", dollars, dollars < 5),
+    ]
+
+
+def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
+    """Print how long both passes take, and of the second one how many ranges are open at most, and what it uses."""
+    for size in (HUNDRED_MILLION, BILLION):
+        table = Table(title=f"\n{size:,} objects")
+        table.add_column("keys", no_wrap=True)
+        for name in (
+            "lanes",
+            "first",
+            "times",
+            "second",
+            "times",
+            "open",
+            "pieces",
+            "calls",
+            "billed s",
+            *KINDS,
+            "dollars",
+        ):
+            table.add_column(name, justify="right")
+        for one in (one for one in runs if len(one.space) == size):
+            table.add_row(*cells(one, alone[one.space]), end_section=one.lanes == LANES[-1])
+        console.print(table)
+
+
+def cells(one: Run, alone: Run) -> list[str]:
+    second = one.second
+    return [
+        one.space.name,
+        str(one.lanes),
+        f"{one.first.seconds / 60:,.1f} min",
+        f"{alone.first.seconds / one.first.seconds:.1f}",
+        f"{second.seconds / 60:,.1f} min",
+        f"{alone.second.seconds / second.seconds:.1f}",
+        str(second.most_open),
+        f"{second.pieces:,}",
+        f"{second.invocations:,}",
+        f"{second.billed_seconds:,.0f}",
+        *(f"{second.calls[kind]:,}" for kind in KINDS),
+        f"{second.dollars():.2f}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""One pass over a bucket in virtual time, by the code that splits ranges and merges marks.
+
+Only time is simulated: no object is sent, and nothing fails.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count, pairwise
+
+from benchmarks.keyspaces import KeySpace
+from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
+from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks
+from oss_oms_sync.passes.splitting import find_cut
+
+# The template's: the size of the function `reconcile`, and how long a piece works.
+CPU, MEGABYTES, PIECE_SECONDS = 0.5, 512, 120.0
+
+# All that follows is assumed, and not measured in the clouds.
+# From an event to the first line of its worker. All of it is billed.
+START_SECONDS = (1.0, 3.0)
+# OSS's answers within the region: a page of a listing; any other call, or a listing of one key.
+PAGE_SECONDS, CALL_SECONDS = 0.1, 0.02
+# Two listings read and merged, and the object's class, on a whole vCPU. On a core of the machine on which this was
+# written it took 36 microseconds with oss2's parser, and 18 with a parser of one's own, which is what is assumed here:
+# twice that, because a vCPU is half a core, and as much as 24 for TLS and HTTP. With oss2's it would be about 95.
+CPU_AN_OBJECT = 0.00006
+
+_PAGE = 1000
+_CALLS_AT_ONCE = 10
+
+# What a worker does: it yields for how many seconds it is busy, and goes on after them.
+_Worker = Generator[float, None, None]
+
+
+@dataclass(eq=False)
+class KeyRange:
+    """A range of a pass: the keys at the places from `place` to `end` are still to be done. `until` is "" where it has
+    no limit."""
+
+    place: int
+    end: int
+    until: str = ""
+    marks: Marks = field(default_factory=Marks)
+    halves: tuple[KeyRange, ...] = ()
+
+    def fold(self) -> Marks:
+        """The marks of all that the range was: its own, then those of the halves of what was left of it."""
+        folded = self.marks
+        for half in self.halves:
+            folded = Marks.merge(folded, half.fold())
+        return folded
+
+
+class SimulatedPass:
+    """One pass, from its beginning to its total. `before`: the marks of the pass before."""
+
+    def __init__(self, space: KeySpace, lanes: int, before: Marks | None = None) -> None:
+        self.seconds = 0.0
+        self.billed_seconds = 0.0
+        self.invocations = 0
+        self.pieces = 0
+        self.most_open = 0
+        self.calls: Counter[str] = Counter()
+        self._space = space
+        self._lanes = lanes
+        self._before = before or Marks()
+        self._now = 0.0
+        self._agenda: list[tuple[float, int, _Worker]] = []
+        self._order = count()
+        self._random = random.Random(14)
+        self._open: set[KeyRange] = set()
+        self._ranges = 0
+        everything = KeyRange(0, len(space))
+        self._begin(everything)
+        self._run()
+        self.marks = everything.fold()
+        assert sum(mark.objects for mark in self.marks) == len(space)
+
+    def dollars(self) -> float:
+        """The price of its invocations and requests."""
+        function = dollars_for_function(self.invocations, self.billed_seconds, CPU, MEGABYTES)
+        return function + self.calls.total() * DOLLARS_A_REQUEST
+
+    def _run(self) -> None:
+        while self._agenda:
+            self._now, _, worker = heappop(self._agenda)
+            busy = next(worker, None)
+            if busy is not None:
+                self.billed_seconds += busy
+                heappush(self._agenda, (self._now + busy, next(self._order), worker))
+
+    def _invoke(self, worker: _Worker) -> None:
+        self.invocations += 1
+        heappush(self._agenda, (self._now, next(self._order), worker))
+
+    def _begin(self, key_range: KeyRange) -> None:
+        self._ranges += 1
+        self._open.add(key_range)
+        self.most_open = max(self.most_open, len(self._open))
+        self._invoke(self._work(key_range, begins=True))
+
+    def _work(self, key_range: KeyRange, begins: bool) -> _Worker:
+        """Do one piece of a range and write it, which wakes the next worker."""
+        yield self._start()
+        # The piece before, the pass's first one, the last pass's marks; is there a later piece? "Working".
+        yield self._call("GET", 3) + self._call("LIST") + self._call("PUT")
+        self.pieces += 1
+        if begins:
+            yield self._walk(key_range, 1)
+            if key_range.place < key_range.end and (yield from self._split(key_range)):
+                return
+        if key_range.place < key_range.end:
+            yield self._walk(key_range, int(PIECE_SECONDS / _page_seconds(_PAGE)))
+        if key_range.place == key_range.end:
+            yield from self._end(key_range)
+        elif not (yield from self._split(key_range)):
+            yield self._call("PUT")
+            self._invoke(self._work(key_range, begins=False))
+
+    def _end(self, key_range: KeyRange) -> _Worker:
+        """Write the last piece and the range's end, and the total if no other range is open."""
+        yield self._call("PUT") + self._call("PUT") + self._call("LIST")
+        self._open.remove(key_range)
+        self._invoke(self._find_nothing())
+        self._invoke(self._find_nothing())
+        if not self._open:
+            yield self._call("GET", self._ranges) * self._ranges / _CALLS_AT_ONCE + self._call("PUT")
+            self._invoke(self._find_nothing())
+            self.seconds = self._now
+
+    def _split(self, key_range: KeyRange) -> Generator[float, None, bool]:
+        """Split what is left of a range if a lane is free and there is a cut. Returns whether it did."""
+        yield self._call("LIST")
+        if len(self._open) >= self._lanes:
+            return False
+        space, calls_before = self._space, self.calls["LIST"]
+
+        def next_key(after: str) -> str | None:
+            self._call("LIST")
+            place = max(space.up_to(after), key_range.place)
+            return space.key(place) if place < key_range.end else None
+
+        cut = find_cut(space.key(key_range.place), key_range.until, self._before, next_key)
+        yield CALL_SECONDS * (self.calls["LIST"] - calls_before)
+        if cut is None:
+            return False
+        # The piece that says so; the halves' first ones.
+        yield self._call("PUT") + self._call("PUT", 2)
+        self.pieces += 2
+        middle = space.up_to(cut)
+        key_range.halves = (KeyRange(key_range.place, middle, cut), KeyRange(middle, key_range.end, key_range.until))
+        self._open.remove(key_range)
+        for half in key_range.halves:
+            self._begin(half)
+        self._invoke(self._find_nothing())
+        return True
+
+    def _walk(self, key_range: KeyRange, pages: int) -> float:
+        """Walk through so many pages at most. Returns how long that takes: each page is asked for while the one before
+        is worked on."""
+        begin = key_range.place
+        key_range.place = min(begin + pages * _PAGE, key_range.end)
+        full, rest = divmod(key_range.place - begin, _PAGE)
+        # Source bucket and success records, the two pages read ahead in vain, and a page of failed records.
+        self.calls["LIST"] += 2 * (full + bool(rest)) + 3
+        key_range.marks = Marks.merge(key_range.marks, self._marks(begin, key_range.place))
+        return PAGE_SECONDS + full * _page_seconds(_PAGE) + _page_seconds(rest)
+
+    def _marks(self, begin: int, end: int) -> list[Mark]:
+        """Marks as `Marks.add` leaves them of the keys at these places."""
+        step = -(-(end - begin) // MAX_MARKS)
+        ends = [*range(begin, end, step), end]
+        return [Mark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]
+
+    def _find_nothing(self) -> _Worker:
+        """An event that wakes a worker in vain."""
+        yield self._start() + self._call("LIST")
+
+    def _start(self) -> float:
+        return self._random.uniform(*START_SECONDS)
+
+    def _call(self, kind: str, times: int = 1) -> float:
+        """So many calls side by side."""
+        self.calls[kind] += times
+        return CALL_SECONDS
+
+
+def _page_seconds(objects: int) -> float:
+    return max(PAGE_SECONDS, objects * CPU_AN_OBJECT / CPU) if objects else 0.0
