@@ -17,7 +17,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes import store
-from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.classify import Classifier, Entry
 from oss_oms_sync.passes.names import passes_prefix
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.store import Pass, PassStore
@@ -384,9 +384,9 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
         world = PassWorld(keys, lanes)
         classify = Classifier.classify
 
-        def noted(self: Classifier, key: str, found: Any) -> Any:
-            world.classified(key)
-            return classify(self, key, found)
+        def noted(self: Classifier, entry: Entry) -> Any:
+            world.classified(entry.key)
+            return classify(self, entry)
 
         stack.enter_context(patch.object(Classifier, "classify", noted))
         stack.callback(world.end)

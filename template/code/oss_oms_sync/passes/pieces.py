@@ -14,6 +14,9 @@ from enum import Enum
 from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
 from oss_oms_sync.passes.tally import Tally
 
+# Together with LANES this bounds the bill of whatever goes wrong.
+MAX_PIECES = 10_000
+
 
 class Kind(Enum):
     """What follows after a piece."""

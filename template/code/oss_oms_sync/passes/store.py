@@ -26,7 +26,7 @@ from oss_oms_sync.passes.names import (
     scope_json,
     working_prefix,
 )
-from oss_oms_sync.passes.pieces import Piece, Tree, fold
+from oss_oms_sync.passes.pieces import MAX_PIECES, Piece, Tree, fold
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD, Settings
@@ -98,6 +98,12 @@ class PassState:
     ended: str
     ranges_open: int
     ranges_done: int
+    pieces: int
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more of it to come."""
+        return not self.ended and self.pieces < MAX_PIECES
 
     @property
     def scope(self) -> Scope:
@@ -183,10 +189,16 @@ class PassStore:
         """Write down that a range is done."""
         self._write_once(f"{pass_name}/{range_name}/end", {})
 
-    def write_total(self, one: Pass, tally: Tally, ranges: int) -> None:
+    def write_total(self, one: Pass, tally: Tally, tree: Tree) -> None:
         """Write down that a pass has ended, and what it counted."""
         ended = timestamp(self._clock.now())
-        value = {"pass": one.to_json(), "ended": ended, "ranges": ranges, "tally": tally.to_json()}
+        value = {
+            "pass": one.to_json(),
+            "ended": ended,
+            "ranges": tree.done,
+            "pieces": tree.pieces,
+            "tally": tally.to_json(),
+        }
         self._write_once(f"{one.name}/{TOTAL}", value)
 
     def wake(self, pass_name: str, range_name: str) -> None:
@@ -223,7 +235,7 @@ class PassStore:
         pieces = self.last_pieces(pass_name, tree)
         if one is None or pieces.keys() != tree.last.keys():
             return None
-        return PassState(one, fold(pieces), "", len(tree.open), tree.done)
+        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
 
     def states(self, settings: Settings) -> list[PassState]:
         """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning."""
@@ -278,14 +290,30 @@ class PassStore:
 
 def _ended(pass_name: str, total: StoredObject) -> PassState | None:
     match jsontext.load(total.body):
-        case {"pass": dict(about), "ended": str(ended), "ranges": int(ranges), "tally": dict(tally)}:
+        case {
+            "pass": dict(about),
+            "ended": str(ended),
+            "ranges": int(ranges),
+            "pieces": int(pieces),
+            "tally": dict(tally),
+        }:
             one = Pass.from_json(pass_name, about)
-            return PassState(one, Tally.from_json(tally), ended, 0, ranges) if one else None
+            return PassState(one, Tally.from_json(tally), ended, 0, ranges, pieces) if one else None
     log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
     return None
 
 
-def sequence(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """The pass of `scope` that ended last."""
-    ended = (one for one in passes if one.ended and one.of.scope == scope)
-    return max(ended, key=lambda one: one.of.started, default=None)
+def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """The pass of `scope` that began last."""
+    return max((one for one in passes if one.scope == scope), key=lambda one: one.of.name, default=None)
+
+
+def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """The pass of `scope` that began last of those that ended."""
+    return newest_of([one for one in passes if one.ended], scope)
+
+
+def open_passes(passes: Sequence[PassState]) -> list[PassState]:
+    """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
+    newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}
+    return [one for one in newest.values() if not one.ended]

@@ -14,13 +14,11 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
+from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import find_cut
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
-# Together with LANES this bounds the bill of whatever goes wrong.
-MAX_PIECES = 10_000
 _NOT_BEGUN = "a pass of this scope that is newer has begun meanwhile, or the first piece of this one is unreadable"
 
 log = logging.getLogger(__name__)
@@ -83,7 +81,8 @@ class Worker:
         if last.kind in (Kind.SPLIT, Kind.DONE):
             return self._act(one, wake.range_name, last)
         if tree.pieces >= MAX_PIECES:
-            raise StorageError(f"The pass has {tree.pieces} pieces, and goes no further. Begin another with restart")
+            log.error({"pass": one.name, "problem": f"it has {tree.pieces} pieces, the most there may be"})
+            return replace(last, kind=Kind.REST, why=f"the pass has {tree.pieces} pieces, the most there may be")
         self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
         return self._do(one, wake.range_name, number, last, tree)
 
@@ -137,7 +136,7 @@ class Worker:
         if before:
             known = {name: before.tally.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
             total = replace(total, counts={**total.counts, **known})
-        self._store.write_total(one, total, tree.done)
+        self._store.write_total(one, total, tree)
         self._store.clear_away(one.name)
 
     def _cut(self, one: Pass, start: Piece) -> str | None:

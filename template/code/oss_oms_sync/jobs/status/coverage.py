@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.store import PassState, open_passes
 from oss_oms_sync.settings import Settings
 
 
 @dataclass(frozen=True)
 class Coverage:
     """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
-    the next one is long overdue. `since`: objects written before were not looked at. `open`: passes that have not
-    ended."""
+    the next one is long overdue. `since`: objects written before were not looked at. `open`: passes that are
+    not at their end."""
 
     last: PassState | None
     recent: PassState | None
@@ -33,7 +33,7 @@ class Coverage:
             last=last,
             recent=None if last is None or last.is_late(settings, now) else last,
             since=min((each.scope.begin(installed) for each in whole), default=installed),
-            open=[each for each in passes if not each.ended],
+            open=open_passes(passes),
         )
 
     def to_json(self) -> dict[str, object]:

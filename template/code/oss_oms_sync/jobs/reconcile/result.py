@@ -1,0 +1,60 @@
+"""What reconcile answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oss_oms_sync.clock import Clock, parse_time
+from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.tally import COUNTS
+
+
+@dataclass(frozen=True)
+class ReconcileResult:
+    """How far a pass is. `counts` are COUNTS of all of it so far, `following` says what comes next, `stopped` why this
+    call went no further. `missing`: the first hundred keys that a dry run would send."""
+
+    counts: Mapping[str, int]
+    finished: bool
+    following: str
+    stopped: str = ""
+    state: PassState | None = None
+    objects_per_minute: int | None = None
+    missing: Sequence[str] | None = None
+
+    @classmethod
+    def of(cls, state: PassState | None, stopped: str, clock: Clock) -> ReconcileResult:
+        """The answer that tells of a pass, or that there is none."""
+        if state is None:
+            return cls({}, finished=False, following="No pass of this scope has begun.", stopped=stopped)
+        began = parse_time(state.of.started) or clock.now()
+        seconds = max(1.0, ((parse_time(state.ended) or clock.now()) - began).total_seconds())
+        pace = round(60 * state.counts.get("scanned", 0) / seconds)
+        return cls(state.counts, bool(state.ended), _following(state), stopped, state, pace)
+
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it: the counts beside the rest."""
+        state = self.state
+        return {
+            **{name: self.counts.get(name, 0) for name in COUNTS},
+            "finished": self.finished,
+            "next": self.following,
+            "stopped": self.stopped or None,
+            "pass": state.of.name if state else None,
+            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
+            "started": state.of.started if state else None,
+            "objects_per_minute": self.objects_per_minute,
+            **({} if self.missing is None else {"missing": list(self.missing)}),
+        }
+
+
+def _following(state: PassState) -> str:
+    if state.ended:
+        return "The pass has ended."
+    if not state.goes_on:
+        return f"The pass has {state.pieces} pieces, the most there may be. The next call begins another."
+    return (
+        "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what stands"
+        " still. Look how far it is: s reconcile invoke -e '{\"look\": true}'"
+    )

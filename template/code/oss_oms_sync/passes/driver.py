@@ -1,0 +1,142 @@
+"""Drives the passes of a job: begins them, goes on with what an event names, wakes what stands still, and waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.names import Wake
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Pass, PassState, PassStore, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.work import Walk, Worker
+
+# How long an event may take to wake a worker, before whoever waits does the work.
+_EVENT_SECONDS = 10.0
+# A piece may take so much longer than PIECE_SECONDS before its worker counts as lost.
+_GRACE_SECONDS = 60.0
+_POLL_SECONDS = 2.0
+# With less time left, whoever waits begins nothing more.
+_LAST_SECONDS = 60.0
+
+
+class Driver:
+    """One invocation of a job that works on passes. `walk` does the job's part of a range.
+
+    Methods raise StorageError: what was done until then is kept. Most return the pass in question, if there is one, and
+    why this invocation went no further with it; empty if nothing stopped it.
+    """
+
+    def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
+        self._invocation = invocation
+        self._settings = invocation.settings
+        self._clock = invocation.clock
+        self._deadline = invocation.deadline
+        self._store = store
+        self._worker = Worker(invocation, store, walk)
+
+    def by_event(self, woken: Sequence[Wake]) -> dict[str, Piece]:
+        """Do what follows from the pieces that an event names; return the last piece of each range, where there was
+        anything to do."""
+        done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
+        return {name: piece for name, piece in done.items() if piece}
+
+    def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, str]:
+        """Begin a pass of `scope` if one is due by `period`, or else wake what stands still in any pass."""
+        states = self._store.states(self._settings)
+        mine = newest_of(states, scope)
+        if period and not (mine and mine.goes_on) and self._is_due(mine, period):
+            # Named after the period's slot, so two ticks begin the same pass.
+            seconds = period.total_seconds()
+            return self.begin(scope, from_epoch(self._now() // seconds * seconds))
+        still = [Wake(each.of.name, name, None) for each in open_passes(states) for name in self._still(each.of.name)]
+        if not still:
+            return mine, ""
+        # Only one is tried: if OMS is down, so much it costs and no more.
+        first, *others = still
+        piece = self._worker.go_on(first, rested=True)
+        if piece and piece.kind is Kind.REST:
+            return self._store.state(first.pass_name), piece.why
+        for other in others:
+            self._store.wake(other.pass_name, other.range_name)
+        stopped = self._wait(first.pass_name)
+        return self._store.state(first.pass_name), stopped
+
+    def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, str]:
+        """Work on the open pass of `scope`, or on a new one, and wait for its end as long as there is time."""
+        mine = None if restart else self.look(scope)
+        state, stopped = (mine, "") if mine and mine.goes_on else self.begin(scope)
+        if state is None or stopped:
+            return state, stopped
+        stopped = self._wait(state.of.name)
+        return self._store.state(state.of.name), stopped
+
+    def look(self, scope: Scope) -> PassState | None:
+        """The newest pass of `scope`, ended or not, as it is."""
+        return newest_of(self._store.states(self._settings), scope)
+
+    def about_now(self, scope: Scope, name: str = "", *, note: bool = True) -> Pass:
+        """A pass of `scope` as it would begin now; `note`: also note when the project was installed, if nobody did."""
+        last = last_ended(self._store.states(self._settings), scope)
+        return Pass(
+            name,
+            self._settings.source_bucket,
+            scope,
+            started=timestamp(self._clock.now()),
+            installed=timestamp(JobState(self._invocation).installed(note=note)),
+            before=last.of.name if last else "",
+            before_started=last.of.started if last else "",
+        )
+
+    def begin(self, scope: Scope, began: datetime | None = None) -> tuple[PassState | None, str]:
+        """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this."""
+        one = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()))
+        piece = self._worker.begin(one)
+        return self._store.state(one.name), piece.why
+
+    def _is_due(self, last: PassState | None, period: timedelta) -> bool:
+        return last is None or last.of.started <= timestamp(self._clock.now() - period)
+
+    def _wait(self, name: str) -> str:
+        """Until a pass has ended: do what nobody else does. Return why it went no further."""
+        while self._has_time():
+            tree = self._store.tree(name)
+            if tree.has_total:
+                return ""
+            idle = next(self._idle(name, tree), None)
+            piece = self._worker.go_on(Wake(name, idle, None), rested=True) if idle else None
+            if piece and piece.kind is Kind.REST:
+                return piece.why
+            if idle and piece is None and self._store.newest(name) != name:
+                return "a newer pass of this scope has begun"
+            if piece is None:
+                self._clock.sleep(_POLL_SECONDS)
+        return "the time is up"
+
+    def _idle(self, name: str, tree: Tree) -> Iterator[str]:
+        """The ranges on which nobody works, as far as can be seen."""
+        written, worked_on = self._store.written(name), self._store.worked_on(name)
+        for range_name in tree.open:
+            last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
+            is_taken = taken >= last and self._now() - taken < self._lost_after
+            if not is_taken and self._now() - last >= _EVENT_SECONDS:
+                yield range_name
+
+    def _still(self, name: str) -> list[str]:
+        """The ranges of a pass that have not moved for longer than a piece can last."""
+        tree, written, worked_on = self._store.tree(name), self._store.written(name), self._store.worked_on(name)
+        latest = {one: max(written.get(one, 0), worked_on.get(one, 0)) for one in tree.open}
+        return [one for one in tree.open if self._now() - latest[one] >= self._lost_after]
+
+    @property
+    def _lost_after(self) -> float:
+        return self._settings.piece_seconds + _GRACE_SECONDS
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def _has_time(self) -> bool:
+        return self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds)
