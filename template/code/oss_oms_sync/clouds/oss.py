@@ -310,8 +310,8 @@ def _request_page(prefix: str, after: str, token: str, clock: Clock, bucket: oss
     }
     # As list_objects_v2 asks, which would read the answer as well.
     answer = bucket._do("GET", bucket.bucket_name, "", params=params)
-    # OSS, "Limits": for so many milliseconds it held the answer back, because it is asked for too much. Whoever asks for
-    # page after page then pauses as long, so that others get their turn.
+    # OSS, "Limits": for so many milliseconds it held the answer back, because it is asked for too much. Whoever asks
+    # for page after page then pauses as long, so that others get their turn.
     held_back = answer.headers.get("x-oss-qos-delay-time", "")
     if held_back.isdecimal():
         clock.sleep(min(int(held_back) / 1000, _LONGEST_PAUSE_SECONDS))
