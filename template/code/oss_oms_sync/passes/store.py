@@ -120,6 +120,11 @@ class PassState:
         """What it counted so far, by the names of COUNTS and NEW."""
         return self.tally.counts
 
+    @property
+    def objects(self) -> int:
+        """How many objects of the source bucket it has walked past."""
+        return sum(mark.objects for mark in self.tally.marks)
+
     def is_late(self, settings: Settings, now: datetime) -> bool:
         """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
         return self.of.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
