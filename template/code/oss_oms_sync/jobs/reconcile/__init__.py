@@ -31,9 +31,8 @@ class PiecesDone:
     def to_json(self) -> dict[str, object]:
         """As it is logged: nobody waits for it."""
         return {
-            "pieces": {
-                name: {"follows": piece.kind.value, "stopped": piece.why or None} for name, piece in self.pieces.items()
-            }
+            "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
+            "stopped": next((piece.why for piece in self.pieces.values() if piece.why), None),
         }
 
 
