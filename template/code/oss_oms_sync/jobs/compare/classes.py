@@ -1,0 +1,136 @@
+"""What an object is to a comparison: exactly one class, the first in the order of the enumeration that matches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.passes.classify import Entry, is_covered
+
+# The event of a younger object, or its copy, may be on its way.
+SETTLED_SECONDS = 15 * 60
+# The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.
+CLOCKS_SECONDS = 60
+# OMS writes lists of what it did there, for ever (see its "User Guide", "Viewing migration results").
+OMS_LISTS = "oms/sync_task/"
+
+_MD5 = re.compile(r"[0-9A-F]{32}")
+
+
+class ObjectClass(Enum):
+    """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone."""
+
+    # Of objects in the source bucket.
+    IMPOSSIBLE = ("impossible", "!")
+    MOVING = ("moving", "~")
+    EQUAL_CONTENTS = ("equal_contents", "=")
+    FAILED_BEFORE = ("failed_before", "~")
+    IN_FLIGHT = ("in_flight", "~")
+    MISSING = ("missing", "+")
+    OLDER = ("older", "*")
+    OVERWRITTEN = ("overwritten", "*")
+    SUSPICIOUS = ("suspicious", "*")
+    EQUAL_VERSION = ("equal_version", "=")
+    EQUAL_SIZE = ("equal_size", "=")
+    # Of objects that are only in the destination bucket.
+    ARRIVING = ("arriving", "~")
+    OMS_OWN = ("oms_own", "-")
+    DELETED_AT_SOURCE = ("deleted_at_source", "-")
+    UNKNOWN = ("unknown", "-")
+    # Outside of the project's prefix and suffix, on either side.
+    OUTSIDE = ("outside", "-")
+    # Records without an object on either side.
+    ORPHAN_RECORDS = ("orphan_records", "-")
+
+    def __init__(self, title: str, sign: str) -> None:
+        self.title = title
+        self.sign = sign
+
+
+EQUAL = frozenset({ObjectClass.EQUAL_CONTENTS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE})
+# The current version of such an object is not known to be in the destination bucket.
+NOT_YET = frozenset(
+    {
+        ObjectClass.FAILED_BEFORE,
+        ObjectClass.IN_FLIGHT,
+        ObjectClass.MISSING,
+        ObjectClass.OLDER,
+        ObjectClass.OVERWRITTEN,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """By which times objects are judged, in seconds since 1970.
+
+    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted after this it may not have copied yet.
+    """
+
+    listed: float
+    in_hand_since: float
+
+    @property
+    def settled(self) -> float:
+        """What was written later is too young to be judged."""
+        return self.listed - SETTLED_SECONDS
+
+    @property
+    def surely_listed(self) -> float:
+        """What was written later may be missing in a listing."""
+        return self.listed - CLOCKS_SECONDS
+
+
+def classify(entry: Entry, moments: Moments) -> ObjectClass:
+    """The class of an entry whose key is within the project's filter."""
+    key, source, success, failed, destination = entry
+    if source is None:
+        return _without_source(key, success, destination, moments)
+    if source.type == "Symlink":
+        return ObjectClass.IMPOSSIBLE
+    if source.modified > moments.settled:
+        return ObjectClass.MOVING
+    found = _of_settled(source, success, failed, destination, moments)
+    if found not in EQUAL:
+        latest = max(one.modified for one in (source, success, failed, destination) if one)
+        if latest > moments.surely_listed:
+            return ObjectClass.MOVING
+    return found
+
+
+def _without_source(
+    key: str, success: ObjectSummary | None, destination: ObjectSummary | None, moments: Moments
+) -> ObjectClass:
+    if destination is None:
+        return ObjectClass.ORPHAN_RECORDS
+    if destination.modified > moments.settled:
+        return ObjectClass.ARRIVING
+    if key.startswith(OMS_LISTS):
+        return ObjectClass.OMS_OWN
+    return ObjectClass.DELETED_AT_SOURCE if success else ObjectClass.UNKNOWN
+
+
+def _of_settled(
+    source: ObjectSummary,
+    success: ObjectSummary | None,
+    failed: ObjectSummary | None,
+    destination: ObjectSummary | None,
+    moments: Moments,
+) -> ObjectClass:
+    same_size = destination is not None and destination.size == source.size
+    if destination and same_size and source.etag == destination.etag and _MD5.fullmatch(source.etag):
+        return ObjectClass.EQUAL_CONTENTS
+    if failed and failed.modified >= source.modified:
+        return ObjectClass.FAILED_BEFORE
+    is_accepted = is_covered(source, success)
+    if destination is None or destination.modified < source.modified:
+        if success and is_accepted and success.modified > moments.in_hand_since:
+            return ObjectClass.IN_FLIGHT
+        return ObjectClass.OLDER if destination else ObjectClass.MISSING
+    if not same_size:
+        return ObjectClass.OVERWRITTEN
+    if _MD5.fullmatch(source.etag) and _MD5.fullmatch(destination.etag):
+        return ObjectClass.SUSPICIOUS
+    return ObjectClass.EQUAL_VERSION if is_accepted else ObjectClass.EQUAL_SIZE

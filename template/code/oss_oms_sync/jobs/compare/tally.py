@@ -1,0 +1,217 @@
+"""What a comparison counts, of a range or of all: each class on both sides, folders, lags, digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from oss_oms_sync.jobs.compare.histogram import Histogram
+from oss_oms_sync.passes.marks import Mark, Marks
+from oss_oms_sync.passes.tally import Tally
+
+# How many keys of each class are shown as examples.
+MAX_KEYS = 20
+# So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
+MAX_FOLDERS = 200
+OTHERS = "*"
+_DIGEST_MODULUS = 2**256
+
+
+class Side(NamedTuple):
+    """Objects of one bucket; `digest` is the sum of their digests (see docs/certificate.md), below 2^256."""
+
+    objects: int = 0
+    bytes: int = 0
+    digest: int = 0
+
+    def plus(self, other: Side) -> Side:
+        """The sum of both."""
+        return Side(
+            self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % _DIGEST_MODULUS
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """With its digest as 64 hex digits."""
+        return {"objects": self.objects, "bytes": self.bytes, "digest": f"{self.digest:064x}"}
+
+    @classmethod
+    def from_json(cls, value: object) -> Side:
+        """What `to_json` made; nothing if it is anything else."""
+        match value:
+            case {"objects": int(objects), "bytes": int(size), "digest": str(digest)}:
+                return cls(objects, size, int(digest, 16))
+        return cls()
+
+
+class ClassCount(NamedTuple):
+    """A class on both sides, and the first of its keys."""
+
+    source: Side = Side()
+    destination: Side = Side()
+    keys: Sequence[str] = ()
+
+    def plus(self, other: ClassCount) -> ClassCount:
+        """The sum of both; `other` is of later keys."""
+        return ClassCount(
+            self.source.plus(other.source),
+            self.destination.plus(other.destination),
+            [*self.keys, *other.keys][:MAX_KEYS],
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """As the answer shows it, and as it is stored."""
+        return {
+            "source": {"objects": self.source.objects, "bytes": self.source.bytes},
+            "destination": {"objects": self.destination.objects, "bytes": self.destination.bytes},
+            "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
+            "keys": list(self.keys),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> ClassCount:
+        """What `to_json` made; nothing if it is anything else."""
+        match value:
+            case {
+                "source": {"objects": int(so), "bytes": int(sb)},
+                "destination": {"objects": int(do), "bytes": int(db)},
+                "digests": {"source": str(source), "destination": str(destination)},
+                "keys": list(keys),
+            }:
+                return cls(Side(so, sb, int(source, 16)), Side(do, db, int(destination, 16)), list(map(str, keys)))
+        return cls()
+
+
+# Of a class in a folder: objects and bytes of the source, objects and bytes of the destination.
+FolderCount = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class CompareTally(Tally):
+    """`counts` has what was sent: submitted, accepted, failed.
+
+    `classes` and `folders` are by the classes' names; `state` is the sum of digests over key, size, ETag and time of the
+    source's objects. `oldest_not_there` is the time of the oldest object that is not in the destination bucket, in
+    seconds since 1970. `listed` counts what the listings brought, by themselves. `parts` are the lists of differences.
+    """
+
+    classes: Mapping[str, ClassCount] = field(default_factory=dict)
+    folders: Mapping[str, Mapping[str, FolderCount]] = field(default_factory=dict)
+    accepted_lag: Histogram = Histogram()
+    copied_lag: Histogram = Histogram()
+    again: int = 0
+    state: int = 0
+    oldest_not_there: int | None = None
+    source_listed: Side = Side()
+    destination_listed: Side = Side()
+    parts: Sequence[str] = ()
+
+    def merged(self, other: Tally) -> CompareTally:
+        """The sum of both; `other` is of later keys."""
+        base = super().merged(other)
+        if not isinstance(other, CompareTally):
+            return self
+        oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
+        return CompareTally(
+            base.counts,
+            base.marks,
+            _summed(self.classes, other.classes),
+            _joined(self.folders, other.folders),
+            self.accepted_lag.merged(other.accepted_lag),
+            self.copied_lag.merged(other.copied_lag),
+            self.again + other.again,
+            (self.state + other.state) % _DIGEST_MODULUS,
+            min(oldest, default=None),
+            self.source_listed.plus(other.source_listed),
+            self.destination_listed.plus(other.destination_listed),
+            [*self.parts, *other.parts],
+        )
+
+    def side(self, name: str) -> Side:
+        """All classes of one side, "source" or "destination"."""
+        total = Side()
+        for count in self.classes.values():
+            total = total.plus(count.source if name == "source" else count.destination)
+        return total
+
+    def adds_up(self) -> bool:
+        """Whether the classes are all that the listings brought."""
+        sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
+        return all(one[:2] == listed[:2] for one, listed in sides)
+
+    def to_json(self) -> dict[str, object]:
+        """As it is stored in pieces and totals."""
+        return {
+            **super().to_json(),
+            "classes": {name: count.to_json() for name, count in self.classes.items()},
+            "folders": {folder: dict(counts) for folder, counts in self.folders.items()},
+            "lag": {"accepted": self.accepted_lag.to_json(), "copied": self.copied_lag.to_json()},
+            "again": self.again,
+            "state": f"{self.state:064x}",
+            "oldest_not_there": self.oldest_not_there,
+            "listed": {"source": self.source_listed.to_json(), "destination": self.destination_listed.to_json()},
+            "parts": list(self.parts),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> CompareTally:
+        """What `to_json` made; what is unreadable counts nothing."""
+        base = Tally.from_json(value)
+        match value:
+            case {
+                "classes": dict(classes),
+                "folders": dict(folders),
+                "lag": {"accepted": accepted, "copied": copied},
+                "again": int(again),
+                "state": str(state),
+                "oldest_not_there": oldest,
+                "listed": {"source": source, "destination": destination},
+                "parts": list(parts),
+            }:
+                return cls(
+                    base.counts,
+                    base.marks,
+                    {name: ClassCount.from_json(count) for name, count in classes.items()},
+                    {folder: {name: _folder(four) for name, four in of.items()} for folder, of in folders.items()},
+                    Histogram.from_json(accepted),
+                    Histogram.from_json(copied),
+                    again,
+                    int(state, 16),
+                    oldest if isinstance(oldest, int) else None,
+                    Side.from_json(source),
+                    Side.from_json(destination),
+                    [str(part) for part in parts],
+                )
+        return cls(base.counts, base.marks)
+
+
+def _summed(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> dict[str, ClassCount]:
+    names = dict.fromkeys((*one, *other))
+    return {name: one.get(name, ClassCount()).plus(other.get(name, ClassCount())) for name in names}
+
+
+def _joined(
+    one: Mapping[str, Mapping[str, FolderCount]], other: Mapping[str, Mapping[str, FolderCount]]
+) -> dict[str, dict[str, FolderCount]]:
+    """Both, the first MAX_FOLDERS of them by name, and the rest as one."""
+    names = sorted({*one, *other} - {OTHERS})
+    joined: dict[str, dict[str, FolderCount]] = {}
+    for place, name in enumerate([*names, OTHERS]):
+        into = joined.setdefault(name if place < MAX_FOLDERS else OTHERS, {})
+        for counts in (one.get(name, {}), other.get(name, {})):
+            for title, four in counts.items():
+                into[title] = add(into.get(title, (0, 0, 0, 0)), four)
+    return {name: counts for name, counts in joined.items() if counts}
+
+
+def add(one: Iterable[int], other: Iterable[int]) -> FolderCount:
+    """The sum of two counts of a class in a folder."""
+    a, b, c, d = (x + y for x, y in zip(one, other, strict=True))
+    return a, b, c, d
+
+
+def _folder(value: object) -> FolderCount:
+    match value:
+        case [int(a), int(b), int(c), int(d)]:
+            return a, b, c, d
+    return 0, 0, 0, 0
