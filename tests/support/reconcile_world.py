@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, repeat
 
 import pytest
 
@@ -11,6 +12,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
+from oss_oms_sync.passes.store import PassState, PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
@@ -58,8 +60,9 @@ class ReconcileWorld(MemoryWorld):
         return reconcile.run(text, self.invocation(timeout)).to_json()
 
     def begin(self, **asked: object) -> None:
-        """Begins a pass by hand that does not get beyond its first listing."""
-        self.source.problem = lambda kind, name: NO_RIGHT
+        """Begins a pass by hand that gets no further than a look at the first page, which is its only one."""
+        answers = chain([None], repeat(NO_RIGHT))
+        self.source.problem = lambda kind, name: next(answers)
         with pytest.raises(StorageError):
             self.reconcile(asked)
         self.source.problem = lambda kind, name: None
@@ -82,8 +85,12 @@ class ReconcileWorld(MemoryWorld):
         records = [o for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}failed_object")]
         return {json.loads(one.body)["key"] for one in records}
 
-    def passes(self) -> list[dict]:
-        return [json.loads(o.body) for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}reconcile/")]
+    @property
+    def store(self) -> PassStore:
+        return PassStore(self.invocation(), "reconcile")
+
+    def passes(self) -> list[PassState]:
+        return self.store.states(self.settings)
 
     def beside(self, **environment: str) -> ReconcileWorld:
         """Another project for the same task and buckets, with a filter of its own."""
