@@ -71,6 +71,15 @@ class ReconcileWorld(MemoryWorld):
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
         return self.reconcile(event, timeout)
 
+    def ticks_until_finished(self, timeout: float = 570) -> dict:
+        """The timer strikes every ten minutes."""
+        for _ in range(1000):
+            result = self.tick(timeout=timeout)
+            if result["finished"]:
+                return result
+            self.later(600)
+        raise AssertionError("it does not come to an end")
+
     def until_finished(self, payload: object = None) -> dict:
         for _ in range(1000):
             result = self.reconcile(payload)
@@ -92,6 +101,13 @@ class ReconcileWorld(MemoryWorld):
     def passes(self) -> list[PassState]:
         return self.store.states(self.settings)
 
+    def position(self) -> str:
+        """The key up to which the only pass has come in the range that it began with."""
+        (one,) = self.passes()
+        piece = self.store.read(one.of.name, "r", self.store.tree(one.of.name).last["r"])
+        assert piece
+        return piece.after
+
     def beside(self, **environment: str) -> ReconcileWorld:
         """Another project for the same task and buckets, with a filter of its own."""
         other = ReconcileWorld(**environment)
@@ -110,9 +126,9 @@ def adds_up(result: dict) -> bool:
     return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
 
 
-def busy_world(number: int = 60) -> ReconcileWorld:
+def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
     """Every third object missing, every third stale, long keys among them."""
-    world = ReconcileWorld()
+    world = ReconcileWorld(**environment)
     for one in range(number):
         key = f"{one:02}{LONG if one % 7 == 0 else ''}"
         world.upload(key, "B")
@@ -123,5 +139,6 @@ def busy_world(number: int = 60) -> ReconcileWorld:
     return world
 
 
-# What has to be sent of busy_world(): what is missing or stale.
-MISSING = {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(60) if one % 3 < 2}
+def missing(number: int = 60) -> set[str]:
+    """What has to be sent of busy_world(number): what is missing or stale."""
+    return {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(number) if one % 3 < 2}
