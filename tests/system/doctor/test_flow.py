@@ -136,9 +136,10 @@ def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
     assert "reconcile" in states(examine(deployed), "skipped")
     deployed.tick("reconcile")
     assert "reconcile" in states(examine(deployed), "ok")
-    (name,) = (one for one in deployed.oss.objects(deployed.log_bucket) if "/reconcile/" in one)
-    kept = json.loads(deployed.oss.objects(deployed.log_bucket)[name].data)
-    deployed.oss.put(deployed.log_bucket, name, json.dumps({**kept, "started": "2026-01-01T00:00:00Z"}).encode())
+    (name,) = (one for one in deployed.oss.objects(deployed.log_bucket) if one.endswith("/total"))
+    total = json.loads(deployed.oss.objects(deployed.log_bucket)[name].data)
+    total["pass"]["started"] = "2026-01-01T00:00:00Z"
+    deployed.oss.put(deployed.log_bucket, name, json.dumps(total).encode())
     assert "reconcile" in states(examine(deployed), "warning")
 
 
@@ -162,3 +163,17 @@ def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
     box.oss.put(box.source_bucket, "a", b"contents")
     box.oss.age(HOUR)
     assert "records flow" in states(handler(box, box.environment()), "warning")
+
+
+def test_the_trigger_on_the_log_bucket_is_seen_to_wake_reconcile(deployed):
+    report = examine(deployed)
+    assert "pass trigger" in states(report, "ok")
+    deployed.wait_idle(60)
+    assert not [name for name in deployed.oss.objects(deployed.log_bucket) if "/ping-" in name]
+
+
+def test_a_trigger_on_the_log_bucket_that_wakes_nobody_is_a_warning_and_leaves_nothing(box, handler):
+    report = handler(box, box.environment())
+    check = the_check(report, "pass trigger")
+    assert (check["state"], "trigger on the log bucket" in check["fix"]) == ("warning", True)
+    assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]

@@ -221,6 +221,14 @@ def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
         world.invocation(30).log_bucket.list_page("", "a" if "a" in pages[0][2] else "")
 
 
+@pytest.mark.parametrize(("held_back", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
+def test_a_listing_that_oss_held_back_is_gone_on_with_as_much_later(world, held_back, pause):
+    status, headers, body = listing("a", "b")
+    world.oss.schedule = [(status, {**headers, "x-oss-qos-delay-time": held_back}, body)]
+    world.invocation(30).log_bucket.list_page("", "")
+    assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)
+
+
 def test_credentials_do_not_show_their_secrets():
     assert repr(Credentials("ID", "secret", "token")) == "Credentials(access_key_id='ID')"
 

@@ -62,6 +62,7 @@ _FIXES = {
         " If this lasts, see in the RAM console that the role exists, and deploy again",
     ),
 }
+_LONGEST_PAUSE_SECONDS = 5.0
 _NO_ANSWER = StorageFailure("no answer in time", answered=False)
 
 
@@ -139,7 +140,7 @@ class Bucket:
 
         Raises StorageError, also if the names are out of order.
         """
-        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after)])
+        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after, self._client.clock)])
         if isinstance(page, StorageFailure):
             raise page.to_error()
         return page
@@ -185,7 +186,7 @@ class Bucket:
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         session, budget = self._client.session, RetryBudget(self._deadline, self._client.clock)
-        call = partial(_request_page, prefix, after, "")
+        call = partial(_request_page, prefix, after, "", self._client.clock)
         attempts = partial(self._call, "oss:ListObjects", call, Transport(session.use()), budget)
         return _PageAhead(self._client.pool.begin(attempts, self._deadline.remaining()), session, budget)
 
@@ -287,10 +288,10 @@ class _PageAhead:
             self._session.abort()
 
 
-def _list(prefix: str, after: str, bucket: oss2.Bucket) -> ListPage:
+def _list(prefix: str, after: str, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
-        page, following = _request_page(prefix, after, token, bucket).read()
+        page, following = _request_page(prefix, after, token, clock, bucket).read()
         check_order(page, after, bucket.bucket_name)
         if page.objects or not page.more:
             return page
@@ -298,7 +299,7 @@ def _list(prefix: str, after: str, bucket: oss2.Bucket) -> ListPage:
     raise StorageError(f"the listing of {bucket.bucket_name} does not go on behind {after!r}")
 
 
-def _request_page(prefix: str, after: str, token: str, bucket: oss2.Bucket) -> UnreadPage:
+def _request_page(prefix: str, after: str, token: str, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
     params = {
         "list-type": "2",
         "prefix": prefix,
@@ -308,7 +309,13 @@ def _request_page(prefix: str, after: str, token: str, bucket: oss2.Bucket) -> U
         "encoding-type": "url",
     }
     # As list_objects_v2 asks, which would read the answer as well.
-    return UnreadPage(bucket._do("GET", bucket.bucket_name, "", params=params).read())
+    answer = bucket._do("GET", bucket.bucket_name, "", params=params)
+    # OSS, "Limits": for so many milliseconds it held the answer back, because it is asked for too much. Whoever asks
+    # for page after page then pauses as long, so that others get their turn.
+    held_back = answer.headers.get("x-oss-qos-delay-time", "")
+    if held_back.isdecimal():
+        clock.sleep(min(int(held_back) / 1000, _LONGEST_PAUSE_SECONDS))
+    return UnreadPage(answer.read())
 
 
 def _delete_many(names: list[str], bucket: oss2.Bucket) -> set[str]:

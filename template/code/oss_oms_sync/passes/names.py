@@ -4,6 +4,7 @@ oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a pie
 oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is done
 oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  somebody is to look at the range again
 oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass has ended
+oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by whoever is called with it
 oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   somebody works on that piece since then
 
 An OSS trigger calls the job with each name under `passes/`. A pass is named after what it depends on (source bucket,
@@ -29,6 +30,7 @@ ROOT_RANGE = "r"
 AFTER_ALL = "0"
 TOTAL = "total"
 PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
+_PING = re.compile(r"ping-[0-9a-f]+")
 # What is in a pass besides its total; anything else was not written by a worker.
 IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
 
@@ -78,18 +80,34 @@ def piece_name(range_name: str, number: int) -> str:
 def wakes(payload: bytes | str, prefix: str) -> list[Wake] | None:
     """What an OSS trigger's payload asks for, by the objects under `prefix` that it names: an end, a total and other
     objects ask for nothing. None if the payload is not an OSS trigger's."""
+    named = _named(payload, prefix)
+    return None if named is None else list(filter(None, map(_wake, named)))
+
+
+def pings(payload: bytes | str, prefix: str) -> list[str]:
+    """The objects under `prefix` in an OSS trigger's payload that ask only whether it arrives."""
+    return [f"{prefix}{name}" for name in _named(payload, prefix) or () if _PING.fullmatch(name)]
+
+
+def _named(payload: bytes | str, prefix: str) -> list[str] | None:
+    """The objects that an OSS trigger's payload names, without `prefix`."""
     match jsontext.load(payload):
         case {"events": list(events)}:
-            return list(filter(None, (_wake(event, prefix) for event in events)))
+            keys = (key for event in events if (key := _key(event)).startswith(prefix))
+            return [key.removeprefix(prefix) for key in keys]
     return None
 
 
-def _wake(event: object, prefix: str) -> Wake | None:
+def _key(event: object) -> str:
     match event:
-        case {"oss": {"object": {"key": str(key)}}} if key.startswith(prefix):
-            name, _, rest = key.removeprefix(prefix).partition("/")
-            found = IN_PASS.fullmatch(rest)
-            if found and PASS.fullmatch(name) and not found["end"]:
-                number = found["number"]
-                return Wake(name, found["range"], int(number) if number else None)
-    return None
+        case {"oss": {"object": {"key": str(key)}}}:
+            return key
+    return ""
+
+
+def _wake(named: str) -> Wake | None:
+    name, _, rest = named.partition("/")
+    found = IN_PASS.fullmatch(rest)
+    if not found or not PASS.fullmatch(name) or found["end"]:
+        return None
+    return Wake(name, found["range"], int(found["number"]) if found["number"] else None)

@@ -206,6 +206,14 @@ class PassStore:
         name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
         self._bucket.put(StoredObject.of_json(name, {}))
 
+    def ping(self) -> StoredObject:
+        """What asks, once it is written, whether the trigger tells of it: whoever hears of it deletes it."""
+        return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
+
+    def answer(self, pings: Sequence[str]) -> None:
+        """Delete `pings`: their names as an event tells them."""
+        self._bucket.try_delete_all(pings)
+
     def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
         """Let others see that somebody works on a piece: only a sign, on which nothing depends."""
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"

@@ -27,6 +27,9 @@ T = TypeVar("T")
 _RECENT = timedelta(days=1)
 # How long a check looks through records, because there may be millions, and how many failures it reads.
 _SCAN_SECONDS = 20.0
+# An event of OSS usually comes within a second or two; the instance that it wakes may have to start first.
+_PING_SECONDS = 20.0
+_PING_POLL_SECONDS = 1.0
 _MAX_FAILURES_READ = 200
 
 
@@ -83,6 +86,30 @@ def reconcile(context: CheckContext) -> Finding:
     if last.is_late(settings, now):
         return Finding(Level.WARNING, f"{seen}, and the next is long due", fix)
     return Finding(Level.OK, seen)
+
+
+def pass_trigger(context: CheckContext) -> Finding:
+    """Whether what is written under passes/ in the log bucket wakes reconcile, which then deletes a ping."""
+    bucket, clock = context.invocation.log_bucket, context.invocation.clock
+    ping = context.passes.ping()
+    enough = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
+    try:
+        bucket.put(ping)
+        while is_there := bucket.get(ping.name) is not None:
+            if enough.expired():
+                break
+            clock.sleep(_PING_POLL_SECONDS)
+    finally:
+        bucket.try_delete_all([ping.name])
+    if is_there:
+        return Finding(
+            Level.WARNING,
+            f"what was written under passes/ in the log bucket did not wake reconcile within {_PING_SECONDS:.0f}"
+            " seconds: a pass goes on by the timer alone then, one range after the other",
+            "See in the Function Compute console that reconcile's trigger on the log bucket is there, and that the"
+            " trigger's role may invoke reconcile; then run doctor again",
+        )
+    return Finding(Level.OK, "what is written under passes/ in the log bucket wakes reconcile")
 
 
 def records_flow(context: CheckContext) -> Finding:
@@ -171,5 +198,6 @@ _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("right oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("reconcile", _READING_RECORDS, reconcile),
+    Check("pass trigger", (*_READING_RECORDS, "right to write records", "right to delete records"), pass_trigger),
     Check("records flow", (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

@@ -13,7 +13,7 @@ from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.jobs.reconcile.range_walk import RangeWalk
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
 from oss_oms_sync.passes.driver import Driver
-from oss_oms_sync.passes.names import scope_json, wakes
+from oss_oms_sync.passes.names import pings, scope_json, wakes
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walk, Walked
@@ -52,6 +52,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
     driver = Driver(invocation, store, _walk(invocation))
     woken = wakes(event, store.prefix)
     if woken is not None:
+        store.answer(pings(event, store.prefix))
         done = PiecesDone(driver.by_event(woken))
         log.info(done.to_json())
         return done
