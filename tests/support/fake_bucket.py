@@ -177,6 +177,9 @@ class _View(Bucket):
     def list_page(self, prefix: str, after: str) -> ListPage:
         return self._memory.list_page(prefix, after, self._until)
 
+    def first_name(self, prefix: str, after: str) -> str:
+        return next((one.name for one in self.list_page(prefix, after).objects), "")
+
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return _PageAhead(self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining()))
 

@@ -149,19 +149,14 @@ class PassStore:
         """The name of a pass of `scope` by these settings; `began` as for pass_name."""
         return pass_name(self._source_bucket, CLASSES_VERSION, scope, began)
 
-    def names(self, begin: str = "") -> Iterator[str]:
-        """The passes that are stored and whose names begin so, by what they are of, and then in the order of their
-        beginnings. Other objects among them are passed over."""
-        prefix, after = f"{self.prefix}{begin}", ""
-        while found := self._bucket.list_page(prefix, f"{self.prefix}{after}" if after else prefix).objects:
-            name, is_folder, _ = found[0].name.removeprefix(self.prefix).partition("/")
-            if is_folder and PASS.fullmatch(name):
-                yield name
-            after = f"{name}{AFTER_ALL}" if is_folder and name else found[0].name.removeprefix(self.prefix)
+    def names(self) -> Iterator[str]:
+        """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
+        among them are passed over."""
+        return self._names(self.prefix, self.prefix)
 
     def newest(self, name: str) -> str:
-        """The pass that began last of those like the pass `name`; empty if there is none."""
-        return max(self.names(kin(name)), default="")
+        """The pass that began last of those like the pass `name`, which is there; mostly one call."""
+        return max(self._names(f"{self.prefix}{kin(name)}", f"{self.prefix}{name}{AFTER_ALL}"), default=name)
 
     def tree(self, pass_name: str) -> Tree:
         """The ranges of a pass."""
@@ -275,6 +270,13 @@ class PassStore:
     def _is_forgotten(self, pass_name: str) -> bool:
         """Whether nobody worked on a pass for so long that the next is due by any period."""
         return max(self.written(pass_name).values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
+
+    def _names(self, prefix: str, after: str) -> Iterator[str]:
+        while found := self._bucket.first_name(prefix, after):
+            name, is_folder, _ = found.removeprefix(self.prefix).partition("/")
+            if is_folder and PASS.fullmatch(name):
+                yield name
+            after = f"{self.prefix}{name}{AFTER_ALL}" if is_folder and name else found
 
     def _read(self, name: str) -> StoredObject | None:
         (found,) = self._read_all([name])
