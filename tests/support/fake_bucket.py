@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure,
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
 from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_pages import PageAhead
-from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.pool import Begun, CallPool
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import TASK, World
 
@@ -143,6 +143,22 @@ class _Unread(UnreadPage):
         return self._page, ""
 
 
+class _PageAhead:
+    """A page that was asked for; nobody waits for it longer than the invocation has."""
+
+    def __init__(self, begun: Begun[UnreadPage]) -> None:
+        self._begun = begun
+
+    def result(self) -> UnreadPage:
+        found = self._begun.result()
+        if found is None:
+            raise StorageError("no answer in time")
+        return found
+
+    def leave(self) -> bool:
+        return self._begun.leave()
+
+
 class _View(Bucket):
     """The bucket as one invocation sees it."""
 
@@ -161,8 +177,11 @@ class _View(Bucket):
     def list_page(self, prefix: str, after: str) -> ListPage:
         return self._memory.list_page(prefix, after, self._until)
 
+    def first_name(self, prefix: str, after: str) -> str:
+        return next((one.name for one in self.list_page(prefix, after).objects), "")
+
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
-        return self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining())
+        return _PageAhead(self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining()))
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         return self._memory.delete_all(names, self._until)

@@ -48,6 +48,13 @@ def test_pages_hold_a_thousand_names_in_byte_order_whatever_the_names(bucket, bo
     assert ObjectSummary("p/0000", stored.etag, 1, stored.last_modified) in first.objects
 
 
+def test_the_first_name_after_another_is_all_that_is_asked_for(bucket, box):
+    for name in ("p/a", "p/b\r", "q"):
+        box.oss.put(box.log_bucket, name, b"x")
+    assert [bucket.first_name("p/", after) for after in ("", "p/a", "p/b\r")] == ["p/a", "p/b\r", ""]
+    assert {request.params["max-keys"] for request in box.oss.requests} == {"1"}
+
+
 def test_deleting_takes_one_call_a_thousand_and_one_for_each_name_not_fit_for_xml(bucket, box):
     # GIVEN names that XML carries, and some that it does not: control characters, a carriage return, U+FFFE
     plain, single = [f"k{number}" for number in range(1500)], ["a\x01", "b\rc", "d\ufffe"]

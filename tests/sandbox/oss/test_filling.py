@@ -14,15 +14,15 @@ ETAG = "0123456789ABCDEF0123456789ABCDEF"
 
 
 def test_a_bucket_of_many_objects_is_filled_and_listed_quickly(box, photos):
-    begun = time.monotonic()
+    begun = time.process_time()
     box.oss.fill("photos", (f"照片/{MANY - number:06}" for number in range(MANY)), size=1000, etag=ETAG)
-    filled = time.monotonic()
+    filled = time.process_time()
     for number in range(MANY, 0, -MANY // 200):
         [entry] = photos.list_objects(prefix="照片/", marker=f"照片/{number - 1:06}", max_keys=1).object_list
         assert (entry.key, entry.size, entry.etag) == (f"照片/{number:06}", 1000, ETAG)
-    listed = time.monotonic()
+    listed = time.process_time()
 
-    # Really half a second and one; if each listing sorted all names, it were more than ten.
+    # It takes less than a second each. Were all names sorted for each listing, it would be more than a minute.
     assert filled - begun < 5
     assert listed - filled < 5
 

@@ -11,7 +11,8 @@ import pytest
 
 from sandbox.server.faults import Fault
 
-LATENCY = 0.4
+# Much longer than a request really takes, also on a loaded machine.
+LATENCY = 1.0
 
 
 def seconds(call):

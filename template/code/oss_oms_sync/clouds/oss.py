@@ -140,10 +140,15 @@ class Bucket:
 
         Raises StorageError, also if the names are out of order.
         """
-        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after, self._client.clock)])
-        if isinstance(page, StorageFailure):
-            raise page.to_error()
-        return page
+        return self._listed(prefix, after, PAGE_SIZE)
+
+    def first_name(self, prefix: str, after: str) -> str:
+        """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a
+        fraction of the time of a page.
+
+        Raises StorageError.
+        """
+        return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
@@ -184,9 +189,15 @@ class Bucket:
                     results[name] = None if name in result else StorageFailure("OSS did not confirm it", answered=False)
         return results
 
+    def _listed(self, prefix: str, after: str, size: int) -> ListPage:
+        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after, size, self._client.clock)])
+        if isinstance(page, StorageFailure):
+            raise page.to_error()
+        return page
+
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         session, budget = self._client.session, RetryBudget(self._deadline, self._client.clock)
-        call = partial(_request_page, prefix, after, "", self._client.clock)
+        call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
         attempts = partial(self._call, "oss:ListObjects", call, Transport(session.use()), budget)
         return _PageAhead(self._client.pool.begin(attempts, self._deadline.remaining()), session, budget)
 
@@ -288,10 +299,10 @@ class _PageAhead:
             self._session.abort()
 
 
-def _list(prefix: str, after: str, clock: Clock, bucket: oss2.Bucket) -> ListPage:
+def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
-        page, following = _request_page(prefix, after, token, clock, bucket).read()
+        page, following = _request_page(prefix, after, token, size, clock, bucket).read()
         check_order(page, after, bucket.bucket_name)
         if page.objects or not page.more:
             return page
@@ -299,13 +310,13 @@ def _list(prefix: str, after: str, clock: Clock, bucket: oss2.Bucket) -> ListPag
     raise StorageError(f"the listing of {bucket.bucket_name} does not go on behind {after!r}")
 
 
-def _request_page(prefix: str, after: str, token: str, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
+def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
     params = {
         "list-type": "2",
         "prefix": prefix,
         "start-after": after,
         "continuation-token": token,
-        "max-keys": str(PAGE_SIZE),
+        "max-keys": str(size),
         "encoding-type": "url",
     }
     # As list_objects_v2 asks, which would read the answer as well.

@@ -149,19 +149,14 @@ class PassStore:
         """The name of a pass of `scope` by these settings; `began` as for pass_name."""
         return pass_name(self._source_bucket, CLASSES_VERSION, scope, began)
 
-    def names(self, begin: str = "") -> Iterator[str]:
-        """The passes that are stored and whose names begin so, by what they are of, and then in the order of their
-        beginnings. Other objects among them are passed over."""
-        prefix, after = f"{self.prefix}{begin}", ""
-        while found := self._bucket.list_page(prefix, f"{self.prefix}{after}" if after else prefix).objects:
-            name, is_folder, _ = found[0].name.removeprefix(self.prefix).partition("/")
-            if is_folder and PASS.fullmatch(name):
-                yield name
-            after = f"{name}{AFTER_ALL}" if is_folder and name else found[0].name.removeprefix(self.prefix)
+    def names(self) -> Iterator[str]:
+        """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
+        among them are passed over."""
+        return self._names(self.prefix, self.prefix)
 
     def newest(self, name: str) -> str:
-        """The pass that began last of those like the pass `name`; empty if there is none."""
-        return max(self.names(kin(name)), default="")
+        """The pass that began last of those like the pass `name`, which is there; mostly one call."""
+        return max(self._names(f"{self.prefix}{kin(name)}", f"{self.prefix}{name}{AFTER_ALL}"), default=name)
 
     def tree(self, pass_name: str) -> Tree:
         """The ranges of a pass."""
@@ -251,19 +246,19 @@ class PassStore:
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
 
     def states(self, settings: Settings) -> list[PassState]:
-        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning."""
+        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning;
+        without open ones that are forgotten."""
         states = filter(None, map(self.state, list(self.names())))
-        return [one for one in states if one.of.is_of(settings)]
+        mine = (one for one in states if one.of.is_of(settings))
+        return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
 
     def clear_away(self, ended: str) -> None:
         """Delete what no pass needs any more: those like the one that `ended` before the last but one, and what nobody
-        resumed for so long that the next is due by any period. What cannot be deleted now is deleted after the next
+        worked on for so long that the next is due by any period. What cannot be deleted now is deleted after the next
         pass."""
         names = list(self.names())
         mine = [name for name in names if name.startswith(kin(ended))]
-        forgotten = (self._clock.now() - MAX_PERIOD).timestamp()
-        over = set(mine[:-2])
-        over.update(name for name in set(names) - set(mine) if max(self.written(name).values(), default=0) < forgotten)
+        over = {*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))}
         for name in sorted(over):
             # The first piece first: without it nobody goes on.
             for prefix in (f"{self.prefix}{name}/", f"{self._working}{name}/"):
@@ -271,6 +266,17 @@ class PassStore:
                 problems = self._bucket.try_delete_all(listed)
                 for problem in {problem.message for problem in problems.values() if problem}:
                     log.error({"pass": name, "problem": problem})
+
+    def _is_forgotten(self, pass_name: str) -> bool:
+        """Whether nobody worked on a pass for so long that the next is due by any period."""
+        return max(self.written(pass_name).values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
+
+    def _names(self, prefix: str, after: str) -> Iterator[str]:
+        while found := self._bucket.first_name(prefix, after):
+            name, is_folder, _ = found.removeprefix(self.prefix).partition("/")
+            if is_folder and PASS.fullmatch(name):
+                yield name
+            after = f"{self.prefix}{name}{AFTER_ALL}" if is_folder and name else found
 
     def _read(self, name: str) -> StoredObject | None:
         (found,) = self._read_all([name])
@@ -327,6 +333,6 @@ def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
+    """Those that have not ended, and are the newest of their scopes: nobody goes on with others. The oldest first."""
     newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}
-    return [one for one in newest.values() if not one.ended]
+    return sorted((one for one in newest.values() if not one.ended), key=lambda one: one.started)

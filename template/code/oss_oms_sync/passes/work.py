@@ -148,8 +148,8 @@ class Worker:
             return None
 
         def next_key(after: str) -> str | None:
-            found = self._source.list_page(prefix, after).objects[:1]
-            return found[0].name if found and not (start.until and found[0].name > start.until) else None
+            found = self._source.first_name(prefix, after)
+            return found if found and not (start.until and found > start.until) else None
 
         cut = find_cut(page.objects[0].name, start.until, self._marks(one), next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)

@@ -94,7 +94,7 @@ def _trial(options: Options, invocation: Invocation, driver: Driver) -> Reconcil
     finished = walked.piece.kind is Kind.DONE
     following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
     missing = walk.missing if options.dry_run else None
-    return ReconcileResult(walked.piece.tally.counts, finished, following, walked.piece.why, missing=missing)
+    return ReconcileResult(walked.piece.tally.counts, finished, following, walk.stopped, missing=missing)
 
 
 def _begin_anew(invocation: Invocation, driver: Driver) -> None:

@@ -68,7 +68,7 @@ class RangeWalk:
         done = self._settled()
         if at_end and not self._batch:
             return Walked(replace(done, kind=Kind.DONE))
-        why = str(error) if error else self.stopped or self._sender.stopped
+        self.stopped = why = str(error) if error else self.stopped or self._sender.stopped
         if why in ("", _TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, why=why), error)

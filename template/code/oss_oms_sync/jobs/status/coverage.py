@@ -9,6 +9,7 @@ from datetime import datetime
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState, last_ended, open_passes
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
 
 
@@ -58,5 +59,5 @@ def _pass_json(each: PassState) -> dict[str, object]:
         "ended": each.ended or None,
         "pass": each.of.name,
         "ranges": {"open": each.ranges_open, "done": each.ranges_done},
-        **each.counts,
+        **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
     }
