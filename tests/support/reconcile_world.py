@@ -99,7 +99,7 @@ class ReconcileWorld(MemoryWorld):
         return PassStore(self.invocation(), "reconcile")
 
     def passes(self) -> list[PassState]:
-        return self.store.states(self.settings)
+        return self.store.states()
 
     def position(self) -> str:
         """The key up to which the only pass has come in the range that it began with."""

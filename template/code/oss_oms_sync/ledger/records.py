@@ -2,7 +2,8 @@
 
 https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html
 
-oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"
+oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"; "{eTag} again" if
+                                                        that version had been accepted before, and was sent again
 oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
 oms_source_record/{task}/success_object_long/{sha256}   for a key too long to follow the prefix:
 oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
@@ -53,6 +54,11 @@ def record_name(task_id: str, kind: Kind, key: str) -> str:
     if not is_long(task_id, kind, key):
         return f"{record_prefix(task_id, kind)}{key}"
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def again(etag: str) -> str:
+    """What a success record names where a version is accepted once more: so a listing tells it from the first time."""
+    return f"{etag} again"
 
 
 def success_record(task_id: str, change: ObjectChange) -> StoredObject:

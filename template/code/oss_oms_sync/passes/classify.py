@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
-from oss_oms_sync.ledger.records import modified_at, success_etag
+from oss_oms_sync.ledger.records import again, modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
 
@@ -38,6 +38,7 @@ class Entry(NamedTuple):
     source: ObjectSummary | None
     success: ObjectSummary | None = None
     failed: ObjectSummary | None = None
+    destination: ObjectSummary | None = None
 
 
 class Classifier:
@@ -58,7 +59,7 @@ class Classifier:
 
     def classify(self, entry: Entry) -> ObjectClass | None:
         """Classify `entry`; None if the pass does not cover it."""
-        key, source, success, failed = entry
+        key, source, success, failed, _ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
@@ -76,7 +77,7 @@ class Classifier:
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
-        _, source, success, failed = entry
+        _, source, success, failed, _ = entry
         if source is None or source.modified < self._new or object_class not in _TELLING:
             return None
         if object_class is ObjectClass.UNRECORDED:
@@ -93,7 +94,9 @@ class Classifier:
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
     """Whether a success record is for this very version. Contents may go A, B, A, so the time counts as well."""
-    return success is not None and success.modified >= source.modified and success.etag == etag_of(source.etag)
+    if success is None or success.modified < source.modified:
+        return False
+    return success.etag == etag_of(source.etag) or success.etag == etag_of(again(source.etag))
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:

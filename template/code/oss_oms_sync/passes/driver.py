@@ -46,7 +46,7 @@ class Driver:
 
     def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, str]:
         """Begin a pass of `scope` if one is due by `period`, or else wake what stands still in any pass."""
-        states = self._store.states(self._settings)
+        states = self._store.states()
         mine = newest_of(states, scope)
         if period and not (mine and mine.goes_on) and self._is_due(mine, period):
             # Named after the period's slot, so two ticks begin the same pass.
@@ -76,11 +76,11 @@ class Driver:
 
     def look(self, scope: Scope) -> PassState | None:
         """The newest pass of `scope`, ended or not, as it is."""
-        return newest_of(self._store.states(self._settings), scope)
+        return newest_of(self._store.states(), scope)
 
     def about_now(self, scope: Scope, name: str = "", *, note: bool = True) -> Pass:
         """A pass of `scope` as it would begin now; `note`: also note when the project was installed, if nobody did."""
-        last = last_ended(self._store.states(self._settings), scope)
+        last = last_ended(self._store.states(), scope)
         return Pass(
             name,
             self._settings.source_bucket,
@@ -89,6 +89,7 @@ class Driver:
             installed=timestamp(JobState(self._invocation).installed(note=note)),
             before=last.of.name if last else "",
             before_started=last.of.started if last else "",
+            destination_bucket=self._store.destination_bucket,
         )
 
     def begin(self, scope: Scope, began: datetime | None = None) -> tuple[PassState | None, str]:

@@ -8,7 +8,7 @@ ETag is the MD5 of the eTag in its body.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 
@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.ledger.records import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
-from oss_oms_sync.passes.classify import Classifier, Entry, is_covered, listed_record
+from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
 
 # What comes after every key: none is that long.
 _END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
@@ -28,11 +28,14 @@ _Record = tuple[str, ObjectSummary | None]
 class MergedListing:
     """The three listings after `after`, merged: for each key what they have of it."""
 
-    def __init__(self, invocation: Invocation, classifier: Classifier, prefix: str, after: str) -> None:
+    def __init__(
+        self, invocation: Invocation, needs_records: Callable[[ObjectSummary], bool], prefix: str, after: str
+    ) -> None:
+        """`needs_records` says of which objects the records are asked for, where they are in no listing."""
         self._task_id = invocation.task_id
         self._source_bucket = invocation.source_bucket
         self._log_bucket = invocation.log_bucket
-        self._classifier = classifier
+        self._needs_records = needs_records
         self._prefix = prefix
         self._after = after
 
@@ -69,7 +72,7 @@ class MergedListing:
         """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
         # A character takes at most four bytes.
         shortest = (MAX_NAME_BYTES - len(record_prefix(self._task_id, "success"))) // 4
-        judged = [one for one in page if len(one.name) > shortest and self._classifier.needs_records(one)]
+        judged = [one for one in page if len(one.name) > shortest and self._needs_records(one)]
         if not judged:
             return {}, {}
         success = self._read("success", [one.name for one in judged])
@@ -83,6 +86,24 @@ class MergedListing:
             if one:
                 found[key] = listed_record(one, key)
         return found
+
+
+def with_destination(entries: Iterator[Entry], destination: Iterator[ObjectSummary]) -> Iterator[Entry]:
+    """The entries, and beside them what the destination bucket has of each key, or of keys of its own."""
+    nothing = ObjectSummary(_END, "", 0, 0, "")
+    end = Entry(_END, None)
+    entry, there = next(entries, end), next(destination, nothing)
+    while (key := min(entry.key, there.name)) != _END:
+        if entry.key != there.name:
+            if key == entry.key:
+                yield entry
+                entry = next(entries, end)
+            else:
+                yield Entry(key, None, destination=there)
+                there = next(destination, nothing)
+        else:
+            yield Entry(key, entry.source, entry.success, entry.failed, there)
+            entry, there = next(entries, end), next(destination, nothing)
 
 
 def _records(page: Sequence[ObjectSummary], root: str) -> Iterator[_Record]:

@@ -53,10 +53,12 @@ def working_prefix(project: str, job: str, task_id: str) -> str:
     return f"{RECORD_ROOT}working/{project}-{job}/{task_id}/"
 
 
-def pass_name(source_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
+def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
     """The name of the pass that began at that moment, or whose slot began then. All that a pass depends on is in it, so
     a pass of other settings never has the same name, even in the same slot."""
     identity = {"source_bucket": source_bucket, "classes": classes, **scope_json(scope)}
+    if destination_bucket:
+        identity["destination_bucket"] = destination_bucket
     digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
     return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
@@ -69,7 +71,8 @@ def kin(name: str) -> str:
 def scope_json(scope: Scope) -> dict[str, object]:
     """A scope as it is stored."""
     since = timestamp(scope.since) if scope.since else ""
-    return {**asdict(scope.key_filter), "since": since, "all": scope.everything}
+    wanted = {name: True for name in ("deep", "overwrite") if getattr(scope, name)}
+    return {**asdict(scope.key_filter), "since": since, "all": scope.everything, **wanted}
 
 
 def piece_name(range_name: str, number: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import reduce
 
 from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
 from oss_oms_sync.passes.tally import Tally
@@ -49,8 +50,9 @@ class Piece:
 
     def halves(self) -> tuple[Piece, Piece]:
         """The first pieces of the two ranges that it split into."""
-        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after)
-        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut)
+        nothing = type(self.tally)()
+        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after, tally=nothing)
+        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut, tally=nothing)
 
     def to_json(self) -> dict[str, object]:
         follows = {"kind": self.kind.value, "after": self.after, "cut": self.cut, "why": self.why}
@@ -58,8 +60,8 @@ class Piece:
         return {**about, "after": self.begin, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
 
     @classmethod
-    def from_json(cls, value: object) -> Piece | None:
-        """What `to_json` made; None if it is unreadable."""
+    def from_json(cls, value: object, tally_type: type[Tally] = Tally) -> Piece | None:
+        """What `to_json` made, with a tally of that type; None if it is unreadable."""
         match value:
             case {
                 "after": str(begin),
@@ -76,7 +78,7 @@ class Piece:
                     begin,
                     cut,
                     why,
-                    Tally.from_json(tally),
+                    tally_type.from_json(tally),
                     about if isinstance(about, dict) else None,
                 )
         return None
@@ -132,10 +134,7 @@ class Tree:
 
 def fold(pieces: Mapping[str, Piece]) -> Tally:
     """The sum of each range's last piece, in the order of keys: a range comes before its halves, as names sort."""
-    total = Tally()
-    for name in sorted(pieces):
-        total = total.merged(pieces[name].tally)
-    return total
+    return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
 def tiles(pieces: Mapping[str, Piece]) -> bool:

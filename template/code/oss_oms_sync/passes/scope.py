@@ -18,11 +18,13 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 @dataclass(frozen=True)
 class Scope:
     """Which objects a pass covers. `since` is None for the usual start, the installation. `everything`: objects with
-    any records, written at any time unless `since` limits it."""
+    any records, written at any time unless `since` limits it. Only compare knows `deep` and `overwrite`."""
 
     key_filter: KeyFilter
     since: datetime | None
     everything: bool
+    deep: bool = False
+    overwrite: bool = False
 
     def begin(self, installed: datetime) -> datetime:
         """Objects written before this time are not looked at."""

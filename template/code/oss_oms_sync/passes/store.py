@@ -53,12 +53,8 @@ class Pass:
     installed: str
     before: str = ""
     before_started: str = ""
+    destination_bucket: str = ""
     classes: int = CLASSES_VERSION
-
-    def is_of(self, settings: Settings) -> bool:
-        """Whether it is about what these settings are about: else its positions and classes mean something else."""
-        is_within = self.scope.key_filter.is_within(settings.key_filter)
-        return self.source_bucket == settings.source_bucket and is_within and self.classes == CLASSES_VERSION
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -68,6 +64,7 @@ class Pass:
             "installed": self.installed,
             "before": self.before,
             "before_started": self.before_started,
+            "destination_bucket": self.destination_bucket,
             "classes": self.classes,
         }
 
@@ -77,15 +74,23 @@ class Pass:
         match value:
             case {
                 "source_bucket": str(bucket),
-                "scope": {"prefix": str(prefix), "suffix": str(suffix), "since": str(since), "all": bool(everything)},
+                "scope": {
+                    "prefix": str(prefix),
+                    "suffix": str(suffix),
+                    "since": str(since),
+                    "all": bool(everything),
+                    **wanted,
+                },
                 "started": str(started),
                 "installed": str(installed),
                 "before": str(before),
                 "before_started": str(before_started),
+                "destination_bucket": str(destination),
                 "classes": int(classes),
             } if parse_time(since) or not since:
-                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything)
-                return cls(name, bucket, scope, started, installed, before, before_started, classes)
+                deep, overwrite = (wanted.get(option) is True for option in ("deep", "overwrite"))
+                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, deep, overwrite)
+                return cls(name, bucket, scope, started, installed, before, before_started, destination, classes)
         return None
 
 
@@ -136,18 +141,27 @@ class PassStore:
     Methods raise StorageError; also where the log bucket has versioning, because then nothing is written once.
     """
 
-    def __init__(self, invocation: Invocation, job: str) -> None:
-        settings = invocation.settings
+    def __init__(
+        self, invocation: Invocation, job: str, tally_type: type[Tally] = Tally, destination_bucket: str = ""
+    ) -> None:
+        self.tally_type = tally_type
+        self.destination_bucket = destination_bucket
+        self._settings = settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
-        self._source_bucket = settings.source_bucket
         # What the names of all its passes begin with.
         self.prefix = passes_prefix(settings.project, job, invocation.task_id)
         self._working = working_prefix(settings.project, job, invocation.task_id)
 
     def name_of(self, scope: Scope, began: datetime) -> str:
         """The name of a pass of `scope` by these settings; `began` as for pass_name."""
-        return pass_name(self._source_bucket, CLASSES_VERSION, scope, began)
+        return pass_name(self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, scope, began)
+
+    def is_about(self, one: Pass) -> bool:
+        """Whether a pass is about what the settings are about: else its positions and classes mean something else."""
+        buckets = (self._settings.source_bucket, self.destination_bucket)
+        is_within = one.scope.key_filter.is_within(self._settings.key_filter)
+        return (one.source_bucket, one.destination_bucket) == buckets and is_within and one.classes == CLASSES_VERSION
 
     def names(self) -> Iterator[str]:
         """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
@@ -238,18 +252,32 @@ class PassStore:
     def state(self, pass_name: str) -> PassState | None:
         """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
         if total := self._read(f"{pass_name}/{TOTAL}"):
-            return _ended(pass_name, total)
+            return self._ended(pass_name, total)
         one, tree = self.about(pass_name), self.tree(pass_name)
         pieces = self.last_pieces(pass_name, tree)
         if one is None or pieces.keys() != tree.last.keys():
             return None
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
 
-    def states(self, settings: Settings) -> list[PassState]:
-        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning;
+    def _ended(self, pass_name: str, total: StoredObject) -> PassState | None:
+        match jsontext.load(total.body):
+            case {
+                "pass": dict(about),
+                "ended": str(ended),
+                "ranges": int(ranges),
+                "pieces": int(pieces),
+                "tally": dict(tally),
+            }:
+                one = Pass.from_json(pass_name, about)
+                return PassState(one, self.tally_type.from_json(tally), ended, 0, ranges, pieces) if one else None
+        log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
+        return None
+
+    def states(self) -> list[PassState]:
+        """How far each pass is that is about what the settings are about, those of a scope in the order of beginning;
         without open ones that are forgotten."""
         states = filter(None, map(self.state, list(self.names())))
-        mine = (one for one in states if one.of.is_of(settings))
+        mine = (one for one in states if self.is_about(one.of))
         return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
 
     def clear_away(self, ended: str) -> None:
@@ -301,25 +329,10 @@ class PassStore:
         return stored
 
     def _piece(self, stored: StoredObject | None) -> Piece | None:
-        piece = Piece.from_json(jsontext.load(stored.body)) if stored else None
+        piece = Piece.from_json(jsontext.load(stored.body), self.tally_type) if stored else None
         if stored and piece is None:
             log.error({"piece": stored.name, "problem": "unreadable: begin another pass with restart"})
         return piece
-
-
-def _ended(pass_name: str, total: StoredObject) -> PassState | None:
-    match jsontext.load(total.body):
-        case {
-            "pass": dict(about),
-            "ended": str(ended),
-            "ranges": int(ranges),
-            "pieces": int(pieces),
-            "tally": dict(tally),
-        }:
-            one = Pass.from_json(pass_name, about)
-            return PassState(one, Tally.from_json(tally), ended, 0, ranges, pieces) if one else None
-    log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
-    return None
 
 
 def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:

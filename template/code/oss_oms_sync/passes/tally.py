@@ -26,6 +26,14 @@ class Tally:
         """The sum of both; `other` is of later keys."""
         return Tally(dict(Counter(self.counts) + Counter(other.counts)), tuple(Marks.merge(self.marks, other.marks)))
 
+    def completed(self, before: Tally | None) -> Tally:
+        """The total, where this is the sum of all ranges and `before` that of the last pass: if this one met no new
+        objects, what is known of events is what the last one knew."""
+        if before is None or self.counts.get(NEW):
+            return self
+        known = {name: before.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
+        return Tally({**self.counts, **known}, self.marks)
+
     def to_json(self) -> dict[str, object]:
         """As it is stored in pieces and totals."""
         return {"counts": dict(self.counts), "marks": self.marks}

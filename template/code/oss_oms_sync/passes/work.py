@@ -17,7 +17,6 @@ from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import find_cut
 from oss_oms_sync.passes.store import Pass, PassStore
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
 _NOT_BEGUN = "a pass of this scope that is newer has begun meanwhile, or the first piece of this one is unreadable"
 
@@ -54,7 +53,7 @@ class Worker:
 
         Raises StorageError: what was done until then is kept.
         """
-        start = Piece(Kind.MORE, until="", after="", about=one.to_json())
+        start = Piece(Kind.MORE, until="", after="", tally=self._store.tally_type(), about=one.to_json())
         return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, why=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
@@ -89,7 +88,7 @@ class Worker:
     def _current(self, pass_name: str) -> Pass | None:
         """A pass, unless it is not to be worked on any more."""
         one = self._store.about(pass_name)
-        if one is None or not one.is_of(self._settings) or self._store.newest(pass_name) != pass_name:
+        if one is None or not self._store.is_about(one) or self._store.newest(pass_name) != pass_name:
             return None
         return one
 
@@ -131,12 +130,8 @@ class Worker:
             # A piece is unreadable, or was written between two pages of the listing: whoever looks next sees it.
             log.error({"pass": one.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
-        total = fold(pieces)
-        before = self._store.state(one.before) if one.before and not total.counts.get(NEW) else None
-        if before:
-            known = {name: before.tally.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
-            total = replace(total, counts={**total.counts, **known})
-        self._store.write_total(one, total, tree)
+        before = self._store.state(one.before) if one.before else None
+        self._store.write_total(one, fold(pieces).completed(before.tally if before else None), tree)
         self._store.clear_away(one.name)
 
     def _cut(self, one: Pass, start: Piece) -> str | None:

@@ -15,8 +15,8 @@ WITHIN = (60, 300, 900, 3600, 86400)
 
 @dataclass(frozen=True)
 class Histogram:
-    """Lags in whole seconds. `buckets` has counts by the bucket's number, 0 of which is for no lag at all, `within` those
-    of WITHIN; `not_yet` counts what has not arrived."""
+    """Lags in whole seconds. `buckets` has counts by the bucket's number (0: no lag at all), `within` those of WITHIN;
+    `not_yet` counts what has not arrived."""
 
     buckets: Mapping[int, int] = field(default_factory=dict)
     within: Mapping[int, int] = field(default_factory=dict)

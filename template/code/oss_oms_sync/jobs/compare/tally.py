@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from oss_oms_sync.jobs.compare.histogram import Histogram
-from oss_oms_sync.passes.marks import Mark, Marks
 from oss_oms_sync.passes.tally import Tally
 
 # How many keys of each class are shown as examples.
@@ -15,7 +14,7 @@ MAX_KEYS = 20
 # So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
 MAX_FOLDERS = 200
 OTHERS = "*"
-_DIGEST_MODULUS = 2**256
+DIGEST_MODULUS = 2**256
 
 
 class Side(NamedTuple):
@@ -28,7 +27,7 @@ class Side(NamedTuple):
     def plus(self, other: Side) -> Side:
         """The sum of both."""
         return Side(
-            self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % _DIGEST_MODULUS
+            self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % DIGEST_MODULUS
         )
 
     def to_json(self) -> dict[str, object]:
@@ -82,29 +81,47 @@ class ClassCount(NamedTuple):
         return cls()
 
 
-# Of a class in a folder: objects and bytes of the source, objects and bytes of the destination.
-FolderCount = tuple[int, int, int, int]
+class FolderCount(NamedTuple):
+    """A class in a folder."""
+
+    source_objects: int = 0
+    source_bytes: int = 0
+    destination_objects: int = 0
+    destination_bytes: int = 0
+
+    def plus(self, other: FolderCount) -> FolderCount:
+        """The sum of both."""
+        return FolderCount(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+class Lines(NamedTuple):
+    """The first `number` lines of differences in `of`."""
+
+    of: Sequence[str] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True)
 class CompareTally(Tally):
-    """`counts` has what was sent: submitted, accepted, failed.
+    """`counts` has what was sent (submitted, accepted, failed) and orphan_records.
 
-    `classes` and `folders` are by the classes' names; `state` is the sum of digests over key, size, ETag and time of the
-    source's objects. `oldest_not_there` is the time of the oldest object that is not in the destination bucket, in
-    seconds since 1970. `listed` counts what the listings brought, by themselves. `parts` are the lists of differences.
+    `classes` and `folders` are by the classes' names; `state` is the sum of digests over key, size, ETag and time of
+    the source's objects. `oldest_not_there` is the time of the oldest object that is not in the destination bucket, in
+    seconds since 1970. The two `listed` count what the listings brought, whatever its class. `parts` are the lists of
+    differences, and `lines` those that are not written yet.
     """
 
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, FolderCount]] = field(default_factory=dict)
-    accepted_lag: Histogram = Histogram()
-    copied_lag: Histogram = Histogram()
+    accepted_lag: Histogram = field(default_factory=Histogram)
+    copied_lag: Histogram = field(default_factory=Histogram)
     again: int = 0
     state: int = 0
     oldest_not_there: int | None = None
-    source_listed: Side = Side()
-    destination_listed: Side = Side()
+    source_listed: Side = field(default_factory=Side)
+    destination_listed: Side = field(default_factory=Side)
     parts: Sequence[str] = ()
+    lines: Lines = field(default_factory=Lines)
 
     def merged(self, other: Tally) -> CompareTally:
         """The sum of both; `other` is of later keys."""
@@ -120,12 +137,16 @@ class CompareTally(Tally):
             self.accepted_lag.merged(other.accepted_lag),
             self.copied_lag.merged(other.copied_lag),
             self.again + other.again,
-            (self.state + other.state) % _DIGEST_MODULUS,
+            (self.state + other.state) % DIGEST_MODULUS,
             min(oldest, default=None),
             self.source_listed.plus(other.source_listed),
             self.destination_listed.plus(other.destination_listed),
             [*self.parts, *other.parts],
         )
+
+    def completed(self, before: Tally | None) -> CompareTally:  # noqa: ARG002  there is nothing to take over
+        """The total: the sum of all ranges is all there is to know."""
+        return self
 
     def side(self, name: str) -> Side:
         """All classes of one side, "source" or "destination"."""
@@ -193,25 +214,20 @@ def _summed(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> d
 def _joined(
     one: Mapping[str, Mapping[str, FolderCount]], other: Mapping[str, Mapping[str, FolderCount]]
 ) -> dict[str, dict[str, FolderCount]]:
-    """Both, the first MAX_FOLDERS of them by name, and the rest as one."""
-    names = sorted({*one, *other} - {OTHERS})
+    """Both: objects in no folder, the first MAX_FOLDERS folders by name, and the rest as one."""
+    names = sorted({*one, *other} - {"", OTHERS})
+    kept = {"", *names[:MAX_FOLDERS]}
     joined: dict[str, dict[str, FolderCount]] = {}
-    for place, name in enumerate([*names, OTHERS]):
-        into = joined.setdefault(name if place < MAX_FOLDERS else OTHERS, {})
-        for counts in (one.get(name, {}), other.get(name, {})):
-            for title, four in counts.items():
-                into[title] = add(into.get(title, (0, 0, 0, 0)), four)
-    return {name: counts for name, counts in joined.items() if counts}
-
-
-def add(one: Iterable[int], other: Iterable[int]) -> FolderCount:
-    """The sum of two counts of a class in a folder."""
-    a, b, c, d = (x + y for x, y in zip(one, other, strict=True))
-    return a, b, c, d
+    for name in ("", *names, OTHERS):
+        for counts in (one.get(name), other.get(name)):
+            into = joined.setdefault(name if name in kept else OTHERS, {}) if counts else {}
+            for title, count in (counts or {}).items():
+                into[title] = into.get(title, FolderCount()).plus(count)
+    return joined
 
 
 def _folder(value: object) -> FolderCount:
     match value:
         case [int(a), int(b), int(c), int(d)]:
-            return a, b, c, d
-    return 0, 0, 0, 0
+            return FolderCount(a, b, c, d)
+    return FolderCount()

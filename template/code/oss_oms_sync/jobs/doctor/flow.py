@@ -75,7 +75,7 @@ def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
         return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
-    last = max(context.passes.states(settings), key=lambda one: one.started, default=None)
+    last = max(context.passes.states(), key=lambda one: one.started, default=None)
     fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:
@@ -150,7 +150,7 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     classes: Counter[ObjectClass | None] = Counter()
     events_came = False
     enough = _scan_deadline(context)
-    listing = MergedListing(context.invocation, classifier, scope.key_filter.prefix, "")
+    listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
     for entry in _until(enough, listing):
         object_class = classifier.classify(entry)
         events_came |= classifier.event_came(object_class, entry) is True

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs.reconcile.count import ReconcileCount
 from oss_oms_sync.jobs.reconcile.old_passes import delete, old_passes
 from oss_oms_sync.jobs.reconcile.options import Options
-from oss_oms_sync.jobs.reconcile.range_walk import RangeWalk
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
+from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.driver import Driver
+from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.names import pings, scope_json, wakes
 from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walk, Walked
 
@@ -62,9 +66,18 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
 
 def _walk(invocation: Invocation) -> Walk:
     def walk(one: Pass, start: Piece, open_ranges: int) -> Walked:
-        return RangeWalk(invocation, one, start, open_ranges).run()
+        return _range_walk(invocation, one, start, open_ranges).run()
 
     return walk
+
+
+def _range_walk(
+    invocation: Invocation, one: Pass, start: Piece, share: int = 1, trial: Options | None = None
+) -> RangeWalk:
+    installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
+    classifier = Classifier(invocation.settings, one.scope, installed or now, now, before)
+    entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
+    return RangeWalk(invocation, entries, start, ReconcileCount(classifier, start.tally), share, trial)
 
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
@@ -87,7 +100,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
 def _trial(options: Options, invocation: Invocation, driver: Driver) -> ReconcileResult:
     """One call without pieces: a dry run, or a limit."""
     one = driver.about_now(options.scope, note=not options.dry_run)
-    walk = RangeWalk(invocation, one, Piece(Kind.MORE, until="", after=""), trial=options)
+    walk = _range_walk(invocation, one, Piece(Kind.MORE, until="", after=""), trial=options)
     walked = walk.run()
     if walked.error:
         raise walked.error

@@ -53,9 +53,7 @@ class StatusReport:
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
         backlog = read_backlog(self._invocation)
-        coverage = Coverage.of(
-            PassStore(self._invocation, "reconcile").states(self._settings), self._settings, installed, self._now
-        )
+        coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         verdict = reach_verdict(copying, backlog, coverage)
         log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
         return {

@@ -1,24 +1,19 @@
-"""What one invocation does of a range of keys: classify each, and send what has no record."""
+"""What one invocation does of a range of keys: count each, and send what is to be sent."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
-from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
-from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.marks import Marks
+from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.store import Pass
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 
 _MAX_SHOWN = 100
@@ -28,32 +23,62 @@ _RESERVED_SECONDS = 30.0
 _TIME_IS_UP = "the time is up"
 
 
+class Count(Protocol):
+    """How a job counts the keys of a range."""
+
+    def judge(self, entry: Entry) -> FailedKey | None:
+        """Judge a key; return it if its object is to be sent. It does not count yet."""
+
+    def add(self) -> None:
+        """Count the key that was judged."""
+
+    def sent(self, accepted: int, failed: int) -> None:
+        """Count what became of keys that were sent."""
+
+    def tally(self) -> Tally:
+        """All that is counted so far."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a piece of more keys would be too large."""
+
+
+class Trial(Protocol):
+    """A call that is not continued: it ends after `limit` objects to be sent, or sends none of them."""
+
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def dry_run(self) -> bool: ...
+
+
 class RangeWalk:
-    """What one worker does of a range: it classifies key after key, and sends what has no record. A `trial` is a dry
-    run, or ends after a limit of objects."""
+    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time."""
 
     def __init__(
-        self, invocation: Invocation, one: Pass, start: Piece, share: int = 1, trial: Options | None = None
+        self,
+        invocation: Invocation,
+        entries: Iterable[Entry],
+        start: Piece,
+        count: Count,
+        share: int = 1,
+        trial: Trial | None = None,
     ) -> None:
-        settings, deadline = invocation.settings, invocation.deadline
-        installed, before = parse_time(one.installed), parse_time(one.before_started)
-        now = invocation.clock.now()
-        self._classifier = Classifier(settings, one.scope, installed or now, now, before)
-        self._listing = MergedListing(invocation, self._classifier, one.scope.key_filter.prefix, start.after)
+        self._entries = entries
+        self._count = count
         self._sender = Sender(invocation, share)
-        self._deadline = deadline
-        left = deadline.remaining()
+        self._deadline = invocation.deadline
+        left = self._deadline.remaining()
         # How much time is left of the invocation when it ends.
-        self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - settings.piece_seconds)
+        self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - invocation.settings.piece_seconds)
         self._start = start
         self._trial = trial
-        self._counts = Counter(start.tally.counts)
-        self._marks = Marks(start.tally.marks)
         self._after = start.after
         # The open batch, and the range as it was before: that is what counts until all of it is accepted or recorded.
         self._batch: list[FailedKey] = []
         self._before_batch = start
         self._taken = 0
+        # The first keys that a dry run would send.
         self.missing: list[str] = []
         self.stopped = ""
 
@@ -74,14 +99,17 @@ class RangeWalk:
         return Walked(replace(done, kind=Kind.REST, why=why), error)
 
     def _go(self) -> bool:
-        """Classify key after key; return whether that came to the end of the range."""
+        """Count key after key; return whether that came to the end of the range."""
         until = self._start.until
-        for entry in self._listing:
+        for entry in self._entries:
             if until and entry.key > until:
                 return True
             if self._is_over():
                 return False
-            self._count(entry)
+            key = self._count.judge(entry)
+            if key:
+                self._take(key)
+            self._count.add()
             self._after = entry.key
             if len(self._batch) == KEYS_PER_CALL:
                 self._send()
@@ -90,24 +118,11 @@ class RangeWalk:
     def _is_over(self) -> bool:
         if self.stopped or self._sender.stopped:
             return True
-        if self._deadline.remaining() < self._end:
+        if self._deadline.remaining() < self._end or self._count.is_full:
             self.stopped = _TIME_IS_UP
         elif self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
             self.stopped = "the limit is reached"
         return bool(self.stopped)
-
-    def _count(self, entry: Entry) -> None:
-        object_class = self._classifier.classify(entry)
-        came = self._classifier.event_came(object_class, entry)
-        if entry.source:
-            self._marks.add(entry.key)
-        if entry.source and object_class is ObjectClass.UNRECORDED:
-            self._take(FailedKey(ObjectChange(entry.key, etag=entry.source.etag)))
-        if object_class:
-            self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
-            self._counts[object_class.value] += 1
-        self._counts[NEW] += came is not None
-        self._counts[NEW_MISSING] += came is False
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
@@ -123,12 +138,11 @@ class RangeWalk:
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or "the log bucket takes no record of some keys"
             return
-        self._counts["accepted"] += self._sender.accepted - accepted
-        self._counts["failed"] += self._sender.failed.total() - failed
+        self._count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []
 
     def _settled(self) -> Piece:
         """The range up to the last key that is settled."""
         if self._batch:
             return self._before_batch
-        return replace(self._start, after=self._after, tally=Tally(dict(self._counts), tuple(self._marks)))
+        return replace(self._start, after=self._after, tally=self._count.tally())

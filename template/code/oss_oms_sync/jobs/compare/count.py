@@ -1,0 +1,219 @@
+"""What compare counts of each key, and which it sends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.jobs.compare.classes import EQUAL, NOT_YET, Moments, ObjectClass, classify
+from oss_oms_sync.jobs.compare.differences import line
+from oss_oms_sync.jobs.compare.digests import digest, state_digest
+from oss_oms_sync.jobs.compare.histogram import Lags
+from oss_oms_sync.jobs.compare.tally import (
+    DIGEST_MODULUS,
+    MAX_FOLDERS,
+    MAX_KEYS,
+    OTHERS,
+    ClassCount,
+    CompareTally,
+    FolderCount,
+    Lines,
+    Side,
+)
+from oss_oms_sync.ledger.records import FailedKey, again
+from oss_oms_sync.passes.classify import Entry, is_covered
+from oss_oms_sync.passes.marks import Marks
+
+# As many lines of differences, in bytes, as a piece may bring.
+_MAX_LINES_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the keys of a piece are judged. Times are in seconds since 1970.
+
+    Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
+    Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well.
+    """
+
+    key_filter: KeyFilter
+    moments: Moments
+    sent_since: float | None
+    lag_since: float
+    overwrite: bool = False
+
+    def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
+        """Whether an object of this class is sent."""
+        if self.sent_since is None or source.modified < self.sent_since:
+            return False
+        is_lacking = found in (ObjectClass.MISSING, ObjectClass.OLDER)
+        return is_lacking or (self.overwrite and found is ObjectClass.OVERWRITTEN)
+
+
+class CompareCount:
+    """The count of a range so far, `start`, and what follows."""
+
+    def __init__(self, rules: Rules, start: CompareTally) -> None:
+        self._rules = rules
+        self._start = start
+        self._counts = Counter(start.counts)
+        self._marks = Marks(start.marks)
+        self._classes = {name: _Class(count) for name, count in start.classes.items()}
+        self._folders = {name: {title: list(four) for title, four in of.items()} for name, of in start.folders.items()}
+        self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
+        self._again, self._state, self._oldest = start.again, start.state, start.oldest_not_there
+        # Objects and bytes of the source, and of the destination.
+        self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
+        self._named = len(self._folders.keys() - {"", OTHERS})
+        self._lines: list[str] = []
+        self._lines_bytes = 0
+        self._judged: tuple[Entry, ObjectClass] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a piece of more keys would be too large."""
+        return self._lines_bytes > _MAX_LINES_BYTES
+
+    def judge(self, entry: Entry) -> FailedKey | None:
+        """Judge a key; return it if its object is to be sent. It does not count yet."""
+        rules, source = self._rules, entry.source
+        is_inside = rules.key_filter.matches(entry.key)
+        found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
+        self._judged = entry, found
+        if source is None or not rules.sends(found, source):
+            return None
+        etag = again(source.etag) if is_covered(source, entry.success) else source.etag
+        return FailedKey(ObjectChange(entry.key, etag=etag))
+
+    def add(self) -> None:
+        """Count the key that was judged."""
+        if not self._judged:
+            return
+        entry, found = self._judged
+        if entry.source is None and entry.destination is None:
+            self._counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
+            return
+        self._count_sides(entry, found)
+        if found is ObjectClass.OUTSIDE:
+            return
+        if entry.source:
+            self._count_time(entry.source, entry, found)
+        if found not in EQUAL:
+            text = line(found.sign, entry.key)
+            self._lines.append(text)
+            self._lines_bytes += len(text)
+
+    def sent(self, accepted: int, failed: int) -> None:
+        """Count what became of keys that were sent."""
+        self._counts.update(submitted=accepted + failed, accepted=accepted, failed=failed)
+
+    def tally(self) -> CompareTally:
+        """All that is counted so far. Its `lines` are a part of the list of all lines, which is only added to."""
+        return CompareTally(
+            dict(self._counts),
+            tuple(self._marks),
+            {name: running.count() for name, running in self._classes.items()},
+            {name: {title: FolderCount(*four) for title, four in of.items()} for name, of in self._folders.items()},
+            self._accepted.histogram(),
+            self._copied.histogram(),
+            self._again,
+            self._state,
+            self._oldest,
+            Side(*self._listed[:2]),
+            Side(*self._listed[2:]),
+            self._start.parts,
+            Lines(self._lines, len(self._lines)),
+        )
+
+    def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
+        key, source, destination = entry.key.encode(), entry.source, entry.destination
+        into = self._classes.get(found.title)
+        if into is None:
+            into = self._classes[found.title] = _Class(ClassCount())
+        folder = self._folder(entry.key, found.title)
+        of_source = 0
+        if source:
+            size = source.size
+            of_source = digest(key, size)
+            into.source_objects += 1
+            into.source_bytes += size
+            into.source_digest += of_source
+            folder[0] += 1
+            folder[1] += size
+            self._listed[0] += 1
+            self._listed[1] += size
+            self._state = (self._state + state_digest(key, source)) % DIGEST_MODULUS
+            self._marks.add(entry.key)
+        if destination:
+            size = destination.size
+            into.destination_objects += 1
+            into.destination_bytes += size
+            into.destination_digest += of_source if source and source.size == size else digest(key, size)
+            folder[2] += 1
+            folder[3] += size
+            self._listed[2] += 1
+            self._listed[3] += size
+        if len(into.keys) < MAX_KEYS:
+            into.keys.append(entry.key)
+
+    def _folder(self, key: str, title: str) -> list[int]:
+        """The count of a class in the first-level folder of `key`: its name with the slash, or "" for none."""
+        name = key[: key.find("/") + 1]
+        folder = self._folders.get(name)
+        if folder is None:
+            if name and self._named == MAX_FOLDERS:
+                name = OTHERS
+            elif name:
+                self._named += 1
+            folder = self._folders.setdefault(name, {})
+        return folder.setdefault(title, [0, 0, 0, 0])
+
+    def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
+        """Count how late it was, or that it is not there yet."""
+        success, destination, written = entry.success, entry.destination, source.modified
+        arrived = destination is not None and destination.size == source.size and destination.modified >= written
+        if found in NOT_YET or (found is ObjectClass.MOVING and not arrived):
+            self._oldest = written if self._oldest is None else min(self._oldest, written)
+        if written < self._rules.lag_since or found is ObjectClass.IMPOSSIBLE:
+            return
+        if success and success.etag == etag_of(again(source.etag)):
+            self._again += 1
+            return
+        if success and is_covered(source, success):
+            self._accepted.add(success.modified - written)
+        else:
+            self._accepted.not_yet += 1
+        if destination and arrived:
+            self._copied.add(destination.modified - written)
+        elif found is not ObjectClass.OVERWRITTEN:
+            self._copied.not_yet += 1
+
+
+class _Class:
+    """A ClassCount that grows."""
+
+    __slots__ = (
+        "destination_bytes",
+        "destination_digest",
+        "destination_objects",
+        "keys",
+        "source_bytes",
+        "source_digest",
+        "source_objects",
+    )
+
+    def __init__(self, start: ClassCount) -> None:
+        self.source_objects, self.source_bytes, self.source_digest = start.source
+        self.destination_objects, self.destination_bytes, self.destination_digest = start.destination
+        self.keys = list(start.keys)
+
+    def count(self) -> ClassCount:
+        """What it has grown to."""
+        return ClassCount(
+            Side(self.source_objects, self.source_bytes, self.source_digest % DIGEST_MODULUS),
+            Side(self.destination_objects, self.destination_bytes, self.destination_digest % DIGEST_MODULUS),
+            tuple(self.keys),
+        )

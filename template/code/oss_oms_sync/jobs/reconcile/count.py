@@ -1,0 +1,57 @@
+"""What reconcile counts of each key, and which it sends: those without a record of this version."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
+from oss_oms_sync.passes.marks import Marks
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
+
+
+class ReconcileCount:
+    """The count of a range so far, `start`, and what follows."""
+
+    def __init__(self, classifier: Classifier, start: Tally) -> None:
+        self._classifier = classifier
+        self._counts = Counter(start.counts)
+        self._marks = Marks(start.marks)
+        self._judged: tuple[Entry, ObjectClass | None] | None = None
+
+    def judge(self, entry: Entry) -> FailedKey | None:
+        """Judge a key; return it if its object is to be sent. It does not count yet."""
+        object_class = self._classifier.classify(entry)
+        self._judged = entry, object_class
+        if entry.source and object_class is ObjectClass.UNRECORDED:
+            return FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
+        return None
+
+    def add(self) -> None:
+        """Count the key that was judged."""
+        if not self._judged:
+            return
+        entry, object_class = self._judged
+        came = self._classifier.event_came(object_class, entry)
+        if entry.source:
+            self._marks.add(entry.key)
+        if object_class:
+            self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
+            self._counts[object_class.value] += 1
+        self._counts[NEW] += came is not None
+        self._counts[NEW_MISSING] += came is False
+
+    def sent(self, accepted: int, failed: int) -> None:
+        """Count what became of keys that were sent."""
+        self._counts["accepted"] += accepted
+        self._counts["failed"] += failed
+
+    def tally(self) -> Tally:
+        """All that is counted so far."""
+        return Tally(dict(self._counts), tuple(self._marks))
+
+    @property
+    def is_full(self) -> bool:
+        """Never: a tally is as large for many keys as for few."""
+        return False
