@@ -318,6 +318,6 @@ def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Those that have not ended, and are the newest of their scopes: nobody goes on with others. The oldest first."""
+    """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
     newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}
-    return sorted((one for one in newest.values() if not one.ended), key=lambda one: one.started)
+    return [one for one in newest.values() if not one.ended]
