@@ -195,5 +195,7 @@ class MemoryWorld(World):
         invocation = super().invocation(seconds, oms)
         views = {"log_bucket": self.bucket, "source_bucket": self.source}
         # As if they had been made already.
-        vars(invocation).update({name: BucketView(bucket, invocation.deadline, self.pool) for name, bucket in views.items()})
+        vars(invocation).update(
+            {name: BucketView(bucket, invocation.deadline, self.pool) for name, bucket in views.items()}
+        )
         return invocation
