@@ -92,7 +92,7 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     furnish(box, 60_000)
     expected, missing = count(box)
     deploy(box, tmp_path, lanes=8, timeout=40)
-    box.fc.kill_at_random(0.5, within=2, seed=14, name="reconcile")
+    box.fc.kill_at_random(0.5, within=1, seed=14, name="reconcile")
 
     # WHEN ticks come, each an hour after the one before, until the pass ends
     ticks = 0
@@ -114,7 +114,7 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     assert counts["accepted"] == counts["submitted"]
     assert (counts["scanned"], counts["failed_before"]) == (expected["scanned"], expected["failed_before"])
     # AND many worked on it, and many died
-    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 10
+    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
     assert total["ranges"] >= 8
 
 
