@@ -159,7 +159,7 @@ class _PageAhead:
         return self._begun.leave()
 
 
-class _View(Bucket):
+class BucketView(Bucket):
     """The bucket as one invocation sees it."""
 
     def __init__(self, memory: MemoryBucket, deadline: Deadline, pool: CallPool) -> None:
@@ -198,5 +198,7 @@ class MemoryWorld(World):
         invocation = super().invocation(seconds, oms)
         views = {"log_bucket": self.bucket, "source_bucket": self.source}
         # As if they had been made already.
-        vars(invocation).update({name: _View(bucket, invocation.deadline, self.pool) for name, bucket in views.items()})
+        vars(invocation).update(
+            {name: BucketView(bucket, invocation.deadline, self.pool) for name, bucket in views.items()}
+        )
         return invocation

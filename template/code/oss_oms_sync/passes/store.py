@@ -283,17 +283,21 @@ class PassStore:
     def clear_away(self, ended: str) -> None:
         """Delete what no pass needs any more: those like the one that `ended` before the last but one, and what nobody
         worked on for so long that the next is due by any period. What cannot be deleted now is deleted after the next
-        pass."""
-        names = list(self.names())
-        mine = [name for name in names if name.startswith(kin(ended))]
-        over = {*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))}
-        for name in sorted(over):
-            # The first piece first: without it nobody goes on.
-            for prefix in (f"{self.prefix}{name}/", f"{self._working}{name}/"):
-                listed = [one.name for one in self._bucket.iter_folder(prefix)]
-                problems = self._bucket.try_delete_all(listed)
-                for problem in {problem.message for problem in problems.values() if problem}:
-                    log.error({"pass": name, "problem": problem})
+        pass; that is logged, and nothing is raised."""
+        try:
+            names = list(self.names())
+            mine = [name for name in names if name.startswith(kin(ended))]
+            for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))}):
+                self._delete(name)
+        except StorageError as error:
+            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
+
+    def _delete(self, pass_name: str) -> None:
+        # The first piece first: without it nobody goes on.
+        for prefix in (f"{self.prefix}{pass_name}/", f"{self._working}{pass_name}/"):
+            problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
+            for problem in {problem.message for problem in problems.values() if problem}:
+                log.error({"pass": pass_name, "problem": problem})
 
     def _is_forgotten(self, pass_name: str) -> bool:
         """Whether nobody worked on a pass for so long that the next is due by any period."""
@@ -346,6 +350,6 @@ def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Those that have not ended, and are the newest of their scopes: nobody goes on with others. The oldest first."""
+    """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
     newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}
-    return sorted((one for one in newest.values() if not one.ended), key=lambda one: one.started)
+    return [one for one in newest.values() if not one.ended]

@@ -111,10 +111,12 @@ def _trial(options: Options, invocation: Invocation, driver: Driver) -> Reconcil
 
 
 def _begin_anew(invocation: Invocation, driver: Driver) -> None:
-    """Begin what an older version had begun, which is forgotten only then."""
+    """Begin what an older version had begun, which is forgotten only then; unless that was done, and only the old one
+    could not be deleted."""
     old = old_passes(invocation)
     for scope in {one.scope for one in old if one.is_open}:
-        log.warning({"pass": "an older version began it, so it begins anew", "scope": scope_json(scope)})
-        driver.begin(scope)
+        if driver.look(scope) is None:
+            log.warning({"pass": "an older version began it, so it begins anew", "scope": scope_json(scope)})
+            driver.begin(scope)
     if old:
         delete(invocation, old)

@@ -1,0 +1,153 @@
+"""A pass spreads over processes of the rendered project: whatever dies or is lost, it counts as a plain loop."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from oss_oms_sync.ledger.records import record_name
+from sandbox import Sandbox
+from sandbox.oss.deliveries import EventFault
+from sandbox.oss.objects import etag_of
+from tools.render import render
+
+TIMEOUT = 120
+HOUR = 3600
+STALE, STORED = etag_of(b"A"), etag_of(b"B")
+
+
+def furnish(box: Sandbox, number: int) -> None:
+    """`number` objects, most of them in step; of each hundred one has no record, another that of an older version, a
+    third a failed one."""
+    keys = [f"photos/{one // 700:03}/{one:06}.jpg" for one in range(number)]
+    box.oss.fill(box.source_bucket, keys, etag=STORED, age=2 * HOUR)
+    for state, etag, some in (
+        ("success", STORED, (key for one, key in enumerate(keys) if one % 100 not in (17, 42, 71))),
+        ("success", STALE, keys[42::100]),
+        ("failed", "{}", keys[71::100]),
+    ):
+        records = (record_name(box.task_id, state, key) for key in some)
+        box.oss.fill(box.log_bucket, records, size=32, etag=etag_of(etag.encode()), age=HOUR)
+
+
+def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
+    """What a pass has to count, and the keys that it has to send, by a plain loop over what is in the buckets."""
+    counts: Counter[str] = Counter()
+    missing = set()
+    records = box.oss.objects(box.log_bucket)
+    for key, one in box.oss.objects(box.source_bucket).items():
+        success, failed = (records.get(record_name(box.task_id, state, key)) for state in ("success", "failed"))
+        counts["scanned"] += 1
+        if success and success.etag == etag_of(one.etag.encode()) and success.last_modified >= one.last_modified:
+            counts["covered"] += 1
+        elif failed and failed.last_modified >= one.last_modified:
+            counts["failed_before"] += 1
+        else:
+            missing.add(key)
+    return {**counts, "submitted": len(missing), "accepted": len(missing)}, missing
+
+
+def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
+    """As many instances as lanes, at a pace that loopback can keep; `overrides` as for `deploy_project`."""
+    render(box.answers(), folder)
+    settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
+    box.deploy_project(folder, environment={**box.environment(), **settings}, instances=lanes, **overrides)
+
+
+def totals(box: Sandbox) -> list[dict[str, Any]]:
+    stored = box.oss.objects(box.log_bucket).copy()
+    return [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
+
+
+def counted(total: dict[str, Any]) -> dict[str, int]:
+    """Only what is not zero."""
+    return {name: number for name, number in total["tally"]["counts"].items() if number}
+
+
+@contextmanager
+def time_flying(box: Sandbox) -> Iterator[None]:
+    """A minute goes by in each second, as far as what is stored shows it."""
+    over = threading.Event()
+
+    def fly() -> None:
+        while not over.wait(1):
+            box.oss.age(60)
+
+    flying = threading.Thread(target=fly)
+    flying.start()
+    try:
+        yield
+    finally:
+        over.set()
+        flying.join()
+
+
+def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, tmp_path):
+    # GIVEN 60,000 objects, eight instances, and death for every other invocation that lasts
+    furnish(box, 60_000)
+    expected, missing = count(box)
+    deploy(box, tmp_path, lanes=8, timeout=40)
+    box.fc.kill_at_random(0.5, within=1, seed=14, name="reconcile")
+
+    # WHEN ticks come, each an hour after the one before, until the pass ends
+    ticks = 0
+    while not totals(box):
+        assert ticks < 20
+        box.oss.age(HOUR if ticks else 0)
+        box.tick("reconcile")
+        box.wait_idle(TIMEOUT)
+        ticks += 1
+
+    # THEN exactly those are sent that have to be
+    assert box.oms.accepted.keys() == missing
+    # AND each object is counted once: as sent, or as covered if whoever sent it died before its piece was written
+    (total,) = totals(box)
+    counts = counted(total)
+    sent_before = expected["submitted"] - counts["submitted"]
+    assert sent_before >= 0
+    assert counts["covered"] == expected["covered"] + sent_before
+    assert counts["accepted"] == counts["submitted"]
+    assert (counts["scanned"], counts["failed_before"]) == (expected["scanned"], expected["failed_before"])
+    # AND many worked on it, and many died
+    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
+    assert total["ranges"] >= 8
+
+
+def test_after_the_first_tick_a_pass_needs_no_other(box, tmp_path):
+    furnish(box, 6_000)
+    expected, missing = count(box)
+    deploy(box, tmp_path, lanes=4)
+
+    assert not box.tick("reconcile").value["finished"]
+    box.wait_idle(TIMEOUT)
+
+    (total,) = totals(box)
+    assert counted(total) == expected
+    assert box.oms.accepted.keys() == missing
+
+
+def test_without_any_event_the_timer_alone_brings_a_pass_to_its_end(box, tmp_path):
+    furnish(box, 6_000)
+    expected, missing = count(box)
+    deploy(box, tmp_path, lanes=2)
+    box.oss.deliveries(box.log_bucket).add(EventFault.lost())
+
+    with time_flying(box):
+        ticks = [box.tick("reconcile")]
+        while not totals(box):
+            assert len(ticks) < 10
+            box.oss.age(HOUR)
+            ticks.append(box.tick("reconcile"))
+
+    # THEN all of it was done in ticks, of ranges that would have been others' work
+    (total,) = totals(box)
+    assert counted(total) == expected
+    assert box.oms.accepted.keys() == missing
+    assert box.fc.invocations == ticks
+    assert len(ticks) > 1
+    assert total["ranges"] > 1
