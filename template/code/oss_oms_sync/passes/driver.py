@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import from_epoch, timestamp
@@ -23,6 +24,21 @@ _POLL_SECONDS = 2.0
 _LAST_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class PiecesDone:
+    """What an event of the log bucket led to: the last piece of each range that it named, as far as there was anything
+    to do."""
+
+    pieces: dict[str, Piece]
+
+    def to_json(self) -> dict[str, object]:
+        """As it is logged: nobody waits for it."""
+        return {
+            "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
+            "stopped": next((piece.why for piece in self.pieces.values() if piece.why), None),
+        }
+
+
 class Driver:
     """One invocation of a job that works on passes. `walk` does the job's part of a range.
 
@@ -38,11 +54,10 @@ class Driver:
         self._store = store
         self._worker = Worker(invocation, store, walk)
 
-    def by_event(self, woken: Sequence[Wake]) -> dict[str, Piece]:
-        """Do what follows from the pieces that an event names; return the last piece of each range, where there was
-        anything to do."""
+    def by_event(self, woken: Sequence[Wake]) -> PiecesDone:
+        """Do what follows from the pieces that an event names."""
         done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
-        return {name: piece for name, piece in done.items() if piece}
+        return PiecesDone({name: piece for name, piece in done.items() if piece})
 
     def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, str]:
         """Begin a pass of `scope` if one is due by `period`, or else wake what stands still in any pass."""

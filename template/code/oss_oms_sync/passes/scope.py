@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.filters import KeyFilter
 
 # Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
@@ -25,6 +28,25 @@ class Scope:
     everything: bool
     deep: bool = False
     overwrite: bool = False
+
+    @classmethod
+    def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
+        """The scope that a payload asks for, whose `options` have the types they should; `key_filter` is the project's.
+
+        Raises PayloadError.
+        """
+        prefix, since = str(options.get("prefix", "")), options.get("since")
+        shorter, longer = sorted((prefix, key_filter.prefix), key=len)
+        if not longer.startswith(shorter):
+            raise PayloadError(
+                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {key_filter.prefix!r}: nothing there is ever"
+                " sent"
+            )
+        time = parse_time(str(since)) if since is not None else None
+        if since is not None and time is None:
+            raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
+        everything, deep, overwrite = (options.get(name) is True for name in ("all", "deep", "overwrite"))
+        return cls(KeyFilter(longer, key_filter.suffix), time, everything, deep, overwrite)
 
     def begin(self, installed: datetime) -> datetime:
         """Objects written before this time are not looked at."""

@@ -110,6 +110,17 @@ class PassState:
         """Whether there is more of it to come."""
         return not self.ended and self.pieces < MAX_PIECES
 
+    def following(self, job: str) -> str:
+        """What comes next, as a sentence."""
+        if self.ended:
+            return "The pass has ended."
+        if not self.goes_on:
+            return f"The pass has {self.pieces} pieces, the most there may be. The next call begins another."
+        return (
+            "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
+            f""" stands still. Look how far it is: s {job} invoke -e '{{"look": true}}'"""
+        )
+
     @property
     def scope(self) -> Scope:
         """Which objects it covers."""

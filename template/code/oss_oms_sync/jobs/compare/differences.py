@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
+from dataclasses import replace
+
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs.compare.tally import CompareTally, Lines
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -17,3 +23,18 @@ def line(sign: str, key: str) -> str:
     """One line of a list, with its end."""
     is_plain = key[:1] != '"' and not _CONTROL.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
+
+
+def keep(invocation: Invocation, prefix: str, tally: CompareTally) -> CompareTally:
+    """Write the lines of a tally as an object of the log bucket under `prefix`; return the tally that names it instead.
+
+    The name is a new one each time: two workers of one range do not write each other's.
+
+    Raises StorageError.
+    """
+    if not tally.lines.number:
+        return tally
+    name = f"{prefix}{uuid.uuid4().hex}.txt"
+    body = "".join(tally.lines.of[: tally.lines.number]).encode()
+    invocation.log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain; charset=utf-8"}))
+    return replace(tally, parts=[*tally.parts, name], lines=Lines())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError
@@ -14,7 +12,7 @@ from oss_oms_sync.jobs.reconcile.old_passes import delete, old_passes
 from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
 from oss_oms_sync.passes.classify import Classifier
-from oss_oms_sync.passes.driver import Driver
+from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.names import pings, scope_json, wakes
 from oss_oms_sync.passes.pieces import Kind, Piece
@@ -23,21 +21,6 @@ from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walk, Walked
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PiecesDone:
-    """What an event of the log bucket led to: the last piece of each range that it named, as far as there was anything
-    to do."""
-
-    pieces: dict[str, Piece]
-
-    def to_json(self) -> dict[str, object]:
-        """As it is logged: nobody waits for it."""
-        return {
-            "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
-            "stopped": next((piece.why for piece in self.pieces.values() if piece.why), None),
-        }
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesDone:
@@ -56,7 +39,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
     woken = wakes(event, store.prefix)
     if woken is not None:
         store.answer(pings(event, store.prefix))
-        done = PiecesDone(driver.by_event(woken))
+        done = driver.by_event(woken)
         log.info(done.to_json())
         return done
     result = _asked(event, invocation, driver)
@@ -82,7 +65,7 @@ def _range_walk(
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
     settings, clock = invocation.settings, invocation.clock
-    options = Options.parse(event, settings)
+    options = Options.parse(event, settings.key_filter)
     if options.is_trial:
         return _trial(options, invocation, driver)
     if options.look:

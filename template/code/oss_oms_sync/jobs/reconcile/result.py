@@ -30,7 +30,7 @@ class ReconcileResult:
         if state is None:
             return cls({}, finished=False, following="No pass of this scope has begun.", stopped=stopped)
         pace = Progress.of(state, None, clock.now()).objects_per_minute
-        return cls(state.counts, bool(state.ended), _following(state), stopped, state, pace)
+        return cls(state.counts, bool(state.ended), state.following("reconcile"), stopped, state, pace)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: the counts beside the rest."""
@@ -46,14 +46,3 @@ class ReconcileResult:
             "objects_per_minute": self.objects_per_minute,
             **({} if self.missing is None else {"missing": list(self.missing)}),
         }
-
-
-def _following(state: PassState) -> str:
-    if state.ended:
-        return "The pass has ended."
-    if not state.goes_on:
-        return f"The pass has {state.pieces} pieces, the most there may be. The next call begins another."
-    return (
-        "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what stands"
-        " still. Look how far it is: s reconcile invoke -e '{\"look\": true}'"
-    )

@@ -1,0 +1,81 @@
+"""What compare answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
+from oss_oms_sync.jobs.compare.classes import ObjectClass
+from oss_oms_sync.jobs.compare.tally import ClassCount, CompareTally
+from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.store import PassState
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
+    no further; `progress` is None where there is no pass."""
+
+    tally: CompareTally
+    finished: bool
+    following: str
+    stopped: str = ""
+    state: PassState | None = None
+    progress: Progress | None = None
+
+    @classmethod
+    def of(cls, state: PassState | None, stopped: str, clock: Clock) -> CompareResult:
+        """The answer that tells of a pass, or that there is none."""
+        if state is None or not isinstance(state.tally, CompareTally):
+            return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
+        progress = Progress.of(state, None, clock.now())
+        return cls(state.tally, bool(state.ended), state.following("compare"), stopped, state, progress)
+
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it."""
+        state, tally = self.state, self.tally
+        sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
+        return {
+            **sent,
+            "lag": {
+                "accepted": tally.accepted_lag.summary(),
+                "copied": tally.copied_lag.summary(),
+                "again": tally.again,
+            },
+            **(self._found() if self.finished else {}),
+            "finished": self.finished,
+            "next": self.following,
+            "stopped": self.stopped or None,
+            "pass": state.of.name if state else None,
+            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
+            "started": state.of.started if state else None,
+            "ended": (state.ended or None) if state else None,
+            "objects_per_minute": self.progress.objects_per_minute if self.progress else None,
+        }
+
+    def _found(self) -> dict[str, object]:
+        """What is only known at the end."""
+        tally = self.tally
+        return {
+            "classes": {
+                one.title: tally.classes.get(one.title, ClassCount()).to_json()
+                for one in ObjectClass
+                if one is not ObjectClass.ORPHAN_RECORDS
+            },
+            "folders": {
+                folder: {title: list(count) for title, count in counts.items()}
+                for folder, counts in tally.folders.items()
+            },
+            "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
+            "destination": tally.side("destination").to_json(),
+            "adds_up": tally.adds_up(),
+            "watermark": self._watermark(),
+            "differences": list(tally.parts),
+        }
+
+    def _watermark(self) -> str | None:
+        """All that was written before this time was in the destination."""
+        began = parse_time(self.state.started) if self.state else None
+        oldest = self.tally.oldest_not_there
+        times = [time for time in (began, None if oldest is None else from_epoch(oldest)) if time]
+        return timestamp(min(times)) if times else None
