@@ -20,7 +20,7 @@ TESTS = {
     "events": ["events"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
     "clouds/oss_listing": ["clouds/oss_listing"],
-    "clouds/oss_pages": ["clouds/oss_pages"],
+    "clouds/pages": ["clouds/pages"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
     "ledger/runs": ["ledger/runs", "jobs/replay/"],

@@ -75,6 +75,13 @@ SETTINGS = {
             "OSS 的访问域名（Endpoint），须为 https；默认为 `https://oss-<函数所在地域>-internal.aliyuncs.com`",
         ),
     ),
+    "OBS_ENDPOINT": Setting(
+        "",
+        Text(
+            "OBS's endpoint, https; if empty, `https://obs.<the region of the task's destination>.myhuaweicloud.com`",
+            "OBS 的访问域名（Endpoint），须为 https；默认为 `https://obs.<任务目的端所在地域>.myhuaweicloud.com`",
+        ),
+    ),
     "SOURCE_BUCKET": Setting(
         "",
         Text(
@@ -129,6 +136,8 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
+    # Empty: that of the task's destination.
+    obs_endpoint: str
     # The region where the function runs, from Function Compute; empty elsewhere.
     fc_region: str
     source_bucket: str
@@ -165,6 +174,7 @@ class Settings:
             log_bucket=log_bucket,
             oss_endpoint=oss_endpoint,
             oss_region=oss_region,
+            obs_endpoint=reader.obs_endpoint(),
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
             # White space may be intended here, so these two are taken as they are.
@@ -256,6 +266,20 @@ class _Reader:
             self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
+
+    def obs_endpoint(self) -> str:
+        endpoint = self._get("OBS_ENDPOINT")
+        if not endpoint:
+            return ""
+        problem, parts = _split(endpoint if "://" in endpoint else f"https://{endpoint}")
+        host = parts.hostname or ""
+        if not problem and parts.path.strip("/"):
+            problem = "holds a path"
+        if not problem and host.endswith(".myhuaweicloud.com") and not host.startswith("obs."):
+            problem = "names a bucket"
+        if problem:
+            self.problem(f"OBS_ENDPOINT {problem}. Set it to https://obs.<region>.myhuaweicloud.com, or leave it out")
+        return f"{parts.scheme}://{parts.netloc}"
 
     def rate(self, name: str) -> float:
         value = self._get(name)
