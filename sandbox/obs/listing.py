@@ -61,11 +61,11 @@ def _encoder(params: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _limit(params: Mapping[str, str]) -> int:
-    """More than a thousand are never answered, however many are asked for."""
+    """A number that is out of range counts as a thousand."""
     given = params.get("max-keys", str(_MAX_KEYS))
-    if not given.isascii() or not given.isdigit() or given == "0":
+    if not given.isascii() or not given.isdigit():
         raise invalid_argument("max-keys")
-    return min(int(given), _MAX_KEYS)
+    return int(given) if 1 <= int(given) <= _MAX_KEYS else _MAX_KEYS
 
 
 def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:

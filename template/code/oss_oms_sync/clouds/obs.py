@@ -25,7 +25,6 @@ from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs_answers import NotObs, ObjectHead, ObjectPart
 from oss_oms_sync.clouds.obs_errors import (
     DEADLINE,
-    DEADLINE,
     NETWORK,
     NO_DESTINATION,
     NOT_OBS,
