@@ -97,10 +97,14 @@ class Sandbox:
             "HW_AK": access_key,
             "HW_SK": secret_key,
             "LOG_BUCKET": self.log_bucket,
-            "OSS_ENDPOINT": self.oss.endpoint,
             "SOURCE_BUCKET": self.source_bucket,
             "LOG_LEVEL": "INFO",
+            **self._endpoints(),
         }
+
+    def _endpoints(self) -> dict[str, str]:
+        """Where this machine's buckets are."""
+        return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
@@ -113,7 +117,7 @@ class Sandbox:
         self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
-        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
+        """Deploy a rendered project as `s deploy` would: its s.yaml says all but where this machine's buckets are.
 
         A function is named after its resource, with `called` in front where several projects are deployed.
         `overrides` are parameters of `create_function`, for all of them.
@@ -132,7 +136,7 @@ class Sandbox:
             "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
-            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+            "environment": {**props["environmentVariables"], **self._endpoints()},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,

@@ -18,6 +18,8 @@ from .package import ROOT
 # Each module's tests, which take virtual time. A name that ends in "/" is a folder.
 TESTS = {
     "events": ["events"],
+    "clouds/obs": ["clouds/obs"],
+    "clouds/obs_listing": ["clouds/obs_listing"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
     "clouds/oss_listing": ["clouds/oss_listing"],
     "clouds/pages": ["clouds/pages"],

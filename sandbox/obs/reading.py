@@ -17,9 +17,9 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def head_object(bucket: Bucket, key: str, params: Mapping[str, str]) -> Response:
-    """The web library leaves the body of the answer out and keeps its length."""
+    """The web library leaves the body of the answer out. It keeps its length, but not that of an empty one."""
     obj = _find(bucket, key, params)
-    return Response(200, obj.data, _headers(bucket, obj))
+    return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
 
 
 def get_object(bucket: Bucket, key: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Response:

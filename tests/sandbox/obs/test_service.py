@@ -95,6 +95,13 @@ def test_a_name_of_over_1024_bytes_is_not_stored(box):
         box.obs.put(BUCKET, "k" * 1025, b"")
 
 
+@pytest.mark.parametrize("data", [b"", b"hello"])
+def test_head_tells_the_length_without_the_contents(box, obs_requests, data):
+    box.obs.put(BUCKET, "a", data)
+    answer = obs_requests.send("HEAD", "a")
+    assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")
+
+
 @pytest.mark.parametrize("header", ["x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma"])
 def test_a_crc64_is_told_where_the_bucket_is_set_so(box, obs_requests, header):
     box.obs.put(BUCKET, "a", b"123456789")
