@@ -25,6 +25,7 @@ class ObsObject:
     data: bytes
     etag: str
     last_modified: float
+    encrypted: bool = False
 
     @property
     def size(self) -> int:
@@ -55,7 +56,7 @@ class Bucket:
         """Store an object at the time `now`, in parts if it is larger than `part_size`."""
         check_name(key)
         etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
-        stored = ObsObject(data, etag, to_milliseconds(now))
+        stored = ObsObject(data, etag, to_milliseconds(now), self.encrypted)
         with self._lock:
             self.objects[key] = stored
         return stored

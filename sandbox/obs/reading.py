@@ -61,7 +61,7 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
         "Content-Type": "application/octet-stream",
         "Accept-Ranges": "bytes",
     }
-    if bucket.encrypted:
+    if obj.encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
     if bucket.crc64_header:
         headers[bucket.crc64_header] = str(obj.crc64)

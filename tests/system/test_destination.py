@@ -78,11 +78,10 @@ def test_a_listing_tells_the_same_as_head(box, bucket):
     objects = list(bucket.iter_objects(""))
     heads = bucket.try_head_all([one.name for one in objects])
 
-    assert [
-        ObjectSummary(one.name, head.etag, head.size, head.modified) for one, head in zip(objects, heads, strict=True)
-    ] == objects
+    told = [(head.etag, head.size, head.modified) for head in heads]
+    assert told == [(one.etag, one.size, one.modified) for one in objects]
     assert objects[0].etag.endswith("-3")
-    assert {head.encryption for head in heads} == {"kms"}
+    assert [head.encryption for head in heads] == ["", "kms"]
     assert all(head.crc64 for head in heads)
 
 
