@@ -80,6 +80,7 @@ def test_a_page_asks_for_keys_behind_a_name_in_url_encoding(world):
     world.bucket().list_page("p/", "p/a b")
     query = parse_qs(urlsplit(world.obs.urls[0]).query)
     assert query == {"prefix": ["p/"], "marker": ["p/a b"], "max-keys": ["1000"], "encoding-type": ["url"]}
+    assert "marker=p%2Fa%20b" in world.obs.urls[0], "no plus, which some take for itself"
 
 
 def test_temporary_keys_are_sent_with_their_token():
@@ -187,6 +188,12 @@ def test_a_throttled_call_waits_as_long_as_obs_asks(world):
     world.obs.schedule = [(429, {"Retry-After": "2"}, ""), page("a")]
     assert names(world) == ["a"]
     assert world.clock.seconds >= 2
+
+
+def test_a_throttled_call_does_not_wait_for_long(world):
+    world.obs.schedule = [(429, {"Retry-After": "10"}, ""), page("a")]
+    assert error_of(lambda: names(world)).code == "Throttled"
+    assert world.clock.seconds < 1
 
 
 # What is refused

@@ -98,7 +98,10 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__()
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """As in requests, but a path that begins with more than one slash keeps them, because it is signed."""
+        """As in requests, but a path that begins with several slashes keeps them, because it is signed.
+
+        requests 2.32.3, of python3.12, would leave one.
+        """
         url: str = super().request_url(request, proxies)
         path = request.path_url
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
