@@ -17,6 +17,7 @@ from sandbox import runtimes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
+from sandbox.obs.service import Obs
 from sandbox.oms.service import Oms
 from sandbox.oms.task import OverwriteMode, SourceObject, Task
 from sandbox.oss.service import Oss
@@ -36,11 +37,12 @@ _CLIENT_SECONDS = 10
 
 
 class Sandbox:
-    """A world in which the template can be deployed: two buckets, a sync task, credentials of both clouds."""
+    """A world in which the template can be deployed: buckets in both clouds, a sync task, credentials."""
 
     region = "cn-hangzhou"
     source_bucket = "photos"
     log_bucket = "photos-oms-log"
+    destination_bucket = "photos-obs"
     project_id = "00000000000000000000000000005a4d"
     task_id = "00000000-0000-4000-8000-00000000005a"
     huawei_credentials = ("SANDBOXHWAK000000001", "SANDBOXHWSK0000000000000000000000000001")
@@ -59,6 +61,7 @@ class Sandbox:
     ) -> None:
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
+        self.obs = Obs(ssl_context=ssl_context)
         self.fc = FunctionCompute(self.region)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._loop = LoopThread()
@@ -73,6 +76,7 @@ class Sandbox:
         self._loop.start()
         self.oss.start(self._loop)
         self.oms.start(self._loop)
+        self.obs.start(self._loop)
         self.fc.start(self._loop)
         self._set_up()
         return self
@@ -81,7 +85,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            for step in (self._loop.stop, self.oms.stop, self.oss.stop, self.fc.stop):
+            for step in (self._loop.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
                 steps.callback(step)  # in reverse: functions first, the loop last
             self._http.session.close()
 
@@ -93,10 +97,14 @@ class Sandbox:
             "HW_AK": access_key,
             "HW_SK": secret_key,
             "LOG_BUCKET": self.log_bucket,
-            "OSS_ENDPOINT": self.oss.endpoint,
             "SOURCE_BUCKET": self.source_bucket,
             "LOG_LEVEL": "INFO",
+            **self._endpoints(),
         }
+
+    def _endpoints(self) -> dict[str, str]:
+        """Where this machine's buckets are."""
+        return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
@@ -109,7 +117,7 @@ class Sandbox:
         self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
     def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
-        """Deploy a rendered project as `s deploy` would: its s.yaml says everything but where this machine's OSS is.
+        """Deploy a rendered project as `s deploy` would: its s.yaml says all but where this machine's buckets are.
 
         A function is named after its resource, with `called` in front where several projects are deployed.
         `overrides` are parameters of `create_function`, for all of them.
@@ -128,7 +136,7 @@ class Sandbox:
             "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
-            "environment": {**props["environmentVariables"], "OSS_ENDPOINT": self.oss.endpoint},
+            "environment": {**props["environmentVariables"], **self._endpoints()},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
@@ -228,11 +236,15 @@ class Sandbox:
         self.oss.add_credentials(*self.function_credentials)
         self.oss.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
-        self.task = self.add_task(self.task_id)
+        self.obs.add_credentials(*self.huawei_credentials)
+        self.task = self.add_task(self.task_id, self.destination_bucket)
 
-    def add_task(self, task_id: str) -> Task:
+    def add_task(self, task_id: str, destination: str = "") -> Task:
         """Make a task that copies from the source bucket to a destination of its own."""
-        return self.oms.create_task(self.project_id, task_id, self._read_source, overwrite_mode=self._overwrite_mode)
+        bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
+        return self.oms.create_task(
+            self.project_id, task_id, self._read_source, bucket, overwrite_mode=self._overwrite_mode
+        )
 
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)

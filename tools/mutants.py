@@ -18,9 +18,11 @@ from .package import ROOT
 # Each module's tests, which take virtual time. A name that ends in "/" is a folder.
 TESTS = {
     "events": ["events"],
+    "clouds/obs": ["clouds/obs"],
+    "clouds/obs_listing": ["clouds/obs_listing"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
     "clouds/oss_listing": ["clouds/oss_listing"],
-    "clouds/oss_pages": ["clouds/oss_pages"],
+    "clouds/pages": ["clouds/pages"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
     "ledger/runs": ["ledger/runs", "jobs/replay/"],

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -122,19 +121,5 @@ def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> 
     return authorization
 
 
-class Throttle:
-    """The gateway's rate limit: a bucket of tokens, one a call."""
-
-    def __init__(self, rate: float, burst: float | None) -> None:
-        self._rate = rate
-        self._capacity = burst if burst is not None else max(rate, 1.0)
-        self._tokens = self._capacity
-        self._filled = time.monotonic()
-
-    def check(self) -> None:
-        now = time.monotonic()
-        self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
-        if self._tokens < 1:
-            raise GatewayError(429, "APIGW.0308", "The throttling threshold has been reached")
-        self._tokens -= 1
+def throttled() -> GatewayError:
+    return GatewayError(429, "APIGW.0308", "The throttling threshold has been reached")

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from sandbox.oms.gateway import Credential, GatewayError, Throttle, json_response, verify_signature
-from sandbox.oms.task import STATISTICS, KeyEncoding, OverwriteMode, ReadSource, Task
+from sandbox.oms.gateway import Credential, GatewayError, json_response, throttled, verify_signature
+from sandbox.oms.task import STATISTICS, Destination, KeyEncoding, OverwriteMode, ReadSource, Task
 from sandbox.server.message import Request, Response
 from sandbox.server.server import Server
+from sandbox.server.throttle import RateLimit
 
 _PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
 # The right that each call needs, by its method and the end of its path.
@@ -58,7 +59,7 @@ class Oms(Server):
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
         self._credentials: dict[str, Credential] = {}
-        self._throttle: Throttle | None = None
+        self._limit: RateLimit | None = None
         self._denied: set[str] = set()
         self._refused: Callable[[str], bool] | None = None
         self._copied = threading.Condition(self.lock)
@@ -68,6 +69,7 @@ class Oms(Server):
         project_id: str,
         task_id: str,
         read_source: ReadSource,
+        destination: Destination,
         key_encoding: KeyEncoding = "url",
         overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
         src_bucket: str = "photos",
@@ -75,7 +77,9 @@ class Oms(Server):
     ) -> Task:
         """Make a task, to be called at `sync_url` of the result, so only once the service has started."""
         url = f"{self.endpoint}/v2/{project_id}/sync-tasks/{task_id}/events"
-        task = Task(project_id, task_id, url, read_source, key_encoding, overwrite_mode, src_bucket, src_region)
+        task = Task(
+            project_id, task_id, url, read_source, destination, key_encoding, overwrite_mode, src_bucket, src_region
+        )
         with self.lock:
             self._tasks[project_id, task_id] = task
         return task
@@ -96,7 +100,7 @@ class Oms(Server):
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None takes the limit away."""
         with self.lock:
-            self._throttle = None if rate_per_second is None else Throttle(rate_per_second, burst)
+            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, burst)
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
         """Answer 400 to any call that holds a key for which this is true."""
@@ -167,8 +171,8 @@ class Oms(Server):
         self.actions.add(action)
         if action in self._denied:
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
-        if self._throttle:
-            self._throttle.check()
+        if self._limit and not self._limit.allows():
+            raise throttled()
 
     def _task(self, project: str, task_id: str) -> Task:
         try:
@@ -203,8 +207,7 @@ class Oms(Server):
 
     def _copy(self, task: Task, keys: list[str]) -> None:
         with self._copied:
-            for key in keys:
-                task.copy(key, self.now())
+            task.copy(keys, self.now())
             self._copied.notify_all()
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Literal
+from typing import Literal, Protocol
+
+from sandbox.oms.lists import LISTS_ROOT, ResultLists
+from sandbox.server.faults import Schedule
 
 KeyEncoding = Literal["url", "raw"]
 OverwriteMode = Literal[
@@ -34,42 +37,85 @@ class SourceObject:
         return len(self.data)
 
 
-@dataclass(frozen=True)
-class DestinationObject:
-    """An object as OMS wrote it; `last_modified` is the moment of writing."""
-
-    data: bytes
-    last_modified: float
+class _Stored(Protocol):
+    """An object as its bucket has it."""
 
     @property
-    def size(self) -> int:
-        return len(self.data)
+    def data(self) -> bytes: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def last_modified(self) -> float: ...
 
 
+class Destination(Protocol):
+    """The bucket that a task copies to."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def objects(self) -> Mapping[str, _Stored]: ...
+
+    def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> object:
+        """Store an object, in parts if it is larger than `part_size`."""
+
+
+@dataclass(frozen=True)
+class CopyFailure:
+    """Why OMS fails to copy an object, as its lists say it."""
+
+    code: str
+    message: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.code
+
+
+_GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
 ReadSource = Callable[[str], SourceObject | None]
 
 
 @dataclass(eq=False)
 class Task:
-    """One task. It is created running, as OMS does it; `status` may be set to STOPPED."""
+    """One task. It is created running, as OMS does it; `status` may be set to STOPPED.
+
+    `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
+    of so many bytes.
+    """
 
     project_id: str
     task_id: str
     sync_url: str
     read_source: ReadSource
+    bucket: Destination
     key_encoding: KeyEncoding
     overwrite_mode: OverwriteMode
     src_bucket: str
     src_region: str
     src_cloud_type: str = "Aliyun"
-    dst_bucket: str = "photos-obs"
-    dst_region: str = "cn-north-4"
+    part_size: int = 50 * 1024 * 1024
+    failures: Schedule[str, CopyFailure] = field(default_factory=Schedule)
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
-    destination: dict[str, DestinationObject] = field(default_factory=dict)
     pending: int = 0
     _created: int = field(default_factory=lambda: int(time.time() * 1000))
     _started: int = field(default_factory=lambda: int(time.time() * 1000))
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.lists = ResultLists(self.task_id, self.bucket.put)
+
+    @property
+    def destination(self) -> dict[str, _Stored]:
+        """What is in the destination now, without OMS's own lists."""
+        found = list(self.bucket.objects.items())
+        return {key: one for key, one in found if not key.startswith(LISTS_ROOT)}
 
     @property
     def acceptance_request(self) -> int:
@@ -100,18 +146,27 @@ class Task:
         self.status = "SYNCHRONIZING"
         self._started = int(now * 1000)
 
-    def copy(self, key: str, now: float) -> None:
-        """Bring one accepted key over, or skip it as the overwrite mode says."""
-        self.pending -= 1
+    def copy(self, keys: Sequence[str], now: float) -> None:
+        """Bring accepted keys over, skip them as the overwrite mode says, or fail; then write the lists of that."""
+        for key in keys:
+            self.pending -= 1
+            self._copy(key, now)
+        self.lists.write(now)
+
+    def _copy(self, key: str, now: float) -> None:
         source = self.read_source(key)
-        if source is None:
+        failure = self.failures.next(key) or (_GONE if source is None else None)
+        if failure or source is None:
             self._count("FAILURE", 1, now)
-        elif not self._overwrites(source, self.destination.get(key)):
+            self.lists.add_failed(key, (failure or _GONE).code, (failure or _GONE).message, now)
+        elif not self._overwrites(source, self.bucket.objects.get(key)):
             self._count("SKIP", 1, now)
+            self.lists.add("skip", key, source.size, now)
         else:
-            self.destination[key] = DestinationObject(source.data, now)
+            self.bucket.put(key, source.data, now, self.part_size)
             self._count("SUCCESS", 1, now)
             self._count("SIZE", source.size, now)
+            self.lists.add("success", key, source.size, now)
 
     def summary(self) -> dict[str, object]:
         """One element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
@@ -120,8 +175,8 @@ class Task:
             "src_cloud_type": self.src_cloud_type,
             "src_region": self.src_region,
             "src_bucket": self.src_bucket,
-            "dst_region": self.dst_region,
-            "dst_bucket": self.dst_bucket,
+            "dst_region": self.bucket.region,
+            "dst_bucket": self.bucket.name,
             "create_time": self._created,
             "last_start_time": self._started,
             "status": self.status,
@@ -160,7 +215,7 @@ class Task:
         ]
         return {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
 
-    def _overwrites(self, source: SourceObject, there: DestinationObject | None) -> bool:
+    def _overwrites(self, source: SourceObject, there: _Stored | None) -> bool:
         if there is None or self.overwrite_mode == "FULL_OVERWRITE":
             return True
         if self.overwrite_mode == "NO_OVERWRITE":

@@ -19,7 +19,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
 from oss_oms_sync.clouds.oss_listing import UnreadPage
-from oss_oms_sync.clouds.oss_pages import PageAhead
+from oss_oms_sync.clouds.pages import PageAhead
 from oss_oms_sync.clouds.pool import Begun, CallPool
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import TASK, World

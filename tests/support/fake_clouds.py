@@ -103,7 +103,7 @@ class _Body(io.BytesIO):
         pass
 
 
-class _Cloud(BaseAdapter):
+class VirtualCloud(BaseAdapter):
     known_by: ClassVar[dict[str, str]] = {}
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -153,7 +153,7 @@ class _Cloud(BaseAdapter):
         self.closed += 1
 
 
-class VirtualOms(_Cloud):
+class VirtualOms(VirtualCloud):
     """Keeps every call's keys as they were sent, and counts the keys it took."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -175,7 +175,7 @@ class VirtualOms(_Cloud):
         return self.answer(request, 200, {}, "")
 
 
-class VirtualOss(_Cloud):
+class VirtualOss(VirtualCloud):
     """Keeps what was put: object name to body and headers."""
 
     known_by = OSS

@@ -5,9 +5,11 @@ from __future__ import annotations
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssClient
 from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
 
@@ -15,15 +17,23 @@ from sandbox import Sandbox
 class Instance:
     """Clients that live as long as it does."""
 
-    def __init__(self, box: Sandbox, clock: Clock | None = None) -> None:
-        self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region})
+    def __init__(self, box: Sandbox, clock: Clock | None = None, **environment: str) -> None:
+        self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region, **environment})
         self.clock, pool = clock or Clock(), CallPool()
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self._oms = OmsClient(self.settings, oms, pool, self.clock)
         self._oss = OssClient(self.settings, oss, pool, self.clock)
+        self._obs = ObsClient(self.settings, pool, self.clock)
         self._credentials = Credentials(*box.function_credentials)
 
     def invocation(self, seconds: float = 60) -> Invocation:
         """A new invocation that has so long."""
         deadline = Deadline(seconds, self.clock)
         return Invocation(self.settings, self._oms, self._oss, self._credentials, deadline, self.clock)
+
+    def destination(self, seconds: float = 60) -> ObsBucket:
+        """The bucket that OMS says it copies to, in a new invocation that has so long."""
+        deadline = Deadline(seconds, self.clock)
+        task = self._oms.task(deadline)
+        assert isinstance(task, TaskInfo)
+        return self._obs.bucket(task, deadline)

@@ -35,7 +35,7 @@ _CALL_SECONDS, _PAGE_SECONDS, _OMS_SECONDS = 0.02, 0.1, 0.05
 class Always(list[Any]):
     """A schedule by which the same goes wrong with every call."""
 
-    def pop(self, index: Any = -1) -> Any:  # noqa: ARG002
+    def pop(self, index: Any = -1) -> Any:
         return self[0]
 
 
@@ -47,12 +47,14 @@ class NumberedBucket(MemoryBucket):
         self._all = objects
         self._written = int(clock.now().timestamp())
 
-    def list_page(self, prefix: str, after: str, deadline: Deadline) -> ListPage:  # noqa: ARG002
+    def list_page(self, prefix: str, after: str, deadline: Deadline) -> ListPage:
         self.before("list", [prefix])
         self.clock.sleep(_PAGE_SECONDS)
         first = self._place(after)
         end = min(first + PAGE_SIZE, self._all)
-        listed = [ObjectSummary(self._key(number), "A" * 32, 1, self._written, "Normal") for number in range(first, end)]
+        listed = [
+            ObjectSummary(self._key(number), "A" * 32, 1, self._written, "Normal") for number in range(first, end)
+        ]
         return ListPage(listed, more=end < self._all)
 
     def _key(self, number: int) -> str:
@@ -196,7 +198,7 @@ class PassDay(ReconcileWorld):
         if name.startswith(PREFIX):
             self._invoke(self.clock.seconds, payload(name).decode())
 
-    def _call(self, kind: str, names: Sequence[str]) -> None:  # noqa: ARG002
+    def _call(self, kind: str, names: Sequence[str]) -> None:
         """Before each call: all that happens earlier happens first."""
         worker, now = self._current, self.clock.seconds + _CALL_SECONDS
         if worker is None:

@@ -119,6 +119,10 @@ def test_an_empty_setting_is_named(name, value):
         ({"OSS_ENDPOINT": "", "FC_REGION": ""}, "OSS_ENDPOINT"),
         ({"OSS_ENDPOINT": "https://photos-oms-log.oss-cn-hangzhou-internal.aliyuncs.com"}, "OSS_ENDPOINT"),
         ({"OSS_ENDPOINT": "oss-internal.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OBS_ENDPOINT": "http://obs.cn-north-4.myhuaweicloud.com"}, "OBS_ENDPOINT"),
+        ({"OBS_ENDPOINT": "https://obs.cn-north-4.myhuaweicloud.com/photos-obs"}, "OBS_ENDPOINT"),
+        ({"OBS_ENDPOINT": "https://photos-obs.obs.cn-north-4.myhuaweicloud.com"}, "OBS_ENDPOINT"),
+        ({"OBS_ENDPOINT": "https://obs.<region>.myhuaweicloud.com"}, "OBS_ENDPOINT"),
         ({"OMS_RATE": "fast"}, "OMS_RATE"),
         ({"OMS_RATE": "0"}, "OMS_RATE"),
         ({"OMS_RATE": "nan"}, "OMS_RATE"),
@@ -210,3 +214,16 @@ def test_the_width_of_a_pass_can_be_set(lanes, seconds):
     settings = Settings.from_env({**ENVIRONMENT, **given})
     assert settings.project == "photos-sync_2"
     assert (settings.lanes, settings.piece_seconds) == (int(lanes), float(seconds))
+
+
+@pytest.mark.parametrize(
+    ("given", "endpoint"),
+    [
+        ("", ""),
+        ("obs.cn-north-4.myhuaweicloud.com", "https://obs.cn-north-4.myhuaweicloud.com"),
+        ("HTTPS://obs.example.com:8443/", "https://obs.example.com:8443"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+    ],
+)
+def test_the_endpoint_of_obs_is_optional_and_may_lack_its_scheme(given, endpoint):
+    assert Settings.from_env({**ENVIRONMENT, "OBS_ENDPOINT": given}).obs_endpoint == endpoint

@@ -57,6 +57,8 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
+    # Empty: that of the task's destination.
+    obs_endpoint: str
     # The region where the function runs, from Function Compute; empty elsewhere.
     fc_region: str
     source_bucket: str
@@ -98,6 +100,7 @@ class Settings:
             log_bucket=log_bucket,
             oss_endpoint=oss_endpoint,
             oss_region=oss_region,
+            obs_endpoint=reader.obs_endpoint(),
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
             # White space may be intended here, so these two are taken as they are.
@@ -192,6 +195,20 @@ class _Reader:
             self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
+
+    def obs_endpoint(self) -> str:
+        endpoint = self._get("OBS_ENDPOINT")
+        if not endpoint:
+            return ""
+        problem, parts = _split(endpoint if "://" in endpoint else f"https://{endpoint}")
+        host = parts.hostname or ""
+        if not problem and parts.path.strip("/"):
+            problem = "holds a path"
+        if not problem and host.endswith(".myhuaweicloud.com") and not host.startswith("obs."):
+            problem = "names a bucket"
+        if problem:
+            self.problem(f"OBS_ENDPOINT {problem}. Set it to https://obs.<region>.myhuaweicloud.com, or leave it out")
+        return f"{parts.scheme}://{parts.netloc}"
 
     def project(self) -> str:
         value = self._get("PROJECT")

@@ -51,6 +51,13 @@ SETTINGS = {
             "OSS 的访问域名（Endpoint），须为 https；默认为 `https://oss-<函数所在地域>-internal.aliyuncs.com`",
         ),
     ),
+    "OBS_ENDPOINT": Setting(
+        "",
+        Text(
+            "OBS's endpoint, https; if empty, `https://obs.<the region of the task's destination>.myhuaweicloud.com`",
+            "OBS 的访问域名（Endpoint），须为 https；默认为 `https://obs.<任务目的端所在地域>.myhuaweicloud.com`",
+        ),
+    ),
     "SOURCE_BUCKET": Setting(
         "",
         Text(

@@ -60,7 +60,7 @@ def test_a_content_type_other_than_json_is_refused(huawei, assert_refused):
 
 def test_a_task_that_wants_raw_keys_takes_them_as_they_are(box, huawei):
     source = {"a b/照片+100%.jpg": SourceObject(b"data", "", 0)}
-    box.task = box.oms.create_task("project", "raw", source.get, key_encoding="raw")
+    box.task = box.oms.create_task("project", "raw", source.get, box.obs.create_bucket("copies"), key_encoding="raw")
 
     assert huawei.submit(*source).status_code == 200
 

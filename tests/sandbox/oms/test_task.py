@@ -50,7 +50,7 @@ def test_waiting_for_copies_ends(box, huawei):
 )
 def test_the_overwrite_mode_decides_whether_a_key_is_copied_again(box, huawei, mode, second, overwritten):
     source = {"a": SourceObject(b"the first", "", 0)}
-    box.task = box.oms.create_task("project", "task", source.get, overwrite_mode=mode)
+    box.task = box.oms.create_task("project", "task", source.get, box.obs.create_bucket("copies"), overwrite_mode=mode)
     huawei.submit("a")
     box.oms.wait_copied(10)
 

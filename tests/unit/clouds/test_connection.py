@@ -155,3 +155,14 @@ def test_a_length_beside_a_transfer_encoding_says_nothing():
     answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
     assert read_body(answer, 100) == b"four"
+
+
+def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_requests_there_is(mocker):
+    # As requests 2.32.3 does it.
+    mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
+    with Session("http://127.0.0.1", Clock()) as session:
+        adapter = session.get_adapter("http://127.0.0.1")
+        for path in ("/", "/a?b=%2F", "//a", "///a//b?c"):
+            request = requests.PreparedRequest()
+            request.url = f"http://127.0.0.1{path}"
+            assert adapter.request_url(request, {}) == path

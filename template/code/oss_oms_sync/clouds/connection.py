@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
@@ -57,6 +58,22 @@ class Session(requests.Session):
         self._used = now
         return self
 
+    def send_signed(
+        self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
+    ) -> requests.Response:
+        """Send a request as it is, because every byte of it may be signed: all has to be checked and encoded already.
+
+        `timeout` is for connecting and for each read, in seconds. The response is streamed: see `read_body`.
+
+        Raises NETWORK_ERRORS.
+        """
+        request = requests.PreparedRequest()
+        # An empty body of unknown length would be sent in chunks.
+        request.method, request.url, request.body = method, url, body or None
+        length = {"Content-Length": str(len(body))} if body else {}
+        request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
+        return self.send(request, timeout=timeout, stream=True, proxies=self.proxies, verify=self.verify)
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No target, whatever the response says: requests looks for one even if it is told not to follow."""
 
@@ -79,6 +96,15 @@ class _Adapter(requests.adapters.HTTPAdapter):
             "https": self._telling(urllib3.HTTPSConnectionPool),
         }
         super().__init__()
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """As in requests, but a path that begins with several slashes keeps them, because it is signed.
+
+        requests 2.32.3, of python3.12, would leave one.
+        """
+        url: str = super().request_url(request, proxies)
+        path = request.path_url
+        return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """As in requests, with pools that report their sockets."""

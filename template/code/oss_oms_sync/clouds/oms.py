@@ -7,7 +7,7 @@ of Huawei's API Gateway.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -150,14 +150,7 @@ class OmsClient:
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.cap(_CONNECT_SECONDS), deadline.cap(_READ_SECONDS))
         try:
-            session = self._session.use()
-            response = session.send(
-                _prepared(method, url, headers, body),
-                timeout=timeout,
-                stream=True,
-                proxies=session.proxies,
-                verify=session.verify,
-            )
+            response = self._session.use().send_signed(method, url, headers, timeout, body)
             # A response to a query may hold a month of statistics.
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
@@ -216,16 +209,6 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
         case {"error_code": code, **rest}:
             return str(code), str(rest.get("error_msg", ""))
     return None, body.decode("utf-8", "replace")
-
-
-def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
-    """The request as `requests` would prepare it, without its checks: everything is already checked and encoded."""
-    request = requests.PreparedRequest()
-    # An empty body of unknown length would be sent in chunks.
-    request.method, request.url, request.body = method, url, body or None
-    length = {"Content-Length": str(len(body))} if body else {}
-    request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
-    return request
 
 
 def _milliseconds(time: datetime) -> str:

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 
 from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
+from oss_oms_sync.clouds.listings import check_order
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.oss_listing import UnreadPage, check_order
-from oss_oms_sync.clouds.oss_pages import PageAhead, Pages
+from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_transport import Transport, not_oss
-from oss_oms_sync.clouds.pool import Begun, CallPool
-from oss_oms_sync.clouds.retry import Attempt, RetryBudget
+from oss_oms_sync.clouds.pages import PageAhead, Pages
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
@@ -63,7 +65,6 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
-_NO_ANSWER = StorageFailure("no answer in time", answered=False)
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Bucket:
         self._setting = setting
         self._credentials = credentials
         self._deadline = deadline
+        self._calls = Calls(client.session, client.pool, deadline, client.clock)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
         """Write `objects` side by side; for each, return None, or why it is not known to be written."""
@@ -155,7 +157,8 @@ class Bucket:
 
         Iterating over them raises StorageError.
         """
-        return Pages(self.name, after, partial(self._ask_for_page, prefix), partial(self.list_page, prefix))
+        check = partial(check_order, bucket=self.name)
+        return Pages(after, partial(self._ask_for_page, prefix), partial(self.list_page, prefix), check)
 
     def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
         """Iterate over all objects whose names begin with `prefix`, in order.
@@ -196,37 +199,20 @@ class Bucket:
         return page
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
-        session, budget = self._client.session, RetryBudget(self._deadline, self._client.clock)
         call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
-        attempts = partial(self._call, "oss:ListObjects", call, Transport(session.use()), budget)
-        return _PageAhead(self._client.pool.begin(attempts, self._deadline.remaining()), session, budget)
+        return self._calls.begin(partial(self._attempt, "oss:ListObjects", call))
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageFailure]:
         """Make `calls` side by side, retry each while that helps, and return their results."""
-        session = self._client.session
-        transport, budget = Transport(session.use()), RetryBudget(self._deadline, self._client.clock)
-        tries = [partial(self._call, action, call, transport, budget) for call in calls]
-        results = self._client.pool.run(tries, self._deadline.remaining())
-        if None in results:
-            session.abort()
-        return [_NO_ANSWER if one is None else one for one in results]
+        return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
-    def _call(
-        self, action: str, call: Callable[[oss2.Bucket], T], transport: Transport, budget: RetryBudget
-    ) -> T | StorageFailure:
-        attempt = partial(self._attempt, action, call, transport)
-        too_late: T | StorageFailure = StorageFailure("the invocation's time was up", answered=True)
-        return budget.run(attempt, self._client.session.close, if_not_attempted=too_late)
-
-    def _attempt(
-        self, action: str, call: Callable[[oss2.Bucket], T], transport: Transport
-    ) -> Attempt[T | StorageFailure]:
+    def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageFailure]:
         exceptions = import_oss2().exceptions
         # Every failure becomes a StorageFailure that the caller sees, so a key stays where it was.
         # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
         repeat = action != "oss:DeleteObject"
         try:
-            return Attempt(call(self._oss2_bucket(transport)))
+            return Attempt(call(self._oss2_bucket()))
         except exceptions.OssError as error:
             # A gateway's 5xx may concern a call that is still on its way to OSS; a 429 was turned away. A response that
             # is not from OSS says nothing about what OSS does.
@@ -239,7 +225,7 @@ class Bucket:
             problem = StorageFailure(self._clean(root_cause(error)), answered=False)
             return Attempt(problem, again=repeat, connection_lost=True)
 
-    def _oss2_bucket(self, transport: Transport) -> oss2.Bucket:
+    def _oss2_bucket(self) -> oss2.Bucket:
         # A new one for each call, because oss2 keeps the timeouts in it.
         oss2, key, settings = import_oss2(), self._credentials, self._client.settings
         seconds = self._deadline.cap(_CALL_SECONDS)
@@ -247,7 +233,7 @@ class Bucket:
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             settings.oss_endpoint,
             self.name,
-            session=transport,
+            session=Transport(self._client.session),
             connect_timeout=(seconds, seconds),
             enable_crc=False,  # TLS protects these few bytes, and the checksum is slow in pure Python
             region=settings.oss_region,
@@ -274,29 +260,6 @@ def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
 def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
     answer = bucket.get_object(name)
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
-
-
-class _PageAhead:
-    """A page of a listing that was asked for."""
-
-    def __init__(self, begun: Begun[UnreadPage | StorageFailure], session: Session, budget: RetryBudget) -> None:
-        self._begun = begun
-        self._session = session
-        self._budget = budget
-
-    def result(self) -> UnreadPage:
-        found = self._begun.result()
-        if found is None:
-            self._session.abort()
-            found = _NO_ANSWER
-        if isinstance(found, StorageFailure):
-            raise found.to_error()
-        return found
-
-    def leave(self) -> None:
-        self._budget.give_up()
-        if self._begun.leave():
-            self._session.abort()
 
 
 def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError

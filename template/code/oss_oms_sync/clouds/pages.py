@@ -6,8 +6,22 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
+from oss_oms_sync.clouds.listings import NotAListing
 from oss_oms_sync.clouds.objects import ListPage
-from oss_oms_sync.clouds.oss_listing import NotAListing, UnreadPage, check_order
+
+
+class UnreadPage(Protocol):
+    """The body of a page, not yet parsed."""
+
+    def guess_next(self) -> str:
+        """The name after which the next page begins, by a look at the end of this one; empty where there seems to be
+        no next page, or a look does not tell. Parsing decides whether it was right."""
+
+    def read(self) -> tuple[ListPage, str]:
+        """The page, and a token that its cloud may have for the next one.
+
+        Raises NotAListing.
+        """
 
 
 class PageAhead(Protocol):
@@ -27,11 +41,15 @@ class Pages:
     """
 
     def __init__(
-        self, bucket: str, after: str, ask: Callable[[str], PageAhead], list_page: Callable[[str], ListPage]
+        self,
+        after: str,
+        ask: Callable[[str], PageAhead],
+        list_page: Callable[[str], ListPage],
+        check: Callable[[ListPage, str], None],
     ) -> None:
         """`ask` begins to ask for the page after a name. `list_page` waits for it, and tries again where the answer is
-        not a listing."""
-        self._bucket = bucket
+        not a listing. `check` raises StorageError for a page that cannot follow a name."""
+        self._check = check
         self._after = after
         self._ask = ask
         self._list_page = list_page
@@ -66,7 +84,7 @@ class Pages:
             return self._list_page(self._after)
         if page.more and not page.objects:
             return self._list_page(self._after)
-        check_order(page, self._after, self._bucket)
+        self._check(page, self._after)
         return page
 
     def _go_on_after(self, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Huawei OBS on loopback: a bucket that a sync task writes to, and that others may list and read."""

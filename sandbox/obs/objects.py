@@ -1,0 +1,84 @@
+"""What an OBS bucket holds, and what OBS says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import crcmod
+from sortedcontainers import SortedDict
+
+_MAX_NAME_BYTES = 1024
+# The polynomial of ECMA-182, as in obs.crc64mod.
+_crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class ObsObject:
+    """An object's current version. `last_modified` is in seconds since 1970, to the millisecond."""
+
+    data: bytes
+    etag: str
+    last_modified: float
+    encrypted: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def crc64(self) -> int:
+        return _crc64(self.data)
+
+
+class Bucket:
+    """Objects in the order in which OBS lists them.
+
+    `encrypted`: what is written from now on is encrypted with KMS, so its ETag is not an MD5. `crc64_header`: the
+    header in which HEAD and GET tell an object's CRC64; empty where they do not.
+    """
+
+    def __init__(self, name: str, region: str, lock: AbstractContextManager[object]) -> None:
+        self.name = name
+        self.region = region
+        self._lock = lock
+        self.encrypted = False
+        self.crc64_header = ""
+        # str compares by code point, which is the byte order of UTF-8.
+        self.objects: SortedDict = SortedDict()
+
+    def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> ObsObject:
+        """Store an object at the time `now`, in parts if it is larger than `part_size`."""
+        check_name(key)
+        etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
+        stored = ObsObject(data, etag, to_milliseconds(now), self.encrypted)
+        with self._lock:
+            self.objects[key] = stored
+        return stored
+
+
+def check_name(key: str) -> None:
+    """Raises ValueError for a name that OBS does not take."""
+    if not 1 <= len(key.encode()) <= _MAX_NAME_BYTES:
+        raise ValueError(f"a name has 1 to {_MAX_NAME_BYTES} bytes")
+
+
+def etag_of(data: bytes, part_size: int | None = None) -> str:
+    """The MD5 of an object that came whole; of one that came in parts, the MD5 of the parts' MD5s and their number."""
+    if part_size is None or len(data) <= part_size:
+        return hashlib.md5(data).hexdigest()
+    parts = [hashlib.md5(data[start : start + part_size]).digest() for start in range(0, len(data), part_size)]
+    return f"{hashlib.md5(b''.join(parts)).hexdigest()}-{len(parts)}"
+
+
+def to_milliseconds(seconds: float) -> float:
+    return math.floor(seconds * 1000) / 1000
+
+
+def iso_time(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,68 @@
+"""HEAD and GET of an object, whole or a range of it.
+
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_0084.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import formatdate
+
+from sandbox.obs.errors import ObsError, no_such_key, not_implemented
+from sandbox.obs.objects import Bucket, ObsObject
+from sandbox.server.message import Response
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def head_object(bucket: Bucket, key: str, params: Mapping[str, str]) -> Response:
+    """The web library leaves the body of the answer out. It keeps its length, but not that of an empty one."""
+    obj = _find(bucket, key, params)
+    return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
+
+
+def get_object(bucket: Bucket, key: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Response:
+    obj = _find(bucket, key, params)
+    wanted = _range(headers.get("range", ""), obj.size)
+    if wanted is None:
+        return Response(200, obj.data, _headers(bucket, obj))
+    first, last = wanted
+    content_range = {"Content-Range": f"bytes {first}-{last}/{obj.size}"}
+    return Response(206, obj.data[first : last + 1], {**_headers(bucket, obj), **content_range})
+
+
+def _find(bucket: Bucket, key: str, params: Mapping[str, str]) -> ObsObject:
+    if params:
+        raise not_implemented()
+    found = bucket.objects.get(key)
+    if found is None:
+        raise no_such_key()
+    assert isinstance(found, ObsObject)
+    return found
+
+
+def _range(given: str, size: int) -> tuple[int, int] | None:
+    """The first and the last byte wanted, None for all of them: RFC 9110, 14.2."""
+    match = _RANGE.fullmatch(given)
+    if match is None or match[1] == match[2] == "":
+        return None
+    first = int(match[1]) if match[1] else max(0, size - int(match[2]))
+    last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
+    if first > last:
+        raise ObsError(416, "InvalidRange", "The requested range cannot be satisfied.")
+    return first, last
+
+
+def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
+    headers = {
+        "ETag": f'"{obj.etag}"',
+        "Last-Modified": formatdate(obj.last_modified, usegmt=True),
+        "Content-Type": "application/octet-stream",
+        "Accept-Ranges": "bytes",
+    }
+    if obj.encrypted:
+        headers["x-obs-server-side-encryption"] = "kms"
+    if bucket.crc64_header:
+        headers[bucket.crc64_header] = str(obj.crc64)
+    return headers

@@ -1,0 +1,194 @@
+"""Huawei OBS on loopback: who asks, for what, and whether OBS answers."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from sandbox.obs.errors import ObsError, access_denied, no_such_bucket, not_implemented
+from sandbox.obs.listing import list_objects
+from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
+from sandbox.obs.reading import get_object, head_object
+from sandbox.obs.signature import Credential, verify_signature
+from sandbox.server.message import Request, Response
+from sandbox.server.server import Server
+from sandbox.server.throttle import RateLimit
+
+_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
+_LIST, _GET = "obs:bucket:ListBucket", "obs:object:GetObject"
+_ACTIONS = {("GET", False): _LIST, ("GET", True): _GET, ("HEAD", True): _GET}
+
+
+class Action(NamedTuple):
+    """What a policy would have to allow, and how it went. `key` is the object's, or the prefix of a listing."""
+
+    name: str
+    bucket: str
+    key: str
+    status: int
+
+
+class _Address(NamedTuple):
+    """What a request is about, and the path that it signs; both are quoted, as they came over the wire."""
+
+    bucket: str
+    quoted_key: str
+    resource: str
+
+
+class Obs(Server):
+    """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
+
+    `namespace` is that of listings. `repeats_pages`: answer the first page to whatever marker, as parallel file systems
+    were seen to do.
+    """
+
+    def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+        super().__init__(port, ssl_context)
+        self.region = region
+        self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
+        self.repeats_pages = False
+        self.actions: list[Action] = []
+        self._buckets: dict[str, Bucket] = {}
+        self._credentials: dict[str, Credential] = {}
+        self._denied: list[tuple[str, Callable[[str], bool]]] = []
+        self._limit: RateLimit | None = None
+        self._delay_ms = 0
+
+    def create_bucket(self, name: str, region: str = "") -> Bucket:
+        """Create it in this service's region, or in another, whose endpoint this is not."""
+        with self.lock:
+            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock)
+        return bucket
+
+    def bucket(self, name: str) -> Bucket:
+        return self._buckets[name]
+
+    def objects(self, bucket: str) -> Mapping[str, ObsObject]:
+        """The bucket's objects in listing order, live: copy it before walking it while requests go on."""
+        return MappingProxyType(self._buckets[bucket].objects)
+
+    def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
+        """Store an object without a request, in parts if it is larger than `part_size`."""
+        return self._buckets[bucket].put(key, data, self.now(), part_size)
+
+    def delete(self, bucket: str, key: str) -> None:
+        with self.lock:
+            del self._buckets[bucket].objects[key]
+
+    def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
+        """Store objects of these keys at once, alike in all else and written `age` seconds ago.
+
+        The ETag is that of their contents, zeros, unless another is given.
+        """
+        data = bytes(size)
+        alike = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
+        filled = dict.fromkeys(keys, alike)
+        for key in filled:
+            check_name(key)
+        with self.lock:
+            self._buckets[bucket].objects.update(filled)
+
+    def age(self, seconds: float) -> None:
+        """Make all that is stored so much older, as if that time had gone by."""
+        with self.lock:
+            for bucket in self._buckets.values():
+                for key, obj in bucket.objects.items():
+                    bucket.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
+
+    def add_credentials(self, access_key: str, secret: str, security_token: str | None = None) -> None:
+        with self.lock:
+            self._credentials[access_key] = Credential(secret, security_token)
+
+    def remove_credentials(self, access_key: str) -> None:
+        with self.lock:
+            del self._credentials[access_key]
+
+    def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
+        """Take away a right, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
+        with self.lock:
+            self._denied.append((action, where))
+
+    def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
+        """Answer 429 beyond this rate; None takes the limit away."""
+        with self.lock:
+            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, burst)
+
+    def delay(self, milliseconds: int) -> None:
+        """Let each request wait so long, and say so, as OBS does to accounts with too many."""
+        self._delay_ms = milliseconds
+
+    def latency_of(self, request: Request) -> float:  # noqa: ARG002  whatever it is
+        return self._delay_ms / 1000
+
+    def respond(self, request: Request) -> Response:
+        request_id = uuid.uuid4().hex.upper()
+        try:
+            response = self._respond(request)
+        except ObsError as error:
+            headers = {"Content-Type": "application/xml", **error.headers}
+            response = Response(error.status, error.xml(request_id, request.raw_path), headers)
+        always = {"Server": "OBS", "x-obs-request-id": request_id}
+        if self._delay_ms:
+            always["x-obs-qos-delay-time"] = str(self._delay_ms)
+        return Response(response.status, response.body, {**always, **response.headers})
+
+    def _respond(self, request: Request) -> Response:
+        if self._limit and not self._limit.allows():
+            raise ObsError(429, "TooManyRequests", "Please reduce your request rate.")
+        address = _address_of(request)
+        if request.method == "HEAD" and request.raw_query == "apiversion":  # anybody may ask that
+            return Response(200, headers={"x-obs-api": "3.0"})
+        verify_signature(request, address.resource, self._credentials, self.now())
+        key = unquote(address.quoted_key)
+        action = _ACTIONS.get((request.method, bool(key)))
+        if action is None:
+            raise not_implemented()
+        touched = key or request.params.get("prefix", "")
+        try:
+            response = self._operate(action, self._bucket_for(action, address, touched, request), key, request)
+        except ObsError as error:
+            self.actions.append(Action(action, address.bucket, touched, error.status))
+            raise
+        self.actions.append(Action(action, address.bucket, touched, response.status))
+        return response
+
+    def _bucket_for(self, action: str, address: _Address, touched: str, request: Request) -> Bucket:
+        bucket = self._buckets.get(address.bucket)
+        if bucket is None:
+            raise no_such_bucket()
+        if bucket.region != self.region:
+            host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
+            location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
+            raise ObsError(307, "TemporaryRedirect", "Please send requests to the bucket's region.", location)
+        if any(denied == action and where(touched) for denied, where in self._denied):
+            raise access_denied()
+        return bucket
+
+    def _operate(self, action: str, bucket: Bucket, key: str, request: Request) -> Response:
+        if action == _LIST:
+            params = {**request.params, "marker": ""} if self.repeats_pages else request.params
+            return list_objects(bucket, params, self.namespace)
+        if request.method == "HEAD":
+            return head_object(bucket, key, request.params)
+        return get_object(bucket, key, request.params, request.headers)
+
+
+def _address_of(request: Request) -> _Address:
+    """The bucket is in the host's name. Only at an IP address, which has none, it comes first in the path."""
+    host, path = request.headers.get("host", "").partition(":")[0], request.raw_path
+    named = _HOST.fullmatch(host)
+    if named and named["bucket"]:
+        return _Address(named["bucket"], path[1:], f"/{named['bucket']}{path}")
+    if named:
+        raise ObsError(
+            403, "VirtualHostDomainRequired", "Virtual host domain is required when accessing a specific bucket."
+        )
+    bucket, _, key = path[1:].partition("/")
+    return _Address(bucket, key, path)

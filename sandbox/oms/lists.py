@@ -1,0 +1,64 @@
+"""The lists in which OMS says what became of each object, in the destination bucket.
+
+Huawei's guide to sync tasks names the files and what is in a line. It does not say what separates the columns, so that
+can be chosen, nor how anything is escaped, so nothing is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
+from typing import Literal, Protocol
+from urllib.parse import quote
+
+LISTS_ROOT = "oms/sync_task/"
+_BROKEN_LINE = b"\xff\xfe cut off in the midd"
+_CHINA = timezone(timedelta(hours=8))
+
+
+class _Put(Protocol):
+    def __call__(self, key: str, data: bytes, now: float, /) -> object: ...
+
+
+class ResultLists:
+    """The lists of one task: one file of each kind for each call's keys, where there are such.
+
+    `separator` is between columns. `broken`: each file gets a line that nobody can read. `held`: files are kept back
+    until this is false again and the next keys are copied, or `write` is called. `sub_task` is part of their names.
+    """
+
+    def __init__(self, task_id: str, put: _Put) -> None:
+        self.separator: Literal[",", "\t"] = ","
+        self.broken = False
+        self.held = False
+        self.sub_task = "00000000000000000000000000000001"
+        self._task_id = task_id
+        self._put = put
+        self._lines: defaultdict[str, list[str]] = defaultdict(list)
+        self._last = 0
+
+    def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
+        """A line about an object that was copied or skipped; `size` is in bytes."""
+        self._lines[kind].append(self.separator.join((_local_time(now), key, str(size))))
+
+    def add_failed(self, key: str, code: str, message: str, now: float) -> None:
+        """A line about an object that was not copied."""
+        columns = (code, _local_time(now), quote(key, safe=""), key, message)
+        self._lines["failed"].append(self.separator.join(columns))
+
+    def write(self, now: float) -> None:
+        """Write what came since the last files into new ones."""
+        if self.held:
+            return
+        for kind, lines in self._lines.items():
+            # No two files have the same name, however fast they come.
+            self._last = max(self._last + 1, int(now * 1000))
+            folder = f"{LISTS_ROOT}{self._task_id}/{kind}_object_lists/{self.sub_task}"
+            body = "".join(f"{line}\n" for line in lines).encode() + (_BROKEN_LINE if self.broken else b"")
+            self._put(f"{folder}/{self._last}.{kind}_list.txt", body, now)
+        self._lines.clear()
+
+
+def _local_time(now: float) -> str:
+    """In the zone of the region."""
+    return datetime.fromtimestamp(now, _CHINA).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,25 @@
+"""A limit of requests per second."""
+
+from __future__ import annotations
+
+import time
+
+
+class RateLimit:
+    """A bucket of tokens, one a request, that fills again at a rate per second."""
+
+    def __init__(self, rate: float, burst: float | None = None) -> None:
+        self._rate = rate
+        self._capacity = burst if burst is not None else max(rate, 1.0)
+        self._tokens = self._capacity
+        self._filled = time.monotonic()
+
+    def allows(self) -> bool:
+        """Whether one more request may pass now; if so, it is counted."""
+        now = time.monotonic()
+        self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,177 @@
+"""The vendor's own client (esdk-obs-python) judges the simulated OBS: as users call it, by the bucket's host name."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from obs import GetObjectHeader, ObsClient
+
+from support.law import HOSTILE
+
+BUCKET = "photos-obs"
+SERVER = "obs.cn-north-4.myhuaweicloud.com"
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    """Huawei's names lead to this machine, and to nothing else."""
+    resolve = socket.getaddrinfo
+
+    def resolve_here(host, *details, **more):
+        return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+
+
+@pytest.fixture
+def make_client(box):
+    """A client with these credentials, closed at the end."""
+    made = []
+
+    def make(access_key, secret, token=None):
+        port = urlsplit(box.obs.endpoint).port
+        made.append(
+            ObsClient(
+                access_key,
+                secret,
+                server=f"http://{SERVER}:{port}",
+                security_token=token,
+                max_retry_count=0,
+                timeout=10,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def client(box, make_client):
+    return make_client(*box.huawei_credentials)
+
+
+def pages(client, **details):
+    """All pages of a listing, as the vendor's documents loop over them."""
+    marker = None
+    while True:
+        answer = client.listObjects(BUCKET, marker=marker, **details)
+        assert answer.status == 200, answer.errorMessage
+        yield answer.body.contents
+        if not answer.body.is_truncated:
+            return
+        marker = answer.body.next_marker
+
+
+def test_the_client_signs_by_the_scheme_that_the_sandbox_checks(box, client):
+    assert client.listObjects(BUCKET).status == 200
+    assert dict(box.obs.requests[-1].headers)["authorization"].startswith("OBS ")
+
+
+def test_a_thousand_keys_come_in_a_page_and_all_pages_hold_every_key_once(box, client):
+    keys = [f"{number:05}" for number in range(2001)]
+    box.obs.fill(BUCKET, reversed(keys))
+
+    found = [[one.key for one in page] for page in pages(client)]
+
+    assert [len(page) for page in found] == [1000, 1000, 1]
+    assert [key for page in found for key in page] == keys
+
+
+@pytest.mark.parametrize("page_size", [1, 3, 1000])
+def test_hostile_keys_are_listed_in_byte_order_and_read(box, client, page_size):
+    for key in HOSTILE:
+        box.obs.put(BUCKET, key, key.encode())
+
+    found = [one.key for page in pages(client, max_keys=page_size, encoding_type="url") for one in page]
+
+    assert found == sorted(HOSTILE, key=str.encode)
+
+
+@pytest.mark.parametrize("key", ["/leading", "a//b", "a/./b", "..", *HOSTILE], ids=ascii)
+def test_an_object_of_a_hostile_key_is_read(box, client, key):
+    box.obs.put(BUCKET, key, b"hello")
+
+    answer = client.getObject(BUCKET, key, loadStreamInMemory=True)
+
+    assert (answer.status, answer.body.buffer) == (200, b"hello")
+    assert client.getObjectMetadata(BUCKET, key).status == 200
+
+
+def test_an_entry_and_the_metadata_tell_what_an_object_is(box, client):
+    stored = box.obs.put(BUCKET, "a", b"hello")
+
+    [entry] = client.listObjects(BUCKET).body.contents
+    metadata = client.getObjectMetadata(BUCKET, "a")
+
+    md5 = f'"{hashlib.md5(b"hello").hexdigest()}"'
+    assert (entry.key, entry.size, entry.etag, entry.storageClass) == ("a", 5, md5, "STANDARD")
+    assert not entry.isAppendable
+    assert (metadata.body.contentLength, metadata.body.etag) == (5, md5)
+    assert stored.last_modified <= box.obs.now()
+
+
+def test_prefixes_and_common_prefixes_are_listed(box, client):
+    box.obs.fill(BUCKET, ["a/1", "a/2", "b", "c/d/e"])
+
+    def found(**details):
+        body = client.listObjects(BUCKET, **details).body
+        return [one.key for one in body.contents], [one.prefix for one in body.commonPrefixs]
+
+    assert found(prefix="a/") == (["a/1", "a/2"], [])
+    assert found(delimiter="/") == (["b"], ["a/", "c/"])
+    assert found(delimiter="/", marker="a/") == (["b"], ["c/"])
+    assert found(prefix="c/", delimiter="/") == ([], ["c/d/"])
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("0-1", b"he"), ("3-", b"lo"), ("-2", b"lo"), ("2-99", b"llo")])
+def test_a_range_is_read(box, client, wanted, expected):
+    box.obs.put(BUCKET, "a", b"hello")
+
+    answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=wanted), loadStreamInMemory=True)
+
+    assert (answer.status, answer.body.buffer) == (206, expected)
+
+
+def test_a_range_behind_the_end_is_refused(box, client):
+    box.obs.put(BUCKET, "a", b"hello")
+
+    answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range="5-9"), loadStreamInMemory=True)
+
+    assert (answer.status, answer.errorCode) == (416, "InvalidRange")
+
+
+def test_refusals_are_told_by_their_code(box, client, make_client):
+    def told(answer):
+        return answer.status, answer.errorCode
+
+    assert told(client.listObjects("nowhere")) == (404, "NoSuchBucket")
+    assert told(client.getObject(BUCKET, "a")) == (404, "NoSuchKey")
+    assert client.getObjectMetadata(BUCKET, "a").status == 404
+    access_key, _ = box.huawei_credentials
+    assert told(make_client(access_key, "wrong").listObjects(BUCKET)) == (403, "SignatureDoesNotMatch")
+    assert told(make_client("NOBODY", "x").listObjects(BUCKET)) == (403, "InvalidAccessKeyId")
+    box.obs.deny("obs:bucket:ListBucket")
+    assert told(client.listObjects(BUCKET)) == (403, "AccessDenied")
+
+
+def test_temporary_credentials_work_with_their_token_only(box, make_client):
+    box.obs.add_credentials("TEMPORARY", "secret", "token+/=")
+
+    assert make_client("TEMPORARY", "secret", "token+/=").listObjects(BUCKET).status == 200
+    assert make_client("TEMPORARY", "secret", "another").listObjects(BUCKET).status == 403
+    assert make_client("TEMPORARY", "secret").listObjects(BUCKET).status == 403
+
+
+def test_an_encrypted_object_says_so(box, client):
+    box.obs.bucket(BUCKET).encrypted = True
+    box.obs.put(BUCKET, "a", b"hello")
+
+    body = client.getObjectMetadata(BUCKET, "a").body
+
+    assert body.sseKms == "kms"
+    assert body.etag != f'"{hashlib.md5(b"hello").hexdigest()}"'

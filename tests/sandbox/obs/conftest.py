@@ -1,0 +1,62 @@
+"""Requests to OBS that are right, which single tests then make wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+import pytest
+import requests
+from obs.auth import Authentication
+from obs.convertor import Adapter
+from obs.util import encode_object_key
+
+from sandbox import Sandbox
+
+HOST = "photos-obs.obs.cn-north-4.myhuaweicloud.com"
+
+
+class ObsRequests:
+    """Requests that are signed as the vendor's SDK does it, but may hold what no method of it sends."""
+
+    def __init__(self, box: Sandbox, http: requests.Session) -> None:
+        self._box = box
+        self._http = http
+
+    def send(
+        self,
+        method: str = "GET",
+        key: str = "",
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        host: str = HOST,
+        path: str | None = None,
+        credentials: tuple[str, str] | None = None,
+        change: Callable[[dict[str, str]], None] = lambda _: None,
+    ) -> requests.Response:
+        """`headers` are signed, `change` alters what is sent after that. `path` is sent in place of the signed one."""
+        access_key, secret = credentials or self._box.huawei_credentials
+        sent = {"Date": formatdate(self._box.obs.now(), usegmt=True), **(headers or {})}
+        signer = Authentication(access_key, secret, False, Adapter("obs"), "", False)
+        signature = signer.getSignature(method, "photos-obs", key, {}, sent)["Signature"]
+        sent |= {"Host": host, "Authorization": f"OBS {access_key}:{signature}"}
+        change(sent)
+        request = requests.Request(method, self._box.obs.endpoint, headers=sent).prepare()
+        target = f"/{encode_object_key(key)}" if path is None else path
+        # As it is: requests would tidy it up.
+        request.url = f"{self._box.obs.endpoint}{target}{'?' if params else ''}{urlencode(params or {})}"
+        return self._http.send(request, timeout=10, allow_redirects=False)
+
+
+@pytest.fixture
+def obs_requests(box: Sandbox, http: requests.Session) -> ObsRequests:
+    return ObsRequests(box, http)
+
+
+@pytest.fixture
+def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
+    """The status and the code of an answer."""
+    return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))

@@ -1,0 +1,150 @@
+"""What OBS answers beside what was asked for: addresses, rights, limits, listings, and what is in a bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+BUCKET = "photos-obs"
+
+
+def keys(answer):
+    return [one.text for one in ElementTree.fromstring(answer.content).iter() if one.tag.endswith("}Key")]
+
+
+def test_the_bucket_has_to_be_in_the_host_name(obs_requests, refusal):
+    answer = obs_requests.send(host="obs.cn-north-4.myhuaweicloud.com", path=f"/{BUCKET}/a")
+    assert refusal(answer) == (403, "VirtualHostDomainRequired")
+
+
+def test_a_bucket_of_another_region_is_redirected_to(box, obs_requests, refusal):
+    box.obs.create_bucket(BUCKET, region="cn-east-3")
+    answer = obs_requests.send()
+    assert refusal(answer) == (307, "TemporaryRedirect")
+    assert answer.headers["Location"].startswith(f"https://{BUCKET}.obs.cn-east-3.myhuaweicloud.com/")
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "params"),
+    [
+        ("GET", "", {"list-type": "2"}),
+        ("GET", "", {"versions": ""}),
+        ("GET", "a", {"versionId": "1"}),
+        ("PUT", "a", {}),
+        ("DELETE", "a", {}),
+        ("HEAD", "", {}),
+    ],
+    ids=str,
+)
+def test_what_the_sandbox_lacks_is_refused(box, obs_requests, method, key, params):
+    box.obs.put(BUCKET, "a", b"hello")
+    assert obs_requests.send(method, key, params).status_code == 501
+
+
+@pytest.mark.parametrize("params", [{"max-keys": "many"}, {"max-keys": "-1"}, {"encoding-type": "base64"}], ids=str)
+def test_parameters_that_make_no_sense_are_refused(obs_requests, refusal, params):
+    assert refusal(obs_requests.send(params=params)) == (400, "InvalidArgument")
+
+
+def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
+    box.obs.fill(BUCKET, (f"{number:04}" for number in range(1001)))
+    assert len(keys(obs_requests.send(params={"max-keys": "5000"}))) == 1000
+
+
+def test_a_marker_is_exclusive_and_need_not_exist(box, obs_requests):
+    box.obs.fill(BUCKET, ["a", "b", "d"])
+    assert keys(obs_requests.send(params={"marker": "b"})) == ["d"]
+    assert keys(obs_requests.send(params={"marker": "c"})) == ["d"]
+
+
+def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
+    box.obs.put(BUCKET, "a b+c", b"hello")
+    text = obs_requests.send(params={"encoding-type": "url"}).text
+    assert "<Key>a+b%2Bc</Key>" in text
+    assert "<EncodingType>url</EncodingType>" in text
+    assert f'<ETag>"{hashlib.md5(b"hello").hexdigest()}"</ETag>' in text
+    assert re.search(r"<LastModified>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z</LastModified>", text)
+    assert "<Type>" not in text
+    assert 'xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"' in text
+
+
+def test_a_page_may_repeat_itself_for_ever(box, obs_requests):
+    box.obs.fill(BUCKET, ["a", "b"])
+    box.obs.repeats_pages = True
+    assert keys(obs_requests.send(params={"max-keys": "1", "marker": "a"})) == ["a"]
+
+
+@pytest.mark.parametrize(("size", "parts"), [(8, 0), (9, 3), (12, 3), (13, 4)])
+def test_the_etag_of_what_came_in_parts_ends_in_their_number(box, size, parts):
+    stored = box.obs.put(BUCKET, "a", b"x" * size, part_size=4 if parts else 8)
+    assert stored.etag.partition("-")[2] == (str(parts) if parts else "")
+
+
+def test_the_etag_of_parts_is_the_md5_of_their_md5s(box):
+    stored = box.obs.put(BUCKET, "a", b"aaaabb", part_size=4)
+    md5s = hashlib.md5(b"aaaa").digest() + hashlib.md5(b"bb").digest()
+    assert stored.etag == f"{hashlib.md5(md5s).hexdigest()}-2"
+
+
+def test_a_name_of_over_1024_bytes_is_not_stored(box):
+    box.obs.put(BUCKET, "k" * 1024, b"")
+    with pytest.raises(ValueError, match="1024"):
+        box.obs.put(BUCKET, "k" * 1025, b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"hello"])
+def test_head_tells_the_length_without_the_contents(box, obs_requests, data):
+    box.obs.put(BUCKET, "a", data)
+    answer = obs_requests.send("HEAD", "a")
+    assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")
+
+
+@pytest.mark.parametrize("header", ["x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma"])
+def test_a_crc64_is_told_where_the_bucket_is_set_so(box, obs_requests, header):
+    box.obs.put(BUCKET, "a", b"123456789")
+    assert not [name for name in obs_requests.send("HEAD", "a").headers if "crc64" in name.lower()]
+    box.obs.bucket(BUCKET).crc64_header = header
+    # The check value of CRC-64/XZ, https://reveng.sourceforge.io/crc-catalogue/17plus.htm.
+    assert int(obs_requests.send("HEAD", "a").headers[header]) == 0x995DC9BBDF1939FA
+
+
+def test_a_right_can_be_taken_away_for_some_keys(box, obs_requests, refusal):
+    for key in ("oms/a", "b"):
+        box.obs.put(BUCKET, key, b"")
+    box.obs.deny("obs:object:GetObject", lambda key: key.startswith("oms/"))
+    assert refusal(obs_requests.send(key="oms/a")) == (403, "AccessDenied")
+    assert obs_requests.send(key="b").status_code == 200
+    assert obs_requests.send(params={"prefix": "oms/"}).status_code == 200
+    assert [(action.name, action.key, action.status) for action in box.obs.actions] == [
+        ("obs:object:GetObject", "oms/a", 403),
+        ("obs:object:GetObject", "b", 200),
+        ("obs:bucket:ListBucket", "oms/", 200),
+    ]
+
+
+def test_requests_beyond_the_rate_get_429(box, obs_requests):
+    box.obs.throttle(0.001, burst=2)
+    assert [obs_requests.send().status_code for _ in range(3)] == [200, 200, 429]
+    box.obs.throttle(None)
+    assert obs_requests.send().status_code == 200
+
+
+def test_delayed_requests_say_how_long_they_waited(box, obs_requests):
+    box.obs.delay(30)
+    answer = obs_requests.send()
+    assert answer.headers["x-obs-qos-delay-time"] == "30"
+    assert answer.elapsed.total_seconds() >= 0.03
+
+
+def test_what_is_stored_can_be_made_older(box):
+    before = box.obs.put(BUCKET, "a", b"").last_modified
+    box.obs.age(100)
+    assert box.obs.objects(BUCKET)["a"].last_modified == pytest.approx(before - 100)
+
+
+def test_credentials_can_be_taken_away(box, obs_requests):
+    box.obs.remove_credentials(box.huawei_credentials[0])
+    assert obs_requests.send().status_code == 403

@@ -1,0 +1,109 @@
+"""The lists of what became of each object, and what OMS fails to copy because a test says so."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import quote, unquote
+
+import pytest
+
+from sandbox.oms.task import CopyFailure
+
+ROOT = "oms/sync_task/"
+
+
+@pytest.fixture
+def copy(box, huawei):
+    """Submits keys and waits until OMS has done with them."""
+
+    def submit(*keys):
+        huawei.submit(*(quote(key, safe="") for key in keys))
+        box.oms.wait_copied(10)
+
+    return submit
+
+
+@pytest.fixture
+def lists(box):
+    """The lists by their names without the common beginning, with their lines."""
+
+    def read():
+        found = dict(box.obs.objects("photos-obs"))
+        return {
+            name.removeprefix(f"{ROOT}{box.task_id}/"): one.data.decode("utf-8", "replace").splitlines()
+            for name, one in found.items()
+            if name.startswith(ROOT)
+        }
+
+    return read
+
+
+def test_each_call_leaves_a_list_for_each_kind_of_outcome(box, copy, lists):
+    box.oss.put("photos", "a b", b"hello")
+    copy("a b")
+    copy("a b", "missing")
+    (failed, skipped, success) = sorted(lists().items())
+    assert failed[0].startswith("failed_object_lists/") and failed[0].endswith(".failed_list.txt")
+    assert skipped[0].startswith("skip_object_lists/") and skipped[0].endswith(".skip_list.txt")
+    assert success[0].startswith("success_object_lists/") and success[0].endswith(".success_list.txt")
+    assert [line.split(",")[1:] for line in (*success[1], *skipped[1])] == [["a b", "5"], ["a b", "5"]]
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists, separator):
+    box.task.lists.separator = separator
+    copy("山 a.jpg")
+    ((line,),) = lists().values()
+    reason, _, encoded, raw, _ = line.split(separator)
+    assert reason == "GET_SRC_OBJ_META_FAILURE"
+    assert unquote(encoded) == raw == "山 a.jpg"
+
+
+def test_no_list_is_overwritten_however_fast_they_come(box, lists):
+    for _ in range(3):
+        box.task.copy(["missing"], now=1_767_225_600)
+    assert len(lists()) == 3
+
+
+def test_a_broken_line_is_added_on_demand(box, copy, lists):
+    box.task.lists.broken = True
+    copy("missing")
+    ((line, broken),) = lists().values()
+    assert "missing" in line
+    assert "missing" not in broken
+
+
+def test_lists_can_be_held_back(box, copy, lists):
+    box.task.lists.held = True
+    copy("missing")
+    assert lists() == {}
+    box.task.lists.held = False
+    copy("gone")
+    assert [len(lines) for lines in lists().values()] == [2]
+
+
+def test_what_fails_on_demand_is_not_copied_counted_and_listed_with_its_code(box, copy, lists):
+    for key in ("a", "b"):
+        box.oss.put("photos", key, b"hello")
+    box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out"), times=1, where="a".__eq__)
+
+    copy("a", "b")
+
+    assert box.task.destination.keys() == {"b"}
+    assert (box.task.failure_object, box.task.success_object) == (1, 1)
+    (line,) = next(lines for name, lines in lists().items() if name.startswith("failed"))
+    assert line.startswith("UPLOAD_DST_OBJ_FAILURE,") and line.endswith(",a,a,timed out")
+    copy("a")
+    assert box.task.destination.keys() == {"a", "b"}
+
+
+def test_large_objects_are_written_in_parts(box, copy):
+    box.task.part_size = 4
+    box.oss.put("photos", "small", b"aaaa")
+    box.oss.put("photos", "large", b"aaaab")
+
+    copy("small", "large")
+
+    etags = {key: one.etag for key, one in box.obs.objects("photos-obs").items() if not key.startswith(ROOT)}
+    assert etags["small"] == hashlib.md5(b"aaaa").hexdigest()
+    assert etags["large"].endswith("-2")

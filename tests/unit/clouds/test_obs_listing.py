@@ -1,0 +1,136 @@
+"""Reading a page of OBS's listing: as the vendor's SDK reads it, and nothing that is not one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from obs.convertor import Adapter, Convertor
+
+from oss_oms_sync.clouds.listings import NotAListing
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.obs_listing import UnreadObsPage
+from support.fake_obs import NAMESPACE, NEW_YEAR, listing
+from support.law import HOSTILE
+
+A = ObjectSummary("a", "AB", 1, NEW_YEAR)
+PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendable")], more=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def utc() -> Iterator[None]:
+    """The SDK tells times in the zone of the machine, where an hour may come twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def read(text: str) -> ListPage:
+    page, _ = UnreadObsPage(text.encode()).read()
+    return page
+
+
+def read_by_sdk(text: str) -> ListPage:
+    # Its caller takes the namespace away.
+    found = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(NAMESPACE, ""), {})
+    objects = [
+        ObjectSummary(
+            one.key or "",
+            (one.etag or "").strip('"').upper(),
+            one.size,
+            int(datetime.strptime(one.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
+            "Appendable" if one.isAppendable else "Normal",
+        )
+        for one in found.contents
+    ]
+    return ListPage(objects, found.is_truncated)
+
+
+objects = st.lists(
+    st.builds(
+        ObjectSummary,
+        # Also such as are encoded twice, or as nobody does.
+        st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
+        st.text("0123456789ABCDEF-", max_size=40),
+        st.integers(0, 10**15),
+        st.integers(0, 4_000_000_000),
+        st.sampled_from(["Normal", "Appendable"]),
+    ),
+    max_size=20,
+)
+
+
+@given(objects=objects, more=st.booleans())
+def test_it_reads_what_was_listed_and_as_the_sdk_does(objects, more):
+    text = listing(objects, more)
+    assert read(text) == ListPage(objects, more) == read_by_sdk(text)
+
+
+@given(names=st.lists(st.text("abc%2Fé/+ ;", min_size=1), max_size=5))
+def test_names_that_are_not_encoded_are_not_decoded(names):
+    text = listing([A._replace(name=name) for name in names], head="")
+    assert [one.name for one in read(text).objects] == names
+    assert read(text) == read_by_sdk(text)
+
+
+@given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
+def test_names_that_are_encoded_in_odd_ways_are_decoded_as_the_sdk_does(encoded):
+    text = listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
+    assert read(text) == read_by_sdk(text)
+
+
+@pytest.mark.parametrize("namespace", ["", ' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"', ' xmlns="urn:x"'])
+def test_the_namespace_does_not_matter(namespace):
+    assert read(listing([A], namespace=namespace)) == ListPage([A], more=False)
+
+
+@pytest.mark.parametrize("end", [".000Z", ".999Z", "Z"])
+def test_of_a_time_the_whole_seconds_count(end):
+    assert read(listing([A]).replace(".987Z", end)).objects == [A]
+
+
+@given(objects=objects, more=st.booleans())
+def test_where_the_next_page_begins_is_seen_without_parsing(objects, more):
+    expected = objects[-1].name if objects and more else ""
+    assert UnreadObsPage(listing(objects, more).encode()).guess_next() == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], more=True, head="").encode()])
+def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
+    assert UnreadObsPage(body).guess_next() == ""
+
+
+@pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "IsTruncated"])
+def test_a_page_that_lacks_something_is_no_listing(tag):
+    with pytest.raises(NotAListing):
+        read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
+
+
+@pytest.mark.parametrize(
+    "modified",
+    ["", "yesterday", "2026-02-30T00:01:01.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:61.000Z",
+     "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z", "2026-1-01T00:00:00.000Z"],
+)  # fmt: skip
+def test_a_time_that_is_none_makes_no_listing(modified):
+    with pytest.raises(NotAListing):
+        read(PAGE.replace("2026-01-01T00:01:01.987Z", modified))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00", b"<a>" * 100_000, PAGE.encode()[:-1], PAGE.encode() + b"<",
+     b"<html><body>Please log in</body></html>", b"<Error><Code>a</Code><IsTruncated>false</IsTruncated></Error>",
+     PAGE.replace("b/c", "\x01").encode(), PAGE.replace("<Size>2<", "<Size>two<").encode(),
+     PAGE.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>').encode()],
+    ids=range(10),
+)  # fmt: skip
+def test_what_is_no_listing_is_told_as_such(body):
+    with pytest.raises(NotAListing):
+        UnreadObsPage(body).read()
