@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from oss_oms_sync import BEGAN, jsontext
 from oss_oms_sync.clock import Clock, Deadline
@@ -25,6 +25,9 @@ from oss_oms_sync.clouds.oss2_import import preload_oss2
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.settings import Settings
+
+if TYPE_CHECKING:
+    from oss_oms_sync.clouds.obs import ObsClient
 
 _FINISHING_SECONDS = 0.5
 # At a tenth of a core, importing takes 1.5 to 2.5 s; anything beyond this was a pause between import and invocation.
@@ -69,10 +72,17 @@ def replay_handler(event: bytes, context: Context) -> dict[str, object]:
 
 
 def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `reconcile`. `event` is a timer event or a manual payload."""
+    """Function `reconcile`. `event` is a timer event, an event of the log bucket or a manual payload."""
     from oss_oms_sync.jobs import reconcile
 
     return _run("reconcile", context, partial(reconcile.run, event)).to_json()
+
+
+def compare_handler(event: bytes, context: Context) -> dict[str, object]:
+    """Function `compare`. `event` is a timer event, an event of the log bucket or a manual payload."""
+    from oss_oms_sync.jobs import compare
+
+    return _run("compare", context, partial(compare.run, event)).to_json()
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
@@ -115,17 +125,26 @@ class _Instance:
     def __init__(self) -> None:
         self.settings = Settings.from_env(os.environ)
         log.setLevel(self.settings.log_level)
-        self.clock, pool = Clock(), CallPool()
+        self.clock, self.pool = Clock(), CallPool()
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
-        self.oms = OmsClient(self.settings, oms, pool, self.clock)
-        self.oss = OssClient(self.settings, oss, pool, self.clock)
+        self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
+        self.oss = OssClient(self.settings, oss, self.pool, self.clock)
         # The first call goes to OMS; in the meantime, oss2 is imported.
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
         """What a job works with in this invocation. Credentials expire, so they are never kept."""
         deadline = _deadline(context, self.clock)
-        return Invocation(self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock)
+        return Invocation(
+            self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock, lambda: self.obs
+        )
+
+    @functools.cached_property
+    def obs(self) -> ObsClient:
+        """The client of the destination."""
+        from oss_oms_sync.clouds.obs import ObsClient
+
+        return ObsClient(self.settings, self.pool, self.clock)
 
 
 # An exception is not cached: the next invocation reports the invalid settings again.

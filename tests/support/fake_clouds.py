@@ -22,6 +22,7 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import etag_of
+from oss_oms_sync.clouds.obs import ObsClient
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssClient
 from oss_oms_sync.clouds.pool import CallPool
@@ -217,12 +218,15 @@ class World:
         oss.mount("https://", self.oss)
         self.client = OmsClient(self.settings, oms, self.pool, self.clock)
         self._oss = OssClient(self.settings, oss, self.pool, self.clock)
+        self._obs = ObsClient(self.settings, self.pool, self.clock)
 
     def invocation(self, seconds: float = 60, oms: Any = None) -> Invocation:
         """A new invocation that has so long; `oms` in place of the client of the virtual OMS."""
         credentials = Credentials("FAKEID", "fakesecret", "faketoken")
         deadline = Deadline(seconds, self.clock)
-        return Invocation(self.settings, oms or self.client, self._oss, credentials, deadline, self.clock)
+        return Invocation(
+            self.settings, oms or self.client, self._oss, credentials, deadline, self.clock, lambda: self._obs
+        )
 
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
         return forward.run(payload, self.invocation(timeout - 0.5))

@@ -29,7 +29,9 @@ class Instance:
     def invocation(self, seconds: float = 60) -> Invocation:
         """A new invocation that has so long."""
         deadline = Deadline(seconds, self.clock)
-        return Invocation(self.settings, self._oms, self._oss, self._credentials, deadline, self.clock)
+        return Invocation(
+            self.settings, self._oms, self._oss, self._credentials, deadline, self.clock, lambda: self._obs
+        )
 
     def destination(self, seconds: float = 60) -> ObsBucket:
         """The bucket that OMS says it copies to, in a new invocation that has so long."""

@@ -89,6 +89,13 @@ SETTINGS = {
             "相邻两轮对账开始时间的间隔：`12h`、`1d`（最长 `30d`），或 `off`",
         ),
     ),
+    "COMPARE_PERIOD": Setting(
+        "7d",
+        Text(
+            "interval between the starts of two comparisons with the destination: `1d`, `7d` (at most `30d`), or `off`",
+            "相邻两轮比对（源端与目的端）开始时间的间隔：`1d`、`7d`（最长 `30d`），或 `off`",
+        ),
+    ),
     "PROJECT": Setting(
         "oss-oms-sync",
         Text(

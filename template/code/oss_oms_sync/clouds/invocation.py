@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import OmsClient
@@ -11,10 +13,14 @@ from oss_oms_sync.clouds.oss import Bucket, Credentials, OssClient
 from oss_oms_sync.errors import CredentialsError
 from oss_oms_sync.settings import Settings
 
+if TYPE_CHECKING:
+    from oss_oms_sync.clouds.obs import ObsClient
+
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation. `credentials` are those of the function's role, or why there are none.
+    """One invocation. `credentials` are those of the function's role, or why there are none; `obs` makes the client of
+    the destination, which few jobs need.
 
     `deadline` leaves time to return or raise before Function Compute ends the invocation.
     """
@@ -25,6 +31,7 @@ class Invocation:
     credentials: Credentials | CredentialsError
     deadline: Deadline
     clock: Clock
+    obs: Callable[[], ObsClient]
 
     @property
     def task_id(self) -> str:

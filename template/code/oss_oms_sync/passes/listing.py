@@ -37,6 +37,8 @@ class MergedListing:
         self._log_bucket = invocation.log_bucket
         self._needs_records = needs_records
         self._prefix = prefix
+        # Shorter keys have short records: a character takes at most four bytes.
+        self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
         self._after = after
 
     def __iter__(self) -> Iterator[Entry]:
@@ -70,14 +72,21 @@ class MergedListing:
 
     def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
         """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
-        # A character takes at most four bytes.
-        shortest = (MAX_NAME_BYTES - len(record_prefix(self._task_id, "success"))) // 4
-        judged = [one for one in page if len(one.name) > shortest and self._needs_records(one)]
+        judged = [one for one in page if len(one.name) > self._shortest_long and self._needs_records(one)]
         if not judged:
             return {}, {}
         success = self._read("success", [one.name for one in judged])
         open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
+
+    def success_of(self, key: str) -> ObjectSummary | None:
+        """The success record of a key that is in no listing of records because it is long; else None.
+
+        Raises StorageError.
+        """
+        if len(key) <= self._shortest_long or not is_long(self._task_id, "success", key):
+            return None
+        return self._read("success", [key]).get(key)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> dict[str, ObjectSummary]:
         key_of = {record_name(self._task_id, kind, key): key for key in keys if is_long(self._task_id, kind, key)}

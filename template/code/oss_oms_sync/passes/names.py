@@ -53,6 +53,11 @@ def working_prefix(project: str, job: str, task_id: str) -> str:
     return f"{RECORD_ROOT}working/{project}-{job}/{task_id}/"
 
 
+def differences_prefix(project: str, job: str, task_id: str) -> str:
+    """What the names of a job's lists of differences begin with: the pass follows, and no trigger hears of them."""
+    return f"{RECORD_ROOT}differences/{project}-{job}/{task_id}/"
+
+
 def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
     """The name of the pass that began at that moment, or whose slot began then. All that a pass depends on is in it, so
     a pass of other settings never has the same name, even in the same slot."""

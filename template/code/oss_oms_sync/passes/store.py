@@ -19,6 +19,7 @@ from oss_oms_sync.passes.names import (
     PASS,
     ROOT_RANGE,
     TOTAL,
+    differences_prefix,
     kin,
     pass_name,
     passes_prefix,
@@ -162,6 +163,7 @@ class PassStore:
         self._clock = invocation.clock
         # What the names of all its passes begin with.
         self.prefix = passes_prefix(settings.project, job, invocation.task_id)
+        self.differences = differences_prefix(settings.project, job, invocation.task_id)
         self._working = working_prefix(settings.project, job, invocation.task_id)
 
     def name_of(self, scope: Scope, began: datetime) -> str:
@@ -305,7 +307,7 @@ class PassStore:
 
     def _delete(self, pass_name: str) -> None:
         # The first piece first: without it nobody goes on.
-        for prefix in (f"{self.prefix}{pass_name}/", f"{self._working}{pass_name}/"):
+        for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
             problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
             for problem in {problem.message for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})

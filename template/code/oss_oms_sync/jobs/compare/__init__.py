@@ -1,0 +1,150 @@
+"""Compare the source bucket with the destination and the records: every object gets one class, what is lacking is sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.errors import SettingsError, StorageError
+from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs.compare.classes import Moments
+from oss_oms_sync.jobs.compare.count import CompareCount, Rules
+from oss_oms_sync.jobs.compare.differences import keep
+from oss_oms_sync.jobs.compare.in_hand import in_hand_since
+from oss_oms_sync.jobs.compare.options import Options
+from oss_oms_sync.jobs.compare.result import CompareResult
+from oss_oms_sync.jobs.compare.tally import CompareTally
+from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.driver import Driver, PiecesDone
+from oss_oms_sync.passes.listing import MergedListing, with_destination
+from oss_oms_sync.passes.names import Wake, pings, wakes
+from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.range_walk import RangeWalk
+from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.reasons import Failure
+
+log = logging.getLogger(__name__)
+
+
+def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDone:
+    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or OPTIONS in a manual call.
+
+    An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
+    COMPARE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
+    if none is open, and waits for its end; `look` only looks. `dry_run` is one call without pieces that sends nothing.
+
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also where OMS does not tell which
+    bucket is the destination: what was done until then is kept.
+    """
+    if not invocation.settings.source_bucket:
+        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
+    comparison = _Comparison(invocation)
+    woken = wakes(event, comparison.store.prefix)
+    result = comparison.by_event(event, woken) if woken is not None else comparison.asked(event)
+    shown = result.to_json()
+    log.info({name: value for name, value in shown.items() if name not in ("classes", "folders", "differences")})
+    return result
+
+
+class _Comparison:
+    """One invocation."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._destination = _destination(invocation)
+        self._in_hand_since = in_hand_since(invocation)
+        self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
+        self._driver = Driver(invocation, self.store, self._walk)
+
+    def by_event(self, event: bytes | str, woken: list[Wake]) -> PiecesDone:
+        """Do what follows from the pieces that an event names."""
+        self.store.answer(pings(event, self.store.prefix))
+        return self._driver.by_event(woken)
+
+    def asked(self, event: bytes | str) -> CompareResult:
+        """What a timer's or a manual call asks for."""
+        settings, clock = self._invocation.settings, self._invocation.clock
+        options = Options.parse(event, settings.key_filter)
+        if options.dry_run:
+            return self._trial(options)
+        if options.look:
+            return CompareResult.of(self._driver.look(options.scope), "", clock)
+        if is_timer_event(event):
+            state, stopped = self._driver.by_timer(options.scope, settings.compare_period)
+            if state is None and not stopped:
+                stopped = "COMPARE_PERIOD is off, and no pass was begun by hand"
+        else:
+            state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
+        return CompareResult.of(state, stopped, clock)
+
+    def _trial(self, options: Options) -> CompareResult:
+        """One call without pieces, which sends nothing."""
+        one = self._driver.about_now(options.scope, note=False)
+        walk = self._range_walk(one, Piece(Kind.MORE, until="", after="", tally=CompareTally()), trial=options)
+        walked = walk.run()
+        if walked.error:
+            raise walked.error
+        finished = walked.piece.kind is Kind.DONE
+        following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
+        return CompareResult(_tally(walked.piece), finished, following, walk.stopped)
+
+    def _walk(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
+        walked = self._range_walk(one, start, open_ranges).run()
+        tally = keep(self._invocation, f"{self.store.differences}{one.name}/", _tally(walked.piece))
+        return replace(walked, piece=replace(walked.piece, tally=tally))
+
+    def _range_walk(self, one: Pass, start: Piece, share: int = 1, trial: Options | None = None) -> RangeWalk:
+        now = self._invocation.clock.now()
+        installed = parse_time(one.installed) or now
+        # Of the objects written since the last pass but one began: later ones than that were counted by the last.
+        lag_since = parse_time(one.before_started) or installed
+        rules = Rules(
+            self._invocation.settings.key_filter,
+            Moments(now.timestamp(), self._in_hand_since),
+            one.scope.begin(installed).timestamp(),
+            lag_since.timestamp(),
+            one.scope.overwrite,
+        )
+        count = CompareCount(rules, _tally(start))
+        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    def _entries(self, one: Pass, start: Piece, rules: Rules) -> Iterator[Entry]:
+        """What all four listings have after the piece `start`."""
+        prefix = one.scope.key_filter.prefix
+
+        def needs_records(source: ObjectSummary) -> bool:
+            return rules.key_filter.matches(source.name)
+
+        with self._destination.pages(prefix, start.after) as pages:
+            there = chain.from_iterable(page.objects for page in pages)
+            listing = MergedListing(self._invocation, needs_records, prefix, start.after)
+            for entry in with_destination(iter(listing), there):
+                if entry.source is None and entry.success is None and entry.destination:
+                    # The record of a long key is in no listing by key.
+                    yield entry._replace(success=listing.success_of(entry.key))
+                else:
+                    yield entry
+
+
+def _destination(invocation: Invocation) -> ObsBucket:
+    """The bucket that the sync task copies to.
+
+    Raises StorageError if OMS does not tell.
+    """
+    task = invocation.oms.task(invocation.deadline)
+    if isinstance(task, Failure):
+        why = f"{task.reason.name}: {task.message}. {task.reason.fix.en}"
+        raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
+    return invocation.obs().bucket(task, invocation.deadline)
+
+
+def _tally(piece: Piece) -> CompareTally:
+    """A piece's tally, which is of this job."""
+    return piece.tally if isinstance(piece.tally, CompareTally) else CompareTally()
