@@ -103,9 +103,10 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
         "forward": [allow("oss:PutObject", on=records), invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records],
         "reconcile": [keep_records, list_records, list_source],
+        "compare": [keep_records, list_records, list_source],
         "doctor": [keep_records, list_records, list_source],
         "status": [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source],
-        "trigger": [invoke(forward, f"{forward}-reconcile")],
+        "trigger": [invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
     return [
         Policy(

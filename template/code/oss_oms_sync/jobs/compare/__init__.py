@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 
 from oss_oms_sync.clock import parse_time
@@ -59,7 +60,6 @@ class _Comparison:
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._destination = _destination(invocation)
-        self._in_hand_since = in_hand_since(invocation)
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
@@ -114,6 +114,10 @@ class _Comparison:
         )
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    @cached_property
+    def _in_hand_since(self) -> float:
+        return in_hand_since(self._invocation)
 
     def _entries(self, one: Pass, start: Piece, rules: Rules) -> Iterator[Entry]:
         """What all four listings have after the piece `start`."""
