@@ -1,0 +1,163 @@
+"""Every combination of what the four listings can have of a key is in exactly the class that the documents say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.jobs.compare.classes import Moments, ObjectClass, classify
+from oss_oms_sync.passes.classify import Entry
+
+NOW = 1_000_000.0
+HOUR, MINUTE = 3600, 60
+MOMENTS = Moments(listed=NOW, in_hand_since=NOW - HOUR)
+MD5, OTHER_MD5, PARTS = "A" * 32, "B" * 32, f"{'A' * 32}-2"
+
+# When something was written: long ago, before OMS's oldest unfinished step, after it, behind the listings, just now.
+LONG_AGO, ACCEPTED, IN_HAND, LATE, NEW = (
+    NOW - 10 * HOUR,
+    NOW - 2 * HOUR,
+    NOW - 30 * MINUTE,
+    NOW - 30,
+    NOW - 5 * MINUTE,
+)
+
+
+def sources() -> list[ObjectSummary | None]:
+    kinds = [(MD5, 5, "Normal"), (PARTS, 5, "Multipart"), ("C" * 16, 5, "Appendable"), (MD5, 5, "Symlink")]
+    return [None, *(ObjectSummary("k", e, s, int(at), t) for (e, s, t), at in product(kinds, (LONG_AGO, NEW)))]
+
+
+def successes(source: ObjectSummary | None) -> list[ObjectSummary | None]:
+    """None, of this version, of this version once more, of another one."""
+    etag = source.etag if source else MD5
+    bodies = (etag, f"{etag} again", "an older one")
+    times = (LONG_AGO - HOUR, ACCEPTED, IN_HAND, LATE)
+    return [None, *(ObjectSummary("k", etag_of(body), 3, int(at), "Normal") for body, at in product(bodies, times))]
+
+
+def failures() -> list[ObjectSummary | None]:
+    return [None, *(ObjectSummary("k", "F" * 32, 9, int(at), "Normal") for at in (LONG_AGO - HOUR, ACCEPTED, LATE))]
+
+
+def destinations(source: ObjectSummary | None) -> list[ObjectSummary | None]:
+    etags = (MD5, OTHER_MD5, PARTS, f"{'B' * 32}-2")
+    times = (LONG_AGO - HOUR, LONG_AGO, ACCEPTED, LATE)
+    return [None, *(ObjectSummary("k", e, size, int(at), "Normal") for e, size, at in product(etags, (5, 6), times))]
+
+
+ENTRIES = [
+    Entry("k", source, success, failed, destination)
+    for source in sources()
+    for success, failed, destination in product(successes(source), failures(), destinations(source))
+]
+
+
+# The table of the documents, row by row; each says for itself what it is about.
+
+
+def is_link(e: Entry) -> bool:
+    return e.source is not None and e.source.type == "Symlink"
+
+
+def has_proof(e: Entry) -> bool:
+    return bool(e.source and e.destination) and (
+        (e.source.size, e.source.etag) == (e.destination.size, e.destination.etag) and e.source.etag in (MD5, OTHER_MD5)
+    )
+
+
+def names_this_version(e: Entry) -> bool:
+    if e.source is None or e.success is None or e.success.modified < e.source.modified:
+        return False
+    return e.success.etag in (etag_of(e.source.etag), etag_of(f"{e.source.etag} again"))
+
+
+def is_newer_of_equal_size(e: Entry) -> bool:
+    there = e.destination
+    return bool(e.source and there) and there.size == e.source.size and there.modified >= e.source.modified
+
+
+def would_be_equal(e: Entry) -> bool:
+    return _first(e, [row for row in TABLE if row[0] is not ObjectClass.MOVING]) in (
+        ObjectClass.EQUAL_CONTENTS,
+        ObjectClass.EQUAL_VERSION,
+        ObjectClass.EQUAL_SIZE,
+    )
+
+
+def is_moving(e: Entry) -> bool:
+    if e.source is None:
+        return False
+    times = [one.modified for one in e[1:] if one]
+    return e.source.modified > NOW - 15 * MINUTE or (max(times) > NOW - MINUTE and not would_be_equal(e))
+
+
+def lacks(e: Entry) -> bool:
+    return e.source is not None and (e.destination is None or e.destination.modified < e.source.modified)
+
+
+def differing_md5s(e: Entry) -> bool:
+    md5s = {MD5, OTHER_MD5}
+    return is_newer_of_equal_size(e) and {e.source.etag, e.destination.etag} == md5s
+
+
+Row = tuple[ObjectClass, Callable[[Entry], bool]]
+TABLE: list[Row] = [
+    (ObjectClass.IMPOSSIBLE, is_link),
+    (ObjectClass.MOVING, is_moving),
+    (ObjectClass.EQUAL_CONTENTS, has_proof),
+    (ObjectClass.FAILED_BEFORE, lambda e: bool(e.source and e.failed) and e.failed.modified >= e.source.modified),
+    (
+        ObjectClass.IN_FLIGHT,
+        lambda e: names_this_version(e) and e.success.modified > MOMENTS.in_hand_since and lacks(e),
+    ),
+    (ObjectClass.MISSING, lambda e: e.source is not None and e.destination is None),
+    (ObjectClass.OLDER, lambda e: lacks(e) and e.destination is not None),
+    (ObjectClass.OVERWRITTEN, lambda e: bool(e.source and e.destination) and e.source.size != e.destination.size),
+    (ObjectClass.SUSPICIOUS, differing_md5s),
+    (ObjectClass.EQUAL_VERSION, lambda e: is_newer_of_equal_size(e) and names_this_version(e)),
+    (ObjectClass.EQUAL_SIZE, is_newer_of_equal_size),
+    (ObjectClass.ARRIVING, lambda e: e.destination is not None and e.destination.modified > NOW - 15 * MINUTE),
+    (ObjectClass.DELETED_AT_SOURCE, lambda e: e.destination is not None and e.success is not None),
+    (ObjectClass.UNKNOWN, lambda e: e.destination is not None),
+    (ObjectClass.ORPHAN_RECORDS, lambda e: bool(e.success or e.failed)),
+]
+
+
+def _first(entry: Entry, table: list[Row]) -> ObjectClass:
+    return next(name for name, matches in table if matches(entry))
+
+
+def test_each_combination_of_source_records_and_destination_is_in_the_class_of_the_table():
+    seen: Counter[ObjectClass] = Counter()
+    for entry in ENTRIES:
+        if any(entry[1:]):
+            found = classify(entry, MOMENTS)
+            assert found is _first(entry, TABLE), entry
+            seen[found] += 1
+    assert seen.keys() == {name for name, _ in TABLE}
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("oms/sync_task/1/failed_object_lists/2/3.failed_list.txt", ObjectClass.OMS_OWN),
+        ("oms/sync_tasks", ObjectClass.UNKNOWN),
+        ("oms/photo.jpg", ObjectClass.UNKNOWN),
+    ],
+)
+def test_what_oms_writes_itself_is_told_from_the_users_own(key, found):
+    there = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
+    assert classify(Entry(key, None, destination=there), MOMENTS) is found
+    source = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
+    assert classify(Entry(key, source, destination=there), MOMENTS) is ObjectClass.EQUAL_CONTENTS
+
+
+def test_the_same_second_is_not_older():
+    source = ObjectSummary("k", PARTS, 5, int(LONG_AGO), "Multipart")
+    there = ObjectSummary("k", "D" * 32, 5, int(LONG_AGO), "Normal")
+    assert classify(Entry("k", source, destination=there), MOMENTS) is ObjectClass.EQUAL_SIZE
