@@ -64,7 +64,7 @@ class CompareResult:
             },
             "folders": {
                 folder: {title: list(count) for title, count in counts.items()}
-                for folder, counts in tally.folders.items()
+                for folder, counts in sorted(tally.folders.items())
             },
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
