@@ -6,7 +6,7 @@
     ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
     ├── PayloadError       a manual payload asks for something that the job does not know
     ├── RecordError        a failed key could not be recorded
-    └── StorageError       OSS did not do what a job depends on
+    └── StorageError       OSS, or OBS, did not do what a job depends on
 
 After any of them, Function Compute invokes the function again, and in the end hands the event to the `onFailure`
 destination: the keys of an invocation that raised are still with Function Compute.
@@ -60,7 +60,7 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """What OSS answered to a call that a job depends on; `code` as in StorageFailure."""
+    """What OSS or OBS answered to a call that a job depends on; `code` as in StorageFailure."""
 
     def __init__(self, problem: str, code: str = "") -> None:
         self.code = code

@@ -51,7 +51,7 @@ class ListPage:
 class StorageFailure:
     """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
 
-    `code` is OSS's error code, or OtherRegion, which OSS reports in several ways.
+    `code` is the cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_errors`.
     """
 
     message: str
