@@ -23,11 +23,18 @@ _RESERVED_SECONDS = 30.0
 _TIME_IS_UP = "the time is up"
 
 
+class NoRoomError(Exception):
+    """What is to be done for a key does not fit into what is left of this piece: the next one begins with it."""
+
+
 class Count(Protocol):
     """How a job counts the keys of a range."""
 
     def judge(self, entry: Entry) -> FailedKey | None:
-        """Judge a key; return it if its object is to be sent. It does not count yet."""
+        """Judge a key; return it if its object is to be sent. It does not count yet.
+
+        Raises StorageError and NoRoomError.
+        """
 
     def add(self) -> None:
         """Count the key that was judged."""
@@ -87,6 +94,8 @@ class RangeWalk:
         error = None
         try:
             at_end = self._go()
+        except NoRoomError:
+            at_end, self.stopped = False, _TIME_IS_UP
         except StorageError as raised:
             at_end, error = False, raised
         self._send()

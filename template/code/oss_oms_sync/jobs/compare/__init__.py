@@ -1,4 +1,4 @@
-"""Compare the source bucket with the destination and the records: every object gets one class, what is lacking is sent."""
+"""Compare source bucket, destination and records: every object gets exactly one class, and what is lacking is sent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from oss_oms_sync.jobs.compare.count import CompareCount, Rules
 from oss_oms_sync.jobs.compare.differences import keep
 from oss_oms_sync.jobs.compare.in_hand import in_hand_since
 from oss_oms_sync.jobs.compare.options import Options
+from oss_oms_sync.jobs.compare.proof import Prover
 from oss_oms_sync.jobs.compare.result import CompareResult
 from oss_oms_sync.jobs.compare.tally import CompareTally
 from oss_oms_sync.passes.classify import Entry
@@ -30,6 +31,9 @@ from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.reasons import Failure
+
+# For whatever comes after the last object that was read.
+_RESERVED_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +115,16 @@ class _Comparison:
             one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
+            self._prover() if one.scope.deep else None,
         )
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    def _prover(self) -> Prover:
+        invocation = self._invocation
+        # A piece is written while there is time: what it reads may take most of the invocation.
+        enough = invocation.deadline.minus(_RESERVED_SECONDS)
+        return Prover(invocation.source_bucket, self._destination, enough)
 
     @cached_property
     def _in_hand_since(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
 from oss_oms_sync.jobs.compare.classes import ObjectClass
+from oss_oms_sync.jobs.compare.proof import Proof
 from oss_oms_sync.jobs.compare.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
@@ -37,6 +38,7 @@ class CompareResult:
         sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
         return {
             **sent,
+            "deep": self._deep(),
             "lag": {
                 "accepted": tally.accepted_lag.summary(),
                 "copied": tally.copied_lag.summary(),
@@ -52,6 +54,14 @@ class CompareResult:
             "ended": (state.ended or None) if state else None,
             "objects_per_minute": self.progress.objects_per_minute if self.progress else None,
         }
+
+    def _deep(self) -> dict[str, int] | None:
+        """What reading showed, if anything was to be read."""
+        counts = self.tally.counts
+        names = (*(f"deep_{one.value}" for one in Proof), "deep_bytes")
+        if not any(counts.get(name) for name in names):
+            return None
+        return {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
 
     def _found(self) -> dict[str, object]:
         """What is only known at the end."""
