@@ -122,6 +122,19 @@ class ObsBucket:
         self._check(page, after)
         return page
 
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """What a listing says of each of these objects; None for one that does not exist.
+
+        Raises ObsError.
+        """
+        found: list[ObjectSummary | None] = []
+        for name, page in zip(names, self._calls.run([self._list_call(n, "", _page, 1) for n in names]), strict=True):
+            if isinstance(page, StorageFailure):
+                raise page.to_error()
+            # An object is the first of all whose names begin with its name.
+            found.append(next((one for one in page.objects if one.name == name), None))
+        return found
+
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
 
@@ -172,8 +185,10 @@ class ObsBucket:
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return self._calls.begin(self._list_call(prefix, after, lambda _, body: UnreadObsPage(body)))
 
-    def _list_call(self, prefix: str, after: str, read: _Read[T]) -> Callable[[], Attempt[T | StorageFailure]]:
-        query = {"prefix": prefix, "marker": after, "max-keys": str(PAGE_SIZE), "encoding-type": "url"}
+    def _list_call(
+        self, prefix: str, after: str, read: _Read[T], size: int = PAGE_SIZE
+    ) -> Callable[[], Attempt[T | StorageFailure]]:
+        query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
         return partial(self._attempt, LIST, "GET", "", query, {}, MAX_LONG_BODY, read)
 
     def _check(self, page: ListPage, after: str) -> None:

@@ -173,6 +173,20 @@ class Bucket:
         """
         return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """What a listing says of each of these objects; None for one that does not exist.
+
+        Raises StorageError.
+        """
+        calls = [partial(_list, name, "", 1, self._client.clock) for name in names]
+        found: list[ObjectSummary | None] = []
+        for name, page in zip(names, self._call_all("oss:ListObjects", calls), strict=True):
+            if isinstance(page, StorageFailure):
+                raise page.to_error()
+            # An object is the first of all whose names begin with its name.
+            found.append(next((one for one in page.objects if one.name == name), None))
+        return found
+
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
 

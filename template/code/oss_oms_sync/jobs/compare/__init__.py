@@ -14,6 +14,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import SettingsError, StorageError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs.compare.again import amended, judge_again, keep_amended
 from oss_oms_sync.jobs.compare.classes import Moments
 from oss_oms_sync.jobs.compare.count import CompareCount, Rules
 from oss_oms_sync.jobs.compare.differences import keep
@@ -78,8 +79,8 @@ class _Comparison:
         options = Options.parse(event, settings.key_filter)
         if options.dry_run:
             return self._trial(options)
-        if options.look:
-            return CompareResult.of(self._driver.look(options.scope), "", clock)
+        if options.look or options.again:
+            return self._look(options)
         if is_timer_event(event):
             state, stopped = self._driver.by_timer(options.scope, settings.compare_period)
             if state is None and not stopped:
@@ -87,6 +88,17 @@ class _Comparison:
         else:
             state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
         return CompareResult.of(state, stopped, clock)
+
+    def _look(self, options: Options) -> CompareResult:
+        """Say how far the newest pass is, and what it found; `again`: after its differences are judged once more."""
+        invocation, state = self._invocation, self._driver.look(options.scope)
+        if state is None or not state.ended:
+            return CompareResult.of(state, "", invocation.clock)
+        name = f"{self.store.differences}{state.of.name}/again.json"
+        if options.again and isinstance(state.tally, CompareTally):
+            rules = self._rules(state.of)
+            keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))
+        return CompareResult.of(state, "", invocation.clock, amended(invocation, name))
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
@@ -105,11 +117,16 @@ class _Comparison:
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(self, one: Pass, start: Piece, share: int = 1, trial: Options | None = None) -> RangeWalk:
+        rules = self._rules(one)
+        count = CompareCount(rules, _tally(start))
+        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    def _rules(self, one: Pass) -> Rules:
+        """How a pass judges keys now."""
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
-        # Of the objects written since the last pass but one began: later ones than that were counted by the last.
         lag_since = parse_time(one.before_started) or installed
-        rules = Rules(
+        return Rules(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand_since),
             one.scope.begin(installed).timestamp(),
@@ -117,8 +134,6 @@ class _Comparison:
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
         )
-        count = CompareCount(rules, _tally(start))
-        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
 
     def _prover(self) -> Prover:
         invocation = self._invocation

@@ -63,6 +63,8 @@ NOT_YET = frozenset(
 )
 
 
+# What is in no list of differences, because nobody has to do anything about it.
+UNLISTED = frozenset(one.title for one in (*EQUAL, ObjectClass.OMS_OWN, ObjectClass.OUTSIDE))
 # These are not known to be equal, or to differ, until somebody reads them.
 UNPROVEN = frozenset({ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE})
 # What a proof makes of them; every other one leaves them as they are.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.compare.classes import EQUAL, NOT_YET, PROVEN, UNPROVEN, Moments, ObjectClass, classify
+from oss_oms_sync.jobs.compare.classes import NOT_YET, PROVEN, UNLISTED, UNPROVEN, Moments, ObjectClass, classify
 from oss_oms_sync.jobs.compare.differences import line
 from oss_oms_sync.jobs.compare.digests import digest, state_digest
 from oss_oms_sync.jobs.compare.histogram import Lags
@@ -120,7 +120,7 @@ class CompareCount:
             return
         if entry.source:
             self._count_time(entry.source, entry, found)
-        if found not in EQUAL:
+        if found.title not in UNLISTED:
             text = line(found.sign, entry.key)
             self._lines.append(text)
             self._lines_bytes += len(text)

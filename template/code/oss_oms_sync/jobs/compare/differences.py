@@ -25,6 +25,12 @@ def line(sign: str, key: str) -> str:
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
 
 
+def key_of(text: str) -> str:
+    """The key of a line, without its end."""
+    key = text[2:]
+    return str(json.loads(key)) if key[:1] == '"' else key
+
+
 def keep(invocation: Invocation, prefix: str, tally: CompareTally) -> CompareTally:
     """Write the lines of a tally as an object of the log bucket under `prefix`; return the tally that names it instead.
 

@@ -15,22 +15,26 @@ from oss_oms_sync.passes.store import PassState
 @dataclass(frozen=True)
 class CompareResult:
     """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `progress` is None where there is no pass."""
+    no further; `amended` when keys were last judged again; `progress` is None where there is no pass."""
 
     tally: CompareTally
     finished: bool
     following: str
     stopped: str = ""
     state: PassState | None = None
+    amended: str | None = None
     progress: Progress | None = None
 
     @classmethod
-    def of(cls, state: PassState | None, stopped: str, clock: Clock) -> CompareResult:
-        """The answer that tells of a pass, or that there is none."""
+    def of(
+        cls, state: PassState | None, stopped: str, clock: Clock, amended: tuple[str, CompareTally] | None = None
+    ) -> CompareResult:
+        """The answer that tells of a pass, or that there is none; `amended` is what its total has become since."""
         if state is None or not isinstance(state.tally, CompareTally):
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress = Progress.of(state, None, clock.now())
-        return cls(state.tally, bool(state.ended), state.following("compare"), stopped, state, progress)
+        at, tally = amended or (None, state.tally)
+        return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
@@ -52,6 +56,7 @@ class CompareResult:
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
             "ended": (state.ended or None) if state else None,
+            "amended": self.amended,
             "objects_per_minute": self.progress.objects_per_minute if self.progress else None,
         }
 
