@@ -18,7 +18,7 @@ from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.compare.classes import UNLISTED
 from oss_oms_sync.jobs.compare.count import CompareCount, Rules
 from oss_oms_sync.jobs.compare.differences import key_of
-from oss_oms_sync.jobs.compare.tally import CompareTally
+from oss_oms_sync.jobs.compare.tally import CompareTally, added
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
 
@@ -45,7 +45,7 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
             judged.add()
     now = judged.tally()
     kept = {name: count for name, count in total.classes.items() if name in UNLISTED}
-    amended = replace(total, classes={**now.classes, **kept}, oldest_not_there=now.oldest_not_there)
+    amended = replace(total, classes=added(kept, now.classes), oldest_not_there=now.oldest_not_there)
     return replace(amended, source_listed=amended.side("source"), destination_listed=amended.side("destination"))
 
 
