@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
-from oss_oms_sync.jobs.compare.classes import ObjectClass
-from oss_oms_sync.jobs.compare.proof import Proof
-from oss_oms_sync.jobs.compare.tally import ClassCount, CompareTally
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 
