@@ -84,12 +84,13 @@ class CompareResult:
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
             "adds_up": tally.adds_up(),
-            "watermark": self._watermark(),
+            "watermark": self.watermark,
             "differences": list(tally.parts),
         }
 
-    def _watermark(self) -> str | None:
-        """All that was written before this time was in the destination."""
+    @property
+    def watermark(self) -> str | None:
+        """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
         oldest = self.tally.oldest_not_there
         times = [time for time in (began, None if oldest is None else from_epoch(oldest)) if time]

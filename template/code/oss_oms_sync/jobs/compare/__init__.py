@@ -94,7 +94,7 @@ class _Comparison:
         invocation, state = self._invocation, self._driver.look(options.scope)
         if state is None or not state.ended:
             return CompareResult.of(state, "", invocation.clock)
-        name = f"{self.store.differences}{state.of.name}/again.json"
+        name = self.store.amended_name(state.of.name)
         if options.again and isinstance(state.tally, CompareTally):
             rules = self._rules(state.of)
             keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))
