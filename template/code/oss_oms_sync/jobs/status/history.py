@@ -149,7 +149,7 @@ class KeyHistory:
         if found in EQUAL:
             return (
                 "It is in OBS, with the same size and not older.",
-                "Nothing. To prove more: s compare invoke, with deep.",
+                "Nothing. Compare with deep proves more.",
             )
         if found in (ObjectClassInObs.IN_FLIGHT, ObjectClassInObs.MOVING):
             return "OMS accepted this version, and it is not in OBS yet.", f"Look again in a minute. {self._resend}"

@@ -113,7 +113,7 @@ class StatusReport:
 
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
-    """Whether a comparison has seen everything in OBS since OMS last failed to copy anything: so all is there by now."""
+    """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
     began = in_obs.began
     if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
         return False

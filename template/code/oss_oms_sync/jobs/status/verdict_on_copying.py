@@ -78,8 +78,8 @@ def lacking_in_obs(in_obs: InObs) -> Text | None:
         f"Behind: the comparison of {began} found {objects_en(in_obs.lacking)} missing in OBS, or there in another"
         " version. It has sent again what it may send. To judge them once more:"
         """ s compare invoke -e '{"again": true}'""",
-        f"{began} 开始的比对发现，有 {in_obs.lacking} 个对象在 OBS 中缺失或版本不同。可补发的已经补发；如需重新判定，请执行"
-        """ s compare invoke -e '{"again": true}'""",
+        f"{began} 开始的比对发现，有 {in_obs.lacking} 个对象在 OBS 中缺失或版本不同。"
+        """可补发的已经补发；如需重新判定，请执行 s compare invoke -e '{"again": true}'""",
     )
 
 
