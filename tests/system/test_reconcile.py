@@ -72,6 +72,8 @@ def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path,
         killed = box.fc.invoke("reconcile", b"{}").outcome == "crashed"
         box.oms.faults.clear()
         box.oss.faults.clear()
+        # As if it were long ago: whoever was on it counts as lost.
+        box.oss.age(HOUR)
 
         # WHEN it runs again, THEN it sends them all
         assert box.fc.invoke("reconcile", b"{}").value["finished"]
@@ -132,7 +134,9 @@ def test_of_200_000_objects_the_missing_and_stale_are_sent_in_the_memory_of_2_00
         with Sandbox(overwrite_mode="FULL_OVERWRITE") as box:
             wanted = furnish(box, number)
             folder = tmp_path / str(number)
-            deploy(box, folder, OBJECT_PREFIX="in/", OBJECT_SUFFIX=".x")
+            # In one piece, by one instance.
+            single = {"LANES": "1", "PIECE_SECONDS": "300"}
+            deploy(box, folder, OBJECT_PREFIX="in/", OBJECT_SUFFIX=".x", **single)
             report = box.tick("reconcile").value
             assert report["finished"]
             assert box.oms.accepted.keys() == wanted
