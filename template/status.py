@@ -20,6 +20,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ WORDS = {
     "nothing": ("nothing", "无"),
     "coverage": ("Last reconcile pass", "最近一次对账"),
     "open": ("under way since", "正在进行，开始于"),
+    "a minute": ("{:,} a minute", "每分钟 {:,} 个"),
+    "left": ("{:.0%}, {:,} minutes left", "{:.0%}，预计还需 {:,} 分钟"),
     "never": ("no pass has ended yet", "尚无完成的对账"),
     "scanned": ("scanned", "检查"),
     "covered": ("covered", "OMS 已接受"),
@@ -215,7 +218,7 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
     else:
         yield f"  {say('never')}"
     for one in report["reconcile"]["open"]:
-        yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}"
+        yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}{progress(one, lang)}"
     if report["replay"]:
         result = report["replay"]["result"]
         yield f"{say('last replay')}:"
@@ -300,6 +303,14 @@ def text(value: object) -> str:
 def both(of: Callable[[str], str], tag: str = "span", attributes: str = "") -> str:
     """The same in both languages, of which the page shows one."""
     return "".join(f'<{tag} lang="{lang}"{attributes}>{text(of(lang))}</{tag}>' for lang in ("en", "zh"))
+
+
+def progress(one: Mapping[str, Any], lang: str) -> str:
+    """How fast an open pass is, and how long the rest takes, where that is known."""
+    known = ", " + word("a minute", lang).format(one["objects_per_minute"])
+    if one["share"] is not None:
+        known += ", " + word("left", lang).format(one["share"], one["minutes_left"])
+    return known
 
 
 def words(name: str) -> str:
@@ -395,7 +406,8 @@ def remedy(report: Report, reason: str) -> str:
 def coverage(report: Report) -> str:
     last = report["reconcile"]["last"]
     under_way = "".join(
-        f'<p class="dim">{words("open")} {text(one["started"])}: {words("scanned")} {one.get("scanned", 0):,}</p>'
+        f'<p class="dim">{words("open")} {text(one["started"])}: {words("scanned")} {one.get("scanned", 0):,}'
+        f"{both(partial(progress, one))}</p>"
         for one in report["reconcile"]["open"]
     )
     if not last:

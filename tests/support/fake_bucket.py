@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure,
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
 from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_pages import PageAhead
-from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.pool import Begun, CallPool
 from oss_oms_sync.errors import StorageError
 from support.fake_clouds import TASK, World
 
@@ -143,7 +143,23 @@ class _Unread(UnreadPage):
         return self._page, ""
 
 
-class _View(Bucket):
+class _PageAhead:
+    """A page that was asked for; nobody waits for it longer than the invocation has."""
+
+    def __init__(self, begun: Begun[UnreadPage]) -> None:
+        self._begun = begun
+
+    def result(self) -> UnreadPage:
+        found = self._begun.result()
+        if found is None:
+            raise StorageError("no answer in time")
+        return found
+
+    def leave(self) -> bool:
+        return self._begun.leave()
+
+
+class BucketView(Bucket):
     """The bucket as one invocation sees it."""
 
     def __init__(self, memory: MemoryBucket, deadline: Deadline, pool: CallPool) -> None:
@@ -165,7 +181,7 @@ class _View(Bucket):
         return next((one.name for one in self.list_page(prefix, after).objects), "")
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
-        return self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining())
+        return _PageAhead(self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining()))
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         return self._memory.delete_all(names, self._until)
@@ -182,5 +198,7 @@ class MemoryWorld(World):
         invocation = super().invocation(seconds, oms)
         views = {"log_bucket": self.bucket, "source_bucket": self.source}
         # As if they had been made already.
-        vars(invocation).update({name: _View(bucket, invocation.deadline, self.pool) for name, bucket in views.items()})
+        vars(invocation).update(
+            {name: BucketView(bucket, invocation.deadline, self.pool) for name, bucket in views.items()}
+        )
         return invocation

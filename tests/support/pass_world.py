@@ -22,7 +22,7 @@ from oss_oms_sync.passes.names import passes_prefix
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.store import Pass, PassStore
 from support.fake_bucket import Died, MemoryBucket
-from support.fake_clouds import TASK, VirtualClock, payload
+from support.fake_clouds import TASK, VirtualClock, VirtualPool, payload
 from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
 
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
@@ -79,6 +79,32 @@ class LogBucket(MemoryBucket):
         if one and self.versioning:
             return StoredObject(name, one.body, {**one.headers, "x-oss-version-id": "null"})
         return one
+
+
+class _Done:
+    """What came of a call."""
+
+    def __init__(self, result: object, error: Exception | None) -> None:
+        self._result = result
+        self._error = error
+
+    def result(self) -> Any:
+        if self._error:
+            raise self._error
+        return self._result
+
+    def leave(self) -> bool:
+        return False
+
+
+class LockStepPool(VirtualPool):
+    """Runs the calls one after the other. The clock is never put back: others use the time as well."""
+
+    def begin(self, call: Callable[[], Any], seconds: float) -> Any:
+        try:
+            return _Done(call(), None)
+        except Exception as error:
+            return _Done(None, error)
 
 
 class Actor:
@@ -139,7 +165,9 @@ class Actor:
 
 
 class PassWorld(ReconcileWorld):
-    """Reconciles among everything that can happen to them. `keys` by bucket; every second has its record."""
+    """Reconciles among everything that can happen to them. `keys` by bucket; every third has its record."""
+
+    pool_type = LockStepPool
 
     def __init__(self, keys: dict[str, list[str]], lanes: int) -> None:
         super().__init__()

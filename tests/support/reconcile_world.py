@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, repeat
 
 import pytest
 
@@ -11,6 +12,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
+from oss_oms_sync.passes.store import PassState, PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
@@ -58,8 +60,9 @@ class ReconcileWorld(MemoryWorld):
         return reconcile.run(text, self.invocation(timeout)).to_json()
 
     def begin(self, **asked: object) -> None:
-        """Begins a pass by hand that does not get beyond its first listing."""
-        self.source.problem = lambda kind, name: NO_RIGHT
+        """Begins a pass by hand that gets no further than a look at the first page, which is its only one."""
+        answers = chain([None], repeat(NO_RIGHT))
+        self.source.problem = lambda kind, name: next(answers)
         with pytest.raises(StorageError):
             self.reconcile(asked)
         self.source.problem = lambda kind, name: None
@@ -67,6 +70,15 @@ class ReconcileWorld(MemoryWorld):
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
         return self.reconcile(event, timeout)
+
+    def ticks_until_finished(self, timeout: float = 570) -> dict:
+        """The timer strikes every ten minutes."""
+        for _ in range(1000):
+            result = self.tick(timeout=timeout)
+            if result["finished"]:
+                return result
+            self.later(600)
+        raise AssertionError("it does not come to an end")
 
     def until_finished(self, payload: object = None) -> dict:
         for _ in range(1000):
@@ -82,8 +94,19 @@ class ReconcileWorld(MemoryWorld):
         records = [o for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}failed_object")]
         return {json.loads(one.body)["key"] for one in records}
 
-    def passes(self) -> list[dict]:
-        return [json.loads(o.body) for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}reconcile/")]
+    @property
+    def store(self) -> PassStore:
+        return PassStore(self.invocation(), "reconcile")
+
+    def passes(self) -> list[PassState]:
+        return self.store.states(self.settings)
+
+    def position(self) -> str:
+        """The key up to which the only pass has come in the range that it began with."""
+        (one,) = self.passes()
+        piece = self.store.read(one.of.name, "r", self.store.tree(one.of.name).last["r"])
+        assert piece
+        return piece.after
 
     def beside(self, **environment: str) -> ReconcileWorld:
         """Another project for the same task and buckets, with a filter of its own."""
@@ -103,9 +126,9 @@ def adds_up(result: dict) -> bool:
     return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
 
 
-def busy_world(number: int = 60) -> ReconcileWorld:
+def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
     """Every third object missing, every third stale, long keys among them."""
-    world = ReconcileWorld()
+    world = ReconcileWorld(**environment)
     for one in range(number):
         key = f"{one:02}{LONG if one % 7 == 0 else ''}"
         world.upload(key, "B")
@@ -116,5 +139,6 @@ def busy_world(number: int = 60) -> ReconcileWorld:
     return world
 
 
-# What has to be sent of busy_world(): what is missing or stale.
-MISSING = {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(60) if one % 3 < 2}
+def missing(number: int = 60) -> set[str]:
+    """What has to be sent of busy_world(number): what is missing or stale."""
+    return {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(number) if one % 3 < 2}

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import PassStore
 from support.fake_bucket import ROOT, MemoryBucket, MemoryWorld
 
 NONE_SUCH = StorageFailure("there is none", answered=True, code="NoSuchKey")
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
-EVERYTHING = Scope(KeyFilter(), None, everything=False)
 
 
 class Remembers(MemoryWorld):
@@ -31,10 +27,6 @@ class Remembers(MemoryWorld):
     @property
     def runs(self) -> RunFiles:
         return RunFiles(self.invocation())
-
-    @property
-    def passes(self) -> PassStore:
-        return PassStore(self.invocation(), "reconcile")
 
     def leftovers(self) -> list[RunFile | None]:
         return list(self.runs.leftovers())

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oss_oms_sync.jobs import reconcile, replay, status
+from oss_oms_sync.jobs import replay, status
+from oss_oms_sync.jobs.reconcile import options as of_reconcile
 from support.component import arguments
 from support.documents import Document
 from support.init_answers import ANSWERS
@@ -26,7 +27,7 @@ README, TWIN = ROOT / "README.md", ROOT / "README.zh.md"
 DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPTIONS = {
     "replay": replay.OPTIONS,
-    "reconcile": reconcile.OPTIONS,
+    "reconcile": of_reconcile.OPTIONS,
     "status": status.OPTIONS,
     "doctor": {},
     "forward": {},

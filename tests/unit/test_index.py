@@ -12,9 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ListPage, StoredObject
 from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, SettingsError
+from support.fake_bucket import BucketView, MemoryBucket
 from support.fake_clouds import ENVIRONMENT, TASK, VirtualClock, VirtualOms, VirtualOss, payload
 
 ROLE = {
@@ -128,20 +131,24 @@ def test_the_replay_handler_returns_its_report(clouds, mocker):
 
 
 def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(clouds, mocker):
+    # GIVEN an object from before the function's clock, and a log bucket that knows of the installation
     index, oms, _ = clouds
-    walked = []
+    buckets = {name: MemoryBucket(VirtualClock()) for name in ("photos", "photos-oms-log")}
+    buckets["photos"].add(StoredObject("a", b"a"))
+    note = f"oms_source_record/{TASK}/state/installed.json"
+    buckets["photos-oms-log"].add(StoredObject(note, b'{"at": "2001-01-01"}'))
+    mocker.patch.object(
+        Invocation, "_bucket", lambda one, name, setting: BucketView(buckets[name], one.deadline, CallPool())
+    )
 
-    def pages(bucket, prefix, after=""):
-        walked.append(bucket.name)
-        source = [ObjectSummary("a", "0123456789ABCDEF", 9, 10**9)] if bucket.name == "photos" else []
-        return contextlib.nullcontext(iter([ListPage(source, more=False)]))
-
-    mocker.patch.object(Bucket, "pages", pages)
-    mocker.patch.object(Bucket, "get", return_value=b'{"at": "2001-01-01"}')
+    # WHEN it is called, THEN it answers for a whole pass, which is in the log bucket
     report = index.reconcile_handler(b"", CONTEXT_312)
     assert (report["accepted"], report["finished"]) == (1, True)
     assert oms.accepted == {"a": 1}
-    assert set(walked) == {"photos", "photos-oms-log"}
+    assert any(name.endswith(f"/{report['pass']}/total") for name in buckets["photos-oms-log"].objects)
+
+    # AND an event of the log bucket, of which nobody waits for an answer, with what was done
+    assert index.reconcile_handler(payload("foreign"), CONTEXT_312) == {"pieces": {}}
 
 
 def line_of(index, message, *arguments) -> str:

@@ -68,7 +68,16 @@ def report(state: str = "behind", **changes: object) -> dict:
         "replay": {"at": "2026-01-01T23:55:00Z", "result": {"taken": 4, "accepted": 3, "failed": 1}},
         "reconcile": {
             "last": {"started": "2026-01-01T02:00:00Z", "ended": "2026-01-01T02:01:00Z", **passed},
-            "open": [{"started": "2026-01-01T23:50:00Z", "ended": None, "scanned": 4321}],
+            "open": [
+                {
+                    "started": "2026-01-01T23:50:00Z",
+                    "ended": None,
+                    "scanned": 4321,
+                    "objects_per_minute": 2000,
+                    "share": 0.25,
+                    "minutes_left": 7,
+                }
+            ],
         },
         "sums": [
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
@@ -216,7 +225,7 @@ def test_nonsense_is_no_status(viewer, given):
 def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
     assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
-    assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321\n" in out
+    assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321, 2,000 a minute, 25%, 7 minutes left\n" in out
     for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix.en}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out

@@ -165,7 +165,7 @@ def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missi
     # WHEN a pass is done, THEN those between are counted
     world.reconcile()
     *_, one = world.passes()
-    assert (one["counts"]["new"], one["counts"]["new_missing"]) == (2, 2)
+    assert (one.counts["new"], one.counts["new_missing"]) == (2, 2)
 
 
 def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
@@ -173,4 +173,4 @@ def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
     world.upload("since", minutes_ago=59)
     world.reconcile()
     (one,) = world.passes()
-    assert (one["counts"]["submitted"], one["counts"]["new"]) == (2, 1)
+    assert (one.counts["submitted"], one.counts["new"]) == (2, 1)

@@ -5,16 +5,26 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import MAX_NAME_BYTES, is_long, record_prefix
+from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.listing import MergedListing
+from oss_oms_sync.passes.scope import Scope
 from support.fake_bucket import NO_RIGHT
 from support.fake_clouds import TASK
 from support.law import HOSTILE
-from support.reconcile_world import LONG, counts
+from support.reconcile_world import LONG, ReconcileWorld, counts
 
 
 def boundary_key(room_for: str) -> str:
     """A key whose record of this kind just fits."""
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
+
+
+def merged(world: ReconcileWorld, after: str) -> MergedListing:
+    invocation, now = world.invocation(), world.clock.now()
+    classifier = Classifier(world.settings, Scope(KeyFilter(), None, everything=False), now, now)
+    return MergedListing(invocation, classifier, "", after)
 
 
 def test_hostile_keys_are_told_apart(world):
@@ -26,7 +36,8 @@ def test_hostile_keys_are_told_apart(world):
     assert world.sent() == set(HOSTILE[1::2])
 
 
-def test_a_prefix_narrows_what_is_listed(world, mocker):
+def test_a_prefix_narrows_what_is_listed(mocker):
+    world = ReconcileWorld(LANES="1")
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(200):
         world.in_step(f"a/{number:03}")
@@ -37,7 +48,8 @@ def test_a_prefix_narrows_what_is_listed(world, mocker):
     assert world.source.calls["list"] == 1
 
 
-def test_each_page_of_a_listing_is_asked_for_once(world, mocker):
+def test_each_page_of_a_listing_is_asked_for_once(mocker):
+    world = ReconcileWorld(LANES="1")
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
     for number in range(21):
         world.in_step(f"{number:02}")
@@ -87,19 +99,19 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matter
     assert world.bucket.calls["get"] == installed
 
 
-def test_after_a_long_key_it_resumes_without_a_name_too_long_for_oss(world):
+def test_after_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
     for key in keys:
         world.upload(key)
-    world.accept(
-        boundary_key("success")[2:] + "a"
-    )  # an orphan before the key within whose last character the cut falls
+    # An orphan before the key within whose last character the record's name is cut off.
+    orphan = boundary_key("success")[2:] + "a"
+    world.accept(orphan)
     world.later()
-    result = world.reconcile({"limit": 1})
-    while not result["finished"]:
-        result = world.reconcile({"limit": 1})
+    for begin in ("", *keys, orphan):
+        listed = [entry.key for entry in merged(world, after=begin)]
+        assert listed == sorted(key for key in (*keys, orphan) if key > begin)
+    result = world.reconcile()
     assert (result["orphans"], result["accepted"]) == (1, len(keys))
-    assert max(world.oms.accepted.values()) == 1
     assert world.reconcile({"prefix": LONG})["covered"] == 12
 
 

@@ -11,7 +11,6 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes import work
 from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
@@ -29,7 +28,7 @@ def world():
         yield made
 
 
-def slow(world: PassWorld, seconds_a_page: float = 2.0) -> None:
+def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
     """From now on a pass takes several pieces."""
     for bucket in world.sources.values():
         bucket.seconds_a_page = seconds_a_page
@@ -171,16 +170,31 @@ def test_a_piece_that_gets_nowhere_rests(world):
 
 
 def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
-    mocker.patch.object(work, "MAX_PIECES", 1)
+    # GIVEN a pass that has as many pieces as there may be
+    for module in ("work", "store"):
+        mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
     slow(world)
     world.tick()
-    with pytest.raises(StorageError, match="restart"):
-        by_hand(world)
-    assert [name for name in written(world) if "total" not in name] == ["r/0000"]
+
+    # WHEN its events come, and ticks, THEN nothing more is written
+    for _ in range(len(world.events)):
+        world.event(0)
+    world.later(600)
+    world.tick()
+    assert written(world) == ["r/0000"]
+
+    # AND a call by hand begins another, which comes as far and says so
+    result = by_hand(world)
+    assert result["stopped"] == "the pass has 1 pieces, the most there may be"
+    assert result["next"].endswith("The next call begins another.")
+    assert written(world) == ["r/0000"] * 2
 
 
 def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleared_away(world):
-    # GIVEN a worker of a pass, when two newer ones have ended
+    # GIVEN a worker in the midst of a pass, when two newer ones have ended
+    for number in range(7):
+        world.add(f"d{number}")
+    world.later()
     slow(world)
     world.tick()
     (old,) = store(world).names()

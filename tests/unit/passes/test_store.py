@@ -1,87 +1,204 @@
-"""The passes that the log bucket keeps."""
+"""What the log bucket keeps of passes, and for how long."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
+from dataclasses import replace
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Passes
-from support.fake_bucket import NO_RIGHT, ROOT, MemoryBucket
-from support.reconcile_world import HOUR, ReconcileWorld
-from support.remembers import Remembers
+from oss_oms_sync.passes.store import Pass, open_passes
+from oss_oms_sync.passes.tally import Tally
+from support.fake_bucket import NO_RIGHT, MemoryBucket
+from support.fake_clouds import OK, TASK
+from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
 
-
-@pytest.fixture
-def project() -> Remembers:
-    return Remembers()
+USUAL = Scope(KeyFilter(), None, everything=False)
+ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
 @pytest.fixture
 def lines(caplog):
-    caplog.set_level(logging.DEBUG, "oss_oms_sync")
+    caplog.set_level(logging.DEBUG, "oss_oms_sync.passes")
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
-def test_a_pass_that_is_unreadable_is_logged(project, lines):
-    begun = project.begin()
-    project.bucket.add(StoredObject(begun.name, b"{}"))
-    assert project.passes.all() == []
-    assert lines() == [{"pass": begun.name, "problem": "unreadable, so another begins"}]
+def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
+    """A pass of which the first piece is written, and somebody works on the second."""
+    world.clock.sleep(1)
+    now = "2026-01-02T00:00:00Z"
+    one = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
+    world.store.write(one.name, "r", 0, Piece(Kind.MORE, until="", after="k", about=one.to_json()))
+    world.store.sign_on(one.name, "r", 1)
+    return one
 
 
-def test_a_pass_is_kept_as_it_is_and_its_end_clears_away_those_before_it_alone(project):
-    # GIVEN three passes of one scope, and one of another
-    other = project.begin(Scope(KeyFilter("a"), None, everything=True), limited=True)
-    first, second, third = (project.begin() for _ in range(3))
-
-    # WHEN the second ends, THEN the first is gone
-    project.passes.finish(second)
-    kept = {one.name: one for one in project.passes.all()}
-    assert kept.keys() == {other.name, second.name, third.name}
-    assert kept[other.name] == other
-    assert kept[third.name] == third
-    assert kept[second.name].ended == "2026-01-02T00:00:04Z"
-    assert first.started < second.started
+def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
+    one = begun(world, scope)
+    world.store.write(one.name, "r", 1, Piece(Kind.DONE, until="", after="z", tally=Tally(counts)))
+    world.store.write_end(one.name, "r")
+    world.store.write_total(one, Tally(counts), world.store.tree(one.name))
+    world.store.clear_away(one.name)
+    return one
 
 
-def test_passes_that_cannot_be_cleared_away_are_logged(project, lines):
-    old, one = project.begin(), project.begin()
-    project.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
-    project.passes.finish(one)
-    project.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
-    project.passes.finish(one)
-    assert lines() == [{"pass": old.name, "problem": "no"}, {"passes": "not cleared away", "problem": "no"}]
+def kept(world: ReconcileWorld) -> set[str]:
+    """The passes of which anything is left."""
+    return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
-def test_of_each_payload_the_last_pass_is_kept_and_forgotten_ones_expire(world):
-    world.upload("a")
-    world.later()
-    for _ in range(3):
-        world.reconcile()
-    world.reconcile({"prefix": "a"})
-    world.reconcile({"prefix": "b", "limit": 0})
-    assert [one["scope"]["prefix"] for one in world.passes()].count("") == 1
-    assert len(world.passes()) == 3
+def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
+    world = ReconcileWorld(PROJECT="mine")
+    world.bucket.objects.clear()
+    one = begun(world)
+    world.store.wake(one.name, "r01")
+    world.store.write_end(one.name, "r01")
+    world.store.write_total(one, Tally(), Tree(()))
+    folder, number = f"mine-reconcile/{TASK}/[0-9a-f]{{16}}-20260102T000001000000Z", 0
+    patterns = [
+        f"oms_source_record/passes/{folder}/r/0000",
+        f"oms_source_record/passes/{folder}/r01/end",
+        f"oms_source_record/passes/{folder}/r01/wake-[0-9a-f]{{8}}",
+        f"oms_source_record/passes/{folder}/total",
+        f"oms_source_record/working/{folder}/r/0001",
+    ]
+    for number, (name, stored) in enumerate(world.bucket.objects.items()):
+        assert re.fullmatch(patterns[number], name)
+        assert stored.headers["Content-Type"] == "application/json"
+        assert isinstance(json.loads(stored.body), dict)
+    assert number + 1 == len(patterns)
+
+
+def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
+    one = begun(world)
+    first = Piece(Kind.SPLIT, until="", after="k", cut="m", tally=Tally({"scanned": 3}))
+    assert world.store.write(one.name, "r", 1, first) == first
+    assert world.store.write(one.name, "r", 1, replace(first, cut="x", kind=Kind.DONE)) == first
+    assert world.store.read(one.name, "r", 1) == first
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_after_a_write_without_an_answer_what_is_stored_counts(world, landed):
+    one = begun(world)
+    piece = Piece(Kind.DONE, until="", after="z")
+
+    def lost(kind: str, name: str) -> StorageFailure | None:
+        if kind == "put" and landed:
+            world.bucket.add(StoredObject.of_json(name, piece.to_json()))
+        return StorageFailure("no answer in time", answered=False) if kind == "put" else None
+
+    world.bucket.problem = lost
+    if landed:
+        assert world.store.write(one.name, "r", 1, piece) == piece
+    else:
+        with pytest.raises(StorageError, match="no answer in time"):
+            world.store.write(one.name, "r", 1, piece)
+
+
+def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
+    one = begun(world)
+    name = f"{world.store.prefix}{one.name}/r/0001"
+    world.bucket.add(StoredObject(name, b"{}"))
+    assert world.store.read(one.name, "r", 1) is None
+    assert world.store.write(one.name, "r", 1, Piece(Kind.DONE, until="", after="")) is None
+    assert world.store.state(one.name) is None
+    assert lines()[0] == {"piece": name, "problem": "unreadable: begin another pass with restart"}
+
+
+def test_what_a_pass_is_about_is_read_as_it_was_written(world):
+    one = begun(world, ELSEWHERE)
+    assert world.store.about(one.name) == one
+    one = ended(world, ELSEWHERE, scanned=7)
+    state = world.store.state(one.name)
+    assert state is not None
+    assert (state.of, state.counts, state.ranges_done, state.ranges_open, state.pieces) == (
+        one,
+        {"scanned": 7},
+        1,
+        0,
+        2,
+    )
+
+
+@pytest.mark.parametrize("name", ["source_bucket", "scope", "started", "installed", "before", "classes"])
+def test_a_pass_of_which_something_is_unknown_is_none(world, name):
+    about = begun(world).to_json()
+    assert Pass.from_json("p", about) is not None
+    assert Pass.from_json("p", {**about, name: None}) is None
+    assert (
+        Pass.from_json("p", {**about, "scope": {"prefix": "", "suffix": "", "since": "1-01-01", "all": True}}) is None
+    )
+
+
+def test_only_the_newest_pass_of_a_scope_is_open(world):
+    begun(world)
+    newer, other = begun(world), begun(world, ELSEWHERE)
+    ended(world, Scope(KeyFilter("b"), None, everything=False))
+    assert {one.of for one in open_passes(world.passes())} == {newer, other}
+
+
+def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
+    other = begun(world, ELSEWHERE)
+    first, second = ended(world), ended(world)
+    assert kept(world) == {other.name, first.name, second.name}
+    third = ended(world)
+    assert kept(world) == {other.name, second.name, third.name}
+
+
+def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it(world, lines):
+    first, second = ended(world), ended(world)
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    third = ended(world)
+    assert lines() == [{"pass": first.name, "problem": "no"}] * 2
+    assert kept(world) == {first.name, second.name, third.name}
+    world.bucket.problem = lambda kind, name: None
+    last = ended(world)
+    assert kept(world) == {third.name, last.name}
+
+
+def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, lines):
+    one = begun(world)
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
+    world.store.clear_away(one.name)
+    assert lines() == [{"passes": "not cleared away", "problem": "no"}]
+
+
+def test_the_first_piece_is_deleted_first_so_that_nobody_goes_on(world):
+    ended(world)
+    ended(world)
+    deleted = []
+    world.bucket.before = lambda kind, names: deleted.extend(names) if kind == "delete" else None
+    ended(world)
+    assert deleted[0].endswith("/r/0000")
+
+
+def test_what_nobody_worked_on_for_a_month_is_cleared_away_with_the_next_pass(world):
+    forgotten = begun(world, ELSEWHERE)
     world.later(31 * 24 * HOUR)
-    world.reconcile()
-    assert [(one["scope"]["prefix"], one["counts"]["scanned"]) for one in world.passes()] == [("", 1)]
+    recent = begun(world, Scope(KeyFilter("b"), None, everything=False))
+    assert kept(world) == {forgotten.name, recent.name}
+    last = ended(world)
+    assert kept(world) == {recent.name, last.name}
 
 
 @pytest.mark.parametrize(("days", "found"), [(29, False), (31, True)])
-def test_a_forgotten_open_pass_is_not_resumed(world, days, found):
-    for number in range(15):
+def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
+    world = ReconcileWorld(LANES="1")
+    for number in range(25):
         world.upload(f"{number:02}")
     world.later()
-    world.reconcile({"limit": 10})
+    world.oms.schedule = [OK, FROZEN]
+    world.reconcile()
     world.later(days * 24 * HOUR)
     world.upload("00 new", minutes_ago=30)
-    world.reconcile()
+    assert world.reconcile()["finished"]
     assert ("00 new" in world.sent()) == found
 
 
@@ -89,7 +206,7 @@ def test_a_forgotten_open_pass_is_not_resumed(world, days, found):
 def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.reconcile()
-    (one,) = Passes(world.invocation()).all()
+    (one,) = world.passes()
     world.later(days * 24 * HOUR - 90)
     assert not one.is_late(world.settings, world.clock.now())
     world.later(100)
@@ -98,79 +215,60 @@ def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
     mocker.patch("support.fake_bucket.PAGE_SIZE", 2)
-    for name in "abcdef":
-        world.upload(f"{name}/1")
-        world.upload(f"{name}/2")
-    world.later()
-    for name in "abcdef":
-        world.reconcile({"prefix": f"{name}/", "limit": 1})
-    results = [world.reconcile({"prefix": f"{name}/"}) for name in "abcdef"]
-    assert [result["scanned"] for result in results] == [2] * 6
-    assert max(world.oms.accepted.values()) == 1
+    scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
+    passes = [begun(world, scope) for scope in scopes for _ in range(3)]
+    assert list(world.store.names()) == sorted(one.name for one in passes)
+    assert world.store.newest(passes[0].name) == passes[2].name
 
 
-def test_the_object_that_consoles_make_of_a_folder_is_not_a_pass(world, caplog):
-    world.bucket.add(StoredObject(f"{ROOT}reconcile/", b""))
-    assert world.reconcile()["finished"]
-    assert f"{ROOT}reconcile/" in world.bucket.objects
-    assert caplog.records == []
+def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
+    one = begun(world)
+    first = int(world.clock.now().timestamp())
+    world.later(60)
+    world.store.wake(one.name, "r")
+    world.store.write(one.name, "r0", 0, Piece(Kind.MORE, until="", after=""))
+    world.later(60)
+    world.store.sign_on(one.name, "r", 2)
+    assert world.store.written(one.name) == {"r": first + 60, "r0": first + 60}
+    assert world.store.worked_on(one.name) == {"r": first + 120}
 
 
-def test_an_unreadable_position_begins_anew(world):
-    for number in range(15):
-        world.upload(f"{number:02}")
-    world.later()
-    world.reconcile({"limit": 10})
-    (name,) = world.bucket.names(f"{ROOT}reconcile/")
-    world.bucket.add(StoredObject(name, b"{"))
-    world.upload("00 new", minutes_ago=30)
-    assert world.reconcile()["scanned"] == 16
+def test_a_sign_that_cannot_be_written_stops_nobody(world, lines):
+    one = begun(world)
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "/working/" in name else None
+    world.store.sign_on(one.name, "r", 2)
+    assert [line["problem"] for line in lines()] == ["no"]
 
 
-def test_a_position_that_cannot_be_read_is_an_error(world):
-    world.reconcile({"limit": 0})
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" and "/reconcile/" in name else None
+def test_a_piece_that_cannot_be_got_is_an_error_and_not_a_missing_one(world):
+    world.begin()
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" and "/passes/" in name else None
     with pytest.raises(StorageError):
         world.reconcile()
 
 
 def test_a_pass_that_is_cleared_away_meanwhile_is_begun_anew(world):
-    world.reconcile({"limit": 0})
+    world.begin()
     world.bucket.before = lambda kind, names: (
-        world.bucket.objects.pop(names[0], None) if kind == "get" and "/reconcile/" in names[0] else None
+        world.bucket.objects.pop(names[0], None) if kind == "get" and names[0].endswith("/r/0000") else None
     )
-    assert world.reconcile()["finished"]
-
-
-def test_old_passes_that_cannot_be_deleted_are_logged_and_stop_nothing(world, caplog):
     world.reconcile()
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    world.bucket.before = lambda kind, names: None
     assert world.reconcile()["finished"]
-    assert "'problem': 'no'" in caplog.text
-
-
-def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, caplog):
-    lists = []
-
-    def second(kind: str, name: str) -> StorageFailure | None:
-        lists.append(name) if kind == "list" and name.endswith("/reconcile/") else None
-        return NO_RIGHT if len(lists) == 2 else None
-
-    world.bucket.problem = second
-    assert world.reconcile()["finished"]
-    assert "not cleared away" in caplog.text
 
 
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
-def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(world, asked):
+def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(asked):
     # GIVEN an open pass through another bucket
-    mistaken = world.beside(SOURCE_BUCKET="another")
+    world = ReconcileWorld(LANES="1")
+    mistaken = world.beside(SOURCE_BUCKET="another", LANES="1")
     mistaken.source = MemoryBucket(world.clock)
     for number in range(30):
         world.upload(f"{number:02}")
         mistaken.upload(f"{number:02} mistaken")
     world.later()
-    mistaken.reconcile({**asked, "limit": 25})
+    mistaken.oms.schedule = [OK, FROZEN]
+    assert not mistaken.reconcile(asked)["finished"]
     world.oms.accepted.clear()
 
     # WHEN the bucket's name is corrected, THEN a pass through this one begins at the front
@@ -183,51 +281,3 @@ def test_a_pass_that_ended_in_another_source_bucket_is_no_reason_to_wait(world):
     world.upload("a")
     world.later()
     assert world.tick()["accepted"] == 1
-
-
-def kept_by_an_older_version(world: ReconcileWorld, **changes: object) -> None:
-    """The passes as they were before they named a bucket."""
-    for name in world.bucket.names(f"{ROOT}reconcile/"):
-        body = json.loads(world.bucket.objects[name].body)
-        del body["source_bucket"]
-        world.bucket.add(StoredObject(name, json.dumps({**body, **changes}).encode()))
-
-
-def test_a_backfill_that_an_older_version_began_starts_over_from_the_front(world):
-    # GIVEN an open backfill that got half through what may have been another bucket
-    for number in range(60):
-        world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
-    world.reconcile({"since": "1970-01-01", "limit": 30})
-    kept_by_an_older_version(world, limited=False)
-    for name in world.bucket.names(f"{ROOT}success_object/"):
-        del world.bucket.objects[name]
-    world.oms.accepted.clear()
-
-    # WHEN the timer strikes after the upgrade, THEN nothing of it is left out
-    for _ in range(2):
-        world.tick()
-    assert len(world.sent()) == 60
-    assert sorted(one["counts"].get("scanned", 0) for one in world.passes()) == [0, 60]
-    assert {one["source_bucket"] for one in world.passes()} == {"photos"}
-
-
-def test_a_pass_that_an_older_version_ended_does_not_count(world):
-    world.reconcile()
-    kept_by_an_older_version(world)
-    world.upload("a")
-    world.later()
-    assert world.tick()["accepted"] == 1
-
-
-def test_a_pass_kept_with_a_year_that_is_not_padded_is_unreadable(world, caplog):
-    # GIVEN what an older version kept of a backfill since the year 1
-    world.reconcile({"since": "0001-01-01"})
-    (name,) = world.bucket.names(f"{ROOT}reconcile/")
-    old = world.bucket.objects[name].body.replace(b"0001-", b"1-")
-    world.bucket.add(StoredObject(name, old))
-
-    # WHEN the timer strikes, THEN that is told and counts for nothing
-    world.upload("a")
-    world.later()
-    assert world.tick()["accepted"] == 1
-    assert "unreadable, so another begins" in caplog.text

@@ -52,11 +52,12 @@ class Driver:
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
             return self.begin(scope, from_epoch(self._now() // seconds * seconds))
-        still = [Wake(each.of.name, name, None) for each in open_passes(states) for name in self._still(each.of.name)]
+        still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
             return mine, ""
-        # Only one is tried: if OMS is down, so much it costs and no more.
-        first, *others = still
+        # Only one is tried: if OMS is down, so much it costs and no more. It is the one that has stood still longest,
+        # so that each has its turn, whatever holds back another.
+        first, *others = (wake for _, wake in sorted(still))
         piece = self._worker.go_on(first, rested=True)
         if piece and piece.kind is Kind.REST:
             return self._store.state(first.pass_name), piece.why
@@ -117,19 +118,21 @@ class Driver:
         return "the time is up"
 
     def _idle(self, name: str, tree: Tree) -> Iterator[str]:
-        """The ranges on which nobody works, as far as can be seen."""
+        """The ranges on which nobody works, as far as can be seen; first the one that waits longest."""
         written, worked_on = self._store.written(name), self._store.worked_on(name)
-        for range_name in tree.open:
+        for range_name in sorted(tree.open, key=lambda one: written.get(one, 0)):
             last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
             is_taken = taken >= last and self._now() - taken < self._lost_after
             if not is_taken and self._now() - last >= _EVENT_SECONDS:
                 yield range_name
 
-    def _still(self, name: str) -> list[str]:
-        """The ranges of a pass that have not moved for longer than a piece can last."""
+    def _still(self, name: str) -> Iterator[tuple[int, Wake]]:
+        """The ranges of a pass that have not moved for longer than a piece can last, and since when."""
         tree, written, worked_on = self._store.tree(name), self._store.written(name), self._store.worked_on(name)
-        latest = {one: max(written.get(one, 0), worked_on.get(one, 0)) for one in tree.open}
-        return [one for one in tree.open if self._now() - latest[one] >= self._lost_after]
+        for one in tree.open:
+            latest = max(written.get(one, 0), worked_on.get(one, 0))
+            if self._now() - latest >= self._lost_after:
+                yield latest, Wake(name, one, None)
 
     @property
     def _lost_after(self) -> float:

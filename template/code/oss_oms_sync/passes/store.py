@@ -120,6 +120,11 @@ class PassState:
         """What it counted so far, by the names of COUNTS and NEW."""
         return self.tally.counts
 
+    @property
+    def objects(self) -> int:
+        """How many objects of the source bucket it has walked past."""
+        return sum(mark.objects for mark in self.tally.marks)
+
     def is_late(self, settings: Settings, now: datetime) -> bool:
         """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
         return self.of.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
@@ -241,26 +246,34 @@ class PassStore:
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
 
     def states(self, settings: Settings) -> list[PassState]:
-        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning."""
+        """How far each pass is that is about what `settings` are about, those of a scope in the order of beginning;
+        without open ones that are forgotten."""
         states = filter(None, map(self.state, list(self.names())))
-        return [one for one in states if one.of.is_of(settings)]
+        mine = (one for one in states if one.of.is_of(settings))
+        return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
 
     def clear_away(self, ended: str) -> None:
         """Delete what no pass needs any more: those like the one that `ended` before the last but one, and what nobody
-        resumed for so long that the next is due by any period. What cannot be deleted now is deleted after the next
-        pass."""
-        names = list(self.names())
-        mine = [name for name in names if name.startswith(kin(ended))]
-        forgotten = (self._clock.now() - MAX_PERIOD).timestamp()
-        over = set(mine[:-2])
-        over.update(name for name in set(names) - set(mine) if max(self.written(name).values(), default=0) < forgotten)
-        for name in sorted(over):
-            # The first piece first: without it nobody goes on.
-            for prefix in (f"{self.prefix}{name}/", f"{self._working}{name}/"):
-                listed = [one.name for one in self._bucket.iter_folder(prefix)]
-                problems = self._bucket.try_delete_all(listed)
-                for problem in {problem.message for problem in problems.values() if problem}:
-                    log.error({"pass": name, "problem": problem})
+        worked on for so long that the next is due by any period. What cannot be deleted now is deleted after the next
+        pass; that is logged, and nothing is raised."""
+        try:
+            names = list(self.names())
+            mine = [name for name in names if name.startswith(kin(ended))]
+            for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))}):
+                self._delete(name)
+        except StorageError as error:
+            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
+
+    def _delete(self, pass_name: str) -> None:
+        # The first piece first: without it nobody goes on.
+        for prefix in (f"{self.prefix}{pass_name}/", f"{self._working}{pass_name}/"):
+            problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
+            for problem in {problem.message for problem in problems.values() if problem}:
+                log.error({"pass": pass_name, "problem": problem})
+
+    def _is_forgotten(self, pass_name: str) -> bool:
+        """Whether nobody worked on a pass for so long that the next is due by any period."""
+        return max(self.written(pass_name).values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
     def _names(self, prefix: str, after: str) -> Iterator[str]:
         while found := self._bucket.first_name(prefix, after):

@@ -14,11 +14,15 @@ def world() -> ReconcileWorld:
 
 
 @pytest.fixture
+def one_lane() -> ReconcileWorld:
+    """A world in which a pass is one range: it never splits."""
+    return ReconcileWorld(LANES="1")
+
+
+@pytest.fixture
 def small_pages(mocker):
-    """Pages of seven objects, so that a few dozen take as many turns as ten thousand."""
+    """Pages of seven objects, so that a few dozen take as many turns as ten thousand; each takes a second."""
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
-    mocker.patch("oss_oms_sync.jobs.reconcile._SAVE_INTERVAL_SECONDS", 4)
-    # A page takes a second, so that time goes by.
     init = MemoryBucket.__init__
 
     def slow(self: MemoryBucket, clock: object) -> None:

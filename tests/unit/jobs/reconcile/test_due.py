@@ -49,9 +49,10 @@ def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
         world.upload(f"{number:02}")
     world.later()
     idle = world.tick()
-    assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, None)
+    assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, "No pass of this scope has begun.")
     assert idle["stopped"] == "RECONCILE_PERIOD is off, and no pass was begun by hand"
     world.begin()
+    world.later()
     assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)
     world.upload("new")
     world.later(100 * HOUR)
@@ -64,47 +65,54 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
     for number in range(3000):
         world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
     world.later()
-    world.oms.round_trip = 1.0
-    assert not world.reconcile({"since": since}, timeout=60)["finished"]
-    for _ in range(20):
-        world.tick(timeout=60)
+    world.oms.round_trip = 3.0
+    assert not world.reconcile({"since": since})["finished"]
+    for _ in range(5):
+        world.later(600)
+        world.tick()
     assert len(world.sent()) == 3000
+    assert max(world.oms.accepted.values()) == 1
 
 
 @pytest.mark.parametrize("first", [1970, 1971])
-def test_of_two_open_backfills_the_timer_resumes_the_older_one(world, first):
+def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other(world, first):
     # GIVEN two that were begun one after the other
     second = 1970 + 1971 - first
     for year in (first, second):
         world.begin(since=f"{year}-01-01")
         world.later()
 
-    # WHEN the timer has no pass of its own to do, THEN it is the older one's turn
+    # WHEN the timer has no pass of its own to do
     world.tick()
     world.tick()
-    assert [one["scope"]["since"][:4] for one in world.passes() if one["scope"]["since"] and one["ended"]] == [
-        str(first)
+
+    # THEN the older one ends, and the trigger hears of the other
+    older, newer = sorted((one for one in world.passes() if one.scope.since), key=lambda one: one.started)
+    assert (older.scope.since.year, bool(older.ended), bool(newer.ended)) == (first, True, False)
+    assert [name.rpartition("/")[0] for name in world.bucket.objects if "/wake-" in name] == [
+        f"{world.store.prefix}{newer.of.name}/r"
     ]
 
 
-def test_a_trial_with_a_limit_is_not_resumed_by_the_timer(world):
+def test_a_trial_with_a_limit_is_not_continued_by_the_timer_but_the_pass_after_it_is(world):
     for number in range(60):
         world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
     world.later()
     world.reconcile({"since": "1970-01-01", "limit": 10})
     for _ in range(3):
+        world.later(600)
         world.tick()
     assert len(world.sent()) == 10
-    # Resumed by hand without a limit, it is the timer's too.
-    world.oms.round_trip = 20.0
-    world.reconcile({"since": "1970-01-01"}, timeout=60)
-    assert len(world.sent()) < 60
+    # Begun by hand without a limit, it is the timer's too.
+    world.begin(since="1970-01-01")
+    assert len(world.sent()) == 10
     for _ in range(3):
+        world.later(600)
         world.tick()
     assert len(world.sent()) == 60
 
 
-def test_the_timer_does_not_resume_a_trial_of_the_usual_scope():
+def test_the_timer_does_not_continue_a_trial_of_the_usual_scope():
     # GIVEN no timer's pass, and a trial by hand
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     for number in range(60):
@@ -113,6 +121,7 @@ def test_the_timer_does_not_resume_a_trial_of_the_usual_scope():
     world.reconcile({"limit": 10})
 
     # WHEN the timer strikes, THEN nothing more is sent, until somebody goes on by hand
+    world.later()
     world.tick()
     assert len(world.sent()) == 10
     world.reconcile({})
@@ -128,14 +137,15 @@ def test_beside_a_trial_the_timer_begins_its_own_pass(world):
     assert len(world.sent()) == 60
 
 
-def test_a_timer_whose_payload_has_a_limit_resumes_where_it_was(world):
+def test_a_timer_whose_payload_has_a_limit_sends_so_many_each_time(world):
     for number in range(60):
         world.upload(f"{number:02}")
     world.later()
     for sent in (10, 20, 30):
-        world.tick('{"all": true, "limit": 10}')
+        world.tick('{"limit": 10}')
         assert len(world.sent()) == sent
-    assert len(world.passes()) == 1
+    assert max(world.oms.accepted.values()) == 1
+    assert world.passes() == []
 
 
 @pytest.mark.parametrize(
@@ -150,13 +160,13 @@ def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     for key in keys:
         first.upload(key)
     first.later()
-    second.oms.round_trip = 20.0
-    assert second.tick(timeout=60)["finished"] is False
-    second.oms.round_trip = 0.001
+    second.begin()
+    first.later()
 
     # WHEN the first one's timer strikes until it has nothing more to do
     for _ in range(3):
         first.tick()
+        first.later(600)
 
     # THEN the second's pass is where it was, and finds all of its objects
     assert first.sent() < set(keys)

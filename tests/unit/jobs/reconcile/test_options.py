@@ -6,7 +6,7 @@ import pytest
 
 from oss_oms_sync.errors import PayloadError, SettingsError
 from support.fake_bucket import ROOT
-from support.reconcile_world import MISSING, ReconcileWorld, busy_world, counts
+from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,16 @@ def test_without_a_source_bucket_it_says_so():
         ReconcileWorld(SOURCE_BUCKET="").reconcile()
 
 
-def test_a_limit_bounds_one_call_and_the_next_resumes_after_it(world):
+def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
     for number in range(25):
         world.upload(f"{number:02}")
     world.later()
     first = world.reconcile({"limit": 13})
-    assert (first["submitted"], first["finished"], first["next"]) == (13, False, "12")
-    second = world.reconcile()
-    assert (second["submitted"], second["finished"]) == (25, True)
+    assert (first["submitted"], first["finished"], first["stopped"]) == (13, False, "the limit is reached")
+    assert first["next"] == "A trial is not continued: the next one begins anew."
+    second = world.reconcile({"limit": 13})
+    assert (second["covered"], second["submitted"], second["finished"]) == (13, 12, True)
+    assert second["next"] == "Everything was looked at."
     assert max(world.oms.accepted.values()) == 1
 
 
@@ -61,5 +63,5 @@ def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
 def test_a_dry_run_that_takes_long_keeps_nothing_either(world, small_pages):
     world = busy_world()
     before = dict(world.bucket.objects)
-    assert world.reconcile({"dry_run": True})["submitted"] == len(MISSING)
+    assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
     assert dict(world.bucket.objects) == before

@@ -11,8 +11,59 @@ from support.reconcile_world import FROZEN, ReconcileWorld
 
 
 def test_an_empty_bucket_is_finished_at_once(world):
-    nothing = dict.fromkeys(COUNTS, 0)
-    assert world.reconcile() == {**nothing, "finished": True, "next": None, "stopped": None}
+    result = world.reconcile()
+    (one,) = world.passes()
+    assert result == {
+        **dict.fromkeys(COUNTS, 0),
+        "finished": True,
+        "next": "The pass has ended.",
+        "stopped": None,
+        "pass": one.of.name,
+        "ranges": {"open": 0, "done": 1},
+        "started": "2026-01-02T00:00:00Z",
+        "objects_per_minute": 0,
+    }
+
+
+def test_a_trial_is_no_pass_and_has_no_pace(world):
+    result = world.reconcile({"limit": 1})
+    assert [result[name] for name in ("pass", "ranges", "started", "objects_per_minute")] == [None] * 4
+    assert not list(world.store.names())
+
+
+def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(one_lane):
+    # GIVEN 3000 objects, 600 of which are sent in a minute
+    world = one_lane
+    for number in range(3000):
+        world.upload(f"{number:04}")
+    world.later()
+    world.oms.round_trip = 1.0
+
+    # WHEN the first piece is done, and a minute later it is looked at
+    world.tick()
+    world.later(60)
+    result = world.reconcile({"look": True})
+
+    # THEN its pace is that since its beginning: two minutes of work in three
+    assert result["finished"] is False
+    assert result["ranges"] == {"open": 1, "done": 0}
+    assert result["started"] == "2026-01-02T01:00:00Z"
+    assert result["scanned"] == pytest.approx(1200, abs=20)
+    assert result["objects_per_minute"] == pytest.approx(400, abs=10)
+    assert result["next"].startswith("The pass goes on by itself: ")
+
+
+def test_ranges_that_are_open_and_done_are_counted(world, mocker):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    for number in range(40):
+        world.upload(f"{number:02}")
+    world.later()
+    assert world.tick()["ranges"] == {"open": 2, "done": 0}
+    done = world.reconcile()
+    assert done["finished"]
+    assert done["ranges"]["open"] == 0
+    assert done["ranges"]["done"] > 2
+    assert world.passes()[0].tally.counts["scanned"] == 40
 
 
 def account_refused(world: ReconcileWorld) -> None:
@@ -38,8 +89,9 @@ def time_used_up(world: ReconcileWorld) -> None:
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )
-def test_it_reports_why_it_stopped_and_lists_nothing_more(world, mocker, cause, asked, told):
+def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, cause, asked, told):
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    world = one_lane
     for number in range(100):
         world.upload(f"{number:03}")
     world.later()

@@ -1,18 +1,21 @@
-"""A pass that ends anywhere before its end is resumed there."""
+"""A pass that stops anywhere before its end goes on there, piece by piece."""
 
 from __future__ import annotations
 
 import contextlib
+from itertools import pairwise
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.errors import StorageError
 from support.fake_bucket import NO_RIGHT, Died
-from support.reconcile_world import HOUR, MISSING, adds_up, busy_world
+from support.fake_clouds import OK
+from support.reconcile_world import FROZEN, HOUR, ReconcileWorld, adds_up, busy_world, missing
 
 
-def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_resumes(world):
+def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):
+    world = one_lane
     for number in range(2000):
         world.upload(f"{number:04}")
     world.later()
@@ -21,14 +24,43 @@ def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_resumes(wor
     assert not result["finished"]
     assert 300 < result["accepted"] < 600
     assert world.clock.seconds - HOUR < 60
-    while not result["finished"]:
-        result = world.tick(timeout=60)
+    result = world.ticks_until_finished(timeout=60)
     assert (result["accepted"], max(world.oms.accepted.values())) == (2000, 1)
 
 
+def test_what_was_done_is_kept_at_least_every_piece_seconds():
+    # GIVEN 2000 objects, ten of which are sent in a second
+    world = ReconcileWorld(LANES="1", PIECE_SECONDS="20")
+    for number in range(2000):
+        world.upload(f"{number:04}")
+    world.later()
+    world.oms.round_trip = 1.0
+
+    # WHEN a call by hand works on them
+    kept, begun = [], []
+    times = {"/passes/": kept, "/working/": begun}
+
+    def note(kind: str, names: list[str]) -> None:
+        for part, seconds in times.items():
+            if kind == "put" and part in names[0] and "/r/0" in names[0]:
+                seconds.append(world.clock.seconds)
+
+    world.bucket.after = note
+    began = world.clock.seconds
+    assert world.reconcile()["finished"]
+
+    # THEN a piece is written after so many seconds of work, and one batch at most
+    assert kept[0] - began < 22
+    assert max(end - start for start, end in zip(begun, kept[1:], strict=True)) < 22
+    # AND since no event comes, the call waits only a moment before it does the next one itself
+    assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
+    assert len(kept) == 10
+
+
 @pytest.mark.parametrize("everything", [False, True])
-def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
+def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
+    world = one_lane
     for one in range(2500):
         world.upload(f"{one:04}")
     world.later()
@@ -44,21 +76,25 @@ def test_what_was_done_before_a_listing_failed_is_kept(world, everything):
     with pytest.raises(StorageError):
         world.reconcile({"all": everything})
     assert len(world.sent()) > 1900
-    assert world.reconcile({"all": everything})["finished"]
+    result = world.reconcile({"all": everything})
+    assert (result["finished"], result["accepted"]) == (True, 2500)
     assert max(world.oms.accepted.values()) == 1
 
 
-@pytest.mark.parametrize("seconds", [5, 25])  # longer no listing is tried
-def test_however_slow_the_listings_every_tick_gets_further(world, mocker, seconds):
+# Longer no listing is tried. Where the ranges split, their names take several pages of these.
+@pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 5.0, 5.0), (1, 25.0, 25.0), (16, 4.0, 0.1)])
+def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, of_log):
     mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    world = ReconcileWorld(LANES=str(lanes))
     for one in range(200):
         (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
     world.later()
-    world.source.seconds_a_page = world.bucket.seconds_a_page = float(seconds)
+    world.source.seconds_a_page, world.bucket.seconds_a_page = seconds, of_log
     for _ in range(200):
         with contextlib.suppress(StorageError):
             if world.tick()["finished"]:
                 break
+        world.later(600)
     assert len(world.sent()) == 10
     assert max(world.oms.accepted.values()) == 1
 
@@ -67,8 +103,8 @@ def test_however_slow_the_listings_every_tick_gets_further(world, mocker, second
 def test_killed_at_any_call_the_next_ticks_cover_every_key(small_pages, hook):
     step, killed = 0, True
     while killed:
-        # GIVEN a tick that is killed at this one of its calls
-        world, seen = busy_world(), []
+        # GIVEN a call by hand that is killed at this one of its calls
+        world, seen = busy_world(22, LANES="2", PIECE_SECONDS="10"), []
 
         def strike(kind: str, names: object, step: int = step, seen: list[str] = seen) -> None:
             seen.append(kind)
@@ -78,96 +114,99 @@ def test_killed_at_any_call_the_next_ticks_cover_every_key(small_pages, hook):
         for bucket in (world.bucket, world.source):
             setattr(bucket, hook, strike)
         try:
-            world.tick()
+            world.reconcile()
             killed = False
         except Died:
             step += 1
         for bucket in (world.bucket, world.source):
             setattr(bucket, hook, lambda kind, names: None)
 
-        # WHEN the next ones come
-        result = world.until_finished()
+        # WHEN ticks come
+        result = world.ticks_until_finished()
 
         # THEN all that was missing is in OMS, and the counts are of one whole pass
-        assert world.sent() == MISSING
-        assert result["scanned"] == 60
+        assert world.sent() == missing(22)
+        assert result["scanned"] == 22
         assert adds_up(result)
     assert step > 60
 
 
-def test_a_pass_is_kept_twice_and_every_half_minute_between(world, small_pages):
-    world.in_step(*(f"{number:03}" for number in range(100)))
-    world.source.seconds_a_page = 0.0
-    world.later()
-    kept = []
-    world.bucket.after = lambda kind, names: kept.append(names) if kind == "put" else None
-    world.reconcile()
-    assert len(kept) == 2
-    world.source.seconds_a_page = 4.5  # the fixture makes the half minute four seconds
-    kept.clear()
-    world.reconcile()
-    assert len(kept) == 2 + 15  # pages
-
-
-def test_a_pass_since_a_moment_between_two_seconds_is_resumed(world):
+def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
     for number in range(30):
         world.upload(f"{number:02}")
     world.later()
-    for _ in range(3):
-        world.reconcile({"since": "2026-01-01T00:00:00.5Z", "limit": 10})
-    assert len(world.sent()) == 30
+    world.begin(since="2026-01-01T00:00:00.5Z")
+    assert world.reconcile({"since": "2026-01-01T00:00:00.5Z"})["accepted"] == 30
+    assert len(world.passes()) == 1
 
 
-def test_passes_of_different_payloads_do_not_disturb_each_other(world, small_pages):
+def test_passes_of_different_payloads_do_not_disturb_each_other(small_pages):
+    # GIVEN calls that have the time for a piece or two
+    world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
+    world.bucket.seconds_a_page = 0.0
     world.upload("a/old", minutes_ago=60 * 24 * 30)
     keys = {f"{folder}/{number:02}" for folder in "ab" for number in range(30)}
     for key in keys:
         world.upload(key)
     world.later()
+
+    # WHEN one asks for this, the next for that
     payloads = [{}, {"prefix": "a/"}, {"prefix": "b/"}, {"all": True}, {"since": "1970-01-01"}]
-    scanned = {}
+    scanned, calls = {}, 0
     while len(scanned) < len(payloads):
         for number, payload in enumerate(payloads):
-            result = world.reconcile({**payload, "limit": 7})
-            assert adds_up(result)
-            if result["finished"]:
-                scanned.setdefault(number, result["scanned"])
+            if number not in scanned:
+                result, calls = world.reconcile(payload, timeout=50), calls + 1
+                assert adds_up(result)
+                if result["finished"]:
+                    scanned[number] = result["scanned"]
+
+    # THEN each counts what is its own
     assert world.sent() == keys | {"a/old"}
     assert scanned == {0: 60, 1: 30, 2: 30, 3: 61, 4: 61}
+    assert calls > 2 * len(payloads)
 
 
-def test_restart_begins_an_open_pass_anew(world):
-    for number in range(15):
+@pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
+def test_only_restart_begins_an_open_pass_anew(one_lane, asked, submitted):
+    # GIVEN a pass that got to the twentieth of 25 objects, and a new one before that
+    world = one_lane
+    for number in range(25):
         world.upload(f"{number:02}")
     world.later()
-    world.reconcile({"limit": 10})
+    world.oms.schedule = [OK, FROZEN]
+    assert world.reconcile()["failed"] == 10
     world.upload("00 new", minutes_ago=30)
-    assert world.reconcile({"restart": True})["submitted"] == 6
-    assert "00 new" in world.sent()
+
+    # WHEN reconcile is called, THEN it goes on from there, or judges all again
+    result = world.reconcile(asked)
+    assert (result["submitted"], result["finished"]) == (submitted, True)
+    assert ("00 new" in world.sent()) == ("restart" in asked)
 
 
-def test_a_restart_beside_a_running_tick_is_not_ended_by_it(world, small_pages):
+def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
     # GIVEN a tick in the midst of which a restarted pass is begun, and an object appears behind the old one
+    world = ReconcileWorld(LANES="1")
     for number in range(40):
         world.in_step(f"{number:02}")
     world.later()
     begun = []
 
     def restart(kind: str, names: object) -> None:
-        if len(world.oms.calls) == 0 and world.source.calls["list"] == 4 and not begun:
-            world.source.before = lambda kind, names: None
+        if world.source.calls["list"] == 4 and not begun:
+            begun.append(kind)
             world.upload("10 late", minutes_ago=30)
             world.begin(restart=True)
-            begun.append(kind)
 
     world.source.before = restart
 
-    # WHEN the old tick comes to its end
+    # WHEN the old tick comes to its end, THEN it says whose turn it is
     old = world.tick()
-
-    # THEN the new pass goes on from its own place and finds that object
     assert begun
-    assert old["finished"]
-    assert "10 late" not in world.sent()
+    assert old["stopped"].startswith("a pass of this scope that is newer has begun")
+    assert world.sent() == set()
+
+    # AND the new pass goes on from its own place and finds that object
+    world.later()
     assert world.tick()["finished"]
     assert world.sent() == {"10 late"}

@@ -31,9 +31,8 @@ class PiecesDone:
     def to_json(self) -> dict[str, object]:
         """As it is logged: nobody waits for it."""
         return {
-            "pieces": {
-                name: {"follows": piece.kind.value, "stopped": piece.why or None} for name, piece in self.pieces.items()
-            }
+            "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
+            "stopped": next((piece.why for piece in self.pieces.values() if piece.why), None),
         }
 
 
@@ -95,14 +94,16 @@ def _trial(options: Options, invocation: Invocation, driver: Driver) -> Reconcil
     finished = walked.piece.kind is Kind.DONE
     following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
     missing = walk.missing if options.dry_run else None
-    return ReconcileResult(walked.piece.tally.counts, finished, following, walked.piece.why, missing=missing)
+    return ReconcileResult(walked.piece.tally.counts, finished, following, walk.stopped, missing=missing)
 
 
 def _begin_anew(invocation: Invocation, driver: Driver) -> None:
-    """Begin what an older version had begun, which is forgotten only then."""
+    """Begin what an older version had begun, which is forgotten only then; unless that was done, and only the old one
+    could not be deleted."""
     old = old_passes(invocation)
     for scope in {one.scope for one in old if one.is_open}:
-        log.warning({"pass": "an older version began it, so it begins anew", "scope": scope_json(scope)})
-        driver.begin(scope)
+        if driver.look(scope) is None:
+            log.warning({"pass": "an older version began it, so it begins anew", "scope": scope_json(scope)})
+            driver.begin(scope)
     if old:
         delete(invocation, old)

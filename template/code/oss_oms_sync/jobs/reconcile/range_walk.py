@@ -72,6 +72,7 @@ class RangeWalk:
         if why == _TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Else those who go on at once would be busy for as long as OMS is.
             why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
+        self.stopped = why
         if why in ("", _TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, why=why), error)

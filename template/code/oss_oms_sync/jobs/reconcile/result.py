@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from oss_oms_sync.clock import Clock, parse_time
+from oss_oms_sync.clock import Clock
+from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import COUNTS
 
@@ -28,9 +29,7 @@ class ReconcileResult:
         """The answer that tells of a pass, or that there is none."""
         if state is None:
             return cls({}, finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        began = parse_time(state.of.started) or clock.now()
-        seconds = max(1.0, ((parse_time(state.ended) or clock.now()) - began).total_seconds())
-        pace = round(60 * state.counts.get("scanned", 0) / seconds)
+        pace = Progress.of(state, None, clock.now()).objects_per_minute
         return cls(state.counts, bool(state.ended), _following(state), stopped, state, pace)
 
     def to_json(self) -> dict[str, object]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.passes.store import PassState, open_passes
+from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.store import PassState, last_ended, open_passes
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
 
 
 @dataclass(frozen=True)
 class Coverage:
     """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
-    the next one is long overdue. `since`: objects written before were not looked at. `open`: passes that are
-    not at their end."""
+    the next one is long overdue. `since`: objects written before were not looked at. `open`: the progress of
+    each pass that is not at its end."""
 
     last: PassState | None
     recent: PassState | None
     since: datetime
-    open: Sequence[PassState]
+    open: Sequence[tuple[PassState, Progress]]
 
     @classmethod
     def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
@@ -33,11 +35,12 @@ class Coverage:
             last=last,
             recent=None if last is None or last.is_late(settings, now) else last,
             since=min((each.scope.begin(installed) for each in whole), default=installed),
-            open=open_passes(passes),
+            open=[(each, Progress.of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)],
         )
 
     def to_json(self) -> dict[str, object]:
-        return {"last": _pass_json(self.last) if self.last else None, "open": [_pass_json(each) for each in self.open]}
+        under_way = [{**_pass_json(each), **asdict(progress)} for each, progress in self.open]
+        return {"last": _pass_json(self.last) if self.last else None, "open": under_way}
 
 
 def _is_usual(each: PassState, settings: Settings) -> bool:
@@ -56,5 +59,5 @@ def _pass_json(each: PassState) -> dict[str, object]:
         "ended": each.ended or None,
         "pass": each.of.name,
         "ranges": {"open": each.ranges_open, "done": each.ranges_done},
-        **each.counts,
+        **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
     }

@@ -12,6 +12,7 @@ from oss_oms_sync.jobs.status.backlog import Backlog
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, yet_to_copy
+from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
@@ -137,14 +138,18 @@ def _in_step(last: PassState, coverage: Coverage, copying: Copying) -> Text:
     return Text.join(parts)
 
 
-def _under_way(passes: Sequence[PassState]) -> Text:
+def _under_way(passes: Sequence[tuple[PassState, Progress]]) -> Text:
     """The newest of the open passes, and how many others there are."""
-    newest = max(passes, key=lambda each: each.started)
+    newest, progress = max(passes, key=lambda each: each[0].started)
     is_backfill = newest.scope.everything or newest.scope.since
     name, name_zh = ("backfill", "补发存量") if is_backfill else ("pass", "对账")
     scanned, others = newest.counts.get("scanned", 0), len(passes) - 1
+    share, share_zh = "", ""
+    if progress.share is not None:
+        share = f" ({progress.share:.0%}, {progress.minutes_left} minutes left)"
+        share_zh = f"（{progress.share:.0%}，预计还需 {progress.minutes_left} 分钟）"
     more, more_zh = (f", and {others} more", f"，另有 {others} 轮未完成") if others else ("", "")
     return Text(
-        f" A {name} is under way: begun {newest.started}, {objects_en(scanned)} so far{more}.",
-        f"{name_zh}正在进行：{newest.started} 开始，已检查 {scanned} 个对象{more_zh}。",
+        f" A {name} is under way: begun {newest.started}, {objects_en(scanned)} so far{share}{more}.",
+        f"{name_zh}正在进行：{newest.started} 开始，已检查 {scanned} 个对象{share_zh}{more_zh}。",
     )

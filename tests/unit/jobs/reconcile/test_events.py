@@ -1,0 +1,119 @@
+"""Events of the log bucket: what a pass writes wakes the next instance, and nothing else does."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+
+from oss_oms_sync.jobs import reconcile
+from support.fake_bucket import ROOT
+from support.fake_clouds import payload
+from support.reconcile_world import FROZEN, ReconcileWorld
+
+
+class Triggered:
+    """What the trigger of the log bucket delivers, in the order of writing."""
+
+    def __init__(self, world: ReconcileWorld) -> None:
+        self._world = world
+        self._prefix = world.store.prefix
+        self._names: deque[str] = deque()
+        self.invocations = 0
+        world.bucket.after = self._note
+
+    def _note(self, kind: str, names: list[str]) -> None:
+        if kind == "put":
+            self._names.extend(name for name in names if name.startswith(self._prefix))
+
+    def deliver_all(self) -> list[dict]:
+        """Delivers each event, and those of what is written then; returns the answers."""
+        answers = []
+        while self._names:
+            self.invocations += 1
+            event = payload(self._names.popleft())
+            self._world.later(0.001)
+            answers.append(reconcile.run(event, self._world.invocation(570)).to_json())
+            assert self.invocations < 10_000
+        return answers
+
+
+def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
+    world = ReconcileWorld(**environment)
+    for one in range(number):
+        world.upload(f"{one:05}")
+    world.later()
+    return world, Triggered(world)
+
+
+@pytest.mark.parametrize("lanes", ["1", "4", "16"])
+def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    world, trigger = many(600, LANES=lanes, PIECE_SECONDS="10")
+    world.oms.round_trip = 1.0
+    assert not world.tick()["finished"]
+    trigger.deliver_all()
+    result = world.reconcile({"look": True})
+    assert (result["finished"], result["scanned"], result["accepted"]) == (True, 600, 600)
+    assert max(world.oms.accepted.values()) == 1
+
+
+def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    caplog.set_level("INFO", "oss_oms_sync")
+    world, trigger = many(60, LANES="2")
+    name = world.tick()["pass"]
+    answers = trigger.deliver_all()
+    done = {key: value for answer in answers for key, value in answer["pieces"].items()}
+    # When the left half is done there is a lane left, so the right one splits.
+    assert [done[f"{name}/{half}"] for half in ("r0", "r1")] == [
+        {"follows": "done", "stopped": None},
+        {"follows": "split", "stopped": None},
+    ]
+    assert [record.msg for record in caplog.records if "pieces" in record.msg] == answers
+
+
+def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker):
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    world, trigger = many(60, LANES="2")
+    world.tick()
+    world.oms.schedule = [FROZEN] * 100
+    (stopped,) = {
+        value["stopped"] for answer in trigger.deliver_all() for value in answer["pieces"].values() if value["stopped"]
+    }
+    assert stopped.startswith("OMS refuses every key: ACCOUNT")
+
+
+@pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
+def test_an_event_of_anything_else_does_nothing(world, name):
+    world.upload("a")
+    world.later()
+    assert reconcile.run(payload(name), world.invocation()).to_json() == {"pieces": {}}
+    assert not world.oms.calls
+    assert not list(world.store.names())
+
+
+@pytest.mark.parametrize("lanes", [16, 64])
+def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker, lanes):
+    # GIVEN far more objects than a batch for each range, and an OMS that refuses all
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    world, trigger = many(4000, LANES=str(lanes))
+    world.oms.schedule = [FROZEN] * 10_000
+
+    # WHEN a pass begins, THEN each range stops after a batch, and wakes nobody any more
+    world.tick()
+    trigger.deliver_all()
+    ranges = 2 * lanes
+    assert len(world.oms.calls) <= ranges
+    # A first piece for each range that there ever was, and one that says that it rests.
+    assert trigger.invocations <= 2 * 2 * ranges
+
+    # AND for hours each tick tries one batch, whose piece wakes one instance for nothing
+    calls, invocations = len(world.oms.calls), trigger.invocations
+    for _ in range(24):
+        world.later(600)
+        world.tick()
+        trigger.deliver_all()
+    assert len(world.oms.calls) - calls == 24
+    assert trigger.invocations - invocations == 24
+    assert not world.sent()

@@ -1,0 +1,339 @@
+"""Who begins a pass, goes on with it, wakes what stands still, and waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.driver import Driver
+from oss_oms_sync.passes.names import Wake
+from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.store import Pass, PassState, PassStore
+from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.work import Walk, Walked
+from support.fake_bucket import NO_RIGHT
+from support.reconcile_world import HOUR, ReconcileWorld
+
+USUAL = Scope(KeyFilter(), None, everything=False)
+PART = Scope(KeyFilter("a"), None, everything=True)
+DAY = timedelta(days=1)
+# A piece takes 120 seconds at most, and a minute later its worker counts as lost.
+LOST = 181
+NO_SPACE = "there is no room"
+
+
+class Walks:
+    """Walks of ranges that do as they are told: each range by its end, `DONE` unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Piece] = {}
+        self.began: list[tuple[str, str]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def __call__(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
+        self.began.append((start.after, start.until))
+        self.meanwhile()
+        told = self.kinds.get(start.until, Piece(Kind.DONE, until="", after="z"))
+        return Walked(replace(start, kind=told.kind, after=told.after, cut=told.cut, why=told.why, tally=told.tally))
+
+
+@pytest.fixture
+def walks() -> Walks:
+    return Walks()
+
+
+def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
+    world.later(0.001)
+    invocation = world.invocation(seconds)
+    return Driver(invocation, PassStore(invocation, "reconcile"), walk)
+
+
+def rests(why: str = NO_SPACE) -> Piece:
+    return Piece(Kind.REST, until="", after="", why=why)
+
+
+def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
+    """A pass whose two halves nobody has begun: (..., m] and (m, ...]."""
+    walks.kinds[""] = Piece(Kind.SPLIT, until="", after="", cut="m")
+    state, _ = driver(world, walks).begin(scope)
+    assert state
+    del walks.kinds[""]
+    walks.began.clear()
+    return state.of
+
+
+def woken(world: ReconcileWorld) -> list[str]:
+    """The ranges that somebody is to look at again."""
+    return [name.split("/")[-2] for name in world.bucket.objects if "/wake-" in name]
+
+
+# Begins.
+
+
+def test_a_tick_begins_a_pass_where_none_was_and_does_its_first_piece(world, walks):
+    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    assert (bool(state.ended), stopped, len(walks.began)) == (True, "", 1)
+
+
+def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
+    # GIVEN a tick, which another overtakes
+    first, second = driver(world, walks), driver(world, walks)
+    world.clock.ahead = timedelta(hours=3)
+    other = walks.meanwhile = lambda: None
+
+    def overtake() -> None:
+        walks.meanwhile = other
+        world.clock.ahead = timedelta(hours=5)
+        second.by_timer(USUAL, DAY)
+
+    walks.meanwhile = overtake
+    first.by_timer(USUAL, DAY)
+
+    # THEN there is one, named after the day
+    assert len(walks.began) == 2
+    (name,) = world.store.names()
+    assert name.endswith("-20260102T000000000000Z")
+
+
+@pytest.mark.parametrize(("hours", "number"), [(23.9, 1), (24.1, 2)])
+def test_a_tick_begins_another_only_a_period_after_the_last_began(world, walks, hours, number):
+    driver(world, walks).by_timer(USUAL, DAY)
+    world.later(hours * HOUR)
+    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    assert (len(list(world.store.names())), stopped) == (number, "")
+    assert state.ended
+
+
+def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
+    driver(world, walks).by_hand(USUAL, restart=False)
+    world.later(HOUR)
+    driver(world, walks).by_timer(USUAL, DAY)
+    assert len(list(world.store.names())) == 1
+
+
+def test_with_the_period_off_a_tick_begins_nothing(world, walks):
+    assert driver(world, walks).by_timer(USUAL, None) == (None, "")
+    assert not list(world.store.names())
+
+
+def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
+    ended, _ = driver(world, walks).begin(USUAL)
+    walks.kinds[""] = rests()
+    driver(world, walks).begin(USUAL)
+    driver(world, walks).begin(PART)
+    one = driver(world, walks).about_now(USUAL)
+    assert (one.before, one.before_started) == (ended.of.name, ended.of.started)
+    assert driver(world, walks).about_now(PART).before == ""
+
+
+# Wakes.
+
+
+def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
+    one = split(world, walks)
+    world.later(LOST - 10)
+    world.store.sign_on(one.name, "r0", 1)
+    world.store.sign_on(one.name, "r1", 1)
+    world.later(LOST - 10)
+    driver(world, walks).by_timer(USUAL, DAY)
+    assert (walks.began, woken(world)) == ([], [])
+    world.later(20)
+    driver(world, walks).by_timer(USUAL, DAY)
+    assert walks.began
+
+
+def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, walks):
+    one = split(world, walks)
+    world.later(LOST)
+    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    assert walks.began == [("", "m"), ("m", "")]
+    assert woken(world) == ["r1"]
+    assert (state.of, bool(state.ended), stopped) == (one, True, "")
+
+
+def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
+    split(world, walks)
+    walks.kinds["m"] = rests()
+    world.later(LOST)
+    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    assert (stopped, bool(state.ended), woken(world), len(walks.began)) == (NO_SPACE, False, [], 1)
+
+
+def test_a_range_that_never_gets_on_does_not_keep_the_ticks_from_others(world, walks):
+    split(world, walks)
+    walks.kinds["m"] = rests()
+    for _ in range(2):
+        world.later(LOST)
+        driver(world, walks).by_timer(USUAL, DAY)
+    assert ("m", "") in walks.began
+    assert world.passes()[0].ranges_done == 1
+
+
+def test_a_call_by_hand_tries_another_range_than_the_last_which_got_nowhere(world, walks):
+    split(world, walks)
+    walks.kinds["m"] = rests()
+    for _ in range(2):
+        world.later(LOST)
+        _, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+        assert stopped == NO_SPACE
+    assert world.passes()[0].ranges_done == 1
+
+
+def test_a_tick_goes_on_with_passes_of_other_scopes(world, walks):
+    driver(world, walks).by_timer(USUAL, DAY)
+    one = split(world, walks, PART)
+    world.later(LOST)
+    state, _ = driver(world, walks).by_timer(USUAL, DAY)
+    assert (state.of, bool(state.ended)) == (one, True)
+
+
+def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
+    split(world, walks)
+    world.later(LOST)
+    other = split(world, walks, PART)
+    world.later(LOST)
+    goes_on = PassState.goes_on.fget
+    mocker.patch.object(PassState, "goes_on", property(lambda one: one.of == other and goes_on(one)))
+    driver(world, walks).by_timer(USUAL, None)
+    assert [bool(one.ended) for one in world.passes() if one.of == other] == [True]
+    assert [bool(one.ended) for one in world.passes() if one.of != other] == [False]
+
+
+# Waits.
+
+
+def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
+    split(world, walks)
+    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+    assert (bool(state.ended), stopped, walks.began) == (True, "", [("", "m"), ("m", "")])
+
+
+def test_a_call_by_hand_waits_for_what_others_do(world, walks):
+    # GIVEN a pass, and another instance that does one half a minute later
+    one = split(world, walks)
+    world.store.sign_on(one.name, "r0", 1)
+    began, sleep = world.clock.seconds, world.clock.sleep
+
+    def meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        if world.clock.seconds - began > 60:
+            world.clock.sleep = sleep
+            driver(world, Walks()).by_event([Wake(one.name, "r0", 0)])
+
+    world.clock.sleep = meanwhile  # type: ignore[method-assign]
+    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+
+    # THEN it did only the other half, and answers once all is done
+    assert (bool(state.ended), stopped, walks.began) == (True, "", [("m", "")])
+    assert 60 < world.clock.seconds - began < 70
+
+
+def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, walks):
+    # GIVEN a pass on which somebody works all the time
+    one = split(world, walks)
+    for name in ("r0", "r1"):
+        world.store.sign_on(one.name, name, 1)
+    began = world.clock.seconds
+    state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
+    assert (bool(state.ended), stopped, walks.began) == (False, "the time is up", [])
+    assert 100 < world.clock.seconds - began < 115
+
+
+def test_a_call_by_hand_takes_over_from_a_worker_that_is_lost(world, walks):
+    one = split(world, walks)
+    for name in ("r0", "r1"):
+        world.store.sign_on(one.name, name, 1)
+    began = world.clock.seconds
+    assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
+    assert LOST - 2 < world.clock.seconds - began < LOST + 20
+
+
+def test_a_call_by_hand_says_why_the_pass_that_it_began_goes_no_further(world, walks):
+    walks.kinds[""] = rests()
+    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+    assert (bool(state.ended), stopped, len(walks.began)) == (False, NO_SPACE, 1)
+
+
+def test_restart_begins_another_pass_beside_the_open_one(world, walks):
+    old = split(world, walks)
+    state, _ = driver(world, walks).by_hand(USUAL, restart=True)
+    assert state.of != old
+    assert walks.began == [("", "")]
+    assert driver(world, walks).look(USUAL).of == state.of
+
+
+def test_a_call_ends_with_an_error_where_the_log_bucket_does(world, walks):
+    split(world, walks)
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
+    with pytest.raises(StorageError):
+        driver(world, walks).by_hand(USUAL, restart=False)
+
+
+# Looks.
+
+
+def test_a_look_shows_the_newest_pass_of_the_scope_and_does_nothing(world, walks):
+    assert driver(world, walks).look(USUAL) is None
+    ended, _ = driver(world, walks).begin(USUAL)
+    assert driver(world, walks).look(USUAL) == ended
+    opened = split(world, walks)
+    world.later(LOST)
+    state = driver(world, walks).look(USUAL)
+    assert (state.of, state.ended, state.ranges_open) == (opened, "", 2)
+    assert (driver(world, walks).look(PART), walks.began, woken(world)) == (None, [], [])
+
+
+# Events.
+
+
+def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world, walks):
+    one = split(world, walks)
+    done = driver(world, walks).by_event([Wake(one.name, name, 0) for name in ("r0", "r1", "r")])
+    assert {name: piece.kind for name, piece in done.items()} == {
+        f"{one.name}/r0": Kind.DONE,
+        f"{one.name}/r1": Kind.DONE,
+    }
+    assert world.passes()[0].ended
+
+
+def test_an_event_that_comes_twice_moves_nothing_again(world, walks):
+    one = split(world, walks)
+    event = [Wake(one.name, "r0", 0)]
+    driver(world, walks).by_event(event)
+    assert driver(world, walks).by_event(event) == {}
+    assert len(walks.began) == 1
+
+
+def test_an_event_does_not_move_a_range_that_rests(world, walks):
+    walks.kinds[""] = rests()
+    state, _ = driver(world, walks).begin(USUAL)
+    assert driver(world, walks).by_event([Wake(state.of.name, "r", 0)]) == {}
+    assert len(walks.began) == 1
+
+
+# The total.
+
+
+def counted(**counts: int) -> Piece:
+    return Piece(Kind.DONE, until="", after="z", tally=Tally(counts))
+
+
+def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world, walks):
+    for counts, known in (
+        ({"scanned": 9, "new": 4, "new_missing": 3}, (4, 3)),
+        ({"scanned": 9}, (4, 3)),
+        ({"scanned": 9}, (4, 3)),
+        ({"scanned": 9, "new": 1}, (1, 0)),
+    ):
+        walks.kinds[""] = counted(**counts)
+        state, _ = driver(world, walks).begin(USUAL)
+        assert tuple(state.counts.get(name, 0) for name in ("new", "new_missing")) == known
+        assert state.counts["scanned"] == 9
+    walks.kinds[""] = counted(scanned=1)
+    assert "new" not in driver(world, walks).begin(PART)[0].counts
