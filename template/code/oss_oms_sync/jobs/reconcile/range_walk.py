@@ -40,11 +40,11 @@ class RangeWalk:
         now = invocation.clock.now()
         self._classifier = Classifier(settings, one.scope, installed or now, now, before)
         self._listing = MergedListing(invocation, self._classifier, one.scope.key_filter.prefix, start.after)
-        self._sender = Sender(invocation, share)
         self._deadline = deadline
         left = deadline.remaining()
         # How much time is left of the invocation when it ends.
         self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - settings.piece_seconds)
+        self._sender = Sender(invocation, share, left - self._end)
         self._start = start
         self._trial = trial
         self._counts = Counter(start.tally.counts)
@@ -68,7 +68,11 @@ class RangeWalk:
         done = self._settled()
         if at_end and not self._batch:
             return Walked(replace(done, kind=Kind.DONE))
-        self.stopped = why = str(error) if error else self.stopped or self._sender.stopped
+        why = str(error) if error else self.stopped or self._sender.stopped
+        if why == _TIME_IS_UP and self._sender.failed and not self._sender.accepted:
+            # Else those who go on at once would be busy for as long as OMS is.
+            why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
+        self.stopped = why
         if why in ("", _TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, why=why), error)
