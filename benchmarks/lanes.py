@@ -1,5 +1,5 @@
-"""How long passes over many objects take with one lane and with many, over sockets: the rendered project in the sandbox,
-whose listings take as long as they may in the cloud.
+"""How long passes over many objects take with one lane and with many, over sockets: the project in the sandbox, whose
+listings take as long as they may in the cloud.
 
 Exit code 0 only if every total is exact, and the target holds.
 """
