@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from oss_oms_sync.ledger.records import record_name
@@ -48,7 +49,8 @@ def main() -> int:
         f" {', '.join(map(str, LANES))} lanes: about eight minutes ...",
         soft_wrap=True,
     )
-    first, second = zip(*(both_passes(lanes) for lanes in LANES), strict=True)
+    measured = [both_passes(lanes) for lanes in track(LANES, console=console, description="measured")]
+    first, second = zip(*measured, strict=True)
     show(console, "first pass", first)
     show(console, "second pass, which has the marks of the first", second)
     times = second[0].seconds / second[-1].seconds
