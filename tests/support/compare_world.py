@@ -25,7 +25,7 @@ from sandbox.obs.objects import etag_of as obs_etag
 from support.fake_bucket import BucketView, MemoryBucket
 from support.fake_clouds import TASK, VirtualClock, VirtualOms, payload
 from support.pass_world import LockStepPool
-from support.reconcile_world import ReconcileWorld
+from support.reconcile_world import FROZEN, ReconcileWorld
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 STEP = 300
@@ -74,6 +74,7 @@ class CopyingOms(VirtualOms):
 
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
+        self.refuses = False
         self.waiting: list[str] = []
         self.history: list[tuple[str, int]] = []
 
@@ -81,6 +82,8 @@ class CopyingOms(VirtualOms):
         self.history.append((kind, int(self._clock.now().timestamp())))
 
     def work(self, request: requests.PreparedRequest) -> requests.Response:
+        if request.method == "POST" and self.refuses:
+            return self.answer(request, *FROZEN)
         if request.method == "POST":
             before = self.accepted.copy()
             response = super().work(request)
@@ -248,8 +251,8 @@ class CompareWorld(ReconcileWorld):
     def encrypt(self, on: bool) -> None:
         self.encrypted = on
 
-    def oms_down(self, down: bool) -> None:
-        self.oms.schedule = [(400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')] * 20 if down else []
+    def oms_refuses(self, on: bool) -> None:
+        self.oms.refuses = on
 
     def pause(self, seconds: float) -> None:
         self.later(seconds)

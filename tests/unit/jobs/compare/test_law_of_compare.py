@@ -133,7 +133,7 @@ moves = st.one_of(
 )
 pauses = st.tuples(st.just("pause"), st.sampled_from([1, 20, 70, 700, 1000, 4000, DAY]))
 others = st.one_of(
-    st.tuples(st.just("oms_down"), st.booleans()),
+    st.tuples(st.just("oms_refuses"), st.booleans()),
     st.tuples(st.just("reconcile_all")),
     st.tuples(st.just("compare")),
 )
@@ -145,11 +145,11 @@ def made(happenings: list[tuple], lanes: int) -> CompareWorld:
     world = CompareWorld(KEYS, LANES=str(lanes))
     world.later(HOUR)
     world.play(happenings)
-    world.oms_down(False)
+    world.oms_refuses(False)
     return world
 
 
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=SCHEDULES // 6)
 @given(happenings=worlds, last=pauses, lanes=st.sampled_from([1, 3]), overwrite=st.booleans())
 def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_oracle_sees(
     happenings, last, lanes, overwrite, count_schedule
@@ -163,7 +163,7 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
     count_schedule("of compare", "each object is in its class")
 
 
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=SCHEDULES // 6)
 @given(happenings=worlds, moving=during, lanes=st.sampled_from([1, 3]))
 def test_interleaving_of_a_moving_world_and_its_listings(happenings, moving, lanes, count_schedule):
     with patch("support.fake_bucket.PAGE_SIZE", 3):
@@ -176,7 +176,7 @@ def test_interleaving_of_a_moving_world_and_its_listings(happenings, moving, lan
     count_schedule("of compare", "each object is in a class that it had while it was read")
 
 
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=SCHEDULES // 6)
 @given(happenings=worlds, moving=during)
 def test_after_each_interleaving_a_world_that_stands_still_settles(happenings, moving, count_schedule):
     with patch("support.fake_bucket.PAGE_SIZE", 3):
