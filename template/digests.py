@@ -1,15 +1,12 @@
-"""The digests that compare and certificates show, computed again from both listings by the two vendors' SDKs alone.
+"""The digests that compare shows, computed again from a bucket's listing by its vendor's SDK alone.
 
-    pip install oss2 esdk-obs-python
-    python digests.py oss <endpoint> <bucket> [<prefix>]    with OSS_AK and OSS_SK in the environment
-    python digests.py obs <endpoint> <bucket> [<prefix>]    with OBS_AK and OBS_SK
-
-Prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each object.
+It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each object.
+First: pip install oss2 esdk-obs-python
 """
 
+import argparse
 import hashlib
 import os
-import sys
 from collections.abc import Iterator
 
 
@@ -36,9 +33,15 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
 
 
 def main() -> None:
-    cloud, endpoint, bucket, prefix = [*sys.argv[1:], ""][:4]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cloud", choices=["oss", "obs"], help="access key in OSS_AK and OSS_SK, or OBS_AK and OBS_SK")
+    parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
+    parser.add_argument("bucket")
+    parser.add_argument("prefix", nargs="?", default="")
+    asked = parser.parse_args()
     objects = size = digest = 0
-    for key, length in (in_oss if cloud == "oss" else in_obs)(endpoint, bucket, prefix):
+    listing = in_oss if asked.cloud == "oss" else in_obs
+    for key, length in listing(asked.endpoint, asked.bucket, asked.prefix):
         objects, size = objects + 1, size + length
         digest += int.from_bytes(hashlib.sha256(key.encode() + b"\0" + str(length).encode()).digest(), "big")
     print(f"{objects} objects, {size} bytes, {digest % 2**256:064x}")
