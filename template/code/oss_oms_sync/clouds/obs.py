@@ -49,7 +49,7 @@ _Read = Callable[[requests.Response, bytes], T]
 
 # OBS: "a maximum of 1,000 objects" per page.
 PAGE_SIZE = 1000
-LIST, GET = "obs:bucket:ListBucket", "obs:object:GetObject"
+LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
@@ -100,6 +100,8 @@ class ObsBucket:
 
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self.name = name
+        # Scheme and host of its URLs.
+        self.url = _Place.of(endpoint, name).origin
         self._client = client
         self._place = _Place.of(endpoint, name)
         self._deadline = deadline
@@ -150,6 +152,13 @@ class ObsBucket:
         with self.pages(prefix) as pages:
             for page in pages:
                 yield from page.objects
+
+    def head_bucket(self) -> Mapping[str, str]:
+        """What OBS says of the bucket itself: the response's headers, whatever the case of their names.
+
+        Raises ObsError.
+        """
+        return self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
