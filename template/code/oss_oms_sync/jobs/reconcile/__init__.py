@@ -61,8 +61,8 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
 
 
 def _walk(invocation: Invocation) -> Walk:
-    def walk(one: Pass, start: Piece, open_ranges: int) -> Walked:
-        return RangeWalk(invocation, one, start, open_ranges).run()
+    def walk(one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        return RangeWalk(invocation, one, start, open_ranges, seconds).run()
 
     return walk
 

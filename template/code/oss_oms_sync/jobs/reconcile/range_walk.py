@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -33,7 +34,13 @@ class RangeWalk:
     run, or ends after a limit of objects."""
 
     def __init__(
-        self, invocation: Invocation, one: Pass, start: Piece, share: int = 1, trial: Options | None = None
+        self,
+        invocation: Invocation,
+        one: Pass,
+        start: Piece,
+        share: int = 1,
+        seconds: float = math.inf,
+        trial: Options | None = None,
     ) -> None:
         settings, deadline = invocation.settings, invocation.deadline
         installed, before = parse_time(one.installed), parse_time(one.before_started)
@@ -43,7 +50,7 @@ class RangeWalk:
         self._deadline = deadline
         left = deadline.remaining()
         # How much time is left of the invocation when it ends.
-        self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - settings.piece_seconds)
+        self._end = max(min(_RESERVED_SECONDS, left / 4), left - seconds)
         self._sender = Sender(invocation, share, left - self._end)
         self._start = start
         self._trial = trial
