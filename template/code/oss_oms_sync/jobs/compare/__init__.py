@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -111,15 +112,17 @@ class _Comparison:
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
         return CompareResult(_tally(walked.piece), finished, following, walk.stopped)
 
-    def _walk(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
-        walked = self._range_walk(one, start, open_ranges).run()
+    def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        walked = self._range_walk(one, start, open_ranges, seconds).run()
         tally = keep(self._invocation, f"{self.store.differences}{one.name}/", _tally(walked.piece))
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
-    def _range_walk(self, one: Pass, start: Piece, share: int = 1, trial: Options | None = None) -> RangeWalk:
+    def _range_walk(
+        self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
+    ) -> RangeWalk:
         rules = self._rules(one)
         count = CompareCount(rules, _tally(start))
-        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
     def _rules(self, one: Pass) -> Rules:
         """How a pass judges keys now."""
