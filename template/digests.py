@@ -1,10 +1,11 @@
 """The digests that compare and certificates show, computed again from both listings by the two vendors' SDKs alone.
 
     pip install oss2 esdk-obs-python
-    python digests.py oss <endpoint> <bucket> [<prefix>]    with OSS_AK and OSS_SK in the environment
-    python digests.py obs <endpoint> <bucket> [<prefix>]    with OBS_AK and OBS_SK
+    python digests.py oss <endpoint> <bucket> [<prefix>]    with OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou)
+    python digests.py obs <endpoint> <bucket> [<prefix>]    with OBS_AK and OBS_SK in the environment
 
 Prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each object.
+Of those in OBS, the lists that OMS writes there are named apart as well: compare's class oms_own.
 """
 
 import hashlib
@@ -17,31 +18,37 @@ def in_oss(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
     """Key and size of each object of an OSS bucket."""
     import oss2
 
-    auth = oss2.Auth(os.environ["OSS_AK"], os.environ["OSS_SK"])
-    for one in oss2.ObjectIteratorV2(oss2.Bucket(auth, endpoint, bucket), prefix=prefix):
+    auth, region = oss2.AuthV4(os.environ["OSS_AK"], os.environ["OSS_SK"]), os.environ["OSS_REGION"]
+    for one in oss2.ObjectIteratorV2(oss2.Bucket(auth, endpoint, bucket, region=region), prefix=prefix):
         yield one.key, one.size
 
 
 def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Key and size of each object of an OBS bucket, without the lists that OMS writes there."""
+    """Key and size of each object of an OBS bucket."""
     import obs
 
     client, marker = obs.ObsClient(os.environ["OBS_AK"], os.environ["OBS_SK"], server=endpoint), ""
     while True:
         body = client.listObjects(bucket, prefix=prefix, marker=marker, encoding_type="url").body
-        yield from ((one.key, int(one.size)) for one in body.contents if not one.key.startswith("oms/sync_task/"))
+        yield from ((one.key, int(one.size)) for one in body.contents)
         if not body.is_truncated:
             return
         marker = body.contents[-1].key
 
 
+def told(objects: list[tuple[str, int]]) -> str:
+    """Their number, bytes and digest."""
+    digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in objects)
+    digest = sum(int.from_bytes(one, "big") for one in digests) % 2**256
+    return f"{len(objects)} objects, {sum(size for _, size in objects)} bytes, {digest:064x}"
+
+
 def main() -> None:
     cloud, endpoint, bucket, prefix = [*sys.argv[1:], ""][:4]
-    objects = size = digest = 0
-    for key, length in (in_oss if cloud == "oss" else in_obs)(endpoint, bucket, prefix):
-        objects, size = objects + 1, size + length
-        digest += int.from_bytes(hashlib.sha256(key.encode() + b"\0" + str(length).encode()).digest(), "big")
-    print(f"{objects} objects, {size} bytes, {digest % 2**256:064x}")
+    objects = list((in_oss if cloud == "oss" else in_obs)(endpoint, bucket, prefix))
+    print(told(objects))
+    if cloud == "obs":
+        print("of these in oms/sync_task/:", told([one for one in objects if one[0].startswith("oms/sync_task/")]))
 
 
 if __name__ == "__main__":
