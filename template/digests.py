@@ -1,16 +1,13 @@
-"""The digests that compare and certificates show, computed again from both listings by the two vendors' SDKs alone.
+"""The digests that compare shows, computed again from a bucket's listing by its vendor's SDK alone.
 
-    pip install oss2 esdk-obs-python
-    python digests.py oss <endpoint> <bucket> [<prefix>]    with OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou)
-    python digests.py obs <endpoint> <bucket> [<prefix>]    with OBS_AK and OBS_SK in the environment
-
-Prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each object.
-Of those in OBS, the lists that OMS writes there are named apart as well: compare's class oms_own.
+It prints objects, bytes and digest: the sum modulo 2^256 of each object's SHA-256(key, a zero byte, the size in decimal).
+Of what is in OBS, it tells OMS's own lists apart as well: compare's class oms_own.
+First: pip install oss2 esdk-obs-python
 """
 
+import argparse
 import hashlib
 import os
-import sys
 from collections.abc import Iterator
 
 
@@ -44,10 +41,17 @@ def told(objects: list[tuple[str, int]]) -> str:
 
 
 def main() -> None:
-    cloud, endpoint, bucket, prefix = [*sys.argv[1:], ""][:4]
-    objects = list((in_oss if cloud == "oss" else in_obs)(endpoint, bucket, prefix))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given = "OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the environment"
+    parser.add_argument("cloud", choices=["oss", "obs"], help=given)
+    parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
+    parser.add_argument("bucket")
+    parser.add_argument("prefix", nargs="?", default="")
+    asked = parser.parse_args()
+    listing = in_oss if asked.cloud == "oss" else in_obs
+    objects = list(listing(asked.endpoint, asked.bucket, asked.prefix))
     print(told(objects))
-    if cloud == "obs":
+    if asked.cloud == "obs":
         print("of these in oms/sync_task/:", told([one for one in objects if one[0].startswith("oms/sync_task/")]))
 
 

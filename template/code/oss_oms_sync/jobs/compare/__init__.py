@@ -12,17 +12,17 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
+from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.in_hand import in_hand_since
+from oss_oms_sync.comparison.proof import Prover
+from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.errors import SettingsError, StorageError
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.compare.again import amended, judge_again, keep_amended
-from oss_oms_sync.jobs.compare.classes import Moments
-from oss_oms_sync.jobs.compare.count import CompareCount, Rules
-from oss_oms_sync.jobs.compare.differences import keep
-from oss_oms_sync.jobs.compare.in_hand import in_hand_since
 from oss_oms_sync.jobs.compare.options import Options
-from oss_oms_sync.jobs.compare.proof import Prover
-from oss_oms_sync.jobs.compare.result import CompareResult
-from oss_oms_sync.jobs.compare.tally import CompareTally
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing, with_destination
@@ -94,7 +94,7 @@ class _Comparison:
         invocation, state = self._invocation, self._driver.look(options.scope)
         if state is None or not state.ended:
             return CompareResult.of(state, "", invocation.clock)
-        name = f"{self.store.differences}{state.of.name}/again.json"
+        name = self.store.amended_name(state.of.name)
         if options.again and isinstance(state.tally, CompareTally):
             rules = self._rules(state.of)
             keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))

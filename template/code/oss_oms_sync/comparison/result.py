@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
-from oss_oms_sync.jobs.compare.classes import ObjectClass
-from oss_oms_sync.jobs.compare.proof import Proof
-from oss_oms_sync.jobs.compare.tally import ClassCount, CompareTally
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 
@@ -84,12 +84,13 @@ class CompareResult:
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
             "adds_up": tally.adds_up(),
-            "watermark": self._watermark(),
+            "watermark": self.watermark,
             "differences": list(tally.parts),
         }
 
-    def _watermark(self) -> str | None:
-        """All that was written before this time was in the destination."""
+    @property
+    def watermark(self) -> str | None:
+        """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
         oldest = self.tally.oldest_not_there
         times = [time for time in (began, None if oldest is None else from_epoch(oldest)) if time]

@@ -14,11 +14,11 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.classes import UNLISTED
+from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.differences import key_of
+from oss_oms_sync.comparison.tally import CompareTally, added
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.jobs.compare.classes import UNLISTED
-from oss_oms_sync.jobs.compare.count import CompareCount, Rules
-from oss_oms_sync.jobs.compare.differences import key_of
-from oss_oms_sync.jobs.compare.tally import CompareTally, added
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from oss_oms_sync.jobs.compare.histogram import Histogram
+from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.passes.tally import Tally
 
 # How many keys of each class are shown as examples.

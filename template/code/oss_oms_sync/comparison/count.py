@@ -6,14 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.compare.classes import NOT_YET, PROVEN, UNLISTED, UNPROVEN, Moments, ObjectClass, classify
-from oss_oms_sync.jobs.compare.differences import line
-from oss_oms_sync.jobs.compare.digests import digest, state_digest
-from oss_oms_sync.jobs.compare.histogram import Lags
-from oss_oms_sync.jobs.compare.proof import READ, Proof, Prover
-from oss_oms_sync.jobs.compare.tally import (
+from oss_oms_sync.comparison.classes import NOT_YET, PROVEN, UNLISTED, UNPROVEN, Moments, ObjectClass, classify
+from oss_oms_sync.comparison.differences import line
+from oss_oms_sync.comparison.digests import digest, state_digest
+from oss_oms_sync.comparison.histogram import Lags
+from oss_oms_sync.comparison.proof import READ, Proof, Prover
+from oss_oms_sync.comparison.tally import (
     DIGEST_MODULUS,
     MAX_FOLDERS,
     MAX_KEYS,
@@ -24,6 +22,8 @@ from oss_oms_sync.jobs.compare.tally import (
     Lines,
     Side,
 )
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.marks import Marks

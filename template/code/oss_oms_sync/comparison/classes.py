@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.jobs.compare.proof import Proof
+from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.classify import Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.compare.tally import CompareTally, Lines
+from oss_oms_sync.comparison.tally import CompareTally, Lines
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
