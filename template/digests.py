@@ -1,6 +1,6 @@
 """The digests that compare shows, computed again from a bucket's listing by its vendor's SDK alone.
 
-It prints objects, bytes and digest: the sum modulo 2^256 of each object's SHA-256(key, a zero byte, the size in decimal).
+It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
 Of what is in OBS, it tells OMS's own lists apart as well: compare's class oms_own.
 First: pip install oss2 esdk-obs-python
 """
