@@ -118,10 +118,10 @@ def watermark(compared: Compared) -> float:
 
 
 numbers = st.integers(0, 3)
-data = st.sampled_from(["", "A", "B", "AB", "BA", "AAAA", "AABB"])
-kinds = st.sampled_from(["md5", "md5", "md5", "form", "Multipart", "Appendable", "Symlink"])
+data = st.sampled_from(["", "A", "AB", "BA", "AAAA", "AABB", "ABAB"])
+kinds = st.sampled_from(["md5", "md5", "md5", "form", "Multipart", "Multipart", "Appendable", "Symlink"])
 fates = st.sampled_from(["copied", "copied", "accepted", "refused", "comes", "lost"])
-pauses = st.tuples(st.just("pause"), st.sampled_from([1, 70, 700, 1000, 1000, 4000, 4000, DAY]))
+pauses = st.tuples(st.just("pause"), st.sampled_from([1, 70, 1000, 1000, 4000, 4000, DAY]))
 short_pauses = st.tuples(st.just("pause"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
     st.tuples(st.just("oms_refuses"), st.booleans()),
