@@ -180,18 +180,27 @@ class CompareWorld(ReconcileWorld):
 
     # What can happen.
 
-    def put(self, key: str, data: str, kind: str = "md5", event: str = "comes") -> None:
-        """A user writes an object at the source; the event of it comes, or is lost."""
+    def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
+        """A user writes an object at the source. Its event is lost, will come, is refused by OMS or accepted, or OMS
+        copies it at once."""
         headers = {}
         if kind != "md5":
             some = hashlib.md5(f"{kind} {next(self._unique)}".encode()).hexdigest().upper()
-            etags = {"form": some, "Multipart": f"{some}-2", "Appendable": some[:16], "Symlink": some}
+            parts = obs_etag(data.encode(), PART).upper()
+            etags = {"form": some, "Multipart": parts, "Appendable": some[:16], "Symlink": some}
             headers = {"etag": etags[kind], "x-oss-object-type": "Normal" if kind == "form" else kind}
         self.source.add(StoredObject(key, data.encode(), headers))
         summary = self.source.summary(key)
         assert summary
-        if event == "comes" and kind != "Symlink":
-            self.events.append((key, summary.etag))
+        if fate == "lost" or kind == "Symlink":
+            return
+        self.events.append((key, summary.etag))
+        if fate != "comes":
+            refuses, self.oms.refuses = self.oms.refuses, fate == "refused"
+            self.deliver(-1)
+            self.oms.refuses = refuses
+        if fate == "copied":
+            self.copy_all()
 
     def delete(self, key: str) -> None:
         self.source.objects.pop(key, None)

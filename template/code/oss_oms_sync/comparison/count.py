@@ -207,7 +207,7 @@ class CompareCount:
             self._accepted.not_yet += 1
         if destination and arrived:
             self._copied.add(destination.modified - written)
-        elif found is not ObjectClass.OVERWRITTEN:
+        elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             self._copied.not_yet += 1
 
 

@@ -29,13 +29,21 @@ class MergedListing:
     """The three listings after `after`, merged: for each key what they have of it."""
 
     def __init__(
-        self, invocation: Invocation, needs_records: Callable[[ObjectSummary], bool], prefix: str, after: str
+        self,
+        invocation: Invocation,
+        needs_records: Callable[[ObjectSummary], bool],
+        prefix: str,
+        after: str,
+        *,
+        both: bool = False,
     ) -> None:
-        """`needs_records` says of which objects the records are asked for, where they are in no listing."""
+        """`needs_records` says of which objects the records are asked for, where they are in no listing; `both`: the
+        failed record also where the success record covers the object."""
         self._task_id = invocation.task_id
         self._source_bucket = invocation.source_bucket
         self._log_bucket = invocation.log_bucket
         self._needs_records = needs_records
+        self._both = both
         self._prefix = prefix
         # Shorter keys have short records: a character takes at most four bytes.
         self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
@@ -76,7 +84,7 @@ class MergedListing:
         if not judged:
             return {}, {}
         success = self._read("success", [one.name for one in judged])
-        open_ones = [one.name for one in judged if not is_covered(one, success.get(one.name))]
+        open_ones = [one.name for one in judged if self._both or not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
 
     def success_of(self, key: str) -> ObjectSummary | None:

@@ -36,6 +36,8 @@ from oss_oms_sync.reasons import Failure
 
 # For whatever comes after the last object that was read.
 _RESERVED_SECONDS = 60.0
+# For what comes after the last call of OBS: sending a batch, and writing the piece.
+_WRITING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +159,7 @@ class _Comparison:
 
         with self._destination.pages(prefix, start.after) as pages:
             there = chain.from_iterable(page.objects for page in pages)
-            listing = MergedListing(self._invocation, needs_records, prefix, start.after)
+            listing = MergedListing(self._invocation, needs_records, prefix, start.after, both=True)
             for entry in with_destination(iter(listing), there):
                 if entry.source is None and entry.success is None and entry.destination:
                     # The record of a long key is in no listing by key.
@@ -173,9 +175,11 @@ def _destination(invocation: Invocation) -> ObsBucket:
     """
     task = invocation.oms.task(invocation.deadline)
     if isinstance(task, Failure):
-        why = f"{task.reason.name}: {task.message}. {task.reason.fix.en}"
+        why = f"{task.reason.name}: {task.message}. {task.remedy('get').en}"
         raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
-    return invocation.obs().bucket(task, invocation.deadline)
+    # What takes too long is given up while there is time to write down how far the piece came.
+    left = invocation.deadline.remaining()
+    return invocation.obs().bucket(task, invocation.deadline.minus(min(_WRITING_SECONDS, left / 4)))
 
 
 def _tally(piece: Piece) -> CompareTally:

@@ -1,0 +1,164 @@
+"""Compare over sockets: every class among many objects, by processes of the rendered project, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import socket
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from oss_oms_sync.clock import from_epoch, timestamp
+from sandbox import Sandbox
+from support.compare_buckets import DUE, HOUR, furnish, sums
+from tools.render import render
+
+pytest.importorskip("obs", reason="esdk-obs-python is not installed")
+TIMEOUT = 120
+DIGESTS = Path(__file__).parents[2] / "template" / "digests.py"
+DAY = 24 * HOUR
+
+
+def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
+    """As many instances as lanes, at a pace that loopback can keep."""
+    render(box.answers(), folder)
+    settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
+    box.deploy_project(folder, environment={**box.environment(), **settings}, instances=lanes, **overrides)
+
+
+def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
+    answer = box.fc.invoke("compare", json.dumps({"look": True, **asked}).encode())
+    assert answer.outcome == "returned", answer
+    return answer.value
+
+
+@pytest.fixture
+def told_by_the_vendors(box, monkeypatch, capsys):
+    """What the script prints that reads a listing by the vendor's own SDK. Huawei's asks at the bucket's host name."""
+    resolve, port = socket.getaddrinfo, urlsplit(box.obs.endpoint).port
+    server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
+    places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (server, box.destination_bucket)}
+
+    def resolve_here(host, *details, **more):
+        return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
+
+    def run(cloud: str) -> list[str]:
+        for name, value in zip(("OSS_AK", "OSS_SK"), box.user_credentials, strict=True):
+            monkeypatch.setenv(name, value)
+        for name, value in zip(("OBS_AK", "OBS_SK"), box.huawei_credentials, strict=True):
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OSS_REGION", box.region)
+        monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud]])
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+        runpy.run_path(str(DIGESTS), run_name="__main__")
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def shown(found: dict[str, Any]) -> str:
+    return f"{found['objects']} objects, {found['bytes']} bytes, {found['digest']}"
+
+
+def test_each_of_120_000_objects_is_in_its_class_and_exactly_what_is_due_is_sent(box, tmp_path, told_by_the_vendors):
+    # GIVEN objects of every class, with every combination that matches several rows of the table
+    classes = furnish(box, 120_000)
+    expected = sums(box, classes)
+    (of_source,), of_destination = told_by_the_vendors("oss"), told_by_the_vendors("obs")
+    deploy(box, tmp_path, lanes=4)
+    box.task.lists.held = True  # or OMS would write some while OBS is listed
+
+    # WHEN a pass runs to its end
+    box.tick("compare")
+    box.wait_idle(TIMEOUT)
+    answer = look(box)
+
+    # THEN each is in its class, with the sums and digests of a plain loop
+    assert answer["finished"]
+    found = {name: one for name, one in answer["classes"].items() if one["keys"]}
+    assert found.keys() == expected.keys()
+    for name, (source, destination, keys) in expected.items():
+        one = found[name]
+        assert one["keys"] == keys, name
+        for side, wanted in (("source", source), ("destination", destination)):
+            assert {**one[side], "digest": one["digests"][side]} == wanted._asdict(), (name, side)
+    assert answer["adds_up"]
+    # AND the vendors' SDKs tell the same of both buckets
+    own = found["oms_own"]
+    assert of_source == shown(answer["source"])
+    assert of_destination == [
+        shown(answer["destination"]),
+        f"of these in oms/sync_task/: {shown({**own['destination'], 'digest': own['digests']['destination']})}",
+    ]
+    # AND exactly those are sent, once, that are due
+    due = {key for key, name in classes.items() if name in DUE}
+    assert box.oms.accepted == Counter(due)
+    assert (answer["submitted"], answer["accepted"], answer["failed"]) == (len(due), len(due), 0)
+    # AND it took many workers
+    assert answer["ranges"]["done"] >= 4
+
+
+def lines(box: Sandbox, answer: dict[str, Any]) -> list[str]:
+    """Of the lists of differences."""
+    parts = [box.oss.objects(box.log_bucket)[name].data.decode() for name in answer["differences"]]
+    return sorted("".join(parts).split("\n"))
+
+
+def without_times(answer: dict[str, Any]) -> str:
+    """All that does not tell when and how the pass ran."""
+    left_out = ("pass", "started", "ended", "ranges", "differences", "objects_per_minute")
+    return json.dumps({name: value for name, value in answer.items() if name not in left_out}, sort_keys=True)
+
+
+def let_work_age(box: Sandbox) -> None:
+    """As if nobody had worked on any pass for an hour. The objects that are compared stay as they are."""
+    objects = box.oss.buckets[box.log_bucket].objects
+    with box.oss.lock:
+        for name, one in objects.items():
+            if "/passes/" in name or "/working/" in name:
+                objects[name] = replace(one, last_modified=one.last_modified - HOUR)
+
+
+def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box, tmp_path):
+    # GIVEN objects of every class; what is due is too old to be sent, so that one pass leaves the other its world
+    furnish(box, 40_000, due_age=9 * DAY)
+    calm, wild = ({"since": timestamp(from_epoch(box.oss.now() - days * DAY))} for days in (2, 3))
+
+    # WHEN they are compared by one instance, and by eight of which every other dies
+    deploy(box, tmp_path, lanes=1)
+    box.fc.invoke("compare", json.dumps(calm).encode())
+    box.wait_idle(TIMEOUT)
+    by_one = look(box, **calm)
+    deploy(box, tmp_path, lanes=8, timeout=20)
+    box.fc.kill_at_random(0.5, within=1, seed=15, name="compare")
+    calls = 0
+    while not total_of(box, wild):
+        assert calls < 20
+        let_work_age(box)
+        box.fc.invoke("compare", json.dumps(wild).encode())
+        box.wait_idle(TIMEOUT)
+        calls += 1
+    box.fc.kill_at_random(0, within=1, seed=15)
+    by_eight = look(box, **wild)
+
+    # THEN both say the same, down to each line that differs
+    assert by_one["finished"]
+    assert without_times(by_eight) == without_times(by_one)
+    assert lines(box, by_eight) == lines(box, by_one)
+    assert not box.oms.accepted
+    # AND many worked on it, and many died
+    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
+    assert (by_one["ranges"]["done"], by_eight["ranges"]["done"] >= 8) == (1, True)
+
+
+def total_of(box: Sandbox, asked: dict[str, str]) -> bool:
+    """Whether a pass of this scope has ended."""
+    stored = box.oss.objects(box.log_bucket).copy()
+    totals = [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
+    return any(total["pass"]["scope"]["since"] == asked["since"] for total in totals)

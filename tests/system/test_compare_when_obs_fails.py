@@ -1,0 +1,136 @@
+"""OBS is slow, throttles, refuses, redirects, answers nonsense or the same page for ever: compare stops with a sentence
+that says what to do, and goes on next time where it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds import obs
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs import compare
+from sandbox.obs.errors import ObsError, access_denied, no_such_bucket
+from sandbox.server.faults import Fault
+from support.instance import Instance
+
+HOUR = 3600
+KEYS = [f"photos/{number:05}.jpg" for number in range(2_500)]
+
+
+@pytest.fixture
+def furnished(box, monkeypatch):
+    """Three pages of objects that are equal on both sides, but one."""
+    monkeypatch.setattr(obs, "_READ_SECONDS", 0.5)
+    box.oss.fill(box.source_bucket, KEYS, 5, age=3 * HOUR)
+    box.obs.fill(box.destination_bucket, KEYS, 5, age=2 * HOUR)
+    box.obs.delete(box.destination_bucket, KEYS[7])
+    return box
+
+
+def instance(box):
+    return Instance(box, LANES="1", PIECE_SECONDS="10", OMS_RATE="1000")
+
+
+def run(box, seconds=30, **asked):
+    return compare.run(json.dumps(asked), instance(box).invocation(seconds)).to_json()
+
+
+def is_later_page(request):
+    return bool(request.params.get("marker"))
+
+
+def refused(error: ObsError) -> Fault:
+    return Fault.status(error.status, error.xml("1", "/"), error.headers)
+
+
+TOO_MANY = ObsError(429, "TooManyRequests", "Please reduce your request rate.")
+ELSEWHERE = ObsError(307, "TemporaryRedirect", "elsewhere", {"Location": "https://login.example/?secret=1"})
+WRONG_ORDER = (
+    b"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><Contents><Key>a</Key>"
+    b"<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag><Size>1</Size></Contents></ListBucketResult>"
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault.hang(), "Check OBS_ENDPOINT, if set, and the function's internet access"),
+        (Fault.drop_before(), "Check OBS_ENDPOINT, if set, and the function's internet access"),
+        (refused(TOO_MANY), "Nothing to do: OBS received too many requests"),
+        (Fault.status(500), "Nothing to do: OBS returned a server error"),
+        (refused(access_denied()), "Grant the IAM user behind HW_AK obs:bucket:ListBucket on the bucket photos-obs"),
+        (refused(no_such_bucket()), "Check the destination of the sync task in the OMS console"),
+        (refused(ELSEWHERE), "it answers with a redirect, which is never followed"),
+        (Fault.status(200, b"<html><body>Please log in</body></html>"), "something other than OBS answered"),
+        (Fault.status(200, WRONG_ORDER), "Open a ticket with Huawei Cloud: the listing of photos-obs repeats itself"),
+    ],
+    ids=lambda value: getattr(value, "kind", None) and f"{value.kind} {value.code or ''}".strip(),
+)
+def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sentence):
+    # GIVEN an OBS that fails after its first page
+    furnished.obs.faults.add(fault, where=is_later_page)
+
+    # WHEN it is compared, THEN the error says what to do, without what it was asked
+    with pytest.raises(StorageError) as raised:
+        run(furnished, seconds=12)
+    assert sentence in str(raised.value)
+    assert "secret" not in str(raised.value)
+    # AND how far it came is seen, and why it stopped
+    looked = run(furnished, look=True)
+    assert not looked["finished"]
+    assert "classes" not in looked
+    assert looked["submitted"] == 1
+
+    # WHEN OBS is well again, THEN the next call reads what is left, and no page before
+    furnished.obs.faults.clear()
+    markers = []
+    furnished.obs.faults.add(fault, where=lambda request: markers.append(request.params.get("marker", "")))
+    furnished.oss.age(120)
+    answer = run(furnished)
+    assert answer["finished"]
+    assert KEYS[900] < min(markers)
+    # AND nothing is counted or sent twice
+    counts = {name: found["source"]["objects"] for name, found in answer["classes"].items()}
+    assert {name: number for name, number in counts.items() if number} == {"equal_contents": 2_499, "missing": 1}
+    assert furnished.oms.accepted == {KEYS[7]: 1}
+
+
+def test_an_answer_that_drips_is_given_up_while_there_is_time_to_say_so(furnished):
+    furnished.obs.faults.add(Fault.drip(), where=is_later_page)
+    with pytest.raises(StorageError, match="OBS did not answer in time"):
+        run(furnished, seconds=8)
+    assert run(furnished, look=True)["pass"]
+    furnished.obs.faults.clear()
+    furnished.oss.age(120)
+    assert run(furnished)["classes"]["equal_contents"]["source"]["objects"] == 2_499
+    assert furnished.oms.accepted == {KEYS[7]: 1}
+
+
+def test_a_bucket_that_lists_the_same_page_for_ever_is_no_end(furnished):
+    furnished.obs.repeats_pages = True
+    with pytest.raises(StorageError, match="is it a parallel file system"):
+        run(furnished)
+    furnished.obs.repeats_pages = False
+    furnished.oss.age(120)
+    assert run(furnished)["classes"]["equal_contents"]["source"]["objects"] == 2_499
+
+
+def test_without_the_right_to_list_nothing_is_sent(furnished):
+    furnished.obs.deny("obs:bucket:ListBucket")
+    with pytest.raises(StorageError, match="Grant the IAM user"):
+        run(furnished)
+    assert not furnished.oms.accepted
+
+
+def test_a_slow_obs_that_says_so_is_compared_to_the_end(furnished):
+    furnished.obs.delay(200)
+    assert run(furnished)["finished"]
+
+
+def test_where_oms_does_not_name_the_destination_it_says_so(furnished):
+    furnished.oms.deny("oms:synctask:get")
+    with pytest.raises(
+        StorageError, match="OMS does not tell which bucket is the destination: FORBIDDEN.* oms:synctask:get"
+    ):
+        run(furnished)
