@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -24,13 +24,21 @@ class Submission:
     throttled: int = 0
 
 
-def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
+def submit(
+    invocation: Invocation,
+    keys: Sequence[str],
+    deadline: Deadline,
+    *,
+    bisect: bool = True,
+    closed: Callable[[], str] = str,
+) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    A refused batch is bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever
+    `closed` is asked before each batch why nothing may be sent, because the project is closed; empty if it may. A
+    refused batch is bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever
     OMS answers; after an exception, nothing is known about any key.
     """
-    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect)
+    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect, closed)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission
@@ -39,15 +47,20 @@ def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, b
 class _Bisection:
     """One submission, with what is known so far."""
 
-    def __init__(self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
+    def __init__(
+        self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool, closed: Callable[[], str]
+    ) -> None:
         self._oms = oms
         self._deadline = deadline
         self._budget = budget
         self._bisect = bisect
+        self._closed = closed
         self._fatal: Failure | None = None
         self.submission = Submission()
 
     def send_batch(self, keys: Sequence[str]) -> None:
+        if not self._fatal and (why := self._closed()):
+            self._fatal = Failure(Reason.CLOSED, message=why)
         self._send(keys)
         outcomes = self.submission.outcomes
         if any(outcomes[key] is None for key in keys):
