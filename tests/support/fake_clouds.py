@@ -180,7 +180,8 @@ class VirtualOms(VirtualCloud):
 
 
 class VirtualOss(VirtualCloud):
-    """Keeps what was put: object name to body and headers. Reading has a schedule of its own."""
+    """Keeps what was put: object name to body and headers. Reading the mark of a closed project has a schedule of
+    its own."""
 
     known_by = OSS
 
@@ -188,22 +189,26 @@ class VirtualOss(VirtualCloud):
         super().__init__(clock)
         self.objects: dict[str, bytes] = {}
         self.headers: dict[str, requests.structures.CaseInsensitiveDict[str]] = {}
-        self.puts = self.gets = 0
-        self.get_schedule: list[str | int | tuple[int, dict[str, str], str]] = []
+        self.puts = self.looks = 0
+        self.look_schedule: list[str | int | tuple[int, dict[str, str], str]] = []
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        if request.method != "GET":
+        if not self._is_look(request):
             return super().send(request, **options)
-        self.schedule, self.get_schedule = self.get_schedule, self.schedule
+        self.looks += 1
+        self.schedule, self.look_schedule = self.look_schedule, self.schedule
         try:
             return super().send(request, **options)
         finally:
-            self.schedule, self.get_schedule = self.get_schedule, self.schedule
+            self.schedule, self.look_schedule = self.look_schedule, self.schedule
+
+    @staticmethod
+    def _is_look(request: requests.PreparedRequest) -> bool:
+        return request.method == "GET" and "/state/closed" in unquote(str(request.url))
 
     def work(self, request: requests.PreparedRequest) -> requests.Response:
         name = unquote(urlsplit(str(request.url)).path[1:])
         if request.method == "GET":
-            self.gets += 1
             if name not in self.objects:
                 return self.answer(request, 404, OSS, "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>")
             return self.answer(request, 200, OSS, self.objects[name].decode())

@@ -173,6 +173,7 @@ class Watch:
 
     def _may_have_waited(self, changes: Sequence[ObjectChange]) -> bool:
         """Whether some change is too old; so is one whose time is unknown."""
-        # As texts, because parsing them takes long. One in another format is out of bounds.
+        # As texts, because parsing them takes long: OSS writes 2026-01-31T12:00:00.000Z, and nothing else is compared.
         earliest, latest = timestamp(self._now - _OLD), timestamp(self._now + _OLD)
-        return not all(earliest <= change.event_time <= latest for change in changes)
+        times = [change.event_time for change in changes]
+        return not all(earliest <= time <= latest and time[10] == "T" and time[-1] == "Z" for time in times)
