@@ -24,7 +24,7 @@ def world() -> MemoryWorld:
 
 @pytest.fixture
 def closing(world) -> Closing:
-    return Closing(world.invocation())
+    return Closing(world.invocation(600))
 
 
 def test_a_project_is_open_until_it_is_closed(world, closing):

@@ -81,7 +81,7 @@ class Sender:
         return left
 
     def _may_go_on(self) -> bool:
-        if not self.may_send():
+        if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
         if wait >= self._sending.remaining():
@@ -89,7 +89,7 @@ class Sender:
             return False
         if wait > 0:
             self._clock.sleep(wait)
-        return True
+        return self.may_send()
 
     def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
         submission = submit(self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)

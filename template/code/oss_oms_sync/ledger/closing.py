@@ -176,4 +176,4 @@ class Watch:
         # As texts, because parsing them takes long: OSS writes 2026-01-31T12:00:00.000Z, and nothing else is compared.
         earliest, latest = timestamp(self._now - _OLD), timestamp(self._now + _OLD)
         times = [change.event_time for change in changes]
-        return not all(earliest <= time <= latest and time[10] == "T" and time[-1] == "Z" for time in times)
+        return not all(earliest <= time <= latest and time[10:11] == "T" and time[-1] == "Z" for time in times)
