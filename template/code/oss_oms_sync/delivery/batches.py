@@ -34,9 +34,9 @@ def submit(
 ) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    `closed` is asked before each batch why nothing may be sent, because the project is closed; empty if it may. A
-    refused batch is bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever
-    OMS answers; after an exception, nothing is known about any key.
+    `closed` tells before each call why nothing may be sent: empty unless the project is closed. A refused batch is
+    bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever OMS answers; after an
+    exception, nothing is known about any key.
     """
     bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect, closed)
     for batch in batches(keys):
@@ -59,8 +59,6 @@ class _Bisection:
         self.submission = Submission()
 
     def send_batch(self, keys: Sequence[str]) -> None:
-        if not self._fatal and (why := self._closed()):
-            self._fatal = Failure(Reason.CLOSED, message=why)
         self._send(keys)
         outcomes = self.submission.outcomes
         if any(outcomes[key] is None for key in keys):
@@ -71,7 +69,7 @@ class _Bisection:
                     outcomes[key] = replace(failure, reason=Reason.REJECTED)
 
     def _send(self, keys: Sequence[str]) -> None:
-        failure = self._fatal or self._call(keys)
+        failure = self._fatal or self._refusal() or self._call(keys)
         if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
             middle = len(keys) // 2
             self._send(keys[:middle])
@@ -80,6 +78,10 @@ class _Bisection:
         if failure and failure.reason in STOPS_RUN:
             self._fatal = failure
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
+
+    def _refusal(self) -> Failure | None:
+        why = self._closed()
+        return Failure(Reason.CLOSED, message=why) if why else None
 
     def _call(self, keys: Sequence[str]) -> Failure | None:
         """Submit `keys` in one call, retried while that helps."""
