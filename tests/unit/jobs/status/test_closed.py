@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record
@@ -36,7 +39,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     report = world.status()
     assert report["verdict"]["state"] == "closed"
     assert report["verdict"]["text"].endswith(" 2 object keys wait for that.")
-    assert report["verdict"]["text_zh"].endswith("。2 个对象等待重新打开后发送。")
+    assert report["verdict"]["text_zh"].endswith("。有 2 个对象等待重新打开后发送。")
     assert report["backlog"]["by_reason"] == {"CLOSED": 1, "CREDENTIALS": 1}
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
 
@@ -53,4 +56,5 @@ def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(wor
 
 def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
     world.bucket.add(StoredObject(f"{ROOT}state/closed.json", b"?"))
-    assert world.status()["verdict"]["state"] == "broken"
+    with pytest.raises(StorageError, match="unreadable"):
+        world.status()

@@ -58,7 +58,7 @@ def _closed(closed: Closed, backlog: Backlog) -> Text:
     at_least, at_least_zh = ("At least ", "至少") if backlog.at_least else ("", "")
     waiting = Text(
         f" {at_least}{backlog.waiting} object keys wait for that." if backlog.waiting else "",
-        f"。{at_least_zh} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
+        f"。{at_least_zh or '有'} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
     )
     return Text.join([closed.text, Text(".", ""), waiting])
 
