@@ -96,11 +96,13 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
     forward = f"acs:fc:{value('region')}:*:functions/{value('functionName')}"
     records = [f"{log}/oms_source_record/*"]
     keep_records = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    # Whether the project is closed.
+    read_mark = allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed*"])
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])
     statements = {
-        "forward": [allow("oss:PutObject", on=records), invoke(f"{forward}-replay")],
+        "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records],
         "reconcile": [keep_records, list_records, list_source],
         "compare": [keep_records, list_records, list_source],

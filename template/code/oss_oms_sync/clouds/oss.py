@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.calls import Calls, PendingCall
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.listings import check_order
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
@@ -86,6 +86,8 @@ class OssClient:
     session: Session
     pool: CallPool
     clock: Clock
+    # What an instance remembers of objects, by their names, from one invocation to the next.
+    remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Bucket:
@@ -157,6 +159,13 @@ class Bucket:
         finally:
             for part in ahead:
                 part.leave()
+
+    def begin_get(self, name: str, seconds: float) -> PendingCall[StoredObject]:
+        """Let the reading of an object begin while the caller does something else; it is given up after `seconds`. The
+        result is a StorageError with the code NoSuchKey if there is no such object.
+        """
+        attempt = partial(self._attempt, "oss:GetObject", partial(_get, name))
+        return self._calls.begin(attempt, Deadline(self._deadline.cap(seconds), self._client.clock))
 
     def list_page(self, prefix: str, after: str) -> ListPage:
         """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.

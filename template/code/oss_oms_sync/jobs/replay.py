@@ -75,7 +75,7 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
     """Send what `event` asks for; return what could not be read of it."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, settings)
-        replay.send_changes(parsed.changes)
+        replay.send_envelope(parsed.changes)
         return parsed.problems
     asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
@@ -126,11 +126,23 @@ class Replay:
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
+    def send_envelope(self, changes: Sequence[ObjectChange]) -> None:
+        """Send the keys of an envelope; record them as failed if the project is closed.
+
+        Raises RecordError, and StorageError: then Function Compute keeps the envelope.
+        """
+        if self._sender.may_send():
+            self.send_changes(changes)
+        else:
+            self._sender.record_unsent([FailedKey(change) for change in changes])
+
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
-        """Send exactly these keys, with or without failed records.
+        """Send exactly these keys, with or without failed records; none if the project is closed.
 
         Raises StorageError before anything is lost.
         """
+        if not self._sender.may_send():
+            return
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
         keys = []
@@ -178,7 +190,8 @@ class Replay:
         after, limit = start, selection.limit
         for page, last in self._pages(selection.prefix, start):
             # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
-            if self._sender.stopped or (limit is not None and len(self._taken) >= limit):
+            is_stopped = not selection.dry_run and not self._sender.may_send()
+            if is_stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
                 return after
             keys = self._read(page, selection)
@@ -203,7 +216,7 @@ class Replay:
                 self._all_read = False
             elif dry:
                 self._would_take(run_file.keys)
-            elif self._sender.stopped:
+            elif not self._sender.may_send():
                 self._leave(run_file.keys)
             elif run_file.lease_expired:
                 # First in a file of this run's own, because two runs may take over the same one.
