@@ -46,6 +46,10 @@ class ListPage:
     objects: list[ObjectSummary]
     more: bool
 
+    def object_named(self, name: str) -> ObjectSummary | None:
+        """The object of this name; it is the first on the first page of a listing whose prefix is its name."""
+        return self.objects[0] if self.objects and self.objects[0].name == name else None
+
 
 @dataclass(frozen=True)
 class StorageFailure:

@@ -138,6 +138,14 @@ class ObsBucket:
             for page in pages:
                 yield from page.objects
 
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """Look for objects side by side; None for one that does not exist. This takes the right to list only."""
+        pages = self._calls.run([self._list_call(name, "", _page, most=1) for name in names])
+        return [
+            page if isinstance(page, StorageFailure) else page.object_named(name)
+            for name, page in zip(names, pages, strict=True)
+        ]
+
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, _head) for name in names])
@@ -172,8 +180,10 @@ class ObsBucket:
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return self._calls.begin(self._list_call(prefix, after, lambda _, body: UnreadObsPage(body)))
 
-    def _list_call(self, prefix: str, after: str, read: _Read[T]) -> Callable[[], Attempt[T | StorageFailure]]:
-        query = {"prefix": prefix, "marker": after, "max-keys": str(PAGE_SIZE), "encoding-type": "url"}
+    def _list_call(
+        self, prefix: str, after: str, read: _Read[T], most: int = PAGE_SIZE
+    ) -> Callable[[], Attempt[T | StorageFailure]]:
+        query = {"prefix": prefix, "marker": after, "max-keys": str(most), "encoding-type": "url"}
         return partial(self._attempt, LIST, "GET", "", query, {}, MAX_LONG_BODY, read)
 
     def _check(self, page: ListPage, after: str) -> None:

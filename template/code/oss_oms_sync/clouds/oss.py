@@ -152,6 +152,15 @@ class Bucket:
         """
         return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """Look for objects side by side; None for one that does not exist. This takes the right to list only."""
+        calls = [partial(_list, name, "", 1, self._client.clock) for name in names]
+        pages = self._call_all("oss:ListObjects", calls)
+        return [
+            page if isinstance(page, StorageFailure) else page.object_named(name)
+            for name, page in zip(names, pages, strict=True)
+        ]
+
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
 
