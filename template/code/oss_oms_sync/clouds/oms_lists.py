@@ -123,11 +123,13 @@ def _pairs(body: bytes, start: int, stop: int, separator: bytes, newline: bytes)
     for column in body[start:stop].split(separator)[:-1]:
         second = begin + len(column) + 1
         encoded = _plain(column)
+        # Otherwise a list in UTF-16 would seem to name keys.
+        is_encoded = b"\0" not in encoded
         # A space is "%20" or, in forms, "+". The column beside it tells which.
         for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
                 end = second + len(form)
-                if key and body.startswith(form, second) and _is_end(body, end, separator, newline):
+                if key and is_encoded and body.startswith(form, second) and _is_end(body, end, separator, newline):
                     yield _Pair(begin, end, key, separator)
                     return
         begin = second

@@ -206,6 +206,7 @@ class _Reader:
 
         What is done is stored on the way, as the position of its sub-task or of the `full` look.
         """
+        self._check_time()
         position = self._resumed(one, known)
         self.lists += 1
         while not position.ended:
