@@ -215,6 +215,19 @@ def test_what_cannot_be_looked_at_is_read_again_by_the_next_run(world, bucket):
     assert world.sent() == ["a"]
 
 
+def test_a_failure_whose_record_cannot_be_written_is_read_again_by_the_next_run(world):
+    world.upload("a", "b")
+    world.list_failed("a")
+    world.later(seconds=1)
+    world.list_failed("b")
+    no = StorageFailure("no", answered=True)
+    world.bucket.problem = lambda kind, name: no if kind == "put" and name.endswith("failed_object/a") else None
+    assert world.copies()["stopped"] == "no"
+    world.bucket.problem = lambda kind, name: None
+    world.tick()
+    assert world.sent() == ["a", "b"]
+
+
 def test_without_a_source_bucket_it_says_what_to_set():
     world = CopiesWorld(SOURCE_BUCKET="")
     world.fail("b")
