@@ -46,11 +46,12 @@ fuzz: setup ## Try thousands of fault schedules: no key may be dropped
 mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices
 	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
-bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, simulate passes
+bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.listing
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.passes
+	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.lanes
 
 package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package

@@ -25,6 +25,21 @@ from pathlib import Path
 from typing import Any
 
 Report = Mapping[str, Any]
+SIDES = ("source", "destination")
+LAGS = ("p50", "p90", "p99", "max")
+# The colours of classes, as those of a pass; what is not here is drawn as what failed.
+TONES = {
+    "equal_contents": "covered",
+    "equal_version": "covered",
+    "equal_size": "covered",
+    "missing": "submitted",
+    "older": "submitted",
+    "moving": "pending",
+    "in_flight": "pending",
+    "arriving": "pending",
+    "oms_own": "pending",
+    "deleted_at_source": "pending",
+}
 
 WORDS = {
     "title": ("OSS to OBS: status", "OSS 到 OBS:同步状态"),
@@ -57,6 +72,17 @@ WORDS = {
     "open": ("under way since", "正在进行，开始于"),
     "a minute": ("{:,} a minute", "每分钟 {:,} 个"),
     "left": ("{:.0%}, {:,} minutes left", "{:.0%}，预计还需 {:,} 分钟"),
+    "comparison": ("What is in OBS", "OBS 中的情况"),
+    "never compared": ("nothing was compared with OBS yet", "尚未与 OBS 比对"),
+    "watermark": ("in OBS is all that was written before", "已在 OBS 中的写入截止时间"),
+    "lag accepted": ("Written until accepted", "从写入到接受"),
+    "lag copied": ("Written until in OBS", "从写入到进入 OBS"),
+    "not yet": ("not yet", "尚未"),
+    "class": ("class", "类别"),
+    "p50": ("half", "一半"),
+    "p90": ("90 %", "90 %"),
+    "p99": ("99 %", "99 %"),
+    "max": ("longest", "最长"),
     "never": ("no pass has ended yet", "尚无完成的对账"),
     "scanned": ("scanned", "检查"),
     "covered": ("covered", "OMS 已接受"),
@@ -219,6 +245,8 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('never')}"
     for one in report["reconcile"]["open"]:
         yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}{progress(one, lang)}"
+    yield f"{say('comparison')}:"
+    yield from compared(report["compare"], lang)
     if report["replay"]:
         result = report["replay"]["result"]
         yield f"{say('last replay')}:"
@@ -230,6 +258,40 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('yes') if one['holds'] else say('no')}: {one['claim']}: {one['left']:,} / {right}"
         if not one["holds"]:
             yield f"    {one['meaning']}"
+
+
+def compared(report: Report, lang: str) -> Iterator[str]:
+    """What the last comparison found, how late objects were, and what is under way."""
+    if last := report["last"]:
+        found = (
+            f"{name} {sides['source']['objects']:,} / {sides['destination']['objects']:,}"
+            for name, sides in classes_of(last)
+        )
+        yield f"  {last['started']} - {last['ended']}: {', '.join(found)}"
+        yield f"  {word('watermark', lang)} {last['watermark']}"
+        for name in ("accepted", "copied"):
+            lag = last["lag"][name]
+            late = [f"{word(part, lang)} {seconds(lag[part])}" for part in LAGS]
+            yield f"  {word(f'lag {name}', lang)}: {', '.join(late)}, {word('not yet', lang)} {lag['not_yet']:,}"
+    else:
+        yield f"  {word('never compared', lang)}"
+    for one in report["open"]:
+        yield f"  {word('open', lang)} {one['started']}{progress(one, lang)}"
+
+
+def classes_of(last: Report) -> list[tuple[str, Report]]:
+    """The classes that have objects on a side."""
+    return [(name, one) for name, one in last["classes"].items() if any(one[side]["objects"] for side in SIDES)]
+
+
+def seconds(lag: float | None) -> str:
+    """A lag, as long as a person would say it."""
+    if lag is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if lag >= 2 * size:
+            return f"{lag / size:.0f} {unit}"
+    return f"{lag:.0f} s"
 
 
 def this_month(report: Report) -> list[tuple[str, int | None]]:
@@ -281,6 +343,7 @@ def page(report: Report, lang: str) -> str:
         section("over time", over_time(report)),
         section("backlog", backlog(report)),
         section("coverage", coverage(report)),
+        section("comparison", comparison(report)),
         section("sums", sums(report)),
     ]
     return f"""<!doctype html>
@@ -423,6 +486,61 @@ def coverage(report: Report) -> str:
     figures += [(name, f"{last.get(name, 0):,}", f"key {name}") for name in parts]
     figures.append(("orphans", f"{last.get('orphans', 0):,}", "dim"))
     return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}{under_way}'
+
+
+def comparison(report: Report) -> str:
+    """The classes as one bar per side, whose parts add up to the bucket, and the lags."""
+    last = report["compare"]["last"]
+    under_way = "".join(
+        f'<p class="dim">{words("open")} {text(one["started"])}{both(partial(progress, one))}</p>'
+        for one in report["compare"]["open"]
+    )
+    if not last:
+        return f"<p>{words('never compared')}</p>{under_way}"
+    found = classes_of(last)
+    bars = []
+    for place, side in enumerate(SIDES):
+        whole, at = max(1, sum(one[side]["objects"] for _, one in found)), 0.0
+        for name, one in found:
+            width = 640 * one[side]["objects"] / whole
+            bars.append(
+                f'<rect class="{TONES.get(name, "failed_before")}" x="{at:.1f}" y="{28 * place}" width="{width:.1f}"'
+                f' height="24" fill="var(--tone)"><title>{text(name)}</title></rect>'
+            )
+            at += width
+    rows = "".join(
+        f"<tr><td><code>{text(name)}</code></td>"
+        + "".join(f"<td>{one[side]['objects']:,}</td><td>{one[side]['bytes']:,}</td>" for side in SIDES)
+        + "</tr>"
+        for name, one in found
+    )
+    head = "".join(f"<th>{words(name)}</th>" for name in ("class", "source", "bytes", "destination", "bytes"))
+    lags = "".join(lag(last, name) for name in ("accepted", "copied"))
+    when = f"{text(last['started'])} – {text(last['ended'])} · {words('watermark')} {text(last['watermark'])}"
+    return (
+        f'<p class="dim">{when}</p>'
+        f'<svg viewBox="0 0 640 52" role="img">{"".join(bars)}</svg>'
+        f"<table><tr>{head}</tr>{rows}</table>{lags}{under_way}"
+    )
+
+
+def lag(last: Report, name: str) -> str:
+    """How many objects were there within a minute, five, fifteen, an hour, a day."""
+    one = last["lag"][name]
+    whole = one["objects"] + one["not_yet"]
+    if not whole:
+        return ""
+    bars = "".join(
+        f'<text x="0" y="{20 * place + 14}">{seconds(int(limit))}</text>'
+        f'<rect class="covered" x="60" y="{20 * place}" width="{580 * number / whole:.1f}" height="16"'
+        ' fill="var(--tone)"/>'
+        for place, (limit, number) in enumerate(one["within"].items())
+    )
+    figures = [(part, seconds(one[part]), "dim") for part in LAGS]
+    return (
+        f"<p>{words(f'lag {name}')}</p>{numbers([*figures, ('not yet', one['not_yet'], 'dim')])}"
+        f'<svg viewBox="0 0 640 100" role="img">{bars}</svg>'
+    )
 
 
 def sums(report: Report) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of, none_failed
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart
 from oss_oms_sync.clouds.oms_lists import lists_folder
 from oss_oms_sync.events import ObjectChange
@@ -48,6 +48,9 @@ class MemoryObsBucket:
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
         return [self._memory.find(name, self._deadline) for name in names]
+
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        return none_failed(self.try_find_all(names))
 
     def read(self, name: str, start: int = 0, length: int = 2**24) -> ObjectPart | None:
         (found,) = self._memory.get_all([name], self._deadline)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from email.utils import formatdate
 from itertools import islice
 from typing import Any
@@ -193,6 +193,12 @@ class BucketView(Bucket):
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return _PageAhead(self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining()))
+
+    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
+        (there,) = self.find_all([one.name])
+        if there is None or there.etag != one.etag:
+            raise StorageError("there is another version, or none", "PreconditionFailed" if there else "NoSuchKey")
+        yield self._memory.objects[one.name].body
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         return self._memory.delete_all(names, self._until)

@@ -207,11 +207,12 @@ class World:
     """One instance of the function between two virtual clouds."""
 
     pool_type = VirtualPool
+    oms_type = VirtualOms
 
     def __init__(self, **environment: str) -> None:
         self.settings = Settings.from_env({**ENVIRONMENT, **environment})
         self.clock = VirtualClock()
-        self.oms, self.oss = VirtualOms(self.clock), VirtualOss(self.clock)
+        self.oms, self.oss = self.oms_type(self.clock), VirtualOss(self.clock)
         self.pool = self.pool_type(self.clock)
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         oms.mount("https://", self.oms)

@@ -7,20 +7,20 @@ import signal
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
+from sandbox.server.message import Request
 
 
 def kill_at(box: Sandbox, step: int, landed: bool) -> list[int]:
-    """Kills the functions' process with a real SIGKILL when its request number `step` arrives at either cloud.
+    """Kills the process that sends request number `step` with a real SIGKILL when it arrives at either cloud.
 
     `landed`: the request is carried out all the same; else it is lost with the process. Returns the counted requests.
     """
     seen: list[int] = []
 
-    def strikes(_: object) -> bool:
+    def strikes(request: Request) -> bool:
         seen.append(len(seen))
-        if len(seen) == step + 1:
-            for pid in box.fc.pids():
-                os.kill(pid, signal.SIGKILL)
+        if len(seen) == step + 1 and (pid := box.fc.sender_of(request)):
+            os.kill(pid, signal.SIGKILL)
         return len(seen) == step + 1
 
     for cloud in (box.oss, box.oms):

@@ -1,5 +1,5 @@
-"""A day of passes in virtual time: the timer ticks, each event wakes an invocation, and all of them run side by side, in
-the order in which they call the clouds. What they cost is counted."""
+"""Passes in virtual time, for a day: the timer ticks, each event wakes an invocation, and all of them run side by
+side, in the order in which they call the clouds. What they cost is counted."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ from support.fake_clouds import VirtualClock, payload
 from support.pass_world import PREFIX, TICK
 from support.reconcile_world import HOUR, ReconcileWorld
 
-DAY = 24 * HOUR
 # As s.yaml has them: the function's size, its timeout without what it takes to end, how often the timer strikes.
-_CPU, _MEGABYTES, _SECONDS, _TICK_SECONDS = 0.5, 512, 569.0, 600
+_CPU, _MEGABYTES, _SECONDS, TICK_SECONDS = 0.5, 512, 569.0, 600
 # From an event to the first line of its worker. All of it is billed.
 _START_SECONDS = (1.0, 3.0)
 _CALL_SECONDS, _PAGE_SECONDS, _OMS_SECONDS = 0.02, 0.1, 0.05
@@ -52,9 +51,8 @@ class NumberedBucket(MemoryBucket):
         self.clock.sleep(_PAGE_SECONDS)
         first = self._place(after)
         end = min(first + PAGE_SIZE, self._all)
-        listed = [
-            ObjectSummary(self._key(number), "A" * 32, 1, self._written, "Normal") for number in range(first, end)
-        ]
+        keys = map(self._key, range(first, end))
+        listed = [ObjectSummary(key, "A" * 32, 1, self._written, "Normal") for key in keys]
         return ListPage(listed, more=end < self._all)
 
     def _key(self, number: int) -> str:
@@ -128,8 +126,8 @@ class _Worker:
 
 
 class PassDay(ReconcileWorld):
-    """`objects` that have no records, which a call by hand begins to send when the day begins. OMS answers `answer`, as
-    in a schedule of VirtualOms."""
+    """`objects` that have no records, which a call by hand begins to send. OMS answers `answer` to every call, as in a
+    schedule of VirtualOms."""
 
     def __init__(self, objects: int, lanes: int, answer: Any, oms_rate: float = 20) -> None:
         super().__init__()
@@ -157,15 +155,15 @@ class PassDay(ReconcileWorld):
 
         self.oms.send = sent  # type: ignore[method-assign]
         self.clock.seconds = HOUR
-        self._end = self.clock.seconds + DAY
 
-    def run(self) -> None:
-        """Let the day go by."""
+    def run(self, hours: float) -> None:
+        """Let so much of the day go by."""
         begin = self.clock.seconds
+        end = begin + hours * HOUR
         self._invoke(begin, json.dumps({"all": True}))
-        for number in range(1, int(DAY / _TICK_SECONDS)):
-            self._invoke(begin + number * _TICK_SECONDS, TICK)
-        while self._agenda and self._agenda[0][0] < self._end:
+        for number in range(1, int(hours * HOUR / TICK_SECONDS)):
+            self._invoke(begin + number * TICK_SECONDS, TICK)
+        while self._agenda and self._agenda[0][0] < end:
             self.clock.seconds, _, begun, worker = heappop(self._agenda)
             self._current = worker
             worker.run()
@@ -177,7 +175,7 @@ class PassDay(ReconcileWorld):
             else:
                 heappush(self._agenda, (self.clock.seconds, next(self._order), begun, worker))
         for _, _, begun, worker in self._agenda:
-            self.billed_seconds += max(0.0, self._end - begun)
+            self.billed_seconds += max(0.0, end - begun)
             worker.kill()
 
     @property

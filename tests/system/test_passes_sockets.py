@@ -88,11 +88,13 @@ def time_flying(box: Sandbox) -> Iterator[None]:
 
 
 def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, tmp_path):
-    # GIVEN 60,000 objects, eight instances, and death for every other invocation that lasts
+    # GIVEN 60,000 objects, eight instances, and death for every fourth invocation that lasts
     furnish(box, 60_000)
     expected, missing = count(box)
-    deploy(box, tmp_path, lanes=8, timeout=40)
-    box.fc.kill_at_random(0.5, within=1, seed=14, name="reconcile")
+    # A tick does not wait for long for what is lost.
+    deploy(box, tmp_path, lanes=8, timeout=25)
+    box.oss.latency(listing=0.05)
+    box.fc.kill_at_random(0.25, within=1, seed=14, name="reconcile")
 
     # WHEN ticks come, each an hour after the one before, until the pass ends
     ticks = 0

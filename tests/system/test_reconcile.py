@@ -19,7 +19,8 @@ HOUR = 3600
 def deploy(box: Sandbox, folder: Path, **environment: str) -> None:
     """The rendered project, at a pace that loopback can keep."""
     render(box.answers(), folder)
-    box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000", **environment})
+    environment = {**box.environment(), "OMS_RATE": "1000", **environment}
+    box.deploy_project(folder, environment=environment, retry_delay=0.001)
 
 
 def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
@@ -68,14 +69,20 @@ def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path,
         for key in keys:
             box.oss.put(box.source_bucket, key, b"x")
         box.oss.age(HOUR)
-        kill_at(box, step, landed)
-        killed = box.fc.invoke("reconcile", b"{}").outcome == "crashed"
+        requests = kill_at(box, step, landed)
+        box.fc.invoke("reconcile", b"{}")
+        # The trigger's events as well: one of their processes may be the killed one.
+        box.fc.wait_idle(TIMEOUT)
+        killed = len(requests) > step
         box.oms.faults.clear()
         box.oss.faults.clear()
+        # As if it were long ago: whoever was on it counts as lost.
+        box.oss.age(HOUR)
 
         # WHEN it runs again, THEN it sends them all
         assert box.fc.invoke("reconcile", b"{}").value["finished"]
         assert keys <= box.oms.accepted.keys()
+        box.fc.wait_idle(TIMEOUT)
         step += 1
         assert step < 100
     assert step > 20
@@ -119,10 +126,9 @@ def furnish(box: Sandbox, number: int) -> set[str]:
 
 
 def highest_memory(box: Sandbox) -> int:
-    """Kilobytes, of the one process there is."""
-    (pid,) = box.fc.pids()
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    """Kilobytes, of the process that took most."""
+    found = (Path(f"/proc/{pid}/status").read_text().splitlines() for pid in box.fc.pids())
+    return max(int(line.split()[1]) for status in found for line in status if line.startswith("VmHWM:"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
@@ -132,7 +138,9 @@ def test_of_200_000_objects_the_missing_and_stale_are_sent_in_the_memory_of_2_00
         with Sandbox(overwrite_mode="FULL_OVERWRITE") as box:
             wanted = furnish(box, number)
             folder = tmp_path / str(number)
-            deploy(box, folder, OBJECT_PREFIX="in/", OBJECT_SUFFIX=".x")
+            # In one piece, by one instance.
+            single = {"LANES": "1", "PIECE_SECONDS": "300"}
+            deploy(box, folder, OBJECT_PREFIX="in/", OBJECT_SUFFIX=".x", **single)
             report = box.tick("reconcile").value
             assert report["finished"]
             assert box.oms.accepted.keys() == wanted

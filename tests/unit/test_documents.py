@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from oss_oms_sync.jobs import replay, status
+from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
 from support.component import arguments
 from support.documents import Document
@@ -28,6 +29,7 @@ DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*
 OPTIONS = {
     "replay": replay.OPTIONS,
     "reconcile": of_reconcile.OPTIONS,
+    "compare": of_compare.OPTIONS,
     "status": status.OPTIONS,
     "doctor": {},
     "forward": {},

@@ -148,7 +148,7 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(cl
     assert any(name.endswith(f"/{report['pass']}/total") for name in buckets["photos-oms-log"].objects)
 
     # AND an event of the log bucket, of which nobody waits for an answer, with what was done
-    assert index.reconcile_handler(payload("foreign"), CONTEXT_312) == {"pieces": {}}
+    assert index.reconcile_handler(payload("foreign"), CONTEXT_312) == {"pieces": {}, "stopped": None}
 
 
 def line_of(index, message, *arguments) -> str:

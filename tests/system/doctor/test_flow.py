@@ -19,6 +19,7 @@ from support.doctor import (
     states,
     the_check,
 )
+from support.totals import change_total
 
 
 def accepted(*keys: str) -> list[tuple[str, bytes]]:
@@ -136,10 +137,7 @@ def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
     assert "reconcile" in states(examine(deployed), "skipped")
     deployed.tick("reconcile")
     assert "reconcile" in states(examine(deployed), "ok")
-    (name,) = (one for one in deployed.oss.objects(deployed.log_bucket) if one.endswith("/total"))
-    total = json.loads(deployed.oss.objects(deployed.log_bucket)[name].data)
-    total["pass"]["started"] = "2026-01-01T00:00:00Z"
-    deployed.oss.put(deployed.log_bucket, name, json.dumps(total).encode())
+    change_total(deployed, lambda total: total["pass"].update(started="2026-01-01T00:00:00Z"))
     assert "reconcile" in states(examine(deployed), "warning")
 
 

@@ -38,11 +38,11 @@ def replay(box: Sandbox) -> None:
 
 
 def reconcile(box: Sandbox) -> None:
-    """Objects without records, long keys among them; a second pass clears the first away."""
+    """Objects without records, long keys among them; the pass after next clears the first away."""
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
     box.oss.age(HOUR)
-    for _ in range(2):
+    for _ in range(3):
         box.fc.invoke("reconcile", b"{}")
 
 

@@ -71,6 +71,18 @@ def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorde
     assert world.sender.stopped == "the time is up"
 
 
+def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
+    # GIVEN a run that has 120 s of ten minutes, at a call in 80 s
+    world = Sends(rate=1 / 80)
+    sender = Sender(world.invocation(600), seconds=120)
+    keys = [FailedKey(ObjectChange(f"k{number}")) for number in range(30)]
+
+    # WHEN it sends three batches, THEN the third is left at once
+    assert sender.send(keys) == keys[20:]
+    assert sender.stopped == "the time is up"
+    assert world.clock.monotonic() < 90
+
+
 def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run():
     world = Sends(timeout=20)
     world.clock.sleep(9.95)

@@ -295,7 +295,7 @@ def test_a_look_shows_the_newest_pass_of_the_scope_and_does_nothing(world, walks
 def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world, walks):
     one = split(world, walks)
     done = driver(world, walks).by_event([Wake(one.name, name, 0) for name in ("r0", "r1", "r")])
-    assert {name: piece.kind for name, piece in done.items()} == {
+    assert {name: piece.kind for name, piece in done.pieces.items()} == {
         f"{one.name}/r0": Kind.DONE,
         f"{one.name}/r1": Kind.DONE,
     }
@@ -306,14 +306,14 @@ def test_an_event_that_comes_twice_moves_nothing_again(world, walks):
     one = split(world, walks)
     event = [Wake(one.name, "r0", 0)]
     driver(world, walks).by_event(event)
-    assert driver(world, walks).by_event(event) == {}
+    assert driver(world, walks).by_event(event).pieces == {}
     assert len(walks.began) == 1
 
 
 def test_an_event_does_not_move_a_range_that_rests(world, walks):
     walks.kinds[""] = rests()
     state, _ = driver(world, walks).begin(USUAL)
-    assert driver(world, walks).by_event([Wake(state.of.name, "r", 0)]) == {}
+    assert driver(world, walks).by_event([Wake(state.of.name, "r", 0)]).pieces == {}
     assert len(walks.began) == 1
 
 

@@ -24,7 +24,7 @@ def boundary_key(room_for: str) -> str:
 def merged(world: ReconcileWorld, after: str) -> MergedListing:
     invocation, now = world.invocation(), world.clock.now()
     classifier = Classifier(world.settings, Scope(KeyFilter(), None, everything=False), now, now)
-    return MergedListing(invocation, classifier, "", after)
+    return MergedListing(invocation, classifier.needs_records, "", after)
 
 
 def test_hostile_keys_are_told_apart(world):

@@ -87,10 +87,15 @@ def test_a_piece_that_is_not_whole_is_unreadable(name, value):
 
 
 def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
-    order = []
+    order: list[int] = []
     merged = Tally.merged
     mocker.patch.object(
-        Tally, "merged", lambda one, other: (order.append(other.counts["scanned"]), merged(one, other))[1]
+        Tally,
+        "merged",
+        lambda one, other: (
+            order.extend([one.counts["scanned"]] * (not order) + [other.counts["scanned"]]),
+            merged(one, other),
+        )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]
     found = fold({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})

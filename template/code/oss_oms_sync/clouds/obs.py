@@ -21,7 +21,7 @@ from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import NotAListing, rises
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed, objects_named
 from oss_oms_sync.clouds.obs_answers import NotObs, ObjectHead, ObjectPart
 from oss_oms_sync.clouds.obs_errors import (
     DEADLINE,
@@ -122,6 +122,14 @@ class ObsBucket:
         self._check(page, after)
         return page
 
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """What a listing says of each of these objects; None for one that does not exist."""
+        return objects_named(names, self._calls.run([self._list_call(name, "", _page, 1) for name in names]))
+
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """The same; raises ObsError."""
+        return none_failed(self.try_find_all(names))
+
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
 
@@ -137,14 +145,6 @@ class ObsBucket:
         with self.pages(prefix) as pages:
             for page in pages:
                 yield from page.objects
-
-    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
-        """Look for objects side by side; None for one that does not exist. This takes the right to list only."""
-        pages = self._calls.run([self._list_call(name, "", _page, most=1) for name in names])
-        return [
-            page if isinstance(page, StorageFailure) else page.object_named(name)
-            for name, page in zip(names, pages, strict=True)
-        ]
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
@@ -181,9 +181,9 @@ class ObsBucket:
         return self._calls.begin(self._list_call(prefix, after, lambda _, body: UnreadObsPage(body)))
 
     def _list_call(
-        self, prefix: str, after: str, read: _Read[T], most: int = PAGE_SIZE
+        self, prefix: str, after: str, read: _Read[T], size: int = PAGE_SIZE
     ) -> Callable[[], Attempt[T | StorageFailure]]:
-        query = {"prefix": prefix, "marker": after, "max-keys": str(most), "encoding-type": "url"}
+        query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
         return partial(self._attempt, LIST, "GET", "", query, {}, MAX_LONG_BODY, read)
 
     def _check(self, page: ListPage, after: str) -> None:

@@ -19,7 +19,15 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.listings import check_order
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import (
+    ListPage,
+    ObjectSummary,
+    StorageFailure,
+    StoredObject,
+    etag_of,
+    none_failed,
+    objects_named,
+)
 from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_transport import Transport, not_oss
@@ -65,6 +73,8 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
+# Of an object's contents, so much is read at once.
+_CONTENTS_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,25 @@ class Bucket:
         (found,) = self.get_all([name])
         return found.body if found else None
 
+    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
+        """Read the contents of an object in this version, piece by piece, each of which is asked for while its reader
+        works on the one before.
+
+        Raises StorageError; with the code PreconditionFailed or NoSuchKey if there is another version, or none.
+        """
+        starts = range(0, one.size, _CONTENTS_BYTES)
+        ahead = [self._calls.begin(self._read_attempt(one, start)) for start in starts[:1]]
+        try:
+            for start in starts:
+                part = ahead.pop()
+                following = start + _CONTENTS_BYTES
+                if following < one.size:
+                    ahead.append(self._calls.begin(self._read_attempt(one, following)))
+                yield part.result()
+        finally:
+            for part in ahead:
+                part.leave()
+
     def list_page(self, prefix: str, after: str) -> ListPage:
         """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
 
@@ -153,13 +182,13 @@ class Bucket:
         return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
-        """Look for objects side by side; None for one that does not exist. This takes the right to list only."""
+        """What a listing says of each of these objects; None for one that does not exist."""
         calls = [partial(_list, name, "", 1, self._client.clock) for name in names]
-        pages = self._call_all("oss:ListObjects", calls)
-        return [
-            page if isinstance(page, StorageFailure) else page.object_named(name)
-            for name, page in zip(names, pages, strict=True)
-        ]
+        return objects_named(names, self._call_all("oss:ListObjects", calls))
+
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """The same; raises StorageError."""
+        return none_failed(self.try_find_all(names))
 
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
@@ -206,6 +235,10 @@ class Bucket:
         if isinstance(page, StorageFailure):
             raise page.to_error()
         return page
+
+    def _read_attempt(self, one: ObjectSummary, start: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
+        read = partial(_read, one, start, min(start + _CONTENTS_BYTES, one.size))
+        return partial(self._attempt, "oss:GetObject", read)
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
@@ -269,6 +302,14 @@ def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
 def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
     answer = bucket.get_object(name)
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
+
+
+def _read(one: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
+    answer = bucket.get_object(one.name, byte_range=(start, end - 1), headers={"If-Match": f'"{one.etag}"'})
+    body: bytes = answer.read()
+    if len(body) != end - start:
+        raise not_oss(answer.status)
+    return body
 
 
 def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:

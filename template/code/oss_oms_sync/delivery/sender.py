@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.delivery.batches import Submission, batches, submit
@@ -29,10 +31,12 @@ log = logging.getLogger(__name__)
 class Sender:
     """The submissions of one run. `stopped` says why they ended early; empty if they did not."""
 
-    def __init__(self, invocation: Invocation, share: int = 1) -> None:
+    def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
+        """`share`: how many runs share the rate. `seconds`: after these it begins no call, and waits for none."""
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
+        self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
         self._rate = invocation.settings.oms_rate / share
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
@@ -58,7 +62,7 @@ class Sender:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
-        if wait >= self._sending.remaining():
+        if wait >= self._beginning.remaining():
             self.stopped = "the time is up"
             return False
         if wait > 0:

@@ -23,11 +23,18 @@ _RESERVED_SECONDS = 30.0
 _TIME_IS_UP = "the time is up"
 
 
+class NoRoomError(Exception):
+    """What is to be done for a key does not fit into what is left of this piece: the next one begins with it."""
+
+
 class Count(Protocol):
     """How a job counts the keys of a range."""
 
     def judge(self, entry: Entry) -> FailedKey | None:
-        """Judge a key; return it if its object is to be sent. It does not count yet."""
+        """Judge a key; return it if its object is to be sent. It does not count yet.
+
+        Raises StorageError and NoRoomError.
+        """
 
     def add(self) -> None:
         """Count the key that was judged."""
@@ -66,11 +73,11 @@ class RangeWalk:
     ) -> None:
         self._entries = entries
         self._count = count
-        self._sender = Sender(invocation, share)
         self._deadline = invocation.deadline
         left = self._deadline.remaining()
         # How much time is left of the invocation when it ends.
         self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - invocation.settings.piece_seconds)
+        self._sender = Sender(invocation, share, left - self._end)
         self._start = start
         self._trial = trial
         self._after = start.after
@@ -87,13 +94,19 @@ class RangeWalk:
         error = None
         try:
             at_end = self._go()
+        except NoRoomError:
+            at_end, self.stopped = False, _TIME_IS_UP
         except StorageError as raised:
             at_end, error = False, raised
         self._send()
         done = self._settled()
         if at_end and not self._batch:
             return Walked(replace(done, kind=Kind.DONE))
-        self.stopped = why = str(error) if error else self.stopped or self._sender.stopped
+        why = str(error) if error else self.stopped or self._sender.stopped
+        if why == _TIME_IS_UP and self._sender.failed and not self._sender.accepted:
+            # Else those who go on at once would be busy for as long as OMS is.
+            why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
+        self.stopped = why
         if why in ("", _TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, why=why), error)

@@ -176,6 +176,10 @@ class PassStore:
         is_within = one.scope.key_filter.is_within(self._settings.key_filter)
         return (one.source_bucket, one.destination_bucket) == buckets and is_within and one.classes == CLASSES_VERSION
 
+    def amended_name(self, pass_name: str) -> str:
+        """The object that holds what a pass's total has become since; no trigger hears of it."""
+        return f"{self.differences}{pass_name}/again.json"
+
     def names(self) -> Iterator[str]:
         """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
         among them are passed over."""

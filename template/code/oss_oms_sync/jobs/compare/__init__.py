@@ -1,4 +1,4 @@
-"""Compare the source bucket with the destination and the records: every object gets one class, what is lacking is sent."""
+"""Compare source bucket, destination and records: every object gets exactly one class, and what is lacking is sent."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
+from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.in_hand import in_hand_since
+from oss_oms_sync.comparison.proof import Prover
+from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.errors import SettingsError, StorageError
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.compare.classes import Moments
-from oss_oms_sync.jobs.compare.count import CompareCount, Rules
-from oss_oms_sync.jobs.compare.differences import keep
-from oss_oms_sync.jobs.compare.in_hand import in_hand_since
 from oss_oms_sync.jobs.compare.options import Options
-from oss_oms_sync.jobs.compare.result import CompareResult
-from oss_oms_sync.jobs.compare.tally import CompareTally
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing, with_destination
@@ -30,6 +32,9 @@ from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.reasons import Failure
+
+# For whatever comes after the last object that was read.
+_RESERVED_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +79,8 @@ class _Comparison:
         options = Options.parse(event, settings.key_filter)
         if options.dry_run:
             return self._trial(options)
-        if options.look:
-            return CompareResult.of(self._driver.look(options.scope), "", clock)
+        if options.look or options.again:
+            return self._look(options)
         if is_timer_event(event):
             state, stopped = self._driver.by_timer(options.scope, settings.compare_period)
             if state is None and not stopped:
@@ -83,6 +88,17 @@ class _Comparison:
         else:
             state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
         return CompareResult.of(state, stopped, clock)
+
+    def _look(self, options: Options) -> CompareResult:
+        """Say how far the newest pass is, and what it found; `again`: after its differences are judged once more."""
+        invocation, state = self._invocation, self._driver.look(options.scope)
+        if state is None or not state.ended:
+            return CompareResult.of(state, "", invocation.clock)
+        name = self.store.amended_name(state.of.name)
+        if options.again and isinstance(state.tally, CompareTally):
+            rules = self._rules(state.of)
+            keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))
+        return CompareResult.of(state, "", invocation.clock, amended(invocation, name))
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
@@ -101,19 +117,29 @@ class _Comparison:
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(self, one: Pass, start: Piece, share: int = 1, trial: Options | None = None) -> RangeWalk:
+        rules = self._rules(one)
+        count = CompareCount(rules, _tally(start))
+        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    def _rules(self, one: Pass) -> Rules:
+        """How a pass judges keys now."""
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
-        # Of the objects written since the last pass but one began: later ones than that were counted by the last.
         lag_since = parse_time(one.before_started) or installed
-        rules = Rules(
+        return Rules(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand_since),
             one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
+            self._prover() if one.scope.deep else None,
         )
-        count = CompareCount(rules, _tally(start))
-        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+
+    def _prover(self) -> Prover:
+        invocation = self._invocation
+        # A piece is written while there is time: what it reads may take most of the invocation.
+        enough = invocation.deadline.minus(_RESERVED_SECONDS)
+        return Prover(invocation.source_bucket, self._destination, enough)
 
     @cached_property
     def _in_hand_since(self) -> float:

@@ -11,6 +11,7 @@ from oss_oms_sync.passes.scope import Scope
 OPTIONS: dict[str, type] = {
     "prefix": str,
     "since": str,
+    "again": bool,
     "deep": bool,
     "overwrite": bool,
     "dry_run": bool,
@@ -24,11 +25,15 @@ class Options:
     """What a payload asks for."""
 
     scope: Scope
+    again: bool
     dry_run: bool
     restart: bool
     look: bool
-    # Nobody would compare a part of something.
-    limit: None = None
+
+    @property
+    def limit(self) -> None:
+        """There is none: nobody would compare a part of something."""
+        return None
 
     @classmethod
     def parse(cls, event: bytes | str, key_filter: KeyFilter) -> Options:
@@ -37,5 +42,5 @@ class Options:
         Raises PayloadError.
         """
         asked = options.parse(event, OPTIONS)
-        dry_run, restart, look = (asked.get(name) is True for name in ("dry_run", "restart", "look"))
-        return cls(Scope.asked(asked, key_filter), dry_run, restart, look)
+        wanted = (asked.get(name) is True for name in ("again", "dry_run", "restart", "look"))
+        return cls(Scope.asked(asked, key_filter), *wanted)

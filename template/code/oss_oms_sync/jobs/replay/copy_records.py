@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.oms_lists import CopyFailure
 from oss_oms_sync.errors import presentable
@@ -65,9 +65,9 @@ class CopyRecords:
         # OSS has no longer names, and would not look for one.
         possible = [key for key in keys if len(key.encode()) <= MAX_NAME_BYTES]
         copies = dict.fromkeys(keys, Copy.GONE)
-        found = dict(zip(possible, known(self._invocation.source_bucket.try_find_all(possible)), strict=True))
+        found = dict(zip(possible, self._invocation.source_bucket.find_all(possible), strict=True))
         sources = {key: source for key, source in found.items() if source}
-        there = known(self._bucket.try_find_all(list(sources)))
+        there = self._bucket.find_all(list(sources))
         copies |= {key: by_both_sides(sources[key], one) for key, one in zip(sources, there, strict=True)}
         return sources, copies
 
@@ -102,17 +102,6 @@ class CopyRecords:
         pause = rest(attempt) if accepted else 0
         not_before = timestamp(from_epoch(modified_at(accepted) + pause)) if accepted and pause else ""
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
-
-
-def known(found: Sequence[ObjectSummary | StorageFailure | None]) -> list[ObjectSummary | None]:
-    """What was found.
-
-    Raises StorageError if something could not be looked for.
-    """
-    for one in found:
-        if isinstance(one, StorageFailure):
-            raise one.to_error()
-    return [one for one in found if not isinstance(one, StorageFailure)]
 
 
 def _failed_at(one: CopyFailure, listed: int) -> float:

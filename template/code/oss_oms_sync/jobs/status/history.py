@@ -11,12 +11,15 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
+from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.reasons import Failure, Reason
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +44,36 @@ class KeyHistory:
         """
         source = self._source()
         success, failed = self._record("success"), self._record("failed")
+        there = self._in_obs()
         body = jsontext.load(failed.body) if failed else None
         details = body if isinstance(body, dict) else {}
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
         story, following = self._conclude(source, success, failed, details, accepted)
+        if accepted and source and success and not isinstance(there, str):
+            story, following = self._conclude_in_obs(source, success, there)
         log.info({"key": self._key, "story": story, "next": following})
         return {
             "key": self._key,
             "accepted": accepted,
-            "object": source and {"etag": source.etag, "size": source.size, "modified": _time(source.modified)},
+            "object": source and _summary(source),
             "success": success and {"etag": success_etag(success), "modified": _time(modified_at(success))},
+            "in_obs": there if isinstance(there, str) else there and _summary(there),
+            "seconds": _seconds(source, success if accepted else None, there),
             "failed": failed and {**details, "modified": _time(modified_at(failed))},
             "story": story,
             "next": following,
         }
+
+    def _in_obs(self) -> ObjectSummary | str | None:
+        """The object as a listing of OBS shows it, which needs no right on objects; or why that is not known."""
+        task = self._invocation.oms.task(self._invocation.deadline)
+        if isinstance(task, Failure):
+            return f"OMS does not tell where it is, {task.reason.name}: {task.reason.fix.en}"
+        try:
+            (found,) = self._invocation.obs().bucket(task, self._invocation.deadline).find_all([self._key])
+        except StorageError as error:
+            return str(error)
+        return found
 
     def _source(self) -> ObjectSummary | None:
         """The object as a listing shows it, because that needs no further permission."""
@@ -117,6 +136,27 @@ class KeyHistory:
             return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {self._resend}"
         return "It has no record: its event was lost.", f"Reconcile sends it in its next pass. {self._resend}"
 
+    def _conclude_in_obs(
+        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None
+    ) -> tuple[str, str]:
+        """The same for an accepted version, by what OBS has."""
+        now = self._invocation.clock.now().timestamp()
+        entry = Entry(self._key, source, listed_record(success, self._key), None, there)
+        # What OMS accepted within the last hour it may still have in hand.
+        found = classify(entry, Moments(now, now - 3600))
+        if found is ObjectClassInObs.EQUAL_CONTENTS:
+            return "It is in OBS, with the same contents.", "Nothing."
+        if found in EQUAL:
+            return (
+                "It is in OBS, with the same size and not older.",
+                "Nothing. Compare with deep proves more.",
+            )
+        if found in (ObjectClassInObs.IN_FLIGHT, ObjectClassInObs.MOVING):
+            return "OMS accepted this version, and it is not in OBS yet.", f"Look again in a minute. {self._resend}"
+        if there is None:
+            return "OMS accepted this version, but it is not in OBS.", f"Compare sends it again. {self._resend}"
+        return f"OMS accepted this version, but OBS has another: {found.title}.", f"See OMS's lists. {self._resend}"
+
     @property
     def _resend(self) -> str:
         """How to resend the key."""
@@ -143,6 +183,23 @@ def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *,
     if not sure:
         return f"There is no such object. {_UNREAD}", "See replay's log."
     return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
+
+
+def _summary(one: ObjectSummary) -> dict[str, object]:
+    return {"etag": one.etag, "size": one.size, "modified": _time(one.modified)}
+
+
+def _seconds(
+    source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None
+) -> dict[str, int | None]:
+    """How long each step took since the object was written; None if it is not done, or not known."""
+    if source is None:
+        return {"accepted": None, "copied": None}
+    copied = there.modified - source.modified if isinstance(there, ObjectSummary) else -1
+    return {
+        "accepted": max(0, modified_at(success) - source.modified) if success else None,
+        "copied": copied if copied >= 0 else None,
+    }
 
 
 def _time(seconds: int) -> str:

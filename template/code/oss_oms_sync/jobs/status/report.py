@@ -13,6 +13,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
 from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first_month
 from oss_oms_sync.jobs.status.coverage import Coverage
+from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
@@ -24,6 +25,7 @@ from oss_oms_sync.reasons import Failure, Reason
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
+_IN_FLIGHT = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +52,15 @@ class StatusReport:
         if acknowledge:
             self._acknowledge(task, last_day)
         acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
+        in_obs = InObs.read(self._invocation, task)
+        if _closes_failures(in_obs, acknowledged, last_day):
+            self._acknowledge(task, last_day)
+            acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
         backlog = read_backlog(self._invocation)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        verdict = reach_verdict(copying, backlog, coverage)
+        verdict = reach_verdict(copying, backlog, coverage, in_obs)
         log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
         return {
             "verdict": verdict.to_json(),
@@ -70,6 +76,7 @@ class StatusReport:
             "backlog": asdict(backlog),
             "replay": self._state.load("replay").get("last"),
             "reconcile": coverage.to_json(),
+            "compare": in_obs.to_json(),
             "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last),
             "fixes": _fixes(backlog),
         }
@@ -103,6 +110,17 @@ class StatusReport:
                 return earlier
             months.insert(0, Month(month_of(last_day), earlier.month))
         return months
+
+
+def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
+    """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
+    began = in_obs.began
+    if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
+        return False
+    is_new = acknowledged is None or acknowledged.at < began
+    # What failed later than this may have counted as in flight.
+    since = began - _IN_FLIGHT - last_day.step_length
+    return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
 
 
 def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:

@@ -11,7 +11,8 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
-from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, yet_to_copy
+from oss_oms_sync.jobs.status.in_obs import InObs
+from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, lacking_in_obs, seen_in_obs, yet_to_copy
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
@@ -38,16 +39,17 @@ class Verdict:
         return {"state": self.state.value, "text": self.text.en, "text_zh": self.text.zh}
 
 
-def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage) -> Verdict:
+def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage, in_obs: InObs) -> Verdict:
     """The verdict on what matters most."""
     if broken := _broken(copying.task, backlog):
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
-    if behind := _waiting(backlog) or _events_lost(last) or failed_to_copy(copying) or yet_to_copy(copying):
+    copied = failed_to_copy(copying) or yet_to_copy(copying) or lacking_in_obs(in_obs)
+    if behind := _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None:
         return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)
-    return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying))
+    return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
 
 
 def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
@@ -107,7 +109,7 @@ _NO_RECENT_PASS = Text(
 )
 
 
-def _in_step(last: PassState, coverage: Coverage, copying: Copying) -> Text:
+def _in_step(last: PassState, coverage: Coverage, copying: Copying, in_obs: InObs) -> Text:
     """What was looked at, and what was not."""
     sent, scanned = (last.counts.get(name, 0) for name in ("submitted", "scanned"))
     is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
@@ -121,6 +123,7 @@ def _in_step(last: PassState, coverage: Coverage, copying: Copying) -> Text:
             f"没有待发对象；{last.started} 开始的对账检查了 {scanned} 个对象，补发 {sent} 个。",
         ),
     ]
+    parts.append(seen_in_obs(in_obs))
     if copying.unfinished and (unfinished := copying.unfinished.objects):
         parts.append(
             Text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oss_oms_sync.jobs.status.copying import Copying
+from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
@@ -65,4 +66,34 @@ def yet_to_copy(copying: Copying) -> Text | None:
         f"OMS 处理滞后：已接收的对象中有 {unfinished.objects} 个尚未处理，其中 {unfinished.overdue} 个已等待超过"
         " 15 分钟。如果该数字不再减少，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
         f"全部处理完毕后执行：{_ACKNOWLEDGE}",
+    )
+
+
+def lacking_in_obs(in_obs: InObs) -> Text | None:
+    """None if the last comparison found everything in OBS, or if there was none."""
+    if not in_obs.lacking or not in_obs.last or not in_obs.last.state:
+        return None
+    began = in_obs.last.state.started
+    return Text(
+        f"Behind: the comparison of {began} found {objects_en(in_obs.lacking)} missing in OBS, or there in another"
+        " version. It has sent again what it may send. To judge them once more:"
+        """ s compare invoke -e '{"again": true}'""",
+        f"{began} 开始的比对发现，有 {in_obs.lacking} 个对象在 OBS 中缺失或版本不同。"
+        """可补发的已经补发；如需重新判定，请执行 s compare invoke -e '{"again": true}'""",
+    )
+
+
+def seen_in_obs(in_obs: InObs) -> Text:
+    """What the last comparison has seen, for the verdict that all is in step."""
+    if not in_obs.last or not in_obs.last.state:
+        return Text(
+            " That is what OMS accepted: nothing has looked at OBS yet (s compare invoke).",
+            "以上仅表示 OMS 已接受：尚未与 OBS 比对（s compare invoke）。",
+        )
+    watermark, began = in_obs.last.watermark, in_obs.last.state.started
+    return Text(
+        f" All that was written before {watermark} was in OBS at {began}: {objects_en(in_obs.equal)}, of which"
+        f" {in_obs.proven} are proven to be equal.",
+        f"{watermark} 之前写入的对象，在 {began} 时均已在 OBS 中：共 {in_obs.equal} 个，"
+        f"其中 {in_obs.proven} 个已证明内容一致。",
     )

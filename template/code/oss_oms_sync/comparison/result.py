@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
-from oss_oms_sync.jobs.compare.classes import ObjectClass
-from oss_oms_sync.jobs.compare.tally import ClassCount, CompareTally
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 
@@ -14,22 +15,26 @@ from oss_oms_sync.passes.store import PassState
 @dataclass(frozen=True)
 class CompareResult:
     """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `progress` is None where there is no pass."""
+    no further; `amended` when keys were last judged again; `progress` is None where there is no pass."""
 
     tally: CompareTally
     finished: bool
     following: str
     stopped: str = ""
     state: PassState | None = None
+    amended: str | None = None
     progress: Progress | None = None
 
     @classmethod
-    def of(cls, state: PassState | None, stopped: str, clock: Clock) -> CompareResult:
-        """The answer that tells of a pass, or that there is none."""
+    def of(
+        cls, state: PassState | None, stopped: str, clock: Clock, amended: tuple[str, CompareTally] | None = None
+    ) -> CompareResult:
+        """The answer that tells of a pass, or that there is none; `amended` is what its total has become since."""
         if state is None or not isinstance(state.tally, CompareTally):
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress = Progress.of(state, None, clock.now())
-        return cls(state.tally, bool(state.ended), state.following("compare"), stopped, state, progress)
+        at, tally = amended or (None, state.tally)
+        return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
@@ -37,6 +42,7 @@ class CompareResult:
         sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
         return {
             **sent,
+            "deep": self._deep(),
             "lag": {
                 "accepted": tally.accepted_lag.summary(),
                 "copied": tally.copied_lag.summary(),
@@ -50,8 +56,17 @@ class CompareResult:
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
             "ended": (state.ended or None) if state else None,
+            "amended": self.amended,
             "objects_per_minute": self.progress.objects_per_minute if self.progress else None,
         }
+
+    def _deep(self) -> dict[str, int] | None:
+        """What reading showed, if anything was to be read."""
+        counts = self.tally.counts
+        names = (*(f"deep_{one.value}" for one in Proof), "deep_bytes")
+        if not any(counts.get(name) for name in names):
+            return None
+        return {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
 
     def _found(self) -> dict[str, object]:
         """What is only known at the end."""
@@ -69,12 +84,13 @@ class CompareResult:
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
             "adds_up": tally.adds_up(),
-            "watermark": self._watermark(),
+            "watermark": self.watermark,
             "differences": list(tally.parts),
         }
 
-    def _watermark(self) -> str | None:
-        """All that was written before this time was in the destination."""
+    @property
+    def watermark(self) -> str | None:
+        """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
         oldest = self.tally.oldest_not_there
         times = [time for time in (began, None if oldest is None else from_epoch(oldest)) if time]

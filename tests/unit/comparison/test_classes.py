@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.jobs.compare.classes import Moments, ObjectClass, classify
+from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
 from oss_oms_sync.passes.classify import Entry
 
 NOW = 1_000_000.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from oss_oms_sync.jobs.compare.histogram import Histogram
+from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.passes.tally import Tally
 
 # How many keys of each class are shown as examples.
@@ -132,7 +132,7 @@ class CompareTally(Tally):
         return CompareTally(
             base.counts,
             base.marks,
-            _summed(self.classes, other.classes),
+            added(self.classes, other.classes),
             _joined(self.folders, other.folders),
             self.accepted_lag.merged(other.accepted_lag),
             self.copied_lag.merged(other.copied_lag),
@@ -206,7 +206,8 @@ class CompareTally(Tally):
         return cls(base.counts, base.marks)
 
 
-def _summed(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> dict[str, ClassCount]:
+def added(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> dict[str, ClassCount]:
+    """The sum of both, class by class; `other` is of later keys."""
     names = dict.fromkeys((*one, *other))
     return {name: one.get(name, ClassCount()).plus(other.get(name, ClassCount())) for name in names}
 

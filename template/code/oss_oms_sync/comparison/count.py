@@ -6,13 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.compare.classes import EQUAL, NOT_YET, Moments, ObjectClass, classify
-from oss_oms_sync.jobs.compare.differences import line
-from oss_oms_sync.jobs.compare.digests import digest, state_digest
-from oss_oms_sync.jobs.compare.histogram import Lags
-from oss_oms_sync.jobs.compare.tally import (
+from oss_oms_sync.comparison.classes import NOT_YET, PROVEN, UNLISTED, UNPROVEN, Moments, ObjectClass, classify
+from oss_oms_sync.comparison.differences import line
+from oss_oms_sync.comparison.digests import digest, state_digest
+from oss_oms_sync.comparison.histogram import Lags
+from oss_oms_sync.comparison.proof import READ, Proof, Prover
+from oss_oms_sync.comparison.tally import (
     DIGEST_MODULUS,
     MAX_FOLDERS,
     MAX_KEYS,
@@ -23,9 +22,12 @@ from oss_oms_sync.jobs.compare.tally import (
     Lines,
     Side,
 )
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.marks import Marks
+from oss_oms_sync.passes.range_walk import NoRoomError
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
@@ -36,7 +38,8 @@ class Rules:
     """How the keys of a piece are judged. Times are in seconds since 1970.
 
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
-    Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well.
+    Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
+    `prover`, what nothing else proves is read.
     """
 
     key_filter: KeyFilter
@@ -44,6 +47,7 @@ class Rules:
     sent_since: float | None
     lag_since: float
     overwrite: bool = False
+    prover: Prover | None = None
 
     def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
         """Whether an object of this class is sent."""
@@ -70,7 +74,9 @@ class CompareCount:
         self._named = len(self._folders.keys() - {"", OTHERS})
         self._lines: list[str] = []
         self._lines_bytes = 0
-        self._judged: tuple[Entry, ObjectClass] | None = None
+        self._judged: tuple[Entry, ObjectClass, Proof | None] | None = None
+        # Whether this piece has counted anything.
+        self._has_begun = False
 
     @property
     def is_full(self) -> bool:
@@ -78,11 +84,20 @@ class CompareCount:
         return self._lines_bytes > _MAX_LINES_BYTES
 
     def judge(self, entry: Entry) -> FailedKey | None:
-        """Judge a key; return it if its object is to be sent. It does not count yet."""
+        """Judge a key; return it if its object is to be sent. It does not count yet.
+
+        Raises StorageError, and NoRoomError if the object is to be read and there is no time for it.
+        """
         rules, source = self._rules, entry.source
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
-        self._judged = entry, found
+        proof = None
+        if rules.prover and source and entry.destination and found in UNPROVEN:
+            proof = rules.prover.prove(source, entry.destination)
+            if proof is Proof.TOO_BIG and self._has_begun:
+                raise NoRoomError
+            found = PROVEN.get(proof, found)
+        self._judged = entry, found, proof
         if source is None or not rules.sends(found, source):
             return None
         etag = again(source.etag) if is_covered(source, entry.success) else source.etag
@@ -92,7 +107,11 @@ class CompareCount:
         """Count the key that was judged."""
         if not self._judged:
             return
-        entry, found = self._judged
+        entry, found, proof = self._judged
+        self._has_begun = True
+        if proof:
+            self._counts[f"deep_{proof.value}"] += 1
+            self._counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
         if entry.source is None and entry.destination is None:
             self._counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
@@ -101,7 +120,7 @@ class CompareCount:
             return
         if entry.source:
             self._count_time(entry.source, entry, found)
-        if found not in EQUAL:
+        if found.title not in UNLISTED:
             text = line(found.sign, entry.key)
             self._lines.append(text)
             self._lines_bytes += len(text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.classify import Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
@@ -60,6 +61,19 @@ NOT_YET = frozenset(
         ObjectClass.OVERWRITTEN,
     }
 )
+
+
+# What is in no list of differences, because nobody has to do anything about it.
+UNLISTED = frozenset(one.title for one in (*EQUAL, ObjectClass.OMS_OWN, ObjectClass.OUTSIDE))
+# These are not known to be equal, or to differ, until somebody reads them.
+UNPROVEN = frozenset({ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE})
+# What a proof makes of them; every other one leaves them as they are.
+PROVEN = {
+    Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,
+    Proof.DIFFERENT: ObjectClass.OVERWRITTEN,
+    Proof.PARTS_DIFFER: ObjectClass.SUSPICIOUS,
+    Proof.CHANGED: ObjectClass.MOVING,
+}
 
 
 @dataclass(frozen=True)

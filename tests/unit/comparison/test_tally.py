@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.comparison import count as counts
+from oss_oms_sync.comparison import tally as tallies
+from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.compare import count as counts
-from oss_oms_sync.jobs.compare import tally as tallies
-from oss_oms_sync.jobs.compare.classes import Moments
-from oss_oms_sync.jobs.compare.count import CompareCount, Rules
-from oss_oms_sync.jobs.compare.tally import CompareTally
 from oss_oms_sync.passes.classify import Entry
 
 NOW = 1_000_000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.jobs.compare.histogram import WITHIN, Histogram, Lags
+from oss_oms_sync.comparison.histogram import WITHIN, Histogram, Lags
 
 lags = st.lists(st.integers(0, 10**7), max_size=60)
 

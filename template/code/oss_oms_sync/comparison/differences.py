@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.compare.tally import CompareTally, Lines
+from oss_oms_sync.comparison.tally import CompareTally, Lines
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -23,6 +23,12 @@ def line(sign: str, key: str) -> str:
     """One line of a list, with its end."""
     is_plain = key[:1] != '"' and not _CONTROL.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
+
+
+def key_of(text: str) -> str:
+    """The key of a line, without its end."""
+    key = text[2:]
+    return str(json.loads(key)) if key[:1] == '"' else key
 
 
 def keep(invocation: Invocation, prefix: str, tally: CompareTally) -> CompareTally:

@@ -1,0 +1,124 @@
+"""How long passes over many objects take with one lane and with many, over sockets: the project in the sandbox, whose
+listings take as long as they may in the cloud.
+
+Exit code 0 only if every total is exact, and the target holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from oss_oms_sync.ledger.records import record_name
+from sandbox import Sandbox
+from sandbox.oss.objects import etag_of
+from sandbox.server.faults import Fault
+from sandbox.server.message import Request
+from tools.render import render
+
+OBJECTS = 400_000
+LANES = [1, 4, 16]
+LISTING_SECONDS = 0.3
+TIMES = 5.0
+HOUR = 3600
+
+
+class Pass(NamedTuple):
+    """How long one pass took, what it was made of, and how many cores the sandbox itself kept busy meanwhile."""
+
+    lanes: int
+    seconds: float
+    ranges: int
+    invocations: int
+    listings: int
+    sandbox: float
+
+
+def main() -> int:
+    console = Console(highlight=False)
+    console.print(
+        f"Two passes over {OBJECTS:,} objects, with listings that take {1000 * LISTING_SECONDS:g} ms, with"
+        f" {', '.join(map(str, LANES))} lanes: about eight minutes ...",
+        soft_wrap=True,
+    )
+    measured = [both_passes(lanes) for lanes in track(LANES, console=console, description="measured")]
+    first, second = zip(*measured, strict=True)
+    show(console, "first pass", first)
+    show(console, "second pass, which has the marks of the first", second)
+    times = second[0].seconds / second[-1].seconds
+    verdict = "[green]which holds" if times >= TIMES else "[red]missed"
+    console.print(
+        f"A second pass with {LANES[-1]} lanes is {times:.1f} times as fast as with one. At least {TIMES:g} is the"
+        f" target, {verdict}.",
+        soft_wrap=True,
+    )
+    return 0 if times >= TIMES else 1
+
+
+def both_passes(lanes: int) -> list[Pass]:
+    """A pass, and another over the same objects. All of them have their records."""
+    with Sandbox() as box, TemporaryDirectory() as folder:
+        keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
+        etag = etag_of(b"")
+        box.oss.fill(box.source_bucket, keys, age=2 * HOUR)
+        records = (record_name(box.task_id, "success", key) for key in keys)
+        box.oss.fill(box.log_bucket, records, size=len(etag), etag=etag_of(etag.encode()), age=HOUR)
+        render(box.answers(), Path(folder))
+        # One more instance for whoever asks for the pass and waits.
+        environment = {**box.environment(), "LANES": str(lanes)}
+        box.deploy_project(Path(folder), environment=environment, instances=lanes + 1)
+        box.oss.latency(listing=LISTING_SECONDS)
+        return [measure(box, lanes, asked) for asked in ({}, {"restart": True})]
+
+
+def measure(box: Sandbox, lanes: int, asked: dict[str, bool]) -> Pass:
+    """One pass, asked for by hand, until its total is written."""
+    ended: list[float] = []
+    listings = 0
+
+    def watch(request: Request) -> bool:
+        nonlocal listings
+        listings += "list-type" in request.params
+        if request.method == "PUT" and request.raw_path.endswith("total"):
+            ended.append(time.monotonic())
+        return False
+
+    box.oss.faults.add(Fault.hang(), where=watch)
+    box.fc.invocations.clear()
+    began, busy = time.monotonic(), time.process_time()
+    result = box.fc.invoke("reconcile", json.dumps(asked).encode()).value
+    cores = (time.process_time() - busy) / (time.monotonic() - began)
+    box.wait_idle(60)
+    box.oss.faults.clear()
+    assert (result["scanned"], result["covered"], result["finished"]) == (OBJECTS, OBJECTS, True), result
+    return Pass(lanes, ended[0] - began, result["ranges"]["done"], len(box.fc.invocations), listings, cores)
+
+
+def show(console: Console, title: str, passes: tuple[Pass, ...]) -> None:
+    table = Table(title=f"\n{title}")
+    for name in ("lanes", "seconds", "times", "ranges", "invocations", "listings", "cores of the sandbox"):
+        table.add_column(name, justify="right")
+    for one in passes:
+        times = passes[0].seconds / one.seconds
+        table.add_row(
+            str(one.lanes),
+            f"{one.seconds:.1f}",
+            f"{times:.1f}",
+            str(one.ranges),
+            str(one.invocations),
+            f"{one.listings:,}",
+            f"{one.sandbox:.2f}",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

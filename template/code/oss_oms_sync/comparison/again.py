@@ -1,0 +1,92 @@
+"""Judges the keys of a pass's lists of differences once more, one by one: so a late object does not cost another pass.
+
+All keys that are not equal are in the lists, except OMS's own and those outside of the project's filter. So the classes
+of what is not in the lists stay as they were, and all others are counted anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.classes import UNLISTED
+from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.differences import key_of
+from oss_oms_sync.comparison.tally import CompareTally, added
+from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.passes.classify import Entry, listed_record
+
+MAX_KEYS = 10_000
+# So many are looked at side by side before the next are read.
+_AT_ONCE = 100
+
+
+def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTally, rules: Rules) -> CompareTally:
+    """The total as it would be if the keys in its lists had been judged now.
+
+    Raises PayloadError if there are too many, and StorageError.
+    """
+    keys = sorted(set(_listed(invocation, total.parts)))
+    if len(keys) > MAX_KEYS:
+        raise PayloadError(
+            f"The lists of differences name {len(keys):,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
+            """ another pass: s compare invoke -e '{"restart": true}'"""
+        )
+    judged = CompareCount(rules, CompareTally())
+    for start in range(0, len(keys), _AT_ONCE):
+        for entry in _entries(invocation, destination, keys[start : start + _AT_ONCE]):
+            judged.judge(entry)
+            judged.add()
+    now = judged.tally()
+    kept = {name: count for name, count in total.classes.items() if name in UNLISTED}
+    amended = replace(total, classes=added(kept, now.classes), oldest_not_there=now.oldest_not_there)
+    return replace(amended, source_listed=amended.side("source"), destination_listed=amended.side("destination"))
+
+
+def keep_amended(invocation: Invocation, name: str, tally: CompareTally) -> None:
+    """Store an amended total as the object `name`.
+
+    Raises StorageError.
+    """
+    at = timestamp(invocation.clock.now())
+    invocation.log_bucket.put(StoredObject.of_json(name, {"at": at, "tally": tally.to_json()}))
+
+
+def amended(invocation: Invocation, name: str) -> tuple[str, CompareTally] | None:
+    """When a total was amended, and what it is since; None if it was not.
+
+    Raises StorageError.
+    """
+    match jsontext.load(invocation.log_bucket.get(name) or b"{}"):
+        case {"at": str(at), "tally": dict(tally)}:
+            return at, CompareTally.from_json(tally)
+    return None
+
+
+def _listed(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
+    for name in parts:
+        body = invocation.log_bucket.get(name)
+        if body is None:
+            raise StorageError(f"{name} in the log bucket is gone, so what differed is not known. Begin another pass")
+        yield from map(key_of, body.decode().splitlines())
+
+
+def _entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
+    task_id, log_bucket = invocation.task_id, invocation.log_bucket
+    sources, there = invocation.source_bucket.find_all(keys), destination.find_all(keys)
+    successes = log_bucket.get_all([record_name(task_id, "success", key) for key in keys])
+    failures = log_bucket.get_all([record_name(task_id, "failed", key) for key in keys])
+    for key, source, success, failed, one in zip(keys, sources, successes, failures, there, strict=True):
+        yield Entry(
+            key,
+            source,
+            listed_record(success, key) if success else None,
+            listed_record(failed, key) if failed else None,
+            one,
+        )

@@ -1,0 +1,130 @@
+"""Proves that two objects of equal size are equal or not, by reading the source's: nothing of the destination is read.
+
+OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
+it is encrypted; of one written in N parts it is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from enum import Enum
+
+from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.errors import StorageError
+
+_PART_SIZES = (50_000_000, 50 * 1024 * 1024)
+_ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
+_CHANGED = ("PreconditionFailed", "NoSuchKey")
+
+
+class Proof(Enum):
+    """What reading the source showed."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    # The destination was written in as many parts as OMS would have, and they are not these.
+    PARTS_DIFFER = "parts_differ"
+    # Its ETag is that of parts of another size.
+    UNKNOWN_PARTS = "unknown_parts"
+    ENCRYPTED = "encrypted"
+    # The source changed meanwhile.
+    CHANGED = "changed"
+    # There is not time enough to read it.
+    TOO_BIG = "too_big"
+
+
+# The source was read to its end.
+READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED})
+
+
+class Prover:
+    """Reads objects of the source bucket."""
+
+    def __init__(self, source: Bucket, destination: ObsBucket, enough: Deadline) -> None:
+        """`enough`: when nothing more is read."""
+        self._source = source
+        self._destination = destination
+        self._enough = enough
+
+    def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
+        """Compare two objects of equal size.
+
+        Raises StorageError.
+        """
+        etag = _ETAG.fullmatch(destination.etag)
+        if not etag:
+            return Proof.UNKNOWN_PARTS
+        parts = int(etag["parts"] or 0)
+        sizes = [size for size in _PART_SIZES if parts and -(-source.size // size) == parts]
+        if parts and not sizes:
+            return Proof.UNKNOWN_PARTS
+        digests: list[Callable[[], str]] = []
+        writers: list[Callable[[bytes], None]] = []
+        for size in sizes:
+            of_parts = _PartsDigest(size)
+            writers.append(of_parts.update)
+            digests.append(of_parts.etag)
+        if not parts:
+            plain = hashlib.md5(usedforsecurity=False)
+            writers.append(plain.update)
+            digests.append(lambda: plain.hexdigest().upper())
+        try:
+            if not self._read(source, writers):
+                return Proof.TOO_BIG
+        except StorageError as error:
+            if error.code in _CHANGED:
+                return Proof.CHANGED
+            raise
+        if destination.etag in [digest() for digest in digests]:
+            return Proof.EQUAL
+        if parts:
+            return Proof.PARTS_DIFFER
+        return Proof.ENCRYPTED if self._may_be_encrypted(destination) else Proof.DIFFERENT
+
+    def _read(self, source: ObjectSummary, writers: list[Callable[[bytes], None]]) -> bool:
+        """Whether all of it could be read."""
+        for body in self._source.iter_contents(source):
+            if self._enough.expired():
+                return False
+            for write in writers:
+                write(body)
+        return True
+
+    def _may_be_encrypted(self, destination: ObjectSummary) -> bool:
+        """Whether the ETag may be no MD5: it is encrypted, or there is no right to ask."""
+        (head,) = self._destination.try_head_all([destination.name])
+        return isinstance(head, StorageFailure) or bool(head.encryption) or head.etag != destination.etag
+
+
+class _PartsDigest:
+    """The ETag of an object that is written in parts of one size."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._digests = b""
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._room = size
+
+    def update(self, body: bytes) -> None:
+        view = memoryview(body)
+        while view:
+            if not self._room:
+                self._close()
+            taken, view = view[: self._room], view[self._room :]
+            self._part.update(taken)
+            self._room -= len(taken)
+
+    def etag(self) -> str:
+        self._close()
+        number = len(self._digests) // 16
+        return f"{hashlib.md5(self._digests, usedforsecurity=False).hexdigest().upper()}-{number}"
+
+    def _close(self) -> None:
+        self._digests += self._part.digest()
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._room = self._size

@@ -1,0 +1,79 @@
+"""What comparisons have seen in OBS: without one, an object is accepted, and no more is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.again import amended
+from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
+from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally
+from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.store import PassState, PassStore, last_ended, open_passes
+from oss_oms_sync.reasons import Failure
+
+
+@dataclass(frozen=True)
+class InObs:
+    """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end."""
+
+    last: CompareResult | None = None
+    open: Sequence[tuple[PassState, Progress]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
+        """What the log bucket keeps of comparisons with the destination of `task`.
+
+        Raises StorageError.
+        """
+        if isinstance(task, Failure) or not task.dst_bucket:
+            return cls()
+        store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
+        states = store.states()
+        prefix = invocation.settings.key_filter.prefix
+        whole = [one for one in states if one.ended and one.scope.key_filter.prefix == prefix]
+        last = max(whole, key=lambda one: one.started, default=None)
+        since = amended(invocation, store.amended_name(last.of.name)) if last else None
+        return cls(
+            CompareResult.of(last, "", invocation.clock, since) if last else None,
+            [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
+        )
+
+    @property
+    def began(self) -> datetime | None:
+        """When the last whole comparison began."""
+        return parse_time(self.last.state.started) if self.last and self.last.state else None
+
+    @property
+    def lacking(self) -> int:
+        """How many objects were not in the destination in their current version, though nobody had them in hand."""
+        return self._objects({ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN})
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was there that could be judged."""
+        return self.last is not None and not self.lacking and not self._objects({ObjectClass.SUSPICIOUS})
+
+    @property
+    def equal(self) -> int:
+        """How many objects were equal, however well that is proven."""
+        return self._objects(EQUAL)
+
+    @property
+    def proven(self) -> int:
+        """How many of those are proven to be equal."""
+        return self._objects({ObjectClass.EQUAL_CONTENTS})
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        under_way = [{"started": each.started, **each.counts, **asdict(progress)} for each, progress in self.open]
+        return {"last": self.last and self.last.to_json(), "open": under_way}
+
+    def _objects(self, classes: set[ObjectClass] | frozenset[ObjectClass]) -> int:
+        counts = self.last.tally.classes if self.last else {}
+        return sum(counts.get(one.title, ClassCount()).source.objects for one in classes)

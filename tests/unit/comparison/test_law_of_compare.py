@@ -1,0 +1,209 @@
+"""Whatever happened to a world, and while compare reads it: the classes are what an oracle says that sees everything, and
+nothing that is newer in OBS is sent."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.compare_world import DAY, HOUR, MINUTE, Compared, CompareWorld, Seen
+from support.law import SCHEDULES
+
+LONG = "海" * 330
+# What the order of UTF-16 would turn round, what is no file's name, OMS's own folder, and a record that has no room.
+KEYS = ["a b", "a/x", "oms/sync_task/x", "oms/x", "\uffff", "🎉", LONG, "z\n+%2F"]
+EQUAL = {"equal_contents", "equal_version", "equal_size"}
+ONLY_THERE = {"arriving", "oms_own", "deleted_at_source", "unknown"}
+
+# The table of the documents, for one moment, by what the versions really are.
+
+
+def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
+    source, there = seen.source, seen.there
+    if source is None and there is None:
+        return None
+    if source is None:
+        if there.written > listed - 15 * MINUTE:
+            return "arriving"
+        if key.startswith("oms/sync_task/"):
+            return "oms_own"
+        return "deleted_at_source" if seen.accepted else "unknown"
+    if source.is_link:
+        return "impossible"
+    if source.written > listed - 15 * MINUTE:
+        return "moving"
+    found = _class_of_both(seen, in_hand)
+    times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
+    is_late = max(time for time in times if time is not None) > listed - MINUTE
+    return "moving" if is_late and found not in EQUAL else found
+
+
+def _class_of_both(seen: Seen, in_hand: float) -> str:
+    source, there = seen.source, seen.there
+    both_tell = there is not None and len(source.etag) == len(there.etag) == 32
+    if both_tell and source.etag == there.etag:
+        return "equal_contents"
+    if seen.failed is not None and seen.failed >= source.written:
+        return "failed_before"
+    # OMS was asked for this version after it had been written.
+    was_asked = seen.accepted is not None and seen.accepted[0] == source.etag and seen.accepted[1] >= source.written
+    if there is None or there.written < source.written:
+        if was_asked and seen.accepted[1] > in_hand:
+            return "in_flight"
+        return "missing" if there is None else "older"
+    if len(there.data) != len(source.data):
+        return "overwritten"
+    if both_tell:
+        return "suspicious"
+    return "equal_version" if was_asked else "equal_size"
+
+
+def possible(key: str, seen: list[Seen], compared: Compared) -> set[str | None]:
+    """The classes that these moments allow. All that depends on the time of reading is judged by its earliest and its
+    latest."""
+    times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
+    return {class_at(key, one, *time) for one in seen for time in times}
+
+
+def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False) -> None:
+    result = compared.result
+    assert result["finished"]
+    assert result["adds_up"]
+    for key in KEYS:
+        found, seen = compared.class_of(key), compared.combinations(key)
+        assert found in possible(key, seen, compared), (key, found, seen)
+        if found == "equal_contents":
+            assert any(one.source and one.there and one.source.data == one.there.data for one in seen)
+        if key in compared.sent:
+            assert any(_may_be_sent(one, overwrite) for one in seen), f"{key!r} is newer in OBS, and was sent"
+    due = {"missing", "older"} | ({"overwritten"} if overwrite else set())
+    wanted = sorted(key for name in due for key in result["classes"][name]["keys"])
+    assert sorted(set(compared.sent)) == wanted
+    assert (result["submitted"], result["accepted"] + result["failed"]) == (len(wanted), len(wanted))
+
+
+def _may_be_sent(seen: Seen, overwrite: bool) -> bool:
+    source, there = seen.source, seen.there
+    lacks = source is not None and (there is None or there.written < source.written)
+    return lacks or (overwrite and source is not None and len(source.data) != len(there.data))
+
+
+def check_sums(world: CompareWorld, result: dict) -> None:
+    """Both sides are what a plain loop finds in the buckets."""
+    for side, bucket in (("source", world.source), ("destination", world.there)):
+        objects = bucket.objects.values()
+        counted = result[side]
+        assert (counted["objects"], counted["bytes"]) == (len(objects), sum(len(one.body) for one in objects))
+
+
+def check_watermark(world: CompareWorld, compared: Compared) -> None:
+    """All that was written before it, and is still there, was in OBS."""
+    for key in KEYS:
+        first, last = compared.seen[key][0].source, compared.seen[key][-1].source
+        if first != last or first is None or first.is_link or first.written >= watermark(compared):
+            continue
+        there = [one.there for one in compared.seen[key]]
+        arrived = [one for one in there if one and one.written >= first.written and len(one.data) == len(first.data)]
+        assert arrived, f"{key!r} was written before the watermark, and is not in OBS"
+
+
+def watermark(compared: Compared) -> float:
+    from oss_oms_sync.clock import parse_time
+
+    time = parse_time(compared.result["watermark"])
+    assert time
+    return time.timestamp()
+
+
+keys, numbers = st.sampled_from(KEYS), st.integers(0, 5)
+data = st.sampled_from(["", "A", "B", "AB", "BA", "AAAA", "AABB"])
+moves = st.one_of(
+    st.tuples(st.just("put"), keys, data, st.sampled_from(["md5", "md5", "md5", "form", "Multipart", "Appendable"])),
+    st.tuples(st.just("put"), keys, data, st.sampled_from(["md5", "Symlink"]), st.sampled_from(["comes", "lost"])),
+    st.tuples(st.just("delete"), keys),
+    st.tuples(st.sampled_from(["deliver", "deliver", "lose"]), numbers),
+    st.tuples(st.sampled_from(["begin_copy", "begin_copy", "end_copy", "fail_copy"]), numbers),
+    st.tuples(st.just("copy_all")),
+    st.tuples(st.just("write"), keys, data),
+    st.tuples(st.just("remove"), keys),
+    st.tuples(st.just("encrypt"), st.booleans()),
+    st.tuples(st.just("replay")),
+)
+pauses = st.tuples(st.just("pause"), st.sampled_from([1, 20, 70, 700, 1000, 4000, DAY]))
+others = st.one_of(
+    st.tuples(st.just("oms_refuses"), st.booleans()),
+    st.tuples(st.just("reconcile_all")),
+    st.tuples(st.just("compare")),
+)
+worlds = st.lists(st.one_of(moves, moves, moves, pauses, others), max_size=30)
+during = st.lists(st.one_of(moves, moves, st.tuples(st.just("pause"), st.sampled_from([0, 1, 20]))), max_size=12)
+
+
+def made(happenings: list[tuple], lanes: int) -> CompareWorld:
+    world = CompareWorld(KEYS, LANES=str(lanes))
+    world.later(HOUR)
+    world.play(happenings)
+    world.oms_refuses(False)
+    return world
+
+
+@settings(max_examples=SCHEDULES // 6)
+@given(happenings=worlds, last=pauses, lanes=st.sampled_from([1, 3]), overwrite=st.booleans())
+def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_oracle_sees(
+    happenings, last, lanes, overwrite, count_schedule
+):
+    with patch("support.fake_bucket.PAGE_SIZE", 3):
+        world = made([*happenings, last], lanes)
+        compared = world.compared({"overwrite": True} if overwrite else None)
+        check(world, compared, overwrite=overwrite)
+        check_sums(world, compared.result)
+        check_watermark(world, compared)
+    count_schedule("of compare", "each object is in its class")
+
+
+@settings(max_examples=SCHEDULES // 6)
+@given(happenings=worlds, moving=during, lanes=st.sampled_from([1, 3]))
+def test_interleaving_of_a_moving_world_and_its_listings(happenings, moving, lanes, count_schedule):
+    with patch("support.fake_bucket.PAGE_SIZE", 3):
+        world = made(happenings, lanes)
+        for bucket in (world.source, world.bucket, world.there):
+            bucket.seconds_a_page = 0.5
+        compared = world.compared(during=moving)
+        check(world, compared)
+        check_watermark(world, compared)
+    count_schedule("of compare", "each object is in a class that it had while it was read")
+
+
+@settings(max_examples=SCHEDULES // 6)
+@given(happenings=worlds, moving=during)
+def test_after_each_interleaving_a_world_that_stands_still_settles(happenings, moving, count_schedule):
+    with patch("support.fake_bucket.PAGE_SIZE", 3):
+        world = made(happenings, lanes=1)
+        world.compared(during=moving)
+        for _ in range(4):
+            world.copy_all()
+            world.pause(HOUR)
+            world.replay()
+            world.reconcile_all()
+            compared = world.compared()
+        assert not compared.sent
+        for key in KEYS:
+            (seen,) = compared.combinations(key)
+            assert compared.class_of(key) in _settled(seen), (key, seen)
+    count_schedule("of compare", "nothing is sent any more")
+
+
+def _settled(seen: Seen) -> set[str | None]:
+    """The classes that a key may have at the end."""
+    source, there = seen.source, seen.there
+    if source is None:
+        return {None} if there is None else ONLY_THERE - {"arriving"}
+    if source.is_link:
+        return {"impossible"}
+    # Somebody wrote in OBS, or OMS was late with another version: nobody may touch that unasked.
+    if there and len(there.data) != len(source.data):
+        return {"overwritten"}
+    is_md5 = source.is_md5 and there is not None and there.is_md5
+    return {"equal_contents"} if is_md5 and source.data == there.data else {*EQUAL, "suspicious"} - {"equal_contents"}
