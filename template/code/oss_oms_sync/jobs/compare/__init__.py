@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import chain
 
 from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -64,7 +65,7 @@ class _Comparison:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._destination = _destination(invocation)
+        self._destination = destination(invocation)
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
@@ -161,18 +162,6 @@ class _Comparison:
                     yield entry._replace(success=listing.success_of(entry.key))
                 else:
                     yield entry
-
-
-def _destination(invocation: Invocation) -> ObsBucket:
-    """The bucket that the sync task copies to.
-
-    Raises StorageError if OMS does not tell.
-    """
-    task = invocation.oms.task(invocation.deadline)
-    if isinstance(task, Failure):
-        why = f"{task.reason.name}: {task.message}. {task.reason.fix.en}"
-        raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
-    return invocation.obs().bucket(task, invocation.deadline)
 
 
 def _tally(piece: Piece) -> CompareTally:
