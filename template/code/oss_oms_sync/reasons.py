@@ -86,6 +86,13 @@ class Reason(Enum):
         "项目已关闭（割接已完成），不再发送任何对象。重新打开后该对象会自动重发："
         f"`{OPEN_COMMAND}`。若项目并未关闭，请查看错误信息：无法读取项目是否已关闭。",
     )
+    COPY_FAILED = (
+        "OMS accepted this object key but failed to copy the object. See OMS's code and message, and what to do about"
+        " that code. It is resent automatically: at once, then after 10 minutes, and after twice as long each time, up"
+        " to a day.",
+        "OMS 已接受该对象，但复制失败：请查看 OMS 的错误码和错误信息，并按错误码处理。该对象会自动重发："
+        "首次立即重发，之后间隔 10 分钟，每次加倍，最长一天。",
+    )
     UNEXPECTED = (
         "OMS returned an undocumented response. See its status and message, and check SYNC_URL.",
         "OMS 返回了文档未说明的响应：请查看状态码和错误信息，并检查 SYNC_URL。",

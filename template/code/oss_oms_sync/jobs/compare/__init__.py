@@ -10,9 +10,9 @@ from functools import cached_property
 from itertools import chain
 
 from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
@@ -21,7 +21,7 @@ from oss_oms_sync.comparison.in_hand import in_hand_since
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
-from oss_oms_sync.errors import SettingsError, StorageError
+from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.passes.classify import Entry
@@ -32,12 +32,9 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
-from oss_oms_sync.reasons import Failure
 
 # For whatever comes after the last object that was read.
 _RESERVED_SECONDS = 60.0
-# For what comes after the last call of OBS: sending a batch, and writing the piece.
-_WRITING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +64,7 @@ class _Comparison:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._destination = _destination(invocation)
+        self._destination = destination(invocation)
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
@@ -166,20 +163,6 @@ class _Comparison:
                     yield entry._replace(success=listing.success_of(entry.key))
                 else:
                     yield entry
-
-
-def _destination(invocation: Invocation) -> ObsBucket:
-    """The bucket that the sync task copies to.
-
-    Raises StorageError if OMS does not tell.
-    """
-    task = invocation.oms.task(invocation.deadline)
-    if isinstance(task, Failure):
-        why = f"{task.reason.name}: {task.message}. {task.remedy('get').en}"
-        raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
-    # What takes too long is given up while there is time to write down how far the piece came.
-    left = invocation.deadline.remaining()
-    return invocation.obs().bucket(task, invocation.deadline.minus(min(_WRITING_SECONDS, left / 4)))
 
 
 def _tally(piece: Piece) -> CompareTally:

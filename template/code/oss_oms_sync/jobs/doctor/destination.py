@@ -56,8 +56,8 @@ def kind(context: CheckContext) -> Finding:
     if headers.get("x-obs-fs-file-interface") == "Enabled":
         return Finding(
             Level.WARNING,
-            "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two keys of"
-            " which one is a folder of the other",
+            "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two keys"
+            " of which one is a folder of the other",
             "Use a bucket that is no parallel file system, if the source has such keys",
         )
     return Finding(Level.OK, "the destination is an ordinary bucket")
@@ -71,8 +71,8 @@ def encryption(context: CheckContext) -> Finding:
     if found.encryption:
         return Finding(
             Level.WARNING,
-            f"OBS encrypts what is written there ({found.encryption}), so its ETags may be no MD5s: that contents are equal"
-            " is then not proven",
+            f"OBS encrypts what is written there ({found.encryption}), so its ETags may be no MD5s: that contents are"
+            " equal is then not proven",
             "Nothing needs to be done; without encryption compare proves more",
         )
     return Finding(Level.OK, "OBS does not encrypt what is written there")
