@@ -46,7 +46,7 @@ WARNINGS = {
     "kind not to be asked for": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
     "a parallel file system": (bucket(is_file_system=True), "destination kind", "parallel file system"),
     "bucket gone": (
-        lambda box: setattr(box.task, "dst_bucket", "gone"),
+        lambda box: box.obs.remove_bucket(box.destination_bucket),
         "right to list OBS",
         "destination of the sync",
     ),
