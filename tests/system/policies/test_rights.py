@@ -92,16 +92,16 @@ def test_huaweis_policy_for_obs_allows_what_is_called_and_nothing_more(box, proj
         job(box)
     statements = json.loads((project / "policies" / "huawei-obs.json").read_text())["Statement"]
     granted = {
-        (action, resource.replace("DESTINATION_BUCKET", box.destination_bucket))
+        (action, resource.replace("<OBS bucket>", box.destination_bucket))
         for one in statements
         for action in one["Action"]
         for resource in one["Resource"]
     }
     (pattern,) = [resource for action, resource in granted if action == "obs:object:GetObject"]
     called = {
-        (one.name, f"obs:*:*:bucket:{one.bucket}")
+        (one.name, f"OBS:*:*:bucket:{one.bucket}")
         if one.name == "obs:bucket:ListBucket"
-        else (one.name, pattern if fnmatchcase(f"obs:*:*:object:{one.bucket}/{one.key}", pattern) else one.key)
+        else (one.name, pattern if fnmatchcase(f"OBS:*:*:object:{one.bucket}/{one.key}", pattern) else one.key)
         for one in box.obs.actions
     }
     assert called == granted

@@ -12,7 +12,6 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
@@ -21,7 +20,7 @@ from oss_oms_sync.comparison.in_hand import in_hand_since
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
-from oss_oms_sync.errors import SettingsError, StorageError
+from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.passes.classify import Entry
@@ -32,7 +31,6 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
-from oss_oms_sync.reasons import Failure
 
 # For whatever comes after the last object that was read.
 _RESERVED_SECONDS = 60.0
