@@ -107,7 +107,7 @@ def test_huaweis_policy_for_obs_allows_what_is_called_and_nothing_more(box, proj
     assert called == granted
 
 
-def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_replay(box, project):
+def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
         return {(one.action, one.resource) for one in rights(project, name, "fc")}
 
@@ -120,10 +120,10 @@ def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_re
         for props in resources(project, lambda name: name).values()
         if "oss" in [trigger["triggerType"] for trigger in props.get("triggers", [])]
     ]
-    assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile"]
+    assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile", "oss-oms-sync-compare"]
     assert invokes("trigger") == functions(*triggered)
     assert invokes("forward") == functions("oss-oms-sync-replay")
-    for name in ("replay", "reconcile", "doctor", "status"):
+    for name in ("replay", "reconcile", "compare", "doctor", "status"):
         assert invokes(name) == set()
     # A key that can be neither sent nor recorded goes that way.
     box.oms.faults.add(Fault.status(401))
