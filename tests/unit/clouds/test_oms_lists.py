@@ -125,6 +125,8 @@ def test_lines_are_read_in_groups():
 def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, separator, size, data):
     """A list is read in parts, each of which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
+    # Long enough for several parts.
+    names = [*HOSTILE, *names] * 8
     body = "".join(f"{line(key, separator, message)}\n" for key in names).encode()
     found, offset = [], 0
     while offset < len(body):
