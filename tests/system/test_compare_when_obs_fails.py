@@ -131,6 +131,6 @@ def test_a_slow_obs_that_says_so_is_compared_to_the_end(furnished):
 def test_where_oms_does_not_name_the_destination_it_says_so(furnished):
     furnished.oms.deny("oms:synctask:get")
     with pytest.raises(
-        StorageError, match="OMS does not tell which bucket is the destination: FORBIDDEN.* oms:synctask:get"
+        StorageError, match=r"OMS does not tell which bucket is the destination: FORBIDDEN.* oms:synctask:get"
     ):
         run(furnished)

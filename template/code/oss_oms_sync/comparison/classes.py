@@ -107,11 +107,12 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     if source.modified > moments.settled:
         return ObjectClass.MOVING
     found = _of_settled(source, success, failed, destination, moments)
-    if found not in EQUAL:
-        latest = max(one.modified for one in (source, success, failed, destination) if one)
-        if latest > moments.surely_listed:
-            return ObjectClass.MOVING
-    return found
+    return found if found in EQUAL or not is_late(entry, moments) else ObjectClass.MOVING
+
+
+def is_late(entry: Entry, moments: Moments) -> bool:
+    """Whether one of the listings may lack what the others have: then a difference is not to be relied on."""
+    return max(one.modified for one in entry[1:] if one) > moments.surely_listed
 
 
 def _without_source(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
-from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -33,9 +33,7 @@ from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.reasons import Failure
 
-# For whatever comes after the last object that was read.
-_RESERVED_SECONDS = 60.0
-# For what comes after the last call of OBS: sending a batch, and writing the piece.
+# For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -138,10 +136,11 @@ class _Comparison:
         )
 
     def _prover(self) -> Prover:
-        invocation = self._invocation
-        # A piece is written while there is time: what it reads may take most of the invocation.
-        enough = invocation.deadline.minus(_RESERVED_SECONDS)
-        return Prover(invocation.source_bucket, self._destination, enough)
+        invocation, left = self._invocation, self._invocation.deadline.remaining()
+        # Who reads for longer than a piece may take counts as lost, and another would read the same.
+        piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
+        enough = Deadline(min(piece, room), invocation.clock)
+        return Prover(invocation.source_bucket, self._destination, enough, has_whole_piece=room >= piece)
 
     @cached_property
     def _in_hand_since(self) -> float:
