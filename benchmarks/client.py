@@ -18,7 +18,7 @@ def event(keys: range) -> bytes:
         {
             "eventName": "ObjectCreated:PutObject",
             "eventSource": "acs:oss",
-            "eventTime": "2026-01-01T00:00:00.000Z",
+            "eventTime": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
             "oss": {"bucket": {"name": "photos"}, "object": {"key": f"photos/{key:06}.jpg", "eTag": "0" * 32}},
         }
         for key in keys

@@ -2,7 +2,7 @@
 handshake another, as on a real network. `python -m benchmarks.network MILLISECONDS [CERTIFICATE]` serves until its
 standard input ends, and first prints the port of OMS and of OSS.
 
-The servers take everything: what is measured is the client.
+The servers take everything, and hold nothing that could be read: what is measured is the client.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ from collections import Counter
 # With the ETag by which OSS says that it has what was sent.
 _ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-oss-request-id: 5D12\r\nETag: "%s"\r\nConnection: keep-alive\r\n\r\n'
+)
+
+_NOTHING = b"<Error><Code>NoSuchKey</Code></Error>"
+_NOT_FOUND = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\nx-oss-request-id: 5D12\r\nConnection: keep-alive\r\n\r\n%s"
+    % (len(_NOTHING), _NOTHING)
 )
 
 
@@ -40,7 +46,8 @@ class Network:
                     length = head.partition(b"content-length:")[2].partition(b"\r\n")[0].strip()
                     body = await reader.readexactly(int(length or 0))
                     self.counts[f"{name} requests"] += 1
-                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode())
+                    is_put = not head.startswith(b"get ")
+                    writer.write(_ANSWER % hashlib.md5(body).hexdigest().upper().encode() if is_put else _NOT_FOUND)
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", ssl=self._context)

@@ -15,7 +15,8 @@ from itertools import count, pairwise
 from benchmarks.keyspaces import KeySpace
 from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks
-from oss_oms_sync.passes.splitting import find_cut
+from oss_oms_sync.passes.splitting import expected_objects, find_cut
+from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
 # The template's: the size of the function `reconcile`, and how long a piece works.
 CPU, MEGABYTES, PIECE_SECONDS = 0.5, 512, 120.0
@@ -110,8 +111,8 @@ class SimulatedPass:
         # The piece before, the pass's first one, the last pass's marks; is there a later piece? "Working".
         yield self._call("GET", 3) + self._call("LIST") + self._call("PUT")
         self.pieces += 1
-        if begins:
-            yield self._walk(key_range, 1)
+        if begins and self._may_split(key_range):
+            yield self._walk(key_range, 1 if list(self._before) else int(FIRST_SECONDS / _page_seconds(_PAGE)))
             if key_range.place < key_range.end and (yield from self._split(key_range)):
                 return
         if key_range.place < key_range.end:
@@ -136,7 +137,7 @@ class SimulatedPass:
     def _split(self, key_range: KeyRange) -> Generator[float, None, bool]:
         """Split what is left of a range if a lane is free and there is a cut. Returns whether it did."""
         yield self._call("LIST")
-        if len(self._open) >= self._lanes:
+        if not self._may_split(key_range):
             return False
         space, calls_before = self._space, self.calls["LIST"]
 
@@ -159,6 +160,13 @@ class SimulatedPass:
             self._begin(half)
         self._invoke(self._find_nothing())
         return True
+
+    def _may_split(self, key_range: KeyRange) -> bool:
+        """Whether a lane is free, and half of the range is worth an invocation, as far as that is known."""
+        marks = list(self._before)
+        after = self._space.key(key_range.place - 1) if key_range.place else ""
+        is_large = not marks or expected_objects(after, key_range.until, marks) >= WORTH_SPLITTING
+        return len(self._open) < self._lanes and is_large
 
     def _walk(self, key_range: KeyRange, pages: int) -> float:
         """Walk through so many pages at most. Returns how long that takes: each page is asked for while the one before

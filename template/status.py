@@ -113,7 +113,17 @@ WORDS = {
 _TAIL = 15
 # What has to be done comes first.
 STATES = ("fault", "unknown", "warning", "skipped", "ok")
-COLOURS = {"in step": 32, "behind": 33, "broken": 31, "ok": 32, "warning": 33, "fault": 31, "unknown": 31, "skipped": 2}
+COLOURS = {
+    "in step": 32,
+    "behind": 33,
+    "broken": 31,
+    "closed": 34,
+    "ok": 32,
+    "warning": 33,
+    "fault": 31,
+    "unknown": 31,
+    "skipped": 2,
+}
 SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 _STEPS = {"FIVE_MINUTES": 300_000, "ONE_HOUR": 3_600_000}
 # In the order in which they come about: Function Compute sorts the names in an answer.
@@ -319,6 +329,7 @@ h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 0 0 .5rem; }
 section { background: var(--card); border-radius: .6rem; padding: 1rem; margin: 1rem 0; }
 .verdict { border-left: .4rem solid var(--c); font-size: 1.15rem; font-weight: 600; }
 .in-step { border-color: var(--good); } .behind { border-color: var(--behind); } .broken { border-color: var(--bad); }
+.closed { border-color: var(--b); }
 .numbers { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0; padding: 0; list-style: none; }
 .numbers b { display: block; font-size: 1.4rem; }
 .dim { color: var(--dim); margin: .2rem 0; } .ends { display: flex; justify-content: space-between; gap: 1rem; }

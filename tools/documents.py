@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings_table import SETTINGS
 
@@ -20,6 +21,7 @@ _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # And what stands between two.
 _ONE_OF = ((" One of ", ", "), ("可选:", "、"))
 _MANY = 10
+_YES_NO = ("no / 否", "yes / 是")
 
 
 def questions(chinese: bool) -> str:
@@ -58,11 +60,21 @@ def settings() -> str:
 def reasons() -> str:
     """docs/reasons.md: why a key failed, and what to do, in both languages."""
     rows = [(f"`{reason.name}`", reason.fix.en, reason.fix.zh) for reason in Reason]
+    codes = [(f"`{code}`", one) for code, one in COPY_CODES.items()]
+    copies = [
+        (name, _YES_NO[one.passes], one.fix.en, one.fix.zh) for name, one in [*codes, ("others / 其他", OTHER_CODE)]
+    ]
+    head = ("OMS's code", "passes by itself / 可自行恢复", "what to do", "处理方法")
     return (
         "# Why a key failed, and what to do\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/reasons.py -->\n\n"
         "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
-        "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows)
+        "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows) + "\n"
+        "## What OMS failed to copy\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
+        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket. Such an object is\n"
+        "resent at once, then after 10 minutes, and after twice as long each time, up to a day; so it needs nobody once\n"
+        "the cause is gone.\n\n" + _table(head, copies)
     )
 
 

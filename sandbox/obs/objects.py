@@ -40,7 +40,8 @@ class Bucket:
     """Objects in the order in which OBS lists them.
 
     `encrypted`: what is written from now on is encrypted with KMS, so its ETag is not an MD5. `crc64_header`: the
-    header in which HEAD and GET tell an object's CRC64; empty where they do not.
+    header in which HEAD and GET tell an object's CRC64; empty where they do not. `has_versions`, `is_file_system`: what
+    HEAD tells of versioning, and whether the bucket is a parallel file system.
     """
 
     def __init__(self, name: str, region: str, lock: AbstractContextManager[object]) -> None:
@@ -49,6 +50,8 @@ class Bucket:
         self._lock = lock
         self.encrypted = False
         self.crc64_header = ""
+        self.has_versions = False
+        self.is_file_system = False
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
 

@@ -63,6 +63,8 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
     }
     if obj.encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
+    if bucket.has_versions:
+        headers["x-obs-version-id"] = f"G00101{obj.etag[:26]}"
     if bucket.crc64_header:
         headers[bucket.crc64_header] = str(obj.crc64)
     return headers

@@ -21,8 +21,8 @@ from sandbox.server.server import Server
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
-_LIST, _GET = "obs:bucket:ListBucket", "obs:object:GetObject"
-_ACTIONS = {("GET", False): _LIST, ("GET", True): _GET, ("HEAD", True): _GET}
+_LIST, _GET, _HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+_ACTIONS = {("GET", False): _LIST, ("HEAD", False): _HEAD, ("GET", True): _GET, ("HEAD", True): _GET}
 
 
 class Action(NamedTuple):
@@ -175,6 +175,9 @@ class Obs(Server):
         if action == _LIST:
             params = {**request.params, "marker": ""} if self.repeats_pages else request.params
             return list_objects(bucket, params, self.namespace)
+        if action == _HEAD:
+            kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
+            return Response(200, headers={"x-obs-bucket-location": bucket.region, **kind})
         if request.method == "HEAD":
             return head_object(bucket, key, request.params)
         return get_object(bucket, key, request.params, request.headers)

@@ -96,12 +96,14 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
     forward = f"acs:fc:{value('region')}:*:functions/{value('functionName')}"
     records = [f"{log}/oms_source_record/*"]
     keep_records = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    # Whether the project is closed.
+    read_mark = allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed*"])
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])
     statements = {
-        "forward": [allow("oss:PutObject", on=records), invoke(f"{forward}-replay")],
-        "replay": [keep_records, list_records],
+        "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
+        "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
         "compare": [keep_records, list_records, list_source],
         "doctor": [keep_records, list_records, list_source],
@@ -126,8 +128,12 @@ def by_role(policies: list[Policy]) -> dict[str, list[Policy]]:
 
 def creation(policies: list[Policy]) -> Iterator[str]:
     """Commands that make what is not there, and bring up to date what is."""
-    yield "# Huawei Cloud: the custom policy of the IAM user whose AK/SK the functions use (policies/huawei.json)"
-    yield from (f"#   {line}" for line in (HERE / "huawei.json").read_text(encoding="utf-8").splitlines())
+    yield "# Huawei Cloud: the custom policies of the IAM user whose AK/SK the functions use. OBS needs one of its own,"
+    yield "# because it is a global service: write the name of the destination bucket into it. Without it, nothing here"
+    yield "# sees what is in OBS and what OMS failed to copy."
+    for name in ("huawei.json", "huawei-obs.json"):
+        yield f"# policies/{name}"
+        yield from (f"#   {line}" for line in (HERE / name).read_text(encoding="utf-8").splitlines())
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
     yield SHELL
     for role, held in by_role(policies).items():

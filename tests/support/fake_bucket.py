@@ -100,6 +100,14 @@ class MemoryBucket:
         self.after("list", [prefix])
         return page
 
+    def find(self, name: str, deadline: Deadline) -> ObjectSummary | StorageFailure | None:
+        self.calls["find"] += 1
+        self.before("find", [name])
+        problem = _late(deadline) or self.problem("list", name)
+        found = problem or (self._listed(name) if name in self.objects else None)
+        self.after("find", [name])
+        return found
+
     def delete_all(self, names: Sequence[str], deadline: Deadline) -> dict[str, StorageFailure | None]:
         results: dict[str, StorageFailure | None] = {}
         for start in range(0, len(names), PAGE_SIZE):
@@ -177,15 +185,14 @@ class BucketView(Bucket):
     def list_page(self, prefix: str, after: str) -> ListPage:
         return self._memory.list_page(prefix, after, self._until)
 
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        return [self._memory.find(name, self._until) for name in names]
+
     def first_name(self, prefix: str, after: str) -> str:
         return next((one.name for one in self.list_page(prefix, after).objects), "")
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return _PageAhead(self._pool.begin(lambda: _Unread(self.list_page(prefix, after)), self._until.remaining()))
-
-    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        pages = [self.list_page(name, "").objects for name in names]
-        return [next((one for one in page if one.name == name), None) for name, page in zip(names, pages, strict=True)]
 
     def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
         (there,) = self.find_all([one.name])

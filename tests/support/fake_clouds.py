@@ -85,6 +85,9 @@ class _VirtuallyBegun:
     def __init__(self, clock: VirtualClock, result: object, error: Exception | None, end: float, latest: float) -> None:
         self._clock, self._result, self._error, self._end, self._latest = clock, result, error, end, latest
 
+    def is_done(self) -> bool:
+        return self._clock.seconds >= min(self._end, self._latest)
+
     def result(self) -> Any:
         self._clock.seconds = max(self._clock.seconds, min(self._end, self._latest))
         if self._end > self._latest:
@@ -177,7 +180,8 @@ class VirtualOms(VirtualCloud):
 
 
 class VirtualOss(VirtualCloud):
-    """Keeps what was put: object name to body and headers."""
+    """Keeps what was put: object name to body and headers. Reading the mark of a closed project has a schedule of
+    its own."""
 
     known_by = OSS
 
@@ -185,10 +189,29 @@ class VirtualOss(VirtualCloud):
         super().__init__(clock)
         self.objects: dict[str, bytes] = {}
         self.headers: dict[str, requests.structures.CaseInsensitiveDict[str]] = {}
-        self.puts = 0
+        self.puts = self.looks = 0
+        self.look_schedule: list[str | int | tuple[int, dict[str, str], str]] = []
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        if not self._is_look(request):
+            return super().send(request, **options)
+        self.looks += 1
+        self.schedule, self.look_schedule = self.look_schedule, self.schedule
+        try:
+            return super().send(request, **options)
+        finally:
+            self.schedule, self.look_schedule = self.look_schedule, self.schedule
+
+    @staticmethod
+    def _is_look(request: requests.PreparedRequest) -> bool:
+        return request.method == "GET" and "/state/closed" in unquote(str(request.url))
 
     def work(self, request: requests.PreparedRequest) -> requests.Response:
         name = unquote(urlsplit(str(request.url)).path[1:])
+        if request.method == "GET":
+            if name not in self.objects:
+                return self.answer(request, 404, OSS, "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>")
+            return self.answer(request, 200, OSS, self.objects[name].decode())
         self.puts += 1
         body = bytes(request.body or b"")  # type: ignore[arg-type]
         self.objects[name], self.headers[name] = body, request.headers
@@ -241,7 +264,7 @@ def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos
     return {
         "eventName": name,
         "eventSource": "acs:oss",
-        "eventTime": parts.get("time", "2026-01-01T00:00:00.000Z"),
+        "eventTime": parts.get("time", "2026-01-02T00:00:00.000Z"),
         "eventVersion": "1.0",
         "oss": {
             "bucket": {"arn": f"acs:oss:cn-hangzhou:1234567890:{bucket}", "name": bucket, "ownerIdentity": "1"},

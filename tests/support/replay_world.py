@@ -25,7 +25,9 @@ class ReplayWorld(MemoryWorld):
         self.oms.round_trip = 0.001
 
     def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:
+        """The source objects `keys` fail."""
         for key in keys:
+            self.source.add(StoredObject(key, b"contents"))
             self.bucket.add(
                 failed_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first), failure, self.clock.now())
             )

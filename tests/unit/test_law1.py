@@ -10,6 +10,7 @@ from oss_oms_sync.ledger.records import record_name
 from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, OSS, PAGE, REDIRECTS, TASK, World, payload
 from support.law import SCHEDULES, check, object_keys
 
+OLD, NEW = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
 statuses = [200, 202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
 network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP, PAGE, *REDIRECTS]
 coded = [
@@ -22,6 +23,7 @@ coded = [
 cut_off = (200, {"Content-Length": "60"}, "")
 not_earned = [cut_off, (200, OSS, "<html></html>"), (200, {**OSS, "ETag": '"D41D"'}, "")]
 oms_faults = st.lists(st.sampled_from([*network, cut_off, *[s for s in statuses if s != 200], *coded]), max_size=40)
+look_faults = st.lists(st.sampled_from([*network, *not_earned, 403, 404, 500]), max_size=6)
 oss_faults = st.lists(st.sampled_from([*network, *not_earned, 400, 403, 404, 429, 500, 503]), max_size=60)
 
 
@@ -31,21 +33,23 @@ oss_faults = st.lists(st.sampled_from([*network, *not_earned, 400, 403, 404, 429
     refused=st.sets(st.integers(0, 24), max_size=4),
     oms=oms_faults,
     oss=oss_faults,
+    looks=look_faults,
+    waited=st.booleans(),
     timeout=st.sampled_from([1, 3, 10, 60, 600]),
     round_trip=st.sampled_from([0.01, 0.1, 2.0]),
 )
 def test_no_key_is_dropped_whatever_fails_and_no_invocation_outlives_its_timeout(
-    count_schedule, keys, refused, oms, oss, timeout, round_trip
+    count_schedule, keys, refused, oms, oss, looks, waited, timeout, round_trip
 ):
     # GIVEN two clouds that fail by a schedule, and some keys that OMS never takes
     world = World()
-    world.oms.schedule, world.oss.schedule = list(oms), list(oss)
+    world.oms.schedule, world.oss.schedule, world.oss.look_schedule = list(oms), list(oss), list(looks)
     world.oms.refused = {key for number, key in enumerate(keys) if number in refused}
     world.oms.round_trip = world.oss.round_trip = round_trip
 
-    # WHEN an event of all keys is handled
+    # WHEN an event of all keys is handled, which may have waited in a queue
     try:
-        outcome = world.forward(payload(*keys), timeout)
+        outcome = world.forward(payload(*keys, time=OLD if waited else NEW), timeout)
     except OmsSyncError:
         outcome = None
 

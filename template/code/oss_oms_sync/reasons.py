@@ -16,6 +16,10 @@ def grant(action: str) -> Text:
     )
 
 
+# What opens a closed project again.
+OPEN_COMMAND = """s certify invoke -e '{"open": true}'"""
+
+
 class Reason(Enum):
     """Why a key failed. The name appears in failed records and logs; `fix` says what to do."""
 
@@ -75,6 +79,19 @@ class Reason(Enum):
         " in the OMS console that it is synchronizing. The object key is resent automatically.",
         "OMS 拒绝了该请求：请查看错误信息。可能是该对象名无效，也可能是任务不再接收任何请求："
         "请在 OMS 控制台确认任务状态为“同步中”。该对象稍后会自动重发。",
+    )
+    CLOSED = (
+        "Nothing is sent while the project is closed: the cutover is over. The object key is resent once the project is"
+        f" opened again: `{OPEN_COMMAND}`. If it is not closed, see the message: whether it is could not be read.",
+        "项目已关闭（割接已完成），不再发送任何对象。重新打开后该对象会自动重发："
+        f"`{OPEN_COMMAND}`。若项目并未关闭，请查看错误信息：无法读取项目是否已关闭。",
+    )
+    COPY_FAILED = (
+        "OMS accepted this object key but failed to copy the object. See OMS's code and message, and what to do about"
+        " that code. It is resent automatically: at once, then after 10 minutes, and after twice as long each time, up"
+        " to a day.",
+        "OMS 已接受该对象，但复制失败：请查看 OMS 的错误码和错误信息，并按错误码处理。该对象会自动重发："
+        "首次立即重发，之后间隔 10 分钟，每次加倍，最长一天。",
     )
     UNEXPECTED = (
         "OMS returned an undocumented response. See its status and message, and check SYNC_URL.",

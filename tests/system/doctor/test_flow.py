@@ -8,6 +8,7 @@ import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.jobs.doctor import flow
+from oss_oms_sync.ledger.closing import Closing
 from sandbox.server.faults import Fault
 from support.doctor import (
     HOUR,
@@ -19,6 +20,7 @@ from support.doctor import (
     states,
     the_check,
 )
+from support.instance import Instance
 from support.totals import change_total
 
 
@@ -175,3 +177,13 @@ def test_a_trigger_on_the_log_bucket_that_wakes_nobody_is_a_warning_and_leaves_n
     check = the_check(report, "pass trigger")
     assert (check["state"], "trigger on the log bucket" in check["fix"]) == ("warning", True)
     assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]
+
+
+def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(box, handler):
+    Closing(Instance(box).invocation()).close("Li Lei")
+    report = handler(box, box.environment())
+    assert "project open" in states(report, "warning")
+    seen = the_check(report, "project open")["seen"]
+    assert "(Li Lei): nothing is sent. To open it: s certify invoke" in seen
+    Closing(Instance(box).invocation()).open()
+    assert "project open" in states(handler(box, box.environment()), "ok")

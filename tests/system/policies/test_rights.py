@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 import pytest
 
 from sandbox import Sandbox
 from sandbox.fc.project import resources
+from sandbox.oms.task import CopyFailure
 from sandbox.server.faults import Fault
 from support.policies import rights
 from support.uploads import upload
@@ -24,7 +26,9 @@ def forward(box: Sandbox) -> None:
 
 
 def replay(box: Sandbox) -> None:
-    """Records that XML does not carry among the failed, by all ways of asking."""
+    """Records that XML does not carry among the failed, by all ways of asking; and an object that OMS did not copy."""
+    box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), times=1)
+    upload(box, "not copied")
     box.oms.faults.add(Fault.status(401))
     upload(box, "a", "control\x01", "最" * 341)
     box.oms.faults.clear()
@@ -81,6 +85,26 @@ def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
         job(box)
     statements = json.loads((project / "policies" / "huawei.json").read_text())["Statement"]
     assert box.oms.actions == {action for one in statements for action in one["Action"]}
+
+
+def test_huaweis_policy_for_obs_allows_what_is_called_and_nothing_more(box, project):
+    for job in JOBS.values():
+        job(box)
+    statements = json.loads((project / "policies" / "huawei-obs.json").read_text())["Statement"]
+    granted = {
+        (action, resource.replace("DESTINATION_BUCKET", box.destination_bucket))
+        for one in statements
+        for action in one["Action"]
+        for resource in one["Resource"]
+    }
+    (pattern,) = [resource for action, resource in granted if action == "obs:object:GetObject"]
+    called = {
+        (one.name, f"obs:*:*:bucket:{one.bucket}")
+        if one.name == "obs:bucket:ListBucket"
+        else (one.name, pattern if fnmatchcase(f"obs:*:*:object:{one.bucket}/{one.key}", pattern) else one.key)
+        for one in box.obs.actions
+    }
+    assert called == granted
 
 
 def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_replay(box, project):

@@ -10,7 +10,9 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.delivery.sender import Sender
+from oss_oms_sync.errors import RecordError
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, record_name
 from oss_oms_sync.reasons import Reason
 from support.fake_bucket import MemoryWorld
@@ -108,7 +110,7 @@ def test_keys_in_doubt_that_the_time_did_not_reach_are_left_once():
 
 def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys(world, lines):
     world.oms.refused = {"k1", "k2"}
-    world.bucket.problem = lambda kind, name: NO_RIGHT
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
     told = [line for line in lines() if "problem" in line]
     assert told == [
@@ -230,3 +232,61 @@ def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
     world.oms.schedule = [FROZEN]
     assert world.send(*KEYS, "another") == ["another"]
     assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
+
+
+def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_open_it(world):
+    Closing(world.invocation()).close("Li Lei", "cut over")
+    assert world.send(*KEYS, "another") == [*KEYS, "another"]
+    assert world.oms.calls == []
+    assert not world.recorded("failed")
+    assert world.sender.stopped == (
+        "The project is closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
+        """ s certify invoke -e '{"open": true}'"""
+    )
+
+
+def test_a_run_looks_before_its_first_batch_and_again_after_a_minute(world):
+    # GIVEN a run that has looked
+    world.send("a")
+    world.send("b")
+    assert world.bucket.calls["get"] == 1
+
+    # WHEN the project is closed, THEN the run goes on for a minute at most
+    Closing(world.invocation()).close()
+    world.clock.sleep(59)
+    assert world.send("c") == []
+    world.clock.sleep(1)
+    assert world.send("d") == ["d"]
+    assert world.sender.stopped.startswith("The project is closed since")
+
+
+def test_a_run_that_has_nothing_to_send_does_not_look(world):
+    world.send()
+    assert world.bucket.calls["get"] == 0
+
+
+def test_a_run_whose_time_is_up_does_not_look():
+    world = Sends(timeout=20)
+    world.clock.sleep(10)
+    assert world.send("a") == ["a"]
+    assert (world.sender.stopped, world.bucket.calls["get"]) == ("the time is up", 0)
+
+
+def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world):
+    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" else None
+    assert world.send(*KEYS) == KEYS
+    assert world.oms.calls == []
+    assert world.sender.stopped == "It is not known whether the project is closed, so nothing is sent: no"
+
+
+def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(world):
+    Closing(world.invocation()).close()
+    keys = [FailedKey(ObjectChange(key)) for key in KEYS]
+    assert not world.sender.may_send()
+    world.sender.record_unsent(keys)
+    assert world.recorded("failed") == set(KEYS)
+    body = json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)
+    assert (body["reason"], body["message"]) == ("CLOSED", world.sender.stopped)
+    world.bucket.problem = lambda kind, name: NO_RIGHT
+    with pytest.raises(RecordError, match="10 failed keys are not recorded: no"):
+        world.sender.record_unsent(keys)

@@ -119,6 +119,9 @@ def test_a_run_files_entry_tells_all_that_the_failed_record_told():
         "etag": "ABC",
         "first_failure": "2025-12-31",
         "reason": "REFUSED",
+        "last_failure": "",
+        "not_before": "",
+        "copy_attempts": 0,
     }
     assert FailedKey.from_json(entry) == EVERYTHING
 
@@ -137,7 +140,7 @@ def test_what_an_entry_does_not_tell_is_empty(fields):
 def test_a_failed_record_is_read_as_it_was_written(key):
     change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
     record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED), NOW)
-    assert failed_key(TASK, record) == FailedKey(change, "2026-01-02T03:04:05Z", "THROTTLED")
+    assert failed_key(TASK, record) == FailedKey(change, "2026-01-02T03:04:05Z", "THROTTLED", "2026-01-02T03:04:05Z")
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])

@@ -36,7 +36,9 @@ class Walks:
         self.began: list[tuple[str, str]] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def __call__(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
+    def __call__(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        if not seconds:
+            return Walked(start)
         self.began.append((start.after, start.until))
         self.meanwhile()
         told = self.kinds.get(start.until, Piece(Kind.DONE, until="", after="z"))

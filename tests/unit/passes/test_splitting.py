@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oss_oms_sync.passes.marks import Mark, Marks
-from oss_oms_sync.passes.splitting import find_cut
+from oss_oms_sync.passes.splitting import expected_objects, find_cut
 
 MAX_CALLS = 45
 
@@ -160,3 +160,27 @@ def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
     # THEN it is near the middle, at the price of a call for each halving
     assert "040" < cut < "070"
     assert bucket.calls <= 5
+
+
+MARKS = [Mark("c", 10), Mark("f", 20), Mark("m", 40)]
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "objects"),
+    [
+        ("", "", 70),
+        ("", "f", 30),
+        ("", "e", 30),
+        ("c", "f", 20),
+        ("c", "", 60),
+        ("d", "e", 20),
+        ("m", "", 0),
+        ("g", "l", 40),
+    ],
+)
+def test_the_objects_of_a_range_are_those_of_its_marks_and_of_the_one_after_them(after, until, objects):
+    assert expected_objects(after, until, MARKS) == objects
+
+
+def test_without_marks_nothing_is_expected():
+    assert expected_objects("", "", []) == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,25 @@ def etag_of(body: bytes | str) -> str:
     """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
+
+
+def objects_named(
+    names: Sequence[str], pages: Sequence[ListPage | StorageFailure]
+) -> list[ObjectSummary | StorageFailure | None]:
+    """The objects of these `names`, each from the first page of a listing whose prefix is its name."""
+    return [
+        # An object is the first of all whose names begin with its name.
+        page if isinstance(page, StorageFailure) else next((one for one in page.objects if one.name == name), None)
+        for name, page in zip(names, pages, strict=True)
+    ]
+
+
+def none_failed(results: Sequence[T | StorageFailure]) -> list[T]:
+    """The results of calls.
+
+    Raises the StorageError of the first that failed.
+    """
+    for one in results:
+        if isinstance(one, StorageFailure):
+            raise one.to_error()
+    return [one for one in results if not isinstance(one, StorageFailure)]

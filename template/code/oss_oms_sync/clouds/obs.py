@@ -21,7 +21,7 @@ from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import NotAListing, rises
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed, objects_named
 from oss_oms_sync.clouds.obs_answers import NotObs, ObjectHead, ObjectPart
 from oss_oms_sync.clouds.obs_errors import (
     DEADLINE,
@@ -49,7 +49,7 @@ _Read = Callable[[requests.Response, bytes], T]
 
 # OBS: "a maximum of 1,000 objects" per page.
 PAGE_SIZE = 1000
-LIST, GET = "obs:bucket:ListBucket", "obs:object:GetObject"
+LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
@@ -100,6 +100,8 @@ class ObsBucket:
 
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self.name = name
+        # Scheme and host of its URLs.
+        self.url = _Place.of(endpoint, name).origin
         self._client = client
         self._place = _Place.of(endpoint, name)
         self._deadline = deadline
@@ -122,18 +124,13 @@ class ObsBucket:
         self._check(page, after)
         return page
 
-    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """What a listing says of each of these objects; None for one that does not exist.
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """What a listing says of each of these objects; None for one that does not exist."""
+        return objects_named(names, self._calls.run([self._list_call(name, "", _page, 1) for name in names]))
 
-        Raises ObsError.
-        """
-        found: list[ObjectSummary | None] = []
-        for name, page in zip(names, self._calls.run([self._list_call(n, "", _page, 1) for n in names]), strict=True):
-            if isinstance(page, StorageFailure):
-                raise page.to_error()
-            # An object is the first of all whose names begin with its name.
-            found.append(next((one for one in page.objects if one.name == name), None))
-        return found
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """The same; raises ObsError."""
+        return none_failed(self.try_find_all(names))
 
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.
@@ -150,6 +147,13 @@ class ObsBucket:
         with self.pages(prefix) as pages:
             for page in pages:
                 yield from page.objects
+
+    def head_bucket(self) -> Mapping[str, str]:
+        """What OBS says of the bucket itself: the response's headers, whatever the case of their names.
+
+        Raises ObsError.
+        """
+        return self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""

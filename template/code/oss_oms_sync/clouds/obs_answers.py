@@ -25,7 +25,7 @@ class ObjectHead:
     """An object, in the form of ObjectSummary, and what only HEAD and GET tell.
 
     `crc64` is CRC-64/XZ of the contents, None if OBS does not know it. `encryption` is "kms", "AES256" or empty; with
-    it, `etag` may be anything.
+    it, `etag` may be anything. `version` is empty where the bucket keeps no versions.
     """
 
     size: int
@@ -33,6 +33,7 @@ class ObjectHead:
     modified: int
     crc64: int | None
     encryption: str
+    version: str = ""
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
@@ -48,6 +49,7 @@ class ObjectHead:
             int(modified.timestamp()),
             int(crc64) if crc64.isdecimal() else None,
             headers.get("x-obs-server-side-encryption", ""),
+            headers.get("x-obs-version-id", ""),
         )
 
 

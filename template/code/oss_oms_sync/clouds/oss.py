@@ -16,10 +16,18 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.calls import Calls, PendingCall
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.listings import check_order
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import (
+    ListPage,
+    ObjectSummary,
+    StorageFailure,
+    StoredObject,
+    etag_of,
+    none_failed,
+    objects_named,
+)
 from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.oss_transport import Transport, not_oss
@@ -86,6 +94,8 @@ class OssClient:
     session: Session
     pool: CallPool
     clock: Clock
+    # What an instance remembers of objects, by their names, from one invocation to the next.
+    remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Bucket:
@@ -158,6 +168,13 @@ class Bucket:
             for part in ahead:
                 part.leave()
 
+    def begin_get(self, name: str, seconds: float) -> PendingCall[StoredObject]:
+        """Let the reading of an object begin while the caller does something else; it is given up after `seconds`. The
+        result is a StorageError with the code NoSuchKey if there is no such object.
+        """
+        attempt = partial(self._attempt, "oss:GetObject", partial(_get, name))
+        return self._calls.begin(attempt, Deadline(self._deadline.cap(seconds), self._client.clock))
+
     def list_page(self, prefix: str, after: str) -> ListPage:
         """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
 
@@ -173,19 +190,14 @@ class Bucket:
         """
         return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
-    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """What a listing says of each of these objects; None for one that does not exist.
-
-        Raises StorageError.
-        """
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """What a listing says of each of these objects; None for one that does not exist."""
         calls = [partial(_list, name, "", 1, self._client.clock) for name in names]
-        found: list[ObjectSummary | None] = []
-        for name, page in zip(names, self._call_all("oss:ListObjects", calls), strict=True):
-            if isinstance(page, StorageFailure):
-                raise page.to_error()
-            # An object is the first of all whose names begin with its name.
-            found.append(next((one for one in page.objects if one.name == name), None))
-        return found
+        return objects_named(names, self._call_all("oss:ListObjects", calls))
+
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """The same; raises StorageError."""
+        return none_failed(self.try_find_all(names))
 
     def pages(self, prefix: str, after: str = "") -> Pages:
         """All pages of that listing after `after`, read one page ahead: the first is requested at once.

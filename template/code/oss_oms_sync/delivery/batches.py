@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -24,13 +24,21 @@ class Submission:
     throttled: int = 0
 
 
-def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, bisect: bool = True) -> Submission:
+def submit(
+    invocation: Invocation,
+    keys: Sequence[str],
+    deadline: Deadline,
+    *,
+    bisect: bool = True,
+    closed: Callable[[], str] = str,
+) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    A refused batch is bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever
-    OMS answers; after an exception, nothing is known about any key.
+    `closed` tells before each call why nothing may be sent: empty unless the project is closed. A refused batch is
+    bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever OMS answers; after an
+    exception, nothing is known about any key.
     """
-    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect)
+    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect, closed)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission
@@ -39,11 +47,14 @@ def submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, *, b
 class _Bisection:
     """One submission, with what is known so far."""
 
-    def __init__(self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool) -> None:
+    def __init__(
+        self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool, closed: Callable[[], str]
+    ) -> None:
         self._oms = oms
         self._deadline = deadline
         self._budget = budget
         self._bisect = bisect
+        self._closed = closed
         self._fatal: Failure | None = None
         self.submission = Submission()
 
@@ -58,7 +69,7 @@ class _Bisection:
                     outcomes[key] = replace(failure, reason=Reason.REJECTED)
 
     def _send(self, keys: Sequence[str]) -> None:
-        failure = self._fatal or self._call(keys)
+        failure = self._fatal or self._refusal() or self._call(keys)
         if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
             middle = len(keys) // 2
             self._send(keys[:middle])
@@ -67,6 +78,10 @@ class _Bisection:
         if failure and failure.reason in STOPS_RUN:
             self._fatal = failure
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
+
+    def _refusal(self) -> Failure | None:
+        why = self._closed()
+        return Failure(Reason.CLOSED, message=why) if why else None
 
     def _call(self, keys: Sequence[str]) -> Failure | None:
         """Submit `keys` in one call, retried while that helps."""

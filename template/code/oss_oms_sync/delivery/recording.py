@@ -35,9 +35,12 @@ def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure |
     lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
-    records = [
-        (key, failure, failed_record(task_id, key, failure, now) if failure else success_record(task_id, key.change))
-        for key, failure in outcomes
-    ]
+
+    def record_of(key: FailedKey, failure: Failure | None) -> StoredObject:
+        if failure:
+            return failed_record(task_id, key, failure, now)
+        return success_record(task_id, key.change, key.copy_attempts)
+
+    records = [(key, failure, record_of(key, failure)) for key, failure in outcomes]
     problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
     return [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]

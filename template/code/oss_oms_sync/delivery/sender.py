@@ -1,4 +1,4 @@
-"""Submits keys again for replay and reconcile: in batches, at the allowed rate, and no longer than makes sense."""
+"""Submits keys again for all jobs but forward: in batches, at the allowed rate, and no longer than makes sense."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
+from oss_oms_sync.errors import RecordError
+from oss_oms_sync.ledger.closing import LOOK_AGAIN, Closing, refusal
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
@@ -39,7 +41,8 @@ class Sender:
         self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
         self._rate = invocation.settings.oms_rate / share
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
-        self._next_call = self._clock.monotonic()
+        self._next_call = self._look_again = self._clock.monotonic()
+        self._closing = Closing(invocation)
         self._refused_in_a_row = 0
         self._bisect = True
         self.stopped = ""
@@ -47,6 +50,29 @@ class Sender:
         self.failed: Counter[str] = Counter()
         self.oldest_failure = ""
         self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
+
+    def may_send(self) -> bool:
+        """Whether the run may go on: there is time, OMS takes keys, and a minute ago at most the project was open."""
+        if not self.stopped and self._sending.expired():
+            self.stopped = "the time is up"
+        elif not self.stopped and self._clock.monotonic() >= self._look_again:
+            self._look_again = self._clock.monotonic() + LOOK_AGAIN.total_seconds()
+            self.stopped = refusal(self._closing.state)
+        return not self.stopped
+
+    def record_unsent(self, keys: Sequence[FailedKey]) -> None:
+        """Record keys that are written down nowhere else as failed, because they may not be sent.
+
+        Raises RecordError.
+        """
+        failure = Failure(Reason.CLOSED, message=self.stopped)
+        recorded = record(self._invocation, [(key, failure) for key in keys])
+        for one in recorded:
+            self._count(one.key, failure)
+            one.log_problem()
+        problems = [one.problem.message for one in recorded if one.problem]
+        if problems:
+            raise RecordError(problems)
 
     def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
         """Submit `keys` and record the outcomes; return the keys that still have to be submitted or recorded.
@@ -67,7 +93,7 @@ class Sender:
             return False
         if wait > 0:
             self._clock.sleep(wait)
-        return True
+        return self.may_send()
 
     def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
         submission = submit(self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)

@@ -12,6 +12,7 @@ from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.delivery.recording import Recorded, record
 from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.ledger.closing import Watch
 from oss_oms_sync.ledger.records import FailedKey
 
 # How long writing the records of a batch may take: the timeout of a call to OSS.
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Return True if OMS accepted them all, and False if some are recorded as failed.
+    Return True if OMS accepted them all, and False if some are recorded as failed, as all are once this instance sees
+    that the project is closed.
 
     Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
     if a failed key could not be recorded: after both, Function Compute keeps the event.
@@ -31,10 +33,13 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()
     parsed = events.parse(event, invocation.settings)
+    watch = Watch(invocation, parsed.changes)
     recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
-    submission = submit(invocation, [change.key for change in parsed.changes], deadline.minus(recording))
+    keys = [change.key for change in parsed.changes]
+    submission = submit(invocation, keys, deadline.minus(recording), closed=watch.refusal)
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
+    watch.end()
     for one in recorded:
         _log_failure(one)
         one.log_problem()

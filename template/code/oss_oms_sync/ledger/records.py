@@ -20,7 +20,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import RECORD_ROOT
+from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
 from oss_oms_sync.reasons import Failure
 
 Kind = Literal["success", "failed"]
@@ -28,6 +28,9 @@ Kind = Literal["success", "failed"]
 NO_ETAG = "-"
 # Holds the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
+# In a success record: how often the key was sent again because OMS had failed to copy the object.
+COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
+_AGAIN = " again"
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
@@ -37,6 +40,14 @@ MAX_NAME_BYTES = 1023
 def record_root(task_id: str) -> str:
     """The prefix of everything that the project writes for this sync task."""
     return f"{RECORD_ROOT}{task_id}/"
+
+
+def state_name(task_id: str, key_filter: KeyFilter, what: str) -> str:
+    """The name of what a project remembers. Projects on the same task have different filters, and each has its own."""
+    mine = [key_filter.prefix, key_filter.suffix]
+    if any(mine):
+        what += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
+    return f"{record_root(task_id)}state/{what}.json"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
@@ -58,20 +69,41 @@ def record_name(task_id: str, kind: Kind, key: str) -> str:
 
 def again(etag: str) -> str:
     """What a success record names where a version is accepted once more: so a listing tells it from the first time."""
-    return f"{etag} again"
+    return f"{etag}{_AGAIN}"
 
 
-def success_record(task_id: str, change: ObjectChange) -> StoredObject:
-    """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler."""
+def success_record(task_id: str, change: ObjectChange, copy_attempts: int = 0) -> StoredObject:
+    """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler.
+
+    `copy_attempts`: how often it was accepted once more because OMS had failed to copy it.
+    """
     name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
+    counted = {}
+    if copy_attempts:
+        etag, counted = again(_once(etag)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}
     if not is_long(task_id, "success", change.key):
-        return StoredObject(name, etag.encode(), {"Content-Type": "text/plain"})
-    return StoredObject(name, change.key.encode(), {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag})
+        return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **counted})
+    headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **counted}
+    return StoredObject(name, change.key.encode(), headers)
 
 
 def success_etag(record: StoredObject) -> str:
     """The eTag of the version that a success record (as read) is for; empty if it names none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
+
+
+def copy_attempts(record: StoredObject | None, etag: str) -> int:
+    """How often the version `etag` was accepted once more because OMS had failed to copy it, by its success record (as
+    read)."""
+    if record is None or _once(success_etag(record)) != etag:
+        return 0
+    counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
+    return int(counted) if counted.isdecimal() else 0
+
+
+def _once(etag: str) -> str:
+    """What `again` was made of."""
+    return etag.removesuffix(_AGAIN)
 
 
 def modified_at(record: StoredObject) -> int:
@@ -80,10 +112,11 @@ def modified_at(record: StoredObject) -> int:
     return int(modified.timestamp()) if modified else 0
 
 
-def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime) -> StoredObject:
-    """The record of a key to be resent, with the first failure from an earlier record of it."""
+def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
+    """The record of a key to be resent, with the first failure from an earlier record of it. It is not resent before
+    that time."""
     change, at = key.change, timestamp(now)
-    body = {
+    body: dict[str, object] = {
         "key": change.key,
         "reason": failure.reason.name,
         "status": failure.status,
@@ -95,25 +128,40 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime)
         "first_failure": key.first_failure or at,
         "last_failure": at,
     }
+    if key.copy_attempts:
+        body["copy_attempts"] = key.copy_attempts
+    if not_before:
+        body["not_before"] = not_before
     return StoredObject.of_json(record_name(task_id, "failed", change.key), body)
 
 
 @dataclass(frozen=True)
 class FailedKey:
-    """A key to be resent, and what its failed record says (all may be empty)."""
+    """A key to be resent, and what its failed record says (all may be empty).
+
+    `copy_attempts`: the how manieth time this is because OMS failed to copy the object; 0 if it is for other reasons.
+    """
 
     change: ObjectChange
     first_failure: str = ""
     reason: str = ""
+    last_failure: str = ""
+    not_before: str = ""
+    copy_attempts: int = 0
 
     @property
     def key(self) -> str:
         """The object's name in plain text."""
         return self.change.key
 
-    def to_json(self) -> dict[str, str]:
+    @property
+    def failed_again(self) -> bool:
+        """Whether it failed more than once: sending it again tells nothing new."""
+        return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
+
+    def to_json(self) -> dict[str, object]:
         """The key as an entry of a run file."""
-        return {**asdict(self.change), "first_failure": self.first_failure, "reason": self.reason}
+        return {**asdict(self.change), **{name: getattr(self, name) for name in (*_TEXTS, "copy_attempts")}}
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
@@ -121,16 +169,19 @@ class FailedKey:
 
         A body that is not JSON of ours (the vendor's handler leaves it empty) is still a failure of `key`.
         """
-        texts = (
-            {name: value for name, value in fields.items() if isinstance(value, str)}
-            if isinstance(fields, dict)
-            else {}
-        )
+        given = fields if isinstance(fields, dict) else {}
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
         key = key or texts.get("key", "")
         if not key:
             return None
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
-        return cls(change, texts.get("first_failure", ""), texts.get("reason", ""))
+        attempts = given.get("copy_attempts")
+        counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
+        first, reason, last, not_before = (texts.get(name, "") for name in _TEXTS)
+        return cls(change, first, reason, last, not_before, counted)
+
+
+_TEXTS = ("first_failure", "reason", "last_failure", "not_before")
 
 
 def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:

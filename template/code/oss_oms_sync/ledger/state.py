@@ -3,12 +3,12 @@
 oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
 
-If the project has a prefix or suffix, a hash of both follows the job's name and `installed`.
+Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
+follows the job's name and `installed`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.ledger.records import record_root, state_name
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class JobState:
 
     def __init__(self, invocation: Invocation) -> None:
         self._key_filter = invocation.settings.key_filter
-        self._folder = f"{record_root(invocation.task_id)}state/"
+        self._task_id = invocation.task_id
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
@@ -71,11 +71,7 @@ class JobState:
         self._bucket.put(StoredObject.of_json(self._name(job), value))
 
     def _name(self, job: str) -> str:
-        """The name of a state. Projects on the same task have different filters, and each has its own state."""
-        mine = [self._key_filter.prefix, self._key_filter.suffix]
-        if any(mine):
-            job += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
-        return f"{self._folder}{job}.json"
+        return state_name(self._task_id, self._key_filter, job)
 
     def installed(self, *, note: bool) -> datetime:
         """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
@@ -90,7 +86,7 @@ class JobState:
         own = self._bucket.get(name)
         if own is not None:
             return _Installation.read(StoredObject(name, own)).at
-        names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed")]
+        names = [one.name for one in self._bucket.iter_objects(f"{record_root(self._task_id)}state/installed")]
         notes = [_Installation.read(one) for one in self._bucket.get_all(names) if one]
         at = min((one.at for one in notes if one.key_filter.overlaps(self._key_filter)), default=self._clock.now())
         if note:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
@@ -69,6 +70,7 @@ class RangeWalk:
         start: Piece,
         count: Count,
         share: int = 1,
+        seconds: float = math.inf,
         trial: Trial | None = None,
     ) -> None:
         self._entries = entries
@@ -76,7 +78,7 @@ class RangeWalk:
         self._deadline = invocation.deadline
         left = self._deadline.remaining()
         # How much time is left of the invocation when it ends.
-        self._end = max(min(_RESERVED_SECONDS, left / 4), 0 if trial else left - invocation.settings.piece_seconds)
+        self._end = max(min(_RESERVED_SECONDS, left / 4), left - seconds)
         self._sender = Sender(invocation, share, left - self._end)
         self._start = start
         self._trial = trial

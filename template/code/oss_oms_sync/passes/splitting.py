@@ -25,6 +25,15 @@ _ENDS = (0x7F, 0x7FF, 0xFFFF)
 _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
+def expected_objects(after: str, until: str, marks: Iterable[Mark]) -> int:
+    """How many objects there are, by the `marks` of an earlier pass, after the key `after` and up to `until` ("": no
+    limit); rather too many than too few."""
+    following = [mark for mark in marks if mark.key > after]
+    inside = sum(not until or mark.key < until for mark in following)
+    # The mark after those inside counts objects of the range as well.
+    return sum(mark.objects for mark in following[: inside + 1])
+
+
 def find_cut(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
     """Find a key at which the range of keys up to `until` ("": no limit) splits into (..., cut] and (cut, until].
 

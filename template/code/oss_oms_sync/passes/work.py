@@ -15,9 +15,13 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
-from oss_oms_sync.passes.splitting import find_cut
+from oss_oms_sync.passes.splitting import expected_objects, find_cut
 from oss_oms_sync.passes.store import Pass, PassStore
 
+# An instance walks through fewer objects in the time that it takes to wake two others for them.
+WORTH_SPLITTING = 20_000
+# Where no earlier pass tells how many there are, a range is walked through for so long before it splits.
+FIRST_SECONDS = 3.0
 _NOT_BEGUN = "a pass of this scope that is newer has begun meanwhile, or the first piece of this one is unreadable"
 
 log = logging.getLogger(__name__)
@@ -31,8 +35,9 @@ class Walked:
     error: StorageError | None = None
 
 
-# Classifies and sends what is in a range after the piece that it is given; the number of open ranges shares the rate.
-Walk = Callable[[Pass, Piece, int], Walked]
+# Classifies and sends what is in a range after the piece that it is given, for so many seconds; the number of open
+# ranges shares the rate.
+Walk = Callable[[Pass, Piece, int, float], Walked]
 
 
 class Worker:
@@ -95,9 +100,7 @@ class Worker:
     def _do(self, one: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
         """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
         start = replace(last, kind=Kind.MORE, why="")
-        open_ranges = max(1, len(tree.open))
-        cut = self._cut(one, start) if open_ranges < self._lanes else None
-        walked = Walked(replace(start, kind=Kind.SPLIT, cut=cut)) if cut else self._walk(one, start, open_ranges)
+        walked = self._split_or_walk(one, start, max(1, len(tree.open)))
         is_first = number < 0
         if self._store.newest(one.name) > one.name if is_first else self._current(one.name) is None:
             return None
@@ -110,6 +113,28 @@ class Worker:
         if walked.error:
             raise walked.error
         return stored
+
+    def _split_or_walk(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
+        """Split a range if a lane is free and half of it is worth an invocation, else walk through it."""
+        seconds = self._settings.piece_seconds
+        if open_ranges >= self._lanes:
+            return self._walk(one, start, open_ranges, seconds)
+        marks = self._marks(one)
+        if marks and expected_objects(start.after, start.until, marks) < WORTH_SPLITTING:
+            return self._walk(one, start, open_ranges, seconds)
+        walked = Walked(start)
+        if not marks:
+            # Nobody knows how long it is. Perhaps this is enough.
+            walked = self._walk(one, start, open_ranges, min(seconds, FIRST_SECONDS))
+            if walked.error or walked.piece.kind is not Kind.MORE:
+                return walked
+        try:
+            cut = self._cut(one, walked.piece, marks)
+        except StorageError:
+            cut = None  # the walk meets the same, and says so in its piece
+        if cut:
+            return Walked(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
+        return self._walk(one, walked.piece, open_ranges, seconds)
 
     def _act(self, one: Pass, range_name: str, stored: Piece) -> Piece:
         """Do what follows from a piece, which everybody who knows it may do."""
@@ -134,7 +159,7 @@ class Worker:
         self._store.write_total(one, fold(pieces).completed(before.tally if before else None), tree)
         self._store.clear_away(one.name)
 
-    def _cut(self, one: Pass, start: Piece) -> str | None:
+    def _cut(self, one: Pass, start: Piece, marks: Sequence[Mark]) -> str | None:
         """Where the rest of a range splits; None if that is one page, or there is no such key."""
         prefix = one.scope.key_filter.prefix
         page = self._source.list_page(prefix, start.after)
@@ -146,7 +171,7 @@ class Worker:
             found = self._source.first_name(prefix, after)
             return found if found and not (start.until and found > start.until) else None
 
-        cut = find_cut(page.objects[0].name, start.until, self._marks(one), next_key)
+        cut = find_cut(page.objects[0].name, start.until, marks, next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
         return cut if is_inside else None
 

@@ -1,4 +1,4 @@
-"""No key is lost to any order of whatever can happen to replays."""
+"""No key is lost to any order of whatever can happen to replays, and none is sent by a run that could know better."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections import Counter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.errors import OmsSyncError
+from oss_oms_sync.ledger.closing import Closing
 from support.fake_bucket import Died
+from support.fake_clouds import event
 from support.law import SCHEDULES
 from support.replay_world import LOST, UNAUTHORIZED, ReplayWorld
 from support.steps import dying_at, watch
@@ -21,6 +24,7 @@ class Interleaving:
         self.world = ReplayWorld()
         self.versions: Counter[str] = Counter()
         self.sent: dict[str, int] = {}
+        self.is_closed = False
         work = self.world.oms.work
 
         def note(request):
@@ -34,9 +38,41 @@ class Interleaving:
         self.world.fail(key)
 
     def replay(self, dies_at: int = 10**9) -> None:
+        calls = len(self.world.oms.calls)
         watch(self.world, dying_at(dies_at))
         with contextlib.suppress(Died):
             self.world.replay()
+        watch(self.world, lambda: None)
+        # It looks before it sends.
+        assert not self.is_closed or len(self.world.oms.calls) == calls
+
+    def envelope(self, key: str) -> None:
+        """Function Compute gave up on an event."""
+        self.versions[key] += 1
+        with contextlib.suppress(OmsSyncError):
+            self.world.replay({"requestContext": {}, "requestPayload": {"events": [event(key)]}})
+            return
+        self.world.fail(key)  # it would try again, until that is so
+
+    def close(self, closed: bool) -> None:
+        self.is_closed = closed
+        closing = Closing(self.world.invocation())
+        if closed:
+            closing.close()
+        else:
+            closing.open()
+
+    def close_within(self, step: int) -> None:
+        """The project is closed, or opened, in the middle of a replay."""
+        countdown = [step]
+
+        def turn() -> None:
+            countdown[0] -= 1
+            if countdown[0] == -1:
+                self.close(not self.is_closed)
+
+        watch(self.world, turn)
+        self.world.replay()
         watch(self.world, lambda: None)
 
     def overlap(self, step: int) -> None:
@@ -79,6 +115,9 @@ happenings = st.lists(
         st.tuples(st.just("deletes"), st.booleans()),
         st.tuples(st.just("oms"), st.booleans()),
         st.tuples(st.just("overlap"), st.integers(0, 40)),
+        st.tuples(st.just("envelope"), st.sampled_from("abc")),
+        st.tuples(st.just("close"), st.booleans()),
+        st.tuples(st.just("close_within"), st.integers(0, 40)),
         st.tuples(st.sampled_from(["replay", "land", "later"])),
     ),
     max_size=16,
@@ -108,7 +147,7 @@ RUN_FILES_DELETE_LATE = [
 @given(happenings)
 @example(SOON_LATER_SOON)
 @example(RUN_FILES_DELETE_LATE)
-def test_no_interleaving_of_replays_failures_deaths_and_late_deletes_loses_a_key(count_schedule, happenings):
+def test_no_interleaving_of_replays_failures_deaths_late_deletes_and_closings_loses_a_key(count_schedule, happenings):
     tale = Interleaving()
     for what, *details in happenings:
         getattr(tale, what)(*details)

@@ -52,7 +52,7 @@ def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
 
 def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
     # GIVEN room for two, and four that were rejected, two an hour after the others
-    mocker.patch("oss_oms_sync.jobs.replay.MAX_REJECTED_KEPT", 2)
+    mocker.patch("oss_oms_sync.jobs.replay.resting.MAX_REJECTED_KEPT", 2)
     world.oms.refused = {"a1", "a2", "z1", "z2"}
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
         world.fail(*keys)

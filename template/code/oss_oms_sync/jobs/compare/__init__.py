@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
 from oss_oms_sync.clock import Deadline, parse_time
+from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
@@ -20,7 +21,7 @@ from oss_oms_sync.comparison.in_hand import in_hand_since
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
-from oss_oms_sync.errors import SettingsError, StorageError
+from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.passes.classify import Entry
@@ -31,7 +32,6 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
-from oss_oms_sync.reasons import Failure
 
 # For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
@@ -64,7 +64,7 @@ class _Comparison:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._destination = _destination(invocation)
+        self._destination = destination(invocation)
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
@@ -111,15 +111,17 @@ class _Comparison:
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
         return CompareResult(_tally(walked.piece), finished, following, walk.stopped)
 
-    def _walk(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
-        walked = self._range_walk(one, start, open_ranges).run()
+    def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        walked = self._range_walk(one, start, open_ranges, seconds).run()
         tally = keep(self._invocation, f"{self.store.differences}{one.name}/", _tally(walked.piece))
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
-    def _range_walk(self, one: Pass, start: Piece, share: int = 1, trial: Options | None = None) -> RangeWalk:
+    def _range_walk(
+        self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
+    ) -> RangeWalk:
         rules = self._rules(one)
         count = CompareCount(rules, _tally(start))
-        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, trial)
+        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
     def _rules(self, one: Pass) -> Rules:
         """How a pass judges keys now."""
@@ -162,20 +164,6 @@ class _Comparison:
                     yield entry._replace(success=listing.success_of(entry.key))
                 else:
                     yield entry
-
-
-def _destination(invocation: Invocation) -> ObsBucket:
-    """The bucket that the sync task copies to.
-
-    Raises StorageError if OMS does not tell.
-    """
-    task = invocation.oms.task(invocation.deadline)
-    if isinstance(task, Failure):
-        why = f"{task.reason.name}: {task.message}. {task.remedy('get').en}"
-        raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
-    # What takes too long is given up while there is time to write down how far the piece came.
-    left = invocation.deadline.remaining()
-    return invocation.obs().bucket(task, invocation.deadline.minus(min(_WRITING_SECONDS, left / 4)))
 
 
 def _tally(piece: Piece) -> CompareTally:

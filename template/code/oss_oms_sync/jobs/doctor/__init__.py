@@ -10,7 +10,7 @@ from typing import TypeVar
 from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
-from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei, network
+from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawei, network
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.text import Text
 
@@ -22,6 +22,7 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *network.CHECKS,
     *huawei.CHECKS,
     *alibaba.CHECKS,
+    *destination.CHECKS,
     *flow.CHECKS,
 )
 

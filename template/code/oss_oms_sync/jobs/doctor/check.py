@@ -11,9 +11,13 @@ from typing import Generic, TypeVar
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.clouds.obs_errors import ObsError
 from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.classes import OMS_LISTS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
@@ -72,6 +76,7 @@ class CheckContext:
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
+        self._deadline = invocation.deadline
 
     @cached_property
     def state(self) -> JobState:
@@ -92,6 +97,22 @@ class CheckContext:
     def task_answer(self) -> TaskInfo | Failure:
         """OMS's response to a query for the task."""
         return self.invocation.oms.task(self.invocation.deadline)
+
+    @cached_property
+    def destination(self) -> ObsBucket:
+        """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
+        task = self.task_answer
+        return self.invocation.obs().bucket(task if isinstance(task, TaskInfo) else TaskInfo.parse({}), self._deadline)
+
+    @cached_property
+    def oms_list(self) -> ObjectHead | ObsError | None:
+        """One of the lists that OMS writes into the destination; None if there is none."""
+        folder = f"{OMS_LISTS}{self.invocation.task_id}/"
+        try:
+            listed = self.destination.list_page(folder, "").objects[:1]
+            return self.destination.head(listed[0].name) if listed else None
+        except ObsError as error:
+            return error
 
     @cached_property
     def probe_read(self) -> StoredObject | StorageFailure:

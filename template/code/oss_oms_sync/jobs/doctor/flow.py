@@ -14,6 +14,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Deadline, from_epoch
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
@@ -86,6 +87,13 @@ def reconcile(context: CheckContext) -> Finding:
     if last.is_late(settings, now):
         return Finding(Level.WARNING, f"{seen}, and the next is long due", fix)
     return Finding(Level.OK, seen)
+
+
+def is_open(context: CheckContext) -> Finding:
+    closed = Closing(context.invocation).state()
+    if closed:
+        return Finding(Level.WARNING, closed.text.en, "Open it only if OBS is to get what is written to OSS again")
+    return Finding(Level.OK, "the project is open: keys are sent")
 
 
 def pass_trigger(context: CheckContext) -> Finding:
@@ -197,6 +205,7 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("right oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
+    Check("project open", _READING_RECORDS, is_open),
     Check("reconcile", _READING_RECORDS, reconcile),
     Check("pass trigger", (*_READING_RECORDS, "right to write records", "right to delete records"), pass_trigger),
     Check("records flow", (*_READING_RECORDS, "right to list source bucket"), records_flow),

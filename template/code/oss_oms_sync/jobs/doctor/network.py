@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,11 +26,11 @@ _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
 def oms_connection(context: CheckContext) -> Finding:
-    return _connect_in_time(context, context.settings.task.url, "SYNC_URL")
+    return connect_in_time(context, context.settings.task.url, "SYNC_URL")
 
 
 def oss_connection(context: CheckContext) -> Finding:
-    return _connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT")
+    return connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT")
 
 
 def clock(context: CheckContext) -> Finding:
@@ -38,11 +38,16 @@ def clock(context: CheckContext) -> Finding:
     urls = {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint}
     skews = {}
     for name, url in urls.items():
-        if date := _date_at(context, url):
+        if date := date_at(context, url):
             skews[name] = abs(date - context.invocation.clock.now())
     if not skews:
         # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks try that.
         return Finding(Level.WARNING, "neither OMS nor OSS told its time", "See what the checks of OMS and OSS say")
+    return judge_skew(skews)
+
+
+def judge_skew(skews: Mapping[str, timedelta]) -> Finding:
+    """How far the clock is off those of the clouds that are named."""
     seen = ", ".join(f"{skew.total_seconds():.0f} s off {name}'s clock" for name, skew in skews.items())
     worst = max(skews.values())
     if worst <= _WARNING_SKEW:
@@ -55,7 +60,8 @@ def fix_unreachable(setting: str) -> str:
     return f"Check the host in {setting}, and that the function has internetAccess: true"
 
 
-def _connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
+def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
+    """Whether connections to the address `url` can be made; `setting` is what names it."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     seen = f"{urlsplit(url).hostname} was not reached within {_ATTEMPT_SECONDS:g} s"
     return finding or Finding(Level.FAULT, seen, fix_unreachable(setting))
@@ -101,7 +107,7 @@ def _tls_context(certificates: str) -> ssl.SSLContext:
     )
 
 
-def _date_at(context: CheckContext, url: str) -> datetime | None:
+def date_at(context: CheckContext, url: str) -> datetime | None:
     """The time at `url`; None if it does not say."""
     with Session(url, context.invocation.clock) as session:
 

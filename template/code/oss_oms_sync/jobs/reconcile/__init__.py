@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
@@ -49,19 +50,24 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
 
 
 def _walk(invocation: Invocation) -> Walk:
-    def walk(one: Pass, start: Piece, open_ranges: int) -> Walked:
-        return _range_walk(invocation, one, start, open_ranges).run()
+    def walk(one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        return _range_walk(invocation, one, start, open_ranges, seconds).run()
 
     return walk
 
 
 def _range_walk(
-    invocation: Invocation, one: Pass, start: Piece, share: int = 1, trial: Options | None = None
+    invocation: Invocation,
+    one: Pass,
+    start: Piece,
+    share: int = 1,
+    seconds: float = math.inf,
+    trial: Options | None = None,
 ) -> RangeWalk:
     installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
     classifier = Classifier(invocation.settings, one.scope, installed or now, now, before)
     entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
-    return RangeWalk(invocation, entries, start, ReconcileCount(classifier, start.tally), share, trial)
+    return RangeWalk(invocation, entries, start, ReconcileCount(classifier, start.tally), share, seconds, trial)
 
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:

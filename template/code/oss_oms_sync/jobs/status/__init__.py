@@ -22,9 +22,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
     the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
 
-    Return {"verdict", "at", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums", "fixes"},
-    or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a {"problem",
-    "fix"}, or None.
+    Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums",
+    "fixes"}, or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a
+    {"problem", "fix"}, or None.
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """

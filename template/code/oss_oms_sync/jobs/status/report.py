@@ -17,6 +17,7 @@ from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure, Reason
@@ -60,11 +61,13 @@ class StatusReport:
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
         backlog = read_backlog(self._invocation)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        verdict = reach_verdict(copying, backlog, coverage, in_obs)
+        closed = Closing(self._invocation).state()
+        verdict = reach_verdict(copying, backlog, coverage, in_obs, closed)
         log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
         return {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
+            "closed": asdict(closed) if closed else None,
             "task": {
                 "id": self._invocation.task_id,
                 "source": self._settings.source_bucket,

@@ -13,6 +13,7 @@ from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, lacking_in_obs, seen_in_obs, yet_to_copy
+from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
@@ -26,6 +27,7 @@ class VerdictState(Enum):
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,12 @@ class Verdict:
         return {"state": self.state.value, "text": self.text.en, "text_zh": self.text.zh}
 
 
-def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage, in_obs: InObs) -> Verdict:
-    """The verdict on what matters most."""
+def reach_verdict(
+    copying: Copying, backlog: Backlog, coverage: Coverage, in_obs: InObs, closed: Closed | None
+) -> Verdict:
+    """The verdict on what matters most: `closed` is the mark of a closed project, in which nothing else does."""
+    if closed:
+        return Verdict(VerdictState.CLOSED, _closed(closed, backlog))
     if broken := _broken(copying.task, backlog):
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
@@ -50,6 +56,15 @@ def reach_verdict(copying: Copying, backlog: Backlog, coverage: Coverage, in_obs
     if last is None:
         return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)
     return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
+
+
+def _closed(closed: Closed, backlog: Backlog) -> Text:
+    at_least, at_least_zh = ("At least ", "至少") if backlog.at_least else ("", "")
+    waiting = Text(
+        f" {at_least}{backlog.waiting} object keys wait for that." if backlog.waiting else "",
+        f"。{at_least_zh or '有'} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
+    )
+    return Text.join([closed.text, Text(".", ""), waiting])
 
 
 def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:

@@ -1,36 +1,40 @@
 """Resends every key in `failed_object/`, and never loses one that fails again in the meantime.
 
+The timer's runs first read OMS's lists of what it failed to copy, which gives failed records.
+
 A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
 failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
-leaves the run file only when it is accepted or has a failed record again.
+leaves the run file only when it is accepted, has a failed record again, or is closed (see `closing`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from oss_oms_sync import events, options
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import PAGE_SIZE
-from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT, Sender, earliest
+from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.jobs.replay.resolved import Resolved
+from oss_oms_sync.jobs.replay.resting import Resting
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
+if TYPE_CHECKING:
+    from oss_oms_sync.jobs.replay.failed_copies import FailedCopiesResult
+
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
-# How long a rejected key rests before it is retried.
-_REJECTED_REST = timedelta(days=1)
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 30.0
 
@@ -40,20 +44,25 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class ReplayResult:
     """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
-    cover what waits. `stopped` says why the run ended early, or is None."""
+    cover what waits. `stopped` says why the run ended early, or is None.
+
+    `closed`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this was
+    no run to do so."""
 
     taken: int
     accepted: int
     failed: int
+    closed: int
     left: int
     oldest_failure: str | None
     by_reason: dict[str, int]
     finished: bool
     stopped: str | None
+    copies: FailedCopiesResult | None = None
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
-        return asdict(self)
+        return {**asdict(replace(self, copies=None)), "copies": self.copies and self.copies.to_json()}
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
@@ -75,11 +84,14 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
     """Send what `event` asks for; return what could not be read of it."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, settings)
-        replay.send_changes(parsed.changes)
+        replay.send_envelope(parsed.changes)
         return parsed.problems
     asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
-        replay.send_records(_Selection.parse(asked))
+        selection = _Selection.parse(asked)
+        if events.is_timer_event(event) and selection.is_whole and not selection.dry_run:
+            replay.record_failed_copies()
+        replay.send_records(selection)
     elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
     else:
@@ -109,6 +121,7 @@ class Replay:
     """One run."""
 
     def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
         self._key_filter = invocation.settings.key_filter
         self._task_id = invocation.task_id
         self._bucket = invocation.log_bucket
@@ -118,7 +131,11 @@ class Replay:
         self._sender = Sender(invocation)
         self._state = JobState(invocation)
         self._runs = RunFiles(invocation)
-        self._rejected: dict[str, list[str]] = {}
+        self._resting = Resting({}, invocation.clock)
+        # None as long as all keys are sent, as they are when they are named.
+        self._resolved: Resolved | None = None
+        self._closed = 0
+        self._copies: FailedCopiesResult | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
@@ -126,11 +143,35 @@ class Replay:
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
-    def send_changes(self, changes: Sequence[ObjectChange]) -> None:
-        """Send exactly these keys, with or without failed records.
+    def send_envelope(self, changes: Sequence[ObjectChange]) -> None:
+        """Send the keys of an envelope; record them as failed if the project is closed.
+
+        Raises RecordError, and StorageError: then Function Compute keeps the envelope.
+        """
+        if self._sender.may_send():
+            self.send_changes(changes)
+        else:
+            self._sender.record_unsent([FailedKey(change) for change in changes])
+
+    def record_failed_copies(self) -> None:
+        """Write failed records for what OMS failed to copy, by its lists.
 
         Raises StorageError before anything is lost.
         """
+        # Imported here because no other call needs it, nor the client of OBS.
+        from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
+
+        copies = FailedCopies(self._invocation)
+        self._copies = copies.record()
+        self._resolved = Resolved(self._invocation, copies.bucket)
+
+    def send_changes(self, changes: Sequence[ObjectChange]) -> None:
+        """Send exactly these keys, with or without failed records; none if the project is closed.
+
+        Raises StorageError before anything is lost.
+        """
+        if not self._sender.may_send():
+            return
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
         keys = []
@@ -150,8 +191,8 @@ class Replay:
         Raises StorageError before anything is lost.
         """
         stored = self._state.load("replay")
-        rejected = stored.get("rejected")
-        self._rejected = dict(rejected) if isinstance(rejected, dict) else {}
+        self._resting = Resting(stored, self._clock)
+        self._resolved = self._resolved or Resolved(self._invocation)
         if selection.is_whole:
             self._leftovers(selection.dry_run)
         keeps_position = selection.is_whole and not selection.dry_run
@@ -166,11 +207,13 @@ class Replay:
             taken=len(self._taken),
             accepted=sender.accepted,
             failed=sender.failed.total(),
+            closed=self._closed,
             left=len(self._left),
             oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
             finished=self._all_read and not self._left and not sender.stopped,
             stopped=sender.stopped or None,
+            copies=self._copies,
         )
 
     def _send_pages(self, selection: _Selection, start: str) -> str:
@@ -178,7 +221,8 @@ class Replay:
         after, limit = start, selection.limit
         for page, last in self._pages(selection.prefix, start):
             # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
-            if self._sender.stopped or (limit is not None and len(self._taken) >= limit):
+            is_stopped = not selection.dry_run and not self._sender.may_send()
+            if is_stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
                 return after
             keys = self._read(page, selection)
@@ -203,7 +247,7 @@ class Replay:
                 self._all_read = False
             elif dry:
                 self._would_take(run_file.keys)
-            elif self._sender.stopped:
+            elif not self._sender.may_send():
                 self._leave(run_file.keys)
             elif run_file.lease_expired:
                 # First in a file of this run's own, because two runs may take over the same one.
@@ -238,7 +282,7 @@ class Replay:
 
     def _read(self, page: Sequence[ObjectSummary], selection: _Selection) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
-        due = [one for one in page if not self._is_resting(one)]
+        due = [one for one in page if not self._resting.holds(one)]
         full = [one.name for one in due if one.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
         keys = []
@@ -252,7 +296,7 @@ class Replay:
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._matches(key, selection):
+            elif self._matches(key, selection) and not self._resting.until(key.not_before, one):
                 keys.append(key)
         return keys
 
@@ -260,12 +304,6 @@ class Replay:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
         chosen = key.key.startswith(selection.prefix) and selection.reason in ("", key.reason)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
-
-    def _is_resting(self, one: ObjectSummary) -> bool:
-        """Whether this record is from the last attempt of a rejected key, made less than a day ago."""
-        tried, etag = self._rejected.get(_short(one.name), ["", ""])[:2]
-        rested = timestamp(self._clock.now() - _REJECTED_REST)
-        return etag == one.etag and tried > rested
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
@@ -279,7 +317,11 @@ class Replay:
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        left = self._sender.send(keys, in_doubt)
+        closed = self._resolved.among(keys) if self._resolved else set()
+        self._closed += len(closed)
+        left = self._sender.send([key for key in keys if key.key not in closed], in_doubt)
+        # A delete that may still land would take a record of a later failure with it.
+        left += [key for key in keys if key.key in closed and key.key in in_doubt]
         unsent = {key.key for key in left} - set(in_doubt)
         self._taken.update(key.key for key in keys if key.key not in unsent)
         return left
@@ -295,15 +337,10 @@ class Replay:
 
     def _remember(self, after: str) -> None:
         """Store where the next run continues, which keys rest, and how this run ended."""
-        now = self._clock.now()
-        for record in self._sender.rejected:
-            self._rejected[_short(record.name)] = [timestamp(now), etag_of(record.body)]
-        rested = timestamp(now - _REJECTED_REST)
-        recent = {name: entry for name, entry in self._rejected.items() if entry[0] > rested}
-        newest = dict(sorted(recent.items(), key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
-        last = {"at": timestamp(now), "result": self.result().to_json()}
+        self._resting.reject(self._sender.rejected)
+        last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
         try:
-            self._state.store("replay", {"after": after, "rejected": newest, "last": last})
+            self._state.store("replay", {"after": after, **self._resting.to_json(), "last": last})
         except StorageError as error:
             # The next run starts where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
@@ -318,11 +355,6 @@ class Replay:
         for key in keys:
             self._left.add(key.key)
             self._oldest = earliest(self._oldest, key.first_failure)
-
-
-def _short(name: str) -> str:
-    """A record's name as the state stores it: ten thousand long names would make it too long to be read."""
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:

@@ -1,0 +1,156 @@
+"""OMS's lists of what it failed to copy, which it writes into the destination bucket.
+
+Source: Huawei's guide to sync tasks, "Viewing migration results", which says what is in a line: reason code, time (in
+the region's zone), key URL-encoded, key as it is, and what the source's SDK said. It says neither what separates these
+columns nor how lines end, so nothing here depends on that: a line tells of an object if two neighbouring columns name
+the same key, in both forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from oss_oms_sync.clock import parse_time
+
+_SEPARATORS = (b",", b"\t", b";", b"|")
+_CODE = re.compile(rb"[A-Z][A-Z0-9_]*")
+_DIGIT = re.compile(rb"[0-9]")
+# All regions that have sync tasks are in China.
+_ZONE = "+08:00"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# No line that is complete is longer: a key has up to 1023 bytes, which stand there as they are and in three times as
+# many.
+LONGEST_LINE = 16 * 1024
+
+
+@dataclass(frozen=True)
+class CopyFailure:
+    """An object that OMS failed to copy. What the line does not tell is empty, and `at` is None."""
+
+    key: str
+    code: str
+    message: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a list. `end`: where the next one begins; `unread`: how many of them name no key, the first of which is
+    `example`. An `open_line` at the end of the list is read, but `end` is before it: it may be written on."""
+
+    failures: list[CopyFailure]
+    end: int
+    unread: int
+    example: str
+    open_line: bool
+
+
+def lists_folder(task_id: str) -> str:
+    """The prefix of the names of a task's lists."""
+    return f"oms/sync_task/{task_id}/failed_object_lists/"
+
+
+def sub_task(name: str) -> str:
+    """The part of a list's name up to the sub-task: names of one sub-task rise in time."""
+    return name.rpartition("/")[0]
+
+
+def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:
+    """Read lines from `start` on, which is where a line begins, until `most` of them told of an object.
+
+    `begins`: `body` begins with the list's first line. `ends`: it ends with the last one; otherwise the last
+    LONGEST_LINE bytes are left, because what is in them may be cut off.
+    """
+    newline = b"\n" if b"\n" in body else b"\r"
+    failures: list[CopyFailure] = []
+    unread: list[bytes] = []
+    is_first, open_line = begins and start == 0, False
+    while start < len(body) and len(failures) < most:
+        if not ends and len(body) - start < LONGEST_LINE:
+            break
+        found, stop = _read_line(body, start, newline)
+        line = body[start:stop].removeprefix(_BYTE_ORDER_MARK).strip()
+        if found:
+            failures.append(found)
+        elif line and not (is_first and not _DIGIT.search(line)):
+            # A first line without any digit, so without a time, is the columns' titles.
+            unread.append(line)
+        is_first = False
+        open_line = ends and body[stop - 1 : stop] != newline
+        if open_line:
+            break
+        start = stop
+    example = unread[0][:200].decode("utf-8", "replace") if unread else ""
+    return Lines(failures, start, len(unread), example, open_line)
+
+
+def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:
+    """What the line at `start` tells, and where the next one begins. A key may hold what ends lines."""
+    stop = _next_line(body, start, newline)
+    # The key may hold other separators, and what looks like a key named twice, but only after itself.
+    pair = min((pair for one in _SEPARATORS for pair in _pairs(body, start, stop, one, newline)), default=None)
+    if pair is None:
+        return None, stop
+    stop = _next_line(body, pair.end, newline)
+    try:
+        key = pair.key.decode()
+    except UnicodeDecodeError:  # no object has such a key
+        return None, stop
+    before = [_plain(column) for column in body[start : pair.start].split(pair.separator)[:-1]]
+    code = next((column.decode() for column in before if _CODE.fullmatch(column)), "")
+    times = (_time(column.decode("utf-8", "replace")) for column in before)
+    message = _plain(body[pair.end + 1 : stop].strip()).decode("utf-8", "replace")
+    return CopyFailure(key, code, message, next((time for time in times if time), None)), stop
+
+
+class _Pair(NamedTuple):
+    """A key in both forms, from `start` to `end`."""
+
+    start: int
+    end: int
+    key: bytes
+    separator: bytes
+
+
+def _pairs(body: bytes, start: int, stop: int, separator: bytes, newline: bytes) -> Iterator[_Pair]:
+    """The first place in a line where two neighbouring columns name the same key."""
+    begin = start
+    for column in body[start:stop].split(separator)[:-1]:
+        second = begin + len(column) + 1
+        encoded = _plain(column)
+        # Otherwise a list in UTF-16 would seem to name keys.
+        is_encoded = b"\0" not in encoded
+        # A space is "%20" or, in forms, "+". The column beside it tells which.
+        for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
+            for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
+                end = second + len(form)
+                if key and is_encoded and body.startswith(form, second) and _is_end(body, end, separator, newline):
+                    yield _Pair(begin, end, key, separator)
+                    return
+        begin = second
+
+
+def _is_end(body: bytes, at: int, separator: bytes, newline: bytes) -> bool:
+    """Whether a column ends there."""
+    return at == len(body) or body.startswith((separator, newline, b"\r\n"), at)
+
+
+def _next_line(body: bytes, at: int, newline: bytes) -> int:
+    end = body.find(newline, at)
+    return len(body) if end < 0 else end + 1
+
+
+def _plain(column: bytes) -> bytes:
+    """A column without quotation marks around it, or a byte order mark."""
+    column = column.removeprefix(_BYTE_ORDER_MARK)
+    is_quoted = len(column) > 1 and column[:1] == column[-1:] == b'"'
+    return column[1:-1].replace(b'""', b'"') if is_quoted else column
+
+
+def _time(text: str) -> datetime | None:
+    return parse_time(f"{text}{_ZONE}") or parse_time(text)

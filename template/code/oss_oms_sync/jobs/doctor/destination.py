@@ -1,0 +1,99 @@
+"""The destination in OBS: whether compare can look at it, and what its bucket is like.
+
+Nothing else needs it, so what is wrong here is a warning, and says what is not looked at then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.clouds.obs_errors import ObsError
+from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.jobs.doctor.network import connect_in_time, date_at, judge_skew
+
+_NOT_COMPARED = "compare cannot look at OBS, and status tells only what OMS accepted"
+
+
+def obs_connection(context: CheckContext) -> Finding:
+    finding = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
+    if finding.level is Level.FAULT:
+        return Finding(Level.WARNING, f"{finding.seen}: {_NOT_COMPARED}", finding.fix)
+    return finding
+
+
+def obs_clock(context: CheckContext) -> Finding:
+    date = date_at(context, context.destination.url)
+    if date is None:
+        return Finding(Level.WARNING, "OBS did not tell its time", "See what the other checks of OBS say")
+    return judge_skew({"OBS": abs(date - context.invocation.clock.now())})
+
+
+def right_to_list(context: CheckContext) -> Finding:
+    try:
+        context.destination.list_page("", "")
+    except ObsError as error:
+        return Finding(Level.WARNING, f"{error}: {_NOT_COMPARED}", error.fix.en)
+    return Finding(Level.OK, f"OBS lists {context.destination.name}")
+
+
+def right_to_read_lists(context: CheckContext) -> Finding:
+    found = context.oms_list
+    if found is None:
+        return Finding(Level.SKIPPED, "OMS has written no list of what it copied yet")
+    if isinstance(found, ObsError):
+        seen = f"{found}: what OMS failed to copy is not sent again by itself"
+        return Finding(Level.WARNING, seen, found.fix.en)
+    return Finding(Level.OK, "OMS's lists of what it copied and failed to copy can be read")
+
+
+def kind(context: CheckContext) -> Finding:
+    """Source: the API page "Obtaining Bucket Metadata"."""
+    try:
+        headers = context.destination.head_bucket()
+    except ObsError as error:
+        return Finding(Level.WARNING, f"{error}: whether it is a parallel file system is not known", error.fix.en)
+    if headers.get("x-obs-fs-file-interface") == "Enabled":
+        return Finding(
+            Level.WARNING,
+            "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two keys"
+            " of which one is a folder of the other",
+            "Use a bucket that is no parallel file system, if the source has such keys",
+        )
+    return Finding(Level.OK, "the destination is an ordinary bucket")
+
+
+def encryption(context: CheckContext) -> Finding:
+    """Told by an object that OMS wrote there."""
+    found = context.oms_list
+    if not isinstance(found, ObjectHead):
+        return Finding(Level.SKIPPED, "no object could be looked at")
+    if found.encryption:
+        return Finding(
+            Level.WARNING,
+            f"OBS encrypts what is written there ({found.encryption}), so its ETags may be no MD5s: that contents are"
+            " equal is then not proven",
+            "Nothing needs to be done; without encryption compare proves more",
+        )
+    return Finding(Level.OK, "OBS does not encrypt what is written there")
+
+
+def versioning(context: CheckContext) -> Finding:
+    """Told by an object that OMS wrote there."""
+    found = context.oms_list
+    if not isinstance(found, ObjectHead):
+        return Finding(Level.SKIPPED, "no object could be looked at")
+    kept = "keeps older versions, which you pay for" if found.version else "keeps no older versions"
+    return Finding(Level.OK, f"the destination {kept}")
+
+
+_LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
+CHECKS: Sequence[Check[CheckContext]] = (
+    Check("OBS connection", ("task",), obs_connection),
+    Check("OBS clock", ("OBS connection",), obs_clock),
+    Check("right to list OBS", ("OBS clock",), right_to_list),
+    Check("destination kind", ("OBS clock",), kind),
+    Check("right to read OMS's lists", _LISTING, right_to_read_lists),
+    Check("destination encryption", _LISTS, encryption),
+    Check("destination versioning", _LISTS, versioning),
+)

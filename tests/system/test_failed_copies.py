@@ -1,0 +1,132 @@
+"""What OMS accepts and fails to copy, in the rendered project: replay's timer sends it again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.oms.task import CopyFailure
+from support.uploads import PATIENCE, upload
+from tools.render import render
+
+NO = CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out, or so")
+
+
+@pytest.fixture
+def project(box, tmp_path):
+    """The project, whose replay ran once."""
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path, instances=2)
+    box.tick("replay")
+    return box
+
+
+def tick(box: Sandbox) -> dict:
+    told = box.tick("replay").value
+    box.wait_idle(PATIENCE)
+    return told
+
+
+def failed(box: Sandbox) -> dict[str, dict]:
+    prefix = f"oms_source_record/{box.task_id}/failed_object"
+    found = box.oss.objects(box.log_bucket)
+    bodies = [json.loads(one.data) for name, one in found.items() if name.startswith(prefix)]
+    return {body["key"]: body for body in bodies}
+
+
+def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(deployed):
+    # GIVEN objects that OMS accepts and fails to copy, once each
+    keys = ["a,b", "山/照片 1.jpg", "100%+", "最" * 341]
+    deployed.tick("replay")
+    deployed.task.failures.add(NO, times=len(keys))
+    upload(deployed, *keys)
+    assert deployed.task.destination.keys() == set()
+
+    # WHEN replay's timer strikes
+    told = tick(deployed)
+
+    # THEN they are sent again, and arrive
+    assert (told["copies"]["recorded"], told["copies"]["unread"], told["copies"]["stopped"]) == (len(keys), 0, None)
+    assert deployed.task.destination.keys() == set(keys)
+    assert failed(deployed) == {}
+
+    # AND a listing tells that it was not the first time
+    record = deployed.oss.objects(deployed.log_bucket)[f"oms_source_record/{deployed.task_id}/success_object/a,b"]
+    assert record.data.endswith(b" again")
+    assert tick(deployed)["copies"]["lists"] == 0
+
+
+def test_a_list_that_comes_late_is_read_when_it_is_there(project):
+    project.task.lists.separator = "\t"
+    project.task.lists.held = True
+    project.task.failures.add(NO, times=1)
+    upload(project, "a")
+    assert tick(project)["copies"]["recorded"] == 0
+    project.task.lists.held = False
+    project.task.lists.write(project.obs.now())
+    assert tick(project)["copies"]["recorded"] == 1
+    assert project.task.destination.keys() == {"a"}
+
+
+def test_a_key_that_never_works_is_sent_once_more_and_then_rests(project):
+    project.task.failures.add(NO)
+    upload(project, "a")
+    for _ in range(4):
+        tick(project)
+    # By its event, by the first tick, and not by the others.
+    assert project.oms.accepted["a"] == 2
+    record = failed(project)["a"]
+    assert (record["reason"], record["error_code"], record["message"]) == ("COPY_FAILED", NO.code, NO.message)
+    assert (record["copy_attempts"], record["not_before"] > record["last_failure"]) == (2, True)
+
+
+def test_what_is_gone_at_the_source_keeps_nothing_open(project):
+    upload(project, "a")
+    project.task.failures.add(NO)
+    upload(project, "b")
+    project.bucket(project.source_bucket).delete_object("b")
+    told = tick(project)
+    assert (told["copies"]["gone"], told["taken"]) == (1, 0)
+    assert failed(project) == {}
+
+
+def test_what_somebody_wrote_in_obs_is_not_overwritten(project):
+    project.task.failures.add(NO, times=1)
+    upload(project, "a")
+    project.obs.put(project.destination_bucket, "a", b"somebody's own, after the cutover")
+    told = tick(project)
+    assert (told["copies"]["newer_there"], told["taken"]) == (1, 0)
+    assert project.task.destination["a"].data == b"somebody's own, after the cutover"
+
+
+def test_a_list_in_a_form_that_nobody_knows_loses_nothing_and_is_said(project):
+    # GIVEN lists with a line that nobody can read, and one that is nothing else
+    project.task.lists.broken = True
+    project.task.failures.add(NO, times=1)
+    upload(project, "a")
+    folder = f"oms/sync_task/{project.task_id}/failed_object_lists/9"
+    project.obs.put(project.destination_bucket, f"{folder}/1.failed_list.txt", b'{"failed": ["b", 1]}\n')
+
+    # WHEN replay reads them, THEN it sends what it can read, and shows what it cannot
+    told = tick(project)
+    assert (told["copies"]["recorded"], told["copies"]["unread"]) == (1, 2)
+    assert told["copies"]["unread_example"]
+    assert project.task.destination.keys() == {"a"}
+    assert tick(project)["copies"]["unread_in_all"] >= 2
+
+
+@pytest.mark.parametrize("action", ["obs:bucket:ListBucket", "obs:object:GetObject"])
+def test_without_right_to_read_the_destination_replay_works_as_before(project, action):
+    project.obs.deny(action)
+    project.task.failures.add(NO, times=1)
+    upload(project, "a")
+    project.oms.refuse(lambda key: key == "b")
+    upload(project, "b")
+    project.oms.refuse(None)
+    invocation = project.tick("replay")
+    told = invocation.value
+    assert invocation.outcome == "returned"
+    assert action in told["copies"]["stopped"]
+    assert (told["accepted"], told["finished"], told["stopped"]) == (1, True, None)

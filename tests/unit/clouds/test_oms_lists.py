@@ -1,0 +1,157 @@
+"""OMS's lists of what it failed to copy, in every form that they may have."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.oms_lists import LONGEST_LINE, CopyFailure, Lines, lists_folder, read_lines, sub_task
+from sandbox.oms.lists import ResultLists
+from support.law import HOSTILE, object_keys
+
+CODE, TIME = "UPLOAD_DST_OBJ_FAILURE", "2026-01-02 08:00:05"
+SEPARATORS = [",", "\t", ";", "|"]
+MANY = 10**6
+
+
+def line(key: str, separator: str = ",", message: str = "timed out", encode=lambda key: quote(key, safe="")) -> str:
+    return separator.join((CODE, TIME, encode(key), key, message))
+
+
+def read(text: str | bytes) -> Lines:
+    body = text.encode() if isinstance(text, str) else text
+    return read_lines(body, 0, begins=True, ends=True, most=MANY)
+
+
+def keys(lines: Lines) -> list[str]:
+    return [one.key for one in lines.failures]
+
+
+def test_a_line_tells_the_key_the_code_the_time_in_china_and_what_oss_said():
+    lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
+    time = datetime(2026, 1, 2, 0, 0, 5, tzinfo=timezone.utc)
+    assert lines.failures == [
+        CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", time),
+    ]
+    assert (lines.unread, lines.open_line) == (0, False)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_any_separator_and_line_end_is_read(separator, end):
+    lines = read("".join(line(f"key {number}", separator) + end for number in range(3)))
+    assert keys(lines) == ["key 0", "key 1", "key 2"]
+    assert {one.message for one in lines.failures} == {"timed out"}
+    assert lines.unread == 0
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+@pytest.mark.parametrize(
+    "key", [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
+)
+def test_keys_are_read_whatever_they_hold(key, separator):
+    lines = read(f"{line('before', separator)}\n{line(key, separator)}\n{line('after', separator)}\n")
+    assert keys(lines) == ["before", key, "after"]
+    assert lines.unread == 0
+
+
+@pytest.mark.parametrize("encode", [quote, quote_plus, lambda key: quote(key, safe="/~")])
+def test_any_url_encoding_is_read(encode):
+    odd = ["a b/c+d%20e", "山 海+", "~a b"]
+    assert keys(read("\n".join(line(key, encode=encode) for key in odd))) == odd
+
+
+def test_columns_in_quotation_marks_are_read():
+    text = f'"{CODE}","{TIME}","a%2C%22b%22","a,""b""","no, never"\n{CODE},{TIME},c%2Cd,"c,d",no\n'
+    lines = read(text)
+    assert keys(lines) == ['a,"b"', "c,d"]
+    assert [(one.code, one.message) for one in lines.failures] == [(CODE, "no, never"), (CODE, "no")]
+    assert lines.failures[0].at == lines.failures[1].at is not None
+
+
+@pytest.mark.parametrize("title", ["reason,time,encoded key,key,message", "\ufeff错误码,时间,编码,对象,信息"])
+def test_titles_and_empty_lines_are_no_unread_lines(title):
+    lines = read(f"{title}\n\n{line('a')}\n\n")
+    assert (keys(lines), lines.unread) == (["a"], 0)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"\xff\xfe 1 cut off in the midd",
+        line("a").replace(",a,a,", ",a,b,").encode(),
+        f"{CODE},{TIME},%FF,".encode() + b"\xff,no",
+        f"{CODE},{TIME},only once".encode(),
+        b'{"key": "a", "at": 1}',
+        line("a").encode("utf-16"),
+        b"\xff",
+    ],
+    ids=["nonsense", "two keys", "no text", "a column less", "json", "utf-16", "a byte"],
+)
+def test_a_line_in_another_form_is_counted_and_shown_and_its_neighbours_are_read(broken):
+    lines = read(line("before").encode() + b"\n" + broken + b"\n" + line("after").encode() + b"\n")
+    assert keys(lines) == ["before", "after"]
+    assert lines.unread >= 1
+    assert lines.example
+
+
+def test_a_line_without_code_and_time_still_names_its_key():
+    assert read("a%20b,a b\n").failures == [CopyFailure("a b", "", "", None)]
+    assert read("then,a,a,\n").failures == [CopyFailure("a", "", "", None)]
+
+
+def test_a_last_line_without_end_is_read_and_may_be_written_on():
+    whole = line("a") + "\n"
+    lines = read(whole + line("b", message=""))
+    assert (keys(lines), lines.open_line, lines.end) == (["a", "b"], True, len(whole))
+
+
+def test_lines_are_read_in_groups():
+    body = "".join(f"{line(str(number))}\n" for number in range(5)).encode()
+    start, groups = 0, []
+    while start < len(body):
+        lines = read_lines(body, start, begins=True, ends=True, most=2)
+        groups.append(keys(lines))
+        start = lines.end
+    assert groups == [["0", "1"], ["2", "3"], ["4"]]
+
+
+@settings(max_examples=150)
+@given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.data())
+def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, separator, size, data):
+    """A list is read in parts, each of which may end within a line or a character."""
+    message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
+    body = "".join(f"{line(key, separator, message)}\n" for key in names).encode()
+    found, offset = [], 0
+    while offset < len(body):
+        part = body[offset : offset + LONGEST_LINE + size]
+        ends = offset + len(part) == len(body)
+        lines = read_lines(part, 0, begins=offset == 0, ends=ends, most=3)
+        assert lines.end > 0
+        found += keys(lines)
+        offset += lines.end
+    assert found == names
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=300), st.booleans())
+def test_nothing_that_stands_in_a_list_ends_the_reading(body, ends):
+    lines = read_lines(body, 0, begins=True, ends=ends, most=MANY)
+    assert lines.end == len(body) or lines.open_line or not ends
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_what_the_sandbox_writes_is_read_and_where_it_lies_is_known(separator):
+    written = {}
+    lists = ResultLists("task", lambda key, data, now: written.update({key: data}))
+    lists.separator = separator
+    lists.add_failed("山 a", CODE, "no", 1_767_312_005)
+    lists.write(1_767_312_005)
+    ((name, body),) = written.items()
+    assert name.startswith(lists_folder("task"))
+    assert sub_task(name) == f"{lists_folder('task')}{lists.sub_task}"
+    assert read(body).failures == [CopyFailure("山 a", CODE, "no", datetime.fromtimestamp(1_767_312_005, timezone.utc))]

@@ -1,0 +1,125 @@
+"""While the project is closed replay sends nothing, and every key stays where it is until it is opened again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.errors import RecordError
+from oss_oms_sync.ledger.closing import Closing
+from support.fake_bucket import NO_RIGHT, ROOT
+from support.fake_clouds import event
+from support.replay_world import ReplayWorld, free_run_file, many
+
+OPEN_IT = """To open it: s certify invoke -e '{"open": true}'"""
+ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
+
+
+@pytest.fixture
+def closed(world) -> ReplayWorld:
+    Closing(world.invocation()).close("Li Lei")
+    return world
+
+
+def closing(world: ReplayWorld) -> Closing:
+    return Closing(world.invocation())
+
+
+def reasons(world: ReplayWorld) -> set[str]:
+    return {
+        json.loads(world.bucket.objects[name].body)["reason"] for name in world.bucket.names(f"{ROOT}failed_object")
+    }
+
+
+@pytest.mark.parametrize("asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}])
+def test_failed_records_stay_and_the_run_says_how_to_open_the_project(closed, asked):
+    closed.fail(*many(3))
+    before = dict(closed.bucket.objects)
+    result = closed.replay(asked)
+    assert (result["taken"], result["accepted"], result["finished"]) == (0, 0, False)
+    assert OPEN_IT in result["stopped"]
+    assert closed.oms.calls == []
+    assert {name: closed.bucket.objects[name] for name in before} == before
+    assert not closed.in_run_files()
+
+
+def test_opened_again_it_sends_everything(closed):
+    closed.fail(*many(3))
+    closed.replay()
+    closing(closed).open()
+    assert closed.replay()["accepted"] == 3
+    assert closed.failed() == set()
+
+
+def test_nothing_to_send_is_finished_as_ever(closed):
+    assert (closed.replay()["finished"], closed.replay()["stopped"]) == (True, None)
+
+
+def test_a_dry_run_is_as_ever(closed):
+    closed.fail(*many(3))
+    result = closed.replay({"dry_run": True})
+    assert (result["taken"], result["by_reason"], result["stopped"]) == (3, {"THROTTLED": 3}, None)
+
+
+def test_run_files_stay(closed):
+    closed.bucket.add(free_run_file("a", "b"))
+    assert closed.replay()["left"] == 2
+    assert closed.in_run_files() == {"a", "b"}
+    assert list(closed.bucket.names(f"{ROOT}replay/")) == [f"{ROOT}replay/1.json"]
+    assert closed.oms.calls == []
+
+
+def test_keys_by_hand_are_refused_and_their_records_stay(closed):
+    closed.fail("a")
+    assert OPEN_IT in closed.replay({"keys": ["a", "b"]})["stopped"]
+    assert (closed.failed(), closed.in_run_files(), closed.oms.calls) == ({"a"}, set(), [])
+
+
+def test_the_keys_of_an_envelope_are_recorded(closed):
+    result = closed.replay(ENVELOPE)
+    assert (result["failed"], result["by_reason"]) == (2, {"CLOSED": 2})
+    assert OPEN_IT in result["stopped"]
+    assert closed.failed() == {"a", "b"}
+    assert reasons(closed) == {"CLOSED"}
+    assert closed.oms.calls == []
+
+
+def test_an_envelope_whose_keys_cannot_be_recorded_stays_with_function_compute(closed):
+    closed.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
+    with pytest.raises(RecordError):
+        closed.replay(ENVELOPE)
+
+
+def test_if_it_is_not_known_whether_it_is_closed_everything_stays(world):
+    world.fail(*many(3))
+    world.bucket.problem = lambda kind, name: NO_RIGHT if name.endswith("closed.json") else None
+    assert world.replay()["stopped"] == "It is not known whether the project is closed, so nothing is sent: no"
+    assert (world.failed(), world.in_run_files(), world.oms.calls) == (set(many(3)), set(), [])
+    assert world.replay(ENVELOPE)["failed"] == 2
+    assert world.failed() == {*many(3), "a", "b"}
+
+
+def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_file():
+    # GIVEN a run that sends a batch in ten seconds, during which the project is closed
+    world = ReplayWorld(OMS_RATE="0.1")
+    world.fail(*many(200))
+    send = type(world.oms).send
+
+    def watched(request, **options):
+        if len(world.oms.calls) == 2:
+            closing(world).close()
+        return send(world.oms, request, **options)
+
+    world.oms.send = watched
+
+    # WHEN it goes on, THEN it ends within a minute, and no key is lost
+    result = world.replay()
+    assert OPEN_IT in result["stopped"]
+    assert len(world.oms.calls) == 6
+    assert world.in_run_files() == set(many(200)[60:])
+    closing(world).open()
+    world.clock.sleep(400)
+    while not world.replay()["finished"]:
+        world.clock.sleep(400)
+    assert world.oms.accepted.keys() == set(many(200))

@@ -1,0 +1,178 @@
+"""A key that OMS fails to copy again and again rests longer each time, and one that is gone is closed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs.replay.verdict import rest
+from support.copies_world import CopiesWorld
+from support.fake_bucket import NO_RIGHT
+from support.fake_clouds import REDIRECTS
+from support.replay_world import LOST, UNAUTHORIZED
+
+
+@pytest.fixture
+def world() -> CopiesWorld:
+    return CopiesWorld()
+
+
+def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
+    minutes = [rest(attempt) / 60 for attempt in range(1, 11)]
+    assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
+    assert rest(10**6) == 24 * 60 * 60
+
+
+def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
+    # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
+    world.upload("a")
+    world.list_failed("a")
+    tries: Counter[int] = Counter()
+    for tick in range(7 * 24 * 12):
+        world.tick()
+        if world.sent():
+            tries[tick // (24 * 12)] += 1
+            world.later(minutes=3)
+            world.list_failed("a")
+            world.later(minutes=2)
+        else:
+            world.later(minutes=5)
+
+    # THEN the first day sees a few more tries than the others, one a day each
+    assert tries[0] <= 8
+    assert all(tries[day] <= 1 for day in range(2, 7))
+    assert sum(tries[day] for day in range(2, 7)) >= 4
+    assert world.failed() == {"a"}
+
+
+def test_a_resting_key_is_not_even_read_and_the_others_go(world):
+    world.upload("a", "b")
+    world.list_failed("a")
+    world.tick()
+    world.later(minutes=4)
+    world.list_failed("a", "b")
+    world.sent()
+    world.tick()
+    assert world.sent() == ["b"]
+    assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
+    reads = world.bucket.calls["get"]
+    world.tick()
+    assert world.bucket.calls["get"] - reads <= 2  # the states of replay and of the lists
+    world.later(minutes=6)
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def test_a_new_version_is_sent_at_once_whatever_the_old_one_went_through(world):
+    for _ in range(2):
+        world.upload("a", accepted=not world.sent())
+        world.list_failed("a")
+        world.tick()
+        world.later(minutes=4)
+    world.upload("a", data=b"new contents")
+    world.list_failed("a")
+    world.tick()
+    assert "a" in world.sent()
+
+
+def test_a_resting_key_is_sent_when_it_is_named(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.tick()
+    world.later(minutes=4)
+    world.list_failed("a")
+    world.tick()
+    world.sent()
+    assert world.replay({"keys": ["a"]})["accepted"] == 1
+
+
+def again(world: CopiesWorld, *keys: str) -> None:
+    """Failed records of keys that failed more than once, for a reason that has nothing to do with copying."""
+    world.fail(*keys, first="2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("way", ["tick", "replay"])
+def test_a_failed_record_whose_object_is_gone_is_closed_whatever_its_reason(world, way):
+    again(world, "a", "b")
+    del world.source.objects["a"]
+    told = getattr(world, way)()
+    assert (told["taken"], told["closed"], told["accepted"], told["left"]) == (2, 1, 1, 0)
+    assert world.sent() == ["b"]
+    assert world.failed() == world.in_run_files() == set()
+
+
+def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
+    world.fail("bad", "good")
+    world.oms.refused = {"bad"}
+    world.replay()
+    del world.source.objects["bad"]
+    world.later(days=1, minutes=1)
+    assert world.tick()["closed"] == 0  # its first retry: it failed once so far
+    world.later(days=1, minutes=1)
+    world.tick()
+    assert world.failed() == set()
+
+
+def test_what_failed_once_is_sent_without_a_look(world):
+    world.fail("a")
+    world.replay()
+    assert world.source.calls["find"] == 0
+
+
+def test_a_resting_copy_that_obs_has_by_now_is_closed(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.tick()
+    world.later(minutes=4)
+    world.list_failed("a")
+    world.tick()
+    assert world.failed() == {"a"}
+    world.copy("a", data=b"somebody's own, newer and longer")
+    world.later(minutes=10)
+    world.sent()
+    told = world.tick()
+    assert (told["closed"], world.sent(), world.failed()) == (1, [], set())
+
+
+@pytest.mark.parametrize("problem", [NO_RIGHT, LOST])
+def test_an_object_that_cannot_be_looked_at_is_sent(world, problem):
+    again(world, "a")
+    del world.source.objects["a"]
+    world.source.problem = lambda kind, name: problem
+    assert world.replay()["accepted"] == 1
+
+
+def test_a_failure_recorded_while_replay_looks_survives(world):
+    # GIVEN an object that is gone when replay looks, and written anew right after, whose event fails
+    again(world, "a")
+    del world.source.objects["a"]
+
+    def written_anew(kind, names):
+        if kind == "find":
+            world.fail("a")
+
+    world.source.after = written_anew
+    world.replay()
+    assert world.failed() == {"a"}
+
+
+def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
+    again(world, "a")
+    del world.source.objects["a"]
+    world.bucket.problem = lambda kind, name: LOST if kind == "delete" else None
+    told = world.replay()
+    assert (told["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
+
+
+def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.oms.schedule = ["ok", REDIRECTS[0], UNAUTHORIZED]
+    world.tick()
+    assert world.failed() == {"a"}
+    world.oms.schedule = []
+    world.source.add(StoredObject("b", b"b"))
+    world.tick()
+    assert world.failed() == set()

@@ -1,0 +1,299 @@
+"""What OMS failed to copy is sent again, after a look at both sides."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.obs_errors import ObsFailure
+from oss_oms_sync.clouds.oms_lists import lists_folder
+from oss_oms_sync.ledger.records import record_name
+from support.copies_world import CODE, FOLDER, CopiesWorld
+from support.fake_bucket import ROOT
+from support.fake_clouds import TASK
+from support.law import HOSTILE
+from support.replay_world import UNAUTHORIZED
+
+HOUR = 3600
+NO_RIGHT_IN_OBS = ObsFailure.explain("AccessDenied", "OBS answered 403", "obs:bucket:ListBucket", "photos-obs")
+
+
+@pytest.fixture
+def world() -> CopiesWorld:
+    return CopiesWorld()
+
+
+def success_body(world: CopiesWorld, key: str) -> bytes:
+    return world.bucket.objects[record_name(TASK, "success", key)].body
+
+
+def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_there(world):
+    keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
+    world.upload(*keys)
+    assert world.copies() == {}
+    world.list_failed(*keys)
+    told = world.tick()
+    assert told["copies"]["recorded"] == len(keys)
+    assert sorted(world.sent()) == sorted(keys)
+    assert (told["accepted"], told["left"], world.failed()) == (len(keys), 0, set())
+    assert world.copies() == {}
+    assert world.sent() == []
+
+
+def test_the_failed_record_says_what_oms_said_and_the_version_at_the_source(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.oms.schedule = ["ok", UNAUTHORIZED]
+    world.bucket.problem = lambda kind, name: StorageFailure("no", answered=True) if "/replay/" in name else None
+    with pytest.raises(Exception, match="no"):
+        world.tick()
+    record = world.failed_record("a")
+    assert (record["reason"], record["error_code"], record["message"]) == ("COPY_FAILED", CODE, "timed out")
+    assert (record["etag"], record["copy_attempts"]) == (etag_of(b"contents"), 1)
+    assert "not_before" not in record
+
+
+@pytest.mark.parametrize("key", ["a", "k" * 1000])
+def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world, key):
+    world.upload(key)
+    world.list_failed(key)
+    world.tick()
+    record = world.bucket.objects[record_name(TASK, "success", key)]
+    told = record.headers.get("x-oss-meta-etag", record.body.decode())
+    assert told == f"{etag_of(b'contents')} again"
+    assert record.headers["x-oss-meta-copy-attempts"] == "1"
+
+
+def test_what_was_throttled_in_between_still_counts_as_sent_again(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.oms.schedule = ["ok", UNAUTHORIZED]
+    world.tick()
+    assert world.failed_record("a")["reason"] == "CREDENTIALS"
+    world.oms.schedule = []
+    world.tick()
+    assert success_body(world, "a").endswith(b" again")
+
+
+def gone(world: CopiesWorld) -> None:
+    del world.source.objects["a"]
+
+
+def a_link(world: CopiesWorld) -> None:
+    world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
+
+
+def copied_since(world: CopiesWorld) -> None:
+    world.copy("a")
+
+
+def overwritten_there(world: CopiesWorld) -> None:
+    world.copy("a", data=b"somebody's own")
+
+
+def waiting(world: CopiesWorld) -> None:
+    world.fail("a")
+    world.source.modified["a"] -= 10
+    world.oms.schedule = ["ok", UNAUTHORIZED]
+
+
+def accepted_again(world: CopiesWorld) -> None:
+    world.bucket.modified[f"{ROOT}success_object/a"] += 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (gone, "gone"),
+        (a_link, "symlinks"),
+        (copied_since, "copied"),
+        (overwritten_there, "newer_there"),
+        (waiting, "waiting"),
+        (accepted_again, "accepted_again"),
+    ],
+)
+def test_what_need_not_be_sent_is_told_and_not_recorded(world, seen, told):
+    world.upload("a")
+    world.list_failed("a")
+    seen(world)
+    before = set(world.failed())
+    assert world.copies() == {"lists": 1, told: 1}
+    assert world.failed() == before
+    if told != "waiting":
+        assert world.sent() == []
+
+
+def test_an_older_copy_in_obs_is_replaced(world):
+    world.upload("a")
+    world.copy("a", data=b"of before")
+    world.obs.modified["a"] -= HOUR
+    world.list_failed("a")
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def test_a_failure_in_the_very_seconds_of_the_acceptance_counts(world):
+    # The record is written when OMS has answered; meanwhile it may have failed to copy the object.
+    world.upload("a")
+    world.list_failed("a")
+    world.bucket.modified[f"{ROOT}success_object/a"] = int(world.clock.now().timestamp()) + 60
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def test_a_time_in_another_zone_does_not_hide_a_failure(world):
+    # A line in UTC reads as eight hours too early, before the last acceptance.
+    world.upload("a")
+    text = world.line("a").replace("2026-01-02 08:00", "2026-01-02 00:00")
+    world.list_failed(text=text)
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def test_keys_of_others_are_left_to_them():
+    world = CopiesWorld(OBJECT_PREFIX="mine/")
+    world.upload("mine/a", "theirs/a")
+    world.list_failed("mine/a", "theirs/a", "oms_source_record/x")
+    told = world.copies()
+    assert (told["recorded"], told["outside"]) == (1, 2)
+    assert world.sent() == ["mine/a"]
+
+
+def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(world):
+    world.upload("a")
+    world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
+    told = world.copies()
+    assert (told["unread"], told["unread_in_all"]) == (1, 1)
+    assert told["unread_example"] == "UPLOAD_DST_OBJ_FAILURE;2026;x"
+    assert world.sent() == ["a"]
+    # AND that stays known, for status to show
+    told = world.copies()
+    assert told == {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
+
+
+def test_lists_from_before_the_installation_are_left_alone(world):
+    world.upload("a")
+    name = world.list_failed("a")
+    world.obs.modified[name] -= 3 * HOUR
+    assert world.copies() == {}
+    world.later(hours=2)
+    assert world.copies() == {}
+
+
+def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(world, caplog):
+    caplog.set_level("INFO", "oss_oms_sync")
+    world.obs.list_page = lambda *_: (_ for _ in ()).throw(NO_RIGHT_IN_OBS.to_error())
+    world.fail("b")
+    for _ in range(2):
+        told = world.tick()
+        assert "obs:bucket:ListBucket" in told["copies"]["stopped"]
+    assert world.sent() == ["b"]
+    assert (told["finished"], told["stopped"]) == (True, None)
+    assert sum("failed_copies" in record.msg for record in caplog.records) == 1
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+
+    # AND when the right is granted, nothing was passed over
+    world.upload("a")
+    world.list_failed("a")
+    del world.obs.list_page
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+@pytest.mark.parametrize("bucket", ["source", "obs"])
+def test_what_cannot_be_looked_at_is_read_again_by_the_next_run(world, bucket):
+    world.upload("a")
+    world.list_failed("a")
+    asked = getattr(world, bucket)
+    asked.problem = lambda kind, name: StorageFailure("busy", answered=True) if name == "a" else None
+    assert world.copies() == {"lists": 1, "stopped": "busy"}
+    assert world.sent() == []
+    asked.problem = lambda kind, name: None
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def test_a_failure_whose_record_cannot_be_written_is_read_again_by_the_next_run(world):
+    world.upload("a", "b")
+    world.list_failed("a")
+    world.later(seconds=1)
+    world.list_failed("b")
+    no = StorageFailure("no", answered=True)
+    world.bucket.problem = lambda kind, name: no if kind == "put" and name.endswith("failed_object/a") else None
+    assert world.copies()["stopped"] == "no"
+    world.bucket.problem = lambda kind, name: None
+    world.tick()
+    assert world.sent() == ["a", "b"]
+
+
+def test_without_a_source_bucket_it_says_what_to_set():
+    world = CopiesWorld(SOURCE_BUCKET="")
+    world.fail("b")
+    told = world.tick()
+    assert "SOURCE_BUCKET is empty" in told["copies"]["stopped"]
+    assert world.sent() == ["b"]
+
+
+def test_if_oms_does_not_tell_the_destination_replay_sends_what_it_has(world):
+    world.fail("b")
+    world.oms.schedule = [404]
+    told = world.tick()
+    assert "OMS does not tell which bucket is the destination: NO_TASK" in told["copies"]["stopped"]
+    assert world.sent() == ["b"]
+
+
+def test_reading_lists_leaves_most_of_the_time_to_sending(world):
+    # GIVEN lists that take long to read, and a failed record
+    for number in range(100):
+        world.list_failed(f"gone {number}", name=f"{number:03}")
+    world.fail("b")
+    get = world.obs.get_all
+
+    def slow(names, deadline):
+        world.clock.sleep(5)
+        return get(names, deadline)
+
+    world.obs.get_all = slow
+
+    # WHEN a run has four minutes, THEN it reads for one of them, and sends
+    told = world.tick(timeout=240)
+    assert "time for reading lists is up" in told["copies"]["stopped"]
+    assert 10 <= told["copies"]["gone"] <= 14
+    assert world.sent() == ["b"]
+
+    # AND later runs read the rest, each line once
+    lines = told["copies"]["gone"]
+    while told["copies"]["stopped"]:
+        told = world.tick(timeout=240)
+        lines += told["copies"]["gone"]
+    assert lines == 100
+
+
+@pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
+def test_only_the_timer_reads_lists(world, payload):
+    world.upload("a")
+    world.list_failed("a")
+    assert world.replay(payload)["copies"] is None
+    assert not world.obs.calls
+
+
+def test_nothing_is_ever_written_into_the_destination(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.tick()
+    assert world.obs.calls.keys() <= {"list", "get", "find"}
+    assert lists_folder(TASK) == FOLDER
+
+
+def test_the_state_is_written_only_if_something_moved(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.tick()
+    world.tick()
+    (name,) = world.bucket.names(f"{ROOT}state/failed_copies")
+    before = world.bucket.objects[name]
+    world.tick()
+    assert world.bucket.objects[name] is before
+    assert json.loads(before.body)["positions"]

@@ -1,0 +1,195 @@
+"""No failure to copy is lost to a death, a failure or any order of lists."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.errors import StorageError
+from support.copies_world import FOLDER, CopiesWorld
+from support.fake_bucket import Died
+from support.law import SCHEDULES
+from support.steps import dying_at, watch
+
+BUSY = StorageFailure("busy", answered=True)
+
+
+def watch_all(world: CopiesWorld, step) -> None:
+    watch(world, step)
+    for bucket in (world.source, world.obs):
+        bucket.before = bucket.after = lambda kind, names: step()
+
+
+def busy_world() -> CopiesWorld:
+    """Two sub-tasks, a key in two lists, one that is gone, one that OBS has, and a list that was read half."""
+    world = CopiesWorld()
+    world.upload("a", "b", "c", "there", "k" * 1000)
+    world.copy("there")
+    world.list_failed("a", "gone", name="1")
+    world.list_failed("there", "b", "a", "k" * 1000, name="2")
+    world.list_failed("c", sub="00")
+    return world
+
+
+DUE = {"a", "b", "c", "k" * 1000}
+
+
+def steps_of_a_tick() -> int:
+    world, steps = busy_world(), []
+    watch_all(world, lambda: steps.append(1))
+    world.tick()
+    return len(steps)
+
+
+@pytest.mark.parametrize("step", range(steps_of_a_tick()))
+def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_send_it(step):
+    # GIVEN a run that dies at this step
+    world = busy_world()
+    watch_all(world, dying_at(step))
+    with pytest.raises(Died):
+        world.tick()
+    watch_all(world, lambda: None)
+
+    # THEN every failure is sent by a run or two, once the dead one's time is up
+    world.later(minutes=10)
+    world.tick()
+    assert DUE <= world.oms.accepted.keys() <= DUE
+    assert world.failed() == world.in_run_files() == set()
+
+
+@pytest.mark.parametrize("step", range(steps_of_a_tick()))
+@pytest.mark.parametrize("trouble", ["bucket", "source", "obs"])
+def test_a_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy(step, trouble):
+    world = busy_world()
+    countdown = [step]
+
+    def fail() -> None:
+        countdown[0] -= 1
+        if countdown[0] < 0:
+            getattr(world, trouble).problem = lambda kind, name: BUSY
+
+    watch_all(world, fail)
+    with contextlib.suppress(StorageError):
+        world.tick()
+    watch_all(world, lambda: None)
+    getattr(world, trouble).problem = lambda kind, name: None
+    world.later(minutes=10)
+    world.tick()
+    world.later(minutes=10)
+    world.tick()
+    assert world.oms.accepted.keys() >= DUE
+    assert world.failed() == world.in_run_files() == set()
+
+
+class Tale:
+    """What happens to objects, lists and runs; `open`: keys that OMS failed to copy and that were not sent since."""
+
+    def __init__(self) -> None:
+        self.world = CopiesWorld()
+        self.open: set[str] = set()
+        self.lines: defaultdict[str, list[str]] = defaultdict(list)
+        self.names: defaultdict[str, list[str]] = defaultdict(list)
+        self.versions = 0
+        work = self.world.oms.work
+
+        def note(request):
+            if request.method == "POST":
+                self.open.difference_update(self.world.oms.calls[-1])
+            return work(request)
+
+        self.world.oms.work = note
+        for key in "abc":
+            self.upload(key)
+
+    def upload(self, key: str) -> None:
+        """A new version, which OMS accepts."""
+        self.versions += 1
+        self.world.upload(key, data=b"x" * self.versions)
+        self.world.source.modified[key] = int(self.world.clock.now().timestamp())
+        self.open.discard(key)
+
+    def delete(self, key: str) -> None:
+        self.world.source.objects.pop(key, None)
+        self.open.discard(key)
+
+    def copy(self, key: str) -> None:
+        if key in self.world.source.objects:
+            self.world.later(seconds=1)
+            self.world.copy(key)
+            self.open.discard(key)
+
+    def fail(self, key: str, sub: str) -> None:
+        """OMS fails to copy what it accepted; its list comes later."""
+        there, source = (one.modified.get(key, 0) for one in (self.world.obs, self.world.source))
+        if key in self.world.source.objects and there < source:
+            self.open.add(key)
+            self.lines[sub].append(self.world.line(key))
+
+    def list(self, sub: str, how: str) -> None:
+        """A list comes: a new one, one whose name is before the others', or more lines in one that is there."""
+        lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
+        if not lines:
+            return
+        number = 1000 + len(names) if how != "late" else 999 - len(names)
+        name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
+        before = self.world.obs.objects[name].body if name in self.world.obs.objects else b""
+        self.world.obs.add(StoredObject(name, before + lines.encode()))
+        names.append(name)
+
+    def tick(self, dies_at: int = 10**9) -> None:
+        watch_all(self.world, dying_at(dies_at))
+        with contextlib.suppress(Died, StorageError):
+            self.world.tick()
+        watch_all(self.world, lambda: None)
+
+    def trouble(self, bucket: str) -> None:
+        for name in ("bucket", "source", "obs"):
+            getattr(self.world, name).problem = lambda kind, _, bad=name == bucket: BUSY if bad else None
+
+    def minutes(self, number: int) -> None:
+        self.world.later(minutes=number)
+
+    def end(self) -> None:
+        """All lists come, all is well again, and runs go on for some hours."""
+        self.trouble("")
+        for sub in list(self.lines):
+            self.list(sub, "new")
+        for _ in range(3):
+            self.minutes(90)
+            self.tick()
+
+
+keys, subs = st.sampled_from("abc"), st.sampled_from(["01", "02", "00"])
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("fail"), keys, subs),
+        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows"])),
+        st.tuples(st.just("tick"), st.integers(0, 60)),
+        st.tuples(st.sampled_from(["upload", "delete", "copy"]), keys),
+        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "obs", ""])),
+        st.tuples(st.just("minutes"), st.sampled_from([1, 5, 70])),
+        st.tuples(st.just("tick")),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=SCHEDULES // 2)
+@given(happenings)
+@example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "grows")])
+@example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "late")])
+@example([("fail", "a", "02"), ("list", "02", "new"), ("tick",), ("fail", "b", "00"), ("list", "00", "new")])
+def test_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy(count_schedule, happenings):
+    tale = Tale()
+    for what, *details in happenings:
+        getattr(tale, what)(*details)
+        tale.world.later(seconds=1)
+    tale.end()
+    waiting = tale.world.failed() | tale.world.in_run_files()
+    assert tale.open <= waiting
+    count_schedule("of lists", "every failure to copy was sent again or waits")
