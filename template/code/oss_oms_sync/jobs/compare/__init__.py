@@ -24,6 +24,7 @@ from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing, with_destination
@@ -128,10 +129,12 @@ class _Comparison:
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
         lag_since = parse_time(one.before_started) or installed
+        # A closed project is compared to the end all the same: that is what a cutover is decided by.
+        is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand_since),
-            one.scope.begin(installed).timestamp(),
+            None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
