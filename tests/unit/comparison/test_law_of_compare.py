@@ -51,7 +51,7 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
     # OMS was asked for this version after it had been written.
     was_asked = seen.accepted is not None and seen.accepted[0] == source.etag and seen.accepted[1] >= source.written
     if there is None or there.written < source.written:
-        if was_asked and seen.accepted[1] > in_hand:
+        if was_asked and seen.accepted[1] >= in_hand:
             return "in_flight"
         return "missing" if there is None else "older"
     if len(there.data) != len(source.data):

@@ -80,7 +80,7 @@ PROVEN = {
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted after this it may not have copied yet.
+    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted from then on it may not have copied yet.
     """
 
     listed: float
@@ -141,7 +141,7 @@ def _of_settled(
         return ObjectClass.FAILED_BEFORE
     is_accepted = is_covered(source, success)
     if destination is None or destination.modified < source.modified:
-        if success and is_accepted and success.modified > moments.in_hand_since:
+        if success and is_accepted and success.modified >= moments.in_hand_since:
             return ObjectClass.IN_FLIGHT
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not same_size:
