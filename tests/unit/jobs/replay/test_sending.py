@@ -20,7 +20,7 @@ def test_nothing_to_replay_is_finished(world):
         "taken": 0,
         "accepted": 0,
         "failed": 0,
-        "closed": 0,
+        "resolved": 0,
         "left": 0,
         "oldest_failure": None,
         "by_reason": {},

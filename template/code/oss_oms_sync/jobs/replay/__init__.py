@@ -4,7 +4,7 @@ The timer's runs first read OMS's lists of what it failed to copy, which gives f
 
 A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
 failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
-leaves the run file only when it is accepted, has a failed record again, or is closed (see `closing`).
+leaves the run file only when it is accepted, has a failed record again, or is resolved (see `resolved`).
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class ReplayResult:
     """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
     cover what waits. `stopped` says why the run ended early, or is None.
 
-    `closed`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this was
-    no run to do so."""
+    `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
+    was no run to do so."""
 
     taken: int
     accepted: int
     failed: int
-    closed: int
+    resolved: int
     left: int
     oldest_failure: str | None
     by_reason: dict[str, int]
@@ -134,7 +134,7 @@ class Replay:
         self._resting = Resting({}, invocation.clock)
         # None as long as all keys are sent, as they are when they are named.
         self._resolved: Resolved | None = None
-        self._closed = 0
+        self._needless = 0
         self._copies: FailedCopiesResult | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
@@ -207,7 +207,7 @@ class Replay:
             taken=len(self._taken),
             accepted=sender.accepted,
             failed=sender.failed.total(),
-            closed=self._closed,
+            resolved=self._needless,
             left=len(self._left),
             oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
@@ -317,11 +317,11 @@ class Replay:
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        closed = self._resolved.among(keys) if self._resolved else set()
-        self._closed += len(closed)
-        left = self._sender.send([key for key in keys if key.key not in closed], in_doubt)
+        needless = self._resolved.among(keys) if self._resolved else set()
+        self._needless += len(needless)
+        left = self._sender.send([key for key in keys if key.key not in needless], in_doubt)
         # A delete that may still land would take a record of a later failure with it.
-        left += [key for key in keys if key.key in closed and key.key in in_doubt]
+        left += [key for key in keys if key.key in needless and key.key in in_doubt]
         unsent = {key.key for key in left} - set(in_doubt)
         self._taken.update(key.key for key in keys if key.key not in unsent)
         return left

@@ -41,11 +41,11 @@ class Resolved:
         if failures:
             self._can_look = any(failure.code != "AccessDenied" for failure in failures)
             log.info({"not_looked_at": len(failures), "problem": failures[0].message})
-        closed = {one.key for one, source in zip(asked, found, strict=True) if source is None}
+        resolved = {one.key for one, source in zip(asked, found, strict=True) if source is None}
         sources = {
             one.key: source for one, source in zip(asked, found, strict=True) if isinstance(source, ObjectSummary)
         }
-        return closed | self._copied(
+        return resolved | self._copied(
             {one.key: sources[one.key] for one in asked if _is_copy(one) and one.key in sources}
         )
 
