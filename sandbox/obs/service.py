@@ -67,6 +67,10 @@ class Obs(Server):
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock)
         return bucket
 
+    def remove_bucket(self, name: str) -> None:
+        with self.lock:
+            del self._buckets[name]
+
     def bucket(self, name: str) -> Bucket:
         return self._buckets[name]
 

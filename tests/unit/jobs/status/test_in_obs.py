@@ -1,0 +1,114 @@
+"""What status says of OBS: accepted where nothing has looked, and what a comparison has seen where one has."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
+from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.store import Pass, PassStore
+from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
+
+DESTINATION = "photos-obs"
+
+
+@pytest.fixture
+def world() -> StatusWorld:
+    world = StatusWorld()
+    world.passed(scanned=7)
+    world.counters.answers["2026-03"] = task()
+    return world
+
+
+def task(failed: int = 0) -> dict[str, object]:
+    counts = {"monthly_acceptance_request": 7 + failed, "monthly_success_object": 7, "monthly_skip_object": 0}
+    failures = {"monthly_failure_object": failed, "monthly_size": 0}
+    return {"status": "SYNCHRONIZING", "dst_bucket": DESTINATION, "dst_region": "cn-north-4", **counts, **failures}
+
+
+def compared(
+    world: StatusWorld, hours_ago: float = 1, oldest: int | None = None, *, ended: bool = True, **found: int
+) -> None:
+    """A comparison with so many objects of each class."""
+    store = PassStore(world.invocation(), "compare", CompareTally, DESTINATION)
+    began = NOW - timedelta(hours=hours_ago)
+    classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
+    tally = CompareTally(classes=classes, oldest_not_there=oldest)
+    at = timestamp(began)
+    one = Pass(store.name_of(USUAL, began), world.settings.source_bucket, USUAL, at, at, destination_bucket=DESTINATION)
+    kind = Kind.DONE if ended else Kind.MORE
+    store.write(one.name, "r", 0, Piece(kind, until="", after="", tally=tally, about=one.to_json()))
+    if ended:
+        store.write_end(one.name, "r")
+        store.write_total(one, tally, store.tree(one.name))
+
+
+def test_without_a_comparison_it_says_that_nothing_has_looked(world):
+    state, text = world.verdict()
+    assert (state, "nothing has looked at OBS yet" in text) == (IN_STEP, True)
+    assert world.status()["compare"] == {"last": None, "open": []}
+
+
+def test_a_comparison_tells_what_was_in_obs_and_since_when(world):
+    compared(world, equal_contents=5, equal_version=2)
+    state, text = world.verdict()
+    assert state == IN_STEP
+    assert "All that was written before 2026-03-10T11:00:00Z was in OBS at 2026-03-10T11:00:00Z: 7 objects" in text
+    assert "of which 5 are proven to be equal" in text
+
+
+def test_the_watermark_is_that_of_the_oldest_object_that_was_not_there(world):
+    compared(world, oldest=int((NOW - timedelta(hours=3)).timestamp()), equal_contents=5, in_flight=1)
+    state, text = world.verdict()
+    assert (state, "before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T11:00:00Z" in text) == (IN_STEP, True)
+
+
+@pytest.mark.parametrize("name", ["missing", "older", "overwritten"])
+def test_what_a_comparison_found_lacking_keeps_it_behind(world, name):
+    compared(world, equal_contents=5, **{name: 3})
+    state, text = world.verdict()
+    assert (state, "found 3 objects missing in OBS, or there in another version" in text) == (BEHIND, True)
+
+
+def test_an_open_comparison_is_shown(world):
+    compared(world, ended=False, equal_contents=5)
+    shown = world.status()["compare"]
+    assert (shown["last"], len(shown["open"])) == (None, 1)
+    assert shown["open"][0]["started"] == "2026-03-10T11:00:00Z"
+
+
+def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
+    # GIVEN failures early in the month, of which OMS tells only how many
+    world.counters.answers["2026-03"] = task(failed=2)
+    assert world.verdict()[0] == BEHIND
+
+    # WHEN everything is seen in OBS
+    compared(world, hours_ago=2, equal_contents=7)
+
+    # THEN they are closed for good, without anybody acknowledging them
+    assert world.verdict()[0] == IN_STEP
+    assert world.verdict()[0] == IN_STEP
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "found"),
+    [
+        pytest.param(30, {"equal_contents": 7}, id="it failed after the comparison"),
+        pytest.param(150, {"equal_contents": 7}, id="it may have been in flight"),
+        pytest.param(600, {"equal_contents": 6, "suspicious": 1}, id="not everything is seen"),
+    ],
+)
+def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_ago, found):
+    world.counters.answers["2026-03"] = task(failed=2)
+    world.counters.series["FAILURE"] = {minutes_ago: 2}
+    compared(world, hours_ago=2, **found)
+    state, text = world.verdict()
+    assert (state, "OMS failed to copy 2 objects" in text) == (BEHIND, True)
+
+
+def test_each_class_has_a_name_that_answers_show():
+    assert len({one.title for one in ObjectClass}) == len(ObjectClass)
