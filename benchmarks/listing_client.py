@@ -1,6 +1,6 @@
-"""A pass of reconcile and the baseline's, in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
+"""Passes of reconcile, the baseline and compare, in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
 
-PATH is where modules are looked for, as in PYTHONPATH. Both clouds' answers are in memory. Prints a JSON object: CPU
+PATH is where modules are looked for, as in PYTHONPATH. The clouds' answers are in memory. Prints a JSON object: CPU
 microseconds for each object, of each round. Nothing but the runtime's libraries is at hand.
 """
 
@@ -24,10 +24,11 @@ from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
 from oss_oms_sync.clouds.connection import Session  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
 from oss_oms_sync.clouds.objects import etag_of  # noqa: E402
+from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import PAGE_SIZE, Credentials, OssClient  # noqa: E402
 from oss_oms_sync.clouds.pool import CallPool  # noqa: E402
-from oss_oms_sync.jobs import reconcile  # noqa: E402
+from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
 
@@ -45,8 +46,9 @@ ENVIRONMENT = {
 SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
-class Oss(requests.adapters.BaseAdapter):
-    """A bucket, and the log bucket with a success record of each object but every hundredth, which failed."""
+class Clouds(requests.adapters.BaseAdapter):
+    """A bucket, the log bucket with a success record of each object but every hundredth, which failed, and the
+    destination, which has all of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,6 +61,9 @@ class Oss(requests.adapters.BaseAdapter):
             (failed_root, [(f"{failed_root}{key}", etag_of("{}"), 2025) for key in failed]),
         )
         self._pages = {}
+        for start in range(0, OBJECTS, PAGE_SIZE):
+            after = keys[start - 1] if start else ""
+            self._pages["obs", after] = obs_page(keys[start : start + PAGE_SIZE], start + PAGE_SIZE < OBJECTS)
         for prefix, listed in listings:
             for start in range(0, len(listed), PAGE_SIZE):
                 after = listed[start - 1][0] if start else prefix
@@ -69,7 +74,11 @@ class Oss(requests.adapters.BaseAdapter):
         answer = requests.Response()
         answer.request, answer.url = request, str(request.url)
         answer.status_code, body = 404, b"<Error><Code>NoSuchKey</Code></Error>"
-        if "list-type" in params:
+        if "obs" in str(urlsplit(str(request.url)).hostname):
+            answer.status_code, body = 200, self._pages.get(("obs", params["marker"])) or obs_page([], more=False)
+        elif str(request.url).partition("?")[0].endswith(TASK):
+            answer.status_code, body = 200, b'{"dst_region": "cn-north-4", "dst_bucket": "photos-obs"}'
+        elif "list-type" in params:
             answer.status_code = 200
             body = self._pages.get((params["prefix"], params["start-after"])) or page([], more=False)
         answer.headers.update({"x-oss-request-id": "1", "Content-Length": str(len(body))})
@@ -99,15 +108,33 @@ def page(listed: list[tuple[str, str, int]], more: bool) -> bytes:
     ).encode()
 
 
+def obs_page(keys: list[str], more: bool) -> bytes:
+    contents = "".join(
+        f"<Contents><Key>{quote(key)}</Key><LastModified>2024-{number % 12 + 1:02}-{number % 28 + 1:02}"
+        f"T{number % 24:02}:{number % 60:02}:59.987Z</LastModified><ETag>&quot;{etag(key).lower()}&quot;</ETag>"
+        "<Size>32</Size><Owner><ID>0123456789abcdef0123456789abcdef</ID></Owner><StorageClass>STANDARD</StorageClass>"
+        "</Contents>"
+        for number, key in enumerate(keys)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult'
+        ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"><Name>photos-obs</Name>'
+        f"<IsTruncated>{str(more).lower()}</IsTruncated><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+    ).encode()
+
+
 def main() -> None:
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
     session = Session(settings.oss_endpoint, clock)
-    session.mount("https://", Oss())
+    session.mount("https://", Clouds())
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
+    obs = ObsClient(settings, pool, clock, lambda _url, _clock: session)
     wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
 
     def invocation() -> Invocation:
-        return Invocation(settings, oms, oss, Credentials("ID", "secret", "token"), Deadline(3600, clock), clock)
+        return Invocation(
+            settings, oms, oss, Credentials("ID", "secret", "token"), Deadline(3600, clock), clock, lambda: obs
+        )
 
     def ours() -> None:
         asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
@@ -119,9 +146,16 @@ def main() -> None:
         walk.run()
         assert walk.counts.items() >= wanted.items(), walk.counts
 
-    micros: dict[str, list[float]] = {"ours": [], "baseline": []}
+    def comparison() -> None:
+        result = compare.run(json.dumps({"dry_run": True}), invocation()).to_json()
+        found = result["classes"]
+        assert isinstance(found, dict)
+        assert found["equal_contents"]["destination"]["objects"] == OBJECTS, result
+
+    jobs = (ours, baseline, comparison)
+    micros: dict[str, list[float]] = {who.__name__: [] for who in jobs}
     for _ in range(ROUNDS):
-        for who in (ours, baseline):
+        for who in jobs:
             before = time.process_time()
             who()
             micros[who.__name__].append(1e6 * (time.process_time() - before) / OBJECTS)

@@ -132,7 +132,7 @@ def furnish(box: Sandbox, number: int, due_age: float = OLD) -> dict[str, str]:
     classes = {}
     by_row: defaultdict[int, list[str]] = defaultdict(list)
     for one in range(number - len(SPECIAL) * len(ROWS) - 2):
-        by_row[one % 100 if one % 100 < len(ROWS) else 0].append(f"photos/{one // 700:03}/{one:06}.jpg")
+        by_row[one % 400 if one % 400 < len(ROWS) else 0].append(f"photos/{one // 700:03}/{one:06}.jpg")
     aged = [_aged(row, due_age - OLD) if row.name in DUE else row for row in ROWS]
     for place, row in enumerate(aged):
         _fill(box, by_row[place], row)

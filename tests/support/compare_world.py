@@ -14,12 +14,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 
-from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
-from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs import compare, replay
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import record_name, success_etag
 from sandbox.obs.objects import etag_of as obs_etag
 from support.fake_bucket import BucketView, MemoryBucket
@@ -50,6 +51,12 @@ class _DestinationView(BucketView):
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         return [problem or self._head(name) for name in names for problem in [self._memory.problem("head", name)]]
+
+    def read(self, name: str, start: int = 0, length: int = 2**24) -> ObjectPart | None:
+        (head,) = self.try_head_all([name])
+        if isinstance(head, StorageFailure):
+            return None
+        return ObjectPart(head, start, self._memory.objects[name].body[start : start + length])
 
     def _head(self, name: str) -> ObjectHead | StorageFailure:
         (one,) = self.find_all([name])
@@ -210,7 +217,7 @@ class CompareWorld(ReconcileWorld):
         if self.events:
             number %= len(self.events)
             key, etag = self.events[number] if again else self.events.pop(number)
-            self.forward(payload(key, etag=etag))
+            self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
 
     def lose(self, number: int = 0) -> None:
         if self.events:
@@ -262,6 +269,11 @@ class CompareWorld(ReconcileWorld):
 
     def oms_refuses(self, on: bool) -> None:
         self.oms.refuses = on
+
+    def close(self, on: bool) -> None:
+        """Somebody closes the project, or opens it again."""
+        closing = Closing(self.invocation())
+        closing.close() if on else closing.open()
 
     def pause(self, seconds: float) -> None:
         self.later(seconds)

@@ -113,7 +113,7 @@ TABLE: list[Row] = [
     (ObjectClass.FAILED_BEFORE, lambda e: bool(e.source and e.failed) and e.failed.modified >= e.source.modified),
     (
         ObjectClass.IN_FLIGHT,
-        lambda e: names_this_version(e) and e.success.modified > MOMENTS.in_hand_since and lacks(e),
+        lambda e: names_this_version(e) and e.success.modified >= MOMENTS.in_hand_since and lacks(e),
     ),
     (ObjectClass.MISSING, lambda e: e.source is not None and e.destination is None),
     (ObjectClass.OLDER, lambda e: lacks(e) and e.destination is not None),

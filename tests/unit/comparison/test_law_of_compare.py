@@ -51,7 +51,7 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
     # OMS was asked for this version after it had been written.
     was_asked = seen.accepted is not None and seen.accepted[0] == source.etag and seen.accepted[1] >= source.written
     if there is None or there.written < source.written:
-        if was_asked and seen.accepted[1] > in_hand:
+        if was_asked and seen.accepted[1] >= in_hand:
             return "in_flight"
         return "missing" if there is None else "older"
     if len(there.data) != len(source.data):
@@ -68,7 +68,7 @@ def possible(key: str, seen: list[Seen], compared: Compared) -> set[str | None]:
     return {class_at(key, one, *time) for one in seen for time in times}
 
 
-def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False) -> None:
+def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, closed: bool = False) -> None:
     result = compared.result
     assert result["finished"]
     assert result["adds_up"]
@@ -79,6 +79,9 @@ def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False) -
             assert any(one.source and one.there and one.source.data == one.there.data for one in seen)
         if key in compared.sent:
             assert any(_may_be_sent(one, overwrite) for one in seen), f"{key!r} is newer in OBS, and was sent"
+    if closed:
+        assert not compared.sent
+        return
     due = {"missing", "older"} | ({"overwritten"} if overwrite else set())
     wanted = sorted(key for name in due for key in result["classes"][name]["keys"])
     assert sorted(set(compared.sent)) == wanted
@@ -124,7 +127,7 @@ fates = st.sampled_from(["copied", "copied", "accepted", "refused", "comes", "lo
 pauses = st.tuples(st.just("pause"), st.sampled_from([1, 70, 1000, 1000, 4000, 4000, DAY]))
 short_pauses = st.tuples(st.just("pause"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
-    st.tuples(st.just("oms_refuses"), st.booleans()),
+    st.tuples(st.sampled_from(["oms_refuses", "close"]), st.booleans()),
     st.tuples(st.just("reconcile_all")),
     st.tuples(st.just("compare")),
 )
@@ -155,23 +158,24 @@ worlds = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).fl
 lanes_of = st.sampled_from([1, 3])
 
 
-def made(keys: list[str], happenings: list[tuple], lanes: int = 1) -> CompareWorld:
+def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> CompareWorld:
     world = CompareWorld(keys, LANES=str(lanes))
     world.later(HOUR)
     world.play(happenings)
     world.oms_refuses(False)
+    world.close(closed)
     return world
 
 
 @settings(max_examples=SCHEDULES // 6)
-@given(tale=worlds, last=pauses, lanes=lanes_of, overwrite=st.booleans())
+@given(tale=worlds, last=pauses, lanes=lanes_of, overwrite=st.booleans(), closed=st.sampled_from([False, False, True]))
 def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_oracle_sees(
-    tale, last, lanes, overwrite, count_schedule
+    tale, last, lanes, overwrite, closed, count_schedule
 ):
     with patch("support.fake_bucket.PAGE_SIZE", 2):
-        world = made(tale[0], [*tale[1], last], lanes)
+        world = made(tale[0], [*tale[1], last], lanes, closed=closed)
         compared = world.compared({"overwrite": True} if overwrite else None)
-        check(world, compared, overwrite=overwrite)
+        check(world, compared, overwrite=overwrite, closed=closed)
         check_sums(world, compared.result)
         check_watermark(world, compared)
     count_schedule("of compare", "each object is in its class")

@@ -38,7 +38,7 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
             f"The lists of differences name {len(keys):,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
             """ another pass: s compare invoke -e '{"restart": true}'"""
         )
-    judged = CompareCount(rules, CompareTally())
+    judged = CompareCount(rules, CompareTally(), postpones=False)
     for start in range(0, len(keys), _AT_ONCE):
         for entry in _entries(invocation, destination, keys[start : start + _AT_ONCE]):
             judged.judge(entry)

@@ -80,7 +80,7 @@ PROVEN = {
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted after this it may not have copied yet.
+    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted from then on it may not have copied yet.
     """
 
     listed: float
@@ -107,11 +107,12 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     if source.modified > moments.settled:
         return ObjectClass.MOVING
     found = _of_settled(source, success, failed, destination, moments)
-    if found not in EQUAL:
-        latest = max(one.modified for one in (source, success, failed, destination) if one)
-        if latest > moments.surely_listed:
-            return ObjectClass.MOVING
-    return found
+    return found if found in EQUAL or not is_late(entry, moments) else ObjectClass.MOVING
+
+
+def is_late(entry: Entry, moments: Moments) -> bool:
+    """Whether one of the listings may lack what the others have: then a difference is not to be relied on."""
+    return max(one.modified for one in entry[1:] if one) > moments.surely_listed
 
 
 def _without_source(
@@ -140,7 +141,7 @@ def _of_settled(
         return ObjectClass.FAILED_BEFORE
     is_accepted = is_covered(source, success)
     if destination is None or destination.modified < source.modified:
-        if success and is_accepted and success.modified > moments.in_hand_since:
+        if success and is_accepted and success.modified >= moments.in_hand_since:
             return ObjectClass.IN_FLIGHT
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not same_size:

@@ -6,7 +6,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.comparison.classes import NOT_YET, PROVEN, UNLISTED, UNPROVEN, Moments, ObjectClass, classify
+from oss_oms_sync.comparison.classes import (
+    EQUAL,
+    NOT_YET,
+    PROVEN,
+    UNLISTED,
+    UNPROVEN,
+    Moments,
+    ObjectClass,
+    classify,
+    is_late,
+)
 from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.digests import digest, state_digest
 from oss_oms_sync.comparison.histogram import Lags
@@ -58,10 +68,12 @@ class Rules:
 
 
 class CompareCount:
-    """The count of a range so far, `start`, and what follows."""
+    """The count of a range so far, `start`, and what follows. `postpones`: what there is no time to read is left to the
+    next piece; else it stays unproven."""
 
-    def __init__(self, rules: Rules, start: CompareTally) -> None:
+    def __init__(self, rules: Rules, start: CompareTally, *, postpones: bool = True) -> None:
         self._rules = rules
+        self._postpones = postpones
         self._start = start
         self._counts = Counter(start.counts)
         self._marks = Marks(start.marks)
@@ -94,9 +106,13 @@ class CompareCount:
         proof = None
         if rules.prover and source and entry.destination and found in UNPROVEN:
             proof = rules.prover.prove(source, entry.destination)
-            if proof is Proof.TOO_BIG and self._has_begun:
+            # Only who has a whole piece's time for it can say that it is too big for a piece.
+            is_postponed = self._postpones and (self._has_begun or not rules.prover.has_whole_piece)
+            if proof is Proof.TOO_BIG and is_postponed:
                 raise NoRoomError
             found = PROVEN.get(proof, found)
+            if found not in EQUAL and is_late(entry, rules.moments):
+                found = ObjectClass.MOVING
         self._judged = entry, found, proof
         if source is None or not rules.sends(found, source):
             return None
@@ -123,7 +139,7 @@ class CompareCount:
         if found.title not in UNLISTED:
             text = line(found.sign, entry.key)
             self._lines.append(text)
-            self._lines_bytes += len(text)
+            self._lines_bytes += len(text.encode())
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""

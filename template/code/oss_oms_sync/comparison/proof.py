@@ -32,7 +32,7 @@ class Proof(Enum):
     # Its ETag is that of parts of another size.
     UNKNOWN_PARTS = "unknown_parts"
     ENCRYPTED = "encrypted"
-    # The source changed meanwhile.
+    # One of them changed meanwhile.
     CHANGED = "changed"
     # There is not time enough to read it.
     TOO_BIG = "too_big"
@@ -45,11 +45,12 @@ READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYP
 class Prover:
     """Reads objects of the source bucket."""
 
-    def __init__(self, source: Bucket, destination: ObsBucket, enough: Deadline) -> None:
-        """`enough`: when nothing more is read."""
+    def __init__(self, source: Bucket, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool) -> None:
+        """`enough`: when nothing more is read; `has_whole_piece`: whether that leaves as much time as a piece has."""
         self._source = source
         self._destination = destination
         self._enough = enough
+        self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
         """Compare two objects of equal size.
@@ -82,23 +83,34 @@ class Prover:
             raise
         if destination.etag in [digest() for digest in digests]:
             return Proof.EQUAL
-        if parts:
-            return Proof.PARTS_DIFFER
-        return Proof.ENCRYPTED if self._may_be_encrypted(destination) else Proof.DIFFERENT
+        return Proof.PARTS_DIFFER if parts else self._difference(destination)
 
     def _read(self, source: ObjectSummary, writers: list[Callable[[bytes], None]]) -> bool:
         """Whether all of it could be read."""
+        if self._enough.expired():
+            return False
         for body in self._source.iter_contents(source):
-            if self._enough.expired():
-                return False
             for write in writers:
                 write(body)
+            if self._enough.expired():
+                return False
         return True
 
-    def _may_be_encrypted(self, destination: ObjectSummary) -> bool:
-        """Whether the ETag may be no MD5: it is encrypted, or there is no right to ask."""
+    def _difference(self, destination: ObjectSummary) -> Proof:
+        """What it means that the destination's ETag is not the MD5 of the source.
+
+        Raises StorageError.
+        """
         (head,) = self._destination.try_head_all([destination.name])
-        return isinstance(head, StorageFailure) or bool(head.encryption) or head.etag != destination.etag
+        if isinstance(head, StorageFailure):
+            if head.code == "AccessDenied":  # there is no right to ask, so it may be encrypted
+                return Proof.ENCRYPTED
+            if head.code == "NoSuchKey":
+                return Proof.CHANGED
+            raise head.to_error()
+        if head.etag != destination.etag:
+            return Proof.CHANGED
+        return Proof.ENCRYPTED if head.encryption else Proof.DIFFERENT
 
 
 class _PartsDigest:

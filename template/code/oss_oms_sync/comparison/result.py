@@ -92,6 +92,7 @@ class CompareResult:
     def watermark(self) -> str | None:
         """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
+        if began is None:
+            return None
         oldest = self.tally.oldest_not_there
-        times = [time for time in (began, None if oldest is None else from_epoch(oldest)) if time]
-        return timestamp(min(times)) if times else None
+        return timestamp(began if oldest is None else min(began, from_epoch(oldest)))

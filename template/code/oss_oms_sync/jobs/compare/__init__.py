@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
-from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -24,6 +24,7 @@ from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing, with_destination
@@ -33,8 +34,8 @@ from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.work import Walked
 
-# For whatever comes after the last object that was read.
-_RESERVED_SECONDS = 60.0
+# For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
+_WRITING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -128,20 +129,23 @@ class _Comparison:
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
         lag_since = parse_time(one.before_started) or installed
+        # A closed project is compared to the end all the same: that is what a cutover is decided by.
+        is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand_since),
-            one.scope.begin(installed).timestamp(),
+            None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
         )
 
     def _prover(self) -> Prover:
-        invocation = self._invocation
-        # A piece is written while there is time: what it reads may take most of the invocation.
-        enough = invocation.deadline.minus(_RESERVED_SECONDS)
-        return Prover(invocation.source_bucket, self._destination, enough)
+        invocation, left = self._invocation, self._invocation.deadline.remaining()
+        # Who reads for longer than a piece may take counts as lost, and another would read the same.
+        piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
+        enough = Deadline(min(piece, room), invocation.clock)
+        return Prover(invocation.source_bucket, self._destination, enough, has_whole_piece=room >= piece)
 
     @cached_property
     def _in_hand_since(self) -> float:

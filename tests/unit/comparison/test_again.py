@@ -1,0 +1,128 @@
+"""Keys that differed are judged again one by one: so one late object does not cost another pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.errors import PayloadError, StorageError
+from support.compare_world import HOUR, CompareWorld
+
+LONG = "海" * 330
+KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", "zz/in OBS only"]
+
+
+@pytest.fixture
+def world() -> CompareWorld:
+    """One object is equal, one was overwritten in OBS, and the others are missing there; one is only in OBS."""
+    world = CompareWorld(KEYS, LANES="1")
+    world.put("equal", "1", "md5", "copied")
+    for key in KEYS[1:-1]:
+        world.put(key, "12", "md5", "lost")
+    world.later(HOUR)
+    world.write("other", "123")
+    world.write(KEYS[-1], "1234")
+    world.later(HOUR)
+    return world
+
+
+def classes(answer: dict) -> dict[str, list[str]]:
+    return {name: found["keys"] for name, found in answer["classes"].items() if found["keys"]}
+
+
+def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
+    # GIVEN a comparison that found objects missing, and that sent them
+    before = world.compare()
+    assert classes(before) == {
+        "equal_contents": ["equal"],
+        "missing": sorted(KEYS[1:6]),
+        "overwritten": ["other"],
+        "unknown": [KEYS[-1]],
+    }
+    # WHEN OMS has copied all but one, which was deleted, and they are judged again
+    world.delete("gone")
+    world.copy_all()
+    world.later(HOUR)
+    after = world.compare({"again": True})
+    # THEN each is where it is now, and what was equal is so still
+    assert classes(after) == {
+        "equal_contents": ["equal", *sorted(set(KEYS[1:6]) - {"gone"})],
+        "overwritten": ["other"],
+        "unknown": [KEYS[-1]],
+    }
+    assert (after["source"]["objects"], after["source"]["bytes"]) == (6, 11)
+    assert (after["destination"]["objects"], after["destination"]["bytes"]) == (7, 16)
+    assert after["pass"] == before["pass"]
+    assert (before["amended"], after["amended"] is None) == (None, False)
+    # AND that is what is seen from now on
+    assert classes(world.compare({"look": True})) == classes(after)
+    assert world.compare({"look": True})["amended"] == after["amended"]
+
+
+def test_it_sends_nothing(world):
+    world.oms_refuses(True)
+    world.compare()
+    calls = len(world.oms.calls)
+    world.oms_refuses(False)
+    world.compare({"again": True})
+    assert len(world.oms.calls) == calls
+
+
+def test_the_digests_are_those_of_a_pass_that_begins_now(world):
+    world.compare()
+    world.copy_all()
+    world.later(HOUR)
+    amended = world.compare({"again": True})
+    world.later(HOUR)
+    fresh = world.compare({"restart": True})
+    for side in ("source", "destination"):
+        assert amended[side]["digest"] == fresh[side]["digest"]
+    assert {name: one["digests"] for name, one in amended["classes"].items()} == {
+        name: one["digests"] for name, one in fresh["classes"].items()
+    }
+
+
+def test_the_watermark_moves_to_the_oldest_object_that_is_not_there_still(world):
+    before = world.compare()["watermark"]
+    assert before == "2026-01-02T00:00:00Z"
+    world.copy_all()
+    world.remove("other")
+    world.write("other", "12")
+    world.later(HOUR)
+    after = world.compare({"again": True})
+    assert after["watermark"] == after["started"]
+
+
+def test_a_pass_that_goes_on_is_not_judged_again(world):
+    world.source.problem = lambda kind, name: StorageFailure("no", answered=True, code="AccessDenied")
+    with pytest.raises(StorageError):
+        world.compare()
+    world.source.problem = lambda kind, name: None
+    assert not world.compare({"again": True})["finished"]
+
+
+def test_without_a_pass_there_is_nothing_to_judge(world):
+    assert world.compare({"again": True})["next"] == "No pass of this scope has begun."
+
+
+def test_too_many_keys_ask_for_another_pass(world, mocker):
+    world.compare()
+    mocker.patch("oss_oms_sync.comparison.again.MAX_KEYS", 6)
+    with pytest.raises(PayloadError, match="name 7 keys; at most 6"):
+        world.compare({"again": True})
+
+
+def test_lists_that_are_gone_are_an_error_and_not_equal(world):
+    (name,) = world.compare()["differences"]
+    del world.bucket.objects[name]
+    with pytest.raises(StorageError, match="so what differed is not known"):
+        world.compare({"again": True})
+
+
+def test_an_obs_that_refuses_is_an_error_and_leaves_the_total_as_it_was(world):
+    before = world.compare()
+    world.there.problem = lambda kind, name: StorageFailure("no", answered=True, code="AccessDenied")
+    with pytest.raises(StorageError):
+        world.compare({"again": True})
+    world.there.problem = lambda kind, name: None
+    assert classes(world.compare({"look": True})) == classes(before)

@@ -1,0 +1,71 @@
+"""Lists of what differs: rclone's form, any key, and none of it twice or lost."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.comparison import count
+from oss_oms_sync.comparison.differences import key_of, line
+from support.compare_world import HOUR, CompareWorld
+from support.law import HOSTILE
+
+keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(keys))
+def test_each_key_is_read_as_it_was_written_whatever_is_in_it(some):
+    text = "".join(line("+", key) for key in some)
+    assert list(map(key_of, text.splitlines())) == some
+    assert text.encode().decode() == text
+
+
+def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
+    assert line("+", "a b/海.jpg") == "+ a b/海.jpg\n"
+    assert line("*", "two\nlines") == '* "two\\nlines"\n'
+    assert line("-", '"quoted"') == '- "\\"quoted\\""\n'
+
+
+def lines(world: CompareWorld, answer: dict) -> list[str]:
+    bodies = [world.bucket.objects[name].body.decode() for name in answer["differences"]]
+    return "".join(bodies).splitlines()
+
+
+def test_each_sign_is_where_it_belongs_and_what_is_equal_is_not_listed():
+    world = CompareWorld(LANES="1")
+    world.put("equal", "1", "md5", "copied")
+    world.put("older", "1", "md5", "copied")
+    world.put("link", "1", "Symlink")
+    for key in ("overwritten", "missing"):
+        world.put(key, "1", "md5", "lost")
+    world.later(HOUR)
+    world.put("older", "2", "md5", "lost")
+    world.write("overwritten", "12")
+    world.write("only there", "1")
+    world.later(HOUR)
+    world.put("young", "1", "md5", "lost")
+    assert lines(world, world.compare()) == [
+        "! link", "+ missing", "* older", "- only there", "* overwritten", "~ young",
+    ]  # fmt: skip
+
+
+def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
+    # GIVEN lists of at most a dozen bytes in a piece; the characters of these keys have three each
+    world = CompareWorld(LANES="1")
+    names = [f"海{number}" for number in range(9)]
+    for key in names:
+        world.put(key, "1", "md5", "lost")
+    world.later(HOUR)
+    with patch.object(count, "_MAX_LINES_BYTES", 12):
+        answer = world.compare()
+        for _ in range(9):
+            if answer["finished"]:
+                break
+            world.later(HOUR)
+            answer = world.compare()
+    # THEN each key is in one list, and no list is longer than one key more than that
+    assert lines(world, answer) == [f"+ {key}" for key in names]
+    assert max(len(world.bucket.objects[name].body) for name in answer["differences"]) <= 24
+    assert answer["classes"]["missing"]["source"]["objects"] == 9

@@ -1,0 +1,243 @@
+"""What `deep` proves by reading the source: torn copies, skipped versions and flipped bytes, objects in parts; and what
+stays unproven, and is said."""
+
+from __future__ import annotations
+
+import hashlib
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
+from oss_oms_sync.errors import StorageError
+from sandbox.obs.objects import etag_of
+from support.compare_world import HOUR, CompareWorld
+from support.fake_bucket import BucketView
+from support.law import SCHEDULES
+
+MB, MIB = 1_000_000, 1024 * 1024
+
+
+@pytest.fixture
+def world():
+    """A world with parts of six and of eight bytes in place of 50 MB and 50 MiB."""
+    with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
+        yield CompareWorld(["a", "b"], LANES="1")
+
+
+def put(world: CompareWorld, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
+    """An object whose ETag tells nothing, and what is in OBS."""
+    world.put("a", data, kind, "lost")
+    world.later(HOUR)
+    world.write("a", there, part)
+    world.later(HOUR)
+
+
+def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
+    """The class of the only object, and what reading showed; without what is zero."""
+    compared = world.compared({"deep": True, **asked})
+    shown = compared.result["deep"] or {}
+    return compared.class_of("a"), {name: number for name, number in shown.items() if number}
+
+
+@pytest.mark.parametrize(
+    ("data", "there", "part"),
+    [
+        ("", "", None),
+        ("five!", "five!", None),
+        ("parts of six!", "parts of six!", 6),
+        ("parts of eight!", "parts of eight!", 8),
+        ("just six and six", "just six and six", 8),
+        ("twelve bytes", "twelve bytes", 6),
+    ],
+)
+def test_equal_contents_are_proven(world, data, there, part):
+    put(world, data, there, part)
+    found, shown = deep(world)
+    assert found == "equal_contents"
+    assert shown == {name: number for name, number in {"equal": 1, "bytes": len(data)}.items() if number}
+
+
+@pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
+def test_a_flipped_byte_a_torn_copy_and_a_skipped_version_of_the_same_size_are_found(world, there):
+    put(world, "a flipped byte", there)
+    assert world.compare()["classes"]["equal_size"]["keys"] == ["a"]
+    assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
+    # Nobody is asked to send it: OMS would skip it, or overwrite what somebody wrote.
+    assert not world.sent()
+
+
+def test_a_part_of_another_version_is_found_but_not_proven_to_differ(world):
+    put(world, "parts of six!", "parts OF six!", 6)
+    assert deep(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})
+
+
+def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
+    put(world, "parts of three", "parts of three", 3)
+    assert deep(world) == ("equal_size", {"unknown_parts": 1})
+    assert "get" not in world.source.calls
+
+
+def test_encrypted_stays_unproven_and_is_said(world):
+    world.encrypt(True)
+    put(world, "secret", "secret")
+    assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
+
+
+def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_encrypted(world):
+    put(world, "a flipped byte", "a flipped bjte")
+    refused = StorageFailure("no", answered=True, code="AccessDenied")
+    world.there.problem = lambda kind, name: refused if kind == "head" else None
+    assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 14})
+
+
+def test_an_obs_that_does_not_answer_is_no_encryption(world):
+    put(world, "a flipped byte", "a flipped bjte")
+    busy = StorageFailure("OBS returned a server error", answered=True, code="Unavailable")
+    world.there.problem = lambda kind, name: busy if kind == "head" else None
+    with pytest.raises(StorageError, match="server error"):
+        world.compare({"deep": True})
+    world.there.problem = lambda kind, name: None
+    world.later(HOUR)
+    assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
+
+
+@pytest.mark.parametrize("meanwhile", [("put", "a", "another", "Appendable", "lost"), ("delete", "a")])
+def test_what_changes_before_it_is_read_is_moving(world, meanwhile):
+    put(world, "a flipped byte", "a flipped bjte")
+    list_page = world.source.list_page
+
+    def then_changes(*details):
+        page = list_page(*details)
+        world.play([meanwhile])
+        return page
+
+    with patch.object(world.source, "list_page", then_changes), patch("support.fake_bucket.BucketView.find_all") as now:
+        now.side_effect = lambda names: [world.source.summary(name) for name in names]
+        assert deep(world) == ("moving", {"changed": 1})
+
+
+def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
+    # The listing of OBS may be older than that of the source, so nothing is proven yet.
+    world.put("a", "five!", "Appendable", "lost")
+    world.later(HOUR)
+    world.write("a", "FIVE!")
+    assert deep(world, overwrite=True)[0] == "moving"
+    assert not world.sent()
+
+
+def slow_reading(world: CompareWorld, seconds: float):
+    """Each object takes so long to be read, bit by bit."""
+    read = BucketView.iter_contents
+
+    def slowly(view, one):
+        for _ in range(100):
+            world.clock.sleep(seconds / 100)
+            yield b""
+        yield from read(view, one)
+
+    return patch.object(BucketView, "iter_contents", slowly)
+
+
+def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
+    put(world, "five!", "five!")
+    world.put("b", "12345", "Appendable", "lost")
+    world.write("b", "12345")
+    world.later(HOUR)
+    with slow_reading(world, 1000):
+        compared = world.compared({"deep": True})
+        for _ in range(5):
+            world.later(HOUR)
+            compared = world.compared({"deep": True})
+            if compared.result["finished"]:
+                break
+    assert compared.result["deep"]["too_big"] == 2
+    assert compared.class_of("a") == compared.class_of("b") == "equal_size"
+
+
+def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
+    # GIVEN two objects that take most of a piece each
+    for key in "ab":
+        world.put(key, "five!", "Appendable", "lost")
+    world.later(HOUR)
+    for key in "ab":
+        world.write(key, "five!")
+    world.later(HOUR)
+    # WHEN they are compared, with what is left of one call after the other
+    with slow_reading(world, 100):
+        assert not world.compare({"deep": True}, timeout=200)["finished"]
+        world.later(HOUR)
+        shown = world.compare({"deep": True}, timeout=200)["deep"]
+    # THEN neither is called too big
+    assert (shown["equal"], shown["too_big"]) == (2, 0)
+
+
+def test_again_reads_what_it_has_time_for(world):
+    for key in "ab":
+        world.put(key, "five!", "form", "lost")
+    world.later(HOUR)
+    for key in "ab":
+        world.write(key, "FIVE!")
+    world.later(HOUR)
+    assert world.compare({"deep": True})["deep"]["different"] == 2
+    with slow_reading(world, 1000):
+        found = world.compare({"deep": True, "again": True})["classes"]
+    assert found["suspicious"]["keys"] == ["a", "b"]
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20), st.integers(1, 40))
+def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, size):
+    digest, start = _PartsDigest(size), 0
+    for cut in cuts:
+        digest.update(data[start : start + cut])
+        start += cut
+    digest.update(data[start:])
+    if len(data) > size:
+        assert digest.etag().lower() == etag_of(data, size)
+
+
+@pytest.mark.parametrize("size", _PART_SIZES)
+def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
+    # 106 MB, in two parts and a bit.
+    chunk = bytes(range(256)) * 4096
+    digest, whole = _PartsDigest(size), hashlib.md5()
+    parts, room = [], size
+    for _ in range(101):
+        digest.update(chunk)
+        left = chunk
+        while left:
+            taken, left = left[:room], left[room:]
+            whole.update(taken)
+            room -= len(taken)
+            if not room:
+                parts.append(whole.digest())
+                whole, room = hashlib.md5(), size
+    parts.append(whole.digest())
+    assert digest.etag() == f"{hashlib.md5(b''.join(parts)).hexdigest().upper()}-{len(parts)}"
+    assert len(parts) == 3
+
+
+@settings(max_examples=SCHEDULES // 12)
+@given(
+    data=st.text("AB", max_size=9),
+    there=st.text("AB", max_size=9),
+    kind=st.sampled_from(["md5", "form", "Multipart", "Appendable"]),
+    part=st.sampled_from([None, 3, 6, 8]),
+    encrypted=st.booleans(),
+)
+def test_law1_nothing_that_differs_is_called_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
+    with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
+        world = CompareWorld(["a"], LANES="1")
+        world.encrypt(encrypted)
+        put(world, data, there, part, kind)
+        found, _ = deep(world)
+    if data != there:
+        assert found != "equal_contents"
+    elif not encrypted and (part != 3 or len(data) <= 3):
+        assert found == "equal_contents"
+    if len(data) == len(there) and found == "overwritten":
+        assert data != there
+    count_schedule("of compare", "what is read is called equal only if it is")

@@ -1,0 +1,114 @@
+"""What compare answers: the form that others rely on, and nothing that is not known yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.comparison.classes import ObjectClass
+from support.compare_world import HOUR, CompareWorld
+from support.fake_bucket import NO_RIGHT
+
+KNOWN_AT_THE_END = {"classes", "folders", "source", "destination", "adds_up", "watermark", "differences"}
+
+
+@pytest.fixture
+def world() -> CompareWorld:
+    world = CompareWorld(LANES="1")
+    world.put("a/1", "12", "md5", "copied")
+    world.later(HOUR)
+    return world
+
+
+def test_it_names_every_class_even_if_nothing_is_in_it(world):
+    classes = world.compare()["classes"]
+    assert classes.keys() == {one.title for one in ObjectClass} - {"orphan_records"}
+    nothing = {"objects": 0, "bytes": 0}
+    assert classes["missing"] == {
+        "source": nothing,
+        "destination": nothing,
+        "digests": dict.fromkeys(("source", "destination"), "0" * 64),
+        "keys": [],
+    }
+
+
+def test_sides_have_digests_of_64_hex_digits_and_the_source_one_of_its_state(world):
+    answer = world.compare()
+    assert answer["source"].keys() == {"objects", "bytes", "digest", "state_digest"}
+    assert answer["destination"].keys() == {"objects", "bytes", "digest"}
+    assert answer["source"]["digest"] == answer["destination"]["digest"] != answer["source"]["state_digest"]
+    assert {len(answer["source"][name]) for name in ("digest", "state_digest")} == {64}
+
+
+def test_another_version_of_the_same_size_changes_only_the_state(world):
+    before = world.compare()["source"]
+    world.later(HOUR)
+    world.put("a/1", "21", "md5", "copied")
+    world.later(HOUR)
+    after = world.compare()["source"]
+    assert before["digest"] == after["digest"]
+    assert before["state_digest"] != after["state_digest"]
+
+
+def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
+    # GIVEN an object that is accepted a minute after it was written and copied three minutes later, and one that is not
+    world.put("b", "1")
+    world.later(60)
+    world.deliver()
+    world.later(180)
+    world.copy_all()
+    world.put("c", "1", "md5", "lost")
+    world.later(HOUR)
+    lag = world.compare()["lag"]
+    assert (lag["accepted"]["objects"], lag["accepted"]["not_yet"], lag["accepted"]["max"]) == (2, 1, 60)
+    assert (lag["copied"]["objects"], lag["copied"]["not_yet"], lag["copied"]["max"]) == (2, 1, 240)
+    assert lag["copied"]["within"] == {"60": 1, "300": 2, "900": 2, "3600": 2, "86400": 2}
+    assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
+
+
+def test_what_was_sent_again_counts_apart(world):
+    world.remove("a/1")
+    world.compare()
+    world.copy_all()
+    world.later(HOUR)
+    lag = world.compare({"since": "2020-01-01"})["lag"]
+    assert (lag["again"], lag["accepted"]["objects"], lag["copied"]["objects"]) == (1, 0, 0)
+
+
+def test_what_is_equal_by_contents_is_not_late_even_if_it_was_copied_before_it_was_written_again(world):
+    world.put("a/1", "12", "md5", "lost")
+    world.later(HOUR)
+    answer = world.compare()
+    assert answer["classes"]["equal_contents"]["keys"] == ["a/1"]
+    assert answer["lag"]["copied"]["not_yet"] == 0
+
+
+def test_the_watermark_is_the_oldest_object_that_is_not_there_and_at_most_the_beginning(world):
+    answer = world.compare()
+    assert answer["watermark"] == answer["started"]
+    world.put("b", "1", "md5", "lost")
+    world.later(HOUR)
+    world.put("c", "1", "md5", "lost")
+    world.later(HOUR)
+    assert world.compare()["watermark"] == "2026-01-02T01:00:00Z"
+
+
+def test_folders_are_those_of_the_first_level(world):
+    world.put("a/2/3", "1", "md5", "lost")
+    world.put("top", "123", "md5", "lost")
+    world.later(HOUR)
+    assert world.compare()["folders"] == {
+        "": {"missing": [1, 3, 0, 0]},
+        "a/": {"equal_contents": [1, 2, 1, 2], "missing": [1, 1, 0, 0]},
+    }
+
+
+def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
+    world.source.problem = lambda kind, name: NO_RIGHT if kind == "list" and "a" not in world.source.calls else None
+    with pytest.raises(Exception, match="no"):
+        world.compare()
+    world.source.problem = lambda kind, name: None
+    answer = world.compare({"look": True})
+    assert not answer["finished"]
+    assert not KNOWN_AT_THE_END & answer.keys()
+    world.later(HOUR)
+    assert world.compare().keys() > KNOWN_AT_THE_END
