@@ -72,9 +72,9 @@ def reasons() -> str:
         "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows) + "\n"
         "## What OMS failed to copy\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
-        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket. Such an object is\n"
-        "resent at once, then after 10 minutes, and after twice as long each time, up to a day; so it needs nobody once\n"
-        "the cause is gone.\n\n" + _table(head, copies)
+        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket. Such an\n"
+        "object is resent at once, then after 10 minutes, and after twice as long each time, up to a day; so it\n"
+        "needs nobody once the cause is gone.\n\n" + _table(head, copies)
     )
 
 

@@ -93,8 +93,8 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     expected, missing = count(box)
     # A tick does not wait for long for what is lost.
     deploy(box, tmp_path, lanes=8, timeout=25)
-    box.oss.latency(listing=0.05)
-    box.fc.kill_at_random(0.25, within=1, seed=14, name="reconcile")
+    box.oss.latency(listing=0.3)
+    box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
 
     # WHEN ticks come, each an hour after the one before, until the pass ends
     ticks = 0
@@ -117,13 +117,15 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     assert (counts["scanned"], counts["failed_before"]) == (expected["scanned"], expected["failed_before"])
     # AND many worked on it, and many died
     assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
-    assert total["ranges"] >= 8
+    assert total["ranges"] >= 4
 
 
 def test_after_the_first_tick_a_pass_needs_no_other(box, tmp_path):
     furnish(box, 6_000)
     expected, missing = count(box)
     deploy(box, tmp_path, lanes=4)
+    # So slow that it is not walked through before it splits.
+    box.oss.latency(listing=0.6)
 
     assert not box.tick("reconcile").value["finished"]
     box.wait_idle(TIMEOUT)
@@ -137,6 +139,7 @@ def test_without_any_event_the_timer_alone_brings_a_pass_to_its_end(box, tmp_pat
     furnish(box, 6_000)
     expected, missing = count(box)
     deploy(box, tmp_path, lanes=2)
+    box.oss.latency(listing=0.6)
     box.oss.deliveries(box.log_bucket).add(EventFault.lost())
 
     with time_flying(box):

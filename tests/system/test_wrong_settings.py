@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from oss_oms_sync.clock import Clock, timestamp
 from sandbox import Sandbox
 from sandbox.fc.logs import said
 from support.fake_clouds import payload
@@ -17,7 +18,7 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     """How the invocation ends, and the only line of its log that says what to do."""
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
-    invocation = box.fc.invoke("forward", event or payload("a"))
+    invocation = box.fc.invoke("forward", event or payload("a", time=timestamp(Clock().now())))
     output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in output]
@@ -60,6 +61,14 @@ def test_a_log_bucket_that_does_not_exist_is_told_and_the_object_still_forwarded
     assert ending == "True"
     assert "LOG_BUCKET names a bucket that does not exist" in line
     assert box.oms.accepted == {"a": 1}
+
+
+def test_a_log_bucket_that_does_not_exist_says_not_whether_the_project_is_closed_so_an_old_object_stays_queued(box):
+    box.deploy(CODE, environment={**box.environment(), "LOG_BUCKET": "no-such-bucket"})
+    invocation = box.fc.invoke("forward", payload("a", time="2026-01-01T00:00:00.000Z"))
+    assert invocation.error_type == "RecordError"
+    assert "LOG_BUCKET names a bucket that does not exist" in invocation.error_message
+    assert box.oms.calls == []
 
 
 def test_a_log_bucket_of_another_region_than_the_endpoint(box):

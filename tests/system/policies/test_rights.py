@@ -92,22 +92,22 @@ def test_huaweis_policy_for_obs_allows_what_is_called_and_nothing_more(box, proj
         job(box)
     statements = json.loads((project / "policies" / "huawei-obs.json").read_text())["Statement"]
     granted = {
-        (action, resource.replace("DESTINATION_BUCKET", box.destination_bucket))
+        (action, resource.replace("<OBS bucket>", box.destination_bucket))
         for one in statements
         for action in one["Action"]
         for resource in one["Resource"]
     }
     (pattern,) = [resource for action, resource in granted if action == "obs:object:GetObject"]
     called = {
-        (one.name, f"obs:*:*:bucket:{one.bucket}")
+        (one.name, f"OBS:*:*:bucket:{one.bucket}")
         if one.name == "obs:bucket:ListBucket"
-        else (one.name, pattern if fnmatchcase(f"obs:*:*:object:{one.bucket}/{one.key}", pattern) else one.key)
+        else (one.name, pattern if fnmatchcase(f"OBS:*:*:object:{one.bucket}/{one.key}", pattern) else one.key)
         for one in box.obs.actions
     }
     assert called == granted
 
 
-def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_replay(box, project):
+def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
         return {(one.action, one.resource) for one in rights(project, name, "fc")}
 
@@ -120,10 +120,10 @@ def test_the_triggers_may_invoke_forward_and_reconcile_and_forward_may_invoke_re
         for props in resources(project, lambda name: name).values()
         if "oss" in [trigger["triggerType"] for trigger in props.get("triggers", [])]
     ]
-    assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile"]
+    assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile", "oss-oms-sync-compare"]
     assert invokes("trigger") == functions(*triggered)
     assert invokes("forward") == functions("oss-oms-sync-replay")
-    for name in ("replay", "reconcile", "doctor", "status"):
+    for name in ("replay", "reconcile", "compare", "doctor", "status"):
         assert invokes(name) == set()
     # A key that can be neither sent nor recorded goes that way.
     box.oms.faults.add(Fault.status(401))

@@ -202,6 +202,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     functionRole: "r"
     replayRole: ${vars.reconcileRole}
     reconcileRole: ${vars.functionRole}
+    compareRole: r
     doctorRole: r
     statusRole: r
     triggerRole: "acs:ram::${config('AccountID')}:role/t"
