@@ -126,7 +126,7 @@ def let_work_age(box: Sandbox) -> None:
 
 def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box, tmp_path):
     # GIVEN objects of every class; what is due is too old to be sent, so that one pass leaves the other its world
-    furnish(box, 40_000, due_age=9 * DAY)
+    furnish(box, 60_000, due_age=9 * DAY)
     calm, wild = ({"since": timestamp(from_epoch(box.oss.now() - days * DAY))} for days in (2, 3))
 
     # WHEN they are compared by one instance, and by eight of which every other dies
@@ -135,7 +135,9 @@ def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box
     box.wait_idle(TIMEOUT)
     by_one = look(box, **calm)
     deploy(box, tmp_path, lanes=8, timeout=20)
-    box.fc.kill_at_random(0.5, within=1, seed=15, name="compare")
+    # Pages that take their time, or one would be done before others have begun.
+    box.obs.delay(400)
+    box.fc.kill_at_random(0.4, within=2, seed=15, name="compare")
     calls = 0
     while not total_of(box, wild):
         assert calls < 20
@@ -152,8 +154,8 @@ def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box
     assert lines(box, by_eight) == lines(box, by_one)
     assert not box.oms.accepted
     # AND many worked on it, and many died
-    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
-    assert (by_one["ranges"]["done"], by_eight["ranges"]["done"] >= 8) == (1, True)
+    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 3
+    assert (by_one["ranges"]["done"], by_eight["ranges"]["done"] >= 6) == (1, True)
 
 
 def total_of(box: Sandbox, asked: dict[str, str]) -> bool:
