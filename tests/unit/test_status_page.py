@@ -112,6 +112,7 @@ def report(state: str = "behind", **changes: object) -> dict:
                 }
             ],
         },
+        "oms_lists": {"unread": 2, "example": "???", "problem": "no right to read them"},
         "compare": {"last": COMPARED, "open": [{"started": "2026-01-01T23:40:00Z", **PROGRESS}]},
         "sums": [
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
@@ -140,6 +141,7 @@ EMPTY = {
     "replay": None,
     "reconcile": {"last": None, "open": []},
     "compare": {"last": None, "open": []},
+    "oms_lists": {"unread": 0, "example": "", "problem": ""},
     "sums": [],
     "fixes": {},
 }
