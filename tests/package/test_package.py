@@ -102,8 +102,8 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme\.md|status\.py|docs/[\w-]+\.md|ci/(deploy\.sh|\w+\.yml)"
-        r"|policies/(show\.py|huawei\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py"
+        r"|src/(s\.yaml|readme\.md|status\.py|digests\.py|docs/[\w-]+\.md|ci/(deploy\.sh|\w+\.yml)"
+        r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py"
         r"|events/put-object\.json\.stpl))"
     )
     assert [name for name in names if not belongs.fullmatch(name)] == []
@@ -162,6 +162,7 @@ def test_the_questions_names_are_the_public_interface_in_a_persons_order():
         "runtime",
         "replayPeriod",
         "reconcilePeriod",
+        "comparePeriod",
         "functionName",
     ]
 

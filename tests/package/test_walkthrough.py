@@ -66,7 +66,7 @@ def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box)
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in said
     assert "\nSet up right: " in shell.run(deploy)
     upload(box, "hello")
-    assert "'hello': OMS accepted this version." in shell.run(story)
+    assert "'hello': It is in OBS, with the same contents." in shell.run(story)
     assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
     assert box.task.destination["hello"].data == b"hello"
     said = shell.run(by_hand)
@@ -95,7 +95,7 @@ def test_every_command_of_day_to_day_answers(shell, project, box):
     upload(box, "hello", "a/b.txt")
     (table,) = (table for table in Document.read(README).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
-    assert len(commands) == 8
+    assert len(commands) == 9
     for command in commands:
         done = shell.attempt(command)
         # Status says with 1 that all is not yet in step.
@@ -310,9 +310,10 @@ def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "failed")
     box.oss.age(3600)
+    box.obs.age(3600)
 
     # WHEN the steps are taken
-    send, look, status = Document.read(CUTOVER).commands_under("The day")
+    send, look, status, compare = Document.read(CUTOVER).commands_under("The day")
     assert '"left": 0' in shell.run(send)
     said = shell.run(look)
     assert '"finished": true' in said
@@ -323,3 +324,11 @@ def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
     # THEN status says that all is in step
     assert shell.run(status).startswith("In step since 20")
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
+
+    # AND compare that both buckets are equal
+    box.oss.age(3600)
+    box.obs.age(3600)
+    said = shell.run(compare)
+    assert '"finished": true' in said
+    classes = json.loads(said[said.index("{") : said.rindex("}") + 1])["classes"]
+    assert {name for name, one in classes.items() if one["source"]["objects"]} == {"equal_contents"}

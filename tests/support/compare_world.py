@@ -22,7 +22,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs import compare, replay
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import record_name, success_etag
-from sandbox.obs.objects import etag_of as obs_etag
+from support.etags import obs_etag
 from support.fake_bucket import BucketView, MemoryBucket
 from support.fake_clouds import TASK, VirtualClock, VirtualOms, payload
 from support.pass_world import LockStepPool

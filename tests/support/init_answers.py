@@ -14,5 +14,6 @@ ANSWERS = {
     "runtime": "python3.12",
     "replayPeriod": "5m",
     "reconcilePeriod": "1d",
+    "comparePeriod": "7d",
     "functionName": "my-sync",
 }

@@ -154,7 +154,7 @@ def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box
     assert lines(box, by_eight) == lines(box, by_one)
     assert not box.oms.accepted
     # AND many worked on it, and many died
-    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 3
+    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 2
     assert (by_one["ranges"]["done"], by_eight["ranges"]["done"] >= 6) == (1, True)
 
 

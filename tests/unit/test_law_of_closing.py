@@ -128,7 +128,7 @@ happenings = st.lists(
 
 @settings(max_examples=SCHEDULES // 2)
 @given(happenings)
-def test_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):
+def test_law1_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):
     world, state = ClosingWorld(), "no event"
     for what, *details in happenings:
         state = getattr(world, what)(*details) or state

@@ -35,7 +35,6 @@ def test_a_bucket_of_another_region_is_redirected_to(box, obs_requests, refusal)
         ("GET", "a", {"versionId": "1"}),
         ("PUT", "a", {}),
         ("DELETE", "a", {}),
-        ("HEAD", "", {}),
     ],
     ids=str,
 )

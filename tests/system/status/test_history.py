@@ -43,7 +43,9 @@ def test_one_keys_whole_story(project, in_process, key):
 
     project.fc.invoke("forward", event_of(key, etag=project.oss.objects(project.source_bucket)[key].etag))
     accepted = story(project, in_process, key)
-    assert accepted["story"] == "OMS accepted this version."
+    assert accepted["story"] == "It is in OBS, with the same contents."
+    assert accepted["in_obs"]["etag"] == accepted["object"]["etag"]
+    assert accepted["seconds"]["accepted"] is not None
     assert accepted["success"]["etag"] == accepted["object"]["etag"]
 
     project.oss.age(HOUR)

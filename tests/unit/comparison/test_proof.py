@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
 from oss_oms_sync.errors import StorageError
-from sandbox.obs.objects import etag_of
 from support.compare_world import HOUR, CompareWorld
+from support.etags import obs_etag
 from support.fake_bucket import BucketView
 from support.law import SCHEDULES
 
@@ -196,7 +196,7 @@ def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, s
         start += cut
     digest.update(data[start:])
     if len(data) > size:
-        assert digest.etag().lower() == etag_of(data, size)
+        assert digest.etag().lower() == obs_etag(data, size)
 
 
 @pytest.mark.parametrize("size", _PART_SIZES)

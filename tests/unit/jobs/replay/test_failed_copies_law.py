@@ -184,7 +184,7 @@ happenings = st.lists(
 @example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "grows")])
 @example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "late")])
 @example([("fail", "a", "02"), ("list", "02", "new"), ("tick",), ("fail", "b", "00"), ("list", "00", "new")])
-def test_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy(count_schedule, happenings):
+def test_law1_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy(count_schedule, happenings):
     tale = Tale()
     for what, *details in happenings:
         getattr(tale, what)(*details)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 from collections.abc import Mapping
 
@@ -142,8 +143,9 @@ class KeyHistory:
         """The same for an accepted version, by what OBS has."""
         now = self._invocation.clock.now().timestamp()
         entry = Entry(self._key, source, listed_record(success, self._key), None, there)
-        # What OMS accepted within the last hour it may still have in hand.
-        found = classify(entry, Moments(now, now - 3600))
+        # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
+        # still have in hand.
+        found = classify(entry, Moments(math.inf, now - 3600))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
             return "It is in OBS, with the same contents.", "Nothing."
         if found in EQUAL:
@@ -151,7 +153,7 @@ class KeyHistory:
                 "It is in OBS, with the same size and not older.",
                 "Nothing. Compare with deep proves more.",
             )
-        if found in (ObjectClassInObs.IN_FLIGHT, ObjectClassInObs.MOVING):
+        if found is ObjectClassInObs.IN_FLIGHT:
             return "OMS accepted this version, and it is not in OBS yet.", f"Look again in a minute. {self._resend}"
         if there is None:
             return "OMS accepted this version, but it is not in OBS.", f"Compare sends it again. {self._resend}"
