@@ -1,4 +1,5 @@
 """The whole job, seen: objects are uploaded while OMS has a bad day, then is down; replay and reconcile make it good.
+Then OMS fails to copy some, and somebody changes others in OBS: compare names them, and they are made good.
 
 Exit code 0 only when every uploaded object is accounted for all the time, and the destination equals the source.
 """
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sandbox import Sandbox
+from sandbox.oms.task import CopyFailure
 from sandbox.server.faults import Fault
 from tools.package import build
 from tools.render import render
@@ -54,6 +57,9 @@ REFUSED = "refused/by OMS.txt"
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
 GIVEN_UP = "given up by forward.txt"
+# Accepted by OMS, and not copied.
+NOT_COPIED = [f"not copied/{number}.jpg" for number in range(5)]
+DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
 HOUR = 3600
 
 
@@ -95,7 +101,7 @@ def main() -> int:
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     with Sandbox() as box, TemporaryDirectory() as folder:
         box.deploy_project(make_project(box, Path(folder), console), instances=8, retry_delay=0.01)
-        stages = [bad_day(box, console), outage(box, console), recovery(box, console)]
+        stages = [bad_day(box, console), outage(box, console), recovery(box, console), in_obs(box, console)]
     problems = [problem for books in stages for problem in books.problems()]
     if stages[-1].missing:
         problems.append(f"{len(stages[-1].missing)} objects are still missing in the end")
@@ -161,6 +167,63 @@ def recovery(box: Sandbox, console: Console) -> Books:
     books = keep_books(box)
     show(books, console)
     return books
+
+
+def in_obs(box: Sandbox, console: Console) -> Books:
+    """OMS accepts objects and fails to copy them, and somebody deletes one in OBS and overwrites another."""
+    console.print(
+        f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, and fails to copy them, which it tells in lists in"
+        " OBS. The timer wakes replay, which reads them and answers"
+    )
+    failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
+    box.task.failures.add(failure, times=len(NOT_COPIED), where=lambda key: key in NOT_COPIED)
+    for key in NOT_COPIED:
+        box.bucket(box.source_bucket).put_object(key, b"copied in the end")
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
+    console.print("And somebody deletes an object in OBS, and overwrites another there. Half an hour later:")
+    box.obs.delete(box.destination_bucket, DELETED)
+    box.obs.put(box.destination_bucket, OVERWRITTEN, b"somebody else's")
+    later(box)
+    compare(box, console)
+    console.print("What is newer in OBS is overwritten only if somebody asks for it.")
+    later(box)
+    compare(box, console, overwrite=True)
+    later(box)
+    compare(box, console, restart=True)
+    return keep_books(box)
+
+
+def later(box: Sandbox) -> None:
+    """All is done that was to be done, and half an hour goes by, so that nothing is too young to be judged."""
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.oss.age(HOUR / 2)
+    box.obs.age(HOUR / 2)
+
+
+def compare(box: Sandbox, console: Console, **asked: bool) -> None:
+    """Invoke compare by hand, and show its classes."""
+    payload = json.dumps(asked)
+    console.print(f"\ns compare invoke -e '{payload}'")
+    found = box.fc.invoke("compare", payload.encode()).value
+    table = Table("class", "in OSS", "in OBS", "such as")
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    classes = [(name, one) for name, one in found["classes"].items() if sum(count_of(one))]
+    for name, one in classes:
+        table.add_row(name, *map(str, count_of(one)), escape(f"{one['keys'][0]!a:.40}"))
+    table.add_section()
+    totals = [found[side]["objects"] for side in ("source", "destination")]
+    table.add_row("[bold]both buckets", *(f"[bold]{number}" for number in totals))
+    console.print(table)
+    sums = [sum(count_of(one)[side] for _, one in classes) for side in (0, 1)]
+    adds_up = "The classes add up to both buckets." if sums == totals else "[red]The classes do not add up."
+    console.print(f"{adds_up} Sent again: {found['submitted']}.")
+
+
+def count_of(one: dict[str, Any]) -> tuple[int, int]:
+    """Objects of a class on both sides."""
+    return one["source"]["objects"], one["destination"]["objects"]
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:

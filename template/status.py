@@ -73,6 +73,8 @@ WORDS = {
     "a minute": ("{:,} a minute", "每分钟 {:,} 个"),
     "left": ("{:.0%}, {:,} minutes left", "{:.0%}，预计还需 {:,} 分钟"),
     "comparison": ("What is in OBS", "OBS 中的情况"),
+    "lists": ("What OMS failed to copy is not read", "未读取 OMS 复制失败的清单"),
+    "unread": ("Lines of OMS's lists of failures that could not be read:", "OMS 失败清单中无法读取的行："),
     "never compared": ("nothing was compared with OBS yet", "尚未与 OBS 比对"),
     "watermark": ("in OBS is all that was written before", "已在 OBS 中的写入截止时间"),
     "lag accepted": ("Written until accepted", "从写入到接受"),
@@ -257,6 +259,7 @@ def lines(report: Report, lang: str, colour: bool) -> Iterator[str]:
         yield f"  {say('open')} {one['started']}: {say('scanned')} {one.get('scanned', 0):,}{progress(one, lang)}"
     yield f"{say('comparison')}:"
     yield from compared(report["compare"], lang)
+    yield from unread_lists(report["oms_lists"], lang)
     if report["replay"]:
         result = report["replay"]["result"]
         yield f"{say('last replay')}:"
@@ -287,6 +290,14 @@ def compared(report: Report, lang: str) -> Iterator[str]:
         yield f"  {word('never compared', lang)}"
     for one in report["open"]:
         yield f"  {word('open', lang)} {one['started']}{progress(one, lang)}"
+
+
+def unread_lists(lists: Report, lang: str) -> Iterator[str]:
+    """What replay could not read of OMS's lists of failures."""
+    if lists["problem"]:
+        yield f"  {word('lists', lang)}: {lists['problem']}"
+    if lists["unread"]:
+        yield f"  {word('unread', lang)} {lists['unread']:,}: {lists['example']!r}"
 
 
 def classes_of(last: Report) -> list[tuple[str, Report]]:

@@ -6,6 +6,7 @@ can be chosen, nor how anything is escaped, so nothing is.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import Literal, Protocol
@@ -36,27 +37,32 @@ class ResultLists:
         self._put = put
         self._lines: defaultdict[str, list[str]] = defaultdict(list)
         self._last = 0
+        self._lock = threading.Lock()
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
         """A line about an object that was copied or skipped; `size` is in bytes."""
-        self._lines[kind].append(self.separator.join((_local_time(now), key, str(size))))
+        self._add(kind, _local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:
         """A line about an object that was not copied."""
-        columns = (code, _local_time(now), quote(key, safe=""), key, message)
-        self._lines["failed"].append(self.separator.join(columns))
+        self._add("failed", code, _local_time(now), quote(key, safe=""), key, message)
 
     def write(self, now: float) -> None:
         """Write what came since the last files into new ones."""
-        if self.held:
-            return
-        for kind, lines in self._lines.items():
-            # No two files have the same name, however fast they come.
-            self._last = max(self._last + 1, int(now * 1000))
-            folder = f"{LISTS_ROOT}{self._task_id}/{kind}_object_lists/{self.sub_task}"
-            body = "".join(f"{line}\n" for line in lines).encode() + (_BROKEN_LINE if self.broken else b"")
-            self._put(f"{folder}/{self._last}.{kind}_list.txt", body, now)
-        self._lines.clear()
+        with self._lock:
+            if self.held:
+                return
+            for kind, lines in self._lines.items():
+                # No two files have the same name, however fast they come.
+                self._last = max(self._last + 1, int(now * 1000))
+                folder = f"{LISTS_ROOT}{self._task_id}/{kind}_object_lists/{self.sub_task}"
+                body = "".join(f"{line}\n" for line in lines).encode() + (_BROKEN_LINE if self.broken else b"")
+                self._put(f"{folder}/{self._last}.{kind}_list.txt", body, now)
+            self._lines.clear()
+
+    def _add(self, kind: str, *columns: str) -> None:
+        with self._lock:
+            self._lines[kind].append(self.separator.join(columns))
 
 
 def _local_time(now: float) -> str:

@@ -29,6 +29,41 @@ def viewer():
     return module
 
 
+PROGRESS = {"objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
+
+
+def sides(source: int, destination: int) -> dict:
+    return {
+        "source": {"objects": source, "bytes": 10 * source},
+        "destination": {"objects": destination, "bytes": 10 * destination},
+    }
+
+
+COMPARED = {
+    "started": "2026-01-01T04:00:00Z",
+    "ended": "2026-01-01T04:20:00Z",
+    "watermark": "2026-01-01T03:59:00Z",
+    "classes": {
+        "equal_contents": sides(900, 900),
+        "missing": sides(3, 0),
+        "unknown": sides(0, 2),
+        "older": sides(0, 0),
+    },
+    "lag": {
+        name: {
+            "objects": 800,
+            "not_yet": 3,
+            "p50": 4.2,
+            "p90": 61.0,
+            "p99": 300.0,
+            "max": 7300,
+            "within": {"60": 700, "300": 790, "900": 795, "3600": 799, "86400": 800},
+        }
+        for name in ("accepted", "copied")
+    },
+}
+
+
 def report(state: str = "behind", **changes: object) -> dict:
     """An answer as the function gives it (tests/system/status/ shows that it does)."""
     passed = {"scanned": 10, "covered": 7, "submitted": 2, "failed_before": 1, "pending": 0, "orphans": 3}
@@ -73,12 +108,12 @@ def report(state: str = "behind", **changes: object) -> dict:
                     "started": "2026-01-01T23:50:00Z",
                     "ended": None,
                     "scanned": 4321,
-                    "objects_per_minute": 2000,
-                    "share": 0.25,
-                    "minutes_left": 7,
+                    **PROGRESS,
                 }
             ],
         },
+        "oms_lists": {"unread": 2, "example": "???", "problem": "no right to read them"},
+        "compare": {"last": COMPARED, "open": [{"started": "2026-01-01T23:40:00Z", **PROGRESS}]},
         "sums": [
             {"claim": "1 = 1", "left": 1, "right": [1], "holds": True, "meaning": "never said"},
             {"claim": "5 = 4", "left": 5, "right": [3, 1], "holds": False, "meaning": "it means this"},
@@ -105,6 +140,8 @@ EMPTY = {
     },
     "replay": None,
     "reconcile": {"last": None, "open": []},
+    "compare": {"last": None, "open": []},
+    "oms_lists": {"unread": 0, "example": "", "problem": ""},
     "sums": [],
     "fixes": {},
 }
@@ -226,6 +263,9 @@ def test_the_text_has_numbers_remedies_and_sums(viewer, monkeypatch, capsys):
     _, out, _ = show(viewer, monkeypatch, capsys, json.dumps(report()), "--lang", "en")
     assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
     assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321, 2,000 a minute, 25%, 7 minutes left\n" in out
+    assert "2026-01-01T04:20:00Z: equal_contents 900 / 900, missing 3 / 0, unknown 0 / 2\n" in out
+    assert "  Written until in OBS: half 4 s, 90 % 61 s, 99 % 5 min, longest 2 h, not yet 3\n" in out
+    assert "  under way since 2026-01-01T23:40:00Z, 2,000 a minute, 25%, 7 minutes left\n" in out
     for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix.en}", "covered 7", "it means this"):
         assert part in out
     assert "never said" not in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -80,6 +81,7 @@ class StatusReport:
             "replay": self._state.load("replay").get("last"),
             "reconcile": coverage.to_json(),
             "compare": in_obs.to_json(),
+            "oms_lists": _lists_json(self._state.load("failed_copies")),
             "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last),
             "fixes": _fixes(backlog),
         }
@@ -113,6 +115,11 @@ class StatusReport:
                 return earlier
             months.insert(0, Month(month_of(last_day), earlier.month))
         return months
+
+
+def _lists_json(state: Mapping[str, object]) -> dict[str, object]:
+    """What replay could not read of OMS's lists of failures: lines, one of them, and why it reads none."""
+    return {"unread": state.get("unread", 0), "example": state.get("example", ""), "problem": state.get("said", "")}
 
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
