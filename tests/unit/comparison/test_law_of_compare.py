@@ -140,6 +140,7 @@ def moves(some: list[str]) -> st.SearchStrategy[tuple]:
         st.tuples(st.just("put"), keys, data, kinds, fates),
         st.tuples(st.just("put"), keys, data, kinds, fates),
         st.tuples(st.just("write"), keys, data),
+        st.tuples(st.just("write"), keys, data),
         st.tuples(st.sampled_from(["delete", "remove"]), keys),
         st.tuples(st.sampled_from(["deliver", "lose", "begin_copy", "begin_copy", "end_copy", "fail_copy"]), numbers),
         st.tuples(st.just("encrypt"), st.booleans()),
@@ -174,13 +175,13 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     return world
 
 
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=SCHEDULES // 3)
 @given(
     tale=worlds,
     last=st.sampled_from([1, 70, 1000, 4000]),
     lanes=lanes_of,
-    overwrite=st.booleans(),
-    closed=st.sampled_from([False, False, True]),
+    overwrite=st.sampled_from([False, False, False, True]),
+    closed=st.sampled_from([False, False, False, True]),
 )
 def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_oracle_sees(
     tale, last, lanes, overwrite, closed, count_schedule
