@@ -197,8 +197,8 @@ def in_obs(box: Sandbox, console: Console) -> Books:
 def later(box: Sandbox) -> None:
     """All is done that was to be done, and half an hour goes by, so that nothing is too young to be judged."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    box.oss.age(HOUR / 2)
-    box.obs.age(HOUR / 2)
+    box.oss.age(HOUR // 2)
+    box.obs.age(HOUR // 2)
 
 
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:

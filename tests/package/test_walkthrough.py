@@ -330,5 +330,5 @@ def test_the_steps_of_cutover_day_end_in_step(shell, project, box):
     box.obs.age(3600)
     said = shell.run(compare)
     assert '"finished": true' in said
-    classes = json.loads(said[said.index("{") : said.rindex("}") + 1])["classes"]
+    classes = json.JSONDecoder().raw_decode(said, said.index("{", said.index("Invoke Result:")))[0]["classes"]
     assert {name for name, one in classes.items() if one["source"]["objects"]} == {"equal_contents"}
