@@ -5,6 +5,7 @@
     python policies/show.py | bash           runs them
     python policies/show.py --remove         the commands that undo this
     python policies/show.py --json FOLDER    writes the policies into files, for the RAM console
+    python policies/show.py --deep           with compare's right to read objects of the source, which only `deep` needs
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.
@@ -50,12 +51,13 @@ def main() -> int:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
     instead.add_argument("--json", metavar="FOLDER", type=Path, help="write the policies into files in this folder")
+    parser.add_argument("--deep", action="store_true", help="let compare read the source's objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
         print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
         return 2
-    policies = policies_of(variables(settings.read_text(encoding="utf-8")))
+    policies = policies_of(variables(settings.read_text(encoding="utf-8")), deep=options.deep)
     if options.json:
         lines = written(policies, options.json)
     else:
@@ -75,8 +77,9 @@ def variables(text: str) -> dict[str, str]:
     return given
 
 
-def policies_of(given: Mapping[str, str]) -> list[Policy]:
-    """What each function may do, and the triggers; each statement is one that their calls need."""
+def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]:
+    """What each function may do, and the triggers; each statement is one that their calls need. `deep`: also what
+    compare needs to read objects of the source."""
 
     def value(name: str) -> str:
         # A role may be given as an ARN, which may hold an expression for the account.
@@ -101,11 +104,12 @@ def policies_of(given: Mapping[str, str]) -> list[Policy]:
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])
+    read_source = allow("oss:GetObject", on=[f"{source}/*"])
     statements = {
         "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source],
+        "compare": [keep_records, list_records, list_source, *([read_source] if deep else [])],
         "doctor": [keep_records, list_records, list_source],
         "status": [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source],
         "trigger": [invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],

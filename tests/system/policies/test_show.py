@@ -221,3 +221,9 @@ def test_show_outside_of_a_project_says_so(tmp_path):
         show(tmp_path)
     assert failed.value.returncode == 2
     assert "s.yaml is missing" in failed.value.stderr
+
+
+def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):
+    right = "oss:GetObject on acs:oss:*:*:photos/*"
+    assert right not in show(project)
+    assert right in show(project, "--deep")
