@@ -50,6 +50,7 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.listing
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
+	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.comparing
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.passes
 	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.lanes
 
