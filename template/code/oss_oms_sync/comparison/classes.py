@@ -48,25 +48,20 @@ class ObjectClass(Enum):
     def __init__(self, title: str, sign: str) -> None:
         self.title = title
         self.sign = sign
+        # Whether the lists of differences name it: not where nobody has to do anything about it.
+        self.is_listed = sign != "=" and title not in ("oms_own", "outside")
+        # The current version of such an object is not known to be in the destination bucket. Here, and not in a set,
+        # because a pass asks for millions of objects, and a class is slow to look up.
+        self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
 
 
-EQUAL = frozenset({ObjectClass.EQUAL_CONTENTS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE})
-# The current version of such an object is not known to be in the destination bucket.
-NOT_YET = frozenset(
-    {
-        ObjectClass.FAILED_BEFORE,
-        ObjectClass.IN_FLIGHT,
-        ObjectClass.MISSING,
-        ObjectClass.OLDER,
-        ObjectClass.OVERWRITTEN,
-    }
-)
+EQUAL = (ObjectClass.EQUAL_CONTENTS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 
 
-# What is in no list of differences, because nobody has to do anything about it.
-UNLISTED = frozenset(one.title for one in (*EQUAL, ObjectClass.OMS_OWN, ObjectClass.OUTSIDE))
+# What is in no list of differences, by name.
+UNLISTED = frozenset(one.title for one in ObjectClass if not one.is_listed)
 # These are not known to be equal, or to differ, until somebody reads them.
-UNPROVEN = frozenset({ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE})
+UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # What a proof makes of them; every other one leaves them as they are.
 PROVEN = {
     Proof.EQUAL: ObjectClass.EQUAL_CONTENTS,

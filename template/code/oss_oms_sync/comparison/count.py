@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison.classes import (
     EQUAL,
-    NOT_YET,
     PROVEN,
-    UNLISTED,
     UNPROVEN,
     Moments,
     ObjectClass,
@@ -86,14 +84,11 @@ class CompareCount:
         self._named = len(self._folders.keys() - {"", OTHERS})
         self._lines: list[str] = []
         self._lines_bytes = 0
-        self._judged: tuple[Entry, ObjectClass, Proof | None] | None = None
+        # Whether a piece of more keys would be too large.
+        self.is_full = False
+        self._judged: tuple[Entry, ObjectClass, Proof | None] = Entry("", None), ObjectClass.OUTSIDE, None
         # Whether this piece has counted anything.
         self._has_begun = False
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a piece of more keys would be too large."""
-        return self._lines_bytes > _MAX_LINES_BYTES
 
     def judge(self, entry: Entry) -> FailedKey | None:
         """Judge a key; return it if its object is to be sent. It does not count yet.
@@ -121,8 +116,6 @@ class CompareCount:
 
     def add(self) -> None:
         """Count the key that was judged."""
-        if not self._judged:
-            return
         entry, found, proof = self._judged
         self._has_begun = True
         if proof:
@@ -136,10 +129,11 @@ class CompareCount:
             return
         if entry.source:
             self._count_time(entry.source, entry, found)
-        if found.title not in UNLISTED:
+        if found.is_listed:
             text = line(found.sign, entry.key)
             self._lines.append(text)
             self._lines_bytes += len(text.encode())
+            self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
@@ -155,7 +149,7 @@ class CompareCount:
             self._accepted.histogram(),
             self._copied.histogram(),
             self._again,
-            self._state,
+            self._state % DIGEST_MODULUS,
             self._oldest,
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
@@ -180,7 +174,7 @@ class CompareCount:
             folder[1] += size
             self._listed[0] += 1
             self._listed[1] += size
-            self._state = (self._state + state_digest(key, source)) % DIGEST_MODULUS
+            self._state += state_digest(key, source)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
@@ -204,15 +198,21 @@ class CompareCount:
             elif name:
                 self._named += 1
             folder = self._folders.setdefault(name, {})
-        return folder.setdefault(title, [0, 0, 0, 0])
+        counts = folder.get(title)
+        if counts is None:
+            counts = folder[title] = [0, 0, 0, 0]
+        return counts
 
     def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
         """Count how late it was, or that it is not there yet."""
         success, destination, written = entry.success, entry.destination, source.modified
+        is_old = written < self._rules.lag_since
+        if is_old and found is ObjectClass.EQUAL_CONTENTS:
+            return  # as nearly always
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
-        if found in NOT_YET or (found is ObjectClass.MOVING and not arrived):
+        if found.is_lacking or (found is ObjectClass.MOVING and not arrived):
             self._oldest = written if self._oldest is None else min(self._oldest, written)
-        if written < self._rules.lag_since or found is ObjectClass.IMPOSSIBLE:
+        if is_old or found is ObjectClass.IMPOSSIBLE:
             return
         if success and success.etag == etag_of(again(source.etag)):
             self._again += 1

@@ -26,9 +26,13 @@ class ObjectClass(Enum):
     # A record without an object.
     ORPHAN = "orphans"
 
+    def __init__(self, count: str) -> None:
+        # The same as `value`, which takes ten times as long to get: a pass does so for millions of objects.
+        self.count = count
+
 
 # Whether the event of such an object arrived may be known.
-_TELLING = {ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED}
+_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
 
 
 class Entry(NamedTuple):
@@ -83,7 +87,10 @@ class Classifier:
         if object_class is ObjectClass.UNRECORDED:
             return False
         written = source.modified
-        recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
+        if success and not failed:
+            recorded = success.modified  # as nearly always, and faster
+        else:
+            recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
         return True if recorded < written + _SETTLED.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:

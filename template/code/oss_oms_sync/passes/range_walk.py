@@ -46,9 +46,8 @@ class Count(Protocol):
     def tally(self) -> Tally:
         """All that is counted so far."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a piece of more keys would be too large."""
+    # Whether a piece of more keys would be too large.
+    is_full: bool
 
 
 class Trial(Protocol):
@@ -75,11 +74,11 @@ class RangeWalk:
     ) -> None:
         self._entries = entries
         self._count = count
-        self._deadline = invocation.deadline
-        left = self._deadline.remaining()
-        # How much time is left of the invocation when it ends.
-        self._end = max(min(_RESERVED_SECONDS, left / 4), left - seconds)
-        self._sender = Sender(invocation, share, left - self._end)
+        self._clock, left = invocation.clock, invocation.deadline.remaining()
+        # For how long it walks.
+        longest = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
+        self._end = self._clock.monotonic() + longest
+        self._sender = Sender(invocation, share, longest)
         self._start = start
         self._trial = trial
         self._after = start.after
@@ -89,7 +88,7 @@ class RangeWalk:
         self._taken = 0
         # The first keys that a dry run would send.
         self.missing: list[str] = []
-        self.stopped = ""
+        self.stopped = "the limit is reached" if trial and trial.limit == 0 else ""
 
     def run(self) -> Walked:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -115,29 +114,30 @@ class RangeWalk:
 
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
-        until = self._start.until
+        until, count, monotonic = self._start.until, self._count, self._clock.monotonic
         for entry in self._entries:
             if until and entry.key > until:
                 return True
-            if self._is_over():
+            if monotonic() > self._end or count.is_full:
+                self.stopped = self.stopped or _TIME_IS_UP
+            if self.stopped:
                 return False
-            key = self._count.judge(entry)
+            key = count.judge(entry)
             if key:
                 self._take(key)
-            self._count.add()
+            count.add()
             self._after = entry.key
-            if len(self._batch) == KEYS_PER_CALL:
-                self._send()
+            if key:
+                self._go_on_sending()
         return True
 
-    def _is_over(self) -> bool:
-        if self.stopped or self._sender.stopped:
-            return True
-        if self._deadline.remaining() < self._end or self._count.is_full:
-            self.stopped = _TIME_IS_UP
-        elif self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
+    def _go_on_sending(self) -> None:
+        """Send the batch if it is full, and see whether there is more to be sent."""
+        if len(self._batch) == KEYS_PER_CALL:
+            self._send()
+        self.stopped = self.stopped or self._sender.stopped
+        if not self.stopped and self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
             self.stopped = "the limit is reached"
-        return bool(self.stopped)
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1

@@ -18,7 +18,9 @@ class ReconcileCount:
         self._classifier = classifier
         self._counts = Counter(start.counts)
         self._marks = Marks(start.marks)
-        self._judged: tuple[Entry, ObjectClass | None] | None = None
+        self._judged: tuple[Entry, ObjectClass | None] = Entry("", None), None
+        # A tally is as large for many keys as for few.
+        self.is_full = False
 
     def judge(self, entry: Entry) -> FailedKey | None:
         """Judge a key; return it if its object is to be sent. It does not count yet."""
@@ -30,17 +32,20 @@ class ReconcileCount:
 
     def add(self) -> None:
         """Count the key that was judged."""
-        if not self._judged:
-            return
         entry, object_class = self._judged
-        came = self._classifier.event_came(object_class, entry)
+        counts = self._counts
         if entry.source:
             self._marks.add(entry.key)
-        if object_class:
-            self._counts["scanned"] += object_class is not ObjectClass.ORPHAN
-            self._counts[object_class.value] += 1
-        self._counts[NEW] += came is not None
-        self._counts[NEW_MISSING] += came is False
+        if object_class is None:
+            return
+        counts[object_class.count] += 1
+        if object_class is ObjectClass.ORPHAN:
+            return
+        counts["scanned"] += 1
+        came = self._classifier.event_came(object_class, entry)
+        if came is not None:
+            counts[NEW] += 1
+            counts[NEW_MISSING] += not came
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
@@ -50,8 +55,3 @@ class ReconcileCount:
     def tally(self) -> Tally:
         """All that is counted so far."""
         return Tally(dict(self._counts), tuple(self._marks))
-
-    @property
-    def is_full(self) -> bool:
-        """Never: a tally is as large for many keys as for few."""
-        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -74,6 +74,6 @@ class InObs:
         under_way = [{"started": each.started, **each.counts, **asdict(progress)} for each, progress in self.open]
         return {"last": self.last and self.last.to_json(), "open": under_way}
 
-    def _objects(self, classes: set[ObjectClass] | frozenset[ObjectClass]) -> int:
+    def _objects(self, classes: Collection[ObjectClass]) -> int:
         counts = self.last.tally.classes if self.last else {}
         return sum(counts.get(one.title, ClassCount()).source.objects for one in classes)
