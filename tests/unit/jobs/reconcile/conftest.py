@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.passes import work
 from support.fake_bucket import MemoryBucket
 from support.reconcile_world import ReconcileWorld
+from support.splitting import split_early  # noqa: F401  a fixture
 
 
 @pytest.fixture
 def world() -> ReconcileWorld:
     return ReconcileWorld()
-
-
-@pytest.fixture(autouse=True)
-def split_early(mocker):
-    """Ranges split as soon as a lane is free, however few objects they have: some dozens are as good as millions."""
-    mocker.patch.object(work, "FIRST_SECONDS", 0)
-    mocker.patch.object(work, "WORTH_SPLITTING", 0)
 
 
 @pytest.fixture

@@ -76,7 +76,6 @@ class CheckContext:
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
-        self._deadline = invocation.deadline
 
     @cached_property
     def state(self) -> JobState:
@@ -101,8 +100,8 @@ class CheckContext:
     @cached_property
     def destination(self) -> ObsBucket:
         """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
-        task = self.task_answer
-        return self.invocation.obs().bucket(task if isinstance(task, TaskInfo) else TaskInfo.parse({}), self._deadline)
+        task = self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
+        return self.invocation.obs().bucket(task, self.invocation.deadline)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

@@ -5,7 +5,7 @@ Nothing else needs it, so what is wrong here is a warning, and says what is not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.clouds.obs_errors import ObsError
@@ -63,11 +63,7 @@ def kind(context: CheckContext) -> Finding:
     return Finding(Level.OK, "the destination is an ordinary bucket")
 
 
-def encryption(context: CheckContext) -> Finding:
-    """Told by an object that OMS wrote there."""
-    found = context.oms_list
-    if not isinstance(found, ObjectHead):
-        return Finding(Level.SKIPPED, "no object could be looked at")
+def encryption(found: ObjectHead) -> Finding:
     if found.encryption:
         return Finding(
             Level.WARNING,
@@ -78,13 +74,19 @@ def encryption(context: CheckContext) -> Finding:
     return Finding(Level.OK, "OBS does not encrypt what is written there")
 
 
-def versioning(context: CheckContext) -> Finding:
-    """Told by an object that OMS wrote there."""
-    found = context.oms_list
-    if not isinstance(found, ObjectHead):
-        return Finding(Level.SKIPPED, "no object could be looked at")
+def versioning(found: ObjectHead) -> Finding:
     kept = "keeps older versions, which you pay for" if found.version else "keeps no older versions"
     return Finding(Level.OK, f"the destination {kept}")
+
+
+def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
+    """A check of an object that OMS wrote there."""
+
+    def run(context: CheckContext) -> Finding:
+        found = context.oms_list
+        return check(found) if isinstance(found, ObjectHead) else Finding(Level.SKIPPED, "no object could be looked at")
+
+    return run
 
 
 _LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
@@ -94,6 +96,6 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("right to list OBS", ("OBS clock",), right_to_list),
     Check("destination kind", ("OBS clock",), kind),
     Check("right to read OMS's lists", _LISTING, right_to_read_lists),
-    Check("destination encryption", _LISTS, encryption),
-    Check("destination versioning", _LISTS, versioning),
+    Check("destination encryption", _LISTS, _of_oms_list(encryption)),
+    Check("destination versioning", _LISTS, _of_oms_list(versioning)),
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
@@ -20,7 +21,7 @@ from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,8 @@ class KeyHistory:
 
     def _in_obs(self) -> ObjectSummary | str | None:
         """The object as a listing of OBS shows it, which needs no right on objects; or why that is not known."""
-        task = self._invocation.oms.task(self._invocation.deadline)
-        if isinstance(task, Failure):
-            return f"OMS does not tell where it is, {task.reason.name}: {task.reason.fix.en}"
         try:
-            (found,) = self._invocation.obs().bucket(task, self._invocation.deadline).find_all([self._key])
+            (found,) = destination(self._invocation).find_all([self._key])
         except StorageError as error:
             return str(error)
         return found
@@ -80,8 +78,8 @@ class KeyHistory:
         """The object as a listing shows it, because that needs no further permission."""
         if not self._settings.source_bucket:
             return None
-        listed = self._invocation.source_bucket.list_page(self._key, "").objects[:1]
-        return listed[0] if listed and listed[0].name == self._key else None
+        (found,) = self._invocation.source_bucket.find_all([self._key])
+        return found
 
     def _record(self, kind: Kind) -> StoredObject | None:
         name = record_name(self._invocation.task_id, kind, self._key)
