@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from functools import reduce
@@ -33,7 +34,7 @@ def test_a_stranger_draws_the_same_keys_from_a_listing():
 def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
     keys = KEYS[:60]
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
-    parts = [keys[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [keys[a:b] for a, b in itertools.pairwise(places)]
     with_most = drawing.MAX_DRAWN
     drawing.MAX_DRAWN = most
     try:
