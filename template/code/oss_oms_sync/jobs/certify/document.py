@@ -103,8 +103,8 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text
     return Text(
         f"GO: as of {as_of}, OBS had what the source has ({source.objects:,} objects, {source.bytes:,} bytes), within"
         " what was accepted by name, and the source stood still.",
-        f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中（已按类别接受的除外），"
-        "且源端没有变化。",
+        f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中"
+        "（已按类别接受的除外），且源端没有变化。",
     )
 
 
