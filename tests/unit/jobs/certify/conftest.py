@@ -15,5 +15,6 @@ def world():
     world = CertifyWorld(["a/1", "a/2", "b"])
     with patch("oss_oms_sync.jobs.certify.evidence.date_at", world.date_at):
         for key in world.keys:
-            world.put(key, f"contents of {key}"[:2], fate="copied")
+            world.put(key, key[:2], fate="copied")
+        world.later(1)
         yield world
