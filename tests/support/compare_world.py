@@ -38,6 +38,8 @@ PART = 2
 class EtagBucket(MemoryBucket):
     """Objects whose ETag may be anything: the header `etag` says it."""
 
+    is_file_system = False
+
     def _listed(self, name: str) -> ObjectSummary:
         one = super()._listed(name)
         return one._replace(etag=self.objects[name].headers.get("etag", one.etag))
@@ -48,6 +50,9 @@ class EtagBucket(MemoryBucket):
 
 class _DestinationView(BucketView):
     """The destination as one invocation sees it."""
+
+    def is_file_system(self) -> bool:
+        return bool(self._memory.is_file_system)
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         return [problem or self._head(name) for name in names for problem in [self._memory.problem("head", name)]]

@@ -50,6 +50,8 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
     judged = CompareCount(rules, kept, postpones=False)
     for start in range(0, len(keys), _AT_ONCE):
         for entry in _entries(invocation, destination, keys[start : start + _AT_ONCE]):
+            if rules.file_system and entry.source and not entry.destination:
+                rules.file_system.begin_after(entry.key)
             judged.judge(entry)
             judged.add()
     now = judged.tally()

@@ -17,6 +17,7 @@ from oss_oms_sync.comparison.classes import (
 )
 from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.digests import digest, state_digest
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.histogram import Lags
 from oss_oms_sync.comparison.proof import READ, Proof, Prover
 from oss_oms_sync.comparison.tally import (
@@ -47,7 +48,7 @@ class Rules:
 
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
     Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
-    `prover`, what nothing else proves is read.
+    `prover`, what nothing else proves is read. With a `file_system`, the destination is that.
     """
 
     key_filter: KeyFilter
@@ -56,6 +57,7 @@ class Rules:
     lag_since: float
     overwrite: bool = False
     prover: Prover | None = None
+    file_system: FileSystem | None = None
 
     def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
         """Whether an object of this class is sent."""
@@ -98,6 +100,8 @@ class CompareCount:
         rules, source = self._rules, entry.source
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
+        if rules.file_system and rules.file_system.refuses(entry) and is_inside:
+            found = ObjectClass.IMPOSSIBLE
         proof = None
         if rules.prover and source and entry.destination and found in UNPROVEN:
             proof = rules.prover.prove(source, entry.destination)

@@ -13,10 +13,12 @@ from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.obs_errors import ObsError
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import in_hand_since
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
@@ -121,6 +123,8 @@ class _Comparison:
         self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
     ) -> RangeWalk:
         rules = self._rules(one)
+        if rules.file_system and start.after:
+            rules.file_system.begin_after(start.after)
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
@@ -138,6 +142,7 @@ class _Comparison:
             lag_since.timestamp(),
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
+            FileSystem(self._destination) if self._is_file_system else None,
         )
 
     def _prover(self) -> Prover:
@@ -146,6 +151,16 @@ class _Comparison:
         piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
         enough = Deadline(min(piece, room), invocation.clock)
         return Prover(invocation.source_bucket, self._destination, enough, has_whole_piece=room >= piece)
+
+    @cached_property
+    def _is_file_system(self) -> bool:
+        """Whether the destination is a parallel file system; without the right to ask, it counts as a bucket."""
+        try:
+            return self._destination.is_file_system()
+        except ObsError as error:
+            if error.code == "AccessDenied":
+                return False
+            raise
 
     @cached_property
     def _in_hand_since(self) -> float:
