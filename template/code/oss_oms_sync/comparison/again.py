@@ -60,6 +60,8 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
         classes=now.classes,
         folders={name: counts for name, counts in now.folders.items() if counts},
         oldest_not_there=now.oldest_not_there,
+        # What was drawn before counted as equal, and nothing that did is judged again.
+        drawn=total.drawn.merged(now.drawn),
         source_listed=now.source_listed,
         destination_listed=now.destination_listed,
     )

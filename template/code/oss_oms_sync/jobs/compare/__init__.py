@@ -142,6 +142,7 @@ class _Comparison:
             lag_since.timestamp(),
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
+            one.seed,
             FileSystem(self._destination) if self._is_file_system else None,
         )
 
