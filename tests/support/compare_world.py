@@ -87,6 +87,7 @@ class CopyingOms(VirtualOms):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
         self.refuses = False
+        self.overwrite_mode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
         self.waiting: list[str] = []
         self.history: list[tuple[str, int]] = []
 
@@ -107,7 +108,7 @@ class CopyingOms(VirtualOms):
         url = urlsplit(str(request.url))
         if not url.path.endswith("/statistics"):
             task = {"status": "SYNCHRONIZING", "dst_region": "cn-north-4", "dst_bucket": DESTINATION}
-            return self.answer(request, 200, {}, json.dumps(task))
+            return self.answer(request, 200, {}, json.dumps({**task, "object_overwrite_mode": self.overwrite_mode}))
         asked = parse_qs(url.query)
         start, end = (int(asked[name][0]) // 1000 for name in ("start_time", "end_time"))
         counts = Counter((kind, at - at % STEP) for kind, at in self.history)
