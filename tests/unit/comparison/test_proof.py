@@ -289,10 +289,7 @@ def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(wo
     world.later(HOUR)
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
-    assert (
-        """reading tells: s compare invoke -e '{"deep": true}'. Where one differs: OMS skips"""
-        in remedies["suspicious"]["en"]
-    )
+    assert """: s compare invoke -e '{"deep": true}'. If one does: OMS skips""" in remedies["suspicious"]["en"]
 
 
 def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
