@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import defaultdict
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError
 from support.copies_world import FOLDER, CopiesWorld
-from support.fake_bucket import Died
+from support.fake_bucket import ROOT, Died
 from support.law import SCHEDULES
 from support.steps import dying_at, watch
 
@@ -94,7 +95,7 @@ class Tale:
         self.open: set[str] = set()
         self.lines: defaultdict[str, list[str]] = defaultdict(list)
         self.names: defaultdict[str, list[str]] = defaultdict(list)
-        self.versions = 0
+        self.versions = self.listed = 0
         work = self.world.oms.work
 
         def note(request):
@@ -140,6 +141,12 @@ class Tale:
         before = self.world.obs.objects[name].body if name in self.world.obs.objects else b""
         self.world.obs.add(StoredObject(name, before + lines.encode()))
         names.append(name)
+        self.listed += lines.count("\n")
+
+    def read(self) -> int:
+        """How many lines the runs have counted in OMS's lists."""
+        state = json.loads(self.world.bucket.objects[f"{ROOT}state/failed_copies.json"].body)
+        return sum(lines for lines, _ in state["listed"].values())
 
     def tick(self, dies_at: int = 10**9) -> None:
         watch_all(self.world, dying_at(dies_at))
@@ -192,4 +199,5 @@ def test_law1_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy
     tale.end()
     waiting = tale.world.failed() | tale.world.in_run_files()
     assert tale.open <= waiting
+    assert tale.read() == tale.listed
     count_schedule("of lists", "every failure to copy was sent again or waits")
