@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE, CopyCode
+from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import Reason
@@ -64,20 +64,15 @@ class CopyFailures:
     def to_json(self) -> dict[str, object]:
         """As the report shows it."""
         codes = {
-            code: {"objects": number, "passes": of_code(code).passes, "fix": of_code(code).fix._asdict()}
+            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix._asdict()}
             for code, number in self.codes.items()
         }
         names = ("done", "waiting", "stuck", "outside", "unknown")
         return {"counted": self.counted, **dict(zip(names, self.parts, strict=True)), "codes": codes}
 
 
-def of_code(code: str) -> CopyCode:
-    """What OMS's `code` means."""
-    return COPY_CODES.get(code, OTHER_CODE)
-
-
 def _is_stuck(key: FailedKey) -> bool:
-    return key.copy_attempts >= _STUCK_ATTEMPTS or not of_code(_code(key)).passes
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not copy_code(_code(key)).passes
 
 
 def _code(key: FailedKey) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures, of_code
+from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.reasons import Failure
@@ -20,7 +21,7 @@ def stuck_at_oms(failures: CopyFailures | None) -> Text | None:
     if failures is None or not failures.stuck:
         return None
     codes = ", ".join(code or "?" for code in failures.stuck_codes)
-    fix = of_code(next(iter(failures.stuck_codes))).fix
+    fix = copy_code(next(iter(failures.stuck_codes))).fix
     return Text(
         f"Behind: OMS fails again and again to copy {objects_en(failures.stuck)}, {codes}: {fix.en} Replay goes on"
         " sending them, at last once a day; once the cause is gone, its keys send them at once.",
