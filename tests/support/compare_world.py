@@ -78,6 +78,7 @@ class _MemoryObs:
     def bucket(self, task: TaskInfo, deadline: Deadline) -> BucketView:
         view = _DestinationView(self._world.there, deadline, self._world.pool)
         view.name = str(task.dst_bucket)
+        vars(view)["url"] = f"https://{task.dst_bucket}.obs.cn-north-4.myhuaweicloud.com"
         return view
 
 
@@ -87,6 +88,7 @@ class CopyingOms(VirtualOms):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
         self.refuses = False
+        self.status, self.source = "SYNCHRONIZING", "photos"
         self.overwrite_mode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
         self.waiting: list[str] = []
         self.history: list[tuple[str, int]] = []
@@ -107,8 +109,14 @@ class CopyingOms(VirtualOms):
             return response
         url = urlsplit(str(request.url))
         if not url.path.endswith("/statistics"):
-            task = {"status": "SYNCHRONIZING", "dst_region": "cn-north-4", "dst_bucket": DESTINATION}
-            return self.answer(request, 200, {}, json.dumps({**task, "object_overwrite_mode": self.overwrite_mode}))
+            task = {
+                "status": self.status,
+                "src_bucket": self.source,
+                "dst_region": "cn-north-4",
+                "dst_bucket": DESTINATION,
+                "object_overwrite_mode": self.overwrite_mode,
+            }
+            return self.answer(request, 200, {}, json.dumps(task))
         asked = parse_qs(url.query)
         start, end = (int(asked[name][0]) // 1000 for name in ("start_time", "end_time"))
         counts = Counter((kind, at - at % STEP) for kind, at in self.history)
