@@ -132,14 +132,16 @@ class Tale:
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """A list comes: a new one, one whose name is before the others', or more lines in one that is there."""
+        """A list comes: a new one, one whose name is before the others', more lines in one that is there, or one with a
+        line that nobody can read."""
         lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
         if not lines:
             return
         number = 1000 + len(names) if how != "late" else 999 - len(names)
         name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
         before = self.world.obs.objects[name].body if name in self.world.obs.objects else b""
-        self.world.obs.add(StoredObject(name, before + lines.encode()))
+        unread = b"what is this, 1\n" if how == "broken" else b""
+        self.world.obs.add(StoredObject(name, before + unread + lines.encode()))
         names.append(name)
         self.listed += lines.count("\n")
 
@@ -175,7 +177,7 @@ keys, subs = st.sampled_from("abc"), st.sampled_from(["01", "02", "00"])
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("fail"), keys, subs),
-        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows"])),
+        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows", "broken"])),
         st.tuples(st.just("tick"), st.integers(0, 60)),
         st.tuples(st.sampled_from(["upload", "delete", "copy"]), keys),
         st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "obs", ""])),
