@@ -20,7 +20,9 @@ def _next(answer: Answer) -> tuple[str, str]:
     state = text(answer, "verdict", "state")
     if state == "closed":
         return "open", _OPEN
-    if state not in ("in step", "behind"):
+    if state not in ("in step", "behind", "broken"):
+        return "setup", "python ops.py doctor"
+    if state == "broken":
         return "doctor", "python ops.py doctor"
     return _next_here(answer) or _next_at_oms(answer) or _next_look(answer)
 

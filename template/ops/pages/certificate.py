@@ -28,6 +28,7 @@ from ops.pages.layout import (
     swatch,
     table,
     time,
+    volume,
 )
 from ops.pages.words import Words
 
@@ -206,10 +207,10 @@ def _rehearsal(document: Answer, say: Words) -> Markup | None:
     long = {name: units.duration(None if one is None else 60 * one, say) for name, one in minutes.items()}
     whole_freeze = units.duration(None if total is None else 60 * total, say)
     parts = say("comma").join(say("bar part", name=say(f"step {name}"), number=long[name]) for name in _STEPS)
-    # Copying and reading alternate, so that the parts can be told apart.
-    tones = ("calm", "way", "good")
+    # Two in turn, so that the parts can be told apart.
+    tones = ("way", "calm")
     body = [
-        (join((swatch(tones[place % 3]), say(f"step {name}"))), Cell(long[name], "" if minutes[name] else "nil"))
+        (join((swatch(tones[place % 2]), say(f"step {name}"))), Cell(long[name], "" if minutes[name] else "nil"))
         for place, name in enumerate(_STEPS)
     ]
     verdict = text(given, "would_be")
@@ -219,7 +220,7 @@ def _rehearsal(document: Answer, say: Words) -> Markup | None:
     failing = [element("li", _check_name(name, say), " ", html.code(name)) for name in names]
     adds_up = total == sum(one or 0 for one in minutes.values())
     picture = bar(
-        [Part(minutes[name] or 0, tones[place % 3]) for place, name in enumerate(_STEPS)],
+        [Part(minutes[name] or 0, tones[place % 2]) for place, name in enumerate(_STEPS)],
         say("freeze bar", total=whole_freeze, parts=parts),
     )
     caption = element("figcaption", element("span", say("freeze")), element("span", whole_freeze))
@@ -283,7 +284,7 @@ def _pass(given: Answer, say: Words) -> Markup:
             time(part(given, "started"), None, say),
             " – ",
             time(part(given, "ended"), None, say),
-            element("span", say("comma").join(filter(None, (took, rate))), class_="note"),
+            element("span", say("pause").join(filter(None, (took, rate))), class_="note"),
             element("span", say("amended", time=layout.clock(amended)), class_="note") if amended else None,
         )
     )
@@ -328,7 +329,7 @@ def _checks(document: Answer, say: Words) -> Markup:
         if one not in wrong
         for name in [text(one, "id") or ""]
     ]
-    columns = [Column(say("check")), Column(say("result")), Column(say("seen"), "wide")]
+    columns = [Column(say("check"), "half"), Column(say("result")), Column(say("seen"))]
     return join((*(_trouble(one, say) for one in wrong), table(columns, body) if body else None))
 
 
@@ -364,7 +365,7 @@ def _waivers(document: Answer, say: Words) -> Markup:
             join((comparison.class_name(name, say), " ", html.code(name))),
             say("accepted by", who=text(accepted, name) or say("not known")),
             number(whole(document, "classes", name, side(name), "objects"), say),
-            units.size(whole(document, "classes", name, side(name), "bytes"), say),
+            volume(whole(document, "classes", name, side(name), "bytes"), say),
         )
         for name in accepted
     ]
@@ -400,7 +401,7 @@ def _digests(document: Answer, say: Words) -> Markup:
                     element(
                         "div",
                         say("of objects", number=units.count(whole(one, "objects"), say)),
-                        say("comma"),
+                        say("pause"),
                         say("of bytes", number=units.count(whole(one, "bytes"), say)),
                         class_="note",
                     ),
@@ -482,7 +483,7 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
     ]
     counts: str | None = table(
         [Column(say("count")), Column(say("this month"), "n")],
-        [*counted, (say("volume"), units.size(whole(oms, "bytes"), say))],
+        [*counted, (say("volume"), volume(whole(oms, "bytes"), say))],
         caption=say("oms"),
     )
     if problem := text(oms, "problem"):
@@ -498,7 +499,7 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
                     (say("watermark"), time(part(shown, "watermark"), made, say)),
                     (
                         say("class deleted_at_source"),
-                        say("comma").join(
+                        say("pause").join(
                             (
                                 say("of objects", number=units.count(whole(gone, "objects"), say)),
                                 units.size(whole(gone, "bytes"), say),

@@ -9,7 +9,7 @@ from ops.pages import figures, html, units
 from ops.pages.answers import Answer, fields, part, seconds, text, whole
 from ops.pages.figures import Part
 from ops.pages.html import Markup, element, join
-from ops.pages.layout import Cell, Column, Figure, key_figures, number, swatch, table
+from ops.pages.layout import Cell, Column, Figure, key_figures, number, swatch, table, volume
 from ops.pages.words import Words
 
 # In the order in which a bar shows them. A class that is not here is not proven.
@@ -199,7 +199,7 @@ def _counts(named: Answer, names: Sequence[str], say: Words, not_counted: Sides)
         counted = [name for name in names if not_counted.counted(name, side)]
         objects, size = (_added([whole(named, name, side, what)] for name in counted) for what in ("objects", "bytes"))
         cells.append(number(objects, say))
-        cells.append(Cell(units.size(size, say), "" if size else "nil"))
+        cells.append(volume(size, say))
     return cells
 
 

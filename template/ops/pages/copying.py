@@ -10,7 +10,7 @@ from ops.pages import figures, html, units
 from ops.pages.answers import Answer, fields, moment, part, rows, text, whole
 from ops.pages.figures import Timeline
 from ops.pages.html import Markup, element, join
-from ops.pages.layout import Cell, Column, Figure, clock, facts, number, swatch, table
+from ops.pages.layout import Cell, Column, Figure, clock, facts, number, swatch, table, volume
 from ops.pages.words import Words
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
@@ -70,7 +70,8 @@ def speed_figures(answer: Answer, say: Words) -> list[Figure]:
     else:
         lately = say("throughput note", duration=units.duration(fast.window.total_seconds(), say))
         volume = say("a second", size=units.size(fast.bytes_a_second, say))
-        throughput = Figure(say("throughput"), units.a_minute(fast.a_minute, say), f"{lately} · {volume}")
+        shown = join((units.rate(fast.a_minute), " ", element("small", say("objects a minute"))))
+        throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
     return [throughput, _drain(fast, left, bool(part(answer, "backlog", "at_least")), say)]
 
 
@@ -118,21 +119,24 @@ def _task(oms: Answer, say: Words) -> Markup:
     )
 
 
-def _over_time(answer: Answer, say: Words) -> Markup:
+def _over_time(answer: Answer, say: Words) -> Markup | None:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
     statistics, end = fields(answer, "statistics"), moment(part(answer, "at"))
     start, step = moment(part(statistics, "from")), _STEPS.get(str(part(statistics, "step")), 3600)
     if start is None or end is None or end <= start or part(statistics, "series") is None:
         # The task's silence is told already.
         same = part(statistics, "problem") == part(answer, "oms", "problem")
-        return (None if same else _silence(statistics, say)) or element("p", say("oms silent"), class_="open")
+        return None if same else _silence(statistics, say) or element("p", say("oms silent"), class_="open")
     line = Timeline(start, end, step)
     sums = {name: line.sums(_points(statistics, name)) for name in _COUNTED}
     totals = {name: f"{sum(sums[name]):,}" for name in _COUNTED}
     label = say("chart", start=clock(start), end=clock(end), requested=totals["REQUEST"], copied=totals["SUCCESS"],
                 failed=totals["FAILURE"], skipped=totals["SKIP"])  # fmt: skip
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
-    legend = (swatch("way"), say("copied a minute"), "  ", swatch("line"), say("requested a minute"))
+    legend = [
+        element("span", swatch(tone), say(name), class_="legend")
+        for tone, name in (("way", "copied a minute"), ("line", "requested a minute"))
+    ]
     ends = element("p", element("span", clock(start)), element("span", clock(end)), class_="ends")
     unread = whole(statistics, "unread")
     return element(
@@ -176,7 +180,7 @@ def _counts(answer: Answer, say: Words) -> Markup:
             (say(_WORDS.get(counter, counter)), number(shown, say, tone), number(whole(month, counter), say, tone))
         )
     shown = sum(count for _, count in _points(statistics, "SIZE")) if known else None
-    body.append((say("volume"), units.size(shown, say), units.size(whole(month, "bytes"), say)))
+    body.append((say("volume"), volume(shown, say), volume(whole(month, "bytes"), say)))
     columns = [Column(say("count")), Column(say("this window"), "n"), Column(say("this month"), "n")]
     copying, unfinished = fields(answer, "copying"), fields(answer, "copying", "unfinished")
     left = [

@@ -34,7 +34,7 @@ def track(number: int, of: int, tone: str) -> Markup:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds."""
+    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds; the last may end later."""
 
     start: datetime
     end: datetime
@@ -42,23 +42,25 @@ class Timeline:
 
     @property
     def span(self) -> int:
-        """Seconds in each of the spans; in the last there may be fewer."""
-        steps = max(1, round((self.end - self.start).total_seconds() / self.step))
-        return self.step * -(-steps // _BINS)
-
-    @property
-    def spans(self) -> int:
-        """How many there are."""
-        return max(1, -(-int((self.end - self.start).total_seconds()) // self.span))
+        """Seconds in each of the spans."""
+        return self.step * max(1, -(-self._steps // _BINS))
 
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
-        """The counts of each span, given counts and when they began, in milliseconds since 1970. What began before the
-        first span counts in it: a step is as young as its end."""
-        sums, begin = [0] * self.spans, self.start.timestamp()
+        """The counts of each span, given counts and when they began, in milliseconds since 1970."""
+        sums = [0] * max(1, -(-self._steps * self.step // self.span))
         for at, number in points:
-            place = int((at / 1000 - begin) // self.span)
-            sums[min(max(place, 0), self.spans - 1)] += number
+            place = int((at / 1000 - self._begin) // self.span)
+            sums[min(max(place, 0), len(sums) - 1)] += number
         return sums
+
+    @property
+    def _begin(self) -> int:
+        """When the step began that was under way at `start`: OMS counts in steps of the clock."""
+        return int(self.start.timestamp()) // self.step * self.step
+
+    @property
+    def _steps(self) -> int:
+        return -(-(int(self.end.timestamp()) - self._begin) // self.step)
 
 
 def columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Markup:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 # Characters that are not seen, or that reorder or hide others: controls, formats (bidi overrides, zero-width ones),
 # lone surrogates (which no file can hold), separators of lines and paragraphs.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_VOID = ("br", "link", "meta", "rect", "polyline", "line")
+_VOID = ("link", "meta")
 # A key is shown in full up to so many characters; OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 

@@ -120,7 +120,8 @@ def table(
         element("thead", element("tr", *head, role="row"), role="rowgroup"),
         element("tbody", *(_row(columns, row) for row in rows), role="rowgroup"),
         element("tfoot", *foot_rows, role="rowgroup") if foot_rows else None,
-        class_="cards",
+        # Two columns fit on a phone as they are.
+        class_="cards" if len(columns) > 2 else None,
         role="table",
     )
 
@@ -143,6 +144,11 @@ def number(count: int | None, say: Words, tone: str = "") -> str | Cell:
     if count is None:
         return Cell(say("not known"), "open")
     return Cell(units.count(count, say), tone if count else "nil") if tone or not count else units.count(count, say)
+
+
+def volume(size: int | None, say: Words) -> Cell:
+    """Bytes in a table, in the same way."""
+    return Cell(units.size(size, say), "open" if size is None else "" if size else "nil")
 
 
 def time(given: object, now: datetime | None, say: Words) -> Markup:

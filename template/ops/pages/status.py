@@ -27,19 +27,16 @@ def page(answer: Answer, language: str) -> str:
     """`answer` is that of status (oss_oms_sync.jobs.status.report); `language` is "en" or "zh". What the answer lacks
     is shown as not known."""
     say, now = Words(language), moment(part(answer, "at"))
-    about = join(
-        (
-            say("utc", time=layout.clock(now) if now else say("not known")),
-            " ",
-            say("task"),
-            " ",
-            _code(answer, "task", "id"),
-        )
+    task = text(answer, "task", "id")
+    about = (
+        say("utc", time=layout.clock(now)) if now else None,
+        " " if now and task else None,
+        join((say("task"), " ", html.code(task))) if task else None,
     )
     return layout.page(
         say("status"),
         say,
-        about,
+        join(about),
         _hero(answer, say),
         key_figures(_figures(answer, now, say)),
         section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
@@ -49,12 +46,6 @@ def page(answer: Answer, language: str) -> str:
         section("passes", say("passes"), say("passes note"), _passes(answer, now, say)),
         section("sums", say("sums"), say("sums note"), _sums(answer, say)),
     )
-
-
-def _code(answer: Answer, *path: str) -> str:
-    """A name, or that it is not known."""
-    name = text(answer, *path)
-    return html.code(name) if name else ""
 
 
 def _hero(answer: Answer, say: Words) -> Markup:

@@ -27,8 +27,7 @@ STYLE = (
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Noto Sans", sans-serif;
-  font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+  font: 1rem/1.55 Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Noto Sans", sans-serif; overflow-wrap: anywhere; }
 [lang|=zh] body { font-family: Inter, "Segoe UI", system-ui, -apple-system, "PingFang SC", "Microsoft YaHei",
   "Noto Sans CJK SC", sans-serif; line-height: 1.65; }
 code, pre { font-family: ui-monospace, "SF Mono", SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -53,10 +52,10 @@ h1 small { display: block; margin-top: .5rem; font-size: 1rem; font-weight: 600;
 pre.command { margin: .35rem 0 0; padding: .6rem .85rem; border-radius: .4rem; background: var(--wash);
   border: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; }
 
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: 1.5rem 2rem; margin: 0;
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.25rem, 1fr)); gap: 1.5rem 2rem; margin: 0;
   padding: 1.5rem 0 2rem; border-top: 1px solid var(--line); }
 .figures dt { font-size: .86rem; color: var(--dim); }
-.figures dd { margin: 0; }
+.figures dd { margin: 0; } .figures small { font-size: .86rem; font-weight: 400; letter-spacing: 0; }
 .figures .number { font-size: 1.55rem; line-height: 1.3; font-weight: 600; letter-spacing: -.015em; }
 .within { padding: 0 0 1.25rem; border: 0; gap: 1rem 2rem; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); }
 .within .number { font-size: 1.2rem; }
@@ -79,6 +78,8 @@ figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap
 .bar { display: flex; gap: 2px; height: 1.5rem; border-radius: .3rem; overflow: hidden; background: var(--wash);
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .bar i { flex: 1 1 0; min-width: 4px; background: var(--calm-bar); }
+.bar .rest { background: none; } .legend { margin-right: 1.25rem; }
+svg + figcaption { margin-top: .9rem; }
 .bar .good, .fill.good { background: var(--good-bar); } .bar .open, .fill.open { background: var(--open-bar); }
 .bar .bad, .fill.bad { background: var(--bad-bar); } .bar .way, .fill.way { background: var(--way-bar); }
 .fill.calm { background: var(--calm-bar); }
@@ -102,7 +103,8 @@ caption { padding-bottom: .4rem; text-align: left; font-size: .92rem; font-weigh
 th { font-weight: 400; text-align: left; } thead th { color: var(--dim); font-size: .86rem; padding-top: 0; }
 th, td { padding: .45rem 1rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
-.n { text-align: right; white-space: nowrap; } .wide { width: 40%; } .middle { vertical-align: middle; }
+.n, .number { font-variant-numeric: tabular-nums; }
+.n { text-align: right; white-space: nowrap; } .wide { width: 55%; } .half { width: 50%; } .middle { vertical-align: middle; }
 tfoot th, tfoot td { font-weight: 600; } tfoot tr + tr > * { font-weight: 400; color: var(--dim); }
 td .note, th .note { display: block; line-height: 1.4; }
 .share { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem; gap: 1rem; align-items: center; }
@@ -110,11 +112,11 @@ td .note, th .note { display: block; line-height: 1.4; }
 .keys { margin: .35rem 0 .75rem; padding: 0; list-style: none; columns: 18rem; column-gap: 1.5rem; }
 .keys li { break-inside: avoid; padding: .1rem 0; }
 .key { white-space: pre-wrap; }
-.digest { display: block; line-height: 1.5; }
+.digest { display: block; font-size: .76rem; line-height: 1.6; }
 
 .mark { white-space: nowrap; font-weight: 600; }
-.mark::before { content: ""; display: inline-block; width: .62em; height: .62em; margin-right: .5em;
-  border: 2px solid currentColor; border-radius: 50%; background: currentColor; vertical-align: .02em;
+.mark::before { content: ""; display: inline-block; width: .66em; height: .66em; margin-right: .5em;
+  border: 2px solid currentColor; border-radius: 50%; background: currentColor; vertical-align: -.01em;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .mark.bad::before { border-radius: 1px; transform: rotate(45deg) scale(.9); }
 .mark.open::before { background: none; } .mark.calm::before { height: 0; border-width: 1px; vertical-align: .28em; }
@@ -131,6 +133,7 @@ footer { padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .86
   .figures { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1.25rem 1rem; }
   .figures .number { font-size: 1.3rem; } .within .number { font-size: 1.1rem; }
   .cards, .cards tbody, .cards tfoot, .cards tr, .cards th, .cards td { display: block; width: auto; }
+  .cards caption { display: block; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
   .cards th, .cards td { padding: .1rem 0; border: 0; text-align: left; white-space: normal; }

@@ -33,7 +33,12 @@ def a_minute(number: float | None, say: Words) -> str:
     """A rate in objects."""
     if number is None:
         return say("not known")
-    return say("a minute", number=f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}")
+    return say("a minute", number=rate(number))
+
+
+def rate(number: float) -> str:
+    """With a decimal where it is so small that it counts."""
+    return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
 
 
 def duration(seconds: float | None, say: Words) -> str:
@@ -41,7 +46,7 @@ def duration(seconds: float | None, say: Words) -> str:
     if seconds is None:
         return say("not known")
     for unit, length in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE)):
-        if seconds >= 2 * length:
+        if seconds >= 2 * length or seconds == length:
             return say(unit, number=f"{seconds / length:,.0f}")
     return say("seconds", number=f"{seconds:.0f}")
 
