@@ -94,7 +94,7 @@ def page(document: Answer, language: str) -> str:
         section("classes", say("classes"), say("classes note"), _classes(document, say)),
         section("digests", say("digests"), say("digests note"), _digests(document, say)),
         section("sample", say("sample"), say("sample note"), _sample(document, say)),
-        section("folders", say("folders"), say("folders note"), comparison.folders(document, say)),
+        section("folders", say("folders"), say("folders note"), comparison.folders(document, _NOT_COUNTED, say)),
         section("lag", say("lag"), say("lag note"), comparison.lag(fields(document, "shown"), say)),
         section("shown", say("shown"), say("shown note"), _shown(document, made, say)),
         section("document", say("the document"), say("the document note"), _document(document, say)),
@@ -285,7 +285,7 @@ def _pass(given: Answer, say: Words) -> Markup:
             " – ",
             time(part(given, "ended"), None, say),
             element("span", say("pause").join(filter(None, (took, rate))), class_="note"),
-            element("span", say("amended", time=layout.clock(amended)), class_="note") if amended else None,
+            element("div", say("amended", time=layout.clock(amended)), class_="note") if amended else None,
         )
     )
 
@@ -363,13 +363,13 @@ def _waivers(document: Answer, say: Words) -> Markup:
     body = [
         (
             join((comparison.class_name(name, say), " ", html.code(name))),
-            say("accepted by", who=text(accepted, name) or say("not known")),
+            html.outside(text(accepted, name) or say("not known")),
             number(whole(document, "classes", name, side(name), "objects"), say),
             volume(whole(document, "classes", name, side(name), "bytes"), say),
         )
         for name in accepted
     ]
-    columns = [Column(say("class")), Column(""), Column(say("objects"), "n"), Column(say("volume"), "n")]
+    columns = [Column(say("class")), Column(say("who")), Column(say("objects"), "n"), Column(say("volume"), "n")]
     return table(columns, body)
 
 
@@ -437,7 +437,7 @@ def _sample(document: Answer, say: Words) -> Markup:
         "sample drawn",
         drawn=units.count(whole(sample, "drawn"), say),
         population=units.count(whole(sample, "population"), say),
-        largest=units.size(whole(sample, "largest"), say),
+        largest=units.limit(whole(sample, "largest"), say),
     )
     bound, seed = in_language(sample, "bound", say.language), text(sample, "seed")
     return join(

@@ -53,7 +53,11 @@ def classes(found: Answer, not_counted: Sides, accepted: Answer, say: Words) -> 
     certificate."""
     named = fields(found, "classes")
     names = [name for name in _ordered(named) if any(_objects(named, name, side) != 0 for side in _SIDES)]
-    in_scope = [name for name in names if any(not_counted.counted(name, side) for side in _SIDES)]
+    in_scope = [
+        name
+        for name in names
+        if any(not_counted.counted(name, side) and _objects(named, name, side) != 0 for side in _SIDES)
+    ]
     bars = [_side_bar(named, [n for n in in_scope if not_counted.counted(n, side)], side, say) for side in _SIDES]
     columns = [
         Column(say("class")),
@@ -77,12 +81,13 @@ def class_name(name: str, say: Words) -> Markup:
     return html.outside(name) if not say.knows(f"class {name}") else element("span", say(f"class {name}"))
 
 
-def folders(found: Answer, say: Words) -> Markup:
+def folders(found: Answer, not_counted: Sides, say: Words) -> Markup:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
     named = fields(found, "folders")
     if not named:
         return element("p", say("folders not known"), class_="open")
-    counts = {name: _Folder.of(one) for name, one in named.items()}
+    counts = {name: _Folder.of(one, not_counted) for name, one in named.items()}
+    counts = {name: one for name, one in counts.items() if any(number != 0 for number in one.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones.get(t, 0) for t in ("bad", "open", "way")), name))
     columns = [
         Column(say("folder")),
@@ -109,9 +114,13 @@ class _Folder(NamedTuple):
     tones: Mapping[str, int]
 
     @classmethod
-    def of(cls, given: object) -> _Folder:
+    def of(cls, given: object, not_counted: Sides) -> _Folder:
         classes = fields(given)
         quads = {name: list(one) if isinstance(one, list) else [] for name, one in classes.items()}
+        for name, quad in quads.items():
+            for side, place in _IN_FOLDER.items():
+                if not not_counted.counted(name, side):
+                    quad[place : place + 2] = [0, 0]
         sums = [_added(quad[place : place + 1] or [None] for quad in quads.values()) for place in range(4)]
         tones: dict[str, int] = {}
         for name, quad in quads.items():

@@ -215,7 +215,7 @@ def _found(answer: Answer, say: Words) -> list[Markup]:
         return []
     return [
         section("lag", say("lag"), say("lag note"), comparison.lag(last, say)),
-        section("folders", say("folders"), say("folders note"), comparison.folders(last, say)),
+        section("folders", say("folders"), say("folders note"), comparison.folders(last, Sides(), say)),
     ]
 
 

@@ -27,7 +27,8 @@ STYLE = (
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Noto Sans", sans-serif; overflow-wrap: anywhere; }
+  font: 1rem/1.55 Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Noto Sans", sans-serif;
+  overflow-wrap: anywhere; }
 [lang|=zh] body { font-family: Inter, "Segoe UI", system-ui, -apple-system, "PingFang SC", "Microsoft YaHei",
   "Noto Sans CJK SC", sans-serif; line-height: 1.65; }
 code, pre { font-family: ui-monospace, "SF Mono", SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -67,10 +68,10 @@ section > header .note { margin: .35rem 0 0; line-height: 1.45; }
 h3 { margin: 1.75rem 0 .5rem; font-size: .92rem; font-weight: 650; } .body > h3:first-child { margin-top: 0; }
 .body > :last-child { margin-bottom: 0; }
 
-dl.facts { display: grid; grid-template-columns: minmax(7rem, max-content) minmax(0, 1fr); gap: .4rem 1.5rem;
+dl.facts { display: grid; grid-template-columns: 9rem minmax(0, 1fr); gap: .4rem 1.5rem;
   margin: 0 0 1rem; }
 .facts dt { color: var(--dim); font-size: .92rem; } .facts dd { margin: 0; }
-.facts dd .note { display: inline; margin-left: .5rem; }
+.facts dd span.note { display: inline; margin-left: .5rem; }
 
 figure { margin: 0 0 1.25rem; }
 figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; margin-bottom: .3rem;
@@ -104,7 +105,7 @@ th { font-weight: 400; text-align: left; } thead th { color: var(--dim); font-si
 th, td { padding: .45rem 1rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 .n, .number { font-variant-numeric: tabular-nums; }
-.n { text-align: right; white-space: nowrap; } .wide { width: 55%; } .half { width: 50%; } .middle { vertical-align: middle; }
+.n { text-align: right; white-space: nowrap; } .wide { width: 55%; } .half { width: 50%; }
 tfoot th, tfoot td { font-weight: 600; } tfoot tr + tr > * { font-weight: 400; color: var(--dim); }
 td .note, th .note { display: block; line-height: 1.4; }
 .share { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem; gap: 1rem; align-items: center; }
@@ -144,7 +145,7 @@ footer { padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .86
 }
 @media print {
   @page { margin: 14mm; }
-  body { font-size: 9.5pt; } .page { max-width: none; padding: 0; }
+  html { font-size: 9.5pt; } .page { max-width: none; padding: 0; }
   .hero { padding: 1.25rem 0; } h1 { font-size: 44pt; } section { padding: 1rem 0; }
   tr, figure, .trouble, .figures > div { break-inside: avoid; } h2, h3, caption, thead { break-after: avoid; }
 }

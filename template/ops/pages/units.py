@@ -29,6 +29,11 @@ def size(number: int | None, say: Words) -> str:
     return f"{value:,.{digits}f} {_UNITS[power]}"
 
 
+def limit(number: int | None, say: Words) -> str:
+    """Bytes that somebody chose, such as 1 GiB."""
+    return f"{number // 2**30} GiB" if number and number % 2**30 == 0 else size(number, say)
+
+
 def a_minute(number: float | None, say: Words) -> str:
     """A rate in objects."""
     if number is None:

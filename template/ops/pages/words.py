@@ -430,6 +430,7 @@ _CERTIFICATE = {
     "waivers": ("Accepted by name", "具名认可"),
     "waivers note": ("Not proven, and somebody answers for it.", "未经证明，由具名人员负责。"),
     "no waivers": ("Nothing was accepted by name.", "没有具名认可的类别。"),
+    "who": ("by whom, and why", "认可人及理由"),
     "accepted by": ("accepted by {who}", "由 {who} 认可"),
     "shown": ("Shown, not judged", "仅供参考"),
     "shown note": ("It does not change the verdict.", "不影响结论。"),
