@@ -80,7 +80,7 @@ def page(document: Answer, language: str) -> str:
     """`document` is what certify answers; `language` is "en" or "zh". A document that was changed, or whose verdict
     does not rest on its checks, is not valid."""
     say, made = Words(language), moment(part(document, "made"))
-    about = element("span", say("made"), " ", time(part(document, "made"), None, say), " UTC")
+    about = element("span", say("utc", time=layout.clock(made))) if made else Markup()
     return layout.page(
         say("certificate"),
         say,
@@ -284,7 +284,7 @@ def _pass(given: Answer, say: Words) -> Markup:
             time(part(given, "started"), None, say),
             " – ",
             time(part(given, "ended"), None, say),
-            element("span", say("pause").join(filter(None, (took, rate))), class_="note"),
+            element("div", say("pause").join(filter(None, (took, rate))), class_="note"),
             element("div", say("amended", time=layout.clock(amended)), class_="note") if amended else None,
         )
     )

@@ -23,6 +23,8 @@ class Markup(str):
 
 def visible(text: str) -> str:
     """`text` with each character that cannot be seen written as in JSON, such as \\u202e."""
+    if text.isprintable():
+        return text
     return "".join(json.dumps(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text)
 
 

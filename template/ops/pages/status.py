@@ -64,10 +64,10 @@ def _hero(answer: Answer, say: Words) -> Markup:
 def _lacking(answer: Answer) -> list[str]:
     """What has to be known before anything is called in step, and is not."""
     needed = {
-        "oms": part(answer, "oms", "month"),
+        "oms": whole(answer, "oms", "month", "failed"),
         "copying": whole(answer, "copying", "unfinished", "objects"),
         "backlog": whole(answer, "backlog", "failed"),
-        "reconcile": part(answer, "reconcile", "last"),
+        "reconcile": whole(answer, "reconcile", "last", "scanned"),
     }
     return [name for name, known in needed.items() if known is None]
 
