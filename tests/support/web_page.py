@@ -41,6 +41,48 @@ def page_of(given: Mapping[str, Any], language: str = "en") -> str:
     return certificate.page(given, language) if "kind" in given else status.page(given, language)
 
 
+def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
+    """`value` with this text instead of each key and each text that the page does not look up."""
+    match value:
+        case dict():
+            named = path[-1:] in (("by_reason",), ("folders",), ("accepted",))
+            return {
+                f"{text}{number}" if named else name: hostile(one, text, (*path, name))
+                for number, (name, one) in enumerate(value.items())
+            }
+        case list():
+            return [hostile(one, text, path) for one in value]
+        case str() if path and path[-1] not in (
+            "state",
+            "kind",
+            "verdict",
+            "result",
+            "id",
+            "step",
+            "at",
+            "made",
+            "from",
+        ):
+            return text
+    return value
+
+
+def huge() -> dict[str, Any]:
+    """A status of a very large migration in trouble."""
+    given = answer("status")
+    last = given["compare"]["last"]
+    for one in last["classes"].values():
+        for side in ("source", "destination"):
+            one[side] = {name: number * 10**6 for name, number in one[side].items()}
+    last["folders"] = {
+        f"folder-{number}/": {"equal_contents": [10**9, 10**15, 10**9, 10**15], "missing": [number, number, 0, 0]}
+        for number in range(200)
+    }
+    given["backlog"]["by_reason"] = {f"REASON_{number}": 10**9 + number for number in range(20)}
+    given["backlog"]["keys"] = [{"key": text, "reason": text, "since": "2026-01-31T00:00:00Z"} for text in NASTY]
+    return given
+
+
 class Element:
     """An element with its attributes and what is in it."""
 

@@ -115,7 +115,7 @@ td .note, th .note { display: block; line-height: 1.4; }
 .key { white-space: pre-wrap; }
 .digest { display: block; font-size: .76rem; line-height: 1.6; }
 
-.mark { white-space: nowrap; font-weight: 600; }
+.mark { font-weight: 600; } td .mark { white-space: nowrap; }
 .mark::before { content: ""; display: inline-block; width: .66em; height: .66em; margin-right: .5em;
   border: 2px solid currentColor; border-radius: 50%; background: currentColor; vertical-align: -.01em;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from support.web_page import EXAMPLES, NASTY, Element, answer, page_of, parse
+from support.web_page import EXAMPLES, NASTY, Element, answer, hostile, huge, page_of, parse
 
 LANGUAGES = ["en", "zh"]
 TAGS = set(
     re.findall(
         r"\w+",
-        "html head meta title link style body div header p b h1 h2 h3 section dl dt dd pre code table caption thead tbody"
-        " tfoot tr th td span i ul li figure figcaption svg rect line polyline time bdi small",
+        "html head meta title link style body div header p b h1 h2 h3 section dl dt dd pre code table caption thead"
+        " tbody tfoot tr th td span i ul li figure figcaption svg rect line polyline time bdi small",
     )
 )
-
-
-def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
-    """`value` with this text instead of each key and each text that the page does not look up."""
-    match value:
-        case dict():
-            named = path[-1:] in (("by_reason",), ("folders",), ("accepted",))
-            return {
-                f"{text}{number}" if named else name: hostile(one, text, (*path, name))
-                for number, (name, one) in enumerate(value.items())
-            }
-        case list():
-            return [hostile(one, text, path) for one in value]
-        case str() if path and path[-1] not in (
-            "state",
-            "kind",
-            "verdict",
-            "result",
-            "id",
-            "step",
-            "at",
-            "made",
-            "from",
-        ):
-            return text
-    return value
 
 
 @pytest.fixture(params=[(name, language) for name in EXAMPLES for language in LANGUAGES], ids=" ".join)
@@ -128,19 +100,3 @@ def test_a_billion_objects_200_folders_and_20_reasons_are_still_a_page(language)
     assert "4,402,118,000,000" in text
     assert "folder-199/" in text
     assert all(f"REASON_{number}" in text for number in range(20))
-
-
-def huge() -> dict[str, Any]:
-    """A status of a very large migration in trouble."""
-    given = copy.deepcopy(answer("status"))
-    last = given["compare"]["last"]
-    for one in last["classes"].values():
-        for side in ("source", "destination"):
-            one[side] = {name: number * 10**6 for name, number in one[side].items()}
-    last["folders"] = {
-        f"folder-{number}/": {"equal_contents": [10**9, 10**15, 10**9, 10**15], "missing": [number, number, 0, 0]}
-        for number in range(200)
-    }
-    given["backlog"]["by_reason"] = {f"REASON_{number}": 10**9 + number for number in range(20)}
-    given["backlog"]["keys"] = [{"key": text, "reason": text, "since": "2026-01-31T00:00:00Z"} for text in NASTY]
-    return given

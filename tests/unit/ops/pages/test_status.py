@@ -88,7 +88,7 @@ def set_at(value: dict[str, Any], path: tuple[str, ...], new: object) -> None:
     value[last] = new
 
 
-@pytest.mark.parametrize("new", [None, {"problem": "x"}, "x", -1, [None, [1, 2]]], ids=repr)
+@pytest.mark.parametrize("new", [None, "x", [None, [1, 2]]], ids=repr)
 def test_whatever_part_is_missing_or_wrong_there_is_a_page(given, new):
     for path in paths(given):
         spoiled = copy.deepcopy(given)
