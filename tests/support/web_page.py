@@ -108,8 +108,9 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text in it."""
-        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+        """All text in it. Numbers are kept with their units by blanks of another kind, which are here like others."""
+        texts = (child if isinstance(child, str) else child.text for child in self.children)
+        return "".join(texts).replace("\u00a0", " ")
 
     def words(self) -> Iterator[str]:
         """Its texts, those apart that are the same in every language or marked as of another one."""

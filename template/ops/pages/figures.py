@@ -34,7 +34,8 @@ def track(number: int, of: int, tone: str) -> Markup:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds; the last may end later."""
+    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds. The first may begin earlier
+    than `start`: the last, which is what people look at, has to be a whole one."""
 
     start: datetime
     end: datetime
@@ -48,19 +49,20 @@ class Timeline:
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
         """The counts of each span, given counts and when they began, in milliseconds since 1970."""
         sums = [0] * max(1, -(-self._steps * self.step // self.span))
+        begin = self._end - len(sums) * self.span
         for at, number in points:
-            place = int((at / 1000 - self._begin) // self.span)
+            place = int((at / 1000 - begin) // self.span)
             sums[min(max(place, 0), len(sums) - 1)] += number
         return sums
 
     @property
-    def _begin(self) -> int:
-        """When the step began that was under way at `start`: OMS counts in steps of the clock."""
-        return int(self.start.timestamp()) // self.step * self.step
+    def _end(self) -> int:
+        """When the step ends that is under way at `end`: OMS counts in steps of the clock."""
+        return -(-int(self.end.timestamp()) // self.step) * self.step
 
     @property
     def _steps(self) -> int:
-        return -(-(int(self.end.timestamp()) - self._begin) // self.step)
+        return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
 def columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Markup:

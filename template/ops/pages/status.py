@@ -140,7 +140,7 @@ def _reasons(answer: Answer, say: Words) -> list[Markup]:
         body = [
             (
                 join((html.code(name), track(known[name], most, tone))),
-                element("span", text(answer, "fixes", name, say.language) or ""),
+                text(answer, "fixes", name, say.language) or say("not known"),
                 units.count(known[name], say),
             )
             for name in groups[group]

@@ -128,7 +128,7 @@ td .note, th .note { display: block; line-height: 1.4; }
 .trouble + table { margin-top: 1.5rem; }
 footer { padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .86rem; color: var(--dim); }
 
-@media (max-width: 46rem) {
+@media screen and (max-width: 46rem) {
   section { grid-template-columns: minmax(0, 1fr); gap: 1rem; padding: 1.75rem 0; }
   dl.facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: .6rem; }
   .figures { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1.25rem 1rem; }

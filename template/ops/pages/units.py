@@ -1,4 +1,4 @@
-"""Numbers as people read them. None is "not known"."""
+"""Numbers as people read them, not to be broken before their units. None is "not known"."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def size(number: int | None, say: Words) -> str:
     while abs(value) >= 999.5 and power < len(_UNITS) - 1:
         value, power = value / 1000, power + 1
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:,.{digits}f} {_UNITS[power]}"
+    return f"{value:,.{digits}f}\u00a0{_UNITS[power]}"
 
 
 def limit(number: int | None, say: Words) -> str:
     """Bytes that somebody chose, such as 1 GiB."""
-    return f"{number // 2**30} GiB" if number and number % 2**30 == 0 else size(number, say)
+    return f"{number // 2**30}\u00a0GiB" if number and number % 2**30 == 0 else size(number, say)
 
 
 def a_minute(number: float | None, say: Words) -> str:
@@ -67,6 +67,8 @@ def age(time: datetime | None, now: datetime | None, say: Words) -> str | None:
 def share(number: int, whole: int) -> str:
     """A percentage that is 100 % only of all, and 0 % only of none."""
     if number in (0, whole) or not whole:
-        return "100 %" if whole and number == whole else "0 %"
-    percent = 100 * number / whole
-    return "< 0.1 %" if percent < 0.1 else "> 99.9 %" if percent > 99.9 else f"{percent:.1f} %"
+        shown = "100" if whole and number == whole else "0"
+    else:
+        percent = 100 * number / whole
+        shown = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
+    return f"{shown} %".replace(" ", "\u00a0")
