@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ops.pages.html import Markup, element
 
-_BINS = 96
+_BINS = 100
 
 
 class Part(NamedTuple):

@@ -19,10 +19,6 @@ class Words:
         """Whether there are words of this name."""
         return name in WORDS
 
-    def sentence(self, *parts: str) -> str:
-        """Sentences side by side: Chinese needs no space between them."""
-        return ("" if self.language == "zh" else " ").join(parts)
-
 
 _GENERAL = {
     "not known": ("not known", "未知"),

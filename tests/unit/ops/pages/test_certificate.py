@@ -282,3 +282,15 @@ def test_what_is_not_compared_is_in_no_total():
     total = section(page(given), "folders").one("tfoot").cells()[0]
     assert total[1].startswith(f"{given['source']['objects']:,}")
     assert total[2].startswith(f"{given['destination']['objects']:,}")
+
+
+def test_what_oms_does_not_say_is_not_known_and_gates_nothing():
+    given = answer(GO)
+    given["shown"]["oms"] = {"problem": "FORBIDDEN", "message": "no such right", "fix": "Grant it."}
+    given["shown"]["lag"]["copied"].update(
+        objects=0, not_yet=0, within=dict.fromkeys(("60", "300", "900", "3600", "86400"), 0)
+    )
+    shown = page(signed(given))
+    assert word(shown) == ("GO", "good")
+    assert "OMS does not say: FORBIDDEN" in section(shown, "shown").text
+    assert "No object was written in that time." in section(shown, "lag").text
