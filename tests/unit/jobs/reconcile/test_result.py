@@ -21,13 +21,17 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "pass": one.of.name,
         "ranges": {"open": 0, "done": 1},
         "started": "2026-01-02T00:00:00Z",
+        "objects": 0,
         "objects_per_minute": 0,
+        "share": 1.0,
+        "minutes_left": 0,
     }
 
 
 def test_a_trial_is_no_pass_and_has_no_pace(world):
     result = world.reconcile({"limit": 1})
-    assert [result[name] for name in ("pass", "ranges", "started", "objects_per_minute")] == [None] * 4
+    nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
+    assert [result[name] for name in nothing] == [None] * 7
     assert not list(world.store.names())
 
 
@@ -51,6 +55,25 @@ def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_nex
     assert result["scanned"] == pytest.approx(1200, abs=20)
     assert result["objects_per_minute"] == pytest.approx(400, abs=10)
     assert result["next"].startswith("The pass goes on by itself: ")
+    assert (result["share"], result["minutes_left"]) == (None, None)  # nothing tells how many there are
+
+
+def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
+    # GIVEN a pass over 3000 objects, and the same objects again in one that is under way
+    world = one_lane
+    for number in range(3000):
+        world.upload(f"{number:04}")
+    world.later()
+    world.reconcile()
+    world.later()
+    world.source.seconds_a_page = 60.0
+    world.tick()
+
+    # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
+    result = world.reconcile({"look": True})
+    assert result["finished"] is False
+    assert 0 < result["share"] == pytest.approx(result["objects"] / 3000, abs=0.001) < 1
+    assert result["minutes_left"] == -(-(3000 - result["objects"]) // result["objects_per_minute"])
 
 
 def test_ranges_that_are_open_and_done_are_counted(world, mocker):
