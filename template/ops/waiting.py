@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +52,8 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
         if attempts > _ATTEMPTS:
             break
         if not is_moving:
-            session.screen.say(_RESTS.of(session.lang).format(job, answer["stopped"], _REST_SECONDS))
+            why = answer["stopped"] or answer["next"]
+            session.screen.say(_RESTS.of(session.lang).format(job, why, _REST_SECONDS))
             session.clock.sleep(_REST_SECONDS)
         answer = _call(session, job, scope, began)
     session.hint = before
@@ -88,7 +89,7 @@ def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
     before = session.hint
     if before is None:
         options = "".join(
-            f" --{name}" if value is True else f" --{name} {json.dumps(value)}" for name, value in scope.items()
+            f" --{name}" if value is True else f" --{name} {shlex.quote(str(value))}" for name, value in scope.items()
         )
         look = f"python ops.py {job}{options} --look"
         session.hint = Text(
