@@ -12,8 +12,8 @@ from ops.language import usual
 ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 _CODES = "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven."
 _ABOUT = (
-    "Everything there is to do with the deployed project. Each command calls `s <function> invoke` in this folder, waits,"
-    f" and shows the answer. {_CODES}"
+    "Everything there is to do with the deployed project. Each command calls `s <function> invoke` in this folder,"
+    f" waits, and shows the answer. {_CODES}"
 )
 # argparse has no public name for it.
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
