@@ -82,13 +82,6 @@ WORDS = {
     "unknown": ("unknown", "未知"),
     "warning": ("warning", "警告"),
     "depends": ("unknown until then", "在此之前未知"),
-    "written": ("Written: ", "已写入："),
-    "no answer": (
-        "The input contains no answer of status or doctor. Usage: s status invoke | python status.py, or"
-        " s doctor invoke | python status.py",
-        "输入中没有 status 或 doctor 的返回结果。用法：s status invoke | python status.py，或"
-        " s doctor invoke | python status.py",
-    ),
 }
 
 

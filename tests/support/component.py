@@ -102,11 +102,13 @@ class Fc3:
     def _invoke(self, box: Sandbox, resource: str, given: str) -> str:
         """As the component shows an invocation: devsapp/fc3, src/subCommands/invoke."""
         done = box.fc.invoke(resource, given.encode())
+        failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
+        body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
         logs = "\n".join(done.logs)
         return (
             f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
             f"Invoke instanceId: c-{time.time():.0f}\nQualifier: LATEST\nRequestId: {done.request_id}\n"
-            f"{'Error Type: UnhandledInvocationError' if done.failed else ''}\n\nInvoke Result:\n{done.body}\n"
+            f"{'Error Type: UnhandledInvocationError' if done.failed else ''}\n\nInvoke Result:\n{body}\n"
         )
 
 
