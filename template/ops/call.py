@@ -198,7 +198,7 @@ class Sandbox:
             with self._open(request, timeout=self._seconds) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
-            raise failures.no_sandbox(SANDBOX, self._address, error.read().decode("utf-8", "replace")) from None
+            raise failures.not_in_sandbox(error.read().decode("utf-8", "replace")) from None
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise failures.no_sandbox(SANDBOX, self._address, str(error)) from None
         return dict(answer)

@@ -28,8 +28,8 @@ _MAX_AGAIN_SECONDS = 900.0
 # Sampling goes on in as many calls as it takes, up to these.
 _MAX_CERTIFY_CALLS = 100
 # What OMS, replay or the pass itself may yet bring to OBS; the others stay as they are.
-_ON_ITS_WAY = ("moving", "in_flight", "failed_before", "arriving", "missing", "older")
-_WAIT_FOR = ("moving", "in_flight", "failed_before", "arriving")
+_ON_ITS_WAY = ("moving", "in_flight", "failed_before", "missing", "older")
+_WAIT_FOR = ("moving", "in_flight", "failed_before")
 
 _HINT = Text(
     "What was begun goes on in the cloud. Run the same command again: what is done is not done twice",

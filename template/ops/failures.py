@@ -116,6 +116,18 @@ def no_sandbox(variable: str, address: str, problem: str) -> ToolError:
     )
 
 
+def not_in_sandbox(said: str) -> CloudError:
+    """The sandbox has nothing of that name."""
+    return CloudError(
+        Text("The sandbox does not know what was asked for", "沙箱中没有所请求的内容"),
+        Text(
+            "Start the sandbox of this project's version anew: make sandbox",
+            "请重新启动与本项目版本一致的沙箱：make sandbox",
+        ),
+        said.splitlines(),
+    )
+
+
 def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     """The tool printed no answer, or ended with an error."""
     plain = [_COLOURS.sub("", text).strip() for text in (output, errors)]

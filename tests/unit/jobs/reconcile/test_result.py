@@ -21,6 +21,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "pass": one.of.name,
         "ranges": {"open": 0, "done": 1},
         "started": "2026-01-02T00:00:00Z",
+        "ended": "2026-01-02T00:00:00Z",
         "objects": 0,
         "objects_per_minute": 0,
         "share": 1.0,

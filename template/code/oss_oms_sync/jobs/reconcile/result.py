@@ -46,6 +46,7 @@ class ReconcileResult:
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
+            "ended": (state.ended or None) if state else None,
             **progress_json(self.state, self.progress),
             **({} if self.missing is None else {"missing": list(self.missing)}),
         }
