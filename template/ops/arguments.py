@@ -102,6 +102,7 @@ def _cutover(commands: _Commands) -> None:
         help=f"take what is not proven for good, by name: {', '.join(ACCEPTABLE)}",
     )
     cutover.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
+    cutover.add_argument("--restart", action="store_true", help="compare anew, even if that was done since the freeze")
     cutover.add_argument("--close", action="store_true", help="after GO, close the project without asking")
     cutover.add_argument(
         "--out", metavar="FILE", type=Path, help="where the certificate goes (default: named by its time)"

@@ -150,7 +150,7 @@ def _payload(options: Namespace, *names: str) -> dict[str, Any]:
 
 
 def _cutover(session: Session, options: Namespace) -> int:
-    plan = cutover.Plan(freeze.moment(session, options), options.sample, options.accept, options.deep)
+    plan = cutover.Plan(freeze.moment(session, options), options.sample, options.accept, options.deep, options.restart)
     document = cutover.run(session, plan)
     code = _show(session, options, document, "certificate")
     _write(session, options.out or Path(_file_name(document)), json.dumps(document, indent=1) + "\n")

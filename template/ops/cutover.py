@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from ops.clock import timestamp
+from ops.call import Payload
+from ops.clock import parse_time, timestamp
 from ops.errors import FunctionError
 from ops.figures import classes_of
 from ops.terminal import Marked
@@ -25,6 +26,8 @@ SETTLED = timedelta(minutes=15)
 # Keys on their way are judged again so often and for so long.
 _AGAIN_SECONDS = 20.0
 _MAX_AGAIN_SECONDS = 900.0
+# So often in a row nothing has changed, and nothing is left that would.
+_MAX_STILL = 3
 # Sampling goes on in as many calls as it takes, up to these.
 _MAX_CERTIFY_CALLS = 100
 # What OMS, replay or the pass itself may yet bring to OBS; the others stay as they are.
@@ -32,8 +35,8 @@ _ON_ITS_WAY = ("moving", "in_flight", "failed_before", "missing", "older")
 _WAIT_FOR = ("moving", "in_flight", "failed_before")
 
 _HINT = Text(
-    "What was begun goes on in the cloud. Run the same command again: what is done is not done twice",
-    "已开始的工作在云上继续进行。请重新运行同一命令，已完成的部分不会重复",
+    "What was begun goes on in the cloud. Run the same command again with {}",
+    "已开始的工作在云上继续进行。请使用 {} 重新运行同一命令",
 )
 _REPLAY = Text("Send again what failed", "重发失败的对象")
 _SETTLE = Text("Let the last writes settle", "等待最后的写入稳定")
@@ -49,6 +52,7 @@ _PASSED = Text("{} went by at once, in the sandbox", "沙箱中时间直接前�
 _WAITS = Text("waiting until {}, {} to go", "等待至 {}，还需 {}")
 _LEFT = Text("left: {}", "剩余：{}")
 _STOPPED = Text("stopped: {}", "提前停止：{}")
+_TAKEN = Text("the one that began {}", "沿用 {} 开始的一轮")
 _OBJECTS = Text("{:,} objects in the source, {:,} in OBS", "源端 {:,} 个对象，OBS 中 {:,} 个")
 _SCANNED = Text("{:,} objects looked at, {:,} sent", "检查 {:,} 个对象，补发 {:,} 个")
 _READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
@@ -63,6 +67,8 @@ class Plan:
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
+    # Whether to compare anew, even if a comparison has begun since the freeze.
+    restart: bool = False
 
 
 def run(session: Session, plan: Plan) -> Any:
@@ -70,7 +76,8 @@ def run(session: Session, plan: Plan) -> Any:
 
     Raises what calls raise.
     """
-    session.hint = _HINT
+    when = f"--frozen-since {timestamp(plan.frozen)}" if plan.frozen else "--rehearse"
+    session.hint = Text(_HINT.en.format(when), _HINT.zh.format(when))
     _Cutover(session, plan).steps()
     document = _certify(session, plan)
     session.hint = None
@@ -94,15 +101,30 @@ class _Cutover:
             self._begin(_SETTLE)
             self._end(*self._settle(self._plan.frozen))
         self._begin(_COMPARE)
-        compared = run_pass(self._session, "compare", {**self._scope, "restart": True})
-        self._end(*self._compared(compared))
+        known = self._known("compare", self._scope, self._plan.frozen and self._plan.frozen + SETTLED)
+        is_taken = bool(known and known["finished"] and not self._plan.restart)
+        compared = known if is_taken else self._work("compare", self._scope, known and not self._plan.restart)
+        self._end(*self._compared(compared, is_taken=is_taken))
         if compared["finished"]:
             self._begin(_AGAIN)
-            self._end(*self._again(compared))
+            self._end(*self._again(compared, is_old=is_taken))
         # Times are in whole seconds, and it has to begin after what it is compared with has ended.
         self._session.clock.sleep(1.0)
         self._begin(_RECONCILE)
-        self._end(*self._reconciled(run_pass(self._session, "reconcile", {"restart": True})))
+        known = self._known("reconcile", {}, parse_time(compared["ended"] or ""))
+        goes_on = known and not known["finished"] and known["started"] > compared["ended"]
+        self._end(*self._reconciled(self._work("reconcile", {}, goes_on)))
+
+    def _known(self, job: str, scope: Payload, since: datetime | None) -> Any:
+        """The newest pass of a scope, if it began since then; None if there is none, or it began before."""
+        if since is None:
+            return None
+        newest = self._session.caller.ask(job, {**scope, "look": True})
+        return newest if newest["pass"] and newest["started"] >= timestamp(since) else None
+
+    def _work(self, job: str, scope: Payload, goes_on: object) -> Any:
+        """Go on with the pass of a scope, or begin one; return what is known in the end."""
+        return run_pass(self._session, job, scope if goes_on else {**scope, "restart": True})
 
     def _replay(self) -> tuple[bool, str]:
         """Send again what failed, as long as OMS takes some of it."""
@@ -125,33 +147,43 @@ class _Cutover:
             session.clock.sleep(min(1.0, left))
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
-    def _compared(self, answer: Any) -> tuple[bool, str]:
+    def _compared(self, answer: Any, *, is_taken: bool) -> tuple[bool, str]:
         if not answer["finished"]:
             return False, self._text(_STOPPED, answer["stopped"] or answer["next"])
         counts = (answer[side]["objects"] for side in ("source", "destination"))
-        return True, self._text(_OBJECTS, *counts)
+        began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
+        return True, began + self._text(_OBJECTS, *counts)
 
-    def _again(self, compared: Any) -> tuple[bool, str]:
-        """Judge once more what differs, until it is there, nothing moves any more, or time is up."""
-        session = self._session
-        session.screen.begin()
-        began, waiting, still = session.clock.monotonic(), _on_its_way(compared), 0
-        if not waiting:
-            return True, _NOTHING.of(session.lang)
-        while waiting and session.clock.monotonic() - began < _MAX_AGAIN_SECONDS and still < 3:
-            session.screen.progress(self._text(_WAITING_FOR, _told(waiting)))
-            session.clock.sleep(_AGAIN_SECONDS)
+    def _again(self, compared: Any, *, is_old: bool) -> tuple[bool, str]:
+        """Judge once more what differs, until it is there, nothing moves any more, or time is up; `is_old`: somebody
+        may have mended it since."""
+        try:
+            waiting = self._settled(self._judged_again() if is_old else _on_its_way(compared))
+        except FunctionError as error:  # too many of them, for one
+            return False, error.happened.of(self._session.lang)
+        if waiting:
+            return False, self._text(_LEFT, _told(waiting))
+        return True, "" if _on_its_way(compared) else _NOTHING.of(self._session.lang)
+
+    def _settled(self, waiting: dict[str, int]) -> dict[str, int]:
+        """What is left of the objects on their way, after they had their time."""
+        clock, screen, still = self._session.clock, self._session.screen, 0
+        screen.begin()
+        began = clock.monotonic()
+        while waiting and clock.monotonic() - began < _MAX_AGAIN_SECONDS and still < _MAX_STILL:
+            screen.progress(self._text(_WAITING_FOR, _told(waiting)))
+            clock.sleep(_AGAIN_SECONDS)
             if "failed_before" in waiting:
-                session.caller.ask("replay", {})
-            try:
-                now = _on_its_way(session.caller.ask("compare", {**self._scope, "again": True}))
-            except FunctionError as error:  # too many of them, for one
-                return False, error.happened.of(session.lang)
+                self._session.caller.ask("replay", {})
+            now = self._judged_again()
             still = still + 1 if now == waiting and not any(name in now for name in _WAIT_FOR) else 0
             waiting = now
             if self._plan.frozen is None:  # somebody writes all the time
                 break
-        return not waiting, self._text(_LEFT, _told(waiting)) if waiting else ""
+        return waiting
+
+    def _judged_again(self) -> dict[str, int]:
+        return _on_its_way(self._session.caller.ask("compare", {**self._scope, "again": True}))
 
     def _reconciled(self, answer: Any) -> tuple[bool, str]:
         if not answer["finished"]:

@@ -46,11 +46,17 @@ class FakeCaller:
     def __init__(self, **answers: Any) -> None:
         self._answers = {job: deque(given if isinstance(given, list) else [given]) for job, given in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
+        self.passes: dict[str, Any] = {}
+        self.looked: list[tuple[str, dict[str, Any]]] = []
         self.removed: list[str] = []
         # What is done before a job answers.
         self.meanwhile: Callable[[str], None] = lambda job: None
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
+        if "look" in payload:
+            self.looked.append((job, dict(payload)))
+            return self.passes.get(job, NO_PASS)
         self.asked.append((job, dict(payload)))
         self.meanwhile(job)
         answers = self._answers[job]
@@ -183,7 +189,12 @@ def a_pass(**changes: Any) -> dict[str, Any]:
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
     still = {"finished": False, "stopped": "the time is up", "ended": None, "share": 0.34, "minutes_left": 12}
-    return a_pass(next="The pass goes on by itself.", **{**still, **changes})
+    return a_pass(**{"next": "The pass goes on by itself.", **still, **changes})
+
+
+NO_PASS = a_pass(
+    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
+)
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
