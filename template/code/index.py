@@ -85,6 +85,13 @@ def compare_handler(event: bytes, context: Context) -> dict[str, object]:
     return _run("compare", context, partial(compare.run, event)).to_json()
 
 
+def certify_handler(event: bytes, context: Context) -> dict[str, object]:
+    """Function `certify`, called manually."""
+    from oss_oms_sync.jobs import certify
+
+    return _run("certify", context, partial(certify.run, event))
+
+
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `doctor`, called manually. It has to answer even if settings are invalid, so it is passed that error."""
     from oss_oms_sync.jobs import doctor

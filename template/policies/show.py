@@ -5,7 +5,7 @@
     python policies/show.py | bash           runs them
     python policies/show.py --remove         the commands that undo this
     python policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python policies/show.py --deep           with compare's right to read objects of the source, which only `deep` needs
+    python policies/show.py --deep           with the right to read objects, which only `deep` and samples need
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.
@@ -51,7 +51,7 @@ def main() -> int:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
     instead.add_argument("--json", metavar="FOLDER", type=Path, help="write the policies into files in this folder")
-    parser.add_argument("--deep", action="store_true", help="let compare read the source's objects, to prove more")
+    parser.add_argument("--deep", action="store_true", help="let compare and certify read objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
@@ -79,7 +79,7 @@ def variables(text: str) -> dict[str, str]:
 
 def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]:
     """What each function may do, and the triggers; each statement is one that their calls need. `deep`: also what
-    compare needs to read objects of the source."""
+    compare and certify need to read objects of the source."""
 
     def value(name: str) -> str:
         # A role may be given as an ARN, which may hold an expression for the account.
@@ -104,14 +104,16 @@ def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])
-    read_source = allow("oss:GetObject", on=[f"{source}/*"])
+    read_source = [allow("oss:GetObject", on=[f"{source}/*"])] if deep else []
+    look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     statements = {
         "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source, *([read_source] if deep else [])],
+        "compare": [keep_records, list_records, list_source, *read_source],
+        "certify": [*look, *read_source],
         "doctor": [keep_records, list_records, list_source],
-        "status": [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source],
+        "status": look,
         "trigger": [invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
     return [

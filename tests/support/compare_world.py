@@ -73,6 +73,7 @@ class _MemoryObs:
     def bucket(self, task: TaskInfo, deadline: Deadline) -> BucketView:
         view = _DestinationView(self._world.there, deadline, self._world.pool)
         view.name = str(task.dst_bucket)
+        vars(view)["url"] = f"https://{task.dst_bucket}.obs.cn-north-4.myhuaweicloud.com"
         return view
 
 
@@ -82,6 +83,7 @@ class CopyingOms(VirtualOms):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
         self.refuses = False
+        self.status, self.source = "SYNCHRONIZING", "photos"
         self.waiting: list[str] = []
         self.history: list[tuple[str, int]] = []
 
@@ -101,7 +103,8 @@ class CopyingOms(VirtualOms):
             return response
         url = urlsplit(str(request.url))
         if not url.path.endswith("/statistics"):
-            task = {"status": "SYNCHRONIZING", "dst_region": "cn-north-4", "dst_bucket": DESTINATION}
+            names = {"status": self.status, "src_bucket": self.source}
+            task = {**names, "dst_region": "cn-north-4", "dst_bucket": DESTINATION}
             return self.answer(request, 200, {}, json.dumps(task))
         asked = parse_qs(url.query)
         start, end = (int(asked[name][0]) // 1000 for name in ("start_time", "end_time"))

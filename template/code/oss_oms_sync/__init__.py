@@ -4,3 +4,6 @@ import time
 
 # When this package was imported, before anything else (time.monotonic()).
 BEGAN = time.monotonic()
+
+# The template's, as publish.yaml has it.
+VERSION = "0.2.0"

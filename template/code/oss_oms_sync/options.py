@@ -37,7 +37,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list"}
+_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
 def _list(known: Mapping[str, type]) -> str:

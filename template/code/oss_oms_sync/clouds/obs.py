@@ -18,8 +18,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
-from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.calls import Calls, PendingCall
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.contents import iter_parts
 from oss_oms_sync.clouds.listings import NotAListing, rises
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed, objects_named
 from oss_oms_sync.clouds.obs_answers import NotObs, ObjectHead, ObjectPart
@@ -174,17 +175,34 @@ class ObsBucket:
 
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
-        ranged = {"Range": f"bytes={start}-{start + length - 1}"}
-
-        def part(response: requests.Response, body: bytes) -> ObjectPart:
-            return ObjectPart.parse(response.status_code, response.headers, body, start, length)
-
-        (found,) = self._calls.run([partial(self._attempt, GET, "GET", name, {}, ranged, length, part)])
+        (found,) = self._calls.run([self._read_call(name, start, length)])
         if start == 0 and isinstance(found, StorageFailure) and found.code == "InvalidRange":
             # An empty object has no range that could be read.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
         return _found(found)
+
+    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
+        """Read the contents of an object in this version, piece by piece, one piece ahead.
+
+        Iterating raises ObsError; with the code NoSuchKey or PreconditionFailed if there is none, or another version.
+        """
+
+        def begin(start: int, end: int) -> PendingCall[ObjectPart]:
+            return self._calls.begin(self._read_call(one.name, start, end - start))
+
+        for part in iter_parts(one.size, begin):
+            if part.head.etag != one.etag:
+                raise self._failure("PreconditionFailed", "the object has changed meanwhile", GET).to_error()
+            yield part.body
+
+    def _read_call(self, name: str, start: int, length: int) -> Callable[[], Attempt[ObjectPart | StorageFailure]]:
+        ranged = {"Range": f"bytes={start}-{start + length - 1}"}
+
+        def part(response: requests.Response, body: bytes) -> ObjectPart:
+            return ObjectPart.parse(response.status_code, response.headers, body, start, length)
+
+        return partial(self._attempt, GET, "GET", name, {}, ranged, length, part)
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         return self._calls.begin(self._list_call(prefix, after, lambda _, body: UnreadObsPage(body)))

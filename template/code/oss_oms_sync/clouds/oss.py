@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.calls import Calls, PendingCall
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
+from oss_oms_sync.clouds.contents import iter_parts
 from oss_oms_sync.clouds.listings import check_order
 from oss_oms_sync.clouds.objects import (
     ListPage,
@@ -73,8 +74,6 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
-# Of an object's contents, so much is read at once.
-_CONTENTS_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -150,23 +149,15 @@ class Bucket:
         return found.body if found else None
 
     def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
-        """Read the contents of an object in this version, piece by piece, each of which is asked for while its reader
-        works on the one before.
+        """Read the contents of an object in this version, piece by piece, one piece ahead.
 
         Raises StorageError; with the code PreconditionFailed or NoSuchKey if there is another version, or none.
         """
-        starts = range(0, one.size, _CONTENTS_BYTES)
-        ahead = [self._calls.begin(self._read_attempt(one, start)) for start in starts[:1]]
-        try:
-            for start in starts:
-                part = ahead.pop()
-                following = start + _CONTENTS_BYTES
-                if following < one.size:
-                    ahead.append(self._calls.begin(self._read_attempt(one, following)))
-                yield part.result()
-        finally:
-            for part in ahead:
-                part.leave()
+
+        def begin(start: int, end: int) -> PendingCall[bytes]:
+            return self._calls.begin(partial(self._attempt, "oss:GetObject", partial(_read, one, start, end)))
+
+        return iter_parts(one.size, begin)
 
     def begin_get(self, name: str, seconds: float) -> PendingCall[StoredObject]:
         """Let the reading of an object begin while the caller does something else; it is given up after `seconds`. The
@@ -244,10 +235,6 @@ class Bucket:
         if isinstance(page, StorageFailure):
             raise page.to_error()
         return page
-
-    def _read_attempt(self, one: ObjectSummary, start: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
-        read = partial(_read, one, start, min(start + _CONTENTS_BYTES, one.size))
-        return partial(self._attempt, "oss:GetObject", read)
 
     def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
         call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)

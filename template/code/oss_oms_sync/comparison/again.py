@@ -45,7 +45,13 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
             judged.add()
     now = judged.tally()
     kept = {name: count for name, count in total.classes.items() if name in UNLISTED}
-    amended = replace(total, classes=added(kept, now.classes), oldest_not_there=now.oldest_not_there)
+    amended = replace(
+        total,
+        classes=added(kept, now.classes),
+        oldest_not_there=now.oldest_not_there,
+        # What was drawn before counted as equal, and nothing that did is judged again.
+        drawn=total.drawn.merged(now.drawn),
+    )
     return replace(amended, source_listed=amended.side("source"), destination_listed=amended.side("destination"))
 
 

@@ -50,14 +50,13 @@ class ObjectClass(Enum):
         self.sign = sign
         # Whether the lists of differences name it: not where nobody has to do anything about it.
         self.is_listed = sign != "=" and title not in ("oms_own", "outside")
-        # The current version of such an object is not known to be in the destination bucket. Here, and not in a set,
-        # because a pass asks for millions of objects, and a class is slow to look up.
+        # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.
+        self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
+        # The current version of such an object is not known to be in the destination bucket.
         self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
 
 
-EQUAL = (ObjectClass.EQUAL_CONTENTS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
-
-
+EQUAL = tuple(one for one in ObjectClass if one.is_equal)
 # What is in no list of differences, by name.
 UNLISTED = frozenset(one.title for one in ObjectClass if not one.is_listed)
 # These are not known to be equal, or to differ, until somebody reads them.

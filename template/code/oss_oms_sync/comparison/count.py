@@ -16,11 +16,10 @@ from oss_oms_sync.comparison.classes import (
     is_late,
 )
 from oss_oms_sync.comparison.differences import line
-from oss_oms_sync.comparison.digests import digest, state_digest
+from oss_oms_sync.comparison.drawing import LARGEST, Drawing
 from oss_oms_sync.comparison.histogram import Lags
 from oss_oms_sync.comparison.proof import READ, Proof, Prover
 from oss_oms_sync.comparison.tally import (
-    DIGEST_MODULUS,
     MAX_FOLDERS,
     MAX_KEYS,
     OTHERS,
@@ -34,6 +33,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
+from oss_oms_sync.passes.digests import MODULUS, digest, state_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.range_walk import NoRoomError
 
@@ -47,7 +47,7 @@ class Rules:
 
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
     Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
-    `prover`, what nothing else proves is read.
+    `prover`, what nothing else proves is read. `seed`: by which objects are drawn for a sample.
     """
 
     key_filter: KeyFilter
@@ -56,6 +56,7 @@ class Rules:
     lag_since: float
     overwrite: bool = False
     prover: Prover | None = None
+    seed: str = ""
 
     def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
         """Whether an object of this class is sent."""
@@ -79,6 +80,7 @@ class CompareCount:
         self._folders = {name: {title: list(four) for title, four in of.items()} for name, of in start.folders.items()}
         self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
         self._again, self._state, self._oldest = start.again, start.state, start.oldest_not_there
+        self._drawing = Drawing(rules.seed, start.drawn)
         # Objects and bytes of the source, and of the destination.
         self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
         self._named = len(self._folders.keys() - {"", OTHERS})
@@ -144,15 +146,16 @@ class CompareCount:
         return CompareTally(
             dict(self._counts),
             tuple(self._marks),
+            self._state % MODULUS,
             {name: running.count() for name, running in self._classes.items()},
             {name: {title: FolderCount(*four) for title, four in of.items()} for name, of in self._folders.items()},
             self._accepted.histogram(),
             self._copied.histogram(),
             self._again,
-            self._state % DIGEST_MODULUS,
             self._oldest,
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
+            self._drawing.drawn(),
             self._start.parts,
             Lines(self._lines, len(self._lines)),
         )
@@ -174,7 +177,10 @@ class CompareCount:
             folder[1] += size
             self._listed[0] += 1
             self._listed[1] += size
-            self._state += state_digest(key, source)
+            if found is not ObjectClass.OUTSIDE:
+                self._state += state_digest(key, source)
+            if found.is_equal and size <= LARGEST:
+                self._drawing.add(entry.key, key)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
@@ -248,7 +254,7 @@ class _Class:
     def count(self) -> ClassCount:
         """What it has grown to."""
         return ClassCount(
-            Side(self.source_objects, self.source_bytes, self.source_digest % DIGEST_MODULUS),
-            Side(self.destination_objects, self.destination_bytes, self.destination_digest % DIGEST_MODULUS),
+            Side(self.source_objects, self.source_bytes, self.source_digest % MODULUS),
+            Side(self.destination_objects, self.destination_bytes, self.destination_digest % MODULUS),
             tuple(self.keys),
         )

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from oss_oms_sync.comparison.drawing import Drawn
 from oss_oms_sync.comparison.histogram import Histogram
+from oss_oms_sync.passes.digests import MODULUS
 from oss_oms_sync.passes.tally import Tally
 
 # How many keys of each class are shown as examples.
@@ -14,7 +16,6 @@ MAX_KEYS = 20
 # So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
 MAX_FOLDERS = 200
 OTHERS = "*"
-DIGEST_MODULUS = 2**256
 
 
 class Side(NamedTuple):
@@ -26,9 +27,7 @@ class Side(NamedTuple):
 
     def plus(self, other: Side) -> Side:
         """The sum of both."""
-        return Side(
-            self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % DIGEST_MODULUS
-        )
+        return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
     def to_json(self) -> dict[str, object]:
         """With its digest as 64 hex digits."""
@@ -105,10 +104,10 @@ class Lines(NamedTuple):
 class CompareTally(Tally):
     """`counts` has what was sent (submitted, accepted, failed) and orphan_records.
 
-    `classes` and `folders` are by the classes' names; `state` is the sum of digests over key, size, ETag and time of
-    the source's objects. `oldest_not_there` is the time of the oldest object that is not in the destination bucket, in
-    seconds since 1970. The two `listed` count what the listings brought, whatever its class. `parts` are the lists of
-    differences, and `lines` those that are not written yet.
+    `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
+    in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
+    `drawn` are objects for a sample, of those that count as equal. `parts` are the lists of differences, and `lines`
+    those that are not written yet.
     """
 
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
@@ -116,10 +115,10 @@ class CompareTally(Tally):
     accepted_lag: Histogram = field(default_factory=Histogram)
     copied_lag: Histogram = field(default_factory=Histogram)
     again: int = 0
-    state: int = 0
     oldest_not_there: int | None = None
     source_listed: Side = field(default_factory=Side)
     destination_listed: Side = field(default_factory=Side)
+    drawn: Drawn = field(default_factory=Drawn)
     parts: Sequence[str] = ()
     lines: Lines = field(default_factory=Lines)
 
@@ -132,15 +131,16 @@ class CompareTally(Tally):
         return CompareTally(
             base.counts,
             base.marks,
+            base.state,
             added(self.classes, other.classes),
             _joined(self.folders, other.folders),
             self.accepted_lag.merged(other.accepted_lag),
             self.copied_lag.merged(other.copied_lag),
             self.again + other.again,
-            (self.state + other.state) % DIGEST_MODULUS,
             min(oldest, default=None),
             self.source_listed.plus(other.source_listed),
             self.destination_listed.plus(other.destination_listed),
+            self.drawn.merged(other.drawn),
             [*self.parts, *other.parts],
         )
 
@@ -168,9 +168,9 @@ class CompareTally(Tally):
             "folders": {folder: dict(counts) for folder, counts in self.folders.items()},
             "lag": {"accepted": self.accepted_lag.to_json(), "copied": self.copied_lag.to_json()},
             "again": self.again,
-            "state": f"{self.state:064x}",
             "oldest_not_there": self.oldest_not_there,
             "listed": {"source": self.source_listed.to_json(), "destination": self.destination_listed.to_json()},
+            "drawn": self.drawn.to_json(),
             "parts": list(self.parts),
         }
 
@@ -184,26 +184,27 @@ class CompareTally(Tally):
                 "folders": dict(folders),
                 "lag": {"accepted": accepted, "copied": copied},
                 "again": int(again),
-                "state": str(state),
                 "oldest_not_there": oldest,
                 "listed": {"source": source, "destination": destination},
+                "drawn": drawn,
                 "parts": list(parts),
             }:
                 return cls(
                     base.counts,
                     base.marks,
+                    base.state,
                     {name: ClassCount.from_json(count) for name, count in classes.items()},
                     {folder: {name: _folder(four) for name, four in of.items()} for folder, of in folders.items()},
                     Histogram.from_json(accepted),
                     Histogram.from_json(copied),
                     again,
-                    int(state, 16),
                     oldest if isinstance(oldest, int) else None,
                     Side.from_json(source),
                     Side.from_json(destination),
+                    Drawn.from_json(drawn),
                     [str(part) for part in parts],
                 )
-        return cls(base.counts, base.marks)
+        return cls(base.counts, base.marks, base.state)
 
 
 def added(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> dict[str, ClassCount]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -111,6 +112,7 @@ class Driver:
             before=last.of.name if last else "",
             before_started=last.of.started if last else "",
             destination_bucket=self._store.destination_bucket,
+            seed=secrets.token_hex(16),
         )
 
     def begin(self, scope: Scope, began: datetime | None = None) -> tuple[PassState | None, str]:

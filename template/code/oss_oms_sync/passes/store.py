@@ -45,7 +45,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Pass:
     """What a pass is about, as its first piece says. `before` is the pass of its scope that ended last, and
-    `before_started` when that began; both are empty if there was none. Times are ISO 8601 in UTC."""
+    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
+    Times are ISO 8601 in UTC."""
 
     name: str
     source_bucket: str
@@ -55,6 +56,7 @@ class Pass:
     before: str = ""
     before_started: str = ""
     destination_bucket: str = ""
+    seed: str = ""
     classes: int = CLASSES_VERSION
 
     def to_json(self) -> dict[str, object]:
@@ -67,6 +69,7 @@ class Pass:
             "before_started": self.before_started,
             "destination_bucket": self.destination_bucket,
             "classes": self.classes,
+            "seed": self.seed,
         }
 
     @classmethod
@@ -88,10 +91,11 @@ class Pass:
                 "before_started": str(before_started),
                 "destination_bucket": str(destination),
                 "classes": int(classes),
+                "seed": str(seed),
             } if parse_time(since) or not since:
                 deep, overwrite = (wanted.get(option) is True for option in ("deep", "overwrite"))
                 scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, deep, overwrite)
-                return cls(name, bucket, scope, started, installed, before, before_started, destination, classes)
+                return cls(name, bucket, scope, started, installed, before, before_started, destination, seed, classes)
         return None
 
 
@@ -156,6 +160,7 @@ class PassStore:
     def __init__(
         self, invocation: Invocation, job: str, tally_type: type[Tally] = Tally, destination_bucket: str = ""
     ) -> None:
+        self.job = job
         self.tally_type = tally_type
         self.destination_bucket = destination_bucket
         self._settings = settings = invocation.settings
@@ -275,6 +280,11 @@ class PassStore:
         if one is None or pieces.keys() != tree.last.keys():
             return None
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
+
+    def ended(self, pass_name: str) -> PassState | None:
+        """A pass at its end; None if it is open, or its total unreadable."""
+        total = self._read(f"{pass_name}/{TOTAL}")
+        return self._ended(pass_name, total) if total else None
 
     def _ended(self, pass_name: str, total: StoredObject) -> PassState | None:
         match jsontext.load(total.body):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from oss_oms_sync.passes.digests import MODULUS
 from oss_oms_sync.passes.marks import Mark, Marks
 
 # scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
@@ -17,14 +18,21 @@ NEW, NEW_MISSING = "new", "new_missing"
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts by name (COUNTS, NEW, NEW_MISSING), and marks of the keys that exist."""
+    """Counts by name (COUNTS, NEW, NEW_MISSING), and marks of the keys that exist. `state` is the sum of the state
+    digests of all objects of the source that the project's filter lets through, below 2^256: two passes that have the
+    same saw the very same versions."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     marks: Sequence[Mark] = ()
+    state: int = 0
 
     def merged(self, other: Tally) -> Tally:
         """The sum of both; `other` is of later keys."""
-        return Tally(dict(Counter(self.counts) + Counter(other.counts)), tuple(Marks.merge(self.marks, other.marks)))
+        return Tally(
+            dict(Counter(self.counts) + Counter(other.counts)),
+            tuple(Marks.merge(self.marks, other.marks)),
+            (self.state + other.state) % MODULUS,
+        )
 
     def completed(self, before: Tally | None) -> Tally:
         """The total, where this is the sum of all ranges and `before` that of the last pass: if this one met no new
@@ -32,11 +40,11 @@ class Tally:
         if before is None or self.counts.get(NEW):
             return self
         known = {name: before.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
-        return Tally({**self.counts, **known}, self.marks)
+        return replace(self, counts={**self.counts, **known})
 
     def to_json(self) -> dict[str, object]:
         """As it is stored in pieces and totals."""
-        return {"counts": dict(self.counts), "marks": self.marks}
+        return {"counts": dict(self.counts), "marks": self.marks, "state": f"{self.state:064x}"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Tally:
@@ -44,4 +52,5 @@ class Tally:
         counts = value.get("counts")
         known = counts.items() if isinstance(counts, dict) else ()
         numbers = {name: number for name, number in known if isinstance(name, str) and type(number) is int}
-        return cls(numbers, tuple(Marks.from_json(value.get("marks"))))
+        state = value.get("state")
+        return cls(numbers, tuple(Marks.from_json(value.get("marks"))), int(state, 16) if isinstance(state, str) else 0)

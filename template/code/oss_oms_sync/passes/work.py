@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.known_marks import known_marks
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
@@ -45,6 +46,7 @@ class Worker:
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         settings = invocation.settings
+        self._invocation = invocation
         self._settings = settings
         self._source = invocation.source_bucket
         self._store = store
@@ -119,7 +121,7 @@ class Worker:
         seconds = self._settings.piece_seconds
         if open_ranges >= self._lanes:
             return self._walk(one, start, open_ranges, seconds)
-        marks = self._marks(one)
+        marks = known_marks(self._invocation, self._store, one)
         if marks and expected_objects(start.after, start.until, marks) < WORTH_SPLITTING:
             return self._walk(one, start, open_ranges, seconds)
         walked = Walked(start)
@@ -174,10 +176,6 @@ class Worker:
         cut = find_cut(page.objects[0].name, start.until, marks, next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
         return cut if is_inside else None
-
-    def _marks(self, one: Pass) -> Sequence[Mark]:
-        before = self._store.state(one.before) if one.before else None
-        return before.tally.marks if before else ()
 
 
 def _rest_without_progress(piece: Piece, start: Piece) -> Piece:

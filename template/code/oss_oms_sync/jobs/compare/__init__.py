@@ -138,6 +138,7 @@ class _Comparison:
             lag_since.timestamp(),
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
+            one.seed,
         )
 
     def _prover(self) -> Prover:

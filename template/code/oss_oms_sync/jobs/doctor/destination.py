@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from oss_oms_sync.clouds.clocks import date_at
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.clouds.obs_errors import ObsError
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
-from oss_oms_sync.jobs.doctor.network import connect_in_time, date_at, judge_skew
+from oss_oms_sync.jobs.doctor.network import connect_in_time, judge_skew
 
 _NOT_COMPARED = "compare cannot look at OBS, and status tells only what OMS accepted"
 
@@ -23,10 +24,11 @@ def obs_connection(context: CheckContext) -> Finding:
 
 
 def obs_clock(context: CheckContext) -> Finding:
-    date = date_at(context, context.destination.url)
+    clock = context.invocation.clock
+    date = date_at(context.destination.url, clock, context.pool)
     if date is None:
         return Finding(Level.WARNING, "OBS did not tell its time", "See what the other checks of OBS say")
-    return judge_skew({"OBS": abs(date - context.invocation.clock.now())})
+    return judge_skew({"OBS": abs(date - clock.now())})
 
 
 def right_to_list(context: CheckContext) -> Finding:

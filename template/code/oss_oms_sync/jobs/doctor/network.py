@@ -5,15 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from oss_oms_sync.clock import parse_http_date
-from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session, trusted_certificates
+from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync.clouds.connection import trusted_certificates
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.reasons import Reason
@@ -38,7 +38,7 @@ def clock(context: CheckContext) -> Finding:
     urls = {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint}
     skews = {}
     for name, url in urls.items():
-        if date := date_at(context, url):
+        if date := date_at(url, context.invocation.clock, context.pool):
             skews[name] = abs(date - context.invocation.clock.now())
     if not skews:
         # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks try that.
@@ -105,22 +105,6 @@ def _tls_context(certificates: str) -> ssl.SSLContext:
     return ssl.create_default_context(
         cafile=None if is_folder else certificates, capath=certificates if is_folder else None
     )
-
-
-def date_at(context: CheckContext, url: str) -> datetime | None:
-    """The time at `url`; None if it does not say."""
-    with Session(url, context.invocation.clock) as session:
-
-        def ask() -> datetime | str:
-            try:
-                return parse_http_date(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
-            except NETWORK_ERRORS:
-                return ""
-
-        (date,) = context.pool.run([ask], _ATTEMPT_SECONDS)
-        if date is None:
-            session.abort()
-        return date if isinstance(date, datetime) else None
 
 
 CHECKS: Sequence[Check[CheckContext]] = (

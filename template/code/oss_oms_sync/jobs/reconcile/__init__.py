@@ -67,7 +67,8 @@ def _range_walk(
     installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
     classifier = Classifier(invocation.settings, one.scope, installed or now, now, before)
     entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
-    return RangeWalk(invocation, entries, start, ReconcileCount(classifier, start.tally), share, seconds, trial)
+    count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
+    return RangeWalk(invocation, entries, start, count, share, seconds, trial)
 
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
+from oss_oms_sync.passes.digests import MODULUS, state_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
 
 
 class ReconcileCount:
-    """The count of a range so far, `start`, and what follows."""
+    """The count of a range so far, `start`, and what follows. The state is that of the objects that `key_filter`, the
+    project's, lets through."""
 
-    def __init__(self, classifier: Classifier, start: Tally) -> None:
+    def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
         self._classifier = classifier
+        self._key_filter = key_filter
+        self._state = start.state
         self._counts = Counter(start.counts)
         self._marks = Marks(start.marks)
         self._judged: tuple[Entry, ObjectClass | None] = Entry("", None), None
@@ -36,6 +41,8 @@ class ReconcileCount:
         counts = self._counts
         if entry.source:
             self._marks.add(entry.key)
+            if self._key_filter.matches(entry.key):
+                self._state += state_digest(entry.key.encode(), entry.source)
         if object_class is None:
             return
         counts[object_class.count] += 1
@@ -54,4 +61,4 @@ class ReconcileCount:
 
     def tally(self) -> Tally:
         """All that is counted so far."""
-        return Tally(dict(self._counts), tuple(self._marks))
+        return Tally(dict(self._counts), tuple(self._marks), self._state % MODULUS)

@@ -40,6 +40,7 @@ class ReconcileResult:
         state = self.state
         return {
             **{name: self.counts.get(name, 0) for name in COUNTS},
+            "state_digest": f"{state.tally.state:064x}" if state and state.ended else None,
             "finished": self.finished,
             "next": self.following,
             "stopped": self.stopped or None,

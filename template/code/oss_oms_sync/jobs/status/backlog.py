@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
+from oss_oms_sync.ledger.failed_records import list_failed
+from oss_oms_sync.ledger.records import FailedKey, failed_key
 from oss_oms_sync.ledger.runs import RunFiles
 
 # Counting is limited: beyond these, the backlog is "at least".
@@ -48,7 +48,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
     Raises StorageError.
     """
     settings = invocation.settings
-    records = _list_failed(invocation)
+    records = list_failed(invocation, _MAX_RECORDS_COUNTED)
     read = _read_failed(invocation, records.listed[:_MAX_RECORDS_READ])
     keys = [key for key in read if settings.key_filter.matches(key.key)]
     # Only its record says which project a long key belongs to.
@@ -74,38 +74,6 @@ def read_backlog(invocation: Invocation) -> Backlog:
         in_run_files=len(runs.first_failures),
         unreadable_run_files=runs.unreadable,
     )
-
-
-@dataclass(frozen=True)
-class _FailedRecords:
-    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many belong to other
-    keys. `are_more`: not all could be counted."""
-
-    listed: Sequence[ObjectSummary]
-    outside: int
-    are_more: bool
-
-
-def _list_failed(invocation: Invocation) -> _FailedRecords:
-    settings, bucket = invocation.settings, invocation.log_bucket
-    by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
-    mine = f"{by_key}{settings.key_filter.prefix}"
-    parts = (bucket.iter_objects(part) for part in (mine, by_hash))
-    # A folder marker is not the record of a key.
-    records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
-    seen = list(islice(records, _MAX_RECORDS_COUNTED + 1))
-    counted = seen[:_MAX_RECORDS_COUNTED]
-    failed = [
-        record
-        for record in counted
-        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key))
-    ]
-    # The others belong to another project on the same task, or are from before the prefix or suffix was changed.
-    outside = len(counted) - len(failed)
-    if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key), _MAX_RECORDS_COUNTED)
-        outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
-    return _FailedRecords(failed, outside, len(seen) > len(counted))
 
 
 def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Sequence[FailedKey]:

@@ -1,4 +1,4 @@
-"""Digests of buckets, which anybody can compute again from a listing: tools/check_digests.py does it in 20 lines.
+"""Digests of buckets, which anybody can compute again from a listing: digests.py in the project does it in 20 lines.
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
 depend on their order, and those of parts add up. It shows that two buckets hold the same keys and sizes, against
@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 
 from oss_oms_sync.clouds.objects import ObjectSummary
+
+MODULUS = 2**256
 
 
 def digest(key: bytes, size: int) -> int:

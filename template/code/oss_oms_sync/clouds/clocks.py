@@ -1,0 +1,29 @@
+"""What the clouds' clocks say, by the Date header of an answer to an unsigned request, which they refuse."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from oss_oms_sync.clock import Clock, parse_http_date
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
+from oss_oms_sync.clouds.pool import CallPool
+
+_CONNECT_SECONDS = 5.0
+# How long one attempt may take, including what the connection's timeouts do not limit.
+_ATTEMPT_SECONDS = 15.0
+
+
+def date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
+    """The time at `url`; None if it does not say."""
+    with Session(url, clock) as session:
+
+        def ask() -> datetime | str:
+            try:
+                return parse_http_date(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
+            except NETWORK_ERRORS:
+                return ""
+
+        (date,) = pool.run([ask], _ATTEMPT_SECONDS)
+        if date is None:
+            session.abort()
+        return date if isinstance(date, datetime) else None

@@ -1,0 +1,299 @@
+"""Whether anything speaks against the cutover: all checks of a certificate, in the order in which it shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
+from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, CompareTally
+from oss_oms_sync.jobs.certify.check import Check, Result
+from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes
+from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
+from oss_oms_sync.jobs.certify.evidence import Evidence
+from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.settings import Settings
+from oss_oms_sync.text import Text
+
+# What a comparison saw longer ago than this does not decide about a cutover: OBS may have changed since.
+_LATEST = timedelta(hours=24)
+
+
+def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, str]) -> list[Check]:
+    """All checks."""
+    scope = _scope(evidence, settings)
+    not_looked = None if scope.result is Result.PASSED else scope
+    return [
+        _stood_still(evidence, not_looked),
+        scope,
+        _sums(evidence, not_looked),
+        *checks_of_classes(evidence, accepted, not_looked),
+        _sample(evidence),
+        _backlog(evidence),
+        _copy_failed(evidence),
+        _task(evidence, settings),
+        _clock(evidence),
+    ]
+
+
+def _scope(evidence: Evidence, settings: Settings) -> Check:
+    """Whether there is a comparison of everything that the project covers, made since the freeze, and not long ago."""
+    prefix, suffix = settings.key_filter.prefix, settings.key_filter.suffix
+    covered = Text(f"prefix {prefix!r}, suffix {suffix!r}", f"前缀 {prefix!r}，后缀 {suffix!r}")
+    wanted = Text(
+        f"A comparison of all that the project covers ({covered.en}), begun after the freeze, and at most 24 hours old",
+        f"对项目全部范围（{covered.zh}）的比对：在冻结之后开始，并在最近 24 小时内完成",
+    )
+    found = evidence.comparison
+    following = Text("Compare both buckets", "请比对两个桶")
+    begin = compare_command(found.state.scope if found else None, restart=True)
+    if isinstance(evidence.task, Failure):
+        reason, (en, zh) = evidence.task.reason.name, evidence.task.remedy("get")
+        seen = Text(f"OMS does not tell which bucket is the destination, {reason}", f"无法从 OMS 获知目的桶，{reason}")
+        return Check("SCOPE", Result.NOT_RUN, seen, wanted, Text(en, zh), begin)
+    if found is None:
+        seen = Text("No comparison of all of it has ended", "尚无完成的全量比对")
+        return Check("SCOPE", Result.NOT_RUN, seen, wanted, following, begin)
+    began, as_of = found.state.started, found.as_of
+    seen = Text(f"The comparison of {began}, as of {as_of}", f"{began} 开始的比对，截至 {as_of}")
+    frozen = evidence.frozen_since
+    is_before = frozen is not None and began < timestamp(frozen)
+    if is_before or (frozen and as_of < timestamp(evidence.now - _LATEST)):
+        why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
+        return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
+    return Check("SCOPE", Result.PASSED, seen, wanted)
+
+
+def _stood_still(evidence: Evidence, not_looked: Check | None) -> Check:
+    """Whether the source has not changed from the first page of the comparison to a reconcile pass after its end."""
+    wanted = Text(
+        "A reconcile pass begun after the comparison's end sees the very same versions of all objects",
+        "在比对结束之后开始的对账，看到所有对象的版本完全相同",
+    )
+    begin = command("reconcile", {"restart": True})
+    if evidence.frozen_since is None:
+        seen = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
+        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted)
+    if evidence.comparison is None or not_looked:
+        seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
+        following = not_looked.next if not_looked else Text("", "")
+        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted, following, not_looked.command if not_looked else "")
+    as_of, after = evidence.comparison.as_of, evidence.reconciled
+    if after is None or after.started <= as_of:
+        seen = Text(f"No reconcile pass has begun after {as_of} and ended", f"{as_of} 之后没有开始并完成的对账")
+        following = Text(
+            "Reconcile once more, to show that the source stood still", "请再执行一次对账，以证明源端没有变化"
+        )
+        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted, following, begin)
+    compared, reconciled = evidence.comparison.tally.state, after.tally.state
+    if compared != reconciled:
+        seen = Text(
+            f"The source changed between {evidence.comparison.state.started} and {after.ended}: its state digest was"
+            f" {compared:064x}, and is {reconciled:064x}",
+            f"源端在 {evidence.comparison.state.started} 至 {after.ended} 之间有变化：状态摘要由 {compared:064x} 变为"
+            f" {reconciled:064x}",
+        )
+        following = Text(
+            "See that nothing writes to the source or deletes there any more. Then compare again, and reconcile after"
+            " that",
+            "请确认源端不再有写入或删除，然后重新比对，之后再执行对账",
+        )
+        restart = compare_command(evidence.comparison.state.scope, restart=True)
+        return Check("STOOD_STILL", Result.FAILED, seen, wanted, following, restart)
+    seen = Text(
+        f"The same state digest at {as_of} and {after.ended}: {compared:064x}",
+        f"{as_of} 与 {after.ended} 的状态摘要相同：{compared:064x}",
+    )
+    return Check("STOOD_STILL", Result.PASSED, seen, wanted)
+
+
+def _sums(evidence: Evidence, not_looked: Check | None) -> Check:
+    """Whether the classes are all that was listed, and equal on both sides where they say so."""
+    wanted = Text(
+        "The classes and folders add up to what was listed in both buckets; what counts as equal has the same digest on"
+        " both sides",
+        "各类别和各目录之和等于两个桶的列举结果；视为一致的类别两侧摘要相同",
+    )
+    if evidence.comparison is None or not_looked:
+        seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
+        return Check("SUMS", Result.NOT_RUN, seen, wanted)
+    wrong = list(_what_does_not_add_up(evidence.comparison.tally))
+    if wrong:
+        seen = Text(f"Does not add up: {', '.join(wrong)}", f"不相符：{'、'.join(wrong)}")
+        following = Text("Compare again. If that does not help, open an issue", "请重新比对；如仍不相符，请提交 issue")
+        again = compare_command(evidence.comparison.state.scope, restart=True)
+        return Check("SUMS", Result.FAILED, seen, wanted, following, again)
+    source = evidence.comparison.tally.side("source")
+    return Check(
+        "SUMS",
+        Result.PASSED,
+        Text(
+            f"{source.objects:,} objects, {source.bytes:,} bytes in the source",
+            f"源端 {source.objects:,} 个对象，{source.bytes:,} 字节",
+        ),
+        wanted,
+    )
+
+
+def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
+    if not tally.adds_up():
+        yield "classes"
+    for one in EQUAL:
+        count = tally.classes.get(one.title, ClassCount())
+        if count.source != count.destination:
+            yield one.title
+    for one in ObjectClass:
+        count = tally.classes.get(one.title, ClassCount())
+        of_folders = [of[one.title] for of in tally.folders.values() if one.title in of]
+        summed = [sum(numbers) for numbers in zip(*of_folders, strict=True)] or [0, 0, 0, 0]
+        if summed != [*count.source[:2], *count.destination[:2]]:
+            yield f"folders of {one.title}"
+
+
+def _sample(evidence: Evidence) -> Check:
+    """Whether the objects that were drawn are equal, byte by byte."""
+    sample = evidence.sample
+    if sample is None:
+        seen, wanted = Text("Nothing was to be sampled", "未要求抽样"), Text("-", "-")
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, gates=False)
+    wanted = Text(
+        f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
+        f"从视为一致的对象中随机抽取 {sample.asked} 个，在两侧完整读取，没有差异",
+    )
+    if sample.differing:
+        seen = Text(
+            f"{len(sample.differing)} of {len(sample.differing) + len(sample.equal)} objects that were read differ",
+            f"已读取的 {len(sample.differing) + len(sample.equal)} 个对象中有 {len(sample.differing)} 个不同",
+        )
+        following = Text(
+            "Compare again and read all objects that are not proven (deep); see who writes to either bucket",
+            "请重新比对，并读取所有尚未证明的对象（deep）；同时查明谁在写入两侧的桶",
+        )
+        scope = evidence.comparison.state.scope if evidence.comparison else None
+        again = compare_command(scope, deep=True, restart=True)
+        return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
+    read = len(sample.equal)
+    if sample.unread or not sample.seed:
+        why = f": {sample.problem}" if sample.problem else ""
+        seen = Text(
+            f"{read} of {len(sample.drawn)} drawn objects were read{why}",
+            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why.replace(': ', '：')}",
+        )
+        again = certify_command(evidence.frozen_since, sample=sample.asked)
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, Text("Certify again", "请再次执行 certify"), again)
+    bound = sample.bound or Text("No object counts as equal and has at most 1 GiB", "没有视为一致且不超过 1 GiB 的对象")
+    seen = Text(
+        f"{read} objects, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
+    )
+    return Check("SAMPLE", Result.PASSED, seen, wanted)
+
+
+def _backlog(evidence: Evidence) -> Check:
+    """Whether anything still waits to be sent."""
+    waiting = evidence.waiting
+    wanted = Text(
+        "No failed record of an object that the source has, and no run file of replay",
+        "源端现有对象没有失败记录，也没有 replay 的运行文件",
+    )
+    failed = [key for key in waiting.failed if key.reason != Reason.COPY_FAILED.name]
+    gone = Text(
+        f" ({waiting.gone} others are of objects that the source does not have any more)" if waiting.gone else "",
+        f"（另有 {waiting.gone} 条失败记录的对象已在源端删除）" if waiting.gone else "",
+    )
+    if not failed and not waiting.run_files and not waiting.are_more:
+        return Check("BACKLOG", Result.PASSED, Text(f"none{gone.en}", f"无{gone.zh}"), wanted)
+    reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
+    at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
+    parts = [
+        Text(
+            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{gone.en}",
+            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{gone.zh}",
+        )
+    ]
+    if waiting.run_files:
+        parts.append(
+            Text(
+                f", {waiting.run_files} run files with {len(waiting.in_run_files)} keys, {waiting.unreadable} of them"
+                " unreadable",
+                f"，{waiting.run_files} 个运行文件，含 {len(waiting.in_run_files)} 个对象，其中 {waiting.unreadable}"
+                " 个无法读取",
+            )
+        )
+    keys = [*(key.key for key in failed), *waiting.in_run_files][:MAX_KEYS]
+    following = Text(
+        "Send them again. Status says what to do about each reason; a run file in use is free after some minutes",
+        "请重新发送。各原因的处理方法见 status；正在使用的运行文件几分钟后会释放",
+    )
+    return Check("BACKLOG", Result.FAILED, Text.join(parts), wanted, following, command("replay", {}), keys)
+
+
+def _copy_failed(evidence: Evidence) -> Check:
+    """Whether OMS failed to copy something that is not made good."""
+    wanted = Text(
+        "OMS's lists of what it failed to copy are read, and each such object was copied since",
+        "已读取 OMS 的复制失败清单，且其中的对象此后均已复制",
+    )
+    failed = [key for key in evidence.waiting.failed if key.reason == Reason.COPY_FAILED.name]
+    if failed:
+        return Check(
+            "COPY_FAILED",
+            Result.FAILED,
+            Text(f"{len(failed)} objects wait to be sent again", f"{len(failed)} 个对象等待重发"),
+            wanted,
+            Text(
+                "Status says what to do about OMS's codes; send them again",
+                "请按 status 中 OMS 错误码的说明处理，然后重发",
+            ),
+            command("replay", {}),
+            [key.key for key in failed][:MAX_KEYS],
+        )
+    if evidence.lists_problem:
+        seen = Text(f"The lists are not read: {evidence.lists_problem}", f"未读取清单：{evidence.lists_problem}")
+        following = Text("Doctor says which right is missing", "缺少的权限见 doctor")
+        return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
+    unread = evidence.unread_lines
+    more = Text(
+        f"; {unread} lines could not be read, but compare has looked at each object" if unread else "",
+        f"；有 {unread} 行无法读取，但 compare 已逐个检查对象" if unread else "",
+    )
+    return Check("COPY_FAILED", Result.PASSED, Text(f"none{more.en}", f"无{more.zh}"), wanted)
+
+
+def _task(evidence: Evidence, settings: Settings) -> Check:
+    """Whether the sync task is the right one, and takes keys."""
+    task, bucket = evidence.task, settings.source_bucket
+    wanted = Text(f"The sync task of the bucket {bucket} is synchronizing", f"桶 {bucket} 的同步任务处于同步中")
+    if not isinstance(task, TaskInfo):
+        seen = Text(f"OMS does not tell, {task.reason.name}", f"OMS 未告知，{task.reason.name}")
+        return Check("TASK", Result.NOT_RUN, seen, wanted, task.remedy("get"), command("doctor", {}))
+    seen = Text(f"Of the bucket {task.src_bucket}: {task.status}", f"源端桶 {task.src_bucket}：{task.status}")
+    if task.src_bucket not in (None, bucket):
+        following = Text(
+            "Correct SYNC_URL or the source bucket in s.yaml, and deploy",
+            "请更正 s.yaml 中的 SYNC_URL 或源端桶，并重新部署",
+        )
+        return Check("TASK", Result.FAILED, seen, wanted, following, "s deploy -y")
+    if not task.is_running:
+        following = Text("Start it in the OMS console", "请在 OMS 控制台启动该任务")
+        return Check("TASK", Result.FAILED, seen, wanted, following)
+    return Check("TASK", Result.PASSED, seen, wanted)
+
+
+def _clock(evidence: Evidence) -> Check:
+    """Whether the clocks agree as far as comparisons assume: they judge by times of three clouds."""
+    wanted = Text(
+        f"All clouds' clocks are within {CLOCKS_SECONDS} seconds of the function's",
+        f"各云的时钟与函数时钟相差不超过 {CLOCKS_SECONDS} 秒",
+    )
+    known = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
+    unknown = [name for name, skew in evidence.clocks.items() if skew is None]
+    told = [f"{name} {seconds} s" for name, seconds in known.items()] + [f"{name} ?" for name in unknown]
+    seen = Text(", ".join(told), "，".join(told))
+    if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
+        return Check("CLOCK", Result.FAILED, seen, wanted, Reason.CLOCK.fix, command("doctor", {}))
+    if unknown:
+        following = Text("Doctor says why it is not reached", "无法访问的原因见 doctor")
+        return Check("CLOCK", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
+    return Check("CLOCK", Result.PASSED, seen, wanted)

@@ -1,0 +1,30 @@
+"""The commands that a certificate tells."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.passes.scope import Scope
+
+
+def command(job: str, payload: Mapping[str, object]) -> str:
+    """A call of a job by hand, as a shell takes it."""
+    return f"s {job} invoke -e {shlex.quote(json.dumps(payload, ensure_ascii=False))}"
+
+
+def compare_command(scope: Scope | None, **what: bool) -> str:
+    """A call of compare for a scope, which is the usual one if there is none."""
+    asked: dict[str, object] = {name: True for name in ("deep", "overwrite") if scope and getattr(scope, name)}
+    if scope and scope.since:
+        asked["since"] = timestamp(scope.since)
+    return command("compare", {**asked, **what})
+
+
+def certify_command(frozen_since: datetime | None, **more: object) -> str:
+    """A call of certify for the same freeze."""
+    frozen = {"frozen_since": timestamp(frozen_since)} if frozen_since else {}
+    return command("certify", {**frozen, **more})

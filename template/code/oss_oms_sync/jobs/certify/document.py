@@ -1,0 +1,209 @@
+"""The certificate as a document: JSON that says what was looked at, with a hash of its own.
+
+The hash is SHA-256 over the document without `sha256`, as JSON with its names sorted, without spaces, and in ASCII. It
+shows that nothing was damaged, not who wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import oss_oms_sync
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.drawing import LARGEST
+from oss_oms_sync.comparison.histogram import Histogram
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
+from oss_oms_sync.filters import RECORD_ROOT
+from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
+from oss_oms_sync.jobs.certify.code_hash import code_sha256
+from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
+from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.reasons import Failure
+from oss_oms_sync.text import Text
+
+_KIND = "oss-oms-sync certificate"
+# Of the format.
+_SCHEMA = 1
+
+
+def certificates_folder(invocation: Invocation) -> str:
+    """What the names of a project's certificates in the log bucket begin with; they sort by time."""
+    return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
+
+
+def build(
+    invocation: Invocation, evidence: Evidence, checks: Sequence[Check], accepted: Mapping[str, str]
+) -> dict[str, object]:
+    """The document."""
+    settings, found = invocation.settings, evidence.comparison
+    rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
+    verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
+    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
+    made = timestamp(evidence.now)
+    moment = made.replace("-", "").replace(":", "")
+    document: dict[str, object] = {
+        "schema": _SCHEMA,
+        "kind": _KIND,
+        "verdict": verdict.value,
+        "text": text.en,
+        "text_zh": text.zh,
+        "as_of": found.as_of if found else None,
+        "made": made,
+        "made_by": {
+            "version": oss_oms_sync.VERSION,
+            "code_sha256": code_sha256(Path(oss_oms_sync.__file__).parents[1]),
+        },
+        "task": invocation.task_id,
+        "project": settings.project,
+        "source_bucket": settings.source_bucket,
+        "destination_bucket": evidence.task.dst_bucket if isinstance(evidence.task, TaskInfo) else None,
+        "log_bucket": settings.log_bucket,
+        "scope": asdict(settings.key_filter),
+        "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
+        "checks": [check.to_json() for check in checks],
+        "passes": {"compare": _compared(found, evidence), "reconcile": _pass(evidence.reconciled, evidence)},
+        **_counted(found.tally if found else None),
+        "sample": _sampled(evidence.sample) if evidence.sample else None,
+        "accepted": dict(accepted),
+        "rehearsal": rehearsal.to_json() if rehearsal else None,
+        "shown": _shown(evidence),
+        "document": f"{certificates_folder(invocation)}{moment}-{verdict.value.lower().replace(' ', '-')}.json",
+    }
+    return {**document, "sha256": sha256_of(document)}
+
+
+def sha256_of(document: Mapping[str, object]) -> str:
+    """The hash of a document that has none yet."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text:
+    open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
+    failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
+    if verdict is Verdict.NO_GO:
+        return Text(f"NO-GO: {failed} failed.", f"NO-GO：{failed} 未通过。")
+    if verdict is Verdict.NOT_PROVEN or evidence.comparison is None:
+        return Text(
+            f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
+            f"未证明：未发现问题，但 {open_ones} 未通过。",
+        )
+    source, as_of = _in_scope(evidence.comparison.tally, "source"), evidence.comparison.as_of
+    return Text(
+        f"GO: as of {as_of}, OBS had what the source has ({source.objects:,} objects, {source.bytes:,} bytes), within"
+        " what was accepted by name, and the source stood still.",
+        f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中"
+        "（已按类别接受的除外），且源端没有变化。",
+    )
+
+
+def _rehearsed(rehearsal: Rehearsal) -> Text:
+    total, failing = rehearsal.minutes["total"], ", ".join(rehearsal.failing)
+    lasts = f"the freeze would last about {total} minutes" if total else "how long the freeze would last is not known"
+    lasts_zh = f"冻结约需 {total} 分钟" if total else "冻结时长尚未知"
+    would = f"{rehearsal.would_be.value}, because of {failing}" if failing else rehearsal.would_be.value
+    would_zh = f"{rehearsal.would_be.value}（{failing}）" if failing else rehearsal.would_be.value
+    return Text(f"A rehearsal: {lasts}, and the verdict would be {would}.", f"演练：{lasts_zh}，结论将为 {would_zh}。")
+
+
+def _counted(tally: CompareTally | None) -> dict[str, object]:
+    if tally is None:
+        return {"source": None, "destination": None, "classes": None, "folders": None}
+    return {
+        "source": {**_in_scope(tally, "source").to_json(), "state_digest": f"{tally.state:064x}"},
+        "destination": _in_scope(tally, "destination").to_json(),
+        "classes": {
+            one.title: tally.classes.get(one.title, ClassCount()).to_json()
+            for one in ObjectClass
+            if one is not ObjectClass.ORPHAN_RECORDS
+        },
+        "folders": {
+            folder: {title: list(count) for title, count in counts.items()} for folder, counts in tally.folders.items()
+        },
+    }
+
+
+def _in_scope(tally: CompareTally, side: str) -> Side:
+    """One side, without what the project does not cover, and without OMS's own lists, which grow."""
+    total = Side()
+    for one in ObjectClass:
+        if one not in (ObjectClass.OUTSIDE, ObjectClass.OMS_OWN):
+            count = tally.classes.get(one.title, ClassCount())
+            total = total.plus(count.source if side == "source" else count.destination)
+    return total
+
+
+def _compared(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
+    return {**(_pass(found.state, evidence) or {}), "amended": found.amended or None} if found else None
+
+
+def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | None:
+    if state is None:
+        return None
+    pace = Progress.of(state, None, evidence.now).objects_per_minute
+    return {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
+
+
+def _sampled(sample: Sample) -> dict[str, object]:
+    bound = sample.bound or Text("", "")
+    return {
+        "asked": sample.asked,
+        "population": sample.population,
+        "drawn": len(sample.drawn),
+        "read": len(sample.equal) + len(sample.differing),
+        "bytes": sample.bytes,
+        "seed": sample.seed,
+        "keys": list(sample.drawn),
+        "largest": LARGEST,
+        "differing": list(sample.differing),
+        "unread": sample.unread,
+        "bound": bound.en,
+        "bound_zh": bound.zh,
+    }
+
+
+def _shown(evidence: Evidence) -> dict[str, object]:
+    """What decides nothing."""
+    task, found, reconciled = evidence.task, evidence.comparison, evidence.reconciled
+    deleted = found.tally.classes.get(ObjectClass.DELETED_AT_SOURCE.title, ClassCount()).destination if found else None
+    counts = reconciled.counts if reconciled else {}
+    return {
+        "oms": asdict(task.month) if isinstance(task, TaskInfo) else _problem(task),
+        "task": {
+            name: getattr(task, name)
+            for name in ("status", "src_bucket", "src_region", "dst_bucket", "dst_region", "object_overwrite_mode")
+        }
+        if isinstance(task, TaskInfo)
+        else None,
+        "trigger": {"new": counts.get(NEW, 0), "missing": counts.get(NEW_MISSING, 0)} if reconciled else None,
+        "deleted_at_source": {"objects": deleted.objects, "bytes": deleted.bytes} if deleted else None,
+        "lag": {
+            "accepted": _lag(found.tally.accepted_lag),
+            "copied": _lag(found.tally.copied_lag),
+            "again": found.tally.again,
+        }
+        if found
+        else None,
+        "closed": asdict(evidence.closed) if evidence.closed else None,
+    }
+
+
+def _lag(histogram: Histogram) -> dict[str, object]:
+    """In whole seconds: no float stands in a certificate, because languages write them differently."""
+    summary = histogram.summary()
+    return {name: round(value) if isinstance(value, float) else value for name, value in summary.items()}
+
+
+def _problem(failure: Failure) -> dict[str, object]:
+    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}

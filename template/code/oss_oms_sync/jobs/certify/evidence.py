@@ -1,0 +1,121 @@
+"""What is known of a cutover: certify begins nothing, it looks at what passes and jobs have left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.again import amended
+from oss_oms_sync.comparison.tally import CompareTally
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
+from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.store import PassState, PassStore
+from oss_oms_sync.reasons import Failure
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The last whole comparison, and what it found. `amended`: when its keys were last judged again, or empty."""
+
+    state: PassState
+    tally: CompareTally
+    amended: str
+
+    @property
+    def as_of(self) -> str:
+        """When it looked at anything for the last time."""
+        return max(self.state.ended, self.amended)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that checks go by.
+
+    `comparison` and `reconciled` are the last passes over everything that ended. `clocks`: how far the function's clock
+    is off each cloud's; None where that does not tell. `lists_problem`: why replay cannot read OMS's lists of failures,
+    or empty; `unread_lines`: lines of them that it could not read. `sample` is None if nothing was to be sampled.
+    """
+
+    now: datetime
+    frozen_since: datetime | None
+    task: TaskInfo | Failure
+    comparison: Comparison | None
+    reconciled: PassState | None
+    waiting: Waiting
+    lists_problem: str
+    unread_lines: int
+    clocks: Mapping[str, timedelta | None]
+    closed: Closed | None
+    sample: Sample | None
+
+
+def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) -> Evidence:
+    """Look at everything; `asked`: how many objects are to be sampled.
+
+    Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
+    """
+    task = invocation.oms.task(invocation.deadline)
+    destination = _destination(invocation, task)
+    comparison = _comparison(invocation, destination) if destination else None
+    lists = JobState(invocation).load("failed_copies")
+    problem, unread = lists.get("said"), lists.get("unread")
+    return Evidence(
+        invocation.clock.now(),
+        frozen_since,
+        task,
+        comparison,
+        _last_whole(invocation, PassStore(invocation, "reconcile")),
+        what_waits(invocation),
+        str(problem or "") if lists else "replay has not looked at OMS's lists yet",
+        unread if isinstance(unread, int) else 0,
+        _clocks(invocation, destination),
+        Closing(invocation).state(),
+        _sample(invocation, destination, comparison, asked) if asked else None,
+    )
+
+
+def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket | None:
+    if isinstance(task, Failure):
+        return None
+    try:
+        return invocation.obs().bucket(task, invocation.deadline)
+    except StorageError:  # OMS names none
+        return None
+
+
+def _comparison(invocation: Invocation, destination: ObsBucket) -> Comparison | None:
+    store = PassStore(invocation, "compare", CompareTally, destination.name)
+    state = _last_whole(invocation, store)
+    if state is None or not isinstance(state.tally, CompareTally):
+        return None
+    at, tally = amended(invocation, store.amended_name(state.of.name)) or ("", state.tally)
+    return Comparison(state, tally, at)
+
+
+def _last_whole(invocation: Invocation, store: PassStore) -> PassState | None:
+    """The pass over everything that began last of those that ended."""
+    prefix = invocation.settings.key_filter.prefix
+    whole = (one for one in store.states() if one.ended and one.scope.key_filter.prefix == prefix)
+    return max(whole, key=lambda one: one.started, default=None)
+
+
+def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:
+    settings, clock, pool = invocation.settings, invocation.clock, CallPool(1)
+    urls = {"OMS": settings.task.url, "OSS": settings.oss_endpoint, "OBS": destination.url if destination else ""}
+    dates = {name: date_at(url, clock, pool) if url else None for name, url in urls.items()}
+    return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
+
+
+def _sample(invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int) -> Sample:
+    if destination is None or comparison is None:
+        return Sample(asked)
+    return Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)

@@ -1,0 +1,69 @@
+"""What a payload asks certify for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from oss_oms_sync import options
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.comparison.drawing import MAX_DRAWN
+from oss_oms_sync.errors import PayloadError
+
+OPTIONS: dict[str, type] = {"frozen_since": str, "sample": int, "accept": dict, "close": bool, "open": bool}
+
+# What may be accepted by name although nobody has proven it: classes of a comparison.
+ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts a class, and why."""
+
+    frozen_since: datetime | None
+    sample: int
+    accept: Mapping[str, str]
+    close: bool
+    open: bool
+
+    @classmethod
+    def parse(cls, event: bytes | str, now: datetime) -> Options:
+        """Read a manual payload.
+
+        Raises PayloadError.
+        """
+        asked = options.parse(event, OPTIONS)
+        close, open_ = asked.get("close") is True, asked.get("open") is True
+        if (close or open_) and len(asked) > 1:
+            raise PayloadError(
+                "The payload asks to close or open the project, and for something else: do one at a time"
+            )
+        sample = asked.get("sample", 0)
+        if not isinstance(sample, int) or sample > MAX_DRAWN:
+            raise PayloadError(f"The payload's sample is {sample!r}. Give at most {MAX_DRAWN}")
+        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), close, open_)
+
+
+def _frozen(text: object, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    time = parse_time(str(text))
+    if time is None:
+        raise PayloadError(f"The payload's frozen_since is {text!r}. Give a time in UTC such as 2026-01-31T08:00:00Z")
+    if time > now:
+        raise PayloadError(f"The payload's frozen_since is {text!r}, which is yet to come. It is in UTC")
+    return time
+
+
+def _accepted(given: object) -> dict[str, str]:
+    accepted = given.items() if isinstance(given, dict) else ()
+    for name, why in accepted:
+        if name not in ACCEPTABLE:
+            raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
+        if not isinstance(why, str) or not why.strip():
+            raise PayloadError(
+                f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
+                ' why"}}'
+            )
+    return {str(name): str(why) for name, why in accepted}

@@ -1,0 +1,47 @@
+"""Which failed records there are of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.ledger.records import record_prefix
+
+
+@dataclass(frozen=True)
+class FailedRecords:
+    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many belong to other
+    keys. `are_more`: not all could be counted."""
+
+    listed: Sequence[ObjectSummary]
+    outside: int
+    are_more: bool
+
+
+def list_failed(invocation: Invocation, most: int) -> FailedRecords:
+    """List `most` records.
+
+    Raises StorageError.
+    """
+    settings, bucket = invocation.settings, invocation.log_bucket
+    by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
+    mine = f"{by_key}{settings.key_filter.prefix}"
+    parts = (bucket.iter_objects(part) for part in (mine, by_hash))
+    # A folder marker is not the record of a key.
+    records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
+    seen = list(islice(records, most + 1))
+    counted = seen[:most]
+    failed = [
+        record
+        for record in counted
+        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key))
+    ]
+    # The others belong to another project on the same task, or are from before the prefix or suffix was changed.
+    outside = len(counted) - len(failed)
+    if settings.key_filter.prefix:
+        every = islice(bucket.iter_objects(by_key), most)
+        outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
+    return FailedRecords(failed, outside, len(seen) > len(counted))

@@ -1,0 +1,38 @@
+"""Where a range splits is known from the other job's pass, too: both walk through the same keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.passes import work
+from support.compare_world import DAY, HOUR, CompareWorld
+
+
+@pytest.fixture
+def world(mocker) -> CompareWorld:
+    """A hundred objects, each worth a range of its own, and time for some pages only."""
+    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
+    mocker.patch.object(work, "WORTH_SPLITTING", 2)
+    world = CompareWorld([f"{number:03}" for number in range(100)], LANES="2")
+    for key in world.keys:
+        world.put(key, key, fate="copied")
+    world.later(HOUR)
+    return world
+
+
+def first_look(world: CompareWorld, job: str) -> dict:
+    """What a tick's first pass of a job shows where each page takes 20 seconds."""
+    world.later(DAY)
+    world.source.seconds_a_page = 20.0
+    return world.reconcile(timeout=70) if job == "reconcile" else world.compare(timeout=70)
+
+
+@pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
+def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(world, first, second):
+    # GIVEN a pass of one job that ended
+    done = world.reconcile() if first == "reconcile" else world.compare()
+    assert done["finished"], done
+    # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
+    result = first_look(world, second)
+    assert result["ranges"]["open"] >= 2, result
+    assert result["objects_per_minute"] == 0, result
