@@ -106,22 +106,22 @@ class Tool:
         if _is_batch(program):
             _check_for_batch(command)
         # In a group of its own, so that it can be killed with all that it has started.
-        process = subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
+        with subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
             command,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-        )
-        self._running.add(process)
-        try:
-            output, errors = process.communicate(timeout=self._seconds)
-        except subprocess.TimeoutExpired:
-            raise failures.hangs(words[0], self._seconds) from None
-        finally:
-            _kill(process)
-            self._running.discard(process)
+        ) as process:
+            self._running.add(process)
+            try:
+                output, errors = process.communicate(timeout=self._seconds)
+            except subprocess.TimeoutExpired:
+                raise failures.hangs(words[0], self._seconds) from None
+            finally:
+                _kill(process)
+                self._running.discard(process)
         return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"), process.returncode
 
 

@@ -7,7 +7,7 @@ whoever is interrupted begins the same command again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,11 +28,11 @@ _AGAIN_SECONDS = 20.0
 _MAX_AGAIN_SECONDS = 900.0
 # So often in a row nothing has changed, and nothing is left that would.
 _MAX_STILL = 3
-# Sampling goes on in as many calls as it takes, up to these.
-_MAX_CERTIFY_CALLS = 100
 # What OMS, replay or the pass itself may yet bring to OBS; the others stay as they are.
-_ON_ITS_WAY = ("moving", "in_flight", "failed_before", "missing", "older")
-_WAIT_FOR = ("moving", "in_flight", "failed_before")
+_ON_ITS_WAY = ("moving", "arriving", "in_flight", "failed_before", "missing", "older")
+_WAIT_FOR = {"moving", "arriving", "in_flight", "failed_before"}
+# Of these nothing is judged again.
+_AS_IT_IS = ("equal_contents", "equal_version", "equal_size", "oms_own", "outside")
 
 _HINT = Text(
     "What was begun goes on in the cloud. Run the same command again with {}",
@@ -107,13 +107,20 @@ class _Cutover:
         self._end(*self._compared(compared, is_taken=is_taken))
         if compared["finished"]:
             self._begin(_AGAIN)
-            self._end(*self._again(compared, is_old=is_taken))
+            is_old = is_taken and any(name not in _AS_IT_IS for name, _ in classes_of(compared))
+            compared, is_well, outcome = self._again(compared, is_old=is_old)
+            self._end(is_well, outcome)
         # Times are in whole seconds, and it has to begin after what it is compared with has ended.
         self._session.clock.sleep(1.0)
         self._begin(_RECONCILE)
-        known = self._known("reconcile", {}, parse_time(compared["ended"] or ""))
-        goes_on = known and not known["finished"] and known["started"] > compared["ended"]
-        self._end(*self._reconciled(self._work("reconcile", {}, goes_on)))
+        known = self._known("reconcile", {}, self._as_of(compared))
+        self._end(*self._reconciled(self._work("reconcile", {}, known and not known["finished"])))
+
+    def _as_of(self, compared: Any) -> datetime | None:
+        """The second after the comparison last looked at anything; None where it did not end."""
+        times = filter(None, map(parse_time, (compared["ended"] or "", compared.get("amended") or "")))
+        latest = max(times, default=None)
+        return latest + timedelta(seconds=1) if latest else None
 
     def _known(self, job: str, scope: Payload, since: datetime | None) -> Any:
         """The newest pass of a scope, if it began since then; None if there is none, or it began before."""
@@ -154,36 +161,37 @@ class _Cutover:
         began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
         return True, began + self._text(_OBJECTS, *counts)
 
-    def _again(self, compared: Any, *, is_old: bool) -> tuple[bool, str]:
+    def _again(self, compared: Any, *, is_old: bool) -> tuple[Any, bool, str]:
         """Judge once more what differs, until it is there, nothing moves any more, or time is up; `is_old`: somebody
-        may have mended it since."""
+        may have mended it since. Return what compare said last, whether all is well, and what is to be said."""
+        last = compared
         try:
-            waiting = self._settled(self._judged_again() if is_old else _on_its_way(compared))
+            for last in self._judged_again(compared, at_once=is_old):
+                self._session.screen.progress(self._text(_WAITING_FOR, _told(_on_its_way(last))))
         except FunctionError as error:  # too many of them, for one
-            return False, error.happened.of(self._session.lang)
-        if waiting:
-            return False, self._text(_LEFT, _told(waiting))
-        return True, "" if _on_its_way(compared) else _NOTHING.of(self._session.lang)
+            return last, False, error.happened.of(self._session.lang)
+        if waiting := _on_its_way(last):
+            return last, False, self._text(_LEFT, _told(waiting))
+        return last, True, "" if _on_its_way(compared) else _NOTHING.of(self._session.lang)
 
-    def _settled(self, waiting: dict[str, int]) -> dict[str, int]:
-        """What is left of the objects on their way, after they had their time."""
-        clock, screen, still = self._session.clock, self._session.screen, 0
-        screen.begin()
+    def _judged_again(self, compared: Any, *, at_once: bool) -> Iterator[Any]:
+        """What compare says of its keys, as long as objects on their way have their time."""
+        clock, still = self._session.clock, 0
+        self._session.screen.begin()
         began = clock.monotonic()
-        while waiting and clock.monotonic() - began < _MAX_AGAIN_SECONDS and still < _MAX_STILL:
-            screen.progress(self._text(_WAITING_FOR, _told(waiting)))
+        if at_once:
+            compared = self._session.caller.ask("compare", {**self._scope, "again": True})
+        yield compared
+        while (waiting := _on_its_way(compared)) and clock.monotonic() - began < _MAX_AGAIN_SECONDS:
             clock.sleep(_AGAIN_SECONDS)
             if "failed_before" in waiting:
                 self._session.caller.ask("replay", {})
-            now = self._judged_again()
-            still = still + 1 if now == waiting and not any(name in now for name in _WAIT_FOR) else 0
-            waiting = now
-            if self._plan.frozen is None:  # somebody writes all the time
-                break
-        return waiting
-
-    def _judged_again(self) -> dict[str, int]:
-        return _on_its_way(self._session.caller.ask("compare", {**self._scope, "again": True}))
+            compared = self._session.caller.ask("compare", {**self._scope, "again": True})
+            yield compared
+            still = still + 1 if _on_its_way(compared) == waiting and not waiting.keys() & _WAIT_FOR else 0
+            # In a rehearsal somebody writes all the time.
+            if still == _MAX_STILL or self._plan.frozen is None:
+                return
 
     def _reconciled(self, answer: Any) -> tuple[bool, str]:
         if not answer["finished"]:
@@ -214,13 +222,15 @@ def _certify(session: Session, plan: Plan) -> Any:
     if plan.accept:
         payload["accept"] = dict(plan.accept)
     session.screen.begin()
-    for _ in range(_MAX_CERTIFY_CALLS):
+    read = -1
+    while True:
         document = session.caller.ask("certify", payload)
-        if not _is_reading(document):
-            break
-        sample = document["sample"] or {}
-        session.screen.progress(_READING.of(session.lang).format(sample.get("read", 0), sample.get("drawn", "?")))
-    return document
+        sample = document["sample"] or {"read": -1}
+        # Where nothing more was read, calling again would not help.
+        if not _is_reading(document) or sample["read"] <= read:
+            return document
+        read = sample["read"]
+        session.screen.progress(_READING.of(session.lang).format(read, sample["drawn"]))
 
 
 def _is_reading(document: Any) -> bool:

@@ -92,6 +92,7 @@ def certificate(
             "a/": {"equal_contents": [2, 12, 2, 12]},
             "山/": {"equal_contents": [1, 0, 1, 0]},
             "oms/": {"oms_own": [0, 0, 1, 3]},
+            "oms_source_record/": {"outside": [1, 1, 0, 0]},
         },
         "sample": None,
         "accepted": {},

@@ -48,7 +48,8 @@ def exit_code(document: Report) -> int:
 
 def lines(document: Report, lang: str) -> Iterator[Line]:
     """The document as text."""
-    yield Marked("", document["verdict"], document["verdict"], f"  {sentence(document, lang)}")
+    yield Marked("", document["verdict"], document["verdict"])
+    yield f"  {sentence(document, lang)}"
     frozen = document["frozen_since"] or _NO_TIME.of(lang)
     yield f"  {_AS_OF.of(lang).format(document['as_of'] or '–', frozen)}"
     for side, bucket in (("source", "source_bucket"), ("destination", "destination_bucket")):
@@ -87,6 +88,6 @@ def _checks(document: Report, lang: str) -> Iterator[Line]:
 def _rehearsal(rehearsal: Report, lang: str) -> Iterator[Line]:
     minutes = rehearsal["minutes"]
     # Function Compute sorts the names in an answer.
-    parts = ", ".join(f"{text.of(lang)} {minutes[name]}" for name, text in _STEPS.items() if name in minutes)
+    parts = ", ".join(f"{text.of(lang)} {figure(minutes[name])}" for name, text in _STEPS.items() if name in minutes)
     yield f"  {_WOULD_BE.of(lang).format(rehearsal['would_be'])}"
-    yield f"  {_MINUTES.of(lang).format(minutes['total'], parts)}"
+    yield f"  {_MINUTES.of(lang).format(figure(minutes['total']), parts)}"

@@ -25,6 +25,9 @@ def test_a_sound_one_is_sound():
     assert wrong(certificate({"UNKNOWN": "not proven"}, "NOT PROVEN")) == []
     assert wrong(certificate({"SAMPLE": {"result": "not run", "gates": False}})) == []
     assert wrong(rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"})) == []
+    of_the_freeze = {"STOOD_STILL": "not run", "MOVING": "failed", "IN_FLIGHT": "failed"}
+    assert wrong(rehearsal("GO", of_the_freeze)) == []
+    assert wrong(rehearsal("GO", {"MISSING": "failed"})) == ["The verdict follows from the checks"]
 
 
 def test_each_byte_that_is_changed_is_noticed_unless_it_says_the_same(tmp_path):

@@ -163,12 +163,21 @@ def test_whoever_was_interrupted_goes_on_with_the_passes_that_began_while_the_so
     assert (caller.payloads("compare"), caller.payloads("reconcile")) == ([{}], [{}])
 
 
-def test_a_comparison_that_has_ended_is_taken_and_what_differed_is_judged_again_at_once():
-    # GIVEN an object that was overwritten, and mended since by whoever looked after it
+def test_of_a_comparison_that_has_ended_and_of_which_nothing_differs_nothing_is_judged_again():
     seen = world()
     caller = seen.session.caller
+    caller.passes["compare"] = compared({"oms_own": sides(0, 7)}, **BEGAN_FROZEN)
+    caller.passes["reconcile"] = open_pass(started="2026-01-31T08:40:01Z")
+    run(seen.session, Plan(FROZEN))
+    assert (caller.payloads("compare"), caller.payloads("reconcile")) == ([], [{}])
+
+
+def test_a_comparison_that_has_ended_is_taken_and_what_differed_is_judged_again_at_once():
+    # GIVEN an object that was overwritten, and mended since by whoever looked after it
+    seen = world(compare=compared(amended=NOW_TEXT))
+    caller = seen.session.caller
     caller.passes["compare"] = compared({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
-    caller.passes["reconcile"] = open_pass(started="2026-01-31T08:20:00Z")  # before the comparison ended
+    caller.passes["reconcile"] = open_pass(started="2026-01-31T08:59:00Z")
 
     # WHEN the cutover is run again
     run(seen.session, Plan(FROZEN))
@@ -224,6 +233,12 @@ def test_certify_is_called_until_the_sample_is_read(monkeypatch):
     assert "reading the sample: 250 of 300" in seen.said
 
 
+def test_a_sample_that_cannot_be_read_any_further_is_left_to_the_certificate():
+    seen = world(certify=[reading(0), reading(100), reading(100)])
+    assert run(seen.session, Plan(FROZEN, sample=300))["verdict"] == "NOT PROVEN"
+    assert len(seen.session.caller.payloads("certify")) == 3
+
+
 def test_a_sample_that_nobody_asked_for_is_not_waited_for():
     asks = certificate({"SAMPLE": {"result": "not run", "command": "python ops.py cutover --sample 100"}}, "NOT PROVEN")
     seen = world(certify=asks)
@@ -266,7 +281,7 @@ def command(monkeypatch, tmp_path):
 def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, document, words, code):
     seen = world(certify=document)
     assert command(seen, *words) == code
-    assert seen.out.getvalue().startswith(f"{document['verdict']}  ")
+    assert seen.out.getvalue().startswith(f"{document['verdict']}\n  ")
     assert json.loads((tmp_path / "20260131T092000Z-go.json").read_text()) == document
     assert "Written: 20260131T092000Z-go.json\n" in seen.said
 
@@ -437,5 +452,5 @@ def test_it_speaks_chinese(command):
     seen = Seen(world().session.caller, lang="zh")
     assert command(seen, "--frozen-since", "2026-01-31T08:00:00Z") == 0
     assert "3. 比对两个存储桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.said
-    assert seen.out.getvalue().startswith("GO  结论是 GO。\n")
+    assert seen.out.getvalue().startswith("GO\n  结论是 GO。\n")
     assert "关闭项目：使用 --close" in seen.said

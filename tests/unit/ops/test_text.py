@@ -203,7 +203,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     sample = {"result": "not run", "gates": False}
     document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
     out = text(certificate.lines(document, "en"))
-    assert out.startswith("NO-GO  It is NO-GO.\n")
+    assert out.startswith("NO-GO\n  It is NO-GO.\n")
     assert "  as of 2026-01-31T09:12:00Z, the source frozen since 2026-01-31T08:00:00Z\n" in out
     assert f"  {len(IDS) - 2} of {len(IDS)} checks passed\n  failed: MISSING\n      seen: MISSING seen\n" in out
     assert "      'a'\n" in out
@@ -211,7 +211,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "SAMPLE" not in out
     assert "  accepted by name: equal_size: Li, checked\n" in out
     out = text(certificate.lines(document, "zh"))
-    assert out.startswith("NO-GO  结论是 NO-GO。\n")
+    assert out.startswith("NO-GO\n  结论是 NO-GO。\n")
     assert "  未通过: MISSING\n      实际：MISSING 所见\n" in out
     assert "      -> 修复 MISSING\n" in out
 
