@@ -157,7 +157,8 @@ class _Cutover:
     def _compared(self, answer: Any, *, is_taken: bool) -> tuple[bool, str]:
         if not answer["finished"]:
             return False, self._text(_STOPPED, answer["stopped"] or answer["next"])
-        counts = (answer[side]["objects"] for side in ("source", "destination"))
+        found = [one for name, one in classes_of(answer) if name not in ("oms_own", "outside")]
+        counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
         began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
         return True, began + self._text(_OBJECTS, *counts)
 

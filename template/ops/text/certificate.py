@@ -19,7 +19,7 @@ _PASSED = Text("{} of {} checks passed", "{} / {} 项检查通过")
 _SEEN = Text("seen: {}", "实际：{}")
 _WANTED = Text("wanted: {}", "要求：{}")
 _AS_OF = Text("as of {}, the source frozen since {}", "截至 {}，源端自 {} 起停写")
-_NO_TIME = Text("no time given", "未给出时间")
+_AS_OF_OPEN = Text("as of {}, while the source is written to", "截至 {}，源端仍在写入")
 _SIDE = {"source": Text("source", "源端"), "destination": Text("destination", "目的端")}
 _SIDES = Text("{} {}: {} objects, {} bytes", "{} {}：{} 个对象，{} 字节")
 _WOULD_BE = Text("Today the real one would end in {}.", "若今天正式切换，结果将是 {}。")
@@ -50,8 +50,8 @@ def lines(document: Report, lang: str) -> Iterator[Line]:
     """The document as text."""
     yield Marked("", document["verdict"], document["verdict"])
     yield f"  {sentence(document, lang)}"
-    frozen = document["frozen_since"] or _NO_TIME.of(lang)
-    yield f"  {_AS_OF.of(lang).format(document['as_of'] or '–', frozen)}"
+    as_of = _AS_OF if document["frozen_since"] else _AS_OF_OPEN
+    yield f"  {as_of.of(lang).format(document['as_of'] or '–', document['frozen_since'])}"
     for side, bucket in (("source", "source_bucket"), ("destination", "destination_bucket")):
         if count := document[side]:
             figures = figure(count["objects"]), figure(count["bytes"])
@@ -67,13 +67,14 @@ def lines(document: Report, lang: str) -> Iterator[Line]:
 
 
 def _checks(document: Report, lang: str) -> Iterator[Line]:
-    """Those that did not pass; the others are only counted."""
-    checks = document["checks"]
+    """Those that did not pass, of a rehearsal those that would not; the others are only counted."""
+    checks, rehearsal = document["checks"], document["rehearsal"]
     passed = [one for one in checks if one["result"] == "passed"]
     yield f"  {_PASSED.of(lang).format(len(passed), len(checks))}"
     suffix = "_zh" if lang == "zh" else ""
     for one in checks:
-        if one["result"] == "passed" or not one["gates"]:
+        is_open = one["result"] != "passed" and one["gates"]
+        if not is_open or (rehearsal and one["id"] not in rehearsal["failing"]):
             continue
         yield Marked("  ", _RESULTS[one["result"]].of(lang), one["result"], f": {one['id']}")
         yield f"      {_SEEN.of(lang).format(one[f'seen{suffix}'])}"

@@ -217,7 +217,11 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
 
 
 def test_a_rehearsal_says_how_long_the_freeze_lasts():
-    out = text(certificate.lines(rehearsal("NO-GO"), "en"))
+    document = rehearsal("NO-GO", {"STOOD_STILL": "not run", "MISSING": "failed"})
+    out = text(certificate.lines(document, "en"))
+    assert "  as of 2026-01-31T09:12:00Z, while the source is written to\n" in out
+    assert "  failed: MISSING\n" in out
+    assert "STOOD_STILL" not in out
     assert "  Today the real one would end in NO-GO.\n" in out
     parts = "settling 15, replay 1, compare 12, judging again 1, reconcile 9, sampling 2"
     assert f"  The freeze would last about 40 minutes: {parts}\n" in out
