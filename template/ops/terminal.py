@@ -16,6 +16,8 @@ from ops.clock import Clock
 
 # How often a line says how far it is where there is no terminal.
 _LINE_SECONDS = 60.0
+# What a terminal itself shows behind the line if somebody presses that.
+_CTRL_C = "^C"
 COLOURS = {
     "in step": 32,
     "behind": 33,
@@ -83,9 +85,11 @@ class Screen:
     def progress(self, text: str) -> None:
         """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
         if self._rewrites:
-            line = _cut(escaped(text), shutil.get_terminal_size().columns - 1)
-            width = _width(line)
-            self._write(self._err, f"\r{line}{' ' * (self._shown - width)}")
+            line = _cut(escaped(text), shutil.get_terminal_size().columns - 1 - len(_CTRL_C))
+            width, before = _width(line), self._shown
+            # First, because somebody may press Ctrl-C while it is written.
+            self._shown = max(width, before)
+            self._write(self._err, f"\r{line}{' ' * (before - width)}")
             self._shown = width
         elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = self._clock.monotonic()
@@ -120,7 +124,7 @@ class Screen:
 
     def _clear(self) -> None:
         if self._shown:
-            self._write(self._err, f"\r{' ' * self._shown}\r")
+            self._write(self._err, f"\r{' ' * (self._shown + len(_CTRL_C))}\r")
             self._shown = 0
 
     def _write(self, stream: TextIO, text: str) -> None:

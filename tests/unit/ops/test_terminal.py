@@ -64,12 +64,12 @@ def test_on_a_terminal_progress_is_one_line_that_is_rewritten_and_gone_in_the_en
     screen.progress("a long line of progress")
     screen.progress("short")
     screen.say("done")
-    assert seen.said == "\ra long line of progress\rshort" + " " * 18 + "\r     \rdone\n"
+    assert seen.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 
 def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "11")
+    monkeypatch.setenv("COLUMNS", "13")
     seen = Seen(typed="")
     seen.session.screen.progress("每分钟两千个对象")
     assert seen.said == "\r每分钟两千"
