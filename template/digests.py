@@ -1,7 +1,7 @@
 """The digests that compare shows, computed again from a bucket's listing by its vendor's SDK alone.
 
 It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
-Of what is in OBS, it tells OMS's own lists apart as well: compare's class oms_own.
+Of what is in OBS, it also tells OMS's own lists (compare's class oms_own) from the rest, which a certificate has.
 First: pip install oss2 esdk-obs-python
 """
 
@@ -53,6 +53,7 @@ def main() -> None:
     print(told(objects))
     if asked.cloud == "obs":
         print("of these in oms/sync_task/:", told([one for one in objects if one[0].startswith("oms/sync_task/")]))
+        print("and elsewhere:", told([one for one in objects if not one[0].startswith("oms/sync_task/")]))
 
 
 if __name__ == "__main__":

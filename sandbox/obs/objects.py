@@ -58,11 +58,26 @@ class Bucket:
     def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> ObsObject:
         """Store an object at the time `now`, in parts if it is larger than `part_size`."""
         check_name(key)
+        if refusal := self.refusal(key, data):
+            raise ValueError(refusal)
         etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
         stored = ObsObject(data, etag, to_milliseconds(now), self.encrypted)
         with self._lock:
             self.objects[key] = stored
         return stored
+
+    def refusal(self, key: str, data: bytes) -> str:
+        """Why a parallel file system does not take an object; empty if it does: OBS, "Parallel File System"."""
+        if not self.is_file_system:
+            return ""
+        if "//" in key:
+            return "a path has no empty parts"
+        if key.endswith("/") and data:
+            return "a folder has no contents"
+        if any(key[:end] in self.objects for end in range(1, len(key)) if key[end] == "/"):
+            return "there is a file of the folder's name"
+        inside = next(self.objects.irange(f"{key}/"), "")
+        return "there is a folder of that name" if inside.startswith(f"{key}/") else ""
 
 
 def check_name(key: str) -> None:

@@ -65,6 +65,9 @@ class Destination(Protocol):
     def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> object:
         """Store an object, in parts if it is larger than `part_size`."""
 
+    def refusal(self, key: str, data: bytes) -> str:
+        """Why it does not take an object; empty if it does."""
+
 
 @dataclass(frozen=True)
 class CopyFailure:
@@ -155,7 +158,7 @@ class Task:
 
     def _copy(self, key: str, now: float) -> None:
         source = self.read_source(key)
-        failure = self.failures.next(key) or (_GONE if source is None else None)
+        failure = self.failures.next(key) or (_GONE if source is None else self._refusal(key, source.data))
         if failure or source is None:
             self._count("FAILURE", 1, now)
             self.lists.add_failed(key, (failure or _GONE).code, (failure or _GONE).message, now)
@@ -223,6 +226,10 @@ class Task:
         if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
             return hashlib.sha256(source.data).digest() != hashlib.sha256(there.data).digest()
         return source.size != there.size or source.last_modified > there.last_modified
+
+    def _refusal(self, key: str, data: bytes) -> CopyFailure | None:
+        message = self.bucket.refusal(key, data)
+        return CopyFailure("UPLOAD_DST_OBJ_FAILURE", message) if message else None
 
     def _count(self, kind: str, number: int, now: float) -> None:
         stamp = int(now * 1000)

@@ -61,7 +61,7 @@ def main() -> int:
     if options.json:
         lines = written(policies, options.json)
     else:
-        lines = removal(policies) if options.remove else creation(policies)
+        lines = removal(policies) if options.remove else creation(policies, deep=options.deep)
     print("\n".join(lines))
     return 0
 
@@ -132,14 +132,17 @@ def by_role(policies: list[Policy]) -> dict[str, list[Policy]]:
     return {role: [one for one in policies if one.role == role] for role in dict.fromkeys(one.role for one in policies)}
 
 
-def creation(policies: list[Policy]) -> Iterator[str]:
+def creation(policies: list[Policy], *, deep: bool) -> Iterator[str]:
     """Commands that make what is not there, and bring up to date what is."""
     yield "# Huawei Cloud: the custom policies of the IAM user whose AK/SK the functions use. OBS needs one of its own,"
     yield "# because it is a global service: write the name of the destination bucket into it. Without it, nothing here"
     yield "# sees what is in OBS and what OMS failed to copy."
     for name in ("huawei.json", "huawei-obs.json"):
-        yield f"# policies/{name}"
-        yield from (f"#   {line}" for line in (HERE / name).read_text(encoding="utf-8").splitlines())
+        text = (HERE / name).read_text(encoding="utf-8")
+        if deep:  # samples are read there as well
+            text = text.replace("/oms/sync_task/*", "/*")
+        yield f"# policies/{name}{', with the right to read all objects' if deep and 'obs' in name else ''}"
+        yield from (f"#   {line}" for line in text.splitlines())
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
     yield SHELL
     for role, held in by_role(policies).items():

@@ -38,6 +38,8 @@ PART = 2
 class EtagBucket(MemoryBucket):
     """Objects whose ETag may be anything: the header `etag` says it."""
 
+    is_file_system = False
+
     def _listed(self, name: str) -> ObjectSummary:
         one = super()._listed(name)
         return one._replace(etag=self.objects[name].headers.get("etag", one.etag))
@@ -48,6 +50,9 @@ class EtagBucket(MemoryBucket):
 
 class _DestinationView(BucketView):
     """The destination as one invocation sees it."""
+
+    def is_file_system(self) -> bool:
+        return bool(self._memory.is_file_system)
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         return [problem or self._head(name) for name in names for problem in [self._memory.problem("head", name)]]
@@ -84,6 +89,7 @@ class CopyingOms(VirtualOms):
         super().__init__(clock)
         self.refuses = False
         self.status, self.source = "SYNCHRONIZING", "photos"
+        self.overwrite_mode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
         self.waiting: list[str] = []
         self.history: list[tuple[str, int]] = []
 
@@ -103,8 +109,13 @@ class CopyingOms(VirtualOms):
             return response
         url = urlsplit(str(request.url))
         if not url.path.endswith("/statistics"):
-            names = {"status": self.status, "src_bucket": self.source}
-            task = {**names, "dst_region": "cn-north-4", "dst_bucket": DESTINATION}
+            task = {
+                "status": self.status,
+                "src_bucket": self.source,
+                "dst_region": "cn-north-4",
+                "dst_bucket": DESTINATION,
+                "object_overwrite_mode": self.overwrite_mode,
+            }
             return self.answer(request, 200, {}, json.dumps(task))
         asked = parse_qs(url.query)
         start, end = (int(asked[name][0]) // 1000 for name in ("start_time", "end_time"))

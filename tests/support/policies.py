@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sandbox.oss.store import Action
 from support.shell import run_script
 
-FUNCTIONS = ("forward", "replay", "reconcile", "compare", "doctor", "status")
+FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 
 
 def show(project: Path, *arguments: str) -> str:

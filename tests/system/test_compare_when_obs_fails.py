@@ -12,6 +12,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import compare
 from sandbox.obs.errors import ObsError, access_denied, no_such_bucket
 from sandbox.server.faults import Fault
+from sandbox.server.message import Request
 from support.instance import Instance
 
 HOUR = 3600
@@ -85,7 +86,13 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
     # WHEN OBS is well again, THEN the next call reads what is left, and no page before
     furnished.obs.faults.clear()
     markers = []
-    furnished.obs.faults.add(fault, where=lambda request: markers.append(request.params.get("marker", "")))
+
+    def note(request: Request) -> bool:
+        if request.method == "GET":
+            markers.append(request.params.get("marker", ""))
+        return False
+
+    furnished.obs.faults.add(fault, where=note)
     furnished.oss.age(120)
     answer = run(furnished)
     assert answer["finished"]
@@ -134,3 +141,29 @@ def test_where_oms_does_not_name_the_destination_it_says_so(furnished):
         StorageError, match=r"OMS does not tell which bucket is the destination: FORBIDDEN.* oms:synctask:get"
     ):
         run(furnished)
+
+
+def test_in_a_parallel_file_system_what_it_cannot_hold_is_impossible_and_the_rest_is_copied(box):
+    # GIVEN objects that OMS accepts and cannot write there, with right and without to ask what the destination is
+    box.obs.bucket(box.destination_bucket).is_file_system = True
+    for key in ("a//b", "c/", "d", "d/e", "f/g"):
+        box.oss.put(box.source_bucket, key, b"12")
+    box.oss.age(HOUR)
+    assert run(box)["classes"]["impossible"]["keys"] == ["a//b", "c/"]
+    box.oms.wait_copied(30)
+    assert box.task.destination.keys() == {"d", "f/g"}
+    box.oss.age(2 * HOUR)
+    box.obs.age(2 * HOUR)
+    box.obs.actions.clear()
+
+    # WHEN they are compared again, THEN those are not sent again for ever
+    answer = run(box)
+    assert answer["classes"]["impossible"]["keys"] == ["a//b", "c/", "d/e"]
+    assert answer["classes"]["equal_contents"]["keys"] == ["d", "f/g"]
+    assert answer["submitted"] == 0
+    # AND it has asked once
+    assert [one.name for one in box.obs.actions].count("obs:bucket:HeadBucket") == 1
+
+    # AND where the right is missing they count as missing
+    box.obs.deny("obs:bucket:HeadBucket")
+    assert run(box, dry_run=True)["classes"]["missing"]["keys"] == ["a//b", "c/", "d/e"]

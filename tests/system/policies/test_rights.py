@@ -46,6 +46,29 @@ def reconcile(box: Sandbox) -> None:
         box.fc.invoke("reconcile", b"{}")
 
 
+def compare(box: Sandbox) -> None:
+    """Objects that OBS lacks, and a second pass that clears the first away."""
+    upload(box, "a", "最" * 341)
+    for key in list(box.obs.objects(box.destination_bucket)):
+        box.obs.delete(box.destination_bucket, key)
+    box.oss.age(HOUR)
+    del box.oss.actions[:]
+    for asked in (b'{"restart": true}', b'{"restart": true}', b'{"restart": true}', b'{"again": true}'):
+        box.fc.invoke("compare", asked)
+
+
+def certify(box: Sandbox) -> None:
+    """A certificate, while something waits to be sent; then the project is closed and opened."""
+    upload(box, "a")
+    box.oms.faults.add(Fault.status(401), times=1)
+    upload(box, "b")
+    box.oss.age(HOUR)
+    box.fc.invoke("compare", b"{}")
+    del box.oss.actions[:]
+    for asked in (b"{}", b'{"close": true}', b'{"open": true}'):
+        box.fc.invoke("certify", asked)
+
+
 def doctor(box: Sandbox) -> None:
     box.fc.invoke("doctor", b"")
 
@@ -61,6 +84,8 @@ JOBS: dict[str, Callable[[Sandbox], None]] = {
     "forward": forward,
     "replay": replay,
     "reconcile": reconcile,
+    "compare": compare,
+    "certify": certify,
     "doctor": doctor,
     "status": status,
 }
@@ -123,7 +148,7 @@ def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(bo
     assert triggered == ["oss-oms-sync", "oss-oms-sync-reconcile", "oss-oms-sync-compare"]
     assert invokes("trigger") == functions(*triggered)
     assert invokes("forward") == functions("oss-oms-sync-replay")
-    for name in ("replay", "reconcile", "compare", "doctor", "status"):
+    for name in ("replay", "reconcile", "compare", "certify", "doctor", "status"):
         assert invokes(name) == set()
     # A key that can be neither sent nor recorded goes that way.
     box.oms.faults.add(Fault.status(401))

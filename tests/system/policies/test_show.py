@@ -203,6 +203,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     replayRole: ${vars.reconcileRole}
     reconcileRole: ${vars.functionRole}
     compareRole: r
+    certifyRole: r
     doctorRole: r
     statusRole: r
     triggerRole: "acs:ram::${config('AccountID')}:role/t"
@@ -224,6 +225,8 @@ def test_show_outside_of_a_project_says_so(tmp_path):
 
 
 def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):
-    right = "oss:GetObject on acs:oss:*:*:photos/*"
+    right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:<OBS bucket>/*"
     assert right not in show(project)
+    assert in_obs not in show(project)
+    assert in_obs in show(project, "--deep")
     assert right in show(project, "--deep")

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from unittest.mock import patch
 
-from oss_oms_sync.clouds.objects import StorageFailure
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.comparison.classes import UNLISTED
 from oss_oms_sync.errors import PayloadError, StorageError
 from support.compare_world import HOUR, CompareWorld
+from support.law import SCHEDULES
 
 LONG = "海" * 330
 KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", "zz/in OBS only"]
@@ -112,6 +121,28 @@ def test_too_many_keys_ask_for_another_pass(world, mocker):
         world.compare({"again": True})
 
 
+@pytest.mark.parametrize("change", ["less", "more", "twice"])
+def test_lists_that_do_not_name_what_was_counted_are_an_error_and_change_nothing(world, change):
+    before = world.compare()
+    (name,) = before["differences"]
+    listed = world.bucket.objects[name]
+    lines = listed.body.decode().splitlines(keepends=True)
+    changed = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
+    world.bucket.objects[name] = replace(listed, body="".join(changed).encode())
+    with pytest.raises(StorageError, match="found 7 that differ: the lists are incomplete"):
+        world.compare({"again": True})
+    assert classes(world.compare({"look": True})) == classes(before)
+
+
+def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
+    world.compare()
+    (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
+    total = json.loads(world.bucket.objects[name].body)
+    total["tally"]["listed"]["source"]["objects"] += 1
+    world.bucket.objects[name] = StoredObject.of_json(name, total)
+    assert not world.compare({"again": True})["adds_up"]
+
+
 def test_lists_that_are_gone_are_an_error_and_not_equal(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
@@ -126,3 +157,77 @@ def test_an_obs_that_refuses_is_an_error_and_leaves_the_total_as_it_was(world):
         world.compare({"again": True})
     world.there.problem = lambda kind, name: None
     assert classes(world.compare({"look": True})) == classes(before)
+
+
+# In folders of the first level, and in none.
+SOME = ["a/1", "a/2", "b/1", "b/c/2", "oms/sync_task/1", "x", "z/1", "z/2"]
+data = st.sampled_from(["", "A", "AB", "BA"])
+happenings = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("put"),
+            st.integers(0, 7),
+            data,
+            st.sampled_from(["md5", "form", "Appendable"]),
+            st.sampled_from(["copied", "accepted", "refused", "lost"]),
+        ),
+        st.tuples(st.just("write"), st.integers(0, 7), data),
+        st.tuples(st.sampled_from(["delete", "remove"]), st.integers(0, 7)),
+    ),
+    max_size=15,
+)
+
+
+def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> None:
+    for what, number, *details in happenings if keys else ():
+        world.later(60)
+        getattr(world, what)(keys[number % len(keys)], *details)
+
+
+def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
+    """The classes, by the sums of all folders."""
+    sums: dict[str, list[int]] = {}
+    for counts in folders.values():
+        for name, four in counts.items():
+            sums[name] = [one + other for one, other in zip(sums.get(name, [0] * 4), four, strict=True)]
+    return sums
+
+
+def by_class(answer: dict) -> dict[str, list[int]]:
+    sides = {name: [one[side][what] for side in SIDES for what in WHAT] for name, one in answer["classes"].items()}
+    return {name: four for name, four in sides.items() if any(four)}
+
+
+SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
+
+
+@settings(max_examples=SCHEDULES // 10)
+@given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
+def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_and_in_each_folder(
+    before, after, copied, folders, count_schedule
+):
+    with (
+        patch("oss_oms_sync.comparison.tally.MAX_FOLDERS", folders),
+        patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
+    ):
+        # GIVEN a comparison, after which what was not equal moved on
+        world = CompareWorld(SOME, LANES="1")
+        play(world, SOME, before)
+        world.later(HOUR)
+        first = world.compare()
+        listed = [key for name, keys in classes(first).items() if name not in UNLISTED for key in keys]
+        play(world, listed, after)
+        if copied:
+            world.copy_all()
+        world.later(2 * HOUR)
+        # WHEN it is judged again, and compared anew
+        amended, fresh = world.compare({"again": True}), world.compare({"dry_run": True})
+    # THEN both say the same, and the folders are the classes
+    assert by_class(amended) == by_class(fresh) == added_up(amended["folders"])
+    assert amended["adds_up"]
+    for side in SIDES:
+        assert amended[side]["digest"] == fresh[side]["digest"]
+    assert all(amended["folders"].values())
+    if folders > len(SOME):
+        assert amended["folders"] == fresh["folders"]
+    count_schedule("of compare", "what is judged again is what a new comparison finds")

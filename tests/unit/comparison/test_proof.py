@@ -241,3 +241,62 @@ def test_law1_nothing_that_differs_is_called_equal_by_contents(data, there, kind
     if len(data) == len(there) and found == "overwritten":
         assert data != there
     count_schedule("of compare", "what is read is called equal only if it is")
+
+
+SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_sent", "words"),
+    [
+        (SIZE, False, f"OMS skips what is sent again ({SIZE}), so copy each onto itself at the source"),
+        (None, False, "copy each onto itself at the source"),
+        ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
+        (CRC64, True, """s compare invoke -e '{"deep": true, "overwrite": true}'. OMS skips it if one of both"""),
+        ("FULL_OVERWRITE", True, """s compare invoke -e '{"deep": true, "overwrite": true}'."""),
+    ],
+)
+def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(world, mode, is_sent, words):
+    # GIVEN a version that OMS has skipped, and an object of another size that somebody wrote
+    world.oms.overwrite_mode = mode
+    put(world, "version 2", "version 1")
+    world.put("b", "12", "md5", "lost")
+    world.later(HOUR)
+    world.write("b", "123")
+    world.later(HOUR)
+
+    # WHEN it is read, THEN the answer says how many were proven to differ, and what helps
+    answer = world.compare({"deep": True})
+    found = answer["classes"]["overwritten"]
+    assert (found["keys"], found["proven_different"]) == (["a", "b"], 1)
+    remedy = answer["remedies"]["overwritten"]
+    assert words in remedy["en"]
+    assert "1 object of the same size" in remedy["en"]
+    assert "有 1 个对象大小相同" in remedy["zh"]
+    assert not world.sent()
+
+    # AND on demand it is sent where that helps
+    world.compare({"deep": True, "overwrite": True})
+    assert world.sent() == ({"a", "b"} if is_sent else {"b"})
+
+
+def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(world):
+    world.put("a", "five!", "form", "lost")
+    world.put("b", "12", "md5", "lost")
+    world.later(HOUR)
+    world.write("a", "FIVE!")
+    world.write("b", "123")
+    world.later(HOUR)
+    remedies = world.compare()["remedies"]
+    assert remedies.keys() == {"suspicious"}
+    assert """: s compare invoke -e '{"deep": true}'. If one does: OMS skips""" in remedies["suspicious"]["en"]
+
+
+def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
+    put(world, "version 2", "version 1")
+    world.compare({"deep": True})
+    world.write("a", "version 2")
+    world.later(HOUR)
+    amended = world.compare({"deep": True, "again": True})
+    assert (amended["classes"]["overwritten"]["proven_different"], amended["remedies"]) == (0, {})
+    assert amended["classes"]["equal_contents"]["keys"] == ["a"]

@@ -8,7 +8,7 @@ from oss_oms_sync.comparison.classes import ObjectClass
 from support.compare_world import HOUR, CompareWorld
 from support.fake_bucket import NO_RIGHT
 
-KNOWN_AT_THE_END = {"classes", "folders", "source", "destination", "adds_up", "watermark", "differences"}
+KNOWN_AT_THE_END = {"classes", "folders", "source", "destination", "adds_up", "remedies", "watermark", "differences"}
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def test_it_names_every_class_even_if_nothing_is_in_it(world):
         "destination": nothing,
         "digests": dict.fromkeys(("source", "destination"), "0" * 64),
         "keys": [],
+        "proven_different": 0,
     }
 
 

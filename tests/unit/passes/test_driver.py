@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -208,6 +209,49 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
 
 
 # Waits.
+
+
+def listings(world: ReconcileWorld) -> Counter[str]:
+    """Counts from now on what is listed: by the part of the log bucket, and the passes by name."""
+    seen: Counter[str] = Counter()
+
+    def count(kind: str, names: Sequence[str]) -> None:
+        if kind == "list":
+            seen[names[0].removeprefix("oms_source_record/").partition("/")[0]] += 1
+            seen["each pass"] += names[0] == world.store.prefix
+
+    world.bucket.before = count
+    return seen
+
+
+def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, walks):
+    one = split(world, walks)
+    for name in ("r0", "r1"):
+        world.store.sign_on(one.name, name, 1)
+    seen, looks, sleep = listings(world), [0], world.clock.sleep
+
+    def look(seconds: float) -> None:
+        looks[0] += seconds > 0
+        sleep(seconds)
+
+    world.clock.sleep = look  # type: ignore[method-assign]
+    driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
+    assert looks[0] > 50
+    assert seen["working"] == looks[0]
+    # Besides, at the beginning and at the end it reads how far the pass is.
+    assert looks[0] < seen["passes"] < looks[0] + 10
+
+
+@pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
+def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks, how):
+    driver(world, walks).begin(PART)
+    world.later(2 * HOUR)
+    walks.kinds[""] = rests()
+    seen, this = listings(world), driver(world, walks)
+    state, _ = this.by_timer(USUAL, DAY) if how == "timer" else this.by_hand(USUAL, restart=how == "restart")
+    assert not state.ended
+    # From the beginning of all names, and after the one pass that is there.
+    assert seen["each pass"] == 2
 
 
 def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):

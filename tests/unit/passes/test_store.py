@@ -229,7 +229,7 @@ def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
     world.store.write(one.name, "r0", 0, Piece(Kind.MORE, until="", after=""))
     world.later(60)
     world.store.sign_on(one.name, "r", 2)
-    assert world.store.written(one.name) == {"r": first + 60, "r0": first + 60}
+    assert world.store.tree_and_times(one.name)[1] == {"r": first + 60, "r0": first + 60}
     assert world.store.worked_on(one.name) == {"r": first + 120}
 
 

@@ -156,6 +156,13 @@ class ObsBucket:
         """
         return self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
 
+    def is_file_system(self) -> bool:
+        """Whether it is a parallel file system, by the API page "Obtaining Bucket Metadata".
+
+        Raises ObsError.
+        """
+        return self.head_bucket().get("x-obs-fs-file-interface") == "Enabled"
+
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, _head) for name in names])

@@ -1,7 +1,8 @@
 """Judges the keys of a pass's lists of differences once more, one by one: so a late object does not cost another pass.
 
 All keys that are not equal are in the lists, except OMS's own and those outside of the project's filter. So the classes
-of what is not in the lists stay as they were, and all others are counted anew.
+of what is not in the lists stay as they were, in the whole and in each folder, and all others are counted anew. That is
+only right if the lists name every key of those: whether they do is checked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.classes import UNLISTED
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import key_of
-from oss_oms_sync.comparison.tally import CompareTally, added
+from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
@@ -25,34 +26,45 @@ from oss_oms_sync.passes.classify import Entry, listed_record
 MAX_KEYS = 10_000
 # So many are looked at side by side before the next are read.
 _AT_ONCE = 100
+_RESTART = """s compare invoke -e '{"restart": true}'"""
 
 
 def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTally, rules: Rules) -> CompareTally:
     """The total as it would be if the keys in its lists had been judged now.
 
-    Raises PayloadError if there are too many, and StorageError.
+    Raises PayloadError if there are too many, and StorageError, also if the lists are not complete.
     """
-    keys = sorted(set(_listed(invocation, total.parts)))
-    if len(keys) > MAX_KEYS:
+    kept = _kept(total)
+    number = _keys_in(total) - _keys_in(kept)
+    if number > MAX_KEYS:
         raise PayloadError(
-            f"The lists of differences name {len(keys):,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
-            """ another pass: s compare invoke -e '{"restart": true}'"""
+            f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
+            f" another pass: {_RESTART}"
         )
-    judged = CompareCount(rules, CompareTally(), postpones=False)
+    keys = sorted(set(_listed(invocation, total.parts)))
+    if len(keys) != number:
+        raise StorageError(
+            f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
+            f" lists are incomplete. Begin another pass: {_RESTART}"
+        )
+    judged = CompareCount(rules, kept, postpones=False)
     for start in range(0, len(keys), _AT_ONCE):
         for entry in _entries(invocation, destination, keys[start : start + _AT_ONCE]):
+            if rules.file_system and entry.source and not entry.destination:
+                rules.file_system.begin_after(entry.key)
             judged.judge(entry)
             judged.add()
     now = judged.tally()
-    kept = {name: count for name, count in total.classes.items() if name in UNLISTED}
-    amended = replace(
+    return replace(
         total,
-        classes=added(kept, now.classes),
+        classes=now.classes,
+        folders={name: counts for name, counts in now.folders.items() if counts},
         oldest_not_there=now.oldest_not_there,
         # What was drawn before counted as equal, and nothing that did is judged again.
         drawn=total.drawn.merged(now.drawn),
+        source_listed=now.source_listed,
+        destination_listed=now.destination_listed,
     )
-    return replace(amended, source_listed=amended.side("source"), destination_listed=amended.side("destination"))
 
 
 def keep_amended(invocation: Invocation, name: str, tally: CompareTally) -> None:
@@ -75,11 +87,39 @@ def amended(invocation: Invocation, name: str) -> tuple[str, CompareTally] | Non
     return None
 
 
+def _kept(total: CompareTally) -> CompareTally:
+    """What was counted of keys that are in no list. A folder that has none of them is still one of those that count one
+    by one."""
+    classes = {name: count for name, count in total.classes.items() if name in UNLISTED}
+    folders = {
+        folder: {name: count for name, count in counts.items() if name in UNLISTED}
+        for folder, counts in total.folders.items()
+    }
+    kept = CompareTally(classes=classes, folders=folders)
+    return replace(
+        kept,
+        source_listed=_less(total.source_listed, total.side("source"), kept.side("source")),
+        destination_listed=_less(total.destination_listed, total.side("destination"), kept.side("destination")),
+    )
+
+
+def _less(listed: Side, all_classes: Side, kept: Side) -> Side:
+    """What was `listed` without the keys in the lists."""
+    return Side(listed.objects - all_classes.objects + kept.objects, listed.bytes - all_classes.bytes + kept.bytes)
+
+
+def _keys_in(tally: CompareTally) -> int:
+    """How many keys were counted: an object of the source is counted there, and one that is only in OBS here."""
+    return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
+
+
 def _listed(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
     for name in parts:
         body = invocation.log_bucket.get(name)
         if body is None:
-            raise StorageError(f"{name} in the log bucket is gone, so what differed is not known. Begin another pass")
+            raise StorageError(
+                f"{name} in the log bucket is gone, so what differed is not known. Begin another pass: {_RESTART}"
+            )
         yield from map(key_of, body.decode().splitlines())
 
 

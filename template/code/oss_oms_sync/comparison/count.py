@@ -17,6 +17,7 @@ from oss_oms_sync.comparison.classes import (
 )
 from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.drawing import LARGEST, Drawing
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.histogram import Lags
 from oss_oms_sync.comparison.proof import READ, Proof, Prover
 from oss_oms_sync.comparison.tally import (
@@ -47,7 +48,8 @@ class Rules:
 
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
     Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
-    `prover`, what nothing else proves is read. `seed`: by which objects are drawn for a sample.
+    `prover`, what nothing else proves is read. With a `file_system`, the destination is that. `seed`: by which objects
+    are drawn for a sample. `copies_same_size`: OMS may copy an object over one of the same size that is not older.
     """
 
     key_filter: KeyFilter
@@ -57,6 +59,8 @@ class Rules:
     overwrite: bool = False
     prover: Prover | None = None
     seed: str = ""
+    file_system: FileSystem | None = None
+    copies_same_size: bool = False
 
     def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
         """Whether an object of this class is sent."""
@@ -100,6 +104,8 @@ class CompareCount:
         rules, source = self._rules, entry.source
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
+        if rules.file_system and rules.file_system.refuses(entry) and is_inside:
+            found = ObjectClass.IMPOSSIBLE
         proof = None
         if rules.prover and source and entry.destination and found in UNPROVEN:
             proof = rules.prover.prove(source, entry.destination)
@@ -111,7 +117,9 @@ class CompareCount:
             if found not in EQUAL and is_late(entry, rules.moments):
                 found = ObjectClass.MOVING
         self._judged = entry, found, proof
-        if source is None or not rules.sends(found, source):
+        # Proven to differ, but of the same size.
+        is_skipped = proof is not None and not rules.copies_same_size
+        if source is None or is_skipped or not rules.sends(found, source):
             return None
         etag = again(source.etag) if is_covered(source, entry.success) else source.etag
         return FailedKey(ObjectChange(entry.key, etag=etag))
@@ -127,6 +135,8 @@ class CompareCount:
             self._counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
         self._count_sides(entry, found)
+        if proof is Proof.DIFFERENT and found is ObjectClass.OVERWRITTEN:
+            self._classes[found.title].proven_different += 1
         if found is ObjectClass.OUTSIDE:
             return
         if entry.source:
@@ -241,6 +251,7 @@ class _Class:
         "destination_digest",
         "destination_objects",
         "keys",
+        "proven_different",
         "source_bytes",
         "source_digest",
         "source_objects",
@@ -250,6 +261,7 @@ class _Class:
         self.source_objects, self.source_bytes, self.source_digest = start.source
         self.destination_objects, self.destination_bytes, self.destination_digest = start.destination
         self.keys = list(start.keys)
+        self.proven_different = start.proven_different
 
     def count(self) -> ClassCount:
         """What it has grown to."""
@@ -257,4 +269,5 @@ class _Class:
             Side(self.source_objects, self.source_bytes, self.source_digest % MODULUS),
             Side(self.destination_objects, self.destination_bytes, self.destination_digest % MODULUS),
             tuple(self.keys),
+            self.proven_different,
         )

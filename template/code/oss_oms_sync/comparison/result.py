@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.store import PassState
@@ -15,7 +17,8 @@ from oss_oms_sync.passes.store import PassState
 @dataclass(frozen=True)
 class CompareResult:
     """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `amended` when keys were last judged again; `progress` is None where there is no pass."""
+    no further; `amended` when keys were last judged again; `progress` is None where there is no pass. `overwrite_mode`
+    is the sync task's."""
 
     tally: CompareTally
     finished: bool
@@ -24,6 +27,7 @@ class CompareResult:
     state: PassState | None = None
     amended: str | None = None
     progress: Progress | None = None
+    overwrite_mode: str | None = None
 
     @classmethod
     def of(
@@ -31,6 +35,7 @@ class CompareResult:
         state: PassState | None,
         stopped: str,
         clock: Clock,
+        task: TaskInfo,
         amended: tuple[str, CompareTally] | None = None,
         before: PassState | None = None,
     ) -> CompareResult:
@@ -40,7 +45,8 @@ class CompareResult:
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress = Progress.of(state, before, clock.now())
         at, tally = amended or (None, state.tally)
-        return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress)
+        mode = task.object_overwrite_mode
+        return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress, mode)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
@@ -90,6 +96,7 @@ class CompareResult:
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
             "adds_up": tally.adds_up(),
+            "remedies": {name: text._asdict() for name, text in remedies(tally, self.overwrite_mode).items()},
             "watermark": self.watermark,
             "differences": list(tally.parts),
         }

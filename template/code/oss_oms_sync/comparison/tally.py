@@ -43,11 +43,12 @@ class Side(NamedTuple):
 
 
 class ClassCount(NamedTuple):
-    """A class on both sides, and the first of its keys."""
+    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ."""
 
     source: Side = Side()
     destination: Side = Side()
     keys: Sequence[str] = ()
+    proven_different: int = 0
 
     def plus(self, other: ClassCount) -> ClassCount:
         """The sum of both; `other` is of later keys."""
@@ -55,6 +56,7 @@ class ClassCount(NamedTuple):
             self.source.plus(other.source),
             self.destination.plus(other.destination),
             [*self.keys, *other.keys][:MAX_KEYS],
+            self.proven_different + other.proven_different,
         )
 
     def to_json(self) -> dict[str, object]:
@@ -64,6 +66,7 @@ class ClassCount(NamedTuple):
             "destination": {"objects": self.destination.objects, "bytes": self.destination.bytes},
             "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
             "keys": list(self.keys),
+            "proven_different": self.proven_different,
         }
 
     @classmethod
@@ -75,8 +78,10 @@ class ClassCount(NamedTuple):
                 "destination": {"objects": int(do), "bytes": int(db)},
                 "digests": {"source": str(source), "destination": str(destination)},
                 "keys": list(keys),
+                "proven_different": int(proven),
             }:
-                return cls(Side(so, sb, int(source, 16)), Side(do, db, int(destination, 16)), list(map(str, keys)))
+                sides = Side(so, sb, int(source, 16)), Side(do, db, int(destination, 16))
+                return cls(*sides, list(map(str, keys)), proven)
         return cls()
 
 

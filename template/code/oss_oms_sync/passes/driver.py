@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,7 +67,7 @@ class Driver:
         if period and not (mine and mine.goes_on) and self._is_due(mine, period):
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
-            return self.begin(scope, from_epoch(self._now() // seconds * seconds))
+            return self.begin(scope, from_epoch(self._now() // seconds * seconds), states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
             return mine, ""
@@ -84,8 +84,9 @@ class Driver:
 
     def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, str]:
         """Work on the open pass of `scope`, or on a new one, and wait for its end as long as there is time."""
-        mine = None if restart else self.look(scope)
-        state, stopped = (mine, "") if mine and mine.goes_on else self.begin(scope)
+        states = self._store.states()
+        mine = None if restart else newest_of(states, scope)
+        state, stopped = (mine, "") if mine and mine.goes_on else self.begin(scope, states=states)
         if state is None or stopped:
             return state, stopped
         stopped = self._wait(state.of.name)
@@ -100,9 +101,12 @@ class Driver:
         is_open = state is not None and not state.ended
         return self._store.state(state.of.before) if state and is_open and state.of.before else None
 
-    def about_now(self, scope: Scope, name: str = "", *, note: bool = True) -> Pass:
-        """A pass of `scope` as it would begin now; `note`: also note when the project was installed, if nobody did."""
-        last = last_ended(self._store.states(), scope)
+    def about_now(
+        self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
+    ) -> Pass:
+        """A pass of `scope` as it would begin now; `note`: also note when the project was installed, if nobody did.
+        `states`: the passes there are, where the caller has just read them."""
+        last = last_ended(self._store.states() if states is None else states, scope)
         return Pass(
             name,
             self._settings.source_bucket,
@@ -115,9 +119,12 @@ class Driver:
             seed=secrets.token_hex(16),
         )
 
-    def begin(self, scope: Scope, began: datetime | None = None) -> tuple[PassState | None, str]:
-        """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this."""
-        one = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()))
+    def begin(
+        self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None
+    ) -> tuple[PassState | None, str]:
+        """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this.
+        `states`: as for about_now."""
+        one = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
         piece = self._worker.begin(one)
         return self._store.state(one.name), piece.why
 
@@ -127,10 +134,10 @@ class Driver:
     def _wait(self, name: str) -> str:
         """Until a pass has ended: do what nobody else does. Return why it went no further."""
         while self._has_time():
-            tree = self._store.tree(name)
+            tree, written = self._store.tree_and_times(name)
             if tree.has_total:
                 return ""
-            idle = next(self._idle(name, tree), None)
+            idle = next(self._idle(name, tree, written), None)
             piece = self._worker.go_on(Wake(name, idle, None), rested=True) if idle else None
             if piece and piece.kind is Kind.REST:
                 return piece.why
@@ -140,9 +147,9 @@ class Driver:
                 self._clock.sleep(_POLL_SECONDS)
         return "the time is up"
 
-    def _idle(self, name: str, tree: Tree) -> Iterator[str]:
+    def _idle(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
         """The ranges on which nobody works, as far as can be seen; first the one that waits longest."""
-        written, worked_on = self._store.written(name), self._store.worked_on(name)
+        worked_on = self._store.worked_on(name)
         for range_name in sorted(tree.open, key=lambda one: written.get(one, 0)):
             last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
             is_taken = taken >= last and self._now() - taken < self._lost_after
@@ -151,7 +158,7 @@ class Driver:
 
     def _still(self, name: str) -> Iterator[tuple[int, Wake]]:
         """The ranges of a pass that have not moved for longer than a piece can last, and since when."""
-        tree, written, worked_on = self._store.tree(name), self._store.written(name), self._store.worked_on(name)
+        (tree, written), worked_on = self._store.tree_and_times(name), self._store.worked_on(name)
         for one in tree.open:
             latest = max(written.get(one, 0), worked_on.get(one, 0))
             if self._now() - latest >= self._lost_after:

@@ -196,8 +196,16 @@ class PassStore:
 
     def tree(self, pass_name: str) -> Tree:
         """The ranges of a pass."""
-        prefix = f"{self.prefix}{pass_name}/"
-        return Tree(one.name.removeprefix(prefix) for one in self._bucket.iter_folder(prefix))
+        return self.tree_and_times(pass_name)[0]
+
+    def tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
+        """The ranges of a pass, and when something of each was last written, in seconds since 1970; of one listing."""
+        prefix, written = f"{self.prefix}{pass_name}/", dict[str, int]()
+        listed = [(one.name.removeprefix(prefix), one.modified) for one in self._bucket.iter_folder(prefix)]
+        for name, modified in listed:
+            range_name = name.partition("/")[0]
+            written[range_name] = max(modified, written.get(range_name, 0))
+        return Tree(name for name, _ in listed), written
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
         """A piece as it is stored; None if there is none."""
@@ -263,14 +271,6 @@ class PassStore:
         signs = {one.name.removeprefix(prefix): one.modified for one in self._bucket.iter_folder(prefix)}
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
-    def written(self, pass_name: str) -> dict[str, int]:
-        """When something of each range was last written, in seconds since 1970."""
-        prefix, latest = f"{self.prefix}{pass_name}/", dict[str, int]()
-        for one in self._bucket.iter_folder(prefix):
-            range_name = one.name.removeprefix(prefix).partition("/")[0]
-            latest[range_name] = max(one.modified, latest.get(range_name, 0))
-        return latest
-
     def state(self, pass_name: str) -> PassState | None:
         """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
         if total := self._read(f"{pass_name}/{TOTAL}"):
@@ -328,7 +328,8 @@ class PassStore:
 
     def _is_forgotten(self, pass_name: str) -> bool:
         """Whether nobody worked on a pass for so long that the next is due by any period."""
-        return max(self.written(pass_name).values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
+        _, written = self.tree_and_times(pass_name)
+        return max(written.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
     def _names(self, prefix: str, after: str) -> Iterator[str]:
         while found := self._bucket.first_name(prefix, after):

@@ -258,6 +258,7 @@ def test_what_is_moving_is_a_no_go_until_a_quarter_of_an_hour_has_passed(world):
     assert check(document, "MOVING")["command"] == AGAIN
     world.later(HOUR)
     world.compare({"again": True})
+    world.later(1)
     world.reconcile({"restart": True})
     go(world)
 

@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, CompareTally
 from oss_oms_sync.jobs.certify.check import Check, Result
-from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes
+from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.reasons import Failure, Reason
@@ -26,9 +26,9 @@ def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, st
     scope = _scope(evidence, settings)
     not_looked = None if scope.result is Result.PASSED else scope
     return [
-        _stood_still(evidence, not_looked),
+        _stood_still(evidence, scope),
         scope,
-        _sums(evidence, not_looked),
+        _sums(evidence, scope),
         *checks_of_classes(evidence, accepted, not_looked),
         _sample(evidence),
         _backlog(evidence),
@@ -66,7 +66,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     return Check("SCOPE", Result.PASSED, seen, wanted)
 
 
-def _stood_still(evidence: Evidence, not_looked: Check | None) -> Check:
+def _stood_still(evidence: Evidence, scope: Check) -> Check:
     """Whether the source has not changed from the first page of the comparison to a reconcile pass after its end."""
     wanted = Text(
         "A reconcile pass begun after the comparison's end sees the very same versions of all objects",
@@ -76,10 +76,8 @@ def _stood_still(evidence: Evidence, not_looked: Check | None) -> Check:
     if evidence.frozen_since is None:
         seen = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
         return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted)
-    if evidence.comparison is None or not_looked:
-        seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
-        following = not_looked.next if not_looked else Text("", "")
-        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted, following, not_looked.command if not_looked else "")
+    if evidence.comparison is None or scope.result is not Result.PASSED:
+        return unseen("STOOD_STILL", wanted, scope)
     as_of, after = evidence.comparison.as_of, evidence.reconciled
     if after is None or after.started <= as_of:
         seen = Text(f"No reconcile pass has begun after {as_of} and ended", f"{as_of} 之后没有开始并完成的对账")
@@ -109,16 +107,15 @@ def _stood_still(evidence: Evidence, not_looked: Check | None) -> Check:
     return Check("STOOD_STILL", Result.PASSED, seen, wanted)
 
 
-def _sums(evidence: Evidence, not_looked: Check | None) -> Check:
+def _sums(evidence: Evidence, scope: Check) -> Check:
     """Whether the classes are all that was listed, and equal on both sides where they say so."""
     wanted = Text(
         "The classes and folders add up to what was listed in both buckets; what counts as equal has the same digest on"
         " both sides",
         "各类别和各目录之和等于两个桶的列举结果；视为一致的类别两侧摘要相同",
     )
-    if evidence.comparison is None or not_looked:
-        seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
-        return Check("SUMS", Result.NOT_RUN, seen, wanted)
+    if evidence.comparison is None or scope.result is not Result.PASSED:
+        return unseen("SUMS", wanted, scope)
     wrong = list(_what_does_not_add_up(evidence.comparison.tally))
     if wrong:
         seen = Text(f"Does not add up: {', '.join(wrong)}", f"不相符：{'、'.join(wrong)}")

@@ -155,16 +155,15 @@ _PROOFS = (
 def checks_of_classes(evidence: Evidence, accepted: Mapping[str, str], not_looked: Check | None) -> Iterator[Check]:
     """A check for each class that decides anything; `not_looked` is the one that says why no comparison counts."""
     for zero in _ZERO:
-        yield _unseen(zero, not_looked) or _zero(zero, evidence)
+        yield unseen(zero.id, zero.wanted, not_looked) if not_looked else _zero(zero, evidence)
     for proof in _PROOFS:
-        yield _unseen(proof, not_looked) or _proof(proof, evidence, accepted)
+        yield unseen(proof.id, proof.wanted, not_looked) if not_looked else _proof(proof, evidence, accepted)
 
 
-def _unseen(one: _Zero | _Proof, not_looked: Check | None) -> Check | None:
-    if not_looked is None:
-        return None
+def unseen(name: str, wanted: Text, not_looked: Check) -> Check:
+    """The check `name` where no comparison counts, which `not_looked` explains."""
     seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
-    return Check(one.id, Result.NOT_RUN, seen, one.wanted, not_looked.next, not_looked.command)
+    return Check(name, Result.NOT_RUN, seen, wanted, not_looked.next, not_looked.command)
 
 
 def _zero(zero: _Zero, evidence: Evidence) -> Check:

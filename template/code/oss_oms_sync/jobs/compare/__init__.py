@@ -10,13 +10,15 @@ from functools import cached_property
 from itertools import chain
 
 from oss_oms_sync.clock import Deadline, parse_time
-from oss_oms_sync.clouds.destination import destination
+from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.obs_errors import ObsError
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import in_hand_since
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
@@ -65,7 +67,8 @@ class _Comparison:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._destination = destination(invocation)
+        self._task = sync_task(invocation)
+        self._destination = destination(invocation, self._task)
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
@@ -88,18 +91,18 @@ class _Comparison:
                 stopped = "COMPARE_PERIOD is off, and no pass was begun by hand"
         else:
             state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
-        return CompareResult.of(state, stopped, clock)
+        return CompareResult.of(state, stopped, clock, self._task)
 
     def _look(self, options: Options) -> CompareResult:
         """Say how far the newest pass is, and what it found; `again`: after its differences are judged once more."""
         invocation, state = self._invocation, self._driver.look(options.scope)
         if state is None or not state.ended:
-            return CompareResult.of(state, "", invocation.clock, before=self._driver.before(state))
+            return CompareResult.of(state, "", invocation.clock, self._task, before=self._driver.before(state))
         name = self.store.amended_name(state.of.name)
         if options.again and isinstance(state.tally, CompareTally):
             rules = self._rules(state.of)
             keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))
-        return CompareResult.of(state, "", invocation.clock, amended(invocation, name))
+        return CompareResult.of(state, "", invocation.clock, self._task, amended(invocation, name))
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
@@ -110,7 +113,8 @@ class _Comparison:
             raise walked.error
         finished = walked.piece.kind is Kind.DONE
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
-        return CompareResult(_tally(walked.piece), finished, following, walk.stopped)
+        mode = self._task.object_overwrite_mode
+        return CompareResult(_tally(walked.piece), finished, following, walk.stopped, overwrite_mode=mode)
 
     def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
         walked = self._range_walk(one, start, open_ranges, seconds).run()
@@ -121,6 +125,8 @@ class _Comparison:
         self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
     ) -> RangeWalk:
         rules = self._rules(one)
+        if rules.file_system and start.after:
+            rules.file_system.begin_after(start.after)
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
@@ -139,6 +145,8 @@ class _Comparison:
             one.scope.overwrite,
             self._prover() if one.scope.deep else None,
             one.seed,
+            FileSystem(self._destination) if self._is_file_system else None,
+            copies_same_size=not self._task.skips_same_size,
         )
 
     def _prover(self) -> Prover:
@@ -147,6 +155,16 @@ class _Comparison:
         piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
         enough = Deadline(min(piece, room), invocation.clock)
         return Prover(invocation.source_bucket, self._destination, enough, has_whole_piece=room >= piece)
+
+    @cached_property
+    def _is_file_system(self) -> bool:
+        """Whether the destination is a parallel file system; without the right to ask, it counts as a bucket."""
+        try:
+            return self._destination.is_file_system()
+        except ObsError as error:
+            if error.code == "AccessDenied":
+                return False
+            raise
 
     @cached_property
     def _in_hand_since(self) -> float:

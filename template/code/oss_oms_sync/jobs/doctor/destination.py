@@ -50,12 +50,11 @@ def right_to_read_lists(context: CheckContext) -> Finding:
 
 
 def kind(context: CheckContext) -> Finding:
-    """Source: the API page "Obtaining Bucket Metadata"."""
     try:
-        headers = context.destination.head_bucket()
+        is_file_system = context.destination.is_file_system()
     except ObsError as error:
         return Finding(Level.WARNING, f"{error}: whether it is a parallel file system is not known", error.fix.en)
-    if headers.get("x-obs-fs-file-interface") == "Enabled":
+    if is_file_system:
         return Finding(
             Level.WARNING,
             "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two keys"

@@ -40,7 +40,7 @@ class InObs:
         last = max(whole, key=lambda one: one.started, default=None)
         since = amended(invocation, store.amended_name(last.of.name)) if last else None
         return cls(
-            CompareResult.of(last, "", invocation.clock, since) if last else None,
+            CompareResult.of(last, "", invocation.clock, task, since) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
         )
 

@@ -1,0 +1,110 @@
+"""Keys that a parallel file system cannot hold are impossible there, and are not sent again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain, combinations
+
+import pytest
+
+from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.passes.classify import Entry
+from support.compare_world import HOUR, CompareWorld
+
+# What is in both buckets, what is lacking in OBS, and whether a parallel file system can hold that.
+LACKING = {
+    "an empty part of its path": ([], "a//b", "12", False),
+    "a folder with contents": ([], "a/", "12", False),
+    "a folder with contents, which is there without": ([("a/", "")], "a/", "12", False),
+    "in a folder of a file's name": (["a"], "a/b", "12", False),
+    "deep in a folder of a file's name": (["x/a"], "x/a/b/c", "12", False),
+    "a folder of a file's name": (["a"], "a/", "", False),
+    "in a folder of a file's name, after others": (["a", "a!", "a-b/c", "a.txt"], "a/b", "12", False),
+    "a folder without contents": ([], "a/", "", True),
+    "beside a file": (["a"], "ab/c", "12", True),
+    "in a folder": (["a/", "a/a"], "a/b", "12", True),
+    "a file": (["b"], "a", "12", True),
+}
+
+
+@pytest.fixture
+def world() -> CompareWorld:
+    return CompareWorld(LANES="1")
+
+
+def furnish(world: CompareWorld, there: Iterable[str | tuple[str, str]], key: str, data: str) -> None:
+    world.put(key, data, "md5", "lost")
+    for one in there:
+        name, contents = (one, "1") if isinstance(one, str) else one
+        world.write(name, contents)
+        if isinstance(one, str):
+            world.put(name, contents, "md5", "lost")
+    world.later(HOUR)
+
+
+@pytest.mark.parametrize("what", LACKING)
+@pytest.mark.parametrize("is_file_system", [True, False])
+def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what, is_file_system):
+    there, key, data, is_held = LACKING[what]
+    world.there.is_file_system = is_file_system
+    furnish(world, there, key, data)
+    answer = world.compare()
+    if is_held or not is_file_system:
+        assert answer["classes"]["impossible"]["keys"] == []
+    else:
+        assert answer["classes"]["impossible"]["keys"] == [key]
+        assert f"! {key}\n" in world.bucket.objects[answer["differences"][0]].body.decode()
+        assert not world.sent()
+    assert answer["adds_up"]
+
+
+def test_what_is_there_is_held_whatever_its_name(world):
+    world.there.is_file_system = True
+    world.put("a//b", "12", "md5", "copied")
+    world.later(HOUR)
+    assert world.compare()["classes"]["equal_contents"]["keys"] == ["a//b"]
+
+
+def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
+    # GIVEN a file and a folder of one name, of which neither is in OBS
+    world.there.is_file_system = True
+    furnish(world, ["x/a"], "x/b", "12")
+    world.put("x/b/c", "12", "md5", "lost")
+    world.later(HOUR)
+    assert world.compare()["classes"]["missing"]["keys"] == ["x/b", "x/b/c"]
+
+    # WHEN OMS has copied the file, THEN what is in the folder cannot be copied
+    world.write("x/b", "12")
+    world.later(HOUR)
+    again = world.compare({"again": True})["classes"]
+    assert (again["missing"]["keys"], again["impossible"]["keys"]) == ([], ["x/b/c"])
+
+
+class Files:
+    """A destination that has these."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = set(names)
+
+    def find_all(self, names: Iterable[str]) -> list[ObjectSummary | None]:
+        return [ObjectSummary(name, "E", 1, 1) if name in self._names else None for name in names]
+
+
+# Around "/" in order: "!" comes before it, and "0" after it.
+KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
+
+
+@pytest.mark.parametrize("cut", ["", *KEYS])
+def test_wherever_a_range_begins_what_is_in_the_folder_of_a_file_is_refused(cut):
+    for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
+        # GIVEN a walk that begins after that key
+        walk = FileSystem(Files(there))  # type: ignore[arg-type]
+        if cut:
+            walk.begin_after(cut)
+        for key in KEYS[KEYS.index(cut) + 1 if cut else 0 :]:
+            copy = ObjectSummary(key, "E", 1, 1) if key in there else None
+            # THEN it refuses what a plain look at all files says
+            folders = [key[:end] for end in range(len(key)) if key[end] == "/"]
+            expected = "//" in key or key.endswith("/") or not there.isdisjoint(folders)
+            assert walk.refuses(Entry(key, ObjectSummary(key, "E", 2, 1), destination=copy)) == expected, (there, key)

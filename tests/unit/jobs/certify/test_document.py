@@ -1,0 +1,218 @@
+"""What a certificate holds, and that a stranger can check it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from oss_oms_sync.errors import PayloadError, SettingsError
+from oss_oms_sync.jobs import certify
+from support.certify_world import CertifyWorld, check
+from support.compare_world import HOUR
+
+PARTS = {
+    "schema",
+    "kind",
+    "verdict",
+    "text",
+    "text_zh",
+    "as_of",
+    "made",
+    "made_by",
+    "task",
+    "project",
+    "source_bucket",
+    "destination_bucket",
+    "log_bucket",
+    "scope",
+    "frozen_since",
+    "checks",
+    "passes",
+    "source",
+    "destination",
+    "classes",
+    "folders",
+    "sample",
+    "accepted",
+    "rehearsal",
+    "shown",
+    "document",
+    "sha256",
+}
+IDS = [
+    "STOOD_STILL",
+    "SCOPE",
+    "SUMS",
+    "MISSING",
+    "OLDER",
+    "OVERWRITTEN",
+    "MOVING",
+    "IN_FLIGHT",
+    "FAILED",
+    "PROOF_SUSPICIOUS",
+    "PROOF_EQUAL_VERSION",
+    "PROOF_EQUAL_SIZE",
+    "PROOF_IMPOSSIBLE",
+    "UNKNOWN",
+    "SAMPLE",
+    "BACKLOG",
+    "COPY_FAILED",
+    "TASK",
+    "CLOCK",
+]
+
+
+@pytest.fixture
+def document(world: CertifyWorld) -> dict:
+    world.write("oms/sync_task/list.txt", "one of OMS's own")
+    world.freeze()
+    world.prove()
+    return world.certify(sample=2)
+
+
+def digest(objects: dict) -> str:
+    """The digest of a listing, as the documents define it."""
+    lines = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).hexdigest() for key, size in objects.items())
+    return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
+
+
+def test_it_has_all_parts_and_all_checks_in_order(document):
+    assert document.keys() == PARTS
+    assert [one["id"] for one in document["checks"]] == IDS
+
+
+def test_it_is_kept_in_the_log_bucket_as_it_was_answered(world, document):
+    assert document["document"].startswith("oms_source_record/certificates/oss-oms-sync/")
+    assert document["document"].endswith("-go.json")
+    assert json.loads(world.bucket.objects[document["document"]].body) == document
+
+
+def test_its_hash_is_that_of_its_canonical_form_and_of_nothing_else(document):
+    without = {name: value for name, value in document.items() if name != "sha256"}
+    canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]
+    assert hashlib.sha256(canonical.replace('"GO"', '"GO "').encode()).hexdigest() != document["sha256"]
+
+
+def test_no_float_is_in_it_because_languages_write_them_differently(world, document):
+    def numbers(value):
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        yield from ((value,) if isinstance(value, float) else ())
+        for part in parts:
+            yield from numbers(part)
+
+    assert document["shown"]["lag"]["copied"]["objects"] > 0
+    assert not list(numbers(document))
+    assert not list(numbers(world.rehearse(sample=1)))
+
+
+def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, document):
+    source = {key: len(one.body) for key, one in world.source.objects.items()}
+    there = {key: len(one.body) for key, one in world.there.objects.items() if not key.startswith("oms/sync_task/")}
+    assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
+    assert document["source"]["objects"] == document["destination"]["objects"] == 3
+
+
+def test_what_is_outside_the_scope_is_not_in_its_digests():
+    world = CertifyWorld(["a.jpg", "b.tmp"], OBJECT_SUFFIX=".jpg")
+    for key in world.keys:
+        world.put(key, "1", fate="copied")
+    world.freeze()
+    world.prove()
+    document = world.certify()
+    assert document["scope"] == {"prefix": "", "suffix": ".jpg"}
+    assert document["source"]["digest"] == digest({"a.jpg": 1})
+
+
+def test_it_says_which_code_made_it(document):
+    assert len(document["made_by"]["code_sha256"]) == 64
+    assert document["made_by"]["version"]
+
+
+def test_every_text_is_there_in_both_languages(world, document):
+    world.oms.status = "STOPPED"
+    for one in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
+        for name in ("seen", "wanted", "next"):
+            assert bool(one[name]) == bool(one[f"{name}_zh"]), one
+        assert one["seen"]
+        assert bool(one["next"]) or one["result"] == "passed" or one["id"] in ("STOOD_STILL", "SAMPLE", "SUMS"), one
+
+
+# Rehearsals.
+
+
+def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(world):
+    world.later(HOUR)
+    world.put("b", "xy", fate="lost")
+    world.later(HOUR)
+    world.tick_replay()
+    world.prove()
+    document = world.rehearse()
+    assert document["verdict"] == "REHEARSAL"
+    assert document["frozen_since"] is None
+    rehearsal = document["rehearsal"]
+    assert (rehearsal["would_be"], rehearsal["failing"]) == ("NO-GO", ["OLDER"])
+    minutes = rehearsal["minutes"]
+    assert minutes["settle"] == 15
+    assert minutes["total"] == sum(minutes[name] for name in minutes if name != "total")
+    assert check(document, "STOOD_STILL")["result"] == "not run"
+
+
+def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
+    document = world.rehearse()
+    assert document["rehearsal"]["minutes"]["compare"] is None
+    assert document["rehearsal"]["minutes"]["total"] is None
+    assert document["rehearsal"]["would_be"] == "NOT PROVEN"
+
+
+# Closing.
+
+
+def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, document):
+    answer = certify.run(b'{"close": true}', world.invocation())
+    assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
+    assert answer["closed"]["why"] == f"{document['document']}: GO"
+    assert "nothing is sent" in str(answer["next"])
+    assert world.certify()["shown"]["closed"] == answer["closed"]
+
+
+def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
+    answer = certify.run(b'{"close": true}', world.invocation())
+    assert answer["certificate"] is None
+    assert certify.run(b'{"open": true}', world.invocation())["closed"] is None
+    world.freeze()
+    assert world.certify()["shown"]["closed"] is None
+
+
+# What is asked for.
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ('{"frozen_since": "yesterday"}', "Give a time in UTC"),
+        ('{"frozen_since": "2999-01-01"}', "yet to come"),
+        ('{"sample": 301}', "at most 300"),
+        ('{"sample": -1}', "sample"),
+        ('{"accept": {"missing": "me"}}', "What can be accepted: suspicious, equal_version"),
+        ('{"accept": {"equal_size": ""}}', "without saying who does, and why"),
+        ('{"accept": {"equal_size": 1}}', "without saying who does, and why"),
+        ('{"accept": "equal_size"}', "JSON object"),
+        ('{"close": true, "open": true}', "one at a time"),
+        ('{"close": true, "sample": 1}', "one at a time"),
+        ('{"forced": true}', "does not know"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_is_stored(world, payload, message):
+    before = dict(world.bucket.objects)
+    with pytest.raises(PayloadError, match=message):
+        certify.run(payload, world.invocation())
+    assert dict(world.bucket.objects) == before
+
+
+def test_without_a_source_bucket_there_is_nothing_to_certify():
+    world = CertifyWorld([], SOURCE_BUCKET="")
+    with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
+        certify.run("{}", world.invocation())
