@@ -35,8 +35,8 @@ check: setup ## Lint, check types and layers, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
-	$(BIN)/mypy template/status.py template/digests.py template/policies/show.py
-	$(BIN)/mypy template/ops/pages
+	$(BIN)/mypy template/ops
+	$(BIN)/mypy template/ops.py template/digests.py template/policies/show.py
 	$(BIN)/mypy sandbox tools benchmarks
 	PYTHONPATH=template/code $(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test

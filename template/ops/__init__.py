@@ -1,1 +1,1 @@
-"""What `ops.py` does. Needs Python 3.10 and nothing else."""
+"""What `python ops.py` does: everything there is to do with the deployed project, by one command."""
