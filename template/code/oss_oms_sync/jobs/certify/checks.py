@@ -15,7 +15,7 @@ from oss_oms_sync.jobs.certify.commands import certify_command, command, compare
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text
+from oss_oms_sync.text import Text, objects_en
 
 # What a comparison saw longer ago than this does not decide about a cutover: OBS may have changed since.
 _LATEST = timedelta(hours=24)
@@ -30,7 +30,7 @@ def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, st
         scope,
         _sums(evidence, scope),
         *checks_of_classes(evidence, accepted, not_looked),
-        _sample(evidence),
+        _sample(evidence, accepted),
         _backlog(evidence),
         _copy_failed(evidence),
         _task(evidence, settings),
@@ -127,7 +127,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
         "SUMS",
         Result.PASSED,
         Text(
-            f"{source.objects:,} objects, {source.bytes:,} bytes in the source",
+            f"{objects_en(source.objects)}, {source.bytes:,} bytes in the source",
             f"源端 {source.objects:,} 个对象，{source.bytes:,} 字节",
         ),
         wanted,
@@ -149,7 +149,7 @@ def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
             yield f"folders of {one.title}"
 
 
-def _sample(evidence: Evidence) -> Check:
+def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     """Whether the objects that were drawn are equal, byte by byte."""
     sample = evidence.sample
     if sample is None:
@@ -173,16 +173,16 @@ def _sample(evidence: Evidence) -> Check:
         return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
     read = len(sample.equal)
     if sample.unread or not sample.seed:
-        why = f": {sample.problem}" if sample.problem else ""
+        why, why_zh = (f": {sample.problem}", f"：{sample.problem}") if sample.problem else ("", "")
         seen = Text(
             f"{read} of {len(sample.drawn)} drawn objects were read{why}",
-            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why.replace(': ', '：')}",
+            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
         )
-        again = certify_command(evidence.frozen_since, sample=sample.asked)
+        again = certify_command(evidence.frozen_since, sample.asked, accepted)
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, Text("Certify again", "请再次执行 certify"), again)
     bound = sample.bound or Text("No object counts as equal and has at most 1 GiB", "没有视为一致且不超过 1 GiB 的对象")
     seen = Text(
-        f"{read} objects, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
+        f"{objects_en(read)}, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
     )
     return Check("SAMPLE", Result.PASSED, seen, wanted)
 
@@ -237,7 +237,7 @@ def _copy_failed(evidence: Evidence) -> Check:
         return Check(
             "COPY_FAILED",
             Result.FAILED,
-            Text(f"{len(failed)} objects wait to be sent again", f"{len(failed)} 个对象等待重发"),
+            Text(f"{objects_en(len(failed))} to be sent again", f"{len(failed)} 个对象等待重发"),
             wanted,
             Text(
                 "Status says what to do about OMS's codes; send them again",
