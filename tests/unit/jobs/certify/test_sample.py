@@ -144,6 +144,17 @@ def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
         assert sampled(ready, 3)["verdict"] == "GO"
 
 
+def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(world):
+    for key in world.keys:
+        world.put(key, "12", "form", fate="lost")
+    world.freeze()
+    world.prove()
+    document = sampled(world, 3)
+    assert document["sample"]["drawn"] == 0
+    assert check(document, "SAMPLE")["result"] == "not run"
+    assert document["verdict"] != "GO"
+
+
 def test_without_a_comparison_nothing_is_sampled(world):
     world.freeze()
     document = sampled(world, 3)

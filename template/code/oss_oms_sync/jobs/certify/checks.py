@@ -60,7 +60,8 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     seen = Text(f"The comparison of {began}, as of {as_of}", f"{began} 开始的比对，截至 {as_of}")
     frozen = evidence.frozen_since
     is_before = frozen is not None and began < timestamp(frozen)
-    if is_before or (frozen and as_of < timestamp(evidence.now - _LATEST)):
+    # Judging some keys again does not make what was seen of all others any newer.
+    if is_before or (frozen and found.state.ended < timestamp(evidence.now - _LATEST)):
         why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
         return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
     return Check("SCOPE", Result.PASSED, seen, wanted)
@@ -135,7 +136,9 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
 
 
 def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
-    if not tally.adds_up():
+    # The marks count the source's objects on their own.
+    walked = sum(mark.objects for mark in tally.marks)
+    if not tally.adds_up() or walked != tally.side("source").objects:
         yield "classes"
     for one in EQUAL:
         count = tally.classes.get(one.title, ClassCount())
@@ -180,7 +183,12 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         )
         again = certify_command(evidence.frozen_since, sample.asked, accepted)
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, Text("Certify again", "请再次执行 certify"), again)
-    bound = sample.bound or Text("No object counts as equal and has at most 1 GiB", "没有视为一致且不超过 1 GiB 的对象")
+    if not read and evidence.comparison and evidence.comparison.tally.side("source").objects:
+        seen = Text("No object of up to 1 GiB counts as equal", "没有视为一致且不超过 1 GiB 的对象")
+        following = Text("There is nothing to sample: certify without", "没有可抽样的对象：请去掉抽样")
+        without = certify_command(evidence.frozen_since, 0, accepted)
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, without)
+    bound = sample.bound or Text("There is nothing to sample", "没有可抽样的对象")
     seen = Text(
         f"{objects_en(read)}, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
     )
@@ -199,7 +207,7 @@ def _backlog(evidence: Evidence) -> Check:
         f" ({waiting.gone} others are of objects that the source does not have any more)" if waiting.gone else "",
         f"（另有 {waiting.gone} 条失败记录的对象已在源端删除）" if waiting.gone else "",
     )
-    if not failed and not waiting.run_files and not waiting.are_more:
+    if not (failed or waiting.unread or waiting.run_files or waiting.are_more):
         return Check("BACKLOG", Result.PASSED, Text(f"none{gone.en}", f"无{gone.zh}"), wanted)
     reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
@@ -209,6 +217,8 @@ def _backlog(evidence: Evidence) -> Check:
             f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{gone.zh}",
         )
     ]
+    if waiting.unread:
+        parts.append(Text(f", {waiting.unread} that cannot be read", f"，{waiting.unread} 条无法读取"))
     if waiting.run_files:
         parts.append(
             Text(
