@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from sandbox import Sandbox, runtimes
 from sandbox.asking import VARIABLE, asked
-from sandbox.demo import make_project
+from sandbox.demo.project import make_project
 from sandbox.fc.logs import said
 from sandbox.fc.service import Invocation
 from sandbox.server.faults import Fault

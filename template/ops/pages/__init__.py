@@ -1,1 +1,1 @@
-"""Answers as web pages, each in one file: no script, and nothing that is fetched from anywhere."""
+"""Answers as web pages: one file each, without a script, and nothing is fetched."""

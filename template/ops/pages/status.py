@@ -1,267 +1,305 @@
-"""The web page of the status."""
+"""The answer of status as a page."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
-from ops.figures import LAGS, SIDES, classes_of, figure, left_at_oms, progress, seconds, this_month
-from ops.words import WORDS, Report, fix, sentence, word
+from ops.pages import comparison, html, layout, units
+from ops.pages.advice import next_step
+from ops.pages.answers import Answer, fields, in_language, moment, part, rows, seconds, text, whole
+from ops.pages.comparison import Sides
+from ops.pages.copying import copying, speed_figures
+from ops.pages.figures import Part, bar, track
+from ops.pages.html import Markup, element, join
+from ops.pages.layout import Cell, Column, Figure, facts, hero, key_figures, mark, number, section, swatch, table, time
+from ops.pages.words import Words
 
-# The colours of classes, as those of a pass; what is not here is drawn as what failed.
-TONES = {
-    "equal_contents": "covered",
-    "equal_version": "covered",
-    "equal_size": "covered",
-    "missing": "submitted",
-    "older": "submitted",
-    "moving": "pending",
-    "in_flight": "pending",
-    "arriving": "pending",
-    "oms_own": "pending",
-    "deleted_at_source": "pending",
-}
-SERIES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
-_STEPS = {"FIVE_MINUTES": 300_000, "ONE_HOUR": 3_600_000}
-SERIES_WORDS = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2433; --dim: #5b6577; --paper: #ffffff; --card: #f4f6fa; --line: #d5dae3;
-  --good: #1f8a4c; --behind: #b26a00; --bad: #c62f3b; --b: #2f6fdb; --c: #7a828f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf3; --dim: #9aa4b5; --paper: #12161f; --card: #1b212d;
-  --line: #333c4d; --good: #4cc07e; --behind: #e5a13d; --bad: #ff7a80; --b: #78a9ff; --c: #8d97a8; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, "Noto Sans CJK SC", sans-serif; }
-h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 0 0 .5rem; }
-section { background: var(--card); border-radius: .6rem; padding: 1rem; margin: 1rem 0; }
-.verdict { border-left: .4rem solid var(--c); font-size: 1.15rem; font-weight: 600; }
-.in-step { border-color: var(--good); } .behind { border-color: var(--behind); } .broken { border-color: var(--bad); }
-.closed { border-color: var(--b); }
-.numbers { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 0; padding: 0; list-style: none; }
-.numbers b { display: block; font-size: 1.4rem; }
-.dim { color: var(--dim); margin: .2rem 0; } .ends { display: flex; justify-content: space-between; gap: 1rem; }
-svg { display: block; width: 100%; height: auto; } code { overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; } td { border-top: 1px solid var(--line); padding: .3rem .5rem .3rem 0;
-  vertical-align: top; }
-.REQUEST { --tone: var(--c); } .SUCCESS, .covered { --tone: var(--good); } .FAILURE { --tone: var(--bad); }
-.SKIP, .submitted { --tone: var(--b); } .failed_before { --tone: var(--bad); } .pending { --tone: var(--c); }
-.key::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .3em; border-radius: 2px;
-  background: var(--tone); }
-#zh:checked ~ main [lang=en], #en:checked ~ main [lang=zh] { display: none; }
-"""
+# The reasons that concern every key, and do not pass by themselves: PERMANENT of the function's code.
+LASTING = ("CREDENTIALS", "CLOCK", "FORBIDDEN", "ACCOUNT", "NO_TASK")
+_TONES = {"in step": "good", "behind": "open", "broken": "bad", "closed": "way"}
+_GROUPS = {"lasting": "bad", "passing": "open", "unknown": "open"}
+_PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
 
 
-def page(report: Report, lang: str) -> str:
-    """The web page: no script, and nothing that is fetched from anywhere."""
-    checked = {one: " checked" if one == lang else "" for one in ("en", "zh")}
-    sections = [
-        f'<section class="verdict {text(report["verdict"]["state"].replace(" ", "-"))}">'
-        f"{both(lambda one: sentence(report['verdict'], one))}</section>",
-        section("month", month(report)),
-        section("over time", over_time(report)),
-        section("backlog", backlog(report)),
-        section("coverage", coverage(report)),
-        section("comparison", comparison(report)),
-        section("sums", sums(report)),
+def page(answer: Answer, language: str) -> str:
+    """`answer` is that of status (oss_oms_sync.jobs.status.report); `language` is "en" or "zh". What the answer lacks
+    is shown as not known."""
+    say, now = Words(language), moment(part(answer, "at"))
+    task = text(answer, "task", "id")
+    about = (
+        say("utc", time=layout.clock(now)) if now else None,
+        " " if now and task else None,
+        join((say("task"), " ", html.code(task))) if task else None,
+    )
+    return layout.page(
+        say("status"),
+        say,
+        join(about),
+        _hero(answer, say),
+        key_figures(_figures(answer, now, say)),
+        section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
+        section("oms", say("oms"), say("oms note"), copying(answer, say)),
+        section("in-obs", say("in obs"), say("in obs note"), _compared(answer, now, say)),
+        *_found(answer, say),
+        section("passes", say("passes"), say("passes note"), _passes(answer, now, say)),
+        section("sums", say("sums"), say("sums note"), _sums(answer, say)),
+    )
+
+
+def _hero(answer: Answer, say: Words) -> Markup:
+    state = text(answer, "verdict", "state") or ""
+    lead = in_language(fields(answer, "verdict"), "text", say.language) or say("no verdict")
+    lacking = _lacking(answer) if state == "in step" else []
+    if state not in _TONES:
+        return hero(say("state not known"), "calm", say("no verdict"), next_step(answer, say), say)
+    if lacking:
+        parts = say("comma").join(say(f"doubt {name}") for name in lacking)
+        doubt = say("verdict in doubt", parts=parts)
+        return hero(say("state not known"), "calm", doubt, next_step({"verdict": {}}, say), say)
+    return hero(say(f"state {state}"), _TONES[state], lead, next_step(answer, say), say)
+
+
+def _lacking(answer: Answer) -> list[str]:
+    """What has to be known before anything is called in step, and is not."""
+    needed = {
+        "oms": whole(answer, "oms", "month", "failed"),
+        "copying": whole(answer, "copying", "unfinished", "objects"),
+        "backlog": whole(answer, "backlog", "failed"),
+        "reconcile": whole(answer, "reconcile", "last", "scanned"),
+    }
+    return [name for name, known in needed.items() if known is None]
+
+
+def _figures(answer: Answer, now: datetime | None, say: Words) -> list[Figure]:
+    backlog, last = fields(answer, "backlog"), fields(answer, "compare", "last")
+    here = [whole(backlog, name) for name in ("failed", "in_run_files")]
+    known = [one for one in here if one is not None]
+    oldest = units.age(moment(part(backlog, "oldest")), now, say)
+    more = part(backlog, "at_least") is True
+    if len(known) < len(here):
+        waits = Figure(say("waiting"), say("not known"), None, "open")
+    else:
+        shown = say("at least", number=f"{sum(known):,}") if more else f"{sum(known):,}"
+        note = say("oldest", age=oldest) if oldest else None
+        waits = Figure(say("waiting"), shown, note, "open" if sum(known) or more else None)
+    mark = moment(part(last, "watermark"))
+    watermark = Figure(
+        say("watermark"),
+        units.age(mark, now, say) or say("not known"),
+        say("watermark note") if mark else say("never compared"),
+        None if mark else "open",
+    )
+    late = fields(last, "lag", "copied")
+    longest = units.duration(seconds(late, "max"), say)
+    note = say("lag key note", longest=longest) if seconds(late, "p99") is not None else None
+    lag = Figure(say("lag key figure"), units.duration(seconds(late, "p99"), say), note, None if note else "open")
+    return [waits, *speed_figures(answer, say), watermark, lag]
+
+
+def _backlog(answer: Answer, now: datetime | None, say: Words) -> Markup:
+    backlog = fields(answer, "backlog")
+    if not backlog:
+        return element("p", say("not known"), class_="open")
+    counts = [(name, whole(backlog, field)) for name, field in (("records", "failed"), ("in replay", "in_run_files"))]
+    counts += [
+        (name, whole(backlog, field))
+        for name, field in (("outside", "outside"), ("unreadable", "unreadable_run_files"))
+        if whole(backlog, field) != 0
     ]
-    return f"""<!doctype html>
-<html lang="{lang}"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{text(WORDS["title"][lang == "zh"])}</title><link rel="icon" href="data:,"><style>{STYLE}</style></head><body>
-<input type="radio" name="language" id="en"{checked["en"]}><label for="en">English</label>
-<input type="radio" name="language" id="zh"{checked["zh"]}><label for="zh">中文</label>
-<main><h1>{words("title")}</h1>
-<p class="dim">{words("at")} {text(report["at"])} · {words("task")} <code>{text(report["task"]["id"])}</code></p>
-{"".join(sections)}</main></body></html>
-"""
-
-
-def text(value: object) -> str:
-    return html.escape(str(value))
-
-
-def both(of: Callable[[str], str], tag: str = "span", attributes: str = "") -> str:
-    """The same in both languages, of which the page shows one."""
-    return "".join(f'<{tag} lang="{lang}"{attributes}>{text(of(lang))}</{tag}>' for lang in ("en", "zh"))
-
-
-def words(name: str) -> str:
-    return both(lambda lang: word(name, lang))
-
-
-def section(name: str, inner: str) -> str:
-    return f"<section><h2>{words(name)}</h2>{inner}</section>"
-
-
-def numbers(items: Sequence[tuple[str, object, str]]) -> str:
-    """Figures side by side: name, number, and the class of its colour."""
-    cells = [f'<li><b>{text(number)}</b><span class="{kind}">{words(name)}</span></li>' for name, number, kind in items]
-    return f'<ul class="numbers">{"".join(cells)}</ul>'
-
-
-def month(report: Report) -> str:
-    oms = report["oms"]
-    if "problem" in oms:
-        return f"<p>{words('no word')}: <b>{text(oms['problem'])}</b> {both(lambda lang: oms['fix'][lang])}</p>"
-    way = f"{text(oms['src_bucket'])} → {text(oms['dst_bucket'])} ({text(oms['status'])})"
-    counts = [*this_month(report), *left_at_oms(report)]
-    return f"<p>{way}</p>" + numbers([(name, figure(number), "dim") for name, number in counts])
-
-
-def over_time(report: Report) -> str:
-    """What OMS counted, in equal parts of the window, as a line for each count."""
-    statistics = report["statistics"]
-    if "problem" in statistics:
-        return f"<p>{words('no word')}: <b>{text(statistics['problem'])}</b></p>"
-    start, end = (milliseconds(time) for time in (statistics["from"], report["at"]))
-    # No part is shorter than OMS's own step, or lines would jump where nothing did.
-    step = _STEPS.get(statistics["step"], 3_600_000)
-    bins = max(2, min(48, (end - start) // step))
-    counted = {name: [0] * bins for name in SERIES}
-    for name in SERIES:
-        for time, number in statistics["series"][name]:
-            at = int((time - start) * bins / max(1, end - start))
-            counted[name][min(max(at, 0), bins - 1)] += number
-    highest = max(1, *(max(counts) for counts in counted.values()))
-    drawn = []
-    for name in SERIES:
-        heights = enumerate(136 - 130 * count / highest for count in counted[name])
-        points = " ".join(f"{640 * number / (bins - 1):.1f},{height:.1f}" for number, height in heights)
-        drawn.append(f'<polyline class="{name}" points="{points}" fill="none" stroke="var(--tone)" stroke-width="2"/>')
-    legend = numbers([(SERIES_WORDS[name], f"{sum(counted[name]):,}", f"key {name}") for name in SERIES])
-    return (
-        f'<p class="dim">{words("highest")} {highest:,}</p><svg viewBox="0 0 640 140" role="img">'
-        f'<line x1="0" y1="136" x2="640" y2="136" stroke="var(--line)"/>{"".join(drawn)}</svg>'
-        f'<p class="dim ends"><span>{text(statistics["from"])}</span><span>{text(report["at"])}</span></p>{legend}'
-    )
-
-
-def milliseconds(time: str) -> int:
-    moment = datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    return int(moment.timestamp() * 1000)
-
-
-def backlog(report: Report) -> str:
-    waiting = report["backlog"]
-    total = f"{'≥ ' if waiting['at_least'] else ''}{waiting['failed']:,}"
-    figures = numbers(
-        [
-            ("records", total, "dim"),
-            ("in run files", f"{waiting['in_run_files']:,}", "dim"),
-            ("oldest", waiting["oldest"] or "–", "dim"),
-        ]
-        + ([("outside", f"{waiting['outside']:,}", "dim")] if waiting.get("outside") else [])
-    )
-    if not waiting["by_reason"]:
-        return figures
-    most = max(waiting["by_reason"].values())
-    rows = [
-        f"<tr><td><b>{text(reason)} · {number:,}</b>"
-        f'<svg viewBox="0 0 640 12" role="img"><rect width="{640 * number / most:.0f}" height="12" rx="3"'
-        f' fill="var(--bad)"/></svg>{remedy(report, reason)}</td></tr>'
-        for reason, number in sorted(waiting["by_reason"].items(), key=lambda item: -item[1])
-    ]
-    some = both(lambda lang: word("of the first", lang).format(f"{waiting['read']:,}"))
-    keys = "".join(
-        f"<tr><td><code>{text(one['key'])}</code></td><td>{text(one['reason'])}</td></tr>" for one in waiting["keys"]
-    )
-    return (
-        f'{figures}<p class="dim">{words("by reason")}, {some}</p><table>{"".join(rows)}</table>'
-        f'<p class="dim">{words("first keys")}</p><table>{keys}</table>'
-    )
-
-
-def remedy(report: Report, reason: str) -> str:
-    return both(lambda lang: fix(report, reason, lang))
-
-
-def coverage(report: Report) -> str:
-    last = report["reconcile"]["last"]
-    under_way = "".join(
-        f'<p class="dim">{words("open")} {text(one["started"])}: {words("scanned")} {one.get("scanned", 0):,}'
-        f"{both(partial(progress, one))}</p>"
-        for one in report["reconcile"]["open"]
-    )
-    if not last:
-        return f"<p>{words('never')}</p>{under_way}"
-    parts = ("covered", "submitted", "failed_before", "pending")
-    scanned, at, bars = max(1, last.get("scanned", 0)), 0.0, []
-    for name in parts:
-        width = 640 * last.get(name, 0) / scanned
-        bars.append(f'<rect class="{name}" x="{at:.1f}" width="{width:.1f}" height="24" fill="var(--tone)"/>')
-        at += width
-    when = f'<p class="dim">{text(last["started"])} – {text(last["ended"])}</p>'
-    figures = [("scanned", f"{last.get('scanned', 0):,}", "dim")]
-    figures += [(name, f"{last.get(name, 0):,}", f"key {name}") for name in parts]
-    figures.append(("orphans", f"{last.get('orphans', 0):,}", "dim"))
-    return f'{when}<svg viewBox="0 0 640 24" role="img">{"".join(bars)}</svg>{numbers(figures)}{under_way}'
-
-
-def comparison(report: Report) -> str:
-    """The classes as one bar per side, whose parts add up to the bucket, and the lags."""
-    last = report["compare"]["last"]
-    under_way = "".join(
-        f'<p class="dim">{words("open")} {text(one["started"])}{both(partial(progress, one))}</p>'
-        for one in report["compare"]["open"]
-    )
-    if not last:
-        return f"<p>{words('never compared')}</p>{under_way}"
-    found = classes_of(last)
-    bars = []
-    for place, side in enumerate(SIDES):
-        whole, at = max(1, sum(one[side]["objects"] for _, one in found)), 0.0
-        for name, one in found:
-            width = 640 * one[side]["objects"] / whole
-            bars.append(
-                f'<rect class="{TONES.get(name, "failed_before")}" x="{at:.1f}" y="{28 * place}" width="{width:.1f}"'
-                f' height="24" fill="var(--tone)"><title>{text(name)}</title></rect>'
-            )
-            at += width
-    rows = "".join(
-        f"<tr><td><code>{text(name)}</code></td>"
-        + "".join(f"<td>{one[side]['objects']:,}</td><td>{one[side]['bytes']:,}</td>" for side in SIDES)
-        + "</tr>"
-        for name, one in found
-    )
-    head = "".join(f"<th>{words(name)}</th>" for name in ("class", "source", "bytes", "destination", "bytes"))
-    lags = "".join(lag(last, name) for name in ("accepted", "copied"))
-    when = f"{text(last['started'])} – {text(last['ended'])} · {words('watermark')} {text(last['watermark'])}"
-    return (
-        f'<p class="dim">{when}</p>'
-        f'<svg viewBox="0 0 640 52" role="img">{"".join(bars)}</svg>'
-        f"<table><tr>{head}</tr>{rows}</table>{lags}{under_way}"
-    )
-
-
-def lag(last: Report, name: str) -> str:
-    """How many objects were there within a minute, five, fifteen, an hour, a day."""
-    one = last["lag"][name]
-    whole = one["objects"] + one["not_yet"]
-    if not whole:
-        return ""
-    bars = "".join(
-        f'<text x="0" y="{20 * place + 14}">{seconds(int(limit))}</text>'
-        f'<rect class="covered" x="60" y="{20 * place}" width="{580 * number / whole:.1f}" height="16"'
-        ' fill="var(--tone)"/>'
-        for place, (limit, number) in enumerate(one["within"].items())
-    )
-    figures = [(part, seconds(one[part]), "dim") for part in LAGS]
-    return (
-        f"<p>{words(f'lag {name}')}</p>{numbers([*figures, ('not yet', one['not_yet'], 'dim')])}"
-        f'<svg viewBox="0 0 640 100" role="img">{bars}</svg>'
-    )
-
-
-def sums(report: Report) -> str:
-    rows = []
-    for one in report["sums"]:
-        right = " + ".join(f"{number:,}" for number in one["right"])
-        meaning = "" if one["holds"] else f"<br>{text(one['meaning'])}"
-        rows.append(
-            f"<tr><td>{words('yes' if one['holds'] else 'no')}</td><td>{text(one['claim'])}{meaning}</td>"
-            f"<td>{one['left']:,} / {right}</td></tr>"
+    is_empty = all(number == 0 for _, number in counts) and not part(backlog, "at_least")
+    return join(
+        (
+            element("p", say("nothing waits"))
+            if is_empty
+            else key_figures((Figure(say(name), units.count(number, say)) for name, number in counts), within=True),
+            *_reasons(answer, say),
+            _first_keys(rows(backlog, "keys"), now, say),
+            _replay(answer, now, say),
+            _lists(answer, say),
         )
-    return f"<table>{''.join(rows)}</table>" if rows else f"<p>{words('nothing')}</p>"
+    )
+
+
+def _reasons(answer: Answer, say: Words) -> list[Markup]:
+    """Reasons in three groups: those that last, those that pass, those that are not known here."""
+    by_reason = fields(answer, "backlog", "by_reason")
+    known = {name: whole(by_reason, name) or 0 for name in by_reason}
+    groups: dict[str, list[str]] = {name: [] for name in _GROUPS}
+    for name in sorted(known, key=lambda one: (-known[one], one)):
+        is_known = part(answer, "fixes", name) is not None
+        groups["unknown" if not is_known else "lasting" if name in LASTING else "passing"].append(name)
+    shown = []
+    if any(groups.values()):
+        read = whole(answer, "backlog", "read")
+        shown.append(element("p", say("by reason", number=units.count(read, say)), class_="note"))
+    for group, tone in _GROUPS.items():
+        # Each group has a scale of its own: a few that last are not to vanish beside many that pass.
+        most = max((known[name] for name in groups[group]), default=0)
+        body = [
+            (
+                join((html.code(name), track(known[name], most, tone))),
+                text(answer, "fixes", name, say.language) or say("not known"),
+                units.count(known[name], say),
+            )
+            for name in groups[group]
+        ]
+        columns = [Column(say("reason")), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
+        if body:
+            total = (say("total"), "", units.count(sum(known[name] for name in groups[group]), say))
+            shown.append(table(columns, body, [total], mark(tone, say(f"group {group}"))))
+    return shown
+
+
+def _first_keys(keys: Sequence[object], now: datetime | None, say: Words) -> Markup | None:
+    body = [
+        (html.key(str(part(one, "key"))), html.code(str(part(one, "reason"))), time(part(one, "since"), now, say))
+        for one in keys
+    ]
+    columns = [Column(say("key")), Column(say("reason")), Column(say("since"))]
+    return table(columns, body, caption=say("first keys", number=len(body))) if body else None
+
+
+def _replay(answer: Answer, now: datetime | None, say: Words) -> Markup | None:
+    last = fields(answer, "replay")
+    result = fields(last, "result")
+    if not last:
+        return None
+    numbers = {name: units.count(whole(result, name), say) for name in ("taken", "accepted", "failed")}
+    age = units.age(moment(part(last, "at")), now, say) or say("not known")
+    return element("p", say("last replay", age=age, **numbers), class_="note")
+
+
+def _lists(answer: Answer, say: Words) -> Markup:
+    lists = fields(answer, "oms_lists")
+    problem, unread, example = text(lists, "problem"), whole(lists, "unread"), text(lists, "example")
+    return join(
+        (
+            element("p", say("lists problem"), say("colon"), html.outside(problem), class_="open") if problem else None,
+            element(
+                "p",
+                say("lists unread"),
+                say("colon"),
+                units.count(unread, say),
+                " ",
+                html.key(example or ""),
+                class_="open",
+            )
+            if unread
+            else None,
+        )
+    )
+
+
+def _compared(answer: Answer, now: datetime | None, say: Words) -> Markup:
+    last = fields(answer, "compare", "last")
+    under_way = [_under_way(one, "comparison under way since", now, say) for one in rows(answer, "compare", "open")]
+    if not last:
+        return join((element("p", say("never compared"), class_="open"), *under_way))
+    amended = part(last, "amended")
+    about = facts(
+        [
+            (say("ended"), time(part(last, "ended"), now, say)),
+            (say("judged again"), time(amended, now, say) if amended else None),
+            (say("watermark"), time(part(last, "watermark"), now, say)),
+        ]
+    )
+    return join((about, comparison.classes(last, Sides(), {}, say), *under_way))
+
+
+def _found(answer: Answer, say: Words) -> list[Markup]:
+    """What the last comparison has on lag and folders, if there was one."""
+    last = fields(answer, "compare", "last")
+    if not last:
+        return []
+    return [
+        section("lag", say("lag"), say("lag note"), comparison.lag(last, say)),
+        section("folders", say("folders"), say("folders note"), comparison.folders(last, Sides(), say)),
+    ]
+
+
+def _passes(answer: Answer, now: datetime | None, say: Words) -> Markup:
+    last = fields(answer, "reconcile", "last")
+    under_way = [_under_way(one, "under way since", now, say) for one in rows(answer, "reconcile", "open")]
+    if not last:
+        return join((element("p", say("no pass"), class_="open"), *under_way))
+    counts = {name: whole(last, name) for name in _PASS_PARTS}
+    started, ended = moment(part(last, "started")), moment(part(last, "ended"))
+    took = say("took", duration=units.duration((ended - started).total_seconds(), say)) if started and ended else None
+    scanned = units.count(whole(last, "scanned"), say)
+    said = say("comma").join(
+        say("bar part", name=say(name), number=units.count(one, say)) for name, one in counts.items()
+    )
+    picture = element(
+        "figure",
+        element("figcaption", element("span", say("scanned")), element("span", scanned)),
+        bar([Part(one or 0, _PASS_PARTS[name]) for name, one in counts.items()],
+            say("bar", side=say("last pass"), total=scanned, parts=said)),
+    )  # fmt: skip
+    body = [(join((swatch(_PASS_PARTS[name]), say(name))), number(one, say)) for name, one in counts.items()]
+    foot: list[Sequence[str | Cell]] = [
+        (say("scanned"), scanned),
+        (say("orphans"), number(whole(last, "orphans"), say)),
+    ]
+    about = [(say("last pass"), join((time(part(last, "ended"), now, say), element("span", took, class_="note"))))]
+    new, missing = whole(last, "new"), whole(last, "new_missing")
+    lost = say("lost events", new=units.count(new, say), missing=units.count(missing, say)) if missing else None
+    columns = [Column(say("count")), Column(say("objects"), "n")]
+    return join(
+        (
+            facts(about),
+            picture,
+            table(columns, body, foot),
+            element("p", lost, class_="open") if lost else None,
+            *under_way,
+        )
+    )
+
+
+def _under_way(one: object, name: str, now: datetime | None, say: Words) -> Markup:
+    """A pass that is not at its end: how much of it is done, how fast it is, how long the rest takes."""
+    age = units.age(moment(part(one, "started")), now, say) or say("not known")
+    rate = units.a_minute(whole(one, "objects_per_minute"), say)
+    share, left, scanned = seconds(one, "share"), whole(one, "minutes_left"), whole(one, "scanned")
+    if share is None or left is None:
+        unknown = (
+            partial(say, "rate alone") if scanned is None else partial(say, "progress unknown", scanned=f"{scanned:,}")
+        )
+        return element("p", mark("way", say(name, age=age)), say("colon"), unknown(rate=rate))
+    percent = units.share(round(share * 1000), 1000)
+    said = say("progress", share=percent, rate=rate, minutes=units.duration(60 * left, say))
+    done = round(share * 1000)
+    caption = element("figcaption", mark("way", say(name, age=age)), element("span", said))
+    return element("figure", caption, bar([Part(done, "way"), Part(1000 - done, "rest")], said))
+
+
+def _sums(answer: Answer, say: Words) -> Markup:
+    sums = rows(answer, "sums")
+    if not sums:
+        return element("p", say("no sums"), class_="open")
+    body = [
+        (
+            join((_spoken(text(one, "claim"), say), None if holds else _spoken(text(one, "meaning"), say, "note"))),
+            _numbers(one, say),
+            mark("good", say("holds")) if holds else mark("open", say("does not hold")),
+        )
+        for one in sums
+        for holds in [part(one, "holds") is True]
+    ]
+    return table([Column(say("claim")), Column(say("numbers"), "n"), Column(say("result"))], body)
+
+
+def _spoken(given: str | None, say: Words, kind: str | None = None) -> Markup:
+    """What the function says in English only: in the page's language where it is known."""
+    if given is None:
+        return element("span", say("not known"), class_="open")
+    known = say.knows(f"said {given}")
+    return element("span", say(f"said {given}") if known else given, class_=kind, lang=None if known else "en")
+
+
+def _numbers(one: object, say: Words) -> str:
+    right = [each if type(each) is int else None for each in rows(one, "right")]
+    added = " + ".join(units.count(each, say) for each in right) or say("not known")
+    sign = "≤" if "<=" in (text(one, "claim") or "") else "="
+    return f"{units.count(whole(one, 'left'), say)} {sign} {added}"
