@@ -48,12 +48,12 @@ mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULE
 	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.listing
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.comparing
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.passes
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.lanes
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.listing
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.costs
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.comparing
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.passes
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
 package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
 	@$(BIN)/python -m tools.package
