@@ -59,7 +59,7 @@ package: .venv/.ready ## Build the package that `s init` and the registry take, 
 	@$(BIN)/python -m tools.package
 
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
-	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
+	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
 pictures: .venv/.ready ## Make the pictures of the web pages in docs/, with Chromium
 	@PYTHONPATH=template $(BIN)/python -m tools.pictures

@@ -1,7 +1,7 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in both readmes (publish.yaml), docs/settings.md (`settings_table`) and docs/reasons.md
-(`reasons`).
+The table of questions in both readmes (publish.yaml), docs/settings.md (`settings_table`), docs/reasons.md (`reasons`),
+and how long a freeze lasts in docs/costs.md (`ops.effort`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ops.effort import freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings_table import SETTINGS
@@ -16,7 +17,8 @@ from oss_oms_sync.settings_table import SETTINGS
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
-_BEGIN, _END = "<!-- questions: made by `make docs` -->\n", "<!-- end of questions -->\n"
+COSTS = ROOT / "docs" / "costs.md"
+_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # And what stands between two.
 _ONE_OF = ((" One of ", ", "), ("可选:", "、"))
@@ -78,20 +80,34 @@ def reasons() -> str:
     )
 
 
-def with_questions(readme: Path) -> str:
-    """The text of a readme with its table of questions made anew. Raises ValueError where it has no place for it."""
-    text = readme.read_text(encoding="utf-8")
-    if text.count(_BEGIN) != 1 or text.count(_END) != 1:
-        raise ValueError(f"{readme.name} does not hold these lines once: {_BEGIN}{_END}")
-    before, _, rest = text.partition(_BEGIN)
-    return f"{before}{_BEGIN}{questions(readme == CHINESE)}{_END}{rest.partition(_END)[2]}"
+def freezes() -> str:
+    """How long a freeze lasts, by the number of objects and of lanes."""
+    rows = [
+        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES)) for objects in _OBJECTS
+    ]
+    return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
+
+
+def _minutes(number: int) -> str:
+    return f"{number} min" if number < 120 else f"{number / 60:.1f} h"
+
+
+def _with_part(document: Path, name: str, part: str) -> str:
+    """The text of a document with one part made anew. Raises ValueError where it has no place for it."""
+    begin, end = f"<!-- {name}: made by `make docs` -->\n", f"<!-- end of {name} -->\n"
+    text = document.read_text(encoding="utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{document.name} does not hold these lines once: {begin}{end}")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}{part}{end}{rest.partition(end)[2]}"
 
 
 def made() -> dict[Path, str]:
     """Every document that is made, in whole or in part, and what it should say."""
     return {
-        ENGLISH: with_questions(ENGLISH),
-        CHINESE: with_questions(CHINESE),
+        ENGLISH: _with_part(ENGLISH, "questions", questions(chinese=False)),
+        CHINESE: _with_part(CHINESE, "questions", questions(chinese=True)),
+        COSTS: _with_part(COSTS, "freeze", freezes()),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "reasons.md": reasons(),
     }
