@@ -278,11 +278,10 @@ function keepSecrets(answers, kept) {
       done = runTool(...words, "--force");
     }
     if (done.status !== 0 || !done.stdout.includes(key)) {
-      const command = `s secret add --key ${key} --value <${name}>`;
       throw new Error(
         choose(
-          `The tool's secret store did not take ${name}. Try: ${command}`,
-          `工具的密钥库未能保存 ${name}，请手动执行：${command}`,
+          `The tool's secret store did not take ${name}: can secrets.yaml in the folder that \`s -v\` names be written?`,
+          `工具的密钥库未能保存 ${name}：请确认 \`s -v\` 所示目录中的 secrets.yaml 可写`,
         ),
       );
     }

@@ -31,6 +31,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _cutover(commands)
     _check(commands)
     _cost(commands)
+    _secrets(commands)
     options = parser.parse_args(words)
     if options.command == "cutover":
         _check_cutover(parser, options)
@@ -142,6 +143,15 @@ def _cost(commands: _Commands) -> None:
         usual_price = "unknown" if price is None else f"{price:.4f}"
         about = f"dollars a gigabyte of {about} ({usual_price})"
         cost.add_argument(option, metavar="DOLLARS", type=_quantity(_dollars), default=price, help=about)
+
+
+def _secrets(commands: _Commands) -> None:
+    secrets = _add(
+        commands,
+        "secrets",
+        "put what s.yaml names as secrets into the tool's store: from environment variables of their names, or typed",
+    )
+    secrets.add_argument("name", metavar="NAME", nargs="*", help="such as ALERT_WEBHOOK (all)")
 
 
 def _quantity(read: Callable[[str], float]) -> Callable[[str], float]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops import answers, arguments, call, checking, closing, cost, cutover, freeze
+from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.pages import certificate as certificate_page
@@ -187,6 +187,11 @@ def _cost(session: Session, options: Namespace) -> int:
     return 0
 
 
+def _secrets(session: Session, options: Namespace) -> int:
+    secret_store.keep(session, options, FOLDER)
+    return 0
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     given = sys.stdin.buffer.read().decode("utf-8", "replace")
     answer = answers.read(given)
@@ -207,5 +212,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "cutover": _cutover,
     "check": _check,
     "cost": _cost,
+    "secrets": _secrets,
     "show": _show_input,
 }

@@ -5,6 +5,7 @@ Nothing that is printed comes from a key, or from anybody else's text, but by wa
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import sys
@@ -111,6 +112,14 @@ class Screen:
         if not line:
             raise EOFError
         return line.strip()
+
+    def ask_secret(self, question: str) -> str:
+        """What somebody types, which is not shown; empty where nothing more comes."""
+        self._clear()
+        try:
+            return getpass.getpass(f"{escaped(question)} ", self._err).strip()
+        except EOFError:
+            return ""
 
     def _print(self, line: Line, stream: TextIO) -> None:
         self._clear()
