@@ -56,7 +56,7 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
 package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
-	@$(BIN)/python -m tools.package
+	@PYTHONPATH=template/code $(BIN)/python -m tools.package
 
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
 	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents

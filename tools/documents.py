@@ -83,7 +83,8 @@ def reasons() -> str:
 def freezes() -> str:
     """How long a freeze lasts, by the number of objects and of lanes."""
     rows = [
-        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES)) for objects in _OBJECTS
+        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES))
+        for objects in _OBJECTS
     ]
     return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
 

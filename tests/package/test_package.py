@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from io import BytesIO
 import pytest
 import yaml
 
+from oss_oms_sync.jobs.certify.code_hash import code_sha256
 from tools import package
 from tools.package import ROOT
 from tools.serverless import serving
@@ -102,7 +104,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme\.md|ops\.py|digests\.py|docs/[\w-]+\.md|ci/(deploy\.sh|\w+\.yml)"
+        r"|src/(s\.yaml|readme\.md|ops\.py|ops/arguments\.js|digests\.py|docs/[\w-]+\.md|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|events/put-object\.json\.stpl))"
     )
@@ -120,6 +122,23 @@ def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(buil
     version = package.manifest()["Version"]
     assert built.name == f"oss-oms-sync-{version}.zip"
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
+
+
+def test_the_checksums_are_those_of_the_package_and_of_the_code_that_certificates_name(built, tmp_path):
+    # GIVEN a release that somebody downloads, and a project made of it
+    shutil.copy(built, tmp_path)
+    sums = package.write_checksums(tmp_path / built.name)
+    zipfile.ZipFile(built).extractall(tmp_path / "package")
+
+    # THEN the usual program finds it whole, and damaged it does not
+    check = ["sha256sum", "--check", "--strict", sums.name]
+    assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0
+    (tmp_path / built.name).write_bytes(built.read_bytes() + b"x")
+    assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+    # AND the code has the hash that is told
+    code = code_sha256(tmp_path / "package" / "src" / "code")
+    assert f"# code_sha256 {code}" in sums.read_text().splitlines()
 
 
 def test_nothing_asks_for_full_access():

@@ -126,7 +126,7 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
 
 def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, fc3, box, tool):
     # GIVEN the file of the document
-    (text,) = (text for info, text in Document.read(OPERATIONS).blocks if info == "yaml")
+    (text,) = Document.read(OPERATIONS).yaml_under("Several environments")
     (project / "s.staging.yaml").write_text(text)
     staging = {name: f"Staging{name[-2:]}0001" for name in ("HW_AK", "HW_SK")}
     shell.run("python ops.py secrets -t s.staging.yaml", env=staging)
