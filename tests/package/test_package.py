@@ -16,6 +16,7 @@ from io import BytesIO
 import pytest
 import yaml
 
+import oss_oms_sync
 from oss_oms_sync.jobs.certify.code_hash import code_sha256
 from tools import package
 from tools.package import ROOT
@@ -118,8 +119,9 @@ def test_the_registry_shows_the_repositorys_readme_in_both_languages(built):
     assert package.read("readme_en.md") == (ROOT / "README.md").read_bytes()
 
 
-def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(built):
+def test_package_code_and_list_of_changes_are_of_one_version(built):
     version = package.manifest()["Version"]
+    assert version == oss_oms_sync.VERSION
     assert built.name == f"oss-oms-sync-{version}.zip"
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
 
