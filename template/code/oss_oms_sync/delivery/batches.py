@@ -31,6 +31,7 @@ def submit(
     *,
     bisect: bool = True,
     closed: Callable[[], str] = str,
+    patient: bool = True,
 ) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
@@ -38,7 +39,7 @@ def submit(
     bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever OMS answers; after an
     exception, nothing is known about any key.
     """
-    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect, closed)
+    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock, patient=patient), bisect, closed)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission

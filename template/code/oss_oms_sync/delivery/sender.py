@@ -7,10 +7,12 @@ import math
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
@@ -26,6 +28,14 @@ MAX_REJECTED_KEPT = 10_000
 _RECORDING_SECONDS = 10.0
 # However often OMS throttles, a run continues at one call per second.
 _MIN_RATE = 1.0
+# After a throttled batch, so many that are not bring the whole rate back.
+_RECOVERY_BATCHES = 20
+# What was lost by waiting for other things, such as the next page of records, is made up for so far.
+_MAKE_UP_SECONDS = 2.0
+# One call after the other reaches about this rate; for more, calls are made side by side, but no more than so many: each
+# takes two threads, and there are ten.
+_RATE_OF_A_LANE = 20.0
+_MAX_LANES = 5
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +49,8 @@ class Sender:
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
-        self._rate = invocation.settings.oms_rate / share
+        self._rate = self._full_rate = invocation.settings.oms_rate / share
+        self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_OF_A_LANE))
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._look_again = self._clock.monotonic()
         self._closing = Closing(invocation)
@@ -80,8 +91,9 @@ class Sender:
         Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
         """
         left: list[FailedKey] = []
-        for batch in batches(keys):
-            left += self._send_batch(batch, in_doubt) if self._may_go_on() else batch
+        for start in range(0, len(keys), KEYS_PER_CALL * self._lanes):
+            some = keys[start : start + KEYS_PER_CALL * self._lanes]
+            left += self._send_side_by_side(list(batches(some)), in_doubt) if self._may_go_on() else some
         return left
 
     def _may_go_on(self) -> bool:
@@ -95,15 +107,35 @@ class Sender:
             self._clock.sleep(wait)
         return self.may_send()
 
-    def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        submission = submit(self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
-        self._pace(submission)
-        self._check_refusals(batch, submission)
-        return self._record(batch, submission, in_doubt)
+    def _send_side_by_side(
+        self, group: Sequence[Sequence[FailedKey]], in_doubt: Collection[str]
+    ) -> list[FailedKey]:
+        left: list[FailedKey] = []
+        for batch, submission in zip(group, self._submit(group), strict=True):
+            self._pace(submission)
+            self._check_refusals(batch, submission)
+            left += self._record(batch, submission, in_doubt)
+        return left
+
+    def _submit(self, group: Sequence[Sequence[FailedKey]]) -> Sequence[Submission]:
+        calls = [
+            partial(submit, self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
+            for batch in group
+        ]
+        if len(calls) == 1:
+            return [calls[0]()]
+        # A submission ends by itself, in time.
+        begun = [self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS) for call in calls]
+        return [submission for one in begun if (submission := one.result())]
 
     def _pace(self, submission: Submission) -> None:
-        self._rate = max(self._slowest, self._rate / 2**submission.throttled)
-        self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
+        """Slow down only after a batch that was throttled to the end, not after single calls: forward leaves replay the
+        more of what OMS admits, the more it is throttled itself."""
+        if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
+            self._rate = max(self._slowest, self._rate / 2)
+        else:
+            self._rate = min(self._full_rate, self._rate + self._full_rate / _RECOVERY_BATCHES)
+        self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + submission.calls / self._rate
 
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]

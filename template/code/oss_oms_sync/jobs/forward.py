@@ -9,8 +9,9 @@ from math import ceil
 from oss_oms_sync import events
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.delivery.batches import submit
+from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.delivery.recording import Recorded, record
+from oss_oms_sync.delivery.share import Share
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.closing import Watch
 from oss_oms_sync.ledger.records import FailedKey
@@ -36,7 +37,14 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     watch = Watch(invocation, parsed.changes)
     recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
     keys = [change.key for change in parsed.changes]
-    submission = submit(invocation, keys, deadline.minus(recording), closed=watch.refusal)
+    share = Share(invocation)
+    left = None if watch.refusal() else share.refusal()
+    if left:
+        submission = Submission(dict.fromkeys(keys, left))
+    else:
+        patient = share.size == 1
+        submission = submit(invocation, keys, deadline.minus(recording), closed=watch.refusal, patient=patient)
+        share.shrink(submission.throttled)
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
     watch.end()
