@@ -18,6 +18,7 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ListPage, StorageFailure, StoredObject
 from oss_oms_sync.clouds.oss import Credentials, OssClient
+from oss_oms_sync.clouds.pool import POOL_WIDTH
 from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.jobs import forward, replay
 from oss_oms_sync.reasons import Failure, Reason
@@ -31,7 +32,7 @@ OMS_SECONDS, OSS_SECONDS, PAGE_SECONDS = 0.03, 0.005, 0.1
 # What forwarding an event computes, at the template's size.
 FORWARD_SECONDS = 0.04
 BEGAN = datetime(2026, 1, 2, tzinfo=timezone.utc)
-AT_ONCE = 10
+AT_ONCE = POOL_WIDTH
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"})
 _ADMITTED = Attempt[Failure | None](None)
 _THROTTLED = Attempt[Failure | None](
@@ -132,6 +133,9 @@ class Pool:
 
     def __init__(self, clock: Threads) -> None:
         self._clock = clock
+
+    def run(self, calls: Sequence[Callable[[], object]], seconds: float) -> list[object]:
+        return [one.result() for one in [self.begin(call, seconds) for call in calls]]
 
     def begin(self, call: Callable[[], object], seconds: float) -> Begun:
         return Begun(self._clock, call)

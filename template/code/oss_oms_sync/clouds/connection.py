@@ -16,6 +16,7 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Clock
+from oss_oms_sync.clouds.pool import POOL_WIDTH
 
 # Function Compute freezes an instance between events, and networks silently drop idle connections.
 _KEEPALIVE_EXPIRY = 30.0
@@ -95,7 +96,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             "http": self._telling(urllib3.HTTPConnectionPool),
             "https": self._telling(urllib3.HTTPSConnectionPool),
         }
-        super().__init__()
+        super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
         """As in requests, but a path that begins with several slashes keeps them, because it is signed.

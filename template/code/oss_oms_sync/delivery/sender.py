@@ -12,7 +12,7 @@ from functools import partial
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.clouds.pool import POOL_WIDTH, Begun
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
@@ -33,9 +33,10 @@ _RECOVERY_BATCHES = 20
 # What was lost by waiting for other things, such as the next page of records, is made up for so far.
 _MAKE_UP_SECONDS = 2.0
 # One call after the other reaches about this rate; for more, calls are made side by side, but no more than so many: each
-# takes two threads, and there are ten.
+# takes two of the pool's threads.
 _RATE_OF_A_LANE = 20.0
-_MAX_LANES = 5
+_MAX_LANES = POOL_WIDTH // 2
+_CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,16 @@ class Sender:
         Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
         """
         left: list[FailedKey] = []
-        for start in range(0, len(keys), KEYS_PER_CALL * self._lanes):
-            some = keys[start : start + KEYS_PER_CALL * self._lanes]
-            left += self._send_side_by_side(list(batches(some)), in_doubt) if self._may_go_on() else some
+        begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
+        for batch in batches(keys):
+            if len(begun) == self._lanes:
+                left += self._finish(*begun.popleft(), in_doubt)
+            if self._may_go_on():
+                begun.append((batch, self._begin(batch)))
+            else:
+                left += batch
+        for one in begun:
+            left += self._finish(*one, in_doubt)
         return left
 
     def _may_go_on(self) -> bool:
@@ -107,35 +115,28 @@ class Sender:
             self._clock.sleep(wait)
         return self.may_send()
 
-    def _send_side_by_side(
-        self, group: Sequence[Sequence[FailedKey]], in_doubt: Collection[str]
-    ) -> list[FailedKey]:
-        left: list[FailedKey] = []
-        for batch, submission in zip(group, self._submit(group), strict=True):
-            self._pace(submission)
-            self._check_refusals(batch, submission)
-            left += self._record(batch, submission, in_doubt)
-        return left
-
-    def _submit(self, group: Sequence[Sequence[FailedKey]]) -> Sequence[Submission]:
-        calls = [
-            partial(submit, self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
-            for batch in group
-        ]
-        if len(calls) == 1:
-            return [calls[0]()]
+    def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
+        self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
+        call = partial(submit, self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
         # A submission ends by itself, in time.
-        begun = [self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS) for call in calls]
-        return [submission for one in begun if (submission := one.result())]
+        return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
+
+    def _finish(
+        self, batch: Sequence[FailedKey], begun: Begun[Submission], in_doubt: Collection[str]
+    ) -> list[FailedKey]:
+        submission = begun.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED))
+        self._pace(submission)
+        self._check_refusals(batch, submission)
+        return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        """Slow down only after a batch that was throttled to the end, not after single calls: forward leaves replay the
-        more of what OMS admits, the more it is throttled itself."""
+        """Slow down after a batch that was throttled to the end, and recover after others. Single throttled calls do not
+        matter: the more calls OMS throttles, the fewer does forward make."""
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._slowest, self._rate / 2)
         else:
             self._rate = min(self._full_rate, self._rate + self._full_rate / _RECOVERY_BATCHES)
-        self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + submission.calls / self._rate
+        self._next_call += (submission.calls - 1) / self._rate
 
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]

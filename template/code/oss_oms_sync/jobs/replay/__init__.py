@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
-_PAGE_SECONDS = 30.0
+_PAGE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
