@@ -37,7 +37,7 @@ class RetryBudget:
     """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
     def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
-        """Not `patient`: a throttled call is not attempted again."""
+        """A throttled call is attempted again only if `patient`."""
         self._deadline = deadline
         self._clock = clock
         self._enough = Deadline(_BUDGET_SECONDS, clock)

@@ -1,4 +1,4 @@
-"""Whose turn it is to send by the timer: a run may take longer than the timer's period, and two would send too fast.
+"""Whose turn it is to work for the timer: a run may take longer than the timer's period, and two send twice as fast.
 
 oms_source_record/{task}/state/turn.json    {"until": when the run that is at work is over at the latest, or ""}
 """
