@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 import json
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import count
+from typing import Any
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.invocation import Invocation
@@ -25,19 +26,24 @@ from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from sandbox.server.throttle import RateLimit
 from support.fake_bucket import ROOT, BucketView, MemoryBucket
-from support.fake_clouds import ENVIRONMENT, event
+from support.fake_clouds import ENVIRONMENT, payload
 
 # Round trips to OMS over the internet, and to OSS within the region.
 OMS_SECONDS, OSS_SECONDS, PAGE_SECONDS = 0.03, 0.005, 0.1
 # What forwarding an event computes, at the template's size.
 FORWARD_SECONDS = 0.04
+# How often the timer strikes by default.
+PERIOD = 60
 BEGAN = datetime(2026, 1, 2, tzinfo=timezone.utc)
 AT_ONCE = POOL_WIDTH
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"})
 _ADMITTED = Attempt[Failure | None](None)
-_THROTTLED = Attempt[Failure | None](
-    Failure(Reason.THROTTLED, 429, "APIG.0308", "The throttling threshold has been reached."), again=True, throttled=True
-)
+_SLOW_DOWN = Failure(Reason.THROTTLED, 429, "APIG.0308", "The throttling threshold has been reached.")
+_THROTTLED = Attempt[Failure | None](_SLOW_DOWN, again=True, throttled=True)
+
+
+class _Over(BaseException):
+    """Nobody looks any more: the thread may end."""
 
 
 class Threads(Clock):
@@ -45,10 +51,11 @@ class Threads(Clock):
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.over = threading.Event()
-        self.errors: list[BaseException] = []
         self._order = count()
         self._due: list[tuple[float, int, threading.Lock]] = []
+        self._waiting: set[threading.Lock] = set()
+        self._end = threading.Event()
+        self._error: BaseException | None = None
 
     def monotonic(self) -> float:
         return self.seconds
@@ -61,44 +68,63 @@ class Threads(Clock):
         if not self._due or until < self._due[0][0]:
             self.seconds = until
             return
-        mine = _taken()
+        mine = taken_lock()
         self._wake_at(until, mine)
         self.wait(mine)
 
     def wait(self, mine: threading.Lock) -> None:
         """Let others go on until somebody wakes the owner of this lock."""
+        self._waiting.add(mine)
         self._go_on()
         mine.acquire()
+        self._waiting.discard(mine)
+        if self._end.is_set():
+            raise _Over
 
     def wake(self, lock: threading.Lock) -> None:
         self._wake_at(self.seconds, lock)
 
-    def _wake_at(self, until: float, lock: threading.Lock) -> None:
-        heapq.heappush(self._due, (until, next(self._order), lock))
-
-    def _go_on(self) -> None:
-        if self._due and not self.over.is_set():
-            self.seconds, _, lock = heapq.heappop(self._due)
-            lock.release()
-
     def start(self, work: Callable[[], None]) -> None:
-        mine = _taken()
+        """Let `work` begin now, on a thread of its own."""
+        mine = taken_lock()
 
         def run() -> None:
             mine.acquire()
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001  told to who waits for the end
-                self.errors.append(error)
-                self.over.set()
+            except _Over:
+                return
+            except BaseException as error:
+                self.end(error)
                 return
             self._go_on()
 
         threading.Thread(target=run, daemon=True).start()
         self.wake(mine)
 
+    def run(self) -> None:
+        """Let all that was started go on until one says that it is the end."""
+        self._go_on()
+        self._end.wait()
+        for lock in list(self._waiting):
+            lock.release()
+        if self._error:
+            raise self._error
 
-def _taken() -> threading.Lock:
+    def end(self, error: BaseException | None = None) -> None:
+        self._error = error
+        self._end.set()
+
+    def _wake_at(self, until: float, lock: threading.Lock) -> None:
+        heapq.heappush(self._due, (until, next(self._order), lock))
+
+    def _go_on(self) -> None:
+        if self._due and not self._end.is_set():
+            self.seconds, _, lock = heapq.heappop(self._due)
+            lock.release()
+
+
+def taken_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -120,7 +146,7 @@ class Begun:
 
     def result(self) -> object:
         if not self._results:
-            self._waiting = _taken()
+            self._waiting = taken_lock()
             self._clock.wait(self._waiting)
         return self._results[0]
 
@@ -170,14 +196,14 @@ class Gateway:
     def __init__(self, clock: Threads, rate: float) -> None:
         self._clock = clock
         self._limit = RateLimit(rate, now=clock.monotonic)
+        # When each key was accepted for the first time.
         self.accepted: dict[str, float] = {}
-        self.calls: Counter[str] = Counter()
+        self.admitted = 0
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         self._clock.sleep(OMS_SECONDS / 2)
-        who = "replay" if len(keys) > 1 else "forward"
         admitted = self._limit.allows()
-        self.calls[f"{who} {'admitted' if admitted else 'throttled'}"] += 1
+        self.admitted += admitted
         for key in keys if admitted else ():
             self.accepted.setdefault(key, self._clock.seconds)
         self._clock.sleep(OMS_SECONDS / 2)
@@ -192,33 +218,46 @@ class Gateway:
 
 
 class Rush:
-    """So many uploads a second for so many seconds; replay's timer strikes `phase` seconds after their beginning."""
+    """So many uploads a second for so many seconds, and a gateway that admits `limit` calls a second. Replay's timer
+    strikes each minute, for the first time `phase` seconds after the beginning."""
 
     def __init__(
-        self, uploads: float, seconds: float, limit: float, instances: int = 300, phase: float = 60, period: float = 60, **environment: str
+        self, uploads: float, seconds: float, limit: float, instances: int = 300, phase: float = 59, **environment: str
     ) -> None:
         self.clock = Threads()
         self.bucket, self.source = SlowBucket(self.clock), SlowBucket(self.clock)
         self.gateway = Gateway(self.clock, limit)
         self.written: dict[str, float] = {}
-        self.handled: dict[str, float] = {}
-        self.longest_queue = self.instances = 0
-        self.runs: list[dict[str, object]] = []
-        self.backlog: list[tuple[float, int, int]] = []
         self._settings = Settings.from_env({**ENVIRONMENT, **environment})
         self._uploads, self._seconds, self._most, self._phase = uploads, seconds, instances, phase
         self._queue: deque[str] = deque()
         self._idle: list[threading.Lock] = []
-        self._working = 0
-        self._period = period
+        self._instances = self._working = 0
 
     def run(self) -> None:
+        """Until every event was handled, and no failed record is left."""
         self.clock.start(self._upload)
         self.clock.start(self._strike)
-        self.clock._go_on()
-        self.clock.over.wait()
-        if self.clock.errors:
-            raise self.clock.errors[0]
+        self.clock.run()
+
+    @property
+    def keys_a_call(self) -> float:
+        """Keys accepted for each call that the gateway admitted."""
+        return len(self.gateway.accepted) / self.gateway.admitted
+
+    @property
+    def drained_after(self) -> float:
+        """Seconds from the last upload to the last accepted key."""
+        return max(self.gateway.accepted.values()) - max(self.written.values())
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds from each upload until OMS accepted it, in order."""
+        return sorted(self.gateway.accepted[key] - at for key, at in self.written.items())
+
+    def recorded(self, state: str) -> set[str]:
+        root = f"{ROOT}{state}_object/"
+        return {name.removeprefix(root) for name in self.bucket.names(root)}
 
     def _upload(self) -> None:
         for number in range(int(self._uploads * self._seconds)):
@@ -226,62 +265,57 @@ class Rush:
             self.clock.sleep(number / self._uploads - self.clock.seconds)
             self.written[key] = self.clock.seconds
             self._queue.append(key)
-            self.longest_queue = max(self.longest_queue, len(self._queue))
             if self._idle:
                 self.clock.wake(self._idle.pop())
-            elif self.instances < self._most:
-                self.instances += 1
-                self.clock.start(self._instance)
+            elif self._instances < self._most:
+                self._instances += 1
+                self.clock.start(self._handle_events)
 
-    def _instance(self) -> None:
-        client = OssClient(self._settings, None, Pool(self.clock), self.clock)
-        mine = _taken()
+    def _handle_events(self) -> None:
+        """One instance of forward."""
+        client, mine = self._client(), taken_lock()
         while True:
             while not self._queue:
                 self._idle.append(mine)
                 self.clock.wait(mine)
-            key = self._queue.popleft()
-            stamp = (BEGAN + timedelta(seconds=self.written[key])).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            payload = json.dumps({"events": [event(key, time=stamp)]}).encode()
-            self.clock.sleep(FORWARD_SECONDS)
-            forward.run(payload, self._invocation(client, 59.5))
-            self.handled[key] = self.clock.seconds
+            self._working += 1
+            self._handle(self._queue.popleft(), client)
+            self._working -= 1
+
+    def _handle(self, key: str, client: OssClient) -> None:
+        time = (BEGAN + timedelta(seconds=self.written[key])).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        self.clock.sleep(FORWARD_SECONDS)
+        forward.run(payload(key, time=time), self._invocation(client, 59.5))
+
+    def _strike(self) -> None:
+        self.clock.sleep(self._phase)
+        while self.clock.seconds <= self._seconds or self._queue or self._working or self._has_failed_records():
+            self.clock.start(self._replay)
+            self.clock.sleep(PERIOD)
+        self.clock.end()
+
+    def _replay(self) -> None:
+        self._working += 1
+        replay.run(TICK, self._invocation(self._client(), 239.5))
+        self._working -= 1
+
+    def _has_failed_records(self) -> bool:
+        root = f"{ROOT}failed_object/"
+        first = next(self.bucket.objects.irange(root), "")
+        return first.startswith(root)
+
+    def _client(self) -> OssClient:
+        session: Any = None  # the buckets are in memory
+        pool: Any = Pool(self.clock)
+        return OssClient(self._settings, session, pool, self.clock)
 
     def _invocation(self, client: OssClient, seconds: float) -> Invocation:
         deadline = Deadline(seconds, self.clock)
-        credentials = Credentials("ID", "secret", "token")
-        one = Invocation(self._settings, self.gateway, client, credentials, deadline, self.clock, lambda: None)
+        credentials = Credentials("FAKEID", "fakesecret", "faketoken")
+        oms: Any = self.gateway
+        one = Invocation(self._settings, oms, client, credentials, deadline, self.clock, lambda: self._no_obs)
         views = {"log_bucket": self.bucket, "source_bucket": self.source}
         vars(one).update({name: BucketView(bucket, deadline, client.pool) for name, bucket in views.items()})
         return one
 
-    def _strike(self) -> None:
-        """Let replay's timer strike until nothing waits any more."""
-        self.clock.sleep(self._phase)
-        while self.clock.seconds <= self._seconds or self._queue or self._waits() or self._working:
-            self.clock.start(self._replay)
-            self.clock.sleep(self._period)
-        self.clock.over.set()
-        self.clock.wait(_taken())
-
-    def _replay(self) -> None:
-        client = OssClient(self._settings, None, Pool(self.clock), self.clock)
-        began = self.clock.seconds
-        self._working += 1
-        result = replay.run(TICK, self._invocation(client, 239.5))
-        self._working -= 1
-        if result.taken:
-            self.runs.append({"from": began, "to": self.clock.seconds, **result.to_json()})
-
-    def _waits(self) -> bool:
-        return bool(next(iter(self.bucket.objects.irange(f"{ROOT}failed_object/", f"{ROOT}failed_object0")), ""))
-
-    def report(self) -> dict[str, object]:
-        calls = sum(v for k, v in self.gateway.calls.items() if "admitted" in k)
-        first = sorted(self.gateway.accepted[k] - w for k, w in self.written.items() if k in self.gateway.accepted)
-        return {
-            "keys/call": round(len(self.gateway.accepted) / calls, 2), "missing": len(self.written) - len(self.gateway.accepted),
-            "drained after end": round(max(self.gateway.accepted.values()) - self._seconds), "calls": dict(self.gateway.calls),
-            "queue": self.longest_queue, "instances": self.instances,
-            "p50": round(first[len(first) // 2], 2), "runs": [(round(r["from"]), round(r["to"]), r["accepted"], dict(r["by_reason"]), r["stopped"]) for r in self.runs],
-            "fwd done": round(max(self.handled.values())-self._seconds)}
+    _no_obs: Any = None

@@ -40,7 +40,8 @@ def submit(
     unless `patient` is False. Every key has an outcome, whatever OMS answers; after an
     exception, nothing is known about any key.
     """
-    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock, patient=patient), bisect, closed)
+    budget = RetryBudget(deadline, invocation.clock, patient=patient)
+    bisection = _Bisection(invocation.oms, deadline, budget, bisect, closed)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission

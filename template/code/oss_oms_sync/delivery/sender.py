@@ -32,7 +32,7 @@ _MIN_RATE = 1.0
 _RECOVERY_BATCHES = 20
 # What was lost by waiting for other things, such as the next page of records, is made up for so far.
 _MAKE_UP_SECONDS = 2.0
-# One call after the other reaches about this rate; for more, calls are made side by side, but no more than so many: each
+# One call after the other reaches about this rate. For more, so many calls at most are made side by side, because each
 # takes two of the pool's threads.
 _RATE_OF_A_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
@@ -130,8 +130,11 @@ class Sender:
         return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        """Slow down after a batch that was throttled to the end, and recover after others. Single throttled calls do not
-        matter: the more calls OMS throttles, the fewer does forward make."""
+        """Slow down after a batch that was throttled to its end, and recover after others.
+
+        A single throttled call does not matter: what replay sends in tens should go first, so it is forward that makes
+        fewer calls then.
+        """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._slowest, self._rate / 2)
         else:
