@@ -40,7 +40,7 @@ OPTIONS = {
 FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # What the tool itself does is looked up in its help: tests/package/test_commands.py.
-OF_THE_TOOL = ("init", "config", "secret", "preview")
+OF_THE_TOOL = ("init", "config", "secret", "preview", "registry")
 # Commands that are not tried: programs of others, whose own documents say what they take.
 EXEMPT = ("aliyun", "ossutil", "npm", "pip")
 # Of the shell, and git: tests/package/test_walkthrough.py runs the blocks in which they stand.

@@ -19,6 +19,7 @@ from ops.words import Text
 from oss_oms_sync.comparison.classes import SETTLED_SECONDS
 from oss_oms_sync.settings_table import SETTINGS
 from support.ops import Seen
+from tools.render import defaults
 
 TB = 1024**4
 PLAN = Plan(100_000_000, 200 * TB, 1_000_000, 16, 100, Prices())
@@ -56,7 +57,10 @@ def test_what_the_project_does_by_default_is_what_is_reckoned_with():
     assert int(SETTINGS["OMS_RATE"].default) == effort._OMS_RATE
     assert int(SETTINGS["PIECE_SECONDS"].default) == effort._PIECE_SECONDS
     assert effort._SETTLE_MINUTES * 60 == SETTLED_SECONDS
-    assert cost._RECONCILES_A_MONTH == 30
+    asked = defaults()
+    assert asked["replayPeriod"] == f"{effort.TIMERS['replay'][0]}m"
+    assert (asked["reconcilePeriod"], asked["comparePeriod"]) == ("1d", "7d")
+    assert (cost._RECONCILES_A_MONTH, cost._COMPARES_A_MONTH) == (30, 30 / 7)
 
 
 def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
