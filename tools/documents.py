@@ -23,6 +23,8 @@ CONTRIBUTING = ROOT / "docs" / "contributing.md"
 COSTS = ROOT / "docs" / "costs.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
+# The tool does not ask, but takes it.
+_SILENT = (", not asked", "，不提问")
 # And what stands between two.
 _ONE_OF = ((" One of ", ", "), ("可选:", "、"))
 _MANY = 10
@@ -43,7 +45,10 @@ def questions(chinese: bool) -> str:
             meaning += told + comma.join(f"`{choice}`" for choice in choices)
         default = question.get("default", "").replace("${default-suffix}", "xxxx")
         without = _REQUIRED if name in parameters["required"] else _NONE
-        rows.append((f"`{name}`", _escaped(meaning), f"`{default}`" if default else without[chinese]))
+        answer = f"`{default}`" if default else without[chinese]
+        rows.append(
+            (f"`{name}`", _escaped(meaning), answer + ("" if question.get("input", True) else _SILENT[chinese]))
+        )
     return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from oss_oms_sync.jobs.certify.code_hash import code_sha256
+from tools import registry
 
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
@@ -54,6 +54,8 @@ def contents() -> dict[str, bytes]:
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for folder, name in _FOLDERS.items():
         files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
+    for name in ("readme.md", "readme_en.md"):
+        files[name] = registry.page(files[name].decode(), manifest(), chinese=name == "readme.md").encode()
     # The hook checks by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))
@@ -82,6 +84,9 @@ def build(folder: Path) -> Path:
 def write_checksums(package: Path) -> Path:
     """Writes SHA256SUMS beside the package, as `sha256sum --check` reads it; a comment there has the hash of the code,
     as certificates name it."""
+    # Only here, because others import this module without the function's code.
+    from oss_oms_sync.jobs.certify.code_hash import code_sha256
+
     target = package.with_name("SHA256SUMS")
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
     code = code_sha256(ROOT / "template" / "code")

@@ -18,7 +18,7 @@ import yaml
 
 import oss_oms_sync
 from oss_oms_sync.jobs.certify.code_hash import code_sha256
-from tools import package
+from tools import package, registry
 from tools.package import ROOT
 from tools.serverless import serving
 
@@ -113,10 +113,25 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert built.stat().st_size < 500_000
 
 
-def test_the_registry_shows_the_repositorys_readme_in_both_languages(built):
-    package = zipfile.ZipFile(built)
-    assert package.read("readme.md") == (ROOT / "README.zh.md").read_bytes()
-    assert package.read("readme_en.md") == (ROOT / "README.md").read_bytes()
+@pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.md"), ("readme_en.md", "README.md")])
+def test_the_registry_shows_the_repositorys_readme_and_the_blocks_that_its_console_looks_for(built, shown, source):
+    # GIVEN the page of the package
+    text = zipfile.ZipFile(built).read(shown).decode()
+
+    # THEN it has each block once, one after the other and none inside of another, as in the registry's own templates
+    tags = re.findall(r"^<(/?\w+)(?: [^>]*)?>$", text, re.MULTILINE)
+    names = ["description", "service", "appcenter", "deploy", "appdetail"]
+    assert tags == [tag for name in names for tag in (name, f"/{name}")]
+    blocks = {name: re.findall(rf"<{name}[^>]*>\n(.*?)</{name}>", text, re.DOTALL)[0] for name in names}
+    manifest = package.manifest()
+    assert blocks["description"].strip() in manifest["Description"]
+    for service in manifest["Service"].values():
+        assert all(right in blocks["service"] for right in service["Authorities"])
+    assert f"/applications/create?template={manifest['Name']})" in blocks["appcenter"]
+    assert f"s init {manifest['Name']}\n" in blocks["deploy"]
+
+    # AND all of the readme
+    assert registry.readme_in(text).strip() == (ROOT / source).read_text(encoding="utf-8").strip()
 
 
 def test_package_code_and_list_of_changes_are_of_one_version(built):
@@ -166,6 +181,13 @@ def test_every_question_has_what_a_person_needs_to_answer_it():
         default = question.get("default")
         if default and "pattern" in question:
             assert re.fullmatch(question["pattern"], default.replace("${default-suffix}", "ab12")), name
+
+
+def test_nobody_is_asked_for_what_has_a_default_that_suits():
+    properties = package.manifest()["Parameters"]["properties"]
+    silent = {name for name, question in properties.items() if not question.get("input", True)}
+    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod"}
+    assert all("default" in properties[name] for name in silent)
 
 
 def test_the_questions_names_are_the_public_interface_in_a_persons_order():
