@@ -15,10 +15,11 @@ access=$(sed -n 's/^access: *"\{0,1\}\([^"# ]*\).*$/\1/p' s.yaml | tr -d '\r')
 [ -n "$access" ] || { echo "s.yaml says no access: it names the key to deploy with" >&2; exit 2; }
 s config add --AccountID "$ALIBABA_CLOUD_ACCOUNT_ID" --AccessKeyID "$ALIBABA_CLOUD_ACCESS_KEY_ID" \
   --AccessKeySecret "$ALIBABA_CLOUD_ACCESS_KEY_SECRET" -a "$access" -f >/dev/null
-for name in HW_AK HW_SK; do
+for name in HW_AK HW_SK ALERT_WEBHOOK; do
   key=$(sed -n "s/^  $name: .*secret('\([^']*\)').*$/\1/p" s.yaml)
+  [ -n "$key" ] || [ "$name" != ALERT_WEBHOOK ] || continue # nobody is told of alarms
   [ -n "$key" ] || { echo "s.yaml says no $name: \${secret('...')} under vars" >&2; exit 2; }
-  s secret add --key "$key" --value "${!name}" --force
+  s secret add --key "$key" --value "${!name:?is empty: set it in the secret store of CI}" --force
 done
 
 s deploy -y
