@@ -18,8 +18,8 @@ from oss_oms_sync.clouds.webhook_call import Answer, NotAnswered, NotSent, Webho
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.settings import Settings
 
-_TRIES = 3
-_PAUSES = (1.0, 3.0)
+# Seconds before each of the three tries.
+_PAUSES = (0.0, 1.0, 3.0)
 # How long one try may take, and how long one read of it.
 _TRY_SECONDS, _READ_SECONDS = 10.0, 8.0
 # WeCom takes 2048 bytes of UTF-8, the others more.
@@ -64,11 +64,10 @@ class Webhook:
         """
         body = jsontext.dump(self._robot.body(message))
         problem = "there was no time left"
-        for number in range(_TRIES):
-            if number:
-                self._clock.sleep(_PAUSES[number - 1])
-            if deadline.expired():
+        for pause in _PAUSES:
+            if deadline.minus(pause).expired():
                 break
+            self._clock.sleep(pause)
             try:
                 problem = self._try(body, deadline.cap(_TRY_SECONDS))
             except NotSent as error:

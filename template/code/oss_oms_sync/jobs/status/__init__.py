@@ -11,7 +11,7 @@ from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.report import DAY, StatusReport
-from oss_oms_sync.jobs.status.watch import watch
+from oss_oms_sync.jobs.status.watch import tell_of_change
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
@@ -46,5 +46,5 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     summary, report = StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
     log.info(summary.to_json())
     if is_timer_event(event):
-        watch(invocation, summary)
+        tell_of_change(invocation, summary)
     return report

@@ -33,7 +33,7 @@ _LEASE = timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
-def watch(invocation: Invocation, summary: Summary) -> None:
+def tell_of_change(invocation: Invocation, summary: Summary) -> None:
     """Tell the webhook of `summary` if it has to hear of it, and log what came of that; without a webhook do nothing.
 
     Raises StorageError.
