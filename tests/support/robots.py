@@ -15,10 +15,11 @@ KEYWORD = "oss-oms-sync"
 
 
 class Reply(NamedTuple):
-    """What a webhook answers."""
+    """What a webhook answers, and whether people see the message."""
 
     status: int
     body: str
+    is_shown: bool = False
 
 
 def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
@@ -39,7 +40,7 @@ def dingtalk(body: bytes) -> Reply:
         return Reply(
             200, '{"errcode":310000,"errmsg":"keywords not in content, more: [https://ding-doc.dingtalk.com]"}'
         )
-    return Reply(200, '{"errcode":0,"errmsg":"ok"}')
+    return Reply(200, '{"errcode":0,"errmsg":"ok"}', is_shown=True)
 
 
 def feishu(body: bytes) -> Reply:
@@ -48,7 +49,7 @@ def feishu(body: bytes) -> Reply:
         return Reply(200, '{"code":9499,"msg":"Bad Request","data":{}}')
     if KEYWORD not in content:
         return Reply(200, '{"code":19024,"msg":"Key Words Not Found","data":{}}')
-    return Reply(200, '{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}')
+    return Reply(200, '{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}', is_shown=True)
 
 
 def wecom(body: bytes) -> Reply:
@@ -57,7 +58,7 @@ def wecom(body: bytes) -> Reply:
         return Reply(200, '{"errcode":40008,"errmsg":"invalid message type, hint: [1769], from ip: 1.2.3.4"}')
     if len(content.encode("utf-8", "replace")) > 2048:
         return Reply(200, '{"errcode":40058,"errmsg":"text.content exceed max length 2048"}')
-    return Reply(200, '{"errcode":0,"errmsg":"ok"}')
+    return Reply(200, '{"errcode":0,"errmsg":"ok"}', is_shown=True)
 
 
 def slack(body: bytes) -> Reply:
@@ -68,13 +69,13 @@ def slack(body: bytes) -> Reply:
     # What is not escaped would be a link or a mention of everybody.
     if not text or re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):
         return Reply(400, "no_text")
-    return Reply(200, "ok")
+    return Reply(200, "ok", is_shown=True)
 
 
 def any_other(body: bytes) -> Reply:
     value = json.loads(body)
     known = {"project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest"}
-    return Reply(204, "") if value.keys() >= known else Reply(400, "")
+    return Reply(204, "", is_shown=True) if value.keys() >= known else Reply(400, "")
 
 
 Robot = Callable[[bytes], Reply]

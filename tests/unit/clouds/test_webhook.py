@@ -50,8 +50,8 @@ class Calls:
         return outcome
 
     def _reply(self) -> tuple[int, bytes]:
-        status, body = self.robot(self.bodies[-1])
-        return status, body.encode()
+        reply = self.robot(self.bodies[-1])
+        return reply.status, reply.body.encode()
 
     def give_up(self) -> None:
         self.given_up += 1
