@@ -15,7 +15,7 @@ CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz mutants bench package docs clean
+.PHONY: help setup demo sandbox test check fuzz mutants bench package docs pictures clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
@@ -35,7 +35,8 @@ check: setup ## Lint, check types and layers, then run every test
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy template/code
-	$(BIN)/mypy template/status.py template/digests.py template/policies/show.py
+	$(BIN)/mypy template/ops
+	$(BIN)/mypy template/ops.py template/digests.py template/policies/show.py
 	$(BIN)/mypy sandbox tools benchmarks
 	PYTHONPATH=template/code $(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
@@ -59,6 +60,9 @@ package: .venv/.ready ## Build the package that `s init` and the registry take, 
 
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
 	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
+
+pictures: .venv/.ready ## Make the pictures of the web pages in docs/, with Chromium
+	@PYTHONPATH=template $(BIN)/python -m tools.pictures
 
 clean: ## Remove all that `make` made
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage*

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
-from sandbox.demo import HOSTILE
+from sandbox.demo.acts import HOSTILE
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request

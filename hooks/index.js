@@ -372,7 +372,7 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   );
   print("  python policies/show.py");
   print("  s deploy -y");
-  print("  s doctor invoke | python status.py\n");
+  print("  python ops.py doctor\n");
   say(
     `Several projects on one bucket: no two of them may overlap in both prefix and suffix, or Function Compute refuses` +
       ` the second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,

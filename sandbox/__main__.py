@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox import Sandbox, runtimes
-from sandbox.demo import make_project
+from sandbox.asking import VARIABLE, asked
+from sandbox.demo.project import make_project
 from sandbox.fc.logs import said
 from sandbox.fc.service import Invocation
 from sandbox.server.faults import Fault
@@ -82,15 +83,17 @@ def main() -> None:
     options = parser().parse_args()
     console = Console(highlight=False)
     with Sandbox() as box, TemporaryDirectory() as folder:
-        box.deploy_project(make_project(box, Path(folder), console, options.runtime), instances=8)
+        project = make_project(box, Path(folder), console, options.runtime)
+        box.deploy_project(project, instances=8)
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
-        introduce(box, console)
-        box.start_timers(TIMES_AS_OFTEN)
-        try:
-            watch(box, console)
-        except KeyboardInterrupt:
-            console.print("\nStopped. Nothing is kept.")
+        with asked(box) as address:
+            introduce(box, console, address, project)
+            box.start_timers(TIMES_AS_OFTEN)
+            try:
+                watch(box, console)
+            except KeyboardInterrupt:
+                console.print("\nStopped. Nothing is kept.")
 
 
 def snippet(box: Sandbox) -> str:
@@ -106,11 +109,18 @@ def snippet(box: Sandbox) -> str:
     )
 
 
-def introduce(box: Sandbox, console: Console) -> None:
+def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
     console.out(f"OSS  {box.oss.endpoint}  source bucket {box.source_bucket}, log bucket {box.log_bucket}")
     console.out(f"OMS  {box.task.sync_url}")
     console.out("\nUpload, for example with .venv/bin/python:\n")
     console.out(snippet(box))
+    console.out("Ask how it is, in another terminal, with the very commands that you would use in the cloud:\n")
+    console.out(f"export {VARIABLE}={address}")
+    console.out(f"cd {project}")
+    console.out("python ops.py status\n")
+    console.out("Play a cutover, when nothing is uploaded any more (here, the 15 minutes of settling go by at once):\n")
+    console.out("python ops.py cutover --rehearse")
+    console.out("python ops.py cutover --frozen-since now\n")
     console.out(f"Timers strike {TIMES_AS_OFTEN} times as often as in the cloud.")
     console.out("What the functions do shows below. Ctrl-C ends it.\n")
 

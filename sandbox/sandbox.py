@@ -164,6 +164,16 @@ class Sandbox:
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
 
+    def remove_trigger(self, function: str, trigger: str) -> None:
+        """Let one trigger call a function no more; not an error if there is none, as with the cloud's tool."""
+        name = f"{function}/{trigger}"
+        if name in self._triggers[function]:
+            self._triggers[function].remove(name)
+            self.oss.remove_trigger(name)
+        timer = self._timers.get(function)
+        if timer and timer.name == trigger:
+            del self._timers[function]
+
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
         if trigger["triggerType"] == "timer":

@@ -15,7 +15,17 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
-DOCUMENTS = ("how-it-works", "operations", "cutover", "troubleshooting", "costs", "reasons", "settings", "alarms")
+DOCUMENTS = (
+    "how-it-works",
+    "operations",
+    "cutover",
+    "certificate",
+    "troubleshooting",
+    "costs",
+    "reasons",
+    "settings",
+    "alarms",
+)
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",

@@ -23,4 +23,4 @@ for name in HW_AK HW_SK ALERT_WEBHOOK; do
 done
 
 s deploy -y
-s doctor invoke | python3 status.py
+python3 ops.py doctor

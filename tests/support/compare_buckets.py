@@ -122,7 +122,7 @@ DUE = {"missing", "older"}
 
 def class_of(key: str, row: Row) -> str:
     """A row's class; what is only in OBS among OMS's lists is OMS's own."""
-    is_own = row.name in ("deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
+    is_own = row.name in ("arriving", "deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
     return "oms_own" if is_own else row.name
 
 

@@ -92,7 +92,7 @@ class Fc3:
             if trigger not in [one["triggerName"] for one in self.deployed[resource]["triggers"]]:
                 raise RefusedError(f"trigger {trigger} does not exist")
             if self.box:
-                self.box.remove_triggers(resource)
+                self.box.remove_trigger(resource, trigger)
             return ""
         if self.box:
             self.box.remove_resource(resource)
@@ -102,12 +102,13 @@ class Fc3:
     def _invoke(self, box: Sandbox, resource: str, given: str) -> str:
         """As the component shows an invocation: devsapp/fc3, src/subCommands/invoke."""
         done = box.fc.invoke(resource, given.encode())
-        body = done.error_message if done.failed else json.dumps(done.value)
+        failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
+        body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
         logs = "\n".join(done.logs)
         return (
             f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
             f"Invoke instanceId: c-{time.time():.0f}\nQualifier: LATEST\nRequestId: {done.request_id}\n"
-            f"{f'Error Type: {done.error_type}' if done.failed else ''}\nInvoke Result:\n{body}\n"
+            f"{'Error Type: UnhandledInvocationError' if done.failed else ''}\n\nInvoke Result:\n{body}\n"
         )
 
 

@@ -13,12 +13,12 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile, status
-from oss_oms_sync.ledger.records import success_record
+from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import ROOT, MemoryWorld
 from support.fake_clouds import TASK, World
 
@@ -104,6 +104,19 @@ class StatusWorld(MemoryWorld):
             record = success_record(TASK, ObjectChange(key, etag=etag_of(key)))
             self.bucket.add(record)
             self.bucket.modified[record.name] -= minutes_ago * 60
+
+    def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
+        """Replay has read so many lines of OMS's lists of what it failed to copy."""
+        stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
+        value = json.loads(stored.body) if stored else {"listed": {}}
+        value["listed"][month] = [lines, outside]
+        self.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", json.dumps(value).encode()))
+
+    def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
+        """What OMS failed to copy so often has a failed record again."""
+        failure = Failure(Reason.COPY_FAILED, error_code=code)
+        failed = FailedKey(ObjectChange(key), copy_attempts=attempts)
+        self.bucket.add(failed_record(TASK, failed, failure, self.clock.now()))
 
     def reconcile(self, **asked: object) -> dict[str, object]:
         self.clock.sleep(0.001)

@@ -73,6 +73,7 @@ def test_each_of_120_000_objects_is_in_its_class_and_exactly_what_is_due_is_sent
     expected = sums(box, classes)
     there = box.obs.objects(box.destination_bucket)
     in_lists = Sum.of({key: one.size for key, one in there.items() if key.startswith(OMS_LISTS)})
+    elsewhere = Sum.of({key: one.size for key, one in there.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = told_by_the_vendors("oss"), told_by_the_vendors("obs")
     deploy(box, tmp_path, lanes=4)
     box.task.lists.held = True  # or OMS would write some while OBS is listed
@@ -94,7 +95,11 @@ def test_each_of_120_000_objects_is_in_its_class_and_exactly_what_is_due_is_sent
     assert answer["adds_up"]
     # AND the vendors' SDKs tell the same of both buckets
     assert of_source == shown(answer["source"])
-    assert of_destination == [shown(answer["destination"]), f"of these in {OMS_LISTS}: {shown(in_lists._asdict())}"]
+    assert of_destination == [
+        shown(answer["destination"]),
+        f"of these in {OMS_LISTS}: {shown(in_lists._asdict())}",
+        f"and elsewhere: {shown(elsewhere._asdict())}",
+    ]
     # AND exactly those are sent, once, that are due
     due = {key for key, name in classes.items() if name in DUE}
     assert box.oms.accepted == Counter(due)

@@ -58,6 +58,31 @@ def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(d
     assert tick(deployed)["copies"]["lists"] == 0
 
 
+def test_status_accounts_for_each_failure_and_keeps_none_open_that_was_dealt_with(project):
+    # GIVEN objects that OMS fails to copy once, for ever because of their Content-Type, and that are gone by then
+    project.task.failures.add(NO, where=lambda key: key == "once", times=1)
+    project.task.failures.add(CopyFailure("INIT_DST_OBJ_MULTIPART_FAILURE"), where=lambda key: key == "form")
+    project.task.failures.add(NO, where=lambda key: key == "gone")
+    upload(project, "once", "form", "gone")
+    project.bucket(project.source_bucket).delete_object("gone")
+
+    def failures() -> dict[str, int]:
+        found = project.fc.invoke("status", b"").value["copying"]["failures"]
+        return {name: number for name, number in found.items() if number and name != "codes"}
+
+    # WHEN nobody has read its lists, THEN no more is known than how many
+    assert failures() == {"counted": 3, "unknown": 3}
+
+    # WHEN replay has, THEN only what fails again is open, and it is said that it does not pass by itself
+    tick(project)
+    assert failures() == {"counted": 4, "done": 3, "unknown": 1}
+    tick(project)
+    assert failures() == {"counted": 4, "done": 3, "stuck": 1}
+    verdict = project.fc.invoke("status", b"").value["verdict"]
+    assert "INIT_DST_OBJ_MULTIPART_FAILURE" in verdict["text"]
+    assert "Content-Type" in verdict["text_zh"]
+
+
 def test_a_list_that_comes_late_is_read_when_it_is_there(project):
     project.task.lists.separator = "\t"
     project.task.lists.held = True

@@ -80,3 +80,8 @@ OTHER_CODE = CopyCode(
         "请查看 OMS 的错误码和错误信息：华为云文档未列出该错误码。",
     ),
 )
+
+
+def copy_code(code: str) -> CopyCode:
+    """What OMS's `code` means."""
+    return COPY_CODES.get(code, OTHER_CODE)

@@ -24,10 +24,10 @@ def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
     if source is None and there is None:
         return None
     if source is None:
-        if there.written > listed - 15 * MINUTE:
-            return "arriving"
         if key.startswith("oms/sync_task/"):
             return "oms_own"
+        if there.written > listed - 15 * MINUTE:
+            return "arriving"
         return "deleted_at_source" if seen.accepted else "unknown"
     if source.is_link:
         return "impossible"

@@ -122,6 +122,7 @@ def test_a_run_files_entry_tells_all_that_the_failed_record_told():
         "last_failure": "",
         "not_before": "",
         "copy_attempts": 0,
+        "error_code": "",
     }
     assert FailedKey.from_json(entry) == EVERYTHING
 

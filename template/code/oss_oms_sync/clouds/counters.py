@@ -108,6 +108,11 @@ def month_of(time: datetime) -> datetime:
     return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def month_name(time: datetime) -> str:
+    """The OMS month that contains `time`, such as "2026-01"."""
+    return month_of(time).strftime("%Y-%m")
+
+
 def _number(value: object) -> int | None:
     text = str(value)
     return int(text) if text.isdecimal() else None

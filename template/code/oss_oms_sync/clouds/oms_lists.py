@@ -41,13 +41,15 @@ class CopyFailure:
 @dataclass(frozen=True)
 class Lines:
     """Lines of a list. `end`: where the next one begins; `unread`: how many of them name no key, the first of which is
-    `example`. An `open_line` at the end of the list is read, but `end` is before it: it may be written on."""
+    `example`. An `open_line` at the end of the list is read, but `end` is before it: it may be written on. `settled`:
+    how many of the `failures` are before `end`."""
 
     failures: list[CopyFailure]
     end: int
     unread: int
     example: str
     open_line: bool
+    settled: int
 
 
 def lists_folder(task_id: str) -> str:
@@ -69,7 +71,7 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
     unread: list[bytes] = []
-    is_first, open_line = begins and start == 0, False
+    is_first, open_line, settled = begins and start == 0, False, 0
     while start < len(body) and len(failures) < most:
         if not ends and len(body) - start < LONGEST_LINE:
             break
@@ -84,9 +86,9 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
         open_line = ends and body[stop - 1 : stop] != newline
         if open_line:
             break
-        start = stop
+        start, settled = stop, len(failures)
     example = unread[0][:200].decode("utf-8", "replace") if unread else ""
-    return Lines(failures, start, len(unread), example, open_line)
+    return Lines(failures, start, len(unread), example, open_line, settled)
 
 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:

@@ -36,8 +36,8 @@ class ObjectClass(Enum):
     EQUAL_VERSION = ("equal_version", "=")
     EQUAL_SIZE = ("equal_size", "=")
     # Of objects that are only in the destination bucket.
-    ARRIVING = ("arriving", "~")
     OMS_OWN = ("oms_own", "-")
+    ARRIVING = ("arriving", "~")
     DELETED_AT_SOURCE = ("deleted_at_source", "-")
     UNKNOWN = ("unknown", "-")
     # Outside of the project's prefix and suffix, on either side.
@@ -114,10 +114,11 @@ def _without_source(
 ) -> ObjectClass:
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
+    if key.startswith(OMS_LISTS):
+        # Young ones as well: OMS writes them until long after it has copied the last object.
+        return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:
         return ObjectClass.ARRIVING
-    if key.startswith(OMS_LISTS):
-        return ObjectClass.OMS_OWN
     return ObjectClass.DELETED_AT_SOURCE if success else ObjectClass.UNKNOWN
 
 

@@ -10,7 +10,7 @@ from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
-from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.store import PassState
 
 
@@ -37,11 +37,13 @@ class CompareResult:
         clock: Clock,
         task: TaskInfo,
         amended: tuple[str, CompareTally] | None = None,
+        before: PassState | None = None,
     ) -> CompareResult:
-        """The answer that tells of a pass, or that there is none; `amended` is what its total has become since."""
+        """The answer that tells of a pass, or that there is none; `amended` is what its total has become since, and by
+        the one `before` it an open pass is measured."""
         if state is None or not isinstance(state.tally, CompareTally):
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        progress = Progress.of(state, None, clock.now())
+        progress = Progress.of(state, before, clock.now())
         at, tally = amended or (None, state.tally)
         mode = task.object_overwrite_mode
         return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress, mode)
@@ -67,7 +69,7 @@ class CompareResult:
             "started": state.of.started if state else None,
             "ended": (state.ended or None) if state else None,
             "amended": self.amended,
-            "objects_per_minute": self.progress.objects_per_minute if self.progress else None,
+            **progress_json(self.state, self.progress),
         }
 
     def _deep(self) -> dict[str, int] | None:

@@ -140,6 +140,7 @@ class FailedKey:
     """A key to be resent, and what its failed record says (all may be empty).
 
     `copy_attempts`: the how manieth time this is because OMS failed to copy the object; 0 if it is for other reasons.
+    `error_code`: OMS's, of the last failure.
     """
 
     change: ObjectChange
@@ -148,6 +149,7 @@ class FailedKey:
     last_failure: str = ""
     not_before: str = ""
     copy_attempts: int = 0
+    error_code: str = ""
 
     @property
     def key(self) -> str:
@@ -177,11 +179,10 @@ class FailedKey:
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
         attempts = given.get("copy_attempts")
         counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
-        first, reason, last, not_before = (texts.get(name, "") for name in _TEXTS)
-        return cls(change, first, reason, last, not_before, counted)
+        return cls(change, copy_attempts=counted, **{name: texts.get(name, "") for name in _TEXTS})
 
 
-_TEXTS = ("first_failure", "reason", "last_failure", "not_before")
+_TEXTS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 
 def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:

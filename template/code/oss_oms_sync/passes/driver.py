@@ -96,6 +96,11 @@ class Driver:
         """The newest pass of `scope`, ended or not, as it is."""
         return newest_of(self._store.states(), scope)
 
+    def before(self, state: PassState | None) -> PassState | None:
+        """The pass by which an open pass can be measured: the last of its scope that had ended when it began."""
+        is_open = state is not None and not state.ended
+        return self._store.state(state.of.before) if state and is_open and state.of.before else None
+
     def about_now(
         self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
     ) -> Pass:

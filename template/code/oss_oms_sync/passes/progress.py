@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync.clock import parse_time
@@ -27,3 +27,10 @@ class Progress:
             return cls(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
         left = max(0, last.objects - state.objects)
         return cls(round(pace), round(state.objects / max(1, state.objects + left), 3), -(-left // max(1, round(pace))))
+
+
+def progress_json(state: PassState | None, progress: Progress | None) -> dict[str, object]:
+    """As answers show it: "objects" that a pass has walked past, and how fast it is; None where there is no pass."""
+    names = ("objects_per_minute", "share", "minutes_left")
+    known = asdict(progress) if progress else dict.fromkeys(names)
+    return {"objects": state.objects if state else None, **known}

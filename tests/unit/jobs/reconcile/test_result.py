@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Reason
 from support.fake_bucket import NO_RIGHT
-from support.reconcile_world import FROZEN, ReconcileWorld
+from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
 
 
 def test_an_empty_bucket_is_finished_at_once(world):
@@ -22,13 +22,18 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "pass": one.of.name,
         "ranges": {"open": 0, "done": 1},
         "started": "2026-01-02T00:00:00Z",
+        "ended": "2026-01-02T00:00:00Z",
+        "objects": 0,
         "objects_per_minute": 0,
+        "share": 1.0,
+        "minutes_left": 0,
     }
 
 
 def test_a_trial_is_no_pass_and_has_no_pace(world):
     result = world.reconcile({"limit": 1})
-    assert [result[name] for name in ("pass", "ranges", "started", "objects_per_minute")] == [None] * 4
+    nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
+    assert [result[name] for name in nothing] == [None] * 7
     assert not list(world.store.names())
 
 
@@ -52,6 +57,28 @@ def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_nex
     assert result["scanned"] == pytest.approx(1200, abs=20)
     assert result["objects_per_minute"] == pytest.approx(400, abs=10)
     assert result["next"].startswith("The pass goes on by itself: ")
+    assert (result["share"], result["minutes_left"]) == (None, None)  # nothing tells how many there are
+
+
+def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
+    # GIVEN a pass over 3000 objects, and one that is under way after all were written again
+    world = one_lane
+    for data in ("A", "B"):
+        for number in range(3000):
+            world.upload(f"{number:04}", data)
+        world.later()
+        if data == "A":
+            world.reconcile()
+            world.later(24 * HOUR)
+    world.oms.round_trip = 1.0
+    world.tick()
+
+    # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
+    result = world.reconcile({"look": True})
+    assert result["finished"] is False
+    assert 0 < result["objects"] < 3000
+    assert result["share"] == pytest.approx(result["objects"] / 3000, abs=0.001)
+    assert result["minutes_left"] == -(-(3000 - result["objects"]) // result["objects_per_minute"])
 
 
 def test_ranges_that_are_open_and_done_are_counted(world, mocker):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import defaultdict
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError
 from support.copies_world import FOLDER, CopiesWorld
-from support.fake_bucket import Died
+from support.fake_bucket import ROOT, Died
 from support.law import SCHEDULES
 from support.steps import dying_at, watch
 
@@ -94,7 +95,7 @@ class Tale:
         self.open: set[str] = set()
         self.lines: defaultdict[str, list[str]] = defaultdict(list)
         self.names: defaultdict[str, list[str]] = defaultdict(list)
-        self.versions = 0
+        self.versions = self.listed = 0
         work = self.world.oms.work
 
         def note(request):
@@ -131,15 +132,23 @@ class Tale:
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """A list comes: a new one, one whose name is before the others', or more lines in one that is there."""
+        """A list comes: a new one, one whose name is before the others', more lines in one that is there, or one with a
+        line that nobody can read."""
         lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
         if not lines:
             return
         number = 1000 + len(names) if how != "late" else 999 - len(names)
         name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
         before = self.world.obs.objects[name].body if name in self.world.obs.objects else b""
-        self.world.obs.add(StoredObject(name, before + lines.encode()))
+        unread = b"what is this, 1\n" if how == "broken" else b""
+        self.world.obs.add(StoredObject(name, before + unread + lines.encode()))
         names.append(name)
+        self.listed += lines.count("\n")
+
+    def read(self) -> int:
+        """How many lines the runs have counted in OMS's lists."""
+        state = json.loads(self.world.bucket.objects[f"{ROOT}state/failed_copies.json"].body)
+        return sum(lines for lines, _ in state["listed"].values())
 
     def tick(self, dies_at: int = 10**9) -> None:
         watch_all(self.world, dying_at(dies_at))
@@ -168,7 +177,7 @@ keys, subs = st.sampled_from("abc"), st.sampled_from(["01", "02", "00"])
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("fail"), keys, subs),
-        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows"])),
+        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows", "broken"])),
         st.tuples(st.just("tick"), st.integers(0, 60)),
         st.tuples(st.sampled_from(["upload", "delete", "copy"]), keys),
         st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "obs", ""])),
@@ -192,4 +201,5 @@ def test_law1_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy
     tale.end()
     waiting = tale.world.failed() | tale.world.in_run_files()
     assert tale.open <= waiting
+    assert tale.read() == tale.listed
     count_schedule("of lists", "every failure to copy was sent again or waits")

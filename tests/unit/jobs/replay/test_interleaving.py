@@ -8,6 +8,7 @@ from collections import Counter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.ledger.closing import Closing
 from support.fake_bucket import Died
@@ -47,8 +48,9 @@ class Interleaving:
         assert not self.is_closed or len(self.world.oms.calls) == calls
 
     def envelope(self, key: str) -> None:
-        """Function Compute gave up on an event."""
+        """Function Compute gave up on the event of an object, which is there."""
         self.versions[key] += 1
+        self.world.source.add(StoredObject(key, b"contents"))
         with contextlib.suppress(OmsSyncError):
             self.world.replay({"requestContext": {}, "requestPayload": {"events": [event(key)]}})
             return
@@ -147,6 +149,7 @@ RUN_FILES_DELETE_LATE = [
 @given(happenings)
 @example(SOON_LATER_SOON)
 @example(RUN_FILES_DELETE_LATE)
+@example([("oms", True), ("envelope", "a"), ("later",), ("overlap", 0)])
 def test_no_interleaving_of_replays_failures_deaths_late_deletes_and_closings_loses_a_key(count_schedule, happenings):
     tale = Interleaving()
     for what, *details in happenings:

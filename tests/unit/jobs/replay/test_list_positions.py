@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.ledger.list_positions import MAX_RECENT, MAX_SUB_TASKS, ListPosition, ListPositions
+from oss_oms_sync.ledger.list_positions import MAX_RECENT, MAX_SUB_TASKS, Listed, ListPosition, ListPositions
 from support.copies_world import FOLDER, CopiesWorld
 
 
@@ -138,11 +138,13 @@ def test_state_stays_small_however_many_lists_there_are(world):
     for number in range(MAX_RECENT + MAX_SUB_TASKS):
         name = world.list_failed("a", sub=f"{number}", name="1")
         one = world.obs._listed(name)._replace(modified=number)
-        positions.note(one)
+        positions.note(one, Listed(2, 1))
         positions.move(ListPosition.end_of(one))
     stored = positions.to_json()
     assert len(stored["positions"]) == MAX_SUB_TASKS
     assert len(stored["recent"]) == MAX_RECENT
     again = ListPositions.from_json(stored)
     assert again.to_json() == stored
+    (month,) = again.listed.values()
+    assert month == (2 * (MAX_RECENT + MAX_SUB_TASKS), MAX_RECENT + MAX_SUB_TASKS)
     assert FOLDER in next(iter(again.positions))

@@ -48,3 +48,19 @@ def test_what_oms_accepted_is_told_whatever_run_files_say(world):
     world.upload("a", minutes_ago=60)
     run_file(world, "1", b"?")
     assert world.status(key="a")["story"] == "OMS accepted this version."
+
+
+def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
+    # GIVEN an object that OMS accepted, and of which its list said that it failed to copy it
+    world.upload("a", minutes_ago=60)
+    world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
+    told = world.status(key="a")
+    assert told["story"] == (
+        "OMS accepted this version, and failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
+    )
+    assert "set another Content-Type at the source. Replay sends it again, at its next run." in told["next"]
+
+    # AND once it was accepted again, that is over
+    world.clock.sleep(60)
+    world.upload("a", minutes_ago=0)
+    assert world.status(key="a")["story"] == "OMS accepted this version."

@@ -59,7 +59,7 @@ def _opened(invocation: Invocation) -> dict[str, object]:
     Closing(invocation).open("certify")
     return {
         "closed": None,
-        "next": "The project is open: what was recorded meanwhile is sent within minutes. Deploy if the trigger is gone",
+        "next": "The project is open: what was recorded meanwhile is sent in minutes. Deploy if the trigger is gone.",
         "next_zh": "项目已打开：期间记录的对象会在几分钟内发送。如触发器已删除，请重新部署。",
     }
 

@@ -49,7 +49,7 @@ def build(
     settings, found = invocation.settings, evidence.comparison
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
     verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
-    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
+    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence, accepted)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     document: dict[str, object] = {
@@ -89,7 +89,7 @@ def sha256_of(document: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text:
+def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepted: Mapping[str, str]) -> Text:
     open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
     failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
     if verdict is Verdict.NO_GO:
@@ -100,11 +100,12 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
     source, as_of = _in_scope(evidence.comparison.tally, "source"), evidence.comparison.as_of
+    but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if accepted else ("", "")
     return Text(
-        f"GO: as of {as_of}, OBS had what the source has ({source.objects:,} objects, {source.bytes:,} bytes), within"
-        " what was accepted by name, and the source stood still.",
+        f"GO: as of {as_of}, OBS had what the source has ({source.objects:,} objects, {source.bytes:,} bytes){but},"
+        " and the source stood still.",
         f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中"
-        "（已按类别接受的除外），且源端没有变化。",
+        f"{but_zh}，且源端没有变化。",
     )
 
 

@@ -97,7 +97,7 @@ class _Comparison:
         """Say how far the newest pass is, and what it found; `again`: after its differences are judged once more."""
         invocation, state = self._invocation, self._driver.look(options.scope)
         if state is None or not state.ended:
-            return CompareResult.of(state, "", invocation.clock, self._task)
+            return CompareResult.of(state, "", invocation.clock, self._task, before=self._driver.before(state))
         name = self.store.amended_name(state.of.name)
         if options.again and isinstance(state.tally, CompareTally):
             rules = self._rules(state.of)

@@ -77,7 +77,8 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     if options.is_trial:
         return _trial(options, invocation, driver)
     if options.look:
-        return ReconcileResult.of(driver.look(options.scope), "", clock)
+        state = driver.look(options.scope)
+        return ReconcileResult.of(state, "", clock, driver.before(state))
     _begin_anew(invocation, driver)
     if is_timer_event(event):
         state, stopped = driver.by_timer(options.scope, settings.reconcile_period)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock
-from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import COUNTS
 
@@ -14,23 +14,26 @@ from oss_oms_sync.passes.tally import COUNTS
 @dataclass(frozen=True)
 class ReconcileResult:
     """How far a pass is. `counts` are COUNTS of all of it so far, `following` says what comes next, `stopped` why this
-    call went no further. `missing`: the first hundred keys that a dry run would send."""
+    call went no further; `progress` is None where there is no pass. `missing`: the first hundred keys that a dry run
+    would send."""
 
     counts: Mapping[str, int]
     finished: bool
     following: str
     stopped: str = ""
     state: PassState | None = None
-    objects_per_minute: int | None = None
+    progress: Progress | None = None
     missing: Sequence[str] | None = None
 
     @classmethod
-    def of(cls, state: PassState | None, stopped: str, clock: Clock) -> ReconcileResult:
-        """The answer that tells of a pass, or that there is none."""
+    def of(
+        cls, state: PassState | None, stopped: str, clock: Clock, before: PassState | None = None
+    ) -> ReconcileResult:
+        """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
         if state is None:
             return cls({}, finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        pace = Progress.of(state, None, clock.now()).objects_per_minute
-        return cls(state.counts, bool(state.ended), state.following("reconcile"), stopped, state, pace)
+        progress = Progress.of(state, before, clock.now())
+        return cls(state.counts, bool(state.ended), state.following("reconcile"), stopped, state, progress)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: the counts beside the rest."""
@@ -44,6 +47,7 @@ class ReconcileResult:
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
-            "objects_per_minute": self.objects_per_minute,
+            "ended": (state.ended or None) if state else None,
+            **progress_json(self.state, self.progress),
             **({} if self.missing is None else {"missing": list(self.missing)}),
         }

@@ -47,18 +47,21 @@ class CopyRecords:
         self.lines: Counter[Copy] = Counter()
         self.outside = 0
 
-    def record(self, failures: Sequence[CopyFailure], listed: int) -> None:
-        """Deal with failures of a list that was written at `listed`, in seconds since 1970.
+    def record(self, failures: Sequence[CopyFailure], listed: int) -> list[bool]:
+        """Deal with failures of a list that was written at `listed`, in seconds since 1970; return of each whether it
+        is outside of the project's filter.
 
         Raises StorageError if one is not known to be written, or cannot be looked at.
         """
-        settings = self._invocation.settings
-        mine = {one.key: one for one in failures if settings.key_filter.matches(one.key)}
-        self.outside += sum(not settings.key_filter.matches(one.key) for one in failures)
+        key_filter = self._invocation.settings.key_filter
+        outside = [not key_filter.matches(one.key) for one in failures]
+        mine = {one.key: one for one, is_outside in zip(failures, outside, strict=True) if not is_outside}
+        self.outside += sum(outside)
         sources, copies = self._look_at_both(list(mine))
         self.lines.update(copy for copy in copies.values() if copy is not Copy.DUE)
         due = [mine[key] for key, copy in copies.items() if copy is Copy.DUE]
         self._write(due, [sources[one.key] for one in due], listed)
+        return outside
 
     def _look_at_both(self, keys: Sequence[str]) -> tuple[dict[str, ObjectSummary], dict[str, Copy]]:
         """The source objects, and what follows from them and those in OBS."""

@@ -23,7 +23,7 @@ from oss_oms_sync.clouds.oms_lists import lists_folder, read_lines, sub_task
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.jobs.replay.copy_records import CopyRecords
 from oss_oms_sync.jobs.replay.verdict import Copy
-from oss_oms_sync.ledger.list_positions import FullLook, ListPosition, ListPositions
+from oss_oms_sync.ledger.list_positions import FullLook, Listed, ListPosition, ListPositions
 from oss_oms_sync.ledger.state import JobState
 
 _STATE = "failed_copies"
@@ -144,6 +144,8 @@ class _Reader:
         self._positions = positions
         self.records = CopyRecords(invocation, bucket)
         self.lists = self.unread = 0
+        # What a line tells that has no end yet: it is read again with what is written on.
+        self._open = Listed()
 
     def look(self) -> None:
         """Read what is new, and what a full look finds.
@@ -207,12 +209,13 @@ class _Reader:
         What is done is stored on the way, as the position of its sub-task or of the `full` look.
         """
         self._check_time()
-        position = self._resumed(one, known)
+        position, self._open = self._resumed(one, known), Listed()
         self.lists += 1
         while not position.ended:
             part = self._bucket.read(one.name, position.offset, _PART_BYTES) if position.offset < one.size else None
             if part is None:
-                position = replace(ListPosition.end_of(one), hashed=position.hashed, hash=position.hash)
+                at = ListPosition.end_of(one)
+                position = replace(position, etag=at.etag, modified=at.modified, offset=at.offset, ended=True)
             elif part.head.etag != one.etag:
                 one = one._replace(etag=part.head.etag, size=part.head.size, modified=part.head.modified)
                 position = self._resumed(one, position)
@@ -225,7 +228,7 @@ class _Reader:
                         self._positions.move(position)
                     if not position.ended:
                         self._check_time()
-        self._positions.note(one)
+        self._positions.note(one, Listed(position.lines + self._open.lines, position.outside + self._open.outside))
         return position
 
     def _resumed(self, one: ObjectSummary, known: ListPosition | None) -> ListPosition:
@@ -244,7 +247,7 @@ class _Reader:
         ends = part.start + len(body) == part.head.size
         while start < len(body) and not position.ended:
             lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_GROUP)
-            self.records.record(lines.failures, part.head.modified)
+            outside = self.records.record(lines.failures, part.head.modified)
             self.unread += lines.unread
             self._positions.unread += lines.unread
             if lines.unread:
@@ -254,7 +257,11 @@ class _Reader:
             if lines.end == start and not is_done:
                 return
             start = lines.end
-            position = position.after(body[:start], part.start + start, ended=is_done)
+            settled, open_line = Counter(outside[: lines.settled]), Counter(outside[lines.settled :])
+            self._open = Listed(open_line.total(), open_line[True])
+            position = position.after(
+                body[:start], part.start + start, ended=is_done, lines=settled.total(), outside=settled[True]
+            )
             yield position
 
     def _check_time(self) -> None:

@@ -21,14 +21,14 @@ _STATES = {
 _NEXT = {
     VerdictState.IN_STEP: Text("Nothing to do.", "无需处理。"),
     VerdictState.BEHIND: Text(
-        "Look, in the project's folder: s status invoke. If the backlog still grows after an hour: s doctor invoke.",
-        "请在项目目录中查看：s status invoke。如果一小时后积压仍在增加：s doctor invoke。",
+        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour: python ops.py doctor.",
+        "请在项目目录中查看：python ops.py status。如果一小时后积压仍在增加：python ops.py doctor。",
     ),
     VerdictState.BROKEN: Text(
         "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-        " s doctor invoke, which says what to do about each fault.",
+        " python ops.py doctor, which says what to do about each fault.",
         "不会丢失对象：失败的对象保留在记录中，修复后自动重发。"
-        "请在项目目录中执行 s doctor invoke，它会说明每个问题的处理方法。",
+        "请在项目目录中执行 python ops.py doctor，它会说明每个问题的处理方法。",
     ),
     VerdictState.CLOSED: Text("There are no further alarms while it is closed.", "关闭期间不再发送告警。"),
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -23,7 +24,8 @@ _MAX_KEYS_SHOWN = 20
 @dataclass(frozen=True)
 class Backlog:
     """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
-    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes."""
+    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `copies`: those keys
+    of records and run files that were read and that OMS had failed to copy."""
 
     failed: int
     at_least: bool
@@ -35,11 +37,23 @@ class Backlog:
     run_files: int
     in_run_files: int
     unreadable_run_files: int
+    copies: Sequence[FailedKey] = ()
 
     @property
     def waiting(self) -> int:
         """How many keys wait, at least."""
         return self.failed + self.in_run_files
+
+    @property
+    def unread(self) -> float:
+        """How many more keys there may be whose records were not read."""
+        return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        value = asdict(self)
+        del value["copies"]
+        return value
 
 
 def read_backlog(invocation: Invocation) -> Backlog:
@@ -55,7 +69,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
     foreign = len(read) - len(keys)
     failed = len(records.listed) - foreign
     runs = _read_run_files(RunFiles(invocation))
-    first_failures = [*runs.first_failures, *(key.first_failure for key in keys)]
+    first_failures = [key.first_failure for key in (*runs.keys, *keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
         first_failures.append(timestamp(from_epoch(earliest)))
@@ -71,8 +85,9 @@ def read_backlog(invocation: Invocation) -> Backlog:
             for key in keys[:_MAX_KEYS_SHOWN]
         ],
         run_files=runs.files,
-        in_run_files=len(runs.first_failures),
+        in_run_files=len(runs.keys),
         unreadable_run_files=runs.unreadable,
+        copies=[key for key in (*runs.keys, *keys) if key.copy_attempts],
     )
 
 
@@ -85,12 +100,11 @@ def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Seq
 
 @dataclass
 class _RunFileCounts:
-    """The run files that were read. `first_failures`: one for each of their keys, empty if unknown. `are_more`: not all
-    of them were read."""
+    """The run files that were read, and their keys. `are_more`: not all of them were read."""
 
     files: int = 0
     unreadable: int = 0
-    first_failures: list[str] = field(default_factory=list)
+    keys: list[FailedKey] = field(default_factory=list)
     are_more: bool = False
 
 
@@ -102,5 +116,5 @@ def _read_run_files(run_files: RunFiles) -> _RunFileCounts:
             break
         runs.files += 1
         runs.unreadable += run is None
-        runs.first_failures += [key.first_failure for key in run.keys] if run else []
+        runs.keys += run.keys if run else []
     return runs

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_of
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.reasons import Failure
 
 # What OMS accepted more recently than this is merely on its way.
 _ON_ITS_WAY = timedelta(minutes=15)
+_LISTED_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -30,32 +32,46 @@ class Month:
 @dataclass(frozen=True)
 class Acknowledged:
     """The month's counters `at` the time when somebody had dealt with what OMS had not copied. Not acknowledged are the
-    `on_its_way`: objects that OMS had accepted only just before."""
+    `on_its_way`: objects that OMS had accepted only just before. `listed`: what OMS's lists of this month had told of
+    the failures that are acknowledged, or will presumably tell."""
 
     at: datetime
     counts: MonthCounts
     on_its_way: int
+    listed: Listed
 
     @classmethod
-    def up_to(cls, now: datetime, counts: MonthCounts, last_day: Statistics | None) -> Acknowledged | None:
-        """Everything that the counters show `now`; None if one of the month's is missing."""
-        if counts.difference is None:
+    def up_to(
+        cls, now: datetime, counts: MonthCounts, last_day: Statistics | None, listed: Listed
+    ) -> Acknowledged | None:
+        """Everything that the counters show `now`, and what this month's lists told; None if one of the month's is
+        missing."""
+        if counts.difference is None or counts.failed is None:
             return None
-        on_its_way = 0
+        on_its_way, unlisted = 0, max(0, counts.failed - listed.lines)
         if last_day and not last_day.unread:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
-        return cls(now, counts, on_its_way)
+            # Lists come within minutes, or not at all.
+            unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
+        told = Listed(min(listed.lines, counts.failed) + unlisted, listed.outside)
+        return cls(now, counts, on_its_way, told)
 
     @classmethod
     def from_json(cls, value: object) -> Acknowledged | None:
         """What `to_json` made; None if it is unreadable."""
         match value:
-            case {"at": str(at), "month": dict(counts), "on_its_way": int(on_its_way)} if time := parse_time(at):
-                return cls(time, MonthCounts.from_json(counts), on_its_way)
+            case {
+                "at": str(at),
+                "month": dict(counts),
+                "on_its_way": int(on_its_way),
+                "listed": [int(lines), int(outside)],
+            } if time := parse_time(at):
+                return cls(time, MonthCounts.from_json(counts), on_its_way, Listed(lines, outside))
         return None
 
     def to_json(self) -> dict[str, object]:
-        return {"at": timestamp(self.at), "month": asdict(self.counts), "on_its_way": self.on_its_way}
+        month, listed = asdict(self.counts), list(self.listed)
+        return {"at": timestamp(self.at), "month": month, "on_its_way": self.on_its_way, "listed": listed}
 
 
 @dataclass(frozen=True)
@@ -72,7 +88,8 @@ class Copying:
     """What OMS answered, and what follows from it; what it did not say is a Failure or None.
 
     `months` are those that count, the current one last. `failed`: how many objects OMS could not copy and nobody has
-    acknowledged. `since`: the months before this one should count as well, but were not queried.
+    acknowledged, and `listed`: of how many its lists told. `since`: the months before this one should count as well,
+    but were not queried.
     """
 
     task: TaskInfo | Failure
@@ -82,6 +99,7 @@ class Copying:
     failed: int | None = None
     unfinished: Unfinished | None = None
     since: datetime | None = None
+    listed: Listed = field(default_factory=Listed)
 
     @classmethod
     def compute(
@@ -92,22 +110,26 @@ class Copying:
         acknowledged: Acknowledged | None,
         installed: datetime,
         now: datetime,
+        listed: Mapping[str, Listed],
     ) -> Copying:
-        """What follows `now` from the counters, for a project installed at `installed`."""
+        """What follows `now` from the counters, for a project installed at `installed`; `listed` is what OMS's lists
+        told of, by month."""
         if isinstance(months, Failure):
             return cls(task, months, last_day, acknowledged)
         counted = _subtract(acknowledged, months)
         known = None if isinstance(last_day, Failure) else last_day
         begin = months[0].begin
+        # What failed before the installation does not concern this project.
+        mine = [month for month in counted if month.begin >= month_of(installed)]
         return cls(
             task,
             months,
             last_day,
             acknowledged,
-            # What failed before the installation does not concern this project.
-            _failed(acknowledged, [month for month in counted if month.begin >= month_of(installed)], known),
+            _failed(acknowledged, mine, known),
             _unfinished(acknowledged, counted, known, now) if known else None,
             begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
+            _listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -150,6 +172,14 @@ def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day
     if last_day is None:
         return by_month
     return max(by_month, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
+
+
+def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, Listed]) -> Listed:
+    """What OMS's lists told of in all `months`, without what was acknowledged in the first of them."""
+    told = [listed.get(month_name(month.begin), Listed()) for month in months]
+    known = acknowledged.listed if acknowledged else Listed()
+    lines, outside = (sum(one[place] for one in told) - known[place] for place in (0, 1))
+    return Listed(max(0, lines), max(0, outside))
 
 
 def _unfinished(

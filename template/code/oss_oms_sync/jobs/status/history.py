@@ -15,6 +15,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
 from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
+from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
@@ -51,8 +52,11 @@ class KeyHistory:
         details = body if isinstance(body, dict) else {}
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
         story, following = self._conclude(source, success, failed, details, accepted)
-        if accepted and source and success and not isinstance(there, str):
-            story, following = self._conclude_in_obs(source, success, there)
+        if accepted and source and success:
+            copying = self._conclude_copy_failed(success, failed, details)
+            if not isinstance(there, str):
+                copying = self._conclude_in_obs(source, success, there, copying)
+            story, following = copying or (story, following)
         log.info({"key": self._key, "story": story, "next": following})
         return {
             "key": self._key,
@@ -135,10 +139,28 @@ class KeyHistory:
             return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {self._resend}"
         return "It has no record: its event was lost.", f"Reconcile sends it in its next pass. {self._resend}"
 
+    def _conclude_copy_failed(
+        self, success: StoredObject, failed: StoredObject | None, details: Mapping[str, object]
+    ) -> tuple[str, str] | None:
+        """The same for an accepted version that OMS failed to copy since, as its list said; None for any other."""
+        is_failed = details.get("reason") == Reason.COPY_FAILED.name
+        if not failed or not is_failed or modified_at(failed) < modified_at(success):
+            return None
+        code, message = str(details.get("error_code") or "no code"), details.get("message") or "no message"
+        return (
+            f"OMS accepted this version, and failed to copy it: {code}, {message}.",
+            f"{copy_code(code).fix.en} Replay sends it again, at {details.get('not_before') or 'its next run'}."
+            f" {self._resend}",
+        )
+
     def _conclude_in_obs(
-        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None
+        self,
+        source: ObjectSummary,
+        success: StoredObject,
+        there: ObjectSummary | None,
+        copying: tuple[str, str] | None,
     ) -> tuple[str, str]:
-        """The same for an accepted version, by what OBS has."""
+        """The same for an accepted version, by what OBS has; `copying` if a list says why OMS failed to copy it."""
         now = self._invocation.clock.now().timestamp()
         entry = Entry(self._key, source, listed_record(success, self._key), None, there)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
@@ -151,6 +173,8 @@ class KeyHistory:
                 "It is in OBS, with the same size and not older.",
                 "Nothing. Compare with deep proves more.",
             )
+        if copying:
+            return copying
         if found is ObjectClassInObs.IN_FLIGHT:
             return "OMS accepted this version, and it is not in OBS yet.", f"Look again in a minute. {self._resend}"
         if there is None:

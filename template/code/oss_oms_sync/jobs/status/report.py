@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.counters import Statistics, month_of
+from oss_oms_sync.clouds.counters import Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first_month
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
@@ -19,6 +19,7 @@ from oss_oms_sync.jobs.status.summary import Summary
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure, Reason
@@ -49,20 +50,22 @@ class StatusReport:
         # The verdict does not depend on the window that is shown.
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
+        lists = ListPositions.from_json(self._state.load("failed_copies"))
         if acknowledge:
-            self._acknowledge(task, last_day)
+            self._acknowledge(task, last_day, lists)
         acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
         in_obs = InObs.read(self._invocation, task)
         if _closes_failures(in_obs, acknowledged, last_day):
-            self._acknowledge(task, last_day)
+            self._acknowledge(task, last_day, lists)
             acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
         months = self._months(task, installed, acknowledged)
-        copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now)
+        copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
         backlog = read_backlog(self._invocation)
+        failures = _failures(copying, backlog)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
-        verdict = reach_verdict(copying, backlog, coverage, in_obs, closed)
-        summary = Summary.of(verdict, backlog, copying, coverage, in_obs, self._now)
+        verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed)
+        summary = Summary.of(verdict, backlog, copying, failures, coverage, in_obs, self._now)
         return summary, {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
@@ -73,26 +76,27 @@ class StatusReport:
                 "log": self._settings.log_bucket,
             },
             "oms": task_json(task),
-            "copying": copying.to_json(),
+            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
             "statistics": statistics_json(shown),
-            "backlog": asdict(backlog),
+            "backlog": backlog.to_json(),
             "replay": self._state.load("replay").get("last"),
             "reconcile": coverage.to_json(),
             "compare": in_obs.to_json(),
-            "oms_lists": _lists_json(self._state.load("failed_copies")),
-            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last),
+            "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
+            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
             "fixes": _fixes(backlog),
         }
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
         return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)
 
-    def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure) -> None:
+    def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
         """Store OMS's current counters in the log bucket, unless OMS does not show them."""
         if isinstance(task, Failure):
             return
         known = None if isinstance(last_day, Failure) else last_day
-        if acknowledged := Acknowledged.up_to(self._now, task.month, known):
+        listed = lists.listed.get(month_name(self._now), Listed())
+        if acknowledged := Acknowledged.up_to(self._now, task.month, known, listed):
             self._state.store("status", {"acknowledged": acknowledged.to_json()})
 
     def _months(
@@ -115,9 +119,13 @@ class StatusReport:
         return months
 
 
-def _lists_json(state: Mapping[str, object]) -> dict[str, object]:
-    """What replay could not read of OMS's lists of failures: lines, one of them, and why it reads none."""
-    return {"unread": state.get("unread", 0), "example": state.get("example", ""), "problem": state.get("said", "")}
+def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
+    """What became of what OMS failed to copy; None if it does not say how much that is."""
+    if copying.failed is None:
+        return None
+    since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
+    waiting = [key for key in backlog.copies if key.first_failure > since]
+    return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
 
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:

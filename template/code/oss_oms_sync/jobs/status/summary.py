@@ -7,6 +7,7 @@ from datetime import datetime
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.jobs.status.backlog import Backlog
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
@@ -15,11 +16,13 @@ from oss_oms_sync.jobs.status.verdict import Verdict
 
 @dataclass(frozen=True)
 class Summary:
-    """`waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
-    `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and nobody has acknowledged. `overdue`:
-    what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object was in OBS, by
-    the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began; `open_passes`: how many
-    are under way. Ages and lags are in seconds; None is what is not known.
+    """Ages and lags are in seconds; None is what is not known.
+
+    `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
+    `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
+    `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object was
+    in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
+    `open_passes`: how many are under way.
     """
 
     verdict: Verdict
@@ -37,7 +40,14 @@ class Summary:
 
     @classmethod
     def of(
-        cls, verdict: Verdict, backlog: Backlog, copying: Copying, coverage: Coverage, in_obs: InObs, now: datetime
+        cls,
+        verdict: Verdict,
+        backlog: Backlog,
+        copying: Copying,
+        failures: CopyFailures | None,
+        coverage: Coverage,
+        in_obs: InObs,
+        now: datetime,
     ) -> Summary:
         """What follows `now` from the parts of a report."""
         last, tally = coverage.last, in_obs.last.tally if in_obs.last else None
@@ -48,7 +58,7 @@ class Summary:
             backlog.at_least,
             backlog.oldest,
             _age(backlog.oldest, now),
-            copying.failed,
+            failures.open if failures else None,
             copying.unfinished.overdue if copying.unfinished else None,
             tally.copied_lag.percentile(50) if tally else None,
             tally.copied_lag.percentile(99) if tally else None,

@@ -9,10 +9,17 @@ from enum import Enum
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
-from oss_oms_sync.jobs.status.verdict_on_copying import failed_to_copy, lacking_in_obs, seen_in_obs, yet_to_copy
+from oss_oms_sync.jobs.status.verdict_on_copying import (
+    failed_to_copy,
+    lacking_in_obs,
+    seen_in_obs,
+    stuck_at_oms,
+    yet_to_copy,
+)
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
@@ -42,7 +49,12 @@ class Verdict:
 
 
 def reach_verdict(
-    copying: Copying, backlog: Backlog, coverage: Coverage, in_obs: InObs, closed: Closed | None
+    copying: Copying,
+    failures: CopyFailures | None,
+    backlog: Backlog,
+    coverage: Coverage,
+    in_obs: InObs,
+    closed: Closed | None,
 ) -> Verdict:
     """The verdict on what matters most: `closed` is the mark of a closed project, in which nothing else does."""
     if closed:
@@ -50,8 +62,8 @@ def reach_verdict(
     if broken := _broken(copying.task, backlog):
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
-    copied = failed_to_copy(copying) or yet_to_copy(copying) or lacking_in_obs(in_obs)
-    if behind := _waiting(backlog) or _events_lost(last) or copied:
+    copied = failed_to_copy(copying, failures) or yet_to_copy(copying) or lacking_in_obs(in_obs)
+    if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None:
         return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)

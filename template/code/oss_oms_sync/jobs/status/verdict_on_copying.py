@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.reasons import Failure
@@ -14,8 +16,22 @@ _COUNTERS_MISSING = Text(
 )
 
 
-def failed_to_copy(copying: Copying) -> Text | None:
-    """None if OMS reports no failures, except acknowledged ones."""
+def stuck_at_oms(failures: CopyFailures | None) -> Text | None:
+    """None if whatever OMS failed to copy may be copied when it is sent again."""
+    if failures is None or not failures.stuck:
+        return None
+    codes = ", ".join(code or "?" for code in failures.stuck_codes)
+    fix = copy_code(next(iter(failures.stuck_codes))).fix
+    return Text(
+        f"Behind: OMS fails again and again to copy {objects_en(failures.stuck)}, {codes}: {fix.en} Replay goes on"
+        " sending them, at last once a day; once the cause is gone, its keys send them at once.",
+        f"有 {failures.stuck} 个对象 OMS 反复复制失败（{codes}）：{fix.zh}"
+        "replay 会继续重发（间隔最长一天）；原因排除后，可用 replay 的 keys 立即重发。",
+    )
+
+
+def failed_to_copy(copying: Copying, failures: CopyFailures | None) -> Text | None:
+    """None if it is known what became of all that OMS reports as failures."""
     if isinstance(copying.months, Failure):
         english, chinese = copying.months.remedy("get")
         if not isinstance(copying.task, Failure):
@@ -26,14 +42,16 @@ def failed_to_copy(copying: Copying) -> Text | None:
             f"Nothing waits here, but OMS does not say what it copied, {reason}: {english}",
             f"本侧没有待发对象，但无法获知 OMS 的复制结果，{reason}：{chinese}",
         )
-    if copying.failed is None:
+    if failures is None:
         return _COUNTERS_MISSING
-    if not copying.failed:
+    if not failures.unknown:
         return None
     return Text(
-        f"Behind: OMS failed to copy {objects_en(copying.failed)}. See which in the OMS console, and send them again"
-        f" with replay's keys. Once each has been seen to: {_ACKNOWLEDGE}",
-        f"OMS 有 {copying.failed} 个对象复制失败。请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
+        f"Behind: OMS failed to copy {objects_en(failures.unknown)}. Replay has not seen which in OMS's lists: look"
+        " again in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
+        f" keys. Once each has been seen to: {_ACKNOWLEDGE}",
+        f"OMS 有 {failures.unknown} 个对象复制失败，replay 尚未在 OMS 的清单中看到它们：请几分钟后再查看。"
+        "如果该数字不变，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
         f"全部处理完毕后执行：{_ACKNOWLEDGE}",
     )
 

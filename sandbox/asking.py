@@ -1,0 +1,65 @@
+"""How `python ops.py` of a rendered project asks a running sandbox instead of the Serverless Devs tool: by HTTP, at an
+address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
+
+    POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
+                                        "errorMessage"}} if the function raised
+    POST /remove/<function>/<trigger>   takes a trigger away; answers {}
+    POST /later/<seconds>               lets so much time go by: what is stored becomes older; answers {}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+
+from sandbox.sandbox import Sandbox
+from tools.serverless import serving
+
+VARIABLE = "OSS_OMS_SYNC_SANDBOX"
+_PATIENCE = 60.0
+
+
+@contextmanager
+def asked(box: Sandbox) -> Iterator[str]:
+    """The address at which `box` can be asked meanwhile."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_POST(self) -> None:
+            payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                status, answer = 200, _answer(box, self.path.strip("/").split("/"), payload)
+            except LookupError as error:
+                status, answer = 404, {"error": {"errorType": "NotFound", "errorMessage": f"There is no {error}"}}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with serving(Handler) as address:
+        yield address
+
+
+def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
+    """Raises LookupError for what is not there."""
+    match path:
+        case ["invoke", function]:
+            done = box.fc.invoke(function, payload)
+            if done.failed:
+                return {"error": {"errorType": done.error_type, "errorMessage": done.error_message}}
+            return {"answer": done.value}
+        case ["remove", function, trigger]:
+            box.remove_trigger(function, trigger)
+            return {}
+        case ["later", seconds] if seconds.isascii() and seconds.isdigit():
+            box.wait_idle(_PATIENCE)
+            box.oss.age(int(seconds))
+            box.obs.age(int(seconds))
+            return {}
+    raise LookupError("/".join(path))

@@ -1,0 +1,1 @@
+"""The whole job, seen: `make demo`."""

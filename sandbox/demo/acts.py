@@ -1,0 +1,144 @@
+"""The first acts: OMS has a bad day, then is down; replay and reconcile make it good."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sandbox import Sandbox
+from sandbox.demo.books import Books, keep_books, show
+from sandbox.server.faults import Fault
+
+PLAIN_OBJECTS = 300
+SEED = 20260101
+OMS_RATE, OMS_BURST = 25, 60
+TROUBLE = 0.12
+PATIENCE_SECONDS = 180
+
+# Names that have bitten somebody: what URLs, XML, JSON and shells treat as special, and the longest there can be.
+HOSTILE = [
+    "with space.txt",
+    "a+b=c.txt",
+    "100%.txt",
+    "already%2Fencoded%20.txt",
+    "query?x=1&y=2#fragment.txt",
+    "quotes'\"`.txt",
+    "back\\slash<tag>.xml",
+    "tab\tnew line\nreturn\r.txt",
+    "control\x01\x02\x1f\x7f.bin",
+    "dots/../and//slashes/./.txt",
+    "山海/照片 一.jpg",
+    "emoji/🎉👩‍👩‍👧.png",
+    "long/" + "k" * 895,
+    "最" * 341,
+]
+REFUSED = "refused/by OMS.txt"
+# Uploaded while OMS is down: no event comes of some, and forward can do nothing with one.
+DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
+LOST = [f"lost/{number:02}.jpg" for number in range(20)]
+GIVEN_UP = "given up by forward.txt"
+HOUR = 3600
+
+
+def bad_day(box: Sandbox, console: Console) -> Books:
+    """OMS throttles, fails now and then, and refuses one key."""
+    console.print(
+        f"[bold]1.[/] OMS has a bad day: it takes {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes"
+        " wrong, and one key is refused."
+    )
+    box.oms.throttle(OMS_RATE, OMS_BURST)
+    box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
+    box.oms.refuse(lambda key: key == REFUSED)
+    keys = [*HOSTILE, REFUSED, *(f"photos/{number:04}.jpg" for number in range(PLAIN_OBJECTS))]
+    upload_and_wait(box, console, keys, events=len(keys))
+    books = keep_books(box, set(LOST))
+    show(books, console)
+    show_faults(box, books, console)
+    return books
+
+
+def outage(box: Sandbox, console: Console) -> Books:
+    """OMS is down, some events are lost, and one can neither be sent nor recorded however often it is tried."""
+    console.print(
+        f"\n[bold]2.[/] OMS is down. Of {len(LOST)} uploads the event is lost on its way. And the log bucket does not"
+        " take the record of one key, so forward can do nothing with it."
+    )
+    box.oms.throttle(None)
+    box.oms.refuse(None)
+    box.oms.faults.clear()
+    box.oms.faults.add(Fault.status(503, headers={"Retry-After": "600"}))
+    box.oss.lose_events(lambda key: key in LOST)
+    box.oss.faults.add(Fault.status(403), times=9, where=lambda request: quote(GIVEN_UP) in request.raw_path)
+    keys = [*DURING_OUTAGE, *LOST]
+    upload_and_wait(box, console, keys, events=len(DURING_OUTAGE))
+    box.oss.put(box.source_bucket, GIVEN_UP, b"not lost either")
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    books = keep_books(box, set(LOST))
+    show(books, console)
+    tries = Counter(one.function for one in box.fc.invocations if GIVEN_UP.encode() in one.payload)
+    console.print(
+        f"Function Compute tried {GIVEN_UP!r} {tries['forward']} times, then handed the event to"
+        " replay, which recorded it."
+    )
+    return books
+
+
+def recovery(box: Sandbox, console: Console) -> Books:
+    """OMS is well again. The timers of replay and reconcile strike."""
+    box.oms.faults.clear()
+    console.print("\n[bold]3.[/] OMS is well again. The timer wakes replay, which answers")
+    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
+    box.oss.age(HOUR)
+    console.print("An hour later the timer wakes reconcile, which answers")
+    console.print(escape(json.dumps(box.tick("reconcile").value)), soft_wrap=True)
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    books = keep_books(box, set(LOST))
+    show(books, console)
+    return books
+
+
+def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
+    """Uploads through OSS's own client and waits until so many more events are done with."""
+    bucket = box.bucket(box.source_bucket)
+    before = handled(box)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        uploads = progress.add_task("uploaded ", total=len(keys))
+        forwarded = progress.add_task("handled  ", total=events)
+        for key in keys:
+            bucket.put_object(key, f"contents of {key!a}".encode())
+            progress.update(uploads, advance=1)
+            progress.update(forwarded, completed=handled(box) - before)
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while handled(box) - before < events and time.monotonic() < give_up:
+            time.sleep(0.1)
+            progress.update(forwarded, completed=handled(box) - before)
+        box.wait_idle(timeout=PATIENCE_SECONDS)
+        progress.update(forwarded, completed=handled(box) - before)
+
+
+def handled(box: Sandbox) -> int:
+    """Events that are done with: the function returned, or Function Compute gave up."""
+    return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped)
+
+
+def show_faults(box: Sandbox, books: Books, console: Console) -> None:
+    answers = Counter(str(call.status) for call in box.oms.calls)
+    used = box.oms.faults.used
+    console.print(f"OMS answered {counts(answers)}. Injected beside that: {used['status']} x 503, and")
+    dropped = used["drop_before"] + used["drop_after"]
+    console.print(f"{dropped} connections dropped, {used['drop_after']} of them after OMS's work.")
+    if books.failed:
+        key, reason = next(iter(sorted(books.failed.items())))
+        console.print(f"For example, the record failed_object/{escape(key)} says {reason}.")
+
+
+def counts(what: Counter[str]) -> str:
+    return ", ".join(f"{number} x {name}" for name, number in sorted(what.items()))

@@ -1,0 +1,83 @@
+"""What each side holds, and whether that adds up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import Sandbox
+
+
+@dataclass
+class Books:
+    """What each side holds in the end."""
+
+    uploaded: dict[str, bytes]
+    copied: dict[str, bytes]
+    succeeded: set[str]
+    failed: dict[str, str]
+    dropped: int
+    lost: set[str]
+
+    @property
+    def missing(self) -> set[str]:
+        """Not in the destination with the contents it has in the source."""
+        return {key for key, data in self.uploaded.items() if self.copied.get(key) != data}
+
+    @property
+    def recorded(self) -> set[str]:
+        return self.succeeded | self.failed.keys()
+
+    def problems(self) -> list[str]:
+        """Why the books do not balance; empty when they do."""
+        claims = {
+            "uploaded objects have no record": self.uploaded.keys() - self.recorded - self.lost,
+            "records are of objects that were never uploaded": self.recorded - self.uploaded.keys(),
+            "objects are recorded as accepted and are not in the destination": self.missing & self.succeeded,
+            "objects are missing and have no failed record": self.missing - self.failed.keys() - self.lost,
+            "objects in the destination were never uploaded": self.copied.keys() - self.uploaded.keys(),
+        }
+        found = [f"{len(keys)} {claim}: {sorted(keys)[:3]}" for claim, keys in claims.items() if keys]
+        return found + ([f"{self.dropped} events were dropped"] if self.dropped else [])
+
+
+def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
+    """What there is now; of `lost_events` no event came."""
+    succeeded, failed = set(), {}
+    root = f"oms_source_record/{box.task_id}/"
+    for name, record in box.oss.objects(box.log_bucket).items():
+        kind, _, rest = name.removeprefix(root).partition("/")
+        if kind.startswith("success_object"):
+            succeeded.add(record.data.decode() if kind.endswith("_long") else rest)
+        elif kind.startswith("failed_object"):
+            body = json.loads(record.data)
+            failed[body["key"]] = body["reason"]
+    uploaded = {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
+    copied = {key: obj.data for key, obj in box.task.destination.items()}
+    lost = uploaded.keys() & lost_events - succeeded - failed.keys()
+    return Books(uploaded, copied, succeeded, failed, len(box.fc.dropped), lost)
+
+
+def show(books: Books, console: Console) -> None:
+    console.print("\nWhere every object is:")
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("uploaded to OSS", str(len(books.uploaded)), end_section=True)
+    table.add_row("accepted by OMS (records in success_object/)", str(len(books.succeeded)))
+    for reason, count in sorted(Counter(books.failed.values()).items()):
+        table.add_row(f"failed: {reason} (records in failed_object/)", str(count))
+    table.add_row("never heard of, because the event was lost", str(len(books.lost)))
+    total = len(books.recorded | books.lost)
+    table.add_row("[bold]total accounted for", f"[bold]{total}", end_section=True)
+    table.add_row("in OBS, equal to the source", str(len(books.uploaded) - len(books.missing)))
+    answer_lost = len(books.failed.keys() - books.missing)
+    table.add_row("  of these recorded as failed: OMS's answer was lost", str(answer_lost))
+    table.add_row("missing in OBS", str(len(books.missing)))
+    table.add_row("  of these with a failed record, for replay", str(len(books.missing & books.failed.keys())))
+    table.add_row("  of these without any record, for reconcile", str(len(books.missing & books.lost)))
+    console.print(table)

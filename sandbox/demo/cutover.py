@@ -1,0 +1,120 @@
+"""The last acts: OMS fails to copy objects, and somebody changes others in OBS. The certificate says NO-GO, and why;
+what it names is made good, and it says GO."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sandbox import Sandbox
+from sandbox.demo.acts import HOUR, LOST, PATIENCE_SECONDS
+from sandbox.demo.books import Books, keep_books
+from sandbox.oms.task import CopyFailure
+
+# Accepted by OMS, and not copied.
+NOT_COPIED = [f"not copied/{number}.jpg" for number in range(5)]
+DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
+SAMPLE = 50
+_COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
+
+
+def in_obs(box: Sandbox, console: Console) -> None:
+    """OMS accepts objects and fails to copy them, and somebody deletes one in OBS and overwrites another."""
+    console.print(
+        f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, and fails to copy them, which it tells in lists in"
+        " OBS. The timer wakes replay, which reads them and answers"
+    )
+    failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
+    box.task.failures.add(failure, times=len(NOT_COPIED), where=lambda key: key in NOT_COPIED)
+    for key in NOT_COPIED:
+        box.bucket(box.source_bucket).put_object(key, b"copied in the end")
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
+    console.print("And somebody deletes an object in OBS, and overwrites another there.")
+    box.obs.delete(box.destination_bucket, DELETED)
+    box.obs.put(box.destination_bucket, OVERWRITTEN, b"somebody else's")
+
+
+def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
+    """The day of the cutover: what there is in the end, and the last certificate."""
+    console.print("\n[bold]5.[/] The day of the cutover: nobody writes to the source any more. Half an hour later:")
+    frozen = now()
+    later(box)
+    compare(box, console)
+    certify(box, console, frozen)
+    console.print(
+        "What was missing, compare has sent. What is newer in OBS is overwritten only if somebody asks for it:"
+    )
+    compare(box, console, overwrite=True, restart=True)
+    later(box)
+    compare(box, console, restart=True)
+    ended = now()
+    while now() <= ended:  # times are told to the second, and this has to be later
+        time.sleep(0.05)
+    console.print("\ns reconcile invoke -e '{\"restart\": true}'")
+    state = box.fc.invoke("reconcile", b'{"restart": true}').value["state_digest"]
+    console.print(f"The state digest of the source is still {state}.", soft_wrap=True)
+    return keep_books(box, set(LOST)), certify(box, console, frozen, sample=SAMPLE)
+
+
+def later(box: Sandbox) -> None:
+    """All is done that was to be done, and half an hour goes by, so that nothing is too young to be judged."""
+    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.oss.age(HOUR // 2)
+    box.obs.age(HOUR // 2)
+
+
+def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
+    """Invoke certify by hand, and show its verdict, with what did not pass."""
+    payload = json.dumps({"frozen_since": frozen, **asked})
+    console.print(f"\ns certify invoke -e '{payload}'")
+    document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
+    verdict = document["verdict"]
+    console.print(f"[bold {_COLOURS[verdict]}]{escape(document['text'])}", soft_wrap=True)
+    for check in document["checks"]:
+        if check["gates"] and check["result"] != "passed":
+            keys = f" ({', '.join(check['keys'][:3])})" if check["keys"] else ""
+            console.print(escape(f"  {check['id']}: {check['result']}. {check['seen']}{keys}"), soft_wrap=True)
+    if verdict == "GO":
+        sample = document["sample"]
+        console.print(f"{len(document['checks'])} checks passed. {sample['bound']}.", soft_wrap=True)
+        for side in ("source", "destination"):
+            console.print(f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
+        console.print(f"  the certificate's SHA-256 is {document['sha256']}", soft_wrap=True)
+    return document
+
+
+def now() -> str:
+    """The time as certificates tell it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def compare(box: Sandbox, console: Console, **asked: bool) -> None:
+    """Invoke compare by hand, and show its classes."""
+    payload = json.dumps(asked)
+    console.print(f"\ns compare invoke -e '{payload}'")
+    found = box.fc.invoke("compare", payload.encode()).value
+    table = Table("class", "in OSS", "in OBS", "such as")
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    classes = [(name, one) for name, one in found["classes"].items() if sum(count_of(one))]
+    for name, one in classes:
+        table.add_row(name, *map(str, count_of(one)), escape(f"{one['keys'][0]!a:.40}"))
+    table.add_section()
+    totals = [found[side]["objects"] for side in ("source", "destination")]
+    table.add_row("[bold]both buckets", *(f"[bold]{number}" for number in totals))
+    console.print(table)
+    sums = [sum(count_of(one)[side] for _, one in classes) for side in (0, 1)]
+    adds_up = "The classes add up to both buckets." if sums == totals else "[red]The classes do not add up."
+    console.print(f"{adds_up} Sent again: {found['submitted']}.")
+
+
+def count_of(one: dict[str, Any]) -> tuple[int, int]:
+    """Objects of a class on both sides."""
+    return one["source"]["objects"], one["destination"]["objects"]

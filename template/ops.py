@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Everything there is to do with the deployed project: python ops.py --help"""
+
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 10):  # noqa: UP036 (who has an older one is told so)
+    sys.exit("This needs Python 3.10 or newer; this one is " + sys.version.split()[0])
+# The package `ops` beside this file, wherever this is called from.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from ops.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

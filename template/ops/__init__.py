@@ -1,0 +1,1 @@
+"""What `python ops.py` does: everything there is to do with the deployed project, by one command."""

@@ -1,0 +1,69 @@
+"""Finds a function's answer in what the Serverless Devs tool prints, and tells of what kind it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
+_RESULT = "\nInvoke Result:\n"
+_LOGS_END = "========= FC invoke Logs end ========="
+_ERROR_TYPE = re.compile(r"^Error Type: *(\S.*)$", re.MULTILINE)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# What an answer of each kind has, at least.
+_KINDS = {
+    "certificate": {"kind", "verdict", "checks", "sha256"},
+    "closing": {"closed", "next", "next_zh"},
+    "status": {"verdict", "backlog"},
+    "story": {"key", "story", "next"},
+    "doctor": {"ok", "checks"},
+    "compare": {"finished", "pass", "lag"},
+    "reconcile": {"finished", "pass", "scanned"},
+    "replay": {"taken", "accepted", "left"},
+}
+
+
+class Found(NamedTuple):
+    """What the tool printed of a call. `error_type`: what Function Compute says of a function that failed; empty if it
+    returned. `body`: its answer as text; `answer`: the same, read as JSON, or None."""
+
+    error_type: str
+    body: str
+    answer: Any
+
+
+def find(output: str) -> Found | None:
+    """What the tool printed of a call; None if it printed no answer.
+
+    No key can pass for it: in logs and answers keys are in JSON strings, which have no line of their own, and logs come
+    before the answer.
+    """
+    plain = _COLOURS.sub("", output).replace("\r\n", "\n")
+    head, mark, body = f"\n{plain}".rpartition(_RESULT)
+    if not mark:
+        return None
+    failed = _ERROR_TYPE.search(head.rpartition(_LOGS_END)[2])
+    return Found(failed[1].strip() if failed else "", body.strip(), _load(body))
+
+
+def read(text: str) -> Any:
+    """An answer that somebody has piped here: what the tool prints, or the answer itself; None if it is neither."""
+    found = find(text)
+    return found.answer if found else _load(text)
+
+
+def kind_of(answer: Any) -> str:
+    """Which job answers like that; empty for none."""
+    if not isinstance(answer, Mapping):
+        return ""
+    return next((kind for kind, names in _KINDS.items() if names <= answer.keys()), "")
+
+
+def _load(text: str) -> Any:
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return None
+    return value

@@ -1,0 +1,134 @@
+"""The command line: which commands there are, and what each takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from ops.language import usual
+
+ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+_CODES = "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven."
+_ABOUT = (
+    "Everything there is to do with the deployed project. Each command calls `s <function> invoke` in this folder,"
+    f" waits, and shows the answer. {_CODES}"
+)
+# argparse has no public name for it.
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command and its options; ends the program where they are not as they should be."""
+    parser = argparse.ArgumentParser(prog="ops.py", description=_ABOUT, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _simple(commands)
+    _passes(commands)
+    _cutover(commands)
+    _check(commands)
+    options = parser.parse_args(words)
+    if options.command == "cutover":
+        _check_cutover(parser, options)
+    return options
+
+
+def _add(
+    commands: _Commands, name: str, about: str, *, page: bool = False, asks: bool = True
+) -> argparse.ArgumentParser:
+    """A command; `page`: it makes a web page, `asks`: it calls a function."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=f"{about[0].upper()}{about[1:]}. {_CODES}", allow_abbrev=False
+    )
+    parser.set_defaults(html=None, template=None)
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument("--lang", choices=["en", "zh"], default=usual(), help="default: your locale's")
+    if page:
+        parser.add_argument("--html", metavar="FILE", type=Path, help="write a web page as well, in one file")
+    if asks:
+        parser.add_argument("-t", "--template", metavar="FILE", type=Path, help="another file than s.yaml")
+    return parser
+
+
+def _simple(commands: _Commands) -> None:
+    _add(commands, "doctor", "what is set up wrong, and what to do about it")
+    status = _add(commands, "status", "how far it is, what is stuck and why", page=True)
+    status.add_argument("--hours", type=int, metavar="N", help="how far back OMS's statistics go (24)")
+    status.add_argument("--acknowledge", action="store_true", help="what OMS failed to copy until now is seen to")
+    story = _add(commands, "story", "what became of one object")
+    story.add_argument("key", metavar="KEY", help="the object's key, as it is")
+    replay = _add(commands, "replay", "send again what failed, instead of in a few minutes")
+    replay.add_argument("--key", action="append", metavar="KEY", help="just this key, whether it failed or not")
+    replay.add_argument("--prefix", metavar="PREFIX", help="only keys that begin so")
+    replay.add_argument("--reason", metavar="REASON", help="only what failed for this reason")
+    replay.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    replay.add_argument("--dry-run", action="store_true", help="only count")
+    _add(
+        commands, "show", "show an answer that is given on standard input, such as a certificate", page=True, asks=False
+    )
+
+
+def _passes(commands: _Commands) -> None:
+    reconcile = _add(commands, "reconcile", "find what no event told of, and send it")
+    reconcile.add_argument("--all", action="store_true", help="send all, whatever their records say")
+    reconcile.add_argument("--limit", type=int, metavar="N", help="send at most so many, in one call")
+    compare = _add(commands, "compare", "compare both buckets, and send what is missing or older in OBS")
+    compare.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
+    compare.add_argument("--overwrite", action="store_true", help="send also what somebody overwrote in OBS")
+    compare.add_argument("--again", action="store_true", help="judge what differed in the last pass once more")
+    for parser in (reconcile, compare):
+        parser.add_argument("--prefix", metavar="PREFIX", help="only keys that begin so")
+        parser.add_argument("--since", metavar="TIME", help="also what was written before the installation, since then")
+        parser.add_argument("--restart", action="store_true", help="give the open pass up, and begin anew")
+        parser.add_argument("--dry-run", action="store_true", help="send nothing, in one call")
+        parser.add_argument("--look", action="store_true", help="only say how far the newest pass is")
+
+
+def _cutover(commands: _Commands) -> None:
+    cutover = _add(
+        commands, "cutover", "go through a cutover, or rehearse one, until it says GO, NO-GO or NOT PROVEN", page=True
+    )
+    when = cutover.add_mutually_exclusive_group()
+    when.add_argument("--rehearse", action="store_true", help="say how long it will take, and what would fail")
+    when.add_argument(
+        "--frozen-since", metavar="TIME", help="since when nobody writes to the source: now, or 2026-01-31T08:00:00Z"
+    )
+    cutover.add_argument("--sample", type=int, metavar="N", help="read N objects on both sides, at most 300")
+    cutover.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar='CLASS="who, why"',
+        help=f"take what is not proven for good, by name: {', '.join(ACCEPTABLE)}",
+    )
+    cutover.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
+    cutover.add_argument("--restart", action="store_true", help="compare anew, even if that was done since the freeze")
+    cutover.add_argument("--close", action="store_true", help="after GO, close the project without asking")
+    cutover.add_argument(
+        "--out", metavar="FILE", type=Path, help="where the certificate goes (default: named by its time)"
+    )
+
+
+def _check(commands: _Commands) -> None:
+    check = _add(commands, "check", "check a certificate, and listings of the buckets against it", asks=False)
+    check.add_argument("certificate", metavar="CERTIFICATE", type=Path, help="the JSON file")
+    for side in ("source", "destination"):
+        check.add_argument(
+            f"--{side}",
+            metavar="LISTING",
+            type=Path,
+            help=f"all objects of the {side} bucket: what `rclone lsjson -R --files-only` prints, JSON lines"
+            ' {"key": ..., "size": ...}, or lines of size, tab and key',
+        )
+
+
+def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.rehearse and options.close:
+        parser.error("a rehearsal closes nothing: leave --close out")
+    accepted = {}
+    for given in options.accept:
+        name, _, why = given.partition("=")
+        if name not in ACCEPTABLE or not why.strip():
+            parser.error(f'--accept {given!r}: give CLASS="who, why", with one of {", ".join(ACCEPTABLE)}')
+        accepted[name] = why.strip()
+    options.accept = accepted

@@ -1,0 +1,234 @@
+"""Calls the functions: by the Serverless Devs tool, or in the sandbox of this project's repository.
+
+Both raise ToolError, CloudError and FunctionError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ops import answers, failures
+from ops.errors import UsageError
+from ops.words import Text
+
+SANDBOX = "OSS_OMS_SYNC_SANDBOX"
+# A function takes up to 570 seconds, and the tool waits 5 more for it.
+CALL_SECONDS = 660.0
+Payload = Mapping[str, Any]
+
+
+class Caller(Protocol):
+    """Calls the functions of a deployed project."""
+
+    def ask(self, job: str, payload: Payload) -> Any:
+        """What the function of a job answers."""
+
+    def remove_trigger(self, job: str, trigger: str) -> None:
+        """Take a trigger of a function away; not an error if it is gone."""
+
+    def let_pass(self, seconds: float) -> bool:
+        """Whether so much time has gone by at once, as it does in the sandbox."""
+
+    def stop(self) -> None:
+        """Wait for nothing any more. What goes on in the cloud goes on."""
+
+
+def caller(template: Path | None, folder: Path) -> Caller:
+    """The one that the environment asks for. `folder` is the project's, `template` another file than its s.yaml."""
+    address = os.environ.get(SANDBOX)
+    return Sandbox(address) if address else Tool(template, folder)
+
+
+def command(job: str, payload: Payload) -> str:
+    """How somebody would call a function in a shell."""
+    return f"s {job} invoke -e {shlex.quote(json.dumps(payload))}"
+
+
+class Tool:
+    """`s`, run in the project's folder, with a list of arguments and not through a shell."""
+
+    def __init__(self, template: Path | None, folder: Path, seconds: float = CALL_SECONDS) -> None:
+        self._template = template.absolute() if template else None
+        self._folder = folder
+        self._seconds = seconds
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def ask(self, job: str, payload: Payload) -> Any:
+        """See Caller."""
+        program = self._program()
+        with _event(program, json.dumps(payload)) as words:
+            output, errors, code = self._run(program, [job, "invoke", *words])
+        found = answers.find(output)
+        if found is None:
+            raise failures.of_tool(job, output, errors, code)
+        return failures.checked(job, found)
+
+    def remove_trigger(self, job: str, trigger: str) -> None:
+        """See Caller."""
+        output, errors, code = self._run(self._program(), [job, "remove", "--trigger", trigger, "-y"])
+        if code:
+            raise failures.of_tool(job, output, errors, code)
+
+    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
+        """See Caller."""
+        return False
+
+    def stop(self) -> None:
+        """See Caller."""
+        for process in list(self._running):
+            _kill(process)
+
+    def _program(self) -> str:
+        program = shutil.which("s")
+        if program is None:
+            raise failures.no_tool()
+        return program
+
+    def _run(self, program: str, words: Sequence[str]) -> tuple[str, str, int]:
+        """What the tool prints on both ways, and its exit code."""
+        template = ["-t", str(self._template)] if self._template else []
+        command = [program, *words, *template]
+        if _is_batch(program):
+            _check_for_batch(command)
+        # In a group of its own, so that it can be killed with all that it has started.
+        with subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
+            command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            self._running.add(process)
+            try:
+                output, errors = process.communicate(timeout=self._seconds)
+            except subprocess.TimeoutExpired:
+                raise failures.hangs(words[0], self._seconds) from None
+            finally:
+                _kill(process)
+                self._running.discard(process)
+        return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"), process.returncode
+
+
+@contextlib.contextmanager
+def _event(program: str, payload: str) -> Iterator[list[str]]:
+    """The arguments that give the tool an event."""
+    if not _is_batch(program):
+        yield ["-e", payload]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "event.json")
+        file.write_text(payload, encoding="utf-8")
+        yield ["--event-file", str(file)]
+
+
+def _is_batch(program: str) -> bool:
+    """Whether Windows runs `program` through its shell, which takes quotes in arguments for its own."""
+    return program.lower().endswith((".cmd", ".bat"))
+
+
+def _check_for_batch(words: Sequence[str]) -> None:
+    for word in words:
+        if any(one in word for one in '"%!^&|<>'):
+            raise UsageError(
+                Text(f"Windows' shell would change {word!r}", f"Windows 的命令行会改动 {word!r}"),
+                Text("Use a path without special characters", "请使用不含特殊字符的路径"),
+            )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started; not an error if it has ended."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        words = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(words, capture_output=True, check=False)  # noqa: S603
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Sandbox:
+    """The functions in `make sandbox`, by HTTP on this machine."""
+
+    def __init__(self, address: str, seconds: float = CALL_SECONDS) -> None:
+        self._address = address.rstrip("/")
+        self._seconds = seconds
+        # No proxy stands between a machine and itself.
+        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+    def ask(self, job: str, payload: Payload) -> Any:
+        """See Caller."""
+        answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
+        if "error" in answer:
+            return failures.checked(job, answers.Found(str(answer["error"].get("errorType")), "", answer["error"]))
+        return answer["answer"]
+
+    def remove_trigger(self, job: str, trigger: str) -> None:
+        """See Caller."""
+        self._post(f"remove/{job}/{trigger}", b"")
+
+    def let_pass(self, seconds: float) -> bool:
+        """See Caller."""
+        self._post(f"later/{math.ceil(seconds)}", b"")
+        return True
+
+    def stop(self) -> None:
+        """See Caller."""
+
+    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (what the user names)
+        try:
+            with self._open(request, timeout=self._seconds) as response:
+                answer = json.load(response)
+        except urllib.error.HTTPError as error:
+            raise failures.not_in_sandbox(error.read().decode("utf-8", "replace")) from None
+        except (OSError, ValueError, urllib.error.URLError) as error:
+            raise failures.no_sandbox(SANDBOX, self._address, str(error)) from None
+        return dict(answer)
+
+
+class InBackground:
+    """A call that somebody waits for who has something else to do."""
+
+    def __init__(self, caller: Caller, job: str, payload: Payload) -> None:
+        self._done = threading.Event()
+        self._answer: Any = None
+        self._error: BaseException | None = None
+        # A daemon, because nobody waits for it any more after Ctrl-C.
+        threading.Thread(target=self._ask, args=(caller, job, payload), daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the answer is there after so long."""
+        return self._done.wait(seconds)
+
+    def result(self) -> Any:
+        """The answer; raises what the call raised."""
+        self._done.wait()
+        if self._error:
+            raise self._error
+        return self._answer
+
+    def _ask(self, caller: Caller, job: str, payload: Payload) -> None:
+        try:
+            self._answer = caller.ask(job, payload)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()

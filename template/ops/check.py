@@ -1,0 +1,171 @@
+"""Checks a certificate without trusting who made it: its hash, its sums, and whether its verdict follows from its
+checks; and, given listings of the buckets, whether they have the objects, bytes and digests that it states."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ops.words import Text
+
+MODULUS = 2**256
+# As in code/oss_oms_sync: records are never in scope, and OMS's own lists are in the destination for ever.
+_RECORDS = "oms_source_record/"
+_OMS_LISTS = "oms/sync_task/"
+_EQUAL = ("equal_contents", "equal_version", "equal_size")
+# What is in the buckets, but not in scope.
+_NOT_COUNTED = {"source": {"outside"}, "destination": {"outside", "oms_own"}}
+_SIDES = ("source", "destination")
+_CHECKS = (
+    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
+    *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
+)
+# A rehearsal leaves these out: nothing is frozen yet.
+_OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
+Document = Mapping[str, Any]
+Objects = Iterable[tuple[bytes, int]]
+
+
+class Finding(NamedTuple):
+    """What was looked at, and whether it holds; `seen` says what does not."""
+
+    claim: Text
+    holds: bool
+    seen: str = ""
+
+
+class Counted(NamedTuple):
+    """What a listing, or a part of a document, adds up to; `digest` in hexadecimal."""
+
+    objects: int
+    bytes: int
+    digest: str
+
+
+def sha256(document: Document) -> str:
+    """The hash that a document states: of its canonical form without that."""
+    rest = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def findings(document: Document) -> Iterator[Finding]:
+    """What can be seen in a document alone.
+
+    Raises KeyError, TypeError, ValueError and AttributeError where it has another form than certificates have.
+    """
+    made = sha256(document)
+    yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
+    yield _verdict(document)
+    if document["classes"] is None:
+        return
+    for side, name in zip(_SIDES, (Text("source", "源端"), Text("destination", "目的端")), strict=True):
+        stated, summed = _stated(document[side]), _summed(document["classes"], side)
+        claim = Text(f"The classes add up to the {name.en}", f"各类别之和等于{name.zh}")
+        yield Finding(claim, stated == summed, _told(summed))
+    for title in _EQUAL:
+        one = document["classes"].get(title)
+        claim = Text(f"Both sides of {title} are equal", f"{title} 两端一致")
+        if one and _side(one, "source") != _side(one, "destination"):
+            yield Finding(claim, holds=False, seen=" / ".join(_told(_side(one, side)) for side in _SIDES))
+        elif one:
+            yield Finding(claim, holds=True)
+    if document["folders"] is not None:
+        yield from _folders(document)
+
+
+def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
+    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of OMS's lists that
+    are in the source as well, so that the destination's count."""
+    counted = count(document["scope"], objects, None if side == "source" else own)
+    stated = _stated(document[side]) if document[side] else None
+    name = Text(side, "源端" if side == "source" else "目的端")
+    claim = Text(f"The listing of the {name.en} has what the document states", f"{name.zh}清单与文档一致")
+    return Finding(claim, counted == stated, _told(counted))
+
+
+def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
+    """What the objects of a listing add up to that are in scope; without OMS's own lists if `own` is given."""
+    prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
+    records, lists = _RECORDS.encode(), _OMS_LISTS.encode()
+    number = total = digest = 0
+    for key, size in objects:
+        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(records):
+            continue
+        if own is not None and key.startswith(lists) and key not in own:
+            continue
+        number, total = number + 1, total + size
+        digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
+    return Counted(number, total, f"{digest % MODULUS:064x}")
+
+
+class Noting:
+    """Objects on their way, of which the keys are noted that look like OMS's lists."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._noted: set[bytes] = set()
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        for key, size in self._objects:
+            if key.startswith(_OMS_LISTS.encode()):
+                self._noted.add(key)
+            yield key, size
+
+    @property
+    def noted(self) -> frozenset[bytes]:
+        """Those that have gone by."""
+        return frozenset(self._noted)
+
+
+def _verdict(document: Document) -> Finding:
+    """The verdict follows from the checks, of which none is left out."""
+    checks = document["checks"]
+    claim = Text("The verdict follows from the checks", "结论与各项检查相符")
+    lacking = set(_CHECKS) - {one["id"] for one in checks}
+    if lacking or len(checks) != len(_CHECKS):
+        return Finding(claim, holds=False, seen=", ".join(sorted(lacking)) or f"{len(checks)} checks")
+    is_rehearsal = document["frozen_since"] is None
+    counted = [one for one in checks if not (is_rehearsal and one["id"] in _OF_THE_FREEZE)]
+    results = {one["result"] for one in counted if one["gates"] is not False}
+    follows = "NO-GO" if "failed" in results else "GO" if results <= {"passed"} else "NOT PROVEN"
+    if is_rehearsal:
+        stated, follows = f"{document['verdict']}, {document['rehearsal']['would_be']}", f"REHEARSAL, {follows}"
+        return Finding(claim, stated == follows, follows)
+    return Finding(claim, document["verdict"] == follows, follows)
+
+
+def _folders(document: Document) -> Iterator[Finding]:
+    """The folders add up to each class."""
+    summed: dict[str, list[int]] = {}
+    for classes in document["folders"].values():
+        for title, four in classes.items():
+            summed[title] = [one + another for one, another in zip(summed.get(title, [0] * 4), four, strict=True)]
+    wrong = []
+    for title, one in document["classes"].items():
+        four = [one[side][unit] for side in _SIDES for unit in ("objects", "bytes")]
+        if summed.pop(title, [0] * 4) != four:
+            wrong.append(title)
+    claim = Text("The folders add up to the classes", "各目录之和等于各类别")
+    yield Finding(claim, not wrong and not summed, ", ".join([*wrong, *summed]))
+
+
+def _summed(classes: Document, side: str) -> Counted:
+    """What the classes in scope add up to on a side."""
+    counted = [_side(one, side) for title, one in classes.items() if title not in _NOT_COUNTED[side]]
+    digest = sum(int(one.digest, 16) for one in counted) % MODULUS
+    return Counted(sum(one.objects for one in counted), sum(one.bytes for one in counted), f"{digest:064x}")
+
+
+def _side(one: Document, side: str) -> Counted:
+    return Counted(one[side]["objects"], one[side]["bytes"], one["digests"][side])
+
+
+def _stated(side: Document) -> Counted:
+    return Counted(side["objects"], side["bytes"], side["digest"])
+
+
+def _told(counted: Counted) -> str:
+    return f"{counted.objects:,} objects, {counted.bytes:,} bytes, {counted.digest}"

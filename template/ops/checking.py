@@ -1,0 +1,92 @@
+"""Runs `check`: what holds of a certificate, and what does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ops import check, listings
+from ops.check import Finding, Noting
+from ops.errors import OpsError, UsageError
+from ops.terminal import Line, Marked
+from ops.text import certificate
+from ops.words import Text
+
+_HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")
+_SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为 {}。")
+_UNSOUND = Text("This certificate is not to be trusted.", "该证书不可信。")
+
+
+def findings(file: Path, source: Path | None, destination: Path | None) -> tuple[Any, list[Finding]]:
+    """A certificate, and what was looked at in it.
+
+    Raises OpsError if it is not a certificate, and UsageError where a file is unreadable.
+    """
+    document = _read(file)
+    try:
+        found = list(check.findings(document))
+        own: frozenset[bytes] = frozenset()
+        if source:
+            noting = Noting(listings.read(source))
+            found.append(check.in_listing(document, "source", noting, own))
+            own = noting.noted
+        if destination:
+            found.append(check.in_listing(document, "destination", listings.read(destination), own))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _no_certificate(file) from None
+    return document, found
+
+
+def exit_code(document: Any, found: list[Finding]) -> int:
+    """1 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
+    if not all(one.holds for one in found):
+        return 1
+    return certificate.CODES.get(document["verdict"], 3)
+
+
+def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
+    """What holds, what does not, and what that means."""
+    for one in found:
+        word, state = (_HOLDS, "ok") if one.holds else (_FAILS, "fault")
+        seen = "" if one.holds or not one.seen else f" ({one.seen})"
+        yield Marked("  ", word.of(lang), state, f": {one.claim.of(lang)}{seen}")
+    if all(one.holds for one in found):
+        yield Marked("", _SOUND.of(lang).format(document["verdict"]), document["verdict"])
+    else:
+        yield Marked("", _UNSOUND.of(lang), "fault")
+
+
+def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
+    """The same for programs."""
+    told = [{"claim": one.claim.en, "claim_zh": one.claim.zh, "holds": one.holds, "seen": one.seen} for one in found]
+    return {"sound": all(one.holds for one in found), "verdict": document["verdict"], "findings": told}
+
+
+def _read(file: Path) -> Any:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(Text(str(error), str(error)), Text("Name the JSON file", "请指定 JSON 文件")) from None
+    except UnicodeDecodeError:
+        raise _no_certificate(file) from None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_certificate(file) from None
+    is_one = isinstance(document, dict) and document.get("kind") == "oss-oms-sync certificate"
+    if not is_one or document.get("schema") != 1:
+        raise _no_certificate(file)
+    return document
+
+
+def _no_certificate(file: Path) -> OpsError:
+    return OpsError(
+        Text(f"{file} is not a certificate, or is damaged", f"{file} 不是证书，或已损坏"),
+        Text(
+            "Get it again: `python ops.py cutover` writes it, and the log bucket has it under"
+            " oms_source_record/certificates/",
+            "请重新获取：由 python ops.py cutover 写出，日志存储桶的 oms_source_record/certificates/ 下也有",
+        ),
+    )

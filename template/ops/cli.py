@@ -1,0 +1,199 @@
+"""Runs one command of the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ops import answers, arguments, call, checking, closing, cutover, freeze
+from ops.clock import Clock
+from ops.errors import OpsError, ToolError, UsageError
+from ops.pages import certificate as certificate_page
+from ops.pages import status as status_page
+from ops.terminal import Line, Marked, Screen
+from ops.text import certificate, doctor, passes, replay, status, story
+from ops.waiting import Session, run_pass
+from ops.words import Text
+
+FOLDER = Path(__file__).resolve().parents[1]
+_INTERRUPTED = 130
+# How many lines are shown of input in which there is no answer.
+_TAIL = 15
+
+_View = tuple[Callable[[Any, str], Iterator[Line]], Callable[[Any], int]]
+# How each kind of answer is shown, and which exit code it is.
+_VIEWS: dict[str, _View] = {
+    "doctor": (doctor.lines, lambda answer: 0 if answer["ok"] else 1),
+    "status": (status.lines, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "story": (story.lines, lambda answer: 0 if answer.get("accepted") else 1),
+    "replay": (replay.lines, lambda answer: 0 if replay.is_well(answer) else 1),
+    "reconcile": (passes.reconcile, passes.exit_code),
+    "compare": (passes.compare, passes.exit_code),
+    "certificate": (certificate.lines, certificate.exit_code),
+}
+_PAGES = {"status": status_page.page, "certificate": certificate_page.page}
+
+_STOPPED = Text("Stopped.", "已中止。")
+_WRITTEN = Text("Written: {}", "已写入：{}")
+_NO_ANSWER = Text("The input contains no answer that is known here", "输入中没有可识别的返回结果")
+_SHOW_HOW = Text(
+    "Give it an answer: s status invoke | python ops.py show, or python ops.py show < certificate.json",
+    "用法：s status invoke | python ops.py show，或 python ops.py show < certificate.json",
+)
+_NO_PAGE = Text("There is no web page of this answer", "该结果没有网页")
+_WITHOUT_HTML = Text("Leave --html out", "请去掉 --html")
+_ANOTHER_FORM = Text("The answer has another form than this ops.py knows", "返回结果的格式与此 ops.py 不符")
+_DEPLOY = Text(
+    "Deploy this project, so that both are of one version: s deploy -y", "请部署本项目以保持版本一致：s deploy -y"
+)
+
+
+def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
+    """Run the command that `words` name, and return its exit code."""
+    options = arguments.parse(words)
+    clock = clock or Clock()
+    screen = Screen(clock)
+    session = Session(call.caller(options.template, FOLDER), screen, clock, options.lang)
+    try:
+        return _COMMANDS[options.command](session, options)
+    except OpsError as error:
+        return _tell(session, error)
+    except KeyboardInterrupt:
+        screen.say(_STOPPED.of(session.lang))
+        if session.hint:
+            screen.say(session.hint.of(session.lang))
+        return _INTERRUPTED
+    except BrokenPipeError:  # who reads this has seen enough
+        sys.stderr.close()
+        return 1
+    finally:
+        session.caller.stop()
+
+
+def _tell(session: Session, error: OpsError) -> int:
+    for line in error.said:
+        session.screen.say(f"| {line}")
+    session.screen.say(Marked("", error.happened.of(session.lang), "fault"))
+    session.screen.say(f"-> {error.fix.of(session.lang)}")
+    return error.exit_code
+
+
+def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
+    """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
+    if options.html and kind not in _PAGES:
+        raise UsageError(_NO_PAGE, _WITHOUT_HTML)
+    if answers.kind_of(answer) != kind:
+        raise ToolError(_ANOTHER_FORM, _DEPLOY)
+    lines, exit_code = _VIEWS[kind]
+    try:
+        shown, code = list(lines(answer, session.lang)), exit_code(answer)
+        page = _PAGES[kind](answer, session.lang) if options.html else ""
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
+    session.screen.answer([json.dumps(answer)] if options.json else shown)
+    if options.html:
+        _write(session, options.html, page)
+    return code
+
+
+def _write(session: Session, file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(Text(str(error), str(error)), Text("Name another file", "请指定其他文件")) from None
+    session.screen.say(_WRITTEN.of(session.lang).format(file))
+
+
+def _doctor(session: Session, options: Namespace) -> int:
+    return _show(session, options, session.caller.ask("doctor", {}), "doctor")
+
+
+def _status(session: Session, options: Namespace) -> int:
+    return _show(session, options, session.caller.ask("status", _payload(options, "hours", "acknowledge")), "status")
+
+
+def _story(session: Session, options: Namespace) -> int:
+    return _show(session, options, session.caller.ask("status", {"key": options.key}), "story")
+
+
+def _replay(session: Session, options: Namespace) -> int:
+    payload = _payload(options, "prefix", "reason", "limit", "dry_run")
+    if options.key:
+        payload["keys"] = options.key
+    return _show(session, options, session.caller.ask("replay", payload), "replay")
+
+
+def _reconcile(session: Session, options: Namespace) -> int:
+    payload = _payload(options, "all", "since", "prefix", "limit", "dry_run", "restart", "look")
+    return _pass(session, options, "reconcile", payload, options.look or options.dry_run or options.limit is not None)
+
+
+def _compare(session: Session, options: Namespace) -> int:
+    payload = _payload(options, "deep", "again", "overwrite", "since", "prefix", "dry_run", "restart", "look")
+    return _pass(session, options, "compare", payload, options.look or options.dry_run or options.again)
+
+
+def _pass(session: Session, options: Namespace, job: str, payload: dict[str, Any], is_one_call: bool) -> int:
+    answer = session.caller.ask(job, payload) if is_one_call else run_pass(session, job, payload)
+    return _show(session, options, answer, job)
+
+
+def _payload(options: Namespace, *names: str) -> dict[str, Any]:
+    """What is given of these options, as the function takes it."""
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None and value is not False}
+
+
+def _cutover(session: Session, options: Namespace) -> int:
+    plan = cutover.Plan(freeze.moment(session, options), options.sample, options.accept, options.deep, options.restart)
+    document = cutover.run(session, plan)
+    code = _show(session, options, document, "certificate")
+    _write(session, options.out or Path(_file_name(document)), json.dumps(document, indent=1) + "\n")
+    if plan.frozen:
+        closing.offer(session, document["verdict"], wanted=options.close)
+    return code
+
+
+def _file_name(document: Any) -> str:
+    """The name that the document has in the log bucket, without its folders."""
+    name = str(document["document"]).rpartition("/")[2]
+    return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
+
+
+def _check(session: Session, options: Namespace) -> int:
+    document, found = checking.findings(options.certificate, options.source, options.destination)
+    told = (
+        [json.dumps(checking.to_json(document, found))]
+        if options.json
+        else checking.lines(document, found, session.lang)
+    )
+    session.screen.answer(told)
+    return checking.exit_code(document, found)
+
+
+def _show_input(session: Session, options: Namespace) -> int:
+    given = sys.stdin.buffer.read().decode("utf-8", "replace")
+    answer = answers.read(given)
+    kind = answers.kind_of(answer)
+    if kind not in _VIEWS:
+        # What the tool or the function said instead.
+        raise UsageError(_NO_ANSWER, _SHOW_HOW, given.splitlines()[-_TAIL:])
+    return _show(session, options, answer, kind)
+
+
+_COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
+    "doctor": _doctor,
+    "status": _status,
+    "story": _story,
+    "replay": _replay,
+    "reconcile": _reconcile,
+    "compare": _compare,
+    "cutover": _cutover,
+    "check": _check,
+    "show": _show_input,
+}

@@ -1,0 +1,36 @@
+"""The time, so that tests need not wait for it."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+
+class Clock:
+    """This machine's."""
+
+    def now(self) -> datetime:
+        """The time in UTC, to the second."""
+        return datetime.now(timezone.utc).replace(microsecond=0)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def timestamp(moment: datetime) -> str:
+    """As the functions write times: 2026-01-31T08:00:00Z."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time with its zone, such as 2026-01-31T08:00:00Z or 2026-01-31 16:00+08:00; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.astimezone(timezone.utc).replace(microsecond=0) if moment.tzinfo else None

@@ -1,0 +1,104 @@
+"""Listings of a bucket as people have them, read line by line or value by value: they may be larger than any memory.
+
+    rclone lsjson -R --files-only REMOTE:BUCKET     [{"Path": "a/b.txt", "Size": 5, ...}, ...]
+    one JSON object a line                          {"key": "a/b.txt", "size": 5}
+    tab-separated                                   5<TAB>a/b.txt
+
+Keys are those of the whole bucket, in UTF-8.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from ops.errors import UsageError
+from ops.words import Text
+
+_CHUNK = 1 << 20
+# No value of a listing is longer.
+_MAX_VALUE = 1 << 24
+_KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
+_FORMATS = Text(
+    'Give what `rclone lsjson -R --files-only` prints, JSON lines {"key": ..., "size": ...}, or lines of size, tab and'
+    " key",
+    '请使用 `rclone lsjson -R --files-only` 的输出、每行一个 {"key": ..., "size": ...} 的 JSON，或“大小<Tab>键”的行',
+)
+
+
+def read(file: Path) -> Iterator[tuple[bytes, int]]:
+    """Key, in UTF-8, and size of each object in a listing.
+
+    Raises UsageError where it is unreadable.
+    """
+    try:
+        with file.open("rb") as listing:
+            # Not by seeking: it may come through a pipe.
+            first = listing.peek(8).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+            text = io.TextIOWrapper(listing, encoding="utf-8-sig", newline="\n")
+            yield from _of_json(text) if first in (b"[", b"{") else _of_lines(text)
+    except UnicodeDecodeError:
+        raise _unreadable(file, Text("it is not UTF-8", "不是 UTF-8 编码")) from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(file, Text(str(error), str(error))) from None
+    except OSError as error:
+        raise UsageError(Text(str(error), str(error)), _FORMATS) from None
+
+
+def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
+    for number, line in enumerate(lines, 1):
+        size, tab, key = line.removesuffix("\n").partition("\t")
+        # Only ASCII digits: int() takes more than those for a number.
+        if not (tab and key and size.isascii() and size.isdigit()):
+            raise ValueError(f"line {number}: {line[:80]!r}")
+        yield key.encode(), int(size)
+
+
+def _of_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
+    for number, value in enumerate(_values(text), 1):
+        if isinstance(value, dict) and value.get("IsDir") is True:
+            continue
+        key, size = _first(value, _KEYS), _first(value, _SIZES)
+        if not isinstance(key, str) or type(size) is not int or size < 0:
+            raise ValueError(f"object {number}: {str(value)[:80]!r}")
+        yield key.encode(), size
+
+
+def _first(value: Any, names: tuple[str, ...]) -> Any:
+    return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
+
+
+def _values(text: TextIO) -> Iterator[Any]:
+    """The values of an array, or one after the other."""
+    decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
+    while not at_end or buffer:
+        chunk = text.read(_CHUNK)
+        at_end = not chunk
+        buffer += chunk
+        start = 0
+        while (begin := _value_at(buffer, start)) < len(buffer):
+            try:
+                value, start = decode(buffer, begin)
+            except ValueError:
+                if at_end or len(buffer) - begin > _MAX_VALUE:
+                    raise
+                break
+            yield value
+        buffer = buffer[_value_at(buffer, start) :]
+
+
+def _value_at(text: str, start: int) -> int:
+    """Where the next value begins, after what is between values."""
+    while start < len(text) and text[start] in " \t\r\n,[]":
+        start += 1
+    return start
+
+
+def _unreadable(file: Path, why: Text) -> UsageError:
+    return UsageError(
+        Text(f"{file} is not a listing that can be read: {why.en}", f"无法读取清单 {file}：{why.zh}"), _FORMATS
+    )

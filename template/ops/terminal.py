@@ -1,0 +1,149 @@
+"""What is printed: the answer on standard output, and what happens meanwhile on standard error.
+
+Nothing that is printed comes from a key, or from anybody else's text, but by way of `escaped`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple, TextIO
+
+from ops.clock import Clock
+
+# How often a line says how far it is where there is no terminal.
+_LINE_SECONDS = 60.0
+# What a terminal itself shows behind the line if somebody presses that.
+_CTRL_C = "^C"
+COLOURS = {
+    "in step": 32,
+    "behind": 33,
+    "broken": 31,
+    "closed": 34,
+    "ok": 32,
+    "warning": 33,
+    "fault": 31,
+    "unknown": 31,
+    "skipped": 2,
+    "passed": 32,
+    "failed": 31,
+    "not run": 33,
+    "not proven": 33,
+    "GO": 32,
+    "NO-GO": 31,
+    "NOT PROVEN": 33,
+    "REHEARSAL": 34,
+}
+
+
+class Marked(NamedTuple):
+    """A line with a part in the colour of a state."""
+
+    before: str
+    marked: str
+    state: str
+    after: str = ""
+
+
+Line = str | Marked
+
+
+def escaped(text: str) -> str:
+    r"""`text` in one line without anything that a terminal would act on: escape sequences, control characters,
+    characters without width, and those that turn the direction of writing, become \x1b or \u202e."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+class Screen:
+    """Where lines go. `interactive`: whether somebody can be asked."""
+
+    def __init__(
+        self, clock: Clock, out: TextIO | None = None, err: TextIO | None = None, given: TextIO | None = None
+    ) -> None:
+        self._clock = clock
+        self._out, self._err, self._in = out or sys.stdout, err or sys.stderr, given or sys.stdin
+        self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
+        self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"
+        self.interactive = self._in is not None and self._in.isatty() and self._err.isatty()
+        self._shown = 0
+        self._last_line = -_LINE_SECONDS
+
+    def answer(self, lines: Iterable[Line]) -> None:
+        """Print what was asked for."""
+        for line in lines:
+            self._print(line, self._out)
+
+    def say(self, line: Line) -> None:
+        """Print what happens meanwhile."""
+        self._print(line, self._err)
+
+    def progress(self, text: str) -> None:
+        """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
+        if self._rewrites:
+            line = _cut(escaped(text), shutil.get_terminal_size().columns - 1 - len(_CTRL_C))
+            width, before = _width(line), self._shown
+            # First, because somebody may press Ctrl-C while it is written.
+            self._shown = max(width, before)
+            self._write(self._err, f"\r{line}{' ' * (before - width)}")
+            self._shown = width
+        elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._last_line = self._clock.monotonic()
+            self.say(text)
+
+    def begin(self) -> None:
+        """From now on progress is that of something else, of which the first line comes after a minute."""
+        self._clear()
+        self._last_line = self._clock.monotonic()
+
+    def ask(self, question: str) -> str:
+        """What somebody types; raises EOFError where nothing more comes."""
+        self._clear()
+        self._write(self._err, f"{escaped(question)} ")
+        line = self._in.readline()
+        if not line:
+            raise EOFError
+        return line.strip()
+
+    def _print(self, line: Line, stream: TextIO) -> None:
+        self._clear()
+        self._write(stream, f"{self._painted(line, stream)}\n")
+
+    def _painted(self, line: Line, stream: TextIO) -> str:
+        if isinstance(line, str):
+            return escaped(line)
+        before, marked, state, after = line
+        colour = COLOURS.get(state)
+        if self._colours[stream] and colour:
+            return f"{escaped(before)}\x1b[{colour}m{escaped(marked)}\x1b[0m{escaped(after)}"
+        return escaped(f"{before}{marked}{after}")
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._write(self._err, f"\r{' ' * (self._shown + len(_CTRL_C))}\r")
+            self._shown = 0
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        # What the terminal's encoding lacks is shown as Python would write it.
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+
+
+def _takes_colours(stream: TextIO) -> bool:
+    old_console = sys.platform == "win32" and not os.environ.get("WT_SESSION")
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def _cut(text: str, columns: int) -> str:
+    while _width(text) > max(1, columns):
+        text = text[:-1]
+    return text

@@ -1,0 +1,105 @@
+"""Waits for passes, which go on in the cloud by themselves, and says how far they are."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.call import Caller, InBackground, Payload
+from ops.clock import Clock
+from ops.errors import OpsError
+from ops.terminal import Screen
+from ops.text import passes
+from ops.words import Text
+
+# How often somebody looks how far a pass is.
+_LOOK_SECONDS = 15.0
+_REDRAW_SECONDS = 1.0
+# A pass that stopped is called again so often, before whoever waits gives up.
+_ATTEMPTS = 3
+_REST_SECONDS = 30.0
+# Why a call came back that says nothing against the pass.
+_GOES_ON = ("the time is up", "a newer pass of this scope has begun")
+
+_GOING_ON = Text("{} {}: {}", "{} {}：{}")
+_RESTS = Text("{} rests: {}. It is tried again in {:.0f} seconds", "{} 暂停：{}。{:.0f} 秒后重试")
+
+
+@dataclass
+class Session:
+    """What commands work with. `hint`: what to do if somebody presses Ctrl-C now; None: nothing goes on."""
+
+    caller: Caller
+    screen: Screen
+    clock: Clock
+    lang: str
+    hint: Text | None = field(default=None)
+
+
+def run_pass(session: Session, job: str, payload: Payload) -> Any:
+    """Work on a pass until it has ended, or does not move by itself; return the last answer."""
+    scope = {name: value for name, value in payload.items() if name != "restart"}
+    before = _hinted(session, job, scope)
+    session.screen.begin()
+    began = session.clock.monotonic()
+    answer = _call(session, job, payload, began)
+    attempts = 1
+    while not answer["finished"]:
+        is_moving = answer["stopped"] in _GOES_ON
+        attempts = 1 if is_moving else attempts + 1
+        if attempts > _ATTEMPTS:
+            break
+        if not is_moving:
+            why = answer["stopped"] or answer["next"]
+            session.screen.say(_RESTS.of(session.lang).format(job, why, _REST_SECONDS))
+            session.clock.sleep(_REST_SECONDS)
+        answer = _call(session, job, scope, began)
+    session.hint = before
+    return answer
+
+
+def _call(session: Session, job: str, payload: Payload, began: float) -> Any:
+    """One call, which works and waits; meanwhile others look how far it is."""
+    call = InBackground(session.caller, job, payload)
+    look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
+    seen: Mapping[str, Any] | None = None
+    looked = session.clock.monotonic()
+    while not call.wait(_REDRAW_SECONDS):
+        now = session.clock.monotonic()
+        if now - looked >= _LOOK_SECONDS:
+            seen = _look(session, job, look) or seen
+            looked = session.clock.monotonic()
+        how_far = passes.how_far(seen, session.lang)
+        session.screen.progress(_GOING_ON.of(session.lang).format(job, duration(now - began), how_far))
+    return call.result()
+
+
+def _look(session: Session, job: str, payload: Payload) -> Any:
+    """How far it is; None if that is not known, which changes nothing."""
+    try:
+        return session.caller.ask(job, payload)
+    except OpsError:
+        return None
+
+
+def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
+    """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
+    before = session.hint
+    if before is None:
+        options = "".join(
+            f" --{name}" if value is True else f" --{name} {shlex.quote(str(value))}" for name, value in scope.items()
+        )
+        look = f"python ops.py {job}{options} --look"
+        session.hint = Text(
+            f"{job} goes on in the cloud. See how far it is: {look}", f"{job} 在云上继续进行。查看进度：{look}"
+        )
+    return before
+
+
+def duration(seconds: float) -> str:
+    """As on a stop watch."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,240 @@
+"""What the tests of ops.py share: a clock, a caller and a screen to look at, and a program that stands in for `s`."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import ops
+from ops.clock import Clock
+from ops.terminal import Screen
+from ops.waiting import Session
+
+TEMPLATE = Path(ops.__file__).parents[1]
+NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
+# Markup, quotes, a sequence that clears the screen, a character that turns the writing, line ends, an 8-bit control.
+NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x07"
+
+
+class FakeClock(Clock):
+    """Time that goes by only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=int(self.seconds))
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+
+class FakeCaller:
+    """Answers from a list for each job, of which the last is given again and again; an error is raised."""
+
+    def __init__(self, **answers: Any) -> None:
+        self._answers = {job: deque(given if isinstance(given, list) else [given]) for job, given in answers.items()}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
+        self.passes: dict[str, Any] = {}
+        self.looked: list[tuple[str, dict[str, Any]]] = []
+        self.removed: list[str] = []
+        # What is done before a job answers.
+        self.meanwhile: Callable[[str], None] = lambda job: None
+
+    def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
+        if "look" in payload:
+            self.looked.append((job, dict(payload)))
+            return self.passes.get(job, NO_PASS)
+        self.asked.append((job, dict(payload)))
+        self.meanwhile(job)
+        answers = self._answers[job]
+        answer = answers.popleft() if len(answers) > 1 else answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def remove_trigger(self, job: str, trigger: str) -> None:
+        self.removed.append(f"{job}/{trigger}")
+        self.asked.append(("remove", {"trigger": trigger}))
+
+    def let_pass(self, seconds: float) -> bool:
+        return False
+
+    def stop(self) -> None:
+        pass
+
+    def payloads(self, job: str) -> list[dict[str, Any]]:
+        return [payload for name, payload in self.asked if name == job]
+
+
+class Terminal(io.StringIO):
+    """Text on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Seen:
+    """A session, and what is printed in it; `typed` is what somebody types who sits at the terminal."""
+
+    def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
+        kind = io.StringIO if typed is None else Terminal
+        self.out, self.err, self.clock = kind(), kind(), FakeClock()
+        given = kind(typed or "")
+        self.session = Session(caller, Screen(self.clock, self.out, self.err, given), self.clock, lang)
+
+    @property
+    def said(self) -> str:
+        return self.err.getvalue()
+
+
+# Where the stand-in finds what to do; it notes in `calls` what it was given.
+_STAND_IN = """#!{python}
+import json, sys, time
+from pathlib import Path
+folder = Path(__file__).parent
+given = sys.argv[1:]
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps(given) + "\\n")
+plan = json.loads((folder / "plan.json").read_text())
+for key in (" ".join(given), " ".join(given[:2]), given[0], "*"):
+    if key in plan:
+        step = plan[key]
+        break
+sys.stderr.write(step.get("err", ""))
+sys.stderr.flush()
+sys.stdout.write(step.get("before", ""))
+sys.stdout.flush()
+time.sleep(step.get("seconds", 0))
+sys.stdout.write(step.get("out", ""))
+sys.exit(step.get("code", 0))
+"""
+
+
+class StandInTool:
+    """A program `s` in a folder of its own, which does what `plan` says by the words that it is given."""
+
+    def __init__(self, folder: Path, name: str = "s") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        program = folder / name
+        program.write_text(_STAND_IN.format(python=sys.executable))
+        program.chmod(0o755)
+        self.plan({})
+
+    def plan(self, steps: Mapping[str, Any]) -> None:
+        """By `<job> invoke`, the job, or "*": `out`, `err`, exit `code`, `seconds` that it takes."""
+        (self.folder / "plan.json").write_text(json.dumps(steps))
+
+    def answers(self, answer: Any, **more: Any) -> None:
+        self.plan({"*": {"out": printed(answer), **more}})
+
+    @property
+    def calls(self) -> list[list[str]]:
+        file = self.folder / "calls"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') -> str:
+    """What the component prints of a call (devsapp/fc3, src/subCommands/invoke/index.ts), without its colours."""
+    error = f"Error Type: {error_type}\n" if error_type else ""
+    body = answer if isinstance(answer, str) else json.dumps(answer, indent=4, sort_keys=True)
+    return (
+        f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
+        "Invoke instanceId: c-1\nCode Checksum: 1\nQualifier: LATEST\nRequestId: 1-2\n"
+        f"{error}\nInvoke Result:\n{body}\n"
+    )
+
+
+def failed(kind: str, message: str) -> str:
+    """What the component prints of a function that raised."""
+    body = {"errorMessage": message, "errorType": kind, "stackTrace": []}
+    return printed(body, "UnhandledInvocationError")
+
+
+def a_pass(**changes: Any) -> dict[str, Any]:
+    """What reconcile answers of a pass that has ended."""
+    counts = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+    return {
+        **dict.fromkeys(counts, 0),
+        "scanned": 1000,
+        "covered": 1000,
+        "finished": True,
+        "next": "The pass has ended.",
+        "stopped": None,
+        "pass": "p1",
+        "ranges": {"open": 0, "done": 4},
+        "started": "2026-01-31T09:00:00Z",
+        "ended": "2026-01-31T09:10:00Z",
+        "objects": 1000,
+        "objects_per_minute": 100,
+        "share": 1.0,
+        "minutes_left": 0,
+        **changes,
+    }
+
+
+def open_pass(**changes: Any) -> dict[str, Any]:
+    """The same of one that has not."""
+    still = {"finished": False, "stopped": "the time is up", "ended": None, "share": 0.34, "minutes_left": 12}
+    return a_pass(**{"next": "The pass goes on by itself.", **still, **changes})
+
+
+NO_PASS = a_pass(
+    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
+)
+
+
+def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
+    return {
+        "source": {"objects": source, "bytes": 10 * source},
+        "destination": {"objects": destination, "bytes": 10 * destination},
+        "digests": {"source": f"{source:064x}", "destination": f"{destination:064x}"},
+        "keys": list(keys),
+    }
+
+
+def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """What compare answers of a pass that has ended."""
+    found = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    lag = {"objects": 800, "not_yet": 3, "p50": 4.2, "p90": 61.0, "p99": 300.0, "max": 7300, "within": {}}
+    kept = {name: value for name, value in a_pass().items() if name not in ("scanned", "covered")}
+    totals = {
+        side: {unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}
+        for side in ("source", "destination")
+    }
+    return {
+        **kept,
+        **totals,
+        "classes": found,
+        "watermark": "2026-01-31T08:59:00Z",
+        "lag": {"accepted": lag, "copied": lag, "again": 0},
+        "amended": None,
+        **changes,
+    }
+
+
+REPLAYED = {
+    "taken": 0,
+    "accepted": 0,
+    "failed": 0,
+    "resolved": 0,
+    "left": 0,
+    "oldest_failure": None,
+    "by_reason": {},
+    "finished": True,
+    "stopped": None,
+    "copies": None,
+}

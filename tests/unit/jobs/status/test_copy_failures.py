@@ -1,0 +1,216 @@
+"""What OMS failed to copy adds up: done since, waiting, stuck, another project's, and not known."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
+from oss_oms_sync.ledger.list_positions import Listed
+from oss_oms_sync.ledger.records import FailedKey, record_name
+from support.fake_clouds import TASK
+from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
+
+MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
+CLAIM = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
+
+
+def fail(world: StatusWorld, number: int, month: str = "2026-03") -> None:
+    """OMS has failed to copy so many objects in a month."""
+    world.counters.months[month] = (10 + number, 10, number, 0)
+
+
+def failures(world: StatusWorld) -> dict[str, int]:
+    """What became of them; without what is zero."""
+    shown = dict(world.status()["copying"]["failures"])
+    del shown["codes"]
+    return {name: number for name, number in shown.items() if number}
+
+
+def sum_of(world: StatusWorld) -> dict[str, object]:
+    (found,) = (one for one in world.status()["sums"] if one["claim"] == CLAIM)
+    return found
+
+
+def test_what_no_list_has_told_of_is_not_known_and_never_green(world):
+    fail(world, 3)
+    world.listed(1)
+    assert failures(world) == {"counted": 3, "done": 1, "unknown": 2}
+    state, text = world.verdict()
+    assert (state, "OMS failed to copy 2 objects. Replay has not seen which in OMS's lists" in text) == (BEHIND, True)
+
+
+def test_what_was_dealt_with_since_keeps_nothing_amber(world):
+    fail(world, 3)
+    world.listed(3)
+    assert failures(world) == {"counted": 3, "done": 3}
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_what_waits_is_sent_again_by_replay(world):
+    fail(world, 3)
+    world.listed(3)
+    world.copy_failed("a")
+    assert failures(world) == {"counted": 3, "done": 2, "waiting": 1}
+    state, text = world.verdict()
+    assert (state, text.startswith("Behind by 1 since")) == (BEHIND, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "attempts", "words"),
+    [
+        (MULTIPART, 1, "set another Content-Type at the source"),
+        ("UPLOAD_DST_OBJ_FAILURE", 5, "check the destination bucket's quota"),
+        ("NOBODY_KNOWS", 7, "Huawei's documents do not name this code"),
+    ],
+)
+def test_what_does_not_pass_by_itself_is_stuck_and_the_verdict_says_what_to_do(world, code, attempts, words):
+    fail(world, 9)
+    world.listed(9)
+    world.copy_failed("a", code, attempts)
+    world.copy_failed("b")
+    assert failures(world) == {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
+    state, text = world.verdict()
+    assert state == BEHIND
+    assert text.startswith(f"Behind: OMS fails again and again to copy 1 object, {code}: ")
+    assert words in text
+
+
+def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
+    fail(world, 3)
+    world.listed(3)
+    world.copy_failed("a", MULTIPART)
+    for key in "bc":
+        world.copy_failed(key)
+    codes = world.status()["copying"]["failures"]["codes"]
+    assert {code: (one["objects"], one["passes"]) for code, one in codes.items()} == {
+        "UPLOAD_DST_OBJ_FAILURE": (2, True),
+        MULTIPART: (1, False),
+    }
+    assert "Content-Type" in codes[MULTIPART]["fix"]["en"]
+    assert "源端" in codes[MULTIPART]["fix"]["zh"]
+
+
+def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):
+    fail(world, 1)
+    world.listed(1)
+    body = b'{"key": "a", "reason": "THROTTLED", "copy_attempts": 2, "first_failure": "2026-03-10T11:00:00Z"}'
+    world.bucket.add(StoredObject(record_name(TASK, "failed", "a"), body))
+    assert failures(world) == {"counted": 1, "waiting": 1}
+
+
+def test_failures_of_another_projects_objects_are_theirs(world):
+    fail(world, 3)
+    world.listed(3, outside=2)
+    assert failures(world) == {"counted": 3, "done": 1, "outside": 2}
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
+    fail(world, 5)
+    world.listed(5)
+    for key in "abc":
+        world.copy_failed(key)
+    assert failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
+
+
+def test_the_sum_is_shown_and_holds(world):
+    fail(world, 4)
+    world.listed(3, outside=1)
+    world.copy_failed("a")
+    shown = sum_of(world)
+    assert (shown["left"], shown["right"], shown["holds"]) == (4, [1, 1, 0, 1, 1], True)
+
+
+def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
+    world.listed(1)
+    world.copy_failed("a")
+    shown = sum_of(world)
+    assert (shown["left"], shown["right"], shown["holds"]) == (0, [0, 1, 0, 0, 0], False)
+    assert "OMS's counter does not have all yet" in str(shown["meaning"])
+
+
+def test_failures_of_last_month_whose_lists_came_in_this_one_add_up(world):
+    world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
+    fail(world, 5, "2026-02")
+    fail(world, 1)
+    world.listed(3, month="2026-02")
+    world.listed(3)
+    assert failures(world) == {"counted": 6, "done": 6}
+
+
+def test_lists_of_before_the_installation_account_for_nothing(world):
+    fail(world, 5, "2026-02")
+    fail(world, 1)
+    world.listed(5, month="2026-02")
+    assert failures(world) == {"counted": 1, "unknown": 1}
+
+
+def test_what_is_acknowledged_without_a_list_does_not_make_later_failures_unknown(world):
+    # GIVEN failures of long ago, two of which no list tells of
+    fail(world, 10)
+    world.listed(8)
+    assert world.verdict()[0] == BEHIND
+    assert world.verdict(acknowledge=True)[0] == IN_STEP
+
+    # WHEN two more are listed, and dealt with, THEN they are done
+    world.go_to(NOW + timedelta(hours=2))
+    fail(world, 12)
+    assert failures(world) == {"counted": 2, "unknown": 2}
+    world.listed(10)
+    assert failures(world) == {"counted": 2, "done": 2}
+
+
+def test_a_list_that_comes_after_its_failures_were_acknowledged_hides_no_later_ones(world):
+    # GIVEN that two failures of just now are acknowledged before their list is there
+    fail(world, 10)
+    world.counters.series["FAILURE"] = {30: 2}
+    world.listed(8)
+    world.verdict(acknowledge=True)
+
+    # WHEN that comes, and two more objects fail, THEN these are not known
+    world.go_to(NOW + timedelta(hours=2))
+    world.counters.series["FAILURE"] = {150: 2, 30: 2}
+    world.listed(10)
+    fail(world, 12)
+    assert failures(world) == {"counted": 2, "unknown": 2}
+    world.listed(12)
+    assert failures(world) == {"counted": 2, "done": 2}
+
+
+def test_what_still_waits_when_it_is_acknowledged_waits_in_the_backlog_only(world):
+    fail(world, 1)
+    world.listed(1)
+    world.copy_failed("a", MULTIPART)
+    world.clock.sleep(2)
+    world.verdict(acknowledge=True)
+    assert failures(world) == {}
+    assert world.verdict()[1].startswith("Behind by 1 since")
+
+
+numbers = st.integers(0, 9)
+keys = st.lists(
+    st.builds(lambda times: FailedKey(ObjectChange("a"), copy_attempts=times), st.integers(1, 9)), max_size=9
+)
+
+
+@given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
+def test_whatever_is_known_the_parts_add_up_and_nothing_is_done_that_no_list_told_of(
+    counted, lines, outside, waiting, unread
+):
+    found = CopyFailures.of(counted, Listed(lines, min(lines, outside)), waiting, unread)
+    assert min(found.parts) >= 0
+    assert found.waiting + found.stuck == len(waiting)
+    assert found.done + found.outside <= lines
+    if counted >= lines >= found.outside + len(waiting):
+        assert sum(found.parts) == counted
+        assert found.unknown >= counted - lines
+    if found.done:
+        assert found.done <= lines - found.outside - len(waiting) - unread

@@ -1,0 +1,90 @@
+"""The examples that pages are tried on are as the function answers, and so is what pages look for."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops.pages import certificate, status
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.histogram import Histogram
+from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
+from oss_oms_sync.reasons import Failure, Reason
+from support.status_world import StatusWorld
+from support.web_page import answer, parse
+
+# Names in there are not those of a form, but of reasons, folders.
+FREE = ("by_reason", "fixes", "folders")
+
+
+@pytest.fixture
+def world() -> StatusWorld:
+    """In step."""
+    one = StatusWorld()
+    one.passed(scanned=7, covered=7)
+    return one
+
+
+def names(value: object, path: str = "") -> set[str]:
+    """The names of all parts of an answer."""
+    if not isinstance(value, dict) or path.rpartition(".")[2] in FREE:
+        return {path}
+    return {path}.union(*(names(one, f"{path}.{name}") for name, one in value.items()))
+
+
+def compared() -> dict[str, object]:
+    """What a comparison at its end answers."""
+    count = ClassCount(Side(2, 20), Side(2, 20))
+    classes = {one.title: count for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS}
+    folders = {"a/": {title: FolderCount(2, 20, 2, 20) for title in classes}}
+    lag = Histogram({0: 5}, {60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}, 0, 1)
+    whole = Side(2 * len(classes), 20 * len(classes))
+    tally = CompareTally(
+        classes=classes,
+        folders=folders,
+        accepted_lag=lag,
+        copied_lag=lag,
+        source_listed=whole,
+        destination_listed=whole,
+    )
+    return CompareResult(tally, finished=True, following="").to_json()
+
+
+def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
+    real, example = world.status(), answer("status")
+    # What the memory's world has not had, and what is a list of any length.
+    real["compare"]["last"], real["replay"] = compared(), example["replay"]
+    for one in (real, example):
+        one["compare"]["last"].update(ranges=None)
+    example["copying"]["unfinished"] = real["copying"]["unfinished"]
+    assert names(example) == names(real)
+
+
+def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):
+    real = world.status()
+    real["compare"]["last"] = compared() | {"watermark": real["at"]}
+    shown = parse(status.page(real, "en"))
+    assert shown.one("h1", class_="good").text == "In step"
+    # OMS gave no volumes, overwrite mode or numbers that do not matter here; all that a verdict rests on is there.
+    assert "do not add up" not in shown.text
+    assert "not known" not in shown.one(class_="figures").text
+
+
+def test_a_real_status_where_oms_is_silent_is_not_green(world):
+    world.counters.answers["2026-03"] = Failure(Reason.FORBIDDEN, 403, "IAM.0001", "no such right")
+    world.counters.answers["statistics"] = Failure(Reason.FORBIDDEN, 403, "IAM.0001", "no such right")
+    shown = parse(status.page(world.status(), "en"))
+    assert shown.one("h1").attributes["class"] != "good"
+    assert "OMS does not say: FORBIDDEN" in shown.text
+    assert "no such right" in shown.text
+
+
+def test_a_comparisons_answer_stands_in_a_certificate_as_it_is():
+    found = compared()
+    sides = {side: {**found[side], "state_digest": "0" * 64} for side in ("source", "destination")}
+    # In a certificate both sides are in scope: without what is outside, and without OMS's own lists.
+    for side, apart in (("source", 1), ("destination", 2)):
+        sides[side] |= {"objects": found[side]["objects"] - 2 * apart, "bytes": found[side]["bytes"] - 20 * apart}
+    given = {**answer("certificate-go"), **sides, "classes": found["classes"], "folders": found["folders"]}
+    text = parse(certificate.page(given, "en")).text
+    assert "The classes add up" in text

@@ -1,0 +1,102 @@
+"""All pages: one file each, well-formed, readable for everybody, and nothing in them comes from outside but as text."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from support.web_page import EXAMPLES, NASTY, Element, answer, hostile, huge, page_of, parse
+
+LANGUAGES = ["en", "zh"]
+TAGS = set(
+    re.findall(
+        r"\w+",
+        "html head meta title link style body div header p b h1 h2 h3 section dl dt dd pre code table caption thead"
+        " tbody tfoot tr th td span i ul li figure figcaption svg rect line polyline time bdi small",
+    )
+)
+
+
+@pytest.fixture(params=[(name, language) for name in EXAMPLES for language in LANGUAGES], ids=" ".join)
+def shown(request) -> Element:
+    name, language = request.param
+    return parse(page_of(answer(name), language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_page_loads_nothing_and_runs_nothing(name, language):
+    page = page_of(answer(name), language)
+    assert not re.search(r"https?:|//|url\(|@import|javascript:", page)
+    shown = parse(page)
+    assert {one.name for one in shown.every()} <= TAGS
+    for one in shown.every():
+        assert not any(name.startswith("on") or name == "src" for name in one.attributes)
+    assert [one.attributes["href"] for one in shown.every() if "href" in one.attributes] == ["data:,"]
+    policy = shown.one("meta", http_equiv="Content-Security-Policy").attributes["content"]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
+def test_a_page_says_its_language_and_title(shown):
+    assert shown.one("html").attributes["lang"] in ("en", "zh-CN")
+    assert shown.one("title").text.startswith("oss-oms-sync · ")
+
+
+def test_headings_lead_through_the_page(shown):
+    levels = [int(one.name[1]) for one in shown.every() if re.fullmatch(r"h[1-6]", one.name)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(later <= level + 1 for level, later in pairwise(levels))
+    ids = [one.attributes["id"] for one in shown.every() if "id" in one.attributes]
+    assert len(set(ids)) == len(ids)
+    assert [one.attributes["aria-labelledby"] for one in shown.every("section")] == ids
+
+
+def test_each_column_and_row_of_a_table_has_a_header(shown):
+    for table in shown.every("table"):
+        assert table.attributes["role"] == "table"
+        head = list(table.one("thead").every("th", scope="col"))
+        assert all(one.text for one in head)
+        for row in table.every("tr"):
+            cells = [one for one in row.children if isinstance(one, Element)]
+            assert len(cells) == len(head)
+            assert cells[0].attributes["scope"] in ("row", "col")
+
+
+def test_each_picture_says_what_it_shows_and_no_colour_is_alone(shown):
+    for one in shown.every():
+        if one.attributes.get("role") == "img":
+            assert re.search(r"\d", one.attributes["aria-label"])
+        if (
+            one.name == "svg"
+            or "swatch" in one.attributes.get("class", "")
+            or "track" in one.attributes.get("class", "")
+        ):
+            assert one.attributes["aria-hidden"] == "true"
+        if "mark" in one.attributes.get("class", "").split():
+            assert one.text
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_text_of_an_answer_breaks_out(name, text):
+    for language in LANGUAGES:
+        shown = parse(page_of(hostile(answer(name), text), language))
+        assert {one.name for one in shown.every()} <= TAGS
+        for one in shown.every():
+            assert not any(re.match("on|src|href", attribute) for attribute in one.attributes if one.name != "link")
+        # What is not seen, or reorders, is nowhere but in the style sheet.
+        assert not re.search(
+            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", shown.one("body").text
+        )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_billion_objects_200_folders_and_20_reasons_are_still_a_page(language):
+    given = huge()
+    text = parse(page_of(given, language)).text
+    assert "4,402,118,000,000" in text
+    assert "folder-199/" in text
+    assert all(f"REASON_{number}" in text for number in range(20))

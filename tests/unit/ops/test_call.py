@@ -1,0 +1,185 @@
+"""How functions are called: `s` with a list of arguments, what it may do, and what is said if it does not."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from ops import call
+from ops.call import InBackground, Sandbox, Tool
+from ops.errors import CloudError, FunctionError, ToolError, UsageError
+from support.ops import NASTY, StandInTool, failed, printed
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> StandInTool:
+    program = StandInTool(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(program.folder))
+    return program
+
+
+def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
+    stand_in.answers({"ok": True})
+    payload = {"key": f"$(touch x) `y` {NASTY} 山"}
+    assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
+    ((job, action, option, event),) = stand_in.calls
+    assert (job, action, option) == ("status", "invoke", "-e")
+    assert call.json.loads(event) == payload
+
+
+def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand_in, tmp_path, monkeypatch):
+    stand_in.answers(True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Tool(call.Path("s.staging.yaml"), tmp_path).ask("doctor", {})
+    assert stand_in.calls == [["doctor", "invoke", "-e", "{}", "-t", str(tmp_path / "elsewhere" / "s.staging.yaml")]]
+
+
+def test_warnings_in_front_and_behind_and_an_exit_code_change_nothing(stand_in, tmp_path):
+    stand_in.plan(
+        {
+            "*": {
+                "before": "warning {\n",
+                "err": "(node) Warning\n",
+                "out": printed({"a": 1}) + "\nupdate {\n",
+                "code": 1,
+            }
+        }
+    )
+    assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
+
+
+def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError) as raised:
+        Tool(None, tmp_path).ask("doctor", {})
+    assert "no `s` on the PATH" in raised.value.happened.en
+    assert "npm install -g @serverless-devs/s" in raised.value.fix.en
+    assert "npm install -g @serverless-devs/s" in raised.value.fix.zh
+
+
+@pytest.mark.parametrize(
+    ("output", "error", "fix"),
+    [
+        ("✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist", CloudError, "s deploy -y"),
+        ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
+        ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
+        ("ResourceExhausted: too many", CloudError, "Wait a minute"),
+        ("getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com", ToolError, "Check the network"),
+        ("Not found access: default", ToolError, "s config add"),
+        ("the s.yaml file was not found", ToolError, "-t FILE"),
+        ("what nobody has ever seen", ToolError, "See above"),
+        ("", ToolError, "See above"),
+    ],
+)
+@pytest.mark.parametrize("way", ["out", "err"])
+def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path, output, error, fix, way):
+    stand_in.plan({"*": {way: output, "code": 101}})
+    with pytest.raises(error) as raised:
+        Tool(None, tmp_path).ask("doctor", {})
+    assert fix in raised.value.fix.en
+    assert list(raised.value.said) == output.splitlines()
+
+
+def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):
+    stand_in.plan({"*": {"out": failed("PayloadError", "The payload asks for 'x'"), "code": 0}})
+    with pytest.raises(FunctionError, match="PayloadError: The payload asks for 'x'"):
+        Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(stand_in, tmp_path):
+    # GIVEN a tool that starts another process, which keeps its output open
+    program = stand_in.folder / "s"
+    program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 60 & echo $! > {tmp_path}/child\nsleep 60\n")
+    began = time.monotonic()
+
+    # WHEN it is called with less patience
+    with pytest.raises(ToolError) as raised:
+        Tool(None, tmp_path, seconds=0.5).ask("compare", {})
+
+    # THEN it is said, in time, and nothing of it runs any more
+    assert time.monotonic() - began < 30
+    assert "did not end" in raised.value.happened.en
+    child = int((tmp_path / "child").read_text())
+    assert is_gone(child)
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended: where nobody has waited for it yet, it is a zombie."""
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+            state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_patience_is_longer_than_a_function_may_run():
+    assert call.CALL_SECONDS > 570 + 5
+
+
+def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
+    stand_in.plan({"*": {"seconds": 60}})
+    tool = Tool(None, tmp_path)
+    waiting = InBackground(tool, "compare", {})
+    while not stand_in.calls:
+        time.sleep(0.01)
+    tool.stop()
+    assert waiting.wait(30)
+
+
+def test_a_trigger_is_taken_away_by_the_tool(stand_in, tmp_path):
+    stand_in.plan({"*": {}})
+    Tool(None, tmp_path).remove_trigger("forward", "oss-content")
+    assert stand_in.calls == [["forward", "remove", "--trigger", "oss-content", "-y"]]
+    stand_in.plan({"*": {"err": "AccessDenied", "code": 1}})
+    with pytest.raises(CloudError):
+        Tool(None, tmp_path).remove_trigger("forward", "oss-content")
+
+
+@pytest.fixture
+def on_windows(tmp_path, monkeypatch) -> StandInTool:
+    """`s` is a batch file, as npm installs it there."""
+    program = StandInTool(tmp_path / "bin", "s.cmd")
+    monkeypatch.setattr(call.shutil, "which", lambda name: str(program.folder / "s.cmd"))
+    return program
+
+
+def test_on_windows_the_payload_goes_by_a_file_which_no_shell_reads(on_windows, tmp_path):
+    script = (on_windows.folder / "s.cmd").read_text()
+    kept = tmp_path / "kept"
+    keeping = f"import shutil\nshutil.copy(given[given.index('--event-file') + 1], {str(kept)!r})\nplan ="
+    (on_windows.folder / "s.cmd").write_text(script.replace("plan =", keeping, 1))
+    on_windows.answers(True)
+    payload = {"key": '100% "quoted" ^&|<> 山'}
+    assert Tool(None, tmp_path).ask("status", payload) is True
+    assert call.json.loads(kept.read_text(encoding="utf-8")) == payload
+    ((*_, file),) = on_windows.calls
+    assert not call.Path(file).exists()
+
+
+def test_on_windows_a_path_that_its_shell_would_change_is_refused(on_windows, tmp_path):
+    with pytest.raises(UsageError, match="would change"):
+        Tool(call.Path("a&b.yaml"), tmp_path).ask("status", {})
+    assert on_windows.calls == []
+
+
+def test_the_environment_says_whether_the_sandbox_is_asked(monkeypatch, tmp_path):
+    monkeypatch.delenv(call.SANDBOX, raising=False)
+    assert isinstance(call.caller(None, tmp_path), Tool)
+    monkeypatch.setenv(call.SANDBOX, "http://127.0.0.1:1")
+    assert isinstance(call.caller(None, tmp_path), Sandbox)
+
+
+def test_a_sandbox_that_is_not_there_is_told(monkeypatch, tmp_path):
+    with pytest.raises(ToolError) as raised:
+        Sandbox("http://127.0.0.1:1/").ask("doctor", {})
+    assert "http://127.0.0.1:1" in raised.value.happened.en
+    assert "make sandbox" in raised.value.fix.en
+    assert call.SANDBOX in raised.value.fix.en

@@ -1,0 +1,208 @@
+"""A certificate is checked without trusting who made it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ops import check, checking, cli
+from ops.check import Noting, count, findings
+from ops.errors import OpsError
+from support.certificates import DESTINATION, IDS, SOURCE, certificate, digest, of_class, rehearsal, sealed
+from support.ops import NASTY
+
+
+def wrong(document) -> list[str]:
+    """What does not hold."""
+    return [one.claim.en for one in findings(document) if not one.holds]
+
+
+def test_a_sound_one_is_sound():
+    assert wrong(certificate()) == []
+    assert wrong(rehearsal()) == []
+    assert wrong(certificate({"MISSING": "failed"}, "NO-GO")) == []
+    assert wrong(certificate({"UNKNOWN": "not proven"}, "NOT PROVEN")) == []
+    assert wrong(certificate({"SAMPLE": {"result": "not run", "gates": False}})) == []
+    assert wrong(rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"})) == []
+    of_the_freeze = {"STOOD_STILL": "not run", "MOVING": "failed", "IN_FLIGHT": "failed"}
+    assert wrong(rehearsal("GO", of_the_freeze)) == []
+    assert wrong(rehearsal("GO", {"MISSING": "failed"})) == ["The verdict follows from the checks"]
+
+
+def test_a_byte_that_is_changed_is_noticed_unless_it_says_the_same(tmp_path):
+    # GIVEN the file, as ops.py writes it
+    text = json.dumps(certificate(), indent=1).encode()
+    file = tmp_path / "certificate.json"
+
+    # WHEN a byte here and there becomes another one
+    unnoticed = []
+    for place in range(0, len(text), 7):
+        file.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
+        try:
+            document, found = checking.findings(file, None, None)
+        except OpsError:
+            continue
+        if checking.exit_code(document, found) != 1:
+            unnoticed.append((text[place - 1 : place + 2], document))
+
+    # THEN only white space may be another
+    assert all(document == certificate() for _, document in unnoticed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the source"),
+        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the source"),
+        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the destination"),
+        ({"verdict": "NO-GO"}, "The verdict follows from the checks"),
+        ({"verdict": "REHEARSAL"}, "The verdict follows from the checks"),
+        ({"checks": certificate()["checks"][:-1]}, "The verdict follows from the checks"),
+        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "The verdict follows from the checks"),
+        ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, "The folders add up to the classes"),
+        (
+            {"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}},
+            "The folders add up to the classes",
+        ),
+    ],
+)
+def test_what_is_sealed_and_does_not_agree_with_itself_is_noticed(changes, claim):
+    assert claim in wrong(sealed({**certificate(), **changes}))
+
+
+@pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
+@pytest.mark.parametrize("name", IDS)
+def test_go_with_a_check_that_did_not_pass_is_noticed(name, result):
+    assert wrong(certificate({name: result})) == ["The verdict follows from the checks"]
+
+
+@pytest.mark.parametrize("title", ["equal_contents", "equal_version", "equal_size"])
+def test_equal_classes_of_which_the_sides_differ_are_noticed(title):
+    other = [("a/1", 5), ("a/2", 7), ("山/4", 0)]
+    document = certificate(
+        classes={title: of_class(SOURCE, other)},
+        folders=None,
+        destination={"objects": 3, "bytes": 12, "digest": digest(other)},
+    )
+    assert wrong(document) == [f"Both sides of {title} are equal"]
+
+
+def test_without_a_comparison_there_is_nothing_to_add_up():
+    nothing = certificate({"SUMS": "not run"}, "NOT PROVEN", classes=None, folders=None, source=None, destination=None)
+    assert wrong(nothing) == []
+
+
+def in_bytes(objects):
+    return [(key.encode(), size) for key, size in objects]
+
+
+def test_only_what_is_in_scope_counts():
+    objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
+    everything = {"prefix": "", "suffix": ""}
+    assert count(everything, in_bytes(objects)).bytes == 1 + 2 + 4 + 16
+    assert count({"prefix": "p/", "suffix": ""}, in_bytes(objects)).bytes == 3
+    assert count({"prefix": "", "suffix": ".jpg"}, in_bytes(objects)).bytes == 1 + 4 + 16
+    assert count(everything, in_bytes(objects), frozenset()).bytes == 1 + 2 + 4
+    assert count(everything, in_bytes(objects), frozenset([b"oms/sync_task/y.jpg"])).bytes == 1 + 2 + 4 + 16
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """`ops.py check` of a certificate, with listings of what is given."""
+
+    def run(document, *words, **listings) -> tuple[int, str]:
+        (tmp_path / "c.json").write_text(json.dumps(document))
+        given = [str(tmp_path / "c.json"), *words]
+        for side, objects in listings.items():
+            (tmp_path / side).write_text("".join(f"{size}\t{key}\n" for key, size in objects))
+            given += [f"--{side}", str(tmp_path / side)]
+        code = cli.main(["check", "--lang", "en", *given])
+        out, err = capsys.readouterr()
+        return code, out + err
+
+    return run
+
+
+def test_listings_that_agree_are_accepted(run):
+    code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
+    assert code == 0
+    assert out.splitlines()[-1] == "The certificate is sound. It says GO."
+    assert "holds: The listing of the destination has what the document states" in out
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
+def test_listings_that_differ_are_named(run, side, objects):
+    code, out = run(certificate(), **{side: objects})
+    assert code == 1
+    assert f"does not hold: The listing of the {side} has what the document states ({len(objects)} objects, " in out
+    assert out.splitlines()[-1] == "This certificate is not to be trusted."
+
+
+def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
+    source = [*SOURCE, ("oms/sync_task/mine", 9)]
+    document = certificate(
+        classes={"equal_contents": of_class(source, source)},
+        folders=None,
+        source={**of_class(source, source)["source"], "digest": digest(source), "state_digest": "1" * 64},
+        destination={**of_class(source, source)["source"], "digest": digest(source)},
+    )
+    assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
+    noting = Noting(in_bytes(source))
+    assert len(list(noting)) == 4
+    assert noting.noted == {b"oms/sync_task/mine"}
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (certificate(), 0),
+        (certificate({"MISSING": "failed"}, "NO-GO"), 1),
+        (certificate({"SAMPLE": "not run"}, "NOT PROVEN"), 3),
+        (rehearsal(), 3),
+        ({**certificate(), "task": "another"}, 1),
+    ],
+    ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
+)
+def test_the_exit_code_says_whether_it_is_a_go_to_be_trusted(run, document, code):
+    assert run(document)[0] == code
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "x"}', '{"kind": "oss-oms-sync certificate", "schema": 2}'])
+def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
+    (tmp_path / "c.json").write_text(text)
+    assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"]) == 1
+    assert "is not a certificate, or is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since"])
+def test_one_that_lacks_a_part_is_refused(tmp_path, capsys, name):
+    document = certificate()
+    del document[name]
+    (tmp_path / "c.json").write_text(json.dumps(document))
+    assert cli.main(["check", str(tmp_path / "c.json")]) == 1
+
+
+def test_files_that_cannot_be_read_are_the_commands_fault(run, tmp_path, capsys):
+    assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
+    (tmp_path / "listing").write_text("x\n")
+    assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
+
+
+def test_as_json_it_says_what_holds(run):
+    code, out = run({**certificate(), "task": "another"}, "--json")
+    told = json.loads(out)
+    assert (code, told["sound"], told["verdict"]) == (1, False, "GO")
+    assert told["findings"][0] == {
+        "claim": "The document is as it was made",
+        "claim_zh": "文档未被改动",
+        "holds": False,
+        "seen": check.sha256({**certificate(), "task": "another"}),
+    }
+
+
+def test_nothing_that_a_document_says_acts_on_a_terminal(run):
+    document = sealed({**certificate(), "verdict": NASTY})
+    _, out = run(document)
+    assert all(one.isprintable() or one == "\n" for one in out)

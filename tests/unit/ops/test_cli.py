@@ -1,0 +1,222 @@
+"""The command line: what each command asks for, shows, and ends with."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from ops import cli
+from ops.errors import ToolError
+from ops.words import Text
+from support.certificates import certificate
+from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, sides
+from support.status_answer import report
+
+DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
+STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """`ops.py` with these words, asking `caller`; returns the exit code, what is printed and what is said."""
+
+    def run(caller: FakeCaller, *words: str, lang: str = "en") -> tuple[int, str, str]:
+        seen = Seen(caller)
+        monkeypatch.setattr(cli.call, "caller", lambda template, folder: caller)
+        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
+        code = cli.main([words[0], "--lang", lang, *words[1:]], seen.clock)
+        return code, seen.out.getvalue(), seen.said
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "job", "payload", "answer"),
+    [
+        ("doctor", "doctor", {}, DOCTOR),
+        ("status", "status", {}, report("in step")),
+        ("status --hours 72", "status", {"hours": 72}, report("in step")),
+        ("status --acknowledge", "status", {"acknowledge": True}, report("in step")),
+        ("story a/b.txt", "status", {"key": "a/b.txt"}, STORY),
+        ("story -- --html", "status", {"key": "--html"}, STORY),
+        ("replay", "replay", {}, REPLAYED),
+        ("replay --key a --key b", "replay", {"keys": ["a", "b"]}, REPLAYED),
+        (
+            "replay --prefix a/ --reason NO_TASK --limit 9 --dry-run",
+            "replay",
+            {"prefix": "a/", "reason": "NO_TASK", "limit": 9, "dry_run": True},
+            REPLAYED,
+        ),
+        ("reconcile", "reconcile", {}, a_pass()),
+        ("reconcile --limit 0", "reconcile", {"limit": 0}, a_pass()),
+        (
+            "reconcile --all --since 2026-01-01 --prefix a/ --restart",
+            "reconcile",
+            {"all": True, "since": "2026-01-01", "prefix": "a/", "restart": True},
+            a_pass(),
+        ),
+        ("reconcile --dry-run", "reconcile", {"dry_run": True}, a_pass()),
+        ("compare --again", "compare", {"again": True}, compared()),
+        (
+            "compare --deep --overwrite --prefix a/ --since 2026-01-01 --restart",
+            "compare",
+            {"deep": True, "overwrite": True, "since": "2026-01-01", "prefix": "a/", "restart": True},
+            compared(),
+        ),
+        ("compare --dry-run", "compare", {"dry_run": True}, compared()),
+    ],
+)
+def test_each_option_reaches_the_function(run, words, job, payload, answer):
+    caller = FakeCaller(**{job: answer})
+    assert run(caller, *words.split())[0] == 0
+    assert caller.asked == [(job, payload)]
+
+
+@pytest.mark.parametrize("job", ["reconcile", "compare"])
+def test_who_only_looks_does_not_wait(run, job):
+    caller = FakeCaller()
+    caller.passes[job] = open_pass() if job == "reconcile" else compared(finished=False, stopped=None)
+    assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
+    assert caller.looked == [(job, {"prefix": "a/", "look": True})]
+    assert run(FakeCaller(), "reconcile", "--look")[:2][0] == 1
+    assert NO_PASS["next"] in run(FakeCaller(), "reconcile", "--look")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "code"),
+    [
+        (["doctor"], {**DOCTOR, "ok": False}, 1),
+        (["status"], report("behind"), 1),
+        (["status"], report("broken"), 1),
+        (["status"], report("closed"), 1),
+        (["story", "a"], {**STORY, "accepted": False}, 1),
+        (["replay"], {**REPLAYED, "left": 1}, 1),
+        (["replay"], {**REPLAYED, "failed": 1}, 1),
+        (["replay"], {**REPLAYED, "finished": False}, 1),
+        (["reconcile", "--dry-run"], a_pass(missing=["a"]), 1),
+        (["compare", "--again"], compared({"missing": sides(1, 0)}), 1),
+        (["compare", "--again"], compared({"equal_size": sides(1, 1)}), 3),
+    ],
+)
+def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
+    job = "status" if words[0] == "story" else words[0]
+    assert run(FakeCaller(**{job: answer}), *words)[0] == code
+
+
+def test_as_json_only_the_answer_is_printed(run):
+    answer = {**STORY, "key": NASTY, "story": "\ud83d"}
+    code, out, said = run(FakeCaller(status=answer), "story", "a", "--json")
+    assert (code, json.loads(out), said) == (0, answer, "")
+    assert all(" " <= one <= "~" or one == "\n" for one in out)
+
+
+def test_a_page_is_written_beside_the_text(run, tmp_path):
+    page = tmp_path / "status.html"
+    code, out, said = run(FakeCaller(status=report()), "status", "--html", str(page))
+    assert (code, out.splitlines()[0], said) == (1, "Now behind.", f"Written: {page}\n")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_error_says_what_happened_and_what_to_do(run, lang):
+    error = ToolError(Text("It failed", "失败"), Text("Mend it", "修复"), ["line", NASTY])
+    code, out, said = run(FakeCaller(doctor=error), "doctor", lang=lang)
+    assert (code, out) == (1, "")
+    first, second, happened, fix = said.splitlines()
+    assert (first, happened, fix) == {
+        "en": ("| line", "It failed", "-> Mend it"),
+        "zh": ("| line", "失败", "-> 修复"),
+    }[lang]
+    assert second.isprintable()
+
+
+@pytest.mark.parametrize("answer", [None, 7, [[]], {}, {"ok": True}, {**STORY}, {"ok": True, "checks": [{}]}])
+def test_an_answer_of_another_version_is_not_guessed_at(run, answer):
+    code, out, said = run(FakeCaller(doctor=answer), "doctor")
+    assert (code, out) == (1, "")
+    assert "The answer has another form than this ops.py knows" in said
+    assert "s deploy -y" in said
+
+
+def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run):
+    def interrupt(job):
+        raise KeyboardInterrupt
+
+    caller = FakeCaller(doctor=DOCTOR)
+    caller.meanwhile = interrupt
+    assert run(caller, "doctor") == (130, "", "Stopped.\n")
+
+
+@pytest.mark.parametrize("words", [[], ["gossip"], ["story"], ["status", "--hours", "x"], ["status", "--hou", "3"]])
+def test_what_is_no_command_ends_with_2(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "usage: ops.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", list(cli._COMMANDS))
+def test_every_command_has_help_with_its_exit_codes(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven." in shown
+    for option in ("--json", "--lang"):
+        assert option in shown
+
+
+@pytest.fixture
+def show(monkeypatch, capsys):
+    """`ops.py show` of what is piped into it."""
+
+    def show(given: str, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        code = cli.main(["show", *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "first"),
+    [
+        (DOCTOR, 0, "Set up right: "),
+        (report("in step"), 0, "Now in step."),
+        (STORY, 0, "'a': It is in OBS."),
+        (REPLAYED, 0, "Nothing is left to send again."),
+        (a_pass(), 0, "The pass has ended."),
+        (compared(), 0, "All is in OBS, with equal contents."),
+        (certificate(verdict="NOT PROVEN"), 3, "NOT PROVEN"),
+    ],
+)
+@pytest.mark.parametrize("form", [json.dumps, printed], ids=["bare", "as the tool prints it"])
+def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, first):
+    assert show(form(answer), "--lang", "en")[:2][0] == code
+    assert show(form(answer), "--lang", "en")[1].splitlines()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
+)
+def test_without_an_answer_in_the_input_it_says_how_to_use_it(show, lang, said):
+    code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "s status invoke | python ops.py show" in err
+    assert "no such function" in err  # what the tool said is not swallowed
+    assert all(one.isprintable() or one == "\n" for one in err)
+
+
+def test_only_what_has_a_page_makes_one(show, tmp_path):
+    page = tmp_path / "x.html"
+    assert show(json.dumps(certificate()), "--html", str(page))[0] == 0
+    assert page.exists()
+    code, _, err = show(json.dumps(DOCTOR), "--html", str(tmp_path / "y.html"), "--lang", "en")
+    assert (code, "no web page" in err) == (2, True)
+    assert not (tmp_path / "y.html").exists()

@@ -1,0 +1,132 @@
+"""Listings as people have them are read, however long, and what is none is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ops import listings
+from ops.errors import UsageError
+from support.ops import TEMPLATE
+
+OBJECTS = [("a/1", 5), ("with space\tand tab", 7), ("山/照片.jpg", 0), ("quote\"'\\", 2**40)]
+EXPECTED = [(key.encode(), size) for key, size in OBJECTS]
+
+
+def rclone(objects) -> str:
+    """As rclone lsjson prints it: an object a line, all in an array, folders among them."""
+    found = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
+    found.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
+    return "[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in found) + "\n]\n"
+
+
+FORMS = {
+    "rclone": rclone(OBJECTS),
+    "one array": json.dumps([{"Key": key, "Size": size} for key, size in OBJECTS], indent=2),
+    "JSON lines": "".join(json.dumps({"key": key, "size": size, "more": 1.5}) + "\n" for key, size in OBJECTS),
+    "JSON lines on Windows": "\ufeff" + "\r\n".join(json.dumps({"key": k, "size": s}) for k, s in OBJECTS),
+    "tabs": "".join(f"{size}\t{key}\n" for key, size in OBJECTS),
+    "tabs without a line's end": "\n".join(f"{size}\t{key}" for key, size in OBJECTS),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(tmp_path, form):
+    file = tmp_path / "listing"
+    file.write_bytes(FORMS[form].encode())
+    assert list(listings.read(file)) == EXPECTED
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_values_that_come_in_pieces_are_put_together(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(listings, "_CHUNK", chunk)
+    file = tmp_path / "listing"
+    for form in ("rclone", "JSON lines"):
+        file.write_bytes(FORMS[form].encode())
+        assert list(listings.read(file)) == EXPECTED
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[\n]\n"])
+def test_an_empty_bucket_has_an_empty_listing(tmp_path, text):
+    (tmp_path / "listing").write_text(text)
+    assert list(listings.read(tmp_path / "listing")) == []
+
+
+def test_lines_may_have_anything_but_line_ends_in_keys(tmp_path):
+    key = "\x1b[31m\r\x85\u2028\x00'\"\\u0041"
+    (tmp_path / "listing").write_bytes(f"3\t{key}\n".encode())
+    assert list(listings.read(tmp_path / "listing")) == [(key.encode(), 3)]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"1\ta\n2 b\n", "line 2: '2 b"),
+        (b"a\t1\n", "line 1"),
+        ("１\ta\n".encode(), "line 1"),
+        (b"-1\ta\n", "line 1"),
+        (b"1\t\n", "line 1"),
+        (b'[{"Path": "a"}]', "object 1"),
+        (b'[{"Path": "a", "Size": -1}]', "object 1"),
+        (b'[{"Path": "a", "Size": true}]', "object 1"),
+        (b'{"key": 1, "size": 1}', "object 1"),
+        (b'[{"Path": "a", "Size": 1}, 7]', "object 2"),
+        (b'[{"Path": "a", "Size": 1}, {"Path": "b', "Unterminated string"),
+        (b'[{"Path": "\\ud800", "Size": 1}]', "surrogates"),
+        (b"1\t\xff\n", "it is not UTF-8"),
+        (b"\xff\xfe[\x00]\x00", "it is not UTF-8"),
+        (b'{"a":' * 100_000, "recursion"),
+    ],
+)
+def test_what_is_none_is_refused_with_the_place(tmp_path, data, told):
+    (tmp_path / "listing").write_bytes(data)
+    with pytest.raises(UsageError) as raised:
+        list(listings.read(tmp_path / "listing"))
+    assert told in raised.value.happened.en
+    assert "rclone lsjson" in raised.value.fix.en
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match="nowhere"):
+        list(listings.read(tmp_path / "nowhere"))
+
+
+def test_a_listing_may_come_through_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(FORMS["rclone"].encode()))
+    writer.start()
+    assert list(listings.read(pipe)) == EXPECTED
+    writer.join()
+
+
+_MEASURE = """\
+import resource, sys
+sys.path.insert(0, {template!r})
+from pathlib import Path
+from ops import check, listings
+check.count({{"prefix": "", "suffix": ""}}, listings.read(Path(sys.argv[1])))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("form", ["tabs", "rclone"])
+def test_memory_does_not_grow_with_the_listing(tmp_path, form):
+    def peak(objects: int) -> int:
+        file = tmp_path / f"{objects}"
+        with file.open("w") as lines:
+            names = (f"folder/{number:09}" for number in itertools.count())
+            for name in itertools.islice(names, objects):
+                lines.write(f"5\t{name}\n" if form == "tabs" else f'{{"Path": "{name}", "Size": 5}},\n')
+        code = _MEASURE.format(template=str(TEMPLATE))
+        done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    # 200,000 keys would take 10 MB at the least
+    assert peak(200_000) - peak(100_000) < 3_000  # kB

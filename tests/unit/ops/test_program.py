@@ -1,0 +1,230 @@
+"""`python ops.py` as a program: on a pseudo-terminal and off it, interrupted, without the tool, on a bare Python."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.ops import REPLAYED, TEMPLATE, StandInTool, a_pass, compared, failed, open_pass, printed, sides
+
+PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
+PATIENCE = 60
+
+
+@pytest.fixture
+def stand_in(tmp_path) -> StandInTool:
+    return StandInTool(tmp_path / "bin")
+
+
+@pytest.fixture
+def environment(stand_in) -> dict[str, str]:
+    return {"PATH": str(stand_in.folder), "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONUTF8": "1"}
+
+
+def run(environment, *words, given=""):
+    return subprocess.run(
+        [*PROGRAM, *words],
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+class OnTerminal:
+    """A program on a pseudo-terminal."""
+
+    def __init__(self, environment, *words) -> None:
+        self.shown = ""
+        self.process, self._terminal = self._start(environment, words)
+
+    def _start(self, environment, words) -> tuple[int, int]:
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execve(PROGRAM[0], [*PROGRAM, *words], dict(environment))
+        return process, terminal
+
+    def read_until(self, text: str) -> str:
+        give_up = time.monotonic() + PATIENCE
+        while text not in self.shown and time.monotonic() < give_up:
+            if not self._read():
+                break
+        assert text in self.shown, self.shown
+        return self.shown
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def end(self) -> int:
+        """Read the rest; return the exit code."""
+        while self._read():
+            pass
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+    def _read(self) -> bool:
+        if not select.select([self._terminal], [], [], PATIENCE)[0]:
+            return False
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:  # as Linux says that nobody is left
+            return False
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
+
+
+def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
+    done = subprocess.run([*PROGRAM, "--help"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    for command in ("doctor", "status", "story", "replay", "reconcile", "compare", "cutover", "check", "show"):
+        assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE)
+
+
+def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
+    program = stand_in.folder / "s"
+    program.write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
+    run(environment, "doctor")
+    assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("lang", "happened", "fix"),
+    [
+        ("C.UTF-8", "The Serverless Devs tool is not here: there is no `s` on the PATH", "-> Install it: npm install"),
+        ("zh_CN.UTF-8", "找不到 Serverless Devs 工具：PATH 中没有 s", "-> 请安装：npm install"),
+    ],
+)
+def test_without_the_tool_it_says_in_both_languages_how_to_get_it(environment, tmp_path, lang, happened, fix):
+    done = run({**environment, "LANG": lang, "PATH": str(tmp_path)}, "status")
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert first == happened
+    assert second.startswith(fix)
+
+
+def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(environment, stand_in):
+    stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": printed(compared())}})
+    done = run(environment, "compare")
+    assert done.returncode == 0
+    assert done.stdout.startswith("All is in OBS, with equal contents.\n")
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_on_a_terminal_states_have_colours(environment, stand_in):
+    stand_in.answers(compared({"missing": sides(1, 0, "\x1b[2Jgone")}))
+    terminal = OnTerminal(environment, "compare")
+    assert terminal.end() == 1
+    assert "\x1b[31mNot all is in OBS.\x1b[0m\r\n" in terminal.shown
+    assert r"'\x1b[2Jgone'" in terminal.shown
+    assert "\x1b[2J" not in terminal.shown
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"out": failed("SettingsError", "SOURCE_BUCKET is empty"), "code": 0}, "raised SettingsError: SOURCE_BUCKET"),
+        ({"err": "getaddrinfo ENOTFOUND", "code": 101}, "The tool could not reach Alibaba Cloud"),
+        ({"out": "code: FunctionNotFound", "code": 101}, "Function Compute does not know the function"),
+        ({"out": "Bye", "code": 0}, "gave no answer"),
+    ],
+)
+def test_a_tool_that_fails_is_told_with_what_to_do(environment, stand_in, step, told):
+    stand_in.plan({"*": step})
+    done = run(environment, "doctor")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert "\n-> " in done.stderr
+
+
+HINT = "compare goes on in the cloud. See how far it is: python ops.py compare --deep --look"
+
+
+@pytest.fixture
+def slow(stand_in) -> StandInTool:
+    """A pass that takes a minute, of which whoever looks sees how far it is."""
+    stand_in.plan({"compare invoke": {"seconds": 60, "out": printed(compared())}})
+    return stand_in
+
+
+def is_running(stand_in: StandInTool) -> bool:
+    """Whether any process runs the stand-in."""
+    mine = str(stand_in.folder / "s").encode()
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mine in process.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(environment, slow):
+    terminal = OnTerminal(environment, "compare", "--deep")
+    terminal.read_until("compare 0:0")
+    terminal.read_until("begins")
+    assert is_running(slow)
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert terminal.shown.splitlines()[-2:] == ["Stopped.", HINT]
+    assert not is_running(slow)
+
+
+def test_the_same_off_a_terminal(environment, slow):
+    with subprocess.Popen(
+        [*PROGRAM, "compare", "--deep"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not slow.calls:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines() == ["Stopped.", HINT]
+    assert process.returncode == 130
+    assert not is_running(slow)
+
+
+def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
+    # GIVEN a project whose certify is not deployed yet
+    stand_in.plan(
+        {
+            "replay": {"out": printed(REPLAYED)},
+            "compare": {"out": printed(compared())},
+            "reconcile": {"out": printed(a_pass())},
+            "certify": {"err": "FunctionNotFound", "code": 101},
+        }
+    )
+    terminal = OnTerminal({**environment, "LANG": "zh_CN.UTF-8"}, "cutover")
+    terminal.read_until("源端从何时起停止写入？")
+    terminal.type("昨天\n")
+    terminal.read_until("不是带时区的时间")
+    terminal.type("r\n")
+    assert terminal.end() == 1
+    assert "2. 比对两个存储桶 …" in terminal.shown
+    assert "函数计算中没有该函数" in terminal.shown
+    assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
+        "replay",
+        "compare",
+        "reconcile",
+        "certify",
+    ]
+
+
+def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
+    stand_in.answers(open_pass(finished=True, missing=["k" * 200] * 100_000))
+    with subprocess.Popen(
+        [*PROGRAM, "reconcile"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()

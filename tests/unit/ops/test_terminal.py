@@ -1,0 +1,91 @@
+"""What is printed, on a terminal and elsewhere: nothing that a key contains acts on it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from ops.terminal import Marked, Screen, escaped
+from support.ops import NASTY, FakeClock, Seen, Terminal
+
+
+def controls(text: str) -> set[str]:
+    """What a terminal would act on."""
+    return {one for one in text if not one.isprintable() and one != "\n"}
+
+
+def test_what_a_terminal_would_act_on_is_written_out():
+    assert escaped("a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028") == r"a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028"
+    assert escaped("photos/山 é 🎉 'quoted'") == "photos/山 é 🎉 'quoted'"
+    assert escaped("half \ud83d") == r"half \ud83d"
+
+
+@pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
+def test_no_key_gets_through_in_lines_questions_and_progress(typed):
+    seen = Seen(typed=typed)
+    screen = seen.session.screen
+    screen.answer([NASTY, Marked(NASTY, NASTY, "nothing known", NASTY)])
+    screen.say(NASTY)
+    screen.begin()
+    seen.clock.seconds = 100
+    screen.progress(NASTY)
+    with pytest.raises(EOFError):
+        screen.ask(NASTY)
+    # The line that is rewritten begins with a return, and nothing else does.
+    assert controls(seen.out.getvalue()) == set()
+    assert controls(seen.said.replace("\r", "" if typed is not None else "\r")) == set()
+
+
+def test_colours_are_for_terminals_and_for_who_wants_them(monkeypatch):
+    line = Marked("  ", "fault", "fault", ": x")
+    for variable, value, shown in (
+        ("LC_NONE", "", "  \x1b[31mfault\x1b[0m: x\n"),
+        ("NO_COLOR", "1", "  fault: x\n"),
+        ("TERM", "dumb", "  fault: x\n"),
+    ):
+        with monkeypatch.context() as environment:
+            environment.setenv("TERM", "xterm")
+            environment.delenv("NO_COLOR", raising=False)
+            environment.setenv(variable, value)
+            out = Terminal()
+            Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer([line])
+            assert out.getvalue() == shown
+    out = io.StringIO()
+    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer([line])
+    assert out.getvalue() == "  fault: x\n"
+
+
+def test_on_a_terminal_progress_is_one_line_that_is_rewritten_and_gone_in_the_end(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    seen = Seen(typed="")
+    screen = seen.session.screen
+    screen.begin()
+    screen.progress("a long line of progress")
+    screen.progress("short")
+    screen.say("done")
+    assert seen.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
+
+
+def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "13")
+    seen = Seen(typed="")
+    seen.session.screen.progress("每分钟两千个对象")
+    assert seen.said == "\r每分钟两千"
+
+
+def test_elsewhere_progress_is_a_line_a_minute():
+    seen = Seen()
+    seen.session.screen.begin()
+    for second in range(200):
+        seen.clock.seconds = second
+        seen.session.screen.progress(f"{second}")
+    assert seen.said == "60\n120\n180\n"
+
+
+def test_what_the_encoding_lacks_is_written_out():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(["山"])
+    out.flush()
+    assert out.buffer.getvalue() == b"\\u5c71\n"

@@ -1,0 +1,282 @@
+"""Answers as text, in both languages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ops.terminal import Marked
+from ops.text import certificate, doctor, passes, replay, status, story
+from oss_oms_sync.reasons import Reason
+from support.certificates import IDS, rehearsal
+from support.certificates import certificate as a_certificate
+from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, sides
+from support.status_answer import EMPTY, report
+
+
+def text(lines) -> str:
+    """As it is printed where there is no terminal."""
+    seen = Seen()
+    seen.session.screen.answer(lines)
+    return seen.out.getvalue()
+
+
+def test_the_status_has_numbers_remedies_and_sums():
+    out = text(status.lines(report(), "en"))
+    assert out.startswith("Now behind.\n")
+    assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
+    assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321, 2,000 a minute, 25%, 7 minutes left\n" in out
+    assert "2026-01-01T04:20:00Z: equal_contents 900 / 900, missing 3 / 0, unknown 0 / 2\n" in out
+    assert "  Written until in OBS: half 4 s, 90 % 61 s, 99 % 5 min, longest 2 h, not yet 3\n" in out
+    assert "  under way since 2026-01-01T23:40:00Z, 2,000 a minute, 25%, 7 minutes left\n" in out
+    for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix.en}", "covered 7", "it means this"):
+        assert part in out
+    assert "never said" not in out
+
+
+def test_the_status_speaks_chinese():
+    out = text(status.lines(report(), "zh"))
+    assert out.startswith("现在 behind。")
+    assert Reason.THROTTLED.fix.zh in out
+    for part in ("目的桶 photos-obs", "接收请求对象数 1,200", "OMS 已接受 7"):
+        assert part in out
+
+
+def test_where_oms_says_nothing_our_half_is_shown():
+    out = text(status.lines(report(**EMPTY), "en"))
+    assert "OMS does not say: UNREACHABLE. Check the host." in out
+    assert "no pass has ended yet" in out
+
+
+def test_counters_that_oms_does_not_tell_are_a_dash():
+    month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
+    out = text(status.lines(report(oms={**report()["oms"], "month": month}), "en"))
+    assert "requested objects –, copied 3" in out
+
+
+def test_the_months_counters_keep_their_order_though_function_compute_sorts_names():
+    out = text(status.lines(json.loads(json.dumps(report(), sort_keys=True)), "en"))
+    places = [out.index(word) for word in ("requested objects", "copied", "skipped", "bytes")]
+    assert places == sorted(places)
+
+
+def test_one_keys_story_is_shown():
+    told = {"key": "a b", "accepted": False, "story": "OMS accepted an older version.", "next": "Look."}
+    assert text(story.lines(told, "en")) == "'a b': OMS accepted an older version.\nLook.\n"
+
+
+CHECKS = [
+    {"name": "settings", "state": "ok", "seen": "all well", "fix": ""},
+    {"name": "task source", "state": "warning", "seen": "another form", "fix": "Look at it."},
+    {"name": "task", "state": "fault", "seen": "NO_TASK 404", "fix": "Check SYNC_URL."},
+    {"name": "task runs", "state": "unknown", "seen": "depends on: task", "fix": ""},
+    {"name": "task options", "state": "unknown", "seen": "depends on: task", "fix": ""},
+    {"name": "createEvent", "state": "unknown", "seen": "too many records", "fix": "Look again."},
+    {"name": "records flow", "state": "skipped", "seen": "no object yet", "fix": ""},
+]
+FOUND = """\
+Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
+  fault: task: NO_TASK 404
+      -> Check SYNC_URL.
+  unknown: createEvent: too many records
+      -> Look again.
+  warning: task source: another form
+      -> Look at it.
+  skipped: records flow: no object yet
+  unknown until then: task runs, task options
+"""
+
+
+def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted():
+    answer = {"ok": False, "text": "Not set up right", "text_zh": "配置有误", "checks": CHECKS}
+    assert text(doctor.lines(answer, "en")) == FOUND
+    assert text(doctor.lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
+
+
+@pytest.mark.parametrize("state", ["fault", "unknown", "warning", "skipped"])
+def test_a_state_of_doctors_is_marked(state):
+    answer = {"text": "x", "text_zh": "x", "checks": [{"name": "a", "state": state, "seen": "b", "fix": "c"}]}
+    assert list(doctor.lines(answer, "en"))[1] == Marked("  ", state, state, ": a: b")
+
+
+def test_every_reason_has_a_remedy_in_both_languages():
+    for reason in Reason:
+        assert any("a" <= one <= "z" for one in reason.fix.en), reason
+        assert any("\u4e00" <= one <= "\u9fff" for one in reason.fix.zh), reason
+
+
+def test_replay_says_what_is_left_and_why():
+    answer = {
+        **REPLAYED,
+        "taken": 5,
+        "accepted": 3,
+        "failed": 2,
+        "oldest_failure": "2026-01-01T00:00:00Z",
+        "by_reason": {"THROTTLED": 2},
+        "stopped": "the time is up",
+    }
+    out = text(replay.lines(answer, "en"))
+    assert out.startswith("Some keys still wait to be sent.\n  taken 5, accepted 3, failed again 2, ")
+    assert "       2 THROTTLED\n  stopped: the time is up\n" in out
+    assert text(replay.lines(REPLAYED, "zh")).startswith("没有待重发的对象。\n")
+
+
+def test_reconcile_says_what_it_found_or_how_far_it_is():
+    out = text(passes.reconcile(a_pass(), "en"))
+    assert out.startswith("The pass has ended.\n  scanned 1,000, covered 1,000, ")
+    assert "  2026-01-31T09:00:00Z - 2026-01-31T09:10:00Z, 100 objects a minute\n" in out
+    assert text(passes.reconcile(open_pass(), "en")).startswith("The pass has not ended.\n")
+    trial = a_pass(**{"pass": None}, missing=["a", NASTY], started=None, ended=None, objects_per_minute=None)
+    assert "It would send, first:\n    'a'\n" in text(passes.reconcile(trial, "en"))
+
+
+LACKING = {"missing": sides(3, 0, "a", "b", "c", "d"), "unknown": sides(0, 2, "u")}
+
+
+def test_compare_shows_each_class_that_has_objects_and_the_first_keys_of_what_is_not_equal():
+    out = text(passes.compare(compared({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
+    assert out.startswith("Not all is in OBS.\n")
+    assert "  judged again 2026-01-31T09:30:00Z\n" in out
+    assert "  equal_contents: 1,000, 10,000 / 1,000, 10,000\n  missing: 3, 30 / 0, 0\n      'a'\n" in out
+    assert "'d'" not in out
+    assert "older" not in out
+    assert "  in OBS is all that was written before 2026-01-31T08:59:00Z\n" in out
+    assert "  Written until in OBS: half 4 s, 90 % 61 s, 99 % 5 min, longest 2 h, not yet 3\n" in out
+
+
+NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "title"),
+    [
+        (compared(), 0, "All is in OBS, with equal contents."),
+        (compared(LACKING), 1, "Not all is in OBS."),
+        (compared({"moving": sides(1, 0)}), 1, "Not all is in OBS."),
+        (compared({"equal_size": sides(1, 1)}), 3, "Nothing is known to lack, but not all is proven to be equal."),
+        (
+            compared({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
+            0,
+            "All is in OBS, with equal contents.",
+        ),
+        (a_pass(), 0, "The pass has ended."),
+        (a_pass(failed=1), 1, "The pass has ended."),
+        (open_pass(), 1, "The pass has not ended."),
+        (a_pass(**NONE), 1, "No pass of this scope has begun."),
+        (a_pass(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
+        (a_pass(**{**NONE, "finished": True}, missing=["a"]), 1, "One call without a pass, which is not continued."),
+        (a_pass(**NONE | {"stopped": "the limit is reached"}), 0, "One call without a pass, which is not continued."),
+        (a_pass(**NONE | {"stopped": "the time is up"}), 1, "One call without a pass, which is not continued."),
+    ],
+)
+def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
+    view = passes.reconcile if "scanned" in answer else passes.compare
+    assert text(view(answer, "en")).splitlines()[0] == title
+    assert passes.exit_code(answer) == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "en", "zh"),
+    [
+        (
+            open_pass(),
+            "34%, 1,000 objects, 100 objects a minute, 12 min left",
+            "34%，1,000 个对象，每分钟 100 个对象，剩余 12 分钟",
+        ),
+        (
+            open_pass(share=None, minutes_left=None),
+            "1,000 objects, 100 objects a minute",
+            "1,000 个对象，每分钟 100 个对象",
+        ),
+        (None, "begins", "正在开始"),
+        (a_pass(), "begins", "正在开始"),  # the one before it
+    ],
+)
+def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
+    assert passes.how_far(answer, "en") == en
+    assert passes.how_far(answer, "zh") == zh
+
+
+def test_a_certificate_names_what_did_not_pass_with_what_to_do():
+    missing = {"result": "failed", "keys": ["a", NASTY], "command": "s compare invoke -e '{\"again\": true}'"}
+    sample = {"result": "not run", "gates": False}
+    document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
+    out = text(certificate.lines(document, "en"))
+    assert out.startswith("NO-GO\n  It is NO-GO.\n")
+    assert "  as of 2026-01-31T09:12:00Z, the source frozen since 2026-01-31T08:00:00Z\n" in out
+    assert f"  {len(IDS) - 2} of {len(IDS)} checks passed\n  failed: MISSING\n      seen: MISSING seen\n" in out
+    assert "      'a'\n" in out
+    assert "      -> mend MISSING\n      -> s compare invoke -e '{\"again\": true}'\n" in out
+    assert "SAMPLE" not in out
+    assert "  accepted by name: equal_size: Li, checked\n" in out
+    out = text(certificate.lines(document, "zh"))
+    assert out.startswith("NO-GO\n  结论是 NO-GO。\n")
+    assert "  未通过: MISSING\n      实际：MISSING 所见\n" in out
+    assert "      -> 修复 MISSING\n" in out
+
+
+def test_a_rehearsal_says_how_long_the_freeze_lasts():
+    document = rehearsal("NO-GO", {"STOOD_STILL": "not run", "MISSING": "failed"})
+    out = text(certificate.lines(document, "en"))
+    assert "  as of 2026-01-31T09:12:00Z, while the source is written to\n" in out
+    assert "  failed: MISSING\n" in out
+    assert "STOOD_STILL" not in out
+    assert "  Today the real one would end in NO-GO.\n" in out
+    parts = "settling 15, replay 1, compare 12, judging again 1, reconcile 9, sampling 2"
+    assert f"  The freeze would last about 40 minutes: {parts}\n" in out
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (a_certificate(), 0),
+        (a_certificate(verdict="NO-GO"), 1),
+        (a_certificate(verdict="NOT PROVEN"), 3),
+        (rehearsal("GO"), 0),
+        (rehearsal("NO-GO"), 1),
+        (rehearsal("NOT PROVEN"), 3),
+        (a_certificate(verdict="MAYBE"), 3),
+    ],
+)
+def test_the_exit_code_is_the_verdict(document, code):
+    assert certificate.exit_code(document) == code
+
+
+def hostile(value: object) -> object:
+    """`value` with what would act on a terminal in each text, but for those that the views go by."""
+    match value:
+        case dict():
+            return {name: one if name in ("state", "result", "id") else hostile(one) for name, one in value.items()}
+        case list():
+            return [hostile(one) for one in value]
+        case str():
+            return NASTY
+    return value
+
+
+@pytest.mark.parametrize(
+    ("view", "answer"),
+    [
+        (status.lines, report()),
+        (doctor.lines, {"text": "", "text_zh": "", "checks": CHECKS}),
+        (story.lines, {"key": "", "story": "", "next": ""}),
+        (replay.lines, {**REPLAYED, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
+        (passes.reconcile, a_pass(missing=["a"], stopped="x")),
+        (passes.compare, compared({**LACKING, NASTY: sides(1, 1)}, stopped="x", amended="x")),
+        (certificate.lines, a_certificate({"MISSING": {"result": "failed", "keys": ["a"]}}, accepted={NASTY: "x"})),
+    ],
+    ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
+)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_text_of_an_answer_acts_on_a_terminal(view, answer, lang, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    seen = Seen(typed="")
+    lines = list(view(hostile(answer), lang))
+    seen.session.screen.answer(lines)
+    shown = seen.out.getvalue()
+    for colour in ("\x1b[0m", "\x1b[2m", *(f"\x1b[{number}m" for number in range(31, 35))):
+        shown = shown.replace(colour, "")
+    assert "\\x1b[2J" in shown
+    assert all(one.isprintable() or one == "\n" for one in shown)
+    assert shown.count("\n") == len(lines)

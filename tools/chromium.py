@@ -1,0 +1,56 @@
+"""Headless Chromium: what a page looks like, and what it complains of."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+MISSING = "chromium is missing (Debian: apt install chromium)"
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--enable-logging=stderr",
+)
+_DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
+
+
+def found() -> str | None:
+    """The program; None if it is not installed."""
+    return shutil.which("chromium")
+
+
+def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedProcess[str]:
+    """Open `page` with more options; the outcome has on its standard error what the page's console has.
+
+    Raises RuntimeError if there is no Chromium or it fails.
+    """
+    program = found()
+    if program is None:
+        raise RuntimeError(MISSING)
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
+        command = [program, *_FLAGS, *(_DARK if dark else ()), f"--user-data-dir={profile}", *options, page.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"chromium failed with {done.returncode}: {done.stderr[-2000:]}")
+    return done
+
+
+def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
+    """Write what is seen of `page` in a window of this size, as PNG.
+
+    Raises RuntimeError as `run`, or if there is no picture afterwards.
+    """
+    picture.unlink(missing_ok=True)
+    run(page, f"--window-size={width},{height}", f"--screenshot={picture}")
+    if not picture.exists():
+        raise RuntimeError(f"chromium made no picture of {page}")
