@@ -21,7 +21,8 @@ _STATES = {
 _NEXT = {
     VerdictState.IN_STEP: Text("Nothing to do.", "无需处理。"),
     VerdictState.BEHIND: Text(
-        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour: python ops.py doctor.",
+        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour:"
+        " python ops.py doctor.",
         "请在项目目录中查看：python ops.py status。如果一小时后积压仍在增加：python ops.py doctor。",
     ),
     VerdictState.BROKEN: Text(
