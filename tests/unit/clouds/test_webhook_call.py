@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from oss_oms_sync.clouds.webhook_call import Answer, NotAnswered, NotSent, WebhookCall
-from sandbox.server.certificate import make_certificate
+from support.one_answer import answering, request_of, served
 
 PRIVATE = [
     "10.0.0.1",
@@ -114,53 +111,6 @@ def test_other_ways_to_write_an_address_and_names_that_are_none(host):
         WebhookCall(f"https://{host}/x", b"{}").run(5)
 
 
-Serve = Callable[[socket.socket], None]
-
-
-@contextlib.contextmanager
-def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
-    """The address of a server on loopback that does this with the one connection it gets."""
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = listener.accept()
-            with connection:
-                if certificate:
-                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                    context.load_cert_chain(certificate)
-                    with context.wrap_socket(connection, server_side=True) as secured:
-                        behave(secured)
-                else:
-                    behave(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield f"{'https' if certificate else 'http'}://127.0.0.1:{listener.getsockname()[1]}/hook?key=k"
-        finally:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
-
-
-def request_of(connection: socket.socket) -> bytes:
-    got = b""
-    while not got.endswith(b"}"):
-        got += connection.recv(65536)
-    return got
-
-
-def answering(answer: bytes, got: list[bytes] | None = None) -> Serve:
-    def behave(connection: socket.socket) -> None:
-        request = request_of(connection)
-        if got is not None:
-            got.append(request)
-        connection.sendall(answer)
-
-    return behave
-
-
 def test_the_message_is_posted_as_json_and_the_answer_read():
     got: list[bytes] = []
     with served(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", got)) as url:
@@ -170,21 +120,6 @@ def test_the_message_is_posted_as_json_and_the_answer_read():
     assert head.count(b"Host: 127.0.0.1:") == 1
     assert b"Content-Type: application/json" in head
     assert body == '{"text": "山"}'.encode()
-
-
-def test_a_certificate_that_is_not_trusted_gets_nothing(tmp_path, monkeypatch):
-    certificate = make_certificate(tmp_path)
-    answer = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    with served(answer, certificate) as url, pytest.raises(NotSent, match="certificate"):
-        WebhookCall(url, b"{}").run(5)
-
-    # The same certificate does, once the environment names it.
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    with served(answer, certificate) as url:
-        assert WebhookCall(url, b"{}").run(5) == Answer(200, b"ok")
-    # But not for another name.
-    with served(answer, certificate) as url, pytest.raises(NotSent, match="certificate"):
-        WebhookCall(url.replace("127.0.0.1", "localhost"), b"{}").run(5)
 
 
 def test_a_redirect_is_not_followed():
@@ -284,4 +219,4 @@ def test_what_was_given_up_before_it_was_sent_is_never_sent():
         assert not call.is_sent
         with pytest.raises(NotSent, match="in time"):
             call.run(5)
-    assert got == [b""]
+    assert b"".join(got) == b""
