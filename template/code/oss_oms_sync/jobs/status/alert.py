@@ -82,8 +82,10 @@ def _numbers(summary: Summary) -> Text:
     more, more_zh = ("at least ", "至少 ") if summary.at_least else ("", "")
     oldest = f" since {summary.oldest}" if summary.oldest else ""
     oldest_zh = f"（最早：{summary.oldest}，UTC）" if summary.oldest else ""
-    failures, failures_zh = ("unknown", "未知") if summary.copy_failures is None else (summary.copy_failures,) * 2
+    failures, failures_zh = (
+        ("unknown", "未知") if summary.copy_failures is None else (f"{summary.copy_failures:,}",) * 2
+    )
     return Text(
-        f"Waiting to be sent: {more}{summary.waiting}{oldest}. Failed to be copied: {failures}.",
-        f"待重发：{more_zh}{summary.waiting}{oldest_zh}。复制失败：{failures_zh}。",
+        f"Waiting to be sent: {more}{summary.waiting:,}{oldest}. Failed to be copied: {failures}.",
+        f"待重发：{more_zh}{summary.waiting:,}{oldest_zh}。复制失败：{failures_zh}。",
     )
