@@ -21,6 +21,7 @@ from tools.package import ROOT
 from tools.serverless import Tool, served
 
 README, OPERATIONS, CUTOVER = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "cutover.md"
+ALARMS = ROOT / "docs" / "alarms.md"
 
 
 @pytest.fixture
@@ -229,6 +230,35 @@ def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, pro
     assert ".env" not in shell.run("git ls-files")
 
 
+WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=fedcba98765432100123456789abcdef"
+
+
+def test_a_chat_is_told_after_the_documents_steps_and_nobody_sees_its_address(shell, project, fc3, box, tool):
+    # GIVEN the steps, for this project
+    name = box.answers()["functionName"]
+    store, deploy = (
+        text.replace("<functionName>", name) for text in Document.read(ALARMS).commands_under("Tell a chat")
+    )
+    (line,) = (text for info, text in Document.read(ALARMS).blocks if info == "yaml")
+    settings = project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    assert fc3.deployed["status"]["environmentVariables"]["ALERT_WEBHOOK"] == ""
+
+    # WHEN they are taken
+    said = shell.run(store.replace("<functionName>", name), env={"ALERT_WEBHOOK": WEBHOOK})
+    changed = text.replace('  ALERT_WEBHOOK: ""\n', line.replace("<functionName>", name))
+    settings.write_text(changed, encoding="utf-8")
+    said += shell.run("s preview") + shell.run(deploy)
+
+    # THEN status has the address, and nobody else, nor does the tool show it
+    given = {one: props["environmentVariables"].get("ALERT_WEBHOOK") for one, props in fc3.deployed.items()}
+    assert given == {**dict.fromkeys(given), "status": WEBHOOK}
+    token = WEBHOOK.partition("=")[2]
+    assert token not in said
+    for path in [*project.rglob("*"), *(tool.home / ".s" / "logs").rglob("*")]:
+        assert not path.is_file() or token not in path.read_bytes().decode("utf-8", "replace"), path
+
+
 CI = {
     "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890",
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIofCI0001",
@@ -261,6 +291,14 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         (copy / "s.yaml").write_text(text.replace('access: "default"', "access: default # ours"), encoding="utf-8")
         assert "Set up right: " in ci.run(command, env={**CI, **keys})
 
+        # AND the address of a webhook comes the same way, where s.yaml names it
+        named = text.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: ${secret('the_ALERT_WEBHOOK')}")
+        (copy / "s.yaml").write_text(named, encoding="utf-8")
+        assert WEBHOOK not in ci.run(command, env={**CI, **keys, "ALERT_WEBHOOK": WEBHOOK})
+        assert component.deployed["status"]["environmentVariables"]["ALERT_WEBHOOK"] == WEBHOOK
+        missing = ci.attempt(command, env={**CI, **keys})
+        assert (missing.returncode, "ALERT_WEBHOOK is empty" in missing.stdout) == (2, True)
+
         # AND a key that is missing, a name that is, or a fault that doctor finds, fails
         missing = ci.attempt(command, env={**CI, "HW_AK": "x"})
         assert (missing.returncode, "HW_SK is empty" in missing.stdout) == (2, True)
@@ -276,7 +314,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
 def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
     text = (ROOT / "template" / "ci" / name).read_text(encoding="utf-8")
     assert "bash ci/deploy.sh" in json.dumps(yaml.safe_load(text))
-    needed = [*CI, "HW_AK", "HW_SK"]
+    needed = [*CI, "HW_AK", "HW_SK", "ALERT_WEBHOOK"]
     script = (ROOT / "template" / "ci" / "deploy.sh").read_text()
     assert all(variable in script for variable in needed)
     if name == "github.yml":
