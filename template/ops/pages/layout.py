@@ -63,7 +63,7 @@ def hero(word: str, tone: str, lead: str, step: Step | None, say: Words, *more: 
     return element(
         "header",
         element("h1", word, class_=tone),
-        element("p", lead, class_="lead"),
+        element("p", html.prose(lead), class_="lead"),
         *more,
         following,
         class_="hero",

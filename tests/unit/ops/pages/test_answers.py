@@ -7,14 +7,19 @@ import pytest
 from ops.pages import certificate, status
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
+from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
+from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
+from oss_oms_sync.jobs.status.sums import sums_json
+from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
 from oss_oms_sync.reasons import Failure, Reason
 from support.status_world import StatusWorld
 from support.web_page import answer, parse
 
-# Names in there are not those of a form, but of reasons, folders.
-FREE = ("by_reason", "fixes", "folders")
+# Names in there are not those of a form, but of reasons, folders, codes, classes.
+FREE = ("by_reason", "fixes", "folders", "codes", "remedies")
 
 
 @pytest.fixture
@@ -58,6 +63,26 @@ def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
         one["compare"]["last"].update(ranges=None)
     example["copying"]["unfinished"] = real["copying"]["unfinished"]
     assert names(example) == names(real)
+
+
+def test_the_example_of_a_status_says_of_failures_what_the_function_says():
+    example = answer("status")
+    given = dict(example["copying"]["failures"])
+    codes = {code: one["objects"] for code, one in given.pop("codes").items()}
+    stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
+    failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
+    assert example["copying"]["failures"] == failures.to_json()
+    assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == sums_json(None, None, failures)
+    said = stuck_at_oms(failures)
+    assert said
+    assert (example["verdict"]["text"], example["verdict"]["text_zh"]) == said
+
+
+def test_the_example_of_a_comparison_has_the_functions_remedies():
+    last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
+    suspicious = last["classes"]["suspicious"]["source"]
+    tally = CompareTally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
+    assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
 
 
 def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):
