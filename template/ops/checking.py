@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import check, listings
+from ops.certificates import SCHEMA
 from ops.check import Finding, Noting
 from ops.errors import OpsError, UsageError
 from ops.terminal import Line, Marked
@@ -76,7 +77,7 @@ def _read(file: Path) -> Any:
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     is_one = isinstance(document, dict) and document.get("kind") == "oss-oms-sync certificate"
-    if not is_one or document.get("schema") != 1:
+    if not is_one or document.get("schema") != SCHEMA:
         raise _no_certificate(file)
     return document
 

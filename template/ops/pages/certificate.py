@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from ops.certificates import CHECKS, SCHEMA, gates, sha256
 from ops.pages import comparison, html, layout, units
 from ops.pages.answers import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.pages.comparison import Sides
@@ -32,29 +31,7 @@ from ops.pages.layout import (
 )
 from ops.pages.words import Words
 
-SCHEMA = 1
 VERDICTS = {"GO": "good", "NO-GO": "bad", "NOT PROVEN": "open", "REHEARSAL": "way"}
-CHECKS = (
-    "STOOD_STILL",
-    "SCOPE",
-    "SUMS",
-    "MISSING",
-    "OLDER",
-    "OVERWRITTEN",
-    "MOVING",
-    "IN_FLIGHT",
-    "FAILED",
-    "PROOF_SUSPICIOUS",
-    "PROOF_EQUAL_VERSION",
-    "PROOF_EQUAL_SIZE",
-    "PROOF_IMPOSSIBLE",
-    "UNKNOWN",
-    "SAMPLE",
-    "BACKLOG",
-    "COPY_FAILED",
-    "TASK",
-    "CLOCK",
-)
 # Results, the worst first: their words and tones.
 _RESULTS = {
     "failed": ("result failed", "bad"),
@@ -67,13 +44,6 @@ _NOT_COUNTED = Sides(source=("outside",), destination=("outside", "oms_own"))
 _STEPS = ("settle", "replay", "compare", "again", "reconcile", "sample")
 _CLOSE = """s certify invoke -e '{"close": true}'"""
 _CUTOVER = "python ops.py cutover"
-
-
-def sha256(document: Answer) -> str:
-    """The hash that a document has to name: of its other names and values as JSON in ASCII, the names sorted, without
-    spaces."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def page(document: Answer, language: str) -> str:
@@ -96,7 +66,7 @@ def page(document: Answer, language: str) -> str:
         section("sample", say("sample"), say("sample note"), _sample(document, say)),
         section("folders", say("folders"), say("folders note"), comparison.folders(document, _NOT_COUNTED, say)),
         section("lag", say("lag"), say("lag note"), comparison.lag(fields(document, "shown"), say)),
-        section("shown", say("shown"), say("shown note"), _shown(document, made, say)),
+        section("shown", say("shown"), say("shown note"), _shown(document, say)),
         section("document", say("the document"), say("the document note"), _document(document, say)),
     )
 
@@ -110,7 +80,7 @@ def _doubts(document: Answer, say: Words) -> list[str]:
         doubts.append(say("doubt schema"))
     if text(document, "verdict") == "GO":
         results = {text(one, "id"): one for one in rows(document, "checks")}
-        passed = {name for name, one in results.items() if part(one, "result") == "passed" or not _gates(one)}
+        passed = {name for name, one in results.items() if part(one, "result") == "passed" or not gates(one)}
         if lacking := [name for name in (*CHECKS, *filter(None, results)) if name not in passed]:
             doubts.append(say("doubt checks", ids=say("comma").join(dict.fromkeys(lacking))))
         if moment(part(document, "frozen_since")) is None:
@@ -118,11 +88,6 @@ def _doubts(document: Answer, say: Words) -> list[str]:
         if any(part(document, name) is None for name in ("as_of", "source", "destination", "classes")):
             doubts.append(say("doubt looked"))
     return doubts
-
-
-def _gates(check: object) -> bool:
-    """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
-    return part(check, "gates") is not False or part(check, "id") != "SAMPLE"
 
 
 def _hero(document: Answer, say: Words) -> Markup:
@@ -145,7 +110,7 @@ def _next(document: Answer, say: Words) -> Step | None:
     # What failed comes before what was not looked at.
     for one in _by_result(document):
         following = in_language(one, "next", say.language)
-        if part(one, "result") != "passed" and _gates(one) and following:
+        if part(one, "result") != "passed" and gates(one) and following:
             return Step(following, text(one, "command") or "")
     return Step(say("advise cutover"), _CUTOVER)
 
@@ -169,7 +134,7 @@ def _figures(document: Answer, say: Words) -> list[Figure]:
         )
         for title, side in (("source holds", "source"), ("destination holds", "destination"))
     ]
-    checks = [one for one in rows(document, "checks") if _gates(one)]
+    checks = [one for one in rows(document, "checks") if gates(one)]
     passed = sum(part(one, "result") == "passed" for one in checks)
     of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 1))
     return [*sides, Figure(say("checks passed"), of_all), _freeze(document, say), _as_of(document, say)]
@@ -318,7 +283,7 @@ def _checks(document: Answer, say: Words) -> Markup:
     checks = _by_result(document)
     if not checks:
         return element("p", say("no checks"), class_="bad")
-    wrong = [one for one in checks if part(one, "result") != "passed" and _gates(one)]
+    wrong = [one for one in checks if part(one, "result") != "passed" and gates(one)]
     body = [
         (
             join((_check_name(name, say), " ", html.code(name), _without_gate(one, say))),
@@ -334,7 +299,7 @@ def _checks(document: Answer, say: Words) -> Markup:
 
 
 def _without_gate(check: Answer, say: Words) -> Markup | None:
-    return None if _gates(check) else element("span", say("does not gate"), class_="note")
+    return None if gates(check) else element("span", say("does not gate"), class_="note")
 
 
 def _result(check: Answer, say: Words) -> Markup:
@@ -466,7 +431,7 @@ def _bad_if_any(title: str, names: Sequence[object]) -> Figure:
     return Figure(title, f"{len(names):,}", None, "bad" if names else None)
 
 
-def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
+def _shown(document: Answer, say: Words) -> Markup:
     """What is known besides, and was not judged."""
     shown = fields(document, "shown")
     if not shown:
@@ -488,7 +453,9 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
     )
     if problem := text(oms, "problem"):
         counts = element("p", say("oms silent"), say("colon"), html.code(problem), class_="open")
-    status = text(shown, "task", "status")
+    status, mode = (text(shown, "task", name) for name in ("status", "object_overwrite_mode"))
+    new, missing = (whole(shown, "trigger", name) for name in ("new", "missing"))
+    lost = say("lost events", new=units.count(new, say), missing=units.count(missing, say))
     since = say("closed since", time=layout.clock(at)) if (at := moment(part(closed, "since"))) else say("not known")
     by = text(closed, "by")
     return join(
@@ -496,7 +463,8 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
             facts(
                 [
                     (say("task status"), _name(status, say)),
-                    (say("watermark"), time(part(shown, "watermark"), made, say)),
+                    (say("overwrite mode"), _name(mode, say)),
+                    (say("events"), lost if fields(shown, "trigger") else say("not known")),
                     (
                         say("class deleted_at_source"),
                         say("pause").join(

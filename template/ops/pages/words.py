@@ -471,6 +471,7 @@ _CERTIFICATE = {
     "shown": ("Shown, not judged", "仅供参考"),
     "shown note": ("It does not change the verdict.", "不影响结论。"),
     "open": ("open", "未关闭"),
+    "events": ("events", "事件"),
     "project": ("project", "项目"),
     "closed since": ("closed since {time}", "{time} 起已关闭"),
     "the document": ("This document", "本文件"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ops.certificates import CHECKS
 from ops.pages import certificate, status
+from ops.pages.words import Words
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
@@ -15,11 +17,12 @@ from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
 from oss_oms_sync.reasons import Failure, Reason
+from support.certify_world import CertifyWorld
 from support.status_world import StatusWorld
 from support.web_page import answer, parse
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
-FREE = ("by_reason", "fixes", "folders", "codes", "remedies")
+FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted")
 
 
 @pytest.fixture
@@ -83,6 +86,40 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = CompareTally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
+
+
+@pytest.fixture
+def certified(mocker) -> CertifyWorld:
+    """Two objects, copied, and a destination that has one of OMS's lists."""
+    one = CertifyWorld(["a/1", "b"])
+    mocker.patch("oss_oms_sync.jobs.certify.evidence.date_at", one.date_at)
+    for key in one.keys:
+        one.put(key, key[:2], fate="copied")
+    one.freeze()
+    one.prove()
+    return one
+
+
+def test_the_checks_that_readers_of_a_certificate_look_for_are_those_of_certify(certified):
+    assert tuple(check["id"] for check in certified.certify()["checks"]) == CHECKS
+
+
+@pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
+def test_the_examples_of_certificates_have_the_parts_of_real_ones(certified, name):
+    example = answer(name)
+    real = certified.certify(sample=1) if example["frozen_since"] else certified.rehearse(sample=1)
+    assert names(example) == names(real)
+    assert {frozenset(one) for one in example["checks"]} == {frozenset(one) for one in real["checks"]}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, language):
+    shown = parse(certificate.page(certified.certify(sample=1), language))
+    assert shown.one("h1").attributes["class"] == "good"
+    assert shown.one("h1").text == {"en": "GO", "zh": "可以割接"}[language]
+    unknown = [one for one in shown.every("section") if Words(language)("not known") in one.text]
+    # OMS gave no counters here, by which nothing is judged.
+    assert [one.attributes["aria-labelledby"] for one in unknown] == ["shown"]
 
 
 def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):

@@ -7,6 +7,7 @@ from string import Formatter
 
 import pytest
 
+from ops.certificates import CHECKS
 from ops.pages import certificate, status
 from ops.pages.comparison import TONES
 from ops.pages.words import WORDS
@@ -58,7 +59,7 @@ def test_each_class_of_a_comparison_has_words_and_a_tone():
 
 
 def test_each_check_and_verdict_has_words():
-    names = {f"check {name}" for name in certificate.CHECKS} | {f"verdict {name}" for name in certificate.VERDICTS}
+    names = {f"check {name}" for name in CHECKS} | {f"verdict {name}" for name in certificate.VERDICTS}
     assert names <= WORDS.keys()
 
 
