@@ -38,7 +38,7 @@ check: setup ## Lint, check types and layers, then run every test
 	$(BIN)/mypy template/ops
 	$(BIN)/mypy template/ops.py template/digests.py template/policies/show.py
 	$(BIN)/mypy sandbox tools benchmarks
-	PYTHONPATH=template/code $(BIN)/lint-imports
+	PYTHONPATH=template/code:template $(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 
 fuzz: setup ## Try thousands of fault schedules: no key may be dropped

@@ -6,10 +6,12 @@ from pathlib import Path
 
 if sys.version_info < (3, 10):  # noqa: UP036 (who has an older one is told so)
     sys.exit("This needs Python 3.10 or newer; this one is " + sys.version.split()[0])
+# No folders of bytecode in a project that is in git.
+sys.dont_write_bytecode = True
 # The package `ops` beside this file, wherever this is called from.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ops.cli import main
+from ops.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,15 +14,16 @@ from tools.package import ROOT
 CODE = ROOT / "template" / "code"
 PACKAGES = [
     str(path.parent.relative_to(root))
-    for root, package in ((CODE, "oss_oms_sync"), (ROOT, "sandbox"))
+    for root, package in ((CODE, "oss_oms_sync"), (CODE.parent, "ops"), (ROOT, "sandbox"))
     for path in sorted((root / package).rglob("__init__.py"))
 ]
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the function's code and of the sandbox, to be spoiled."""
+    """A copy of the function's code, of ops.py's and of the sandbox, to be spoiled."""
     shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
+    shutil.copytree(CODE.parent / "ops", tmp_path / "ops")
     shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
     return tmp_path
 

@@ -18,6 +18,7 @@ from ops.clock import Clock
 _LINE_SECONDS = 60.0
 # What a terminal itself shows behind the line if somebody presses that.
 _CTRL_C = "^C"
+_USUAL_COLUMNS = 80
 COLOURS = {
     "in step": 32,
     "behind": 33,
@@ -85,7 +86,9 @@ class Screen:
     def progress(self, text: str) -> None:
         """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
         if self._rewrites:
-            line = _cut(escaped(text), shutil.get_terminal_size().columns - 1 - len(_CTRL_C))
+            # Some terminals say that they have no columns.
+            columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
+            line = _cut(escaped(text), columns - 1 - len(_CTRL_C))
             width, before = _width(line), self._shown
             # First, because somebody may press Ctrl-C while it is written.
             self._shown = max(width, before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +55,22 @@ def run_python(code, *options):
     return done.stdout.splitlines()
 
 
+def ask(printed: str) -> str:
+    """What `ops.py doctor` says in the folder and with the address that are printed."""
+    variable, address = re.search(r"^export (\w+)=(.*)$", printed, re.MULTILINE).groups()
+    (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "ops.py", "doctor", "--lang", "en"],
+        cwd=folder,
+        env={**os.environ, variable: address},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.stdout
+
+
 @pytest.mark.parametrize("options", [[], ["-i"]], ids=["run as a file", "pasted into Python"])
 def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options):
     render(box.answers(), tmp_path)
@@ -74,6 +92,7 @@ def test_the_whole_project_runs_until_it_is_interrupted():
 
             shown = run_python("".join(printed[first : last + 1]))
             line = next(line for line in process.stdout if line.strip())
+            found = ask("".join(printed))
 
             process.send_signal(signal.SIGINT)
             rest = process.stdout.read()
@@ -81,6 +100,7 @@ def test_the_whole_project_runs_until_it_is_interrupted():
             process.kill()
 
     assert shown == [str([RECORD])]
+    assert found.startswith("Set up right: ")
     assert line.startswith("accepted in ")
     assert line.endswith("hello 山.txt\n")
     assert "Stopped. Nothing is kept." in rest

@@ -21,4 +21,4 @@ class Text(NamedTuple):
 
 def objects_en(number: int, kind: str = "") -> str:
     """`number` objects in English, singular or plural."""
-    return f"{number} {kind}object{'' if number == 1 else 's'}"
+    return f"{number:,} {kind}object{'' if number == 1 else 's'}"

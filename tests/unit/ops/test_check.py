@@ -78,7 +78,7 @@ def test_go_with_a_check_that_did_not_pass_is_noticed(name, result):
     assert wrong(certificate({name: result})) == ["The verdict follows from the checks"]
 
 
-@pytest.mark.parametrize("name", set(IDS) - {"SAMPLE"})
+@pytest.mark.parametrize("name", [name for name in IDS if name != "SAMPLE"])
 def test_no_other_check_than_that_of_a_sample_can_be_said_not_to_count(name):
     document = certificate({name: {"result": "failed", "gates": False}})
     assert wrong(document) == ["The verdict follows from the checks"]

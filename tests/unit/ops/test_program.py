@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,13 @@ def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
     assert done.returncode == 0
     for command in ("doctor", "status", "story", "replay", "reconcile", "compare", "cutover", "check", "show"):
         assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE)
+
+
+def test_it_leaves_no_bytecode_in_the_project(environment, tmp_path):
+    shutil.copytree(TEMPLATE / "ops", tmp_path / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+    program = shutil.copy(TEMPLATE / "ops.py", tmp_path)
+    subprocess.run([sys.executable, program, "--help"], env=environment, capture_output=True, check=True)
+    assert list(tmp_path.rglob("__pycache__")) == []
 
 
 def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -73,6 +74,14 @@ def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch)
     seen = Seen(typed="")
     seen.session.screen.progress("每分钟两千个对象")
     assert seen.said == "\r每分钟两千"
+
+
+def test_a_terminal_that_says_it_has_no_columns_has_the_usual_ones(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((0, 0)))
+    seen = Seen(typed="")
+    seen.session.screen.progress("x" * 100)
+    assert seen.said == "\r" + "x" * 77
 
 
 def test_elsewhere_progress_is_a_line_a_minute():

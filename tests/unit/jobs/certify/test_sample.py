@@ -84,7 +84,7 @@ def test_what_was_read_is_not_read_again(ready, reads):
 def test_a_sample_of_all_says_that_it_was_all(ready):
     sample = sampled(ready, 300)["sample"]
     assert (sample["drawn"], sample["read"]) == (3, 3)
-    assert sample["bound"] == "All 3 objects of up to 1 GiB were read: none differs"
+    assert sample["bound"] == "All that count as equal were read (3 objects of up to 1 GiB): none differs"
 
 
 def test_an_object_that_differs_is_a_no_go(ready):
@@ -142,6 +142,17 @@ def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
         assert first["sample"]["read"] == 2
         assert "the next call goes on" in check(first, "SAMPLE")["seen"]
         assert sampled(ready, 3)["verdict"] == "GO"
+
+
+def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(world):
+    for key in world.keys:
+        world.put(key, "12", "form", fate="lost")
+    world.freeze()
+    world.prove()
+    document = sampled(world, 3)
+    assert document["sample"]["drawn"] == 0
+    assert check(document, "SAMPLE")["result"] == "not run"
+    assert document["verdict"] != "GO"
 
 
 def test_without_a_comparison_nothing_is_sampled(world):

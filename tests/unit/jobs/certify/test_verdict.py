@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
@@ -403,3 +404,42 @@ def test_nothing_that_certify_does_is_long_or_sends_anything(world):
     document = world.certify(sample=3)
     assert set(world.bucket.objects) - set(before) == {document["document"]}
     assert not any(name.startswith(differences_prefix("oss-oms-sync", "compare", TASK)) for name in before)
+
+
+def test_a_failed_record_that_nobody_can_read_is_a_no_go(world):
+    world.freeze()
+    world.prove()
+    world.bucket.add(StoredObject(f"oms_source_record/{TASK}/failed_object_long/{'0' * 64}", b"unreadable"))
+    document = world.certify()
+    assert results(document) == {"BACKLOG": "failed"}
+    assert "1 that cannot be read" in check(document, "BACKLOG")["seen"]
+
+
+def test_judging_some_keys_again_does_not_make_an_old_comparison_new(world):
+    world.freeze()
+    world.prove()
+    world.later(DAY)
+    world.compare({"again": True})
+    world.later(1)
+    world.reconcile({"restart": True})
+    assert "too long ago" in check(world.certify(), "SCOPE")["seen"]
+
+
+def test_a_total_in_a_form_that_nobody_knows_is_a_no_go(world):
+    # As if another version had written it: nothing is in its classes, and nothing speaks against anything.
+    world.freeze()
+    world.prove()
+    (name,) = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
+    harmed = world.bucket.objects[name].body.replace(b'"drawn"', b'"strange"')
+    world.bucket.objects[name] = StoredObject(name, harmed)
+    document = world.certify()
+    assert document["verdict"] == "NO-GO"
+    assert results(document)["SUMS"] == "failed"
+
+
+def test_an_empty_source_is_a_go():
+    world = CertifyWorld([])
+    with patch("oss_oms_sync.jobs.certify.evidence.date_at", world.date_at):
+        world.freeze()
+        world.prove()
+        go(world, sample=10)

@@ -15,7 +15,7 @@ from oss_oms_sync.jobs.certify.commands import certify_command, command, compare
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text
+from oss_oms_sync.text import Text, objects_en
 
 # What a comparison saw longer ago than this does not decide about a cutover: OBS may have changed since.
 _LATEST = timedelta(hours=24)
@@ -30,9 +30,9 @@ def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, st
         scope,
         _sums(evidence, scope),
         *checks_of_classes(evidence, accepted, not_looked),
-        _sample(evidence),
+        _sample(evidence, accepted),
         _backlog(evidence),
-        _copy_failed(evidence),
+        _copy_failed(evidence, accepted),
         _task(evidence, settings),
         _clock(evidence),
     ]
@@ -60,7 +60,8 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     seen = Text(f"The comparison of {began}, as of {as_of}", f"{began} 开始的比对，截至 {as_of}")
     frozen = evidence.frozen_since
     is_before = frozen is not None and began < timestamp(frozen)
-    if is_before or (frozen and as_of < timestamp(evidence.now - _LATEST)):
+    # Judging some keys again does not make what was seen of all others any newer.
+    if is_before or (frozen and found.state.ended < timestamp(evidence.now - _LATEST)):
         why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
         return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
     return Check("SCOPE", Result.PASSED, seen, wanted)
@@ -127,7 +128,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
         "SUMS",
         Result.PASSED,
         Text(
-            f"{source.objects:,} objects, {source.bytes:,} bytes in the source",
+            f"{objects_en(source.objects)}, {source.bytes:,} bytes in the source",
             f"源端 {source.objects:,} 个对象，{source.bytes:,} 字节",
         ),
         wanted,
@@ -135,7 +136,9 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
 
 
 def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
-    if not tally.adds_up():
+    # The marks count the source's objects on their own.
+    walked = sum(mark.objects for mark in tally.marks)
+    if not tally.adds_up() or walked != tally.side("source").objects:
         yield "classes"
     for one in EQUAL:
         count = tally.classes.get(one.title, ClassCount())
@@ -149,7 +152,7 @@ def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
             yield f"folders of {one.title}"
 
 
-def _sample(evidence: Evidence) -> Check:
+def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     """Whether the objects that were drawn are equal, byte by byte."""
     sample = evidence.sample
     if sample is None:
@@ -173,16 +176,21 @@ def _sample(evidence: Evidence) -> Check:
         return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
     read = len(sample.equal)
     if sample.unread or not sample.seed:
-        why = f": {sample.problem}" if sample.problem else ""
+        why, why_zh = (f": {sample.problem}", f"：{sample.problem}") if sample.problem else ("", "")
         seen = Text(
             f"{read} of {len(sample.drawn)} drawn objects were read{why}",
-            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why.replace(': ', '：')}",
+            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
         )
-        again = certify_command(evidence.frozen_since, sample=sample.asked)
+        again = certify_command(evidence.frozen_since, sample.asked, accepted)
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, Text("Certify again", "请再次执行 certify"), again)
-    bound = sample.bound or Text("No object counts as equal and has at most 1 GiB", "没有视为一致且不超过 1 GiB 的对象")
+    if not read and evidence.comparison and evidence.comparison.tally.side("source").objects:
+        seen = Text("No object of up to 1 GiB counts as equal", "没有视为一致且不超过 1 GiB 的对象")
+        following = Text("There is nothing to sample: certify without", "没有可抽样的对象：请去掉抽样")
+        without = certify_command(evidence.frozen_since, 0, accepted)
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, without)
+    bound = sample.bound or Text("There is nothing to sample", "没有可抽样的对象")
     seen = Text(
-        f"{read} objects, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
+        f"{objects_en(read)}, {sample.bytes:,} bytes. {bound.en}", f"{read} 个对象，{sample.bytes:,} 字节。{bound.zh}"
     )
     return Check("SAMPLE", Result.PASSED, seen, wanted)
 
@@ -199,7 +207,7 @@ def _backlog(evidence: Evidence) -> Check:
         f" ({waiting.gone} others are of objects that the source does not have any more)" if waiting.gone else "",
         f"（另有 {waiting.gone} 条失败记录的对象已在源端删除）" if waiting.gone else "",
     )
-    if not failed and not waiting.run_files and not waiting.are_more:
+    if not (failed or waiting.unread or waiting.run_files or waiting.are_more):
         return Check("BACKLOG", Result.PASSED, Text(f"none{gone.en}", f"无{gone.zh}"), wanted)
     reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
@@ -209,6 +217,8 @@ def _backlog(evidence: Evidence) -> Check:
             f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{gone.zh}",
         )
     ]
+    if waiting.unread:
+        parts.append(Text(f", {waiting.unread} that cannot be read", f"，{waiting.unread} 条无法读取"))
     if waiting.run_files:
         parts.append(
             Text(
@@ -226,7 +236,7 @@ def _backlog(evidence: Evidence) -> Check:
     return Check("BACKLOG", Result.FAILED, Text.join(parts), wanted, following, command("replay", {}), keys)
 
 
-def _copy_failed(evidence: Evidence) -> Check:
+def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     """Whether OMS failed to copy something that is not made good."""
     wanted = Text(
         "OMS's lists of what it failed to copy are read, and each such object was copied since",
@@ -237,7 +247,7 @@ def _copy_failed(evidence: Evidence) -> Check:
         return Check(
             "COPY_FAILED",
             Result.FAILED,
-            Text(f"{len(failed)} objects wait to be sent again", f"{len(failed)} 个对象等待重发"),
+            Text(f"{objects_en(len(failed))} to be sent again", f"{len(failed)} 个对象等待重发"),
             wanted,
             Text(
                 "Status says what to do about OMS's codes; send them again",
@@ -246,6 +256,13 @@ def _copy_failed(evidence: Evidence) -> Check:
             command("replay", {}),
             [key.key for key in failed][:MAX_KEYS],
         )
+    if not evidence.lists_looked_at:
+        seen = Text("Replay has not looked at OMS's lists yet", "replay 尚未读取 OMS 的清单")
+        following = Text(
+            "Its timer does so within minutes: certify again after that", "其定时器几分钟内会读取，之后请重新执行"
+        )
+        again = certify_command(evidence.frozen_since, evidence.sample.asked if evidence.sample else 0, accepted)
+        return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, again)
     if evidence.lists_problem:
         seen = Text(f"The lists are not read: {evidence.lists_problem}", f"未读取清单：{evidence.lists_problem}")
         following = Text("Doctor says which right is missing", "缺少的权限见 doctor")

@@ -10,7 +10,7 @@ from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
 from oss_oms_sync.jobs.certify.evidence import Evidence
-from oss_oms_sync.text import Text
+from oss_oms_sync.text import Text, objects_en
 
 
 class _Zero(NamedTuple):
@@ -200,7 +200,8 @@ def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Ch
             "Reading did not prove them. Compare them by hand, then accept them by name",
             "读取后仍无法证明。请自行比对，然后按类别接受",
         )
-    accepting = certify_command(evidence.frozen_since, accept={**accepted, proof.of.title: "<who, why>"})
+    sampled = evidence.sample.asked if evidence.sample else 0
+    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: "<who, why>"})
     return Check(proof.id, Result.NOT_PROVEN, seen, proof.wanted, more, accepting, count.keys)
 
 
@@ -215,5 +216,4 @@ def _side(one: ObjectClass, count: ClassCount) -> Side:
 
 
 def _told(objects: int, size: int, what: Text) -> Text:
-    number = f"{objects:,} object{'' if objects == 1 else 's'}"
-    return Text(f"{number}, {size:,} bytes: {what.en}", f"{objects:,} 个对象，{size:,} 字节：{what.zh}")
+    return Text(f"{objects_en(objects)}, {size:,} bytes: {what.en}", f"{objects:,} 个对象，{size:,} 字节：{what.zh}")

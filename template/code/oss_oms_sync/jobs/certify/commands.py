@@ -24,7 +24,7 @@ def compare_command(scope: Scope | None, **what: bool) -> str:
     return command("compare", {**asked, **what})
 
 
-def certify_command(frozen_since: datetime | None, **more: object) -> str:
-    """A call of certify for the same freeze."""
-    frozen = {"frozen_since": timestamp(frozen_since)} if frozen_since else {}
-    return command("certify", {**frozen, **more})
+def certify_command(frozen_since: datetime | None, sample: int, accept: Mapping[str, str]) -> str:
+    """A call of certify that asks for these."""
+    asked = {"frozen_since": frozen_since and timestamp(frozen_since), "sample": sample, "accept": accept}
+    return command("certify", {name: value for name, value in asked.items() if value})

@@ -30,7 +30,7 @@ from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.text import Text
+from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.
@@ -102,7 +102,7 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepte
     source, as_of = _in_scope(evidence.comparison.tally, "source"), evidence.comparison.as_of
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if accepted else ("", "")
     return Text(
-        f"GO: as of {as_of}, OBS had what the source has ({source.objects:,} objects, {source.bytes:,} bytes){but},"
+        f"GO: as of {as_of}, OBS had what the source has ({objects_en(source.objects)}, {source.bytes:,} bytes){but},"
         " and the source stood still.",
         f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中"
         f"{but_zh}，且源端没有变化。",

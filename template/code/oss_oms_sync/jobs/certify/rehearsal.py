@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison.classes import SETTLED_SECONDS
+from oss_oms_sync.comparison.tally import Side
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.passes.store import PassState
@@ -50,7 +51,7 @@ def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
         "compare": _length(evidence.comparison.state if evidence.comparison else None),
         "again": _AGAIN_MINUTES,
         "reconcile": _length(evidence.reconciled),
-        "sample": _rounded_up(_bytes_to_read(evidence) / _SAMPLE_BYTES_A_SECOND),
+        "sample": _sampling(evidence),
     }
     known = [minutes for minutes in steps.values() if minutes is not None]
     return {**steps, "total": sum(known) if len(known) == len(steps) else None}
@@ -61,12 +62,13 @@ def _length(state: PassState | None) -> int | None:
     return _rounded_up((ended - began).total_seconds()) if began and ended else None
 
 
-def _bytes_to_read(evidence: Evidence) -> float:
-    """Of both sides, if the objects of the sample are as large as others."""
-    if evidence.sample is None or evidence.comparison is None:
+def _sampling(evidence: Evidence) -> int:
+    """How long a sample takes, if its objects are as large as others."""
+    if evidence.sample is None:
         return 0
-    source = evidence.comparison.tally.side("source")
-    return 2 * evidence.sample.asked * source.bytes / max(1, source.objects)
+    source = evidence.comparison.tally.side("source") if evidence.comparison else Side()
+    size = 2 * evidence.sample.asked * source.bytes / max(1, source.objects)
+    return _rounded_up(size / _SAMPLE_BYTES_A_SECOND)
 
 
 def _rounded_up(seconds: float) -> int:

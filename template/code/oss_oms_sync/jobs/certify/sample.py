@@ -21,7 +21,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.drawing import LARGEST, Drawn
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.names import differences_prefix
-from oss_oms_sync.text import Text
+from oss_oms_sync.text import Text, objects_en
 
 # For what comes after the last byte: writing down what was read, and the certificate.
 _WRITING_SECONDS = 30.0
@@ -59,7 +59,7 @@ class Sample:
             return None
         if len(self.equal) == self.population:
             return Text(
-                f"All {self.population} objects of up to 1 GiB were read: none differs",
+                f"All that count as equal were read ({objects_en(self.population)} of up to 1 GiB): none differs",
                 f"不超过 1 GiB 的 {self.population} 个对象已全部读取：没有差异",
             )
         # In thousandths, rounded up: no float stands in a certificate.

@@ -19,11 +19,13 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class Waiting:
-    """`failed`: the failed records of objects that the source has; `gone`: how many others there are. `in_run_files`:
-    keys in `run_files` of replay, `unreadable` of which are. `are_more`: there is more than was looked at."""
+    """`failed`: the failed records of objects that the source has; `gone`: how many others there are; `unread`: records
+    of which nobody knows the key. `in_run_files`: keys in `run_files` of replay, `unreadable` of which are. `are_more`:
+    there is more than was looked at."""
 
     failed: Sequence[FailedKey]
     gone: int
+    unread: int
     in_run_files: Sequence[str]
     run_files: int
     unreadable: int
@@ -45,6 +47,7 @@ def what_waits(invocation: Invocation) -> Waiting:
     return Waiting(
         failed,
         len(mine) - len(failed),
+        len(records.listed) - len(keys),
         in_run_files,
         len(runs),
         sum(run is None for run in runs),

@@ -1,0 +1,152 @@
+"""`python ops.py` asks the functions that are deployed in the sandbox, which an environment variable names."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from ops import cli
+from ops.clock import Clock
+from sandbox import Sandbox
+from sandbox.asking import VARIABLE, asked
+from support.uploads import PATIENCE, upload
+from tools.render import render
+
+HOUR = 3600
+
+
+@pytest.fixture
+def deployed(box: Sandbox, tmp_path: Path) -> Sandbox:
+    """A project on one runtime: what is asked here does not depend on it."""
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path, instances=2)
+    return box
+
+
+@pytest.fixture
+def ops(deployed: Sandbox, monkeypatch, capsys, tmp_path):
+    """`ops.py` with these words: its exit code, what it prints and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def ops(*words: str) -> tuple[int, str, str]:
+        code = cli.main([words[0], "--lang", "en", *words[1:]])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    with asked(deployed) as address:
+        monkeypatch.setenv(VARIABLE, address)
+        yield ops
+
+
+def later(box: Sandbox) -> None:
+    box.wait_idle(PATIENCE)
+    box.oss.age(HOUR)
+    box.obs.age(HOUR)
+
+
+@pytest.fixture
+def copied(deployed: Sandbox) -> Sandbox:
+    """Objects that were copied an hour ago; replay has looked at OMS's lists since."""
+    upload(deployed, "a/1", "a/2", "山/3")
+    deployed.tick("replay")
+    later(deployed)
+    return deployed
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "first"),
+    [
+        (("doctor",), 0, "Set up right: "),
+        (("status",), 1, "Nothing waits, but no reconcile pass"),
+        (("story", "a/1"), 0, "'a/1': It is in OBS, with the same contents."),
+        (("story", "nowhere"), 1, "'nowhere': There is no such object"),
+        (("replay",), 0, "Nothing is left to send again."),
+        (("replay", "--key", "a/1"), 0, "Nothing is left to send again."),
+        (("reconcile",), 0, "The pass has ended."),
+        (("reconcile", "--dry-run"), 0, "One call without a pass"),
+        (("reconcile", "--limit", "1", "--all"), 0, "One call without a pass"),
+        (("reconcile", "--look"), 1, "No pass of this scope has begun."),
+        (("compare",), 0, "All is in OBS, with equal contents."),
+        (("compare", "--deep", "--prefix", "a/"), 0, "All is in OBS, with equal contents."),
+        (("compare", "--dry-run"), 0, "One call without a pass"),
+        (("compare", "--look"), 1, "No pass of this scope has begun."),
+        (("cutover", "--rehearse"), 0, "REHEARSAL"),
+    ],
+)
+def test_what_each_function_answers_is_shown(ops, copied, words, code, first):
+    done, out, _ = ops(*words)
+    assert out.startswith(first), out
+    assert done == code, out
+
+
+def test_pages_are_made_of_what_the_functions_answer(ops, copied, tmp_path):
+    ops("compare")
+    for command in ("status", "cutover"):
+        words = [command, "--html", f"{command}.html", *(["--rehearse"] if command == "cutover" else [])]
+        ops(*words)
+        assert (tmp_path / f"{command}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("status", "--hours", "0"), "status raised PayloadError: The payload's hours is 0. Give 1 to 744"),
+        (("compare", "--since", "soon"), "compare raised PayloadError: "),
+        (("replay", "--key", "oms_source_record/x"), "replay raised PayloadError: "),
+    ],
+)
+def test_what_a_function_raises_is_told(ops, deployed, words, told):
+    code, out, said = ops(*words)
+    assert (code, out) == (1, "")
+    assert said.startswith(told)
+    assert "\n-> Change what the command asks for\n" in said
+
+
+def test_a_function_that_is_not_there_is_told(ops, deployed):
+    deployed.remove_resource("doctor")
+    code, _, said = ops("doctor")
+    assert (code, "The sandbox does not know what was asked for" in said) == (1, True)
+
+
+def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_project(ops, copied, tmp_path):
+    # GIVEN an object that somebody overwrote in OBS
+    copied.obs.put(copied.destination_bucket, "a/2", b"somebody else's")
+
+    # WHEN the cutover is taken, THEN it says no, and with which command that is mended
+    code, out, said = ops("cutover", "--frozen-since", "now", "--close")
+    assert code == 1, out
+    assert out.startswith("NO-GO\n")
+    assert "  failed: OVERWRITTEN\n" in out
+    assert "      'a/2'\n" in out
+    assert '-> s compare invoke -e \'{"overwrite": true, "restart": true}\'' in out
+    assert "The project stays open" in said
+
+    # AND after that it says GO, closes the project, and leaves a certificate that stands a check
+    assert ops("compare", "--overwrite", "--restart")[0] == 1
+    later(copied)
+    # Passes are told apart by the second in which they begin.
+    began = Clock().now()
+    while Clock().now() == began:
+        time.sleep(0.05)
+    code, out, said = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
+    assert code == 0, out
+    assert out.startswith("GO\n")
+    assert "went by at once, in the sandbox" in said
+    assert "The project is closed since" in said
+    listing = "".join(
+        json.dumps({"key": key, "size": len(one.data)}) + "\n"
+        for key, one in copied.oss.objects(copied.source_bucket).items()
+    )
+    (tmp_path / "listing").write_text(listing)
+    code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")
+    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
+
+    # AND what is written now wakes nothing any more
+    before = len(copied.fc.invocations)
+    copied.bucket(copied.source_bucket).put_object("late", b"1")
+    copied.wait_idle(PATIENCE)
+    assert [one.function for one in copied.fc.invocations[before:]] == []
+    assert ops("status")[1].startswith("The project is closed")
