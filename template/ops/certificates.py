@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +17,19 @@ CHECKS = (
     *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
 )
 
+# The verdict at the beginning of a document's sentence.
+_VERDICT = re.compile("^(GO|NO-GO|Not proven|A rehearsal|未证明|演练)(: |：)")
+
 
 def gates(check: object) -> bool:
     """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
     return not (isinstance(check, Mapping) and check.get("gates") is False and check.get("id") == "SAMPLE")
+
+
+def without_verdict(sentence: str) -> str:
+    """The sentence of a document as it stands under its verdict: it does not have to begin with that."""
+    rest = _VERDICT.sub("", sentence)
+    return f"{rest[:1].upper()}{rest[1:]}"
 
 
 def sha256(document: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ops.check import Finding, Noting
 from ops.errors import OpsError, UsageError
 from ops.terminal import Line, Marked
 from ops.text import certificate
-from ops.words import Text
+from ops.words import Text, colon
 
 _HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")
 _SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为 {}。")
@@ -52,7 +52,7 @@ def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     for one in found:
         word, state = (_HOLDS, "ok") if one.holds else (_FAILS, "fault")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f": {one.claim.of(lang)}{seen}")
+        yield Marked("  ", word.of(lang), state, f"{colon(lang)}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
         yield Marked("", _SOUND.of(lang).format(document["verdict"]), document["verdict"])
     else:

@@ -89,6 +89,11 @@ def word(name: str, lang: str) -> str:
     return WORDS[name][lang == "zh"] if name in WORDS else name
 
 
+def colon(lang: str) -> str:
+    """Between what something is and what is said of it."""
+    return "：" if lang == "zh" else ": "
+
+
 def sentence(said: Report, lang: str) -> str:
     return str(said["text_zh" if lang == "zh" else "text"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.certificates import CHECKS, SCHEMA, gates, sha256
+from ops.certificates import CHECKS, SCHEMA, gates, sha256, without_verdict
 from ops.pages import comparison, html, layout, units
 from ops.pages.answers import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.pages.comparison import Sides
@@ -99,7 +99,7 @@ def _hero(document: Answer, say: Words) -> Markup:
         listed = element("ul", *(element("li", doubt) for doubt in doubts))
         step = Step(say("advise new"), _CUTOVER)
         return hero(say("verdict not valid"), "bad", say("not valid", verdict=claim), step, say, listed)
-    return hero(say(f"verdict {verdict}"), VERDICTS[verdict], lead, _next(document, say), say)
+    return hero(say(f"verdict {verdict}"), VERDICTS[verdict], without_verdict(lead), _next(document, say), say)
 
 
 def _next(document: Answer, say: Words) -> Step | None:
@@ -212,9 +212,9 @@ def _looked_at(document: Answer, made: datetime | None, say: Words) -> Markup:
             (say("scope"), _scope(fields(document, "scope"), say)),
             (say("task"), _name(text(document, "task"), say)),
             (say("log bucket"), _name(text(document, "log_bucket"), say)),
-            (say("frozen"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
+            (say("frozen since"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
             (say("compared"), _pass(fields(document, "passes", "compare"), say)),
-            (say("stood still by"), _pass(fields(document, "passes", "reconcile"), say)),
+            (say("reconciled"), _pass(fields(document, "passes", "reconcile"), say)),
             (say("made"), time(part(document, "made"), None, say)),
             (say("made by"), _maker(document, say)),
         ]
@@ -294,7 +294,7 @@ def _checks(document: Answer, say: Words) -> Markup:
         if one not in wrong
         for name in [text(one, "id") or ""]
     ]
-    columns = [Column(say("check"), "half"), Column(say("result")), Column(say("seen"))]
+    columns = [Column(say("check")), Column(say("result")), Column(say("seen"), "half")]
     return join((*(_trouble(one, say) for one in wrong), table(columns, body) if body else None))
 
 
@@ -313,9 +313,19 @@ def _trouble(check: Answer, say: Words) -> Markup:
     return element(
         "div",
         element("h3", element("span", _check_name(name, say), " ", html.code(name)), _result(check, say)),
-        facts((say(what), in_language(check, what, say.language) or say("not known")) for what in ("seen", "wanted")),
-        join((element("div", say("first keys", number=len(names)), class_="note"), keys(names))) if names else None,
-        element("p", element("b", say("next")), say("colon"), following) if following else None,
+        facts(
+            [
+                *(
+                    (say(what), in_language(check, what, say.language) or say("not known"))
+                    for what in ("seen", "wanted")
+                ),
+                (
+                    say("first keys", number=len(names)) if len(names) > 1 else say("key"),
+                    keys(names) if names else None,
+                ),
+            ]
+        ),
+        element("p", element("b", say("next")), say("colon"), say.before(following, line)) if following else None,
         command(line) if line else None,
         class_="trouble",
     )

@@ -56,7 +56,7 @@ def hero(word: str, tone: str, lead: str, step: Step | None, say: Words, *more: 
     if step:
         following = element(
             "div",
-            element("p", element("b", say("next")), step.text) if step.text else None,
+            element("p", element("b", say("next")), say.before(step.text, step.command)) if step.text else None,
             command(step.command) if step.command else None,
             class_="next",
         )

@@ -15,6 +15,10 @@ class Words:
         """The words called `name`, with `values` where they have room for them."""
         return WORDS[name][self.language == "zh"].format(**values)
 
+    def before(self, sentence: str, command: str | None) -> str:
+        """`sentence` as it stands before a command: it need not have a full stop."""
+        return f"{sentence}{self('colon').rstrip()}" if command and sentence[-1:].isalnum() else sentence
+
     def knows(self, name: str) -> bool:
         """Whether there are words of this name."""
         return name in WORDS
@@ -31,6 +35,7 @@ _GENERAL = {
     "hours": ("{number}\u00a0h", "{number}\u00a0小时"),
     "minutes": ("{number}\u00a0min", "{number}\u00a0分钟"),
     "seconds": ("{number}\u00a0s", "{number}\u00a0秒"),
+    "under a second": ("<\u00a01\u00a0s", "不到\u00a01\u00a0秒"),
     "ago": ("{duration} ago", "{duration}前"),
     "just now": ("just now", "刚刚"),
     "at least": ("at least {number}", "至少 {number}"),
@@ -389,6 +394,7 @@ _CERTIFICATE = {
     "destination holds": ("In OBS", "OBS 对象"),
     "as of": ("As of", "数据时间"),
     "frozen": ("Writes stopped", "停止写入"),
+    "frozen since": ("writes stopped", "停止写入"),
     "not frozen": ("not stopped: a rehearsal", "未停止：演练"),
     "frozen after": ("{duration} into the freeze", "停写 {duration}后"),
     "looked at": ("What was looked at", "检查范围"),
@@ -398,7 +404,7 @@ _CERTIFICATE = {
     "prefix": ("prefix {prefix}", "前缀 {prefix}"),
     "suffix": ("suffix {suffix}", "后缀 {suffix}"),
     "compared": ("comparison", "比对"),
-    "stood still by": ("stood still by", "静止证明"),
+    "reconciled": ("reconcile pass", "对账"),
     "no such pass": ("there is none", "没有"),
     "amended": ("late keys judged again {time}", "{time} 重新判定了较晚的对象"),
     "made": ("made", "生成时间"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from ops.certificates import CHECKS
+from ops.certificates import CHECKS, without_verdict
 from ops.pages import certificate, status
 from ops.pages.words import Words
+from ops.words import sentence
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
@@ -18,6 +21,7 @@ from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
 from oss_oms_sync.reasons import Failure, Reason
 from support.certify_world import CertifyWorld
+from support.compare_world import HOUR
 from support.status_world import StatusWorld
 from support.web_page import answer, parse
 
@@ -104,6 +108,23 @@ def test_the_checks_that_readers_of_a_certificate_look_for_are_those_of_certify(
     assert tuple(check["id"] for check in certified.certify()["checks"]) == CHECKS
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_sentence_of_certify_says_the_verdict_under_the_verdict_once_more(certified, lang):
+    made = [certified.certify(), certified.rehearse()]
+    certified.write("nobody knows", "x")
+    certified.later(HOUR)
+    certified.prove()
+    made.append(certified.certify())
+    certified.remove("b")
+    certified.prove()
+    made.append(certified.certify())
+    assert [one["verdict"] for one in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
+    for document in made:
+        said = sentence(document, lang)
+        assert without_verdict(said).upper() in said.upper()
+        assert not re.match("GO|NO-GO|NOT PROVEN|A REHEARSAL|未证明|演练", without_verdict(said).upper())
+
+
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
 def test_the_examples_of_certificates_have_the_parts_of_real_ones(certified, name):
     example = answer(name)
@@ -117,6 +138,7 @@ def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, languag
     shown = parse(certificate.page(certified.certify(sample=1), language))
     assert shown.one("h1").attributes["class"] == "good"
     assert shown.one("h1").text == {"en": "GO", "zh": "可以割接"}[language]
+    assert shown.one(class_="lead").text.startswith({"en": "As of ", "zh": "截至"}[language])
     # OMS gave no counters here, by which nothing is judged.
     for section in shown.every("section"):
         said = [one.text for one in section.every()]

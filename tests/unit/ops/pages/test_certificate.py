@@ -52,7 +52,8 @@ def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, to
     given = answer(name)
     assert word(page(given)) == (english, tone)
     assert word(page(given, "zh")) == (chinese, tone)
-    assert page(given).one("p", class_="lead").text == given["text"]
+    # What the sentence begins with may be the word once more.
+    assert given["text"].lower().endswith(page(given).one("p", class_="lead").text.lower())
     assert page(given, "zh").one("p", class_="lead").text == given["text_zh"]
 
 
