@@ -60,7 +60,10 @@ def _hero(answer: Answer, say: Words) -> Markup:
         parts = say("comma").join(say(f"doubt {name}") for name in lacking)
         doubt = say("verdict in doubt", parts=parts)
         return hero(say("state not known"), "calm", doubt, next_step({"verdict": {}}, say), say)
-    return hero(say(f"state {state}"), _TONES[state], lead, next_step(answer, say), say)
+    word = say(f"state {state}")
+    # The sentence may begin with the word that stands above it.
+    lead = lead.removeprefix(f"{word}{say('colon')}")
+    return hero(word, _TONES[state], f"{lead[:1].upper()}{lead[1:]}", next_step(answer, say), say)
 
 
 def _lacking(answer: Answer) -> list[str]:

@@ -40,8 +40,8 @@ def given() -> dict[str, Any]:
 def test_the_verdict_is_one_word_and_its_sentence(given):
     assert word(page(given)) == ("In step", "good")
     assert word(page(given, "zh")) == ("已同步", "good")
-    assert page(given).one("p", class_="lead").text == "In step: all of it."
-    assert page(given, "zh").one("p", class_="lead").text == "已同步：全部。"
+    assert page(given).one("p", class_="lead").text == "All of it."
+    assert page(given, "zh").one("p", class_="lead").text == "全部。"
 
 
 @pytest.mark.parametrize("state", VerdictState)
