@@ -4,10 +4,10 @@ checks; and, given listings of the buckets, whether they have the objects, bytes
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ops.certificates import CHECKS, gates, sha256
 from ops.words import Text
 
 MODULUS = 2**256
@@ -18,11 +18,6 @@ _EQUAL = ("equal_contents", "equal_version", "equal_size")
 # What is in the buckets, but not in scope.
 _NOT_COUNTED = {"source": {"outside"}, "destination": {"outside", "oms_own"}}
 _SIDES = ("source", "destination")
-_CHECKS = (
-    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
-    *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
-    *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
-)
 # A rehearsal leaves these out: nothing is frozen yet.
 _OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
 Document = Mapping[str, Any]
@@ -43,12 +38,6 @@ class Counted(NamedTuple):
     objects: int
     bytes: int
     digest: str
-
-
-def sha256(document: Document) -> str:
-    """The hash that a document states: of its canonical form without that."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def findings(document: Document) -> Iterator[Finding]:
@@ -124,12 +113,12 @@ def _verdict(document: Document) -> Finding:
     """The verdict follows from the checks, of which none is left out."""
     checks = document["checks"]
     claim = Text("The verdict follows from the checks", "结论与各项检查相符")
-    lacking = set(_CHECKS) - {one["id"] for one in checks}
-    if lacking or len(checks) != len(_CHECKS):
+    lacking = set(CHECKS) - {one["id"] for one in checks}
+    if lacking or len(checks) != len(CHECKS):
         return Finding(claim, holds=False, seen=", ".join(sorted(lacking)) or f"{len(checks)} checks")
     is_rehearsal = document["frozen_since"] is None
     counted = [one for one in checks if not (is_rehearsal and one["id"] in _OF_THE_FREEZE)]
-    results = {one["result"] for one in counted if one["gates"] is not False}
+    results = {one["result"] for one in counted if gates(one)}
     follows = "NO-GO" if "failed" in results else "GO" if results <= {"passed"} else "NOT PROVEN"
     if is_rehearsal:
         stated, follows = f"{document['verdict']}, {document['rehearsal']['would_be']}", f"REHEARSAL, {follows}"
