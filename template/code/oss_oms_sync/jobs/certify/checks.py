@@ -158,11 +158,8 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     if sample is None:
         seen, wanted = Text("Nothing was to be sampled", "未要求抽样"), Text("-", "-")
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, gates=False)
-    wanted = Text(
-        f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
-        f"从视为一致的对象中随机抽取 {sample.asked} 个，在两侧完整读取，没有差异",
-    )
     if sample.differing:
+        wanted = Text("No object that was read on both sides differs", "在两侧读取的对象均没有差异")
         seen = Text(
             f"{len(sample.differing)} of {len(sample.differing) + len(sample.equal)} objects that were read differ",
             f"已读取的 {len(sample.differing) + len(sample.equal)} 个对象中有 {len(sample.differing)} 个不同",
@@ -174,6 +171,10 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         scope = evidence.comparison.state.scope if evidence.comparison else None
         again = compare_command(scope, deep=True, restart=True)
         return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
+    wanted = Text(
+        f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
+        f"从视为一致的对象中随机抽取 {sample.asked} 个，在两侧完整读取，没有差异",
+    )
     read = len(sample.equal)
     if sample.unread or not sample.seed:
         why, why_zh = (f": {sample.problem}", f"：{sample.problem}") if sample.problem else ("", "")

@@ -82,7 +82,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),
         Closing(invocation).state(),
-        _sample(invocation, destination, comparison, asked) if asked else None,
+        _sample(invocation, destination, comparison, asked),
     )
 
 
@@ -119,7 +119,10 @@ def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, 
     return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
 
 
-def _sample(invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int) -> Sample:
-    if destination is None or comparison is None:
-        return Sample(asked)
-    return Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
+def _sample(
+    invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int
+) -> Sample | None:
+    sample = Sample(asked)
+    if destination and comparison:
+        sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
+    return sample if asked or sample.differing else None
