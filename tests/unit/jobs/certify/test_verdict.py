@@ -105,6 +105,19 @@ def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world):
     go(world)
 
 
+def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_newer_in_obs(world):
+    # GIVEN a pass from before the freeze that was asked to overwrite
+    world.compare({"overwrite": True, "restart": True})
+    world.later(HOUR)
+    world.freeze()
+    overwritten(world)
+
+    # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
+    commands = [one["command"] for one in world.certify()["checks"]]
+    assert RESTART in commands
+    assert not any("overwrite" in one for one in commands)
+
+
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])
 def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))

@@ -16,9 +16,14 @@ def command(job: str, payload: Mapping[str, object]) -> str:
     return f"s {job} invoke -e {shlex.quote(json.dumps(payload, ensure_ascii=False))}"
 
 
-def compare_command(scope: Scope | None, **what: bool) -> str:
-    """A call of compare for a scope, which is the usual one if there is none."""
-    asked: dict[str, object] = {name: True for name in ("deep", "overwrite") if scope and getattr(scope, name)}
+def compare_command(scope: Scope | None, **what: bool | str) -> str:
+    """A call of compare for a scope, which is the usual one if there is none.
+
+    Only what looks at the same pass again asks for `overwrite` because that did: nothing newer in OBS is overwritten
+    unless `what` asks for it.
+    """
+    carried = ("deep", "overwrite") if "again" in what else ("deep",)
+    asked: dict[str, object] = {name: True for name in carried if scope and getattr(scope, name)}
     if scope and scope.since:
         asked["since"] = timestamp(scope.since)
     return command("compare", {**asked, **what})
