@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from unittest.mock import patch
@@ -102,6 +103,105 @@ def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world):
     world.write("b", "b")  # as OMS does
     world.later(HOUR)
     world.prove()
+    go(world)
+
+
+def follow(world: CertifyWorld, document: dict, name: str) -> None:
+    """Do what the check says, give OMS its time, and show that the source stood still."""
+    command = check(document, name)["command"]
+    found = re.fullmatch(r"s compare invoke -e '(.*)'", command)
+    assert found, command
+    world.compare(json.loads(found[1]))
+    world.copy_all()
+    world.later(HOUR)
+    world.compare({**json.loads(found[1]), "restart": False, "again": True})
+    world.later(1)
+    world.reconcile({"restart": True})
+
+
+def test_what_is_older_than_the_project_and_missing_is_sent_by_the_command(world):
+    # GIVEN an object that the migration of the old ones has left out
+    world.put("old", "x", fate="lost")
+    world.source.modified["old"] -= 30 * DAY
+    world.freeze()
+    world.prove()
+    document = world.certify()
+    assert (results(document), check(document, "MISSING")["keys"]) == ({"MISSING": "failed"}, ["old"])
+    assert "some are older" in check(document, "MISSING")["next"]
+
+    # WHEN its command is followed, THEN it is a go
+    follow(world, document, "MISSING")
+    go(world)
+
+
+@pytest.mark.parametrize("harm", [removed, older])
+def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm):
+    # GIVEN what compare has sent, and OMS has lost, as judging it again shows a day later
+    harm(world)
+    world.freeze()
+    world.prove()
+    world.oms.waiting.clear()
+    world.later(DAY - 2 * HOUR)
+    world.oms.history.clear()
+    world.compare({"again": True})
+    world.later(1)
+    world.reconcile({"restart": True})
+    document = world.certify()
+    (name,) = results(document)
+    assert check(document, name)["command"] == RESTART
+
+    # WHEN the command is followed, THEN it is a go
+    follow(world, document, name)
+    go(world)
+
+
+@pytest.mark.parametrize(("size", "told"), [("21", "delete it in OBS"), ("123", "send these again")])
+def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world, size, told):
+    # GIVEN somebody wrote to OBS, perhaps in the same size, which OMS would skip
+    world.put("b", "12", "form", fate="copied")
+    world.later(HOUR)
+    world.write("b", size)
+    world.freeze()
+    world.prove(deep=True)
+    document = world.certify()
+    assert results(document) == {"OVERWRITTEN": "failed"}
+    assert told in check(document, "OVERWRITTEN")["next"]
+
+    # WHEN that is done, THEN it is a go
+    if "delete" in told:
+        world.remove("b")
+    follow(world, document, "OVERWRITTEN")
+    go(world)
+
+
+def test_after_compare_has_sent_what_was_overwritten_it_is_judged_again(world):
+    world.freeze()
+    overwritten(world)
+    world.later(HOUR)
+    world.prove(overwrite=True)
+    document = world.certify()
+    assert check(document, "OVERWRITTEN")["command"] == ("""s compare invoke -e '{"overwrite": true, "again": true}'""")
+    world.copy_all()
+    follow(world, document, "OVERWRITTEN")
+    go(world)
+
+
+@pytest.mark.parametrize(("harm", "name"), [(older, "OLDER"), (overwritten, "OVERWRITTEN")])
+def test_where_oms_overwrites_nothing_the_check_says_to_delete_in_obs(world, harm, name):
+    world.freeze()
+    harm(world)
+    world.oms.overwrite_mode = "NO_OVERWRITE"
+    world.later(HOUR)
+    world.prove()
+    document = world.certify()
+    assert results(document)[name] == "failed"
+    assert "delete each in OBS" in check(document, name)["next"]
+    while world.oms.waiting:
+        world.oms.waiting.pop()
+        world.oms.note("SKIP")
+    world.remove("b")
+    world.later(HOUR)
+    follow(world, document, name)
     go(world)
 
 
