@@ -8,11 +8,11 @@ from datetime import timedelta
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
-from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, CompareTally
+from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
-from oss_oms_sync.jobs.certify.evidence import Evidence
+from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
@@ -117,7 +117,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
     )
     if evidence.comparison is None or scope.result is not Result.PASSED:
         return unseen("SUMS", wanted, scope)
-    wrong = list(_what_does_not_add_up(evidence.comparison.tally))
+    wrong = list(_what_does_not_add_up(evidence.comparison))
     if wrong:
         seen = Text(f"Does not add up: {', '.join(wrong)}", f"不相符：{'、'.join(wrong)}")
         following = Text("Compare again. If that does not help, open an issue", "请重新比对；如仍不相符，请提交 issue")
@@ -135,10 +135,11 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
     )
 
 
-def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
-    # The marks count the source's objects on their own.
-    walked = sum(mark.objects for mark in tally.marks)
-    if not tally.adds_up() or walked != tally.side("source").objects:
+def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
+    tally = found.tally
+    # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are judged
+    # again.
+    if not tally.adds_up() or found.state.objects != found.passed.side("source").objects:
         yield "classes"
     for one in EQUAL:
         count = tally.classes.get(one.title, ClassCount())

@@ -24,9 +24,11 @@ from oss_oms_sync.reasons import Failure
 
 @dataclass(frozen=True)
 class Comparison:
-    """The last whole comparison, and what it found. `amended`: when its keys were last judged again, or empty."""
+    """The last whole comparison: what its pass found, and what that is since its keys were last judged again, which was
+    at the time `amended`; empty if they were not."""
 
     state: PassState
+    passed: CompareTally
     tally: CompareTally
     amended: str
 
@@ -101,7 +103,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket) -> Comparison | 
     if state is None or not isinstance(state.tally, CompareTally):
         return None
     at, tally = amended(invocation, store.amended_name(state.of.name)) or ("", state.tally)
-    return Comparison(state, tally, at)
+    return Comparison(state, state.tally, tally, at)
 
 
 def _last_whole(invocation: Invocation, store: PassStore) -> PassState | None:
