@@ -10,7 +10,9 @@ from unittest.mock import patch
 import pytest
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import certify
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.passes.names import differences_prefix
 from support.certify_world import CertifyWorld, check, results
@@ -419,7 +421,7 @@ def test_a_run_file_of_replay_is_a_no_go_until_a_run_has_taken_it_over(world):
     world.freeze()
     world.prove()
     world.fail("b")
-    key = certify.evidence.what_waits(world.invocation()).failed[0]
+    key = certify.evidence.what_waits(world.invocation(), None).failed[0]
     world.bucket.objects.pop(next(name for name in world.bucket.objects if name.endswith("failed_object/b")))
     RunFiles(world.invocation()).new([key], [], 60)
     document = world.certify()
@@ -437,12 +439,83 @@ def test_what_oms_failed_to_copy_and_waits_to_be_sent_again_is_a_no_go(world):
         iter([StoredObject(f"oms_source_record/{TASK}/failed_object/b", b'{"key": "b", "reason": "COPY_FAILED"}')])
     )
     world.bucket.add(record)
+    world.remove("b")
     document = world.certify()
     assert results(document) == {"COPY_FAILED": "failed"}
     assert check(document, "COPY_FAILED")["keys"] == ["b"]
     world.replay()
     world.copy_all()
     go(world)
+
+
+def failed_record(key: str, reason: str) -> StoredObject:
+    body = {
+        "key": key,
+        "reason": reason,
+        "first_failure": "2026-01-01T00:00:00Z",
+        "last_failure": "2026-01-01T12:00:00Z",
+    }
+    return StoredObject(f"oms_source_record/{TASK}/failed_object/{key}", json.dumps(body).encode())
+
+
+def by_hand(world: CertifyWorld) -> None:
+    world.put("odd", "x", fate="lost")
+    world.later(1)
+    world.write("odd", "x")
+
+
+def a_link(world: CertifyWorld) -> None:
+    world.put("odd", "x", "Symlink")
+
+
+def in_no_folder(world: CertifyWorld) -> None:
+    world.there.is_file_system = True
+    world.put("odd//", "x", fate="lost")
+
+
+@pytest.mark.parametrize("reason", ["REJECTED", "COPY_FAILED"])
+@pytest.mark.parametrize(
+    ("happened", "key", "accepted"), [(by_hand, "odd", False), (a_link, "odd", True), (in_no_folder, "odd//", True)]
+)
+def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world, happened, key, accepted, reason):
+    # GIVEN what OMS cannot copy, which somebody has copied by hand, or which is accepted by name
+    happened(world)
+    world.later(1)
+    world.bucket.add(failed_record(key, reason))
+    world.freeze()
+    world.prove()
+
+    # WHEN replay records it once more, THEN it is a go: it would be for ever
+    world.bucket.add(failed_record(key, reason))
+    go(world, accept={"impossible": "ops: not needed"} if accepted else {})
+
+
+def test_where_obs_does_not_tell_each_failed_record_counts(world):
+    world.freeze()
+    world.prove()
+    world.bucket.add(failed_record("b", "REJECTED"))
+    world.there.problem = lambda kind, name: NO_RIGHT if name == "b" else None
+    assert results(world.certify()) == {"BACKLOG": "failed"}
+
+
+def test_keys_of_another_project_in_a_run_file_do_not_count():
+    # GIVEN two projects on one task
+    world = CertifyWorld(OBJECT_PREFIX="a/")
+    with patch("oss_oms_sync.jobs.certify.evidence.date_at", world.date_at):
+        world.put("a/1", "x", fate="copied")
+        world.freeze()
+        world.prove()
+        runs = RunFiles(world.invocation())
+
+        # WHEN replay of the other has keys in hand, THEN this one is a go
+        runs.new([FailedKey(ObjectChange("b/1"))], [], 60)
+        go(world)
+
+        # But not where one of its own is among them.
+        runs.new([FailedKey(ObjectChange("b/1")), FailedKey(ObjectChange("a/1"))], [], 60)
+        document = world.certify()
+    assert results(document) == {"BACKLOG": "failed"}
+    assert "1 run files with 1 keys" in check(document, "BACKLOG")["seen"]
 
 
 def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):

@@ -137,8 +137,8 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
 
 def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
     tally = found.tally
-    # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are judged
-    # again.
+    # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are
+    # judged again.
     if not tally.adds_up() or found.state.objects != found.passed.side("source").objects:
         yield "classes"
     for one in EQUAL:
@@ -201,22 +201,26 @@ def _backlog(evidence: Evidence) -> Check:
     """Whether anything still waits to be sent."""
     waiting = evidence.waiting
     wanted = Text(
-        "No failed record of an object that the source has, and no run file of replay",
-        "源端现有对象没有失败记录，也没有 replay 的运行文件",
+        "No failed record of an object that is to be sent, and none of its keys in a run file of replay",
+        "没有待发送对象的失败记录，replay 的运行文件中也没有本项目的对象",
     )
     failed = [key for key in waiting.failed if key.reason != Reason.COPY_FAILED.name]
-    gone = Text(
-        f" ({waiting.gone} others are of objects that the source does not have any more)" if waiting.gone else "",
-        f"（另有 {waiting.gone} 条失败记录的对象已在源端删除）" if waiting.gone else "",
+    others = Text(
+        f" ({waiting.needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)"
+        if waiting.needless
+        else "",
+        f"（另有 {waiting.needless} 条失败记录的对象已在源端删除、在 OBS 中一致或无法复制）"
+        if waiting.needless
+        else "",
     )
     if not (failed or waiting.unread or waiting.run_files or waiting.are_more):
-        return Check("BACKLOG", Result.PASSED, Text(f"none{gone.en}", f"无{gone.zh}"), wanted)
+        return Check("BACKLOG", Result.PASSED, Text(f"none{others.en}", f"无{others.zh}"), wanted)
     reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
     parts = [
         Text(
-            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{gone.en}",
-            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{gone.zh}",
+            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{others.en}",
+            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{others.zh}",
         )
     ]
     if waiting.unread:

@@ -78,7 +78,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         task,
         comparison,
         _last_whole(invocation, PassStore(invocation, "reconcile")),
-        what_waits(invocation),
+        what_waits(invocation, destination),
         bool(lists),
         str(problem or ""),
         unread if isinstance(unread, int) else 0,
