@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import certify
@@ -31,6 +32,36 @@ def test_a_healthy_migration_is_a_go(world):
     world.freeze()
     world.prove()
     go(world)
+
+
+def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
+    # GIVEN an object that comes late, so that it is judged again
+    world.put("c", "x", fate="lost")
+    world.freeze()
+    began = timestamp(world.clock.now())
+    world.prove()
+    world.copy_all()
+
+    # WHEN another one is deleted in OBS before that, which nobody sees
+    world.remove("b")
+    world.later(HOUR)
+    world.compare({"again": True})
+    world.later(1)
+    world.reconcile({"restart": True})
+
+    # THEN the document says when each was looked at, and not that all were there at the end
+    document = world.certify()
+    assert document["passes"]["compare"]["started"] == began < document["as_of"]
+    assert document["text"] == (
+        "GO: each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
+        f" {began} and {document['as_of']}, and the source stood still."
+    )
+
+
+def test_a_go_excepts_what_was_accepted_only_if_there_is_any(world):
+    world.freeze()
+    world.prove()
+    assert "accepted" not in world.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
 def test_before_anything_was_looked_at_nothing_is_proven(world):
@@ -264,6 +295,13 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     document = world.certify()
     assert (document["verdict"], results(document)) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
     go(world, accept={"impossible": "ops: it is created by hand"})
+    # It stays so where somebody has copied what is behind it, as the check says.
+    world.write("link", "x")
+    world.later(HOUR)
+    world.prove()
+    document = world.certify()
+    assert results(document) == {"PROOF_IMPOSSIBLE": "not proven"}
+    assert check(document, "PROOF_IMPOSSIBLE")["next"] == "Copy by hand what is needed, and accept these by name"
 
 
 def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):

@@ -128,7 +128,7 @@ _PROOFS = (
             "无法复制，例如软链接",
         ),
         reading=False,
-        next=Text("Copy by hand what is needed, or accept these by name", "请手动复制所需对象，或按类别接受"),
+        next=Text("Copy by hand what is needed, and accept these by name", "请手动复制所需对象，并按类别接受"),
     ),
     _Proof(
         "UNKNOWN",
