@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
 from oss_oms_sync.jobs.certify.check import NOTHING, Check, Result
-from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
+from oss_oms_sync.jobs.certify.commands import WHO_WHY, certify_command, command, compare_command
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.jobs.certify.mending import mend_missing, mend_older, mend_overwritten
 from oss_oms_sync.text import Text, objects_en
@@ -203,7 +203,7 @@ def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Ch
             "读取后仍无法证明。请自行比对，然后按类别接受",
         )
     sampled = evidence.sample.asked if evidence.sample else 0
-    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: "<who, why>"})
+    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: WHO_WHY})
     return Check(proof.id, Result.NOT_PROVEN, seen, proof.wanted, more, accepting, count.keys)
 
 

@@ -10,6 +10,9 @@ from datetime import datetime
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.passes.scope import Scope
 
+# In the place of who accepts a class, and why, until somebody says it.
+WHO_WHY = "<who, why>"
+
 
 def command(job: str, payload: Mapping[str, object]) -> str:
     """A call of a job by hand, as a shell takes it."""
