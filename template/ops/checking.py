@@ -73,13 +73,21 @@ def _read(file: Path) -> Any:
     except UnicodeDecodeError:
         raise _no_certificate(file) from None
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     is_one = isinstance(document, dict) and document.get("kind") == "oss-oms-sync certificate"
     if not is_one or document.get("schema") != SCHEMA:
         raise _no_certificate(file)
     return document
+
+
+def _of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a name that it has twice, others would read another value than this program."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is there twice")
+    return value
 
 
 def _no_certificate(file: Path) -> OpsError:
