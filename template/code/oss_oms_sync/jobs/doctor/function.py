@@ -28,7 +28,7 @@ def libraries(_: object) -> Finding:
 
 def settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
-        fix = "Correct this in s.yaml (secrets: `s secret add`), then `s deploy`"
+        fix = "Correct this in s.yaml (secrets: `python ops.py secrets`), then `s deploy`"
         return Finding(Level.FAULT, str(invocation), fix)
     return Finding(Level.OK, "all settings are complete and well-formed")
 
