@@ -38,6 +38,8 @@ _NAMES = {
     "README.zh.md": "readme.md",
     "README.md": "readme_en.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
+    # The example that one of them is about.
+    **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }
 _FOLDERS = {"template": "src", "hooks": "hook"}
 # The first moment that a zip can name.

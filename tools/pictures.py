@@ -1,4 +1,5 @@
-"""Makes the pictures of the web pages in docs/ from the answers in tests/answers: `make pictures`.
+"""Makes the pictures of the web pages in docs/: `make pictures`. That of the status is of an answer in tests/answers;
+that of the certificate is of docs/certificate.json, which a run of the demo makes.
 
 They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """
@@ -6,33 +7,51 @@ They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-c
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from PIL import Image
 
 from ops.pages import certificate, status
 
 from . import chromium
 from .package import ROOT
 
-# Each with its answer, its page, and how high it is.
-_PICTURES = {
-    "status": ("status", status.page, 1500),
-    "certificate": ("certificate-go", certificate.page, 1500),
-}
 _WIDTH = 1120
 
 
 def main() -> None:
     if not chromium.found():
         sys.exit(f"The pictures are made by Chromium, and {chromium.MISSING}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, (answer, page, height) in _PICTURES.items():
-            given = json.loads((ROOT / "tests" / "answers" / f"{answer}.json").read_text(encoding="utf-8"))
-            file, picture = Path(folder) / f"{name}.html", ROOT / "docs" / f"{name}.png"
-            file.write_text(page(given, "en"), encoding="utf-8")
-            chromium.screenshot(file, picture, _WIDTH, height)
-            print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certified = ROOT / "docs" / "certificate.json"
+        _certify(folder / "certificate.json", certified)
+        _draw("status", status.page, ROOT / "tests" / "answers" / "status.json", 1500, folder)
+        _draw("certificate", certificate.page, certified, 1000, folder)
+
+
+def _certify(made: Path, kept: Path) -> None:
+    """Run the demo, and keep its certificate if it ends well."""
+    command = [sys.executable, "-m", "sandbox.demo", "--certificate", str(made)]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        sys.exit("The demo did not end well: its certificate is not kept.")
+    kept.write_bytes(made.read_bytes())
+
+
+def _draw(name: str, page: Callable[[dict[str, object], str], str], answer: Path, height: int, folder: Path) -> None:
+    """Write docs/<name>.png: the page of an answer, as far as it is seen in a window of this height."""
+    file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
+    file.write_text(page(json.loads(answer.read_text(encoding="utf-8")), "en"), encoding="utf-8")
+    chromium.screenshot(file, picture, _WIDTH, height)
+    # A page has few colours: with a palette it takes a third of the bytes.
+    with Image.open(picture) as seen:
+        few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
+    print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
