@@ -1,6 +1,6 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in both readmes (publish.yaml), docs/settings.md (`settings_table`) and docs/reasons.md
+The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`) and docs/reasons.md
 (`reasons`).
 """
 
@@ -15,11 +15,11 @@ from oss_oms_sync.settings_table import SETTINGS
 
 from .package import ROOT, manifest
 
-ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
+ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 _BEGIN, _END = "<!-- questions: made by `make docs` -->\n", "<!-- end of questions -->\n"
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # And what stands between two.
-_ONE_OF = ((" One of ", ", "), ("可选:", "、"))
+_ONE_OF = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
 _YES_NO = ("no / 否", "yes / 是")
 
@@ -78,13 +78,13 @@ def reasons() -> str:
     )
 
 
-def with_questions(readme: Path) -> str:
-    """The text of a readme with its table of questions made anew. Raises ValueError where it has no place for it."""
-    text = readme.read_text(encoding="utf-8")
+def with_questions(document: Path) -> str:
+    """The text of a document with its table of questions made anew. Raises ValueError if it has no place for it."""
+    text = document.read_text(encoding="utf-8")
     if text.count(_BEGIN) != 1 or text.count(_END) != 1:
-        raise ValueError(f"{readme.name} does not hold these lines once: {_BEGIN}{_END}")
+        raise ValueError(f"{document.name} does not hold these lines once: {_BEGIN}{_END}")
     before, _, rest = text.partition(_BEGIN)
-    return f"{before}{_BEGIN}{questions(readme == CHINESE)}{_END}{rest.partition(_END)[2]}"
+    return f"{before}{_BEGIN}{questions(document == CHINESE)}{_END}{rest.partition(_END)[2]}"
 
 
 def made() -> dict[Path, str]:

@@ -1,4 +1,5 @@
-"""Makes the pictures of the web pages in docs/ from the answers in tests/answers: `make pictures`.
+"""Makes the pictures in docs/: of the web pages from the answers in tests/answers, and of the demo's last act from a run
+of it: `make pictures`.
 
 They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """
@@ -6,6 +7,7 @@ They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-c
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +26,9 @@ _WIDTH = 1120
 
 
 def main() -> None:
+    demo = ROOT / "docs" / "demo.svg"
+    subprocess.run([sys.executable, "-m", "sandbox.demo", "--picture", demo], cwd=ROOT, check=True)
+    print(f"{demo.relative_to(ROOT)}: {demo.stat().st_size / 1000:.0f} kB")
     if not chromium.found():
         sys.exit(f"The pictures are made by Chromium, and {chromium.MISSING}")
     with tempfile.TemporaryDirectory() as folder:
