@@ -6,6 +6,7 @@ The names inside (publish.yaml, src/, hook/) are the tool's. The same sources gi
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
 DOCUMENTS = (
+    "deploy",
     "how-it-works",
     "operations",
     "cutover",
@@ -26,15 +28,17 @@ DOCUMENTS = (
     "settings",
     "alarms",
 )
+# Those with a twin in Chinese; reasons and settings have both languages in one.
+IN_CHINESE = ("deploy", "operations", "cutover", "certificate", "troubleshooting")
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",
     "version.md": "version.md",
-    # The registry is Chinese unless a name says otherwise.
-    "README.zh.md": "readme.md",
-    "README.md": "readme_en.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
+    **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
 }
+# The registry is Chinese unless a name says otherwise.
+_READMES = {"README.zh.md": "readme.md", "README.md": "readme_en.md"}
 _FOLDERS = {"template": "src", "hooks": "hook"}
 # The first moment that a zip can name.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -48,11 +52,21 @@ def manifest() -> dict[str, Any]:
 def contents() -> dict[str, bytes]:
     """Every file of the package: its name in there, and its bytes."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
+    for source, name in _READMES.items():
+        files[name] = for_the_console((ROOT / source).read_text(encoding="utf-8")).encode()
     for folder, name in _FOLDERS.items():
         files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
     # The hook checks by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))
+
+
+def for_the_console(readme: str) -> str:
+    """A readme as the registry's page shows it, where nothing of the repository is: without pictures, without diagrams
+    in a language of their own, and with what relative links are called in their place."""
+    readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
+    readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
+    return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", readme)
 
 
 def _files(folder: str) -> Iterator[Path]:

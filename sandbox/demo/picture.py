@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tools.package import manifest
 
-WIDTH = 112  # columns
+WIDTH = 118  # columns
 # Fonts from elsewhere: a picture in a document loads nothing, and a terminal's own font does.
 _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 

@@ -15,6 +15,7 @@ from io import BytesIO
 import pytest
 import yaml
 
+from support.documents import Document
 from tools import package
 from tools.package import ROOT
 from tools.serverless import serving
@@ -79,7 +80,7 @@ class Registry:
 def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
     # GIVEN a copy of the sources in another place, written at another time by somebody with other permissions
     copy = tmp_path / "another clone"
-    for name in package._NAMES:
+    for name in (*package._NAMES, *package._READMES):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     for name in package._FOLDERS:
@@ -102,7 +103,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme\.md|ops\.py|digests\.py|docs/[\w-]+\.md|ci/(deploy\.sh|\w+\.yml)"
+        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|digests\.py|docs/[\w-]+(\.zh)?\.md|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|events/put-object\.json\.stpl))"
     )
@@ -110,10 +111,34 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert built.stat().st_size < 500_000
 
 
-def test_the_registry_shows_the_repositorys_readme_in_both_languages(built):
-    package = zipfile.ZipFile(built)
-    assert package.read("readme.md") == (ROOT / "README.zh.md").read_bytes()
-    assert package.read("readme_en.md") == (ROOT / "README.md").read_bytes()
+def cells(document: Document) -> list[str]:
+    """What a reader sees in each cell of the tables."""
+    return [
+        "".join(token.content for token in cell.children)
+        for table in document.tables
+        for row in table
+        for cell in row
+    ]
+
+
+@pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.md"), ("readme_en.md", "README.md")])
+def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, shown, source):
+    # GIVEN a readme with pictures, a diagram and links into the repository
+    readme = Document.read(ROOT / source)
+    assert "![" in readme.text
+    assert any(not link.startswith("https:") for link in readme.links)
+
+    # WHEN the registry's console shows the package's
+    page = Document(zipfile.ZipFile(built).read(shown).decode())
+
+    # THEN it has no picture, and every link leads somewhere from anywhere
+    assert "![" not in page.text
+    assert page.links == [link for link in readme.links if link.startswith("https:")]
+
+    # AND nothing else is missing
+    assert page.headings == readme.headings
+    assert [block for block in readme.blocks if block[0] != "mermaid"] == page.blocks
+    assert cells(page) == cells(readme)
 
 
 def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(built):
