@@ -1,4 +1,5 @@
-"""What comparisons take and cost: memory and bytes of `deep` measured here, time and money reckoned from list prices.
+"""What comparisons take and cost: memory and bytes of `deep` measured here, time and money reckoned from list prices;
+beside `rclone check`.
 
 Exit code 0 only when the memory does not grow with the number of objects.
 """
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
+from benchmarks.rclone import beside_rclone
 from benchmarks.simulated_pass import CPU, CPU_AN_OBJECT, MEGABYTES, PIECE_SECONDS
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
@@ -52,8 +53,7 @@ def main() -> int:
         f"deep of 100 TB at 16 lanes, if computing decides (a vCPU is half a core): {seconds / 3600:.0f} h,"
         f" {dollars:.0f} dollars of Function Compute; reading within the region is free of traffic."
     )
-    if not shutil.which("rclone"):
-        console.print("rclone is not installed, so `rclone check` was not run beside it.")
+    beside_rclone(console)
     console.print("[green]Memory is flat." if flat else "[red]Memory grows with the number of objects.")
     return 0 if flat else 1
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class RateLimit:
     """A bucket of tokens, one a request, that fills again at a rate per second."""
 
-    def __init__(self, rate: float, burst: float | None = None) -> None:
+    def __init__(self, rate: float, burst: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._capacity = burst if burst is not None else max(rate, 1.0)
         self._tokens = self._capacity
-        self._filled = time.monotonic()
+        self._now = now
+        self._filled = now()
 
     def allows(self) -> bool:
         """Whether one more request may pass now; if so, it is counted."""
-        now = time.monotonic()
+        now = self._now()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
         if self._tokens < 1:

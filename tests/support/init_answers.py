@@ -12,7 +12,7 @@ ANSWERS = {
     "functionRole": "oss-oms-sync-function",
     "triggerRole": "oss-oms-sync-trigger",
     "runtime": "python3.12",
-    "replayPeriod": "5m",
+    "replayPeriod": "1m",
     "reconcilePeriod": "1d",
     "comparePeriod": "7d",
     "functionName": "my-sync",

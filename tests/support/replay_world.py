@@ -21,7 +21,7 @@ class ReplayWorld(MemoryWorld):
     """A world whose log bucket is in memory."""
 
     def __init__(self, **environment: str) -> None:
-        super().__init__(**{"OMS_RATE": "1000", **environment})
+        super().__init__(**{"OMS_RATE": "20", **environment})
         self.oms.round_trip = 0.001
 
     def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:

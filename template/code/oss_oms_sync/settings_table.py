@@ -78,8 +78,8 @@ SETTINGS = {
     "OMS_RATE": Setting(
         "20",
         Text(
-            "OMS calls per second, for replay and for reconcile each; halved at each 429",
-            "replay、reconcile 各自每秒调用 OMS 的次数；每收到一次 429 即减半",
+            "OMS calls per second, for replay and for reconcile each; fewer while OMS throttles batch after batch",
+            "replay、reconcile 各自每秒调用 OMS 的次数；若整批请求持续被流控，则自动降低",
         ),
     ),
     "RECONCILE_PERIOD": Setting(

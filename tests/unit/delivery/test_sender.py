@@ -27,7 +27,7 @@ KEYS = [f"k{number}" for number in range(10)]
 class Sends(MemoryWorld):
     """A world whose log bucket is in memory, and one run's sender."""
 
-    def __init__(self, timeout: float = 600, rate: float = 1000.0) -> None:
+    def __init__(self, timeout: float = 600, rate: float = 20.0) -> None:
         super().__init__()
         self.settings = dataclasses.replace(self.settings, oms_rate=rate)
         self.sender = Sender(self.invocation(timeout))
@@ -152,18 +152,61 @@ def test_bisecting_counts_as_the_calls_that_it_is():
     assert world.clock.seconds >= calls / 10
 
 
-def test_each_throttled_call_halves_the_rate_down_to_a_call_a_second():
+def test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_and_others_bring_it_back():
+    world = Sends(rate=4)
+    world.oms.round_trip = 0.001
+
+    def seconds_of_ten_batches() -> float:
+        world.clock.sleep(0)
+        begun = world.clock.seconds
+        world.send(*(f"{number:03}" for number in range(100)))
+        return world.clock.seconds - begun
+
+    at_full_rate = seconds_of_ten_batches()
+    for _ in range(4):  # one more would stop the run
+        world.oms.schedule = [429] * 5
+        world.send(*KEYS)
+    slowed, later = seconds_of_ten_batches(), [seconds_of_ten_batches() for _ in range(3)][-1]
+    assert at_full_rate == pytest.approx(9 / 4, abs=0.3)
+    assert 2 * at_full_rate < slowed < 30
+    assert later == pytest.approx(10 / 4, abs=0.3)
+
+
+def test_single_throttled_calls_do_not_slow_a_run_down():
     world = Sends(rate=20)
     world.oms.round_trip = 0.001
-    for rate in (5, 1.25, 1, 1):
-        # GIVEN two throttled calls before the one that goes through
-        world.oms.schedule = [429, 429]
-        world.send(*KEYS)
+    world.oms.schedule = [429, "ok"] * 20
+    world.send(*(f"{number:03}" for number in range(200)))
+    begun = world.clock.seconds
+    world.send(*(f"{number:03}" for number in range(200)))
+    assert world.clock.seconds - begun <= 20 / 20 + 0.1
 
-        # WHEN the next batch is sent, THEN it waits for these three
-        begun = world.clock.seconds
+
+def test_what_a_run_waited_for_other_things_it_makes_up_for_but_no_more_than_two_seconds():
+    for waited, made_up in ((1, 1), (60, 2)):
+        world = Sends(rate=10)
+        world.oms.round_trip = 0.001
         world.send(*KEYS)
-        assert world.clock.seconds - begun == pytest.approx(3 / rate, abs=0.02)
+        world.clock.sleep(waited)
+        begun = world.clock.seconds
+        world.send(*(f"{number:03}" for number in range(400)))
+        assert world.clock.seconds - begun == pytest.approx(40 / 10 - made_up, abs=0.2)
+
+
+def test_calls_go_side_by_side_where_one_after_the_other_would_not_reach_the_rate():
+    world = Sends(rate=100)
+    world.oms.round_trip = 0.2
+    keys = [f"{number:03}" for number in range(200)]
+    assert world.send(*keys) == []
+    assert world.recorded("success") == set(keys)
+    assert world.clock.seconds == pytest.approx(20 * 0.2 / 5, abs=0.2)
+
+
+def test_a_submission_given_up_with_those_beside_it_leaves_failed_records(world, mocker):
+    mocker.patch.object(world.pool, "begin").return_value.result.return_value = None
+    assert world.send("a", "b") == []
+    assert world.recorded("failed") == {"a", "b"}
+    assert world.sender.failed == {"TIMEOUT": 2}
 
 
 def test_a_rate_below_a_call_a_second_is_kept():

@@ -28,6 +28,9 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 # What a call raises if no complete response arrives.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
+# As many as `pool` makes calls side by side: any beyond these would be opened anew for each call.
+KEPT_CONNECTIONS = 20
+
 
 class Session(requests.Session):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
@@ -95,7 +98,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             "http": self._telling(urllib3.HTTPConnectionPool),
             "https": self._telling(urllib3.HTTPSConnectionPool),
         }
-        super().__init__()
+        super().__init__(pool_maxsize=KEPT_CONNECTIONS)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
         """As in requests, but a path that begins with several slashes keeps them, because it is signed.

@@ -93,7 +93,7 @@ class OssClient:
     session: Session
     pool: CallPool
     clock: Clock
-    # What an instance remembers of objects, by their names, from one invocation to the next.
+    # What an instance remembers from one invocation to the next: of objects by their names, and of its own share.
     remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+# How many calls an instance makes side by side. A thread is only begun when there is a call for it.
+POOL_WIDTH = 20
+
 
 class CallPool:
     """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
@@ -19,7 +22,7 @@ class CallPool:
     or a name that does not resolve, outlives every timeout.
     """
 
-    def __init__(self, width: int = 10) -> None:
+    def __init__(self, width: int = POOL_WIDTH) -> None:
         self._width = width
         self._pool = ThreadPoolExecutor(width)
 

@@ -36,11 +36,12 @@ class Attempt(Generic[T]):
 class RetryBudget:
     """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
-    def __init__(self, deadline: Deadline, clock: Clock) -> None:
+    def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
+        """A throttled call is attempted again only if `patient`."""
         self._deadline = deadline
         self._clock = clock
         self._enough = Deadline(_BUDGET_SECONDS, clock)
-        self._throttle_budget = _THROTTLE_BUDGET_SECONDS
+        self._throttle_budget = _THROTTLE_BUDGET_SECONDS if patient else 0.0
 
     def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: T) -> T:
         """Attempt `call` until another attempt would not help. Return the last result, or `if_not_attempted` if the

@@ -31,14 +31,17 @@ def submit(
     *,
     bisect: bool = True,
     closed: Callable[[], str] = str,
+    patient: bool = True,
 ) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
     `closed` tells before each call why nothing may be sent: empty unless the project is closed. A refused batch is
-    bisected down to the refused key, unless `bisect` is False. Every key has an outcome, whatever OMS answers; after an
+    bisected down to the refused key, unless `bisect` is False. A throttled call is attempted again for some seconds,
+    unless `patient` is False. Every key has an outcome, whatever OMS answers; after an
     exception, nothing is known about any key.
     """
-    bisection = _Bisection(invocation.oms, deadline, RetryBudget(deadline, invocation.clock), bisect, closed)
+    budget = RetryBudget(deadline, invocation.clock, patient=patient)
+    bisection = _Bisection(invocation.oms, deadline, budget, bisect, closed)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission

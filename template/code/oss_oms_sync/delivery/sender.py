@@ -7,10 +7,12 @@ import math
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.pool import POOL_WIDTH, Begun
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
@@ -26,6 +28,15 @@ MAX_REJECTED_KEPT = 10_000
 _RECORDING_SECONDS = 10.0
 # However often OMS throttles, a run continues at one call per second.
 _MIN_RATE = 1.0
+# After a throttled batch, so many that are not bring the whole rate back.
+_RECOVERY_BATCHES = 20
+# What was lost by waiting for other things, such as the next page of records, is made up for so far.
+_MAKE_UP_SECONDS = 2.0
+# One call after the other reaches about this rate. For more, so many calls at most are made side by side, because each
+# takes two of the pool's threads.
+_RATE_OF_A_LANE = 20.0
+_MAX_LANES = POOL_WIDTH // 2
+_CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +50,8 @@ class Sender:
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning = Deadline(min(seconds, self._sending.remaining()), self._clock)
-        self._rate = invocation.settings.oms_rate / share
+        self._rate = self._full_rate = invocation.settings.oms_rate / share
+        self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_OF_A_LANE))
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._look_again = self._clock.monotonic()
         self._closing = Closing(invocation)
@@ -80,8 +92,16 @@ class Sender:
         Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
         """
         left: list[FailedKey] = []
+        begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
         for batch in batches(keys):
-            left += self._send_batch(batch, in_doubt) if self._may_go_on() else batch
+            if len(begun) == self._lanes:
+                left += self._finish(*begun.popleft(), in_doubt)
+            if self._may_go_on():
+                begun.append((batch, self._begin(batch)))
+            else:
+                left += batch
+        for one in begun:
+            left += self._finish(*one, in_doubt)
         return left
 
     def _may_go_on(self) -> bool:
@@ -95,15 +115,31 @@ class Sender:
             self._clock.sleep(wait)
         return self.may_send()
 
-    def _send_batch(self, batch: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        submission = submit(self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
+    def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
+        self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
+        call = partial(submit, self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
+        # A submission ends by itself, in time.
+        return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
+
+    def _finish(
+        self, batch: Sequence[FailedKey], begun: Begun[Submission], in_doubt: Collection[str]
+    ) -> list[FailedKey]:
+        submission = begun.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED))
         self._pace(submission)
         self._check_refusals(batch, submission)
         return self._record(batch, submission, in_doubt)
 
     def _pace(self, submission: Submission) -> None:
-        self._rate = max(self._slowest, self._rate / 2**submission.throttled)
-        self._next_call = max(self._next_call, self._clock.monotonic()) + submission.calls / self._rate
+        """Slow down after a batch that was throttled to its end, and recover after others.
+
+        A single throttled call does not matter: what replay sends in tens should go first, so it is forward that makes
+        fewer calls then.
+        """
+        if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
+            self._rate = max(self._slowest, self._rate / 2)
+        else:
+            self._rate = min(self._full_rate, self._rate + self._full_rate / _RECOVERY_BATCHES)
+        self._next_call += (submission.calls - 1) / self._rate
 
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]

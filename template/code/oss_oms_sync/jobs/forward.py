@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from math import ceil
 
 from oss_oms_sync import events
+from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.delivery.batches import submit
+from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.delivery.recording import Recorded, record
+from oss_oms_sync.delivery.share import Share
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.closing import Watch
 from oss_oms_sync.ledger.records import FailedKey
@@ -25,7 +28,8 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
     Return True if OMS accepted them all, and False if some are recorded as failed, as all are once this instance sees
-    that the project is closed.
+    that the project is closed. While OMS throttles, an instance records a share of its events so without a call, and
+    replay sends them in batches.
 
     Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
     if a failed key could not be recorded: after both, Function Compute keeps the event.
@@ -36,7 +40,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     watch = Watch(invocation, parsed.changes)
     recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
     keys = [change.key for change in parsed.changes]
-    submission = submit(invocation, keys, deadline.minus(recording), closed=watch.refusal)
+    submission = _submit(invocation, keys, deadline.minus(recording), watch)
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
     watch.end()
@@ -62,6 +66,17 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     if parsed.problems:
         raise EventError(parsed.problems)
     return not failures
+
+
+def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, watch: Watch) -> Submission:
+    """Submit `keys`, or leave them to replay: while OMS throttles, and if the project is open."""
+    share = Share(invocation)
+    left = None if watch.refusal() else share.refusal()
+    if left:
+        return Submission(dict.fromkeys(keys, left))
+    submission = submit(invocation, keys, deadline, closed=watch.refusal, patient=share.is_whole)
+    share.note(submission)
+    return submission
 
 
 def _log_failure(one: Recorded) -> None:

@@ -32,7 +32,7 @@ def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, st
         *checks_of_classes(evidence, accepted, not_looked),
         _sample(evidence, accepted),
         _backlog(evidence),
-        _copy_failed(evidence),
+        _copy_failed(evidence, accepted),
         _task(evidence, settings),
         _clock(evidence),
     ]
@@ -236,7 +236,7 @@ def _backlog(evidence: Evidence) -> Check:
     return Check("BACKLOG", Result.FAILED, Text.join(parts), wanted, following, command("replay", {}), keys)
 
 
-def _copy_failed(evidence: Evidence) -> Check:
+def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     """Whether OMS failed to copy something that is not made good."""
     wanted = Text(
         "OMS's lists of what it failed to copy are read, and each such object was copied since",
@@ -256,6 +256,13 @@ def _copy_failed(evidence: Evidence) -> Check:
             command("replay", {}),
             [key.key for key in failed][:MAX_KEYS],
         )
+    if not evidence.lists_looked_at:
+        seen = Text("Replay has not looked at OMS's lists yet", "replay 尚未读取 OMS 的清单")
+        following = Text(
+            "Its timer does so within minutes: certify again after that", "其定时器几分钟内会读取，之后请重新执行"
+        )
+        again = certify_command(evidence.frozen_since, evidence.sample.asked if evidence.sample else 0, accepted)
+        return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, again)
     if evidence.lists_problem:
         seen = Text(f"The lists are not read: {evidence.lists_problem}", f"未读取清单：{evidence.lists_problem}")
         following = Text("Doctor says which right is missing", "缺少的权限见 doctor")

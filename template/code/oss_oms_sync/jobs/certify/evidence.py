@@ -41,8 +41,9 @@ class Evidence:
     """All that checks go by.
 
     `comparison` and `reconciled` are the last passes over everything that ended. `clocks`: how far the function's clock
-    is off each cloud's; None where that does not tell. `lists_problem`: why replay cannot read OMS's lists of failures,
-    or empty; `unread_lines`: lines of them that it could not read. `sample` is None if nothing was to be sampled.
+    is off each cloud's; None where that does not tell. `lists_looked_at`: whether replay has ever looked at OMS's lists
+    of failures; `lists_problem`: why it cannot read them, or empty; `unread_lines`: lines of them that it could not
+    read. `sample` is None if nothing was to be sampled.
     """
 
     now: datetime
@@ -51,6 +52,7 @@ class Evidence:
     comparison: Comparison | None
     reconciled: PassState | None
     waiting: Waiting
+    lists_looked_at: bool
     lists_problem: str
     unread_lines: int
     clocks: Mapping[str, timedelta | None]
@@ -75,7 +77,8 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         comparison,
         _last_whole(invocation, PassStore(invocation, "reconcile")),
         what_waits(invocation),
-        str(problem or "") if lists else "replay has not looked at OMS's lists yet",
+        bool(lists),
+        str(problem or ""),
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),
         Closing(invocation).state(),
@@ -105,7 +108,8 @@ def _last_whole(invocation: Invocation, store: PassStore) -> PassState | None:
     """The pass over everything that began last of those that ended."""
     prefix = invocation.settings.key_filter.prefix
     whole = (one for one in store.states() if one.ended and one.scope.key_filter.prefix == prefix)
-    return max(whole, key=lambda one: one.started, default=None)
+    # Two may have begun in the same second; their names tell which was later.
+    return max(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]), default=None)
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

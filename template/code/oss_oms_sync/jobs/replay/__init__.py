@@ -25,6 +25,7 @@ from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resolved import Resolved
 from oss_oms_sync.jobs.replay.resting import Resting
+from oss_oms_sync.jobs.replay.turn import Turn
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
-_PAGE_SECONDS = 30.0
+_PAGE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,9 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
     if "keys" not in asked:
         selection = _Selection.parse(asked)
         if events.is_timer_event(event) and selection.is_whole and not selection.dry_run:
-            replay.record_failed_copies()
-        replay.send_records(selection)
+            replay.take_turn()
+        else:
+            replay.send_records(selection)
     elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
     else:
@@ -152,6 +154,21 @@ class Replay:
             self.send_changes(changes)
         else:
             self._sender.record_unsent([FailedKey(change) for change in changes])
+
+    def take_turn(self) -> None:
+        """Do what the timer is for, unless an earlier run is still at it: record failed copies, and send all records.
+
+        Raises StorageError before anything is lost.
+        """
+        turn = Turn(self._invocation)
+        if not turn.take():
+            self._sender.stopped = "an earlier run is still sending"
+            return
+        try:
+            self.record_failed_copies()
+            self.send_records(_Selection.parse({}))
+        finally:
+            turn.give_back()
 
     def record_failed_copies(self) -> None:
         """Write failed records for what OMS failed to copy, by its lists.

@@ -1,0 +1,149 @@
+"""compare beside `rclone check --size-only`: CPU an object and peak memory of the client, over sockets on loopback.
+
+Both go through the same objects on both sides. Each is a process of its own, from its start to its end: compare reads
+the sandbox's OSS and OBS and the records, rclone two buckets of its own S3 server.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from oss_oms_sync.clouds.objects import etag_of
+from oss_oms_sync.ledger.records import record_name
+from sandbox import Sandbox, runtimes
+
+OBJECTS, SIZE, A_FOLDER = 50_000, 32, 1_000
+HOUR = 3600
+ROOT = Path(__file__).resolve().parent.parent
+ACCESS_KEY, SECRET_KEY = "BENCHACCESSKEY000001", "BENCHSECRETKEY0000001"
+# Nothing of the machine's own settings of rclone.
+BARE = {"RCLONE_CONFIG": "/dev/null"}
+START_SECONDS = 20
+
+
+class Took(NamedTuple):
+    """What a process took, over all its life."""
+
+    cpu: float
+    peak_kb: int
+
+    def row(self) -> tuple[str, str]:
+        return f"{1e6 * self.cpu / OBJECTS:.0f} us", f"{self.peak_kb / 1024:.0f} MB"
+
+
+def main() -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    beside_rclone(console)
+    return 0
+
+
+def beside_rclone(console: Console) -> None:
+    """Measure both, or say why not."""
+    rclone = find_rclone()
+    if rclone is None:
+        console.print("rclone is not installed (make bench installs it), so `rclone check` was not run beside it.")
+        return
+    console.print(f"compare and `rclone check --size-only` of {OBJECTS:,} objects, all equal: half a minute ...")
+    ours, checks = compare(), rclone_check(rclone)
+    table = Table("client", "CPU an object", "compare's over it", "peak memory")
+    table.add_row("compare", ours.row()[0], "", ours.row()[1])
+    for name, took in checks.items():
+        table.add_row(name, took.row()[0], f"{ours.cpu / took.cpu:.2f}", took.row()[1])
+    console.print(table)
+
+
+def find_rclone() -> str | None:
+    """The one beside this Python, where `make bench` puts it, or the machine's."""
+    return shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+
+
+def keys() -> list[str]:
+    return [f"photos/{number // A_FOLDER:04}/{number:07}.jpg" for number in range(OBJECTS)]
+
+
+def compare() -> Took:
+    etag = etag_of(bytes(SIZE))
+    runtime = runtimes.installed("python3.12")
+    client = Path(__file__).with_name("comparing_client.py")
+    words = [runtime.interpreter, "-S", "-s", str(client), str(ROOT / "template" / "code"), str(runtime.libraries)]
+    with Sandbox() as box:
+        records = [record_name(box.task_id, "success", key) for key in keys()]
+        box.oss.fill(box.source_bucket, keys(), SIZE, age=HOUR)
+        box.oss.fill(box.log_bucket, records, len(etag), etag_of(etag), age=HOUR)
+        box.obs.fill(box.destination_bucket, keys(), SIZE, age=HOUR)
+        names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+        role = {f"ALIBABA_CLOUD_{name}": value for name, value in zip(names, box.function_credentials, strict=True)}
+        took, output = measure(words, {**box.environment(), **role, "FC_REGION": box.region})
+    found = json.loads(output.splitlines()[-1])["classes"]["equal_contents"]["destination"]["objects"]
+    assert found == OBJECTS, output
+    return took
+
+
+def rclone_check(rclone: str) -> dict[str, Took]:
+    """With a listing for each folder, which is what it does by itself, and with one of the whole bucket."""
+    with TemporaryDirectory() as name, serving(rclone, Path(name)) as remote:
+        for side in ("source", "destination"):
+            for key in keys():
+                path = Path(name) / side / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bytes(SIZE))
+        check = [rclone, "check", "--size-only", f"{remote}source", f"{remote}destination"]
+        found = {}
+        for title, words in (("rclone check", check), ("rclone check --fast-list", [*check, "--fast-list"])):
+            found[title], output = measure(words, BARE)
+            assert f"{OBJECTS} matching files" in output, output
+    return found
+
+
+@contextmanager
+def serving(rclone: str, folder: Path) -> Iterator[str]:
+    """An S3 server whose buckets are the folders in `folder`, as a remote of rclone's."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    serve = ["serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
+    with subprocess.Popen([rclone, *serve], env=BARE, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for(port)
+            login = f"access_key_id={ACCESS_KEY},secret_access_key={SECRET_KEY}"
+            yield f':s3,provider=Rclone,{login},endpoint="http://127.0.0.1:{port}":'
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def measure(words: Sequence[str], environment: Mapping[str, str]) -> tuple[Took, str]:
+    measured = [sys.executable, "-S", "-s", str(Path(__file__).with_name("measured.py"))]
+    done = subprocess.run([*measured, *words], env=environment, capture_output=True, text=True, check=True)
+    took = json.loads(done.stdout)
+    if took["exit"]:
+        raise SystemExit(took["output"])
+    return Took(took["cpu"], took["peak"]), took["output"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What an instance of forward leaves to replay while OMS throttles, and that no key is lost by it."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.ledger.closing import Closing
+from support.fake_bucket import ROOT
+from support.fake_clouds import payload
+from support.law import RETURNED_FALSE, RETURNED_TRUE, SCHEDULES, check
+from support.replay_world import ReplayWorld
+
+ROOTS = {state: f"{ROOT}{state}_object/" for state in ("success", "failed")}
+
+
+@pytest.fixture
+def world() -> ReplayWorld:
+    random.seed(17)
+    return ReplayWorld()
+
+
+def tried(world: ReplayWorld, events: int) -> int:
+    """How many of so many events OMS is called for."""
+    before = len(world.oms.calls)
+    for number in range(events):
+        world.forward(payload(f"later {number}"))
+    return len(world.oms.calls) - before
+
+
+def throttle(world: ReplayWorld, events: int) -> None:
+    """So many events are tried, and throttled at each attempt."""
+    throttled = 0
+    while throttled < events:
+        world.oms.schedule = [429] * 5
+        before = len(world.oms.calls)
+        world.forward(payload(f"throttled {throttled}"))
+        throttled += len(world.oms.calls) > before
+    world.oms.schedule = []
+
+
+def test_without_throttling_every_event_is_tried(world):
+    assert tried(world, 100) == 100
+
+
+def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
+    world.oms.schedule = [429, 429, "ok"]
+    assert world.forward(payload("in a spike"))
+    assert tried(world, 100) == 100
+
+
+def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
+    throttle(world, 8)
+    calls = len(world.oms.calls)
+    number = 0
+    while len(world.oms.calls) > calls or number == 0:
+        calls, number = len(world.oms.calls), number + 1
+        outcome = world.forward(payload(f"key {number}", etag="ABC"))
+    record = json.loads(world.bucket.objects[f"{ROOTS['failed']}key {number}"].body)
+    assert outcome is False
+    assert (record["reason"], record["status"], record["etag"]) == ("THROTTLED", None, "ABC")
+    assert record["message"] == "not sent: OMS throttled calls before it, so replay sends it"
+
+
+@pytest.mark.parametrize(("throttled", "least", "most"), [(2, 30, 70), (4, 5, 30), (20, 0, 15)])
+def test_each_throttled_event_halves_what_is_tried(world, throttled, least, most):
+    throttle(world, throttled)
+    world.oms.round_trip = 0
+    assert least <= tried(world, 100) <= most
+
+
+def test_some_events_are_tried_however_much_was_throttled(world):
+    throttle(world, 30)
+    world.oms.round_trip = 0
+    assert tried(world, 1000) > 0
+
+
+def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
+    throttle(world, 10)
+    world.clock.sleep(60)
+    assert tried(world, 100) == 100
+
+
+def test_a_throttled_call_is_attempted_again_only_while_every_event_is_tried(world):
+    throttle(world, 1)
+    before = len(world.oms.calls)
+    throttle(world, 1)
+    patient = len(world.oms.calls) - before
+    throttle(world, 6)
+    before = len(world.oms.calls)
+    throttle(world, 1)
+    assert patient > 1
+    assert len(world.oms.calls) - before == 1
+
+
+def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(world):
+    throttle(world, 10)
+    Closing(world.invocation()).close()
+    world.clock.sleep(5)
+    world.forward(payload("first", time="2020-01-01T00:00:00.000Z"))  # old, so it waits for the mark
+    for number in range(20):
+        world.forward(payload(f"key {number}"))
+    records = [json.loads(world.bucket.objects[name].body) for name in world.bucket.names(f"{ROOTS['failed']}key")]
+    assert {record["reason"] for record in records} == {"CLOSED"}
+
+
+events = st.tuples(
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.01, 1.0, 20.0, 90.0]),
+    st.lists(st.sampled_from([429, "ok", (429, {"Retry-After": "1"}, "")]), max_size=8),
+)
+
+
+@settings(max_examples=SCHEDULES // 2)
+@given(arriving=st.lists(events, min_size=1, max_size=25), replays=st.lists(st.sampled_from([429, "ok"]), max_size=40))
+def test_no_key_is_lost_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
+    # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule
+    world = ReplayWorld()
+    keys: list[str] = []
+    for number, (size, pause, schedule) in enumerate(arriving):
+        world.clock.sleep(pause)
+        world.oms.schedule = list(schedule)
+        mine = [f"{number} {key}" for key in range(size)]
+        keys += mine
+        for key in mine:
+            world.source.add(StoredObject(key, b"contents"))
+
+        # WHEN each is handled, THEN its keys are accepted or recorded as failed
+        outcome = world.forward(payload(*mine))
+        state = check(
+            outcome, mine, world.oms.accepted, lambda state, key: f"{ROOTS[state]}{key}" in world.bucket.objects
+        )
+        assert state in (RETURNED_TRUE, RETURNED_FALSE)
+
+    # AND replay sends what is left, throttled as well, until all is accepted
+    world.oms.schedule = list(replays)
+    for _ in range(60):
+        if world.failed() or world.in_run_files():
+            world.replay()
+    assert set(keys) == set(world.oms.accepted)
+    assert (world.failed(), world.in_run_files()) == (set(), set())
+    count_schedule("of throttling", "every key accepted in the end")

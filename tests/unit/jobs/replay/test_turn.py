@@ -1,0 +1,74 @@
+"""A tick of replay's timer leaves a run alone that is still at work."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.replay.turn import Turn
+from support.copies_world import CopiesWorld
+from support.replay_world import many
+
+BUSY = "an earlier run is still sending"
+NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
+
+
+@pytest.fixture
+def world() -> CopiesWorld:
+    world = CopiesWorld()
+    world.fail(*many(5))
+    return world
+
+
+def test_a_tick_that_finds_a_run_at_work_sends_nothing_and_says_so(world):
+    assert Turn(world.invocation(240)).take()
+    result = world.tick()
+    assert (result["taken"], result["finished"], result["stopped"]) == (0, False, BUSY)
+    assert world.sent() == []
+    assert world.failed() == set(many(5))
+
+
+def test_the_tick_after_a_run_sends_again(world):
+    assert world.tick()["accepted"] == 5
+    world.fail("one more")
+    assert world.tick()["accepted"] == 1
+
+
+def test_a_call_by_hand_does_not_wait_for_its_turn(world):
+    assert Turn(world.invocation(240)).take()
+    assert world.replay({})["accepted"] == 5
+
+
+def test_after_a_run_that_died_ticks_wait_until_it_would_have_been_over(world):
+    # GIVEN a run that is gone without a word
+    assert Turn(world.invocation(240)).take()
+
+    # WHEN the next ticks strike, THEN the first that may sends all
+    world.later(minutes=3, seconds=59)
+    assert world.tick()["stopped"] == BUSY
+    world.later(seconds=2)
+    assert world.tick()["finished"]
+    assert set(world.sent()) == set(many(5))
+
+
+def test_a_run_that_fails_gives_its_turn_back(world):
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "/replay/" in name else None
+    with pytest.raises(StorageError):
+        world.tick()
+    world.bucket.problem = lambda kind, name: None
+    assert world.tick()["accepted"] == 5
+
+
+def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(world, caplog):
+    caplog.set_level(logging.ERROR, "oss_oms_sync")
+    turn = Turn(world.invocation(240))
+    assert turn.take()
+    world.bucket.problem = lambda kind, name: NO_RIGHT if "/state/turn" in name and kind == "put" else None
+    turn.give_back()
+    assert caplog.records[-1].msg == {"state": "not stored", "problem": "no"}
+    world.bucket.problem = lambda kind, name: None
+    world.later(minutes=4, seconds=1)
+    assert world.tick()["accepted"] == 5
