@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 _HAN = r"\u3400-\u9fff"
-_WRONG = re.compile(rf"[{_HAN}][,;:!?(]|[,;:!?)][{_HAN}]")
+_WRONG = re.compile(rf"[{_HAN}][,;:!?()]|[,;:!?()][{_HAN}]")
 _URL = re.compile(r"https?://\S+")
 # What the reader does not read as Chinese: code, where a link leads, a comment, the tag of a picture.
 _NOT_PROSE = re.compile(r"`[^`]*`|(?<=\])\([^)]*\)|<!--.*?-->|<[^>]+>", re.DOTALL)
