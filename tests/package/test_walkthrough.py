@@ -312,6 +312,7 @@ def test_the_cutover_of_the_document_ends_with_a_go_that_stands_a_check(shell, p
     upload(box, "lost/1", "lost/2")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "failed")
+    box.tick("replay")
     box.oss.age(3600)
     box.obs.age(3600)
     (rehearse,) = Document.read(CUTOVER).commands_under("A week before")
