@@ -75,7 +75,9 @@ class Clouds(requests.adapters.BaseAdapter):
         answer.request, answer.url = request, str(request.url)
         answer.status_code, body = 404, b"<Error><Code>NoSuchKey</Code></Error>"
         if "obs" in str(urlsplit(str(request.url)).hostname):
-            answer.status_code, body = 200, self._pages.get(("obs", params["marker"])) or obs_page([], more=False)
+            # Without a marker it is HEAD of the bucket.
+            after = params.get("marker", "")
+            answer.status_code, body = 200, self._pages.get(("obs", after)) or obs_page([], more=False)
         elif str(request.url).partition("?")[0].endswith(TASK):
             answer.status_code, body = 200, b'{"dst_region": "cn-north-4", "dst_bucket": "photos-obs"}'
         elif "list-type" in params:

@@ -66,6 +66,7 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
       triggerRole: answers.triggerRole.includes(":")
         ? answers.triggerRole
         : `acs:ram::\${config('AccountID')}:role/${answers.triggerRole}`,
+      alertLanguage: choose("en", "zh"),
       // The tool appends the secrets it asked for to .env. They are in its store by now: let that be nothing.
       HW_AK: "",
       HW_SK: "",

@@ -116,14 +116,20 @@ class Sandbox:
         self.fc.create_function("forward", code, runtime=runtime, **settings)
         self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
-    def deploy_project(self, folder: Path, called: str = "", **overrides: Any) -> None:
+    def deploy_project(
+        self, folder: Path, called: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
+    ) -> None:
         """Deploy a rendered project as `s deploy` would: its s.yaml says all but where this machine's buckets are.
 
-        A function is named after its resource, with `called` in front where several projects are deployed.
-        `overrides` are parameters of `create_function`, for all of them.
+        A function is named after its resource, with `called` in front where several projects are deployed. `secrets`
+        are in the tool's store beside the AK/SK. `overrides` are parameters of `create_function`, for all of them.
         """
-        secrets = dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True))
-        for name, props in resources(folder, lambda name: secrets[name[-5:]]).items():
+        stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
+
+        def secret(name: str) -> str:
+            return next(value for end, value in stored.items() if name.endswith(f"_{end}"))
+
+        for name, props in resources(folder, secret).items():
             self.deploy_resource(called + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:

@@ -28,8 +28,9 @@ def defaults() -> dict[str, str]:
 
 
 def render(answers: dict[str, str], folder: Path) -> None:
-    """Writes the project into `folder`. `answers` are those to the questions of publish.yaml, and `access`."""
-    given = {**defaults(), "access": "default", **answers}
+    """Writes the project into `folder`. `answers` are those to the questions of publish.yaml, and what the hook adds:
+    `access` and `alertLanguage`."""
+    given = {**defaults(), "access": "default", "alertLanguage": "en", **answers}
     role = given["triggerRole"]
     # As the hook completes it.
     given["triggerRole"] = role if ":" in role else f"acs:ram::${{config('AccountID')}}:role/{role}"

@@ -106,7 +106,7 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
 
 
 def status_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `status`, called manually."""
+    """Function `status`. `event` is a timer event or a manual payload."""
     from oss_oms_sync.jobs import status
 
     return _run("status", context, partial(status.run, event))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from support.init import commands_in
 from support.init_answers import ANSWERS
@@ -95,3 +96,6 @@ def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
     assert "华东-上海一（cn-east-3）" in done.stdout
     assert "各项目的前缀和后缀不能同时重叠" in done.stdout
     assert "接下来执行" in done.stdout
+    # And so will the alarms, for the functions cannot know.
+    variables = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))["vars"]
+    assert variables["alertLanguage"] == "zh"

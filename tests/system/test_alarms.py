@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,7 +23,7 @@ from support.fake_clouds import payload
 from tools.package import ROOT
 from tools.render import render
 
-FAILURES, BACKLOG, STOPPED, FINISHED = (
+SILENT, WEBHOOK, FAILURES, BACKLOG, STOPPED, FINISHED, NOW, VERDICTS, NUMBERS, KEYS = (
     text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql"
 )
 FORGED = '2026-01-31T12:00:00.123Z {"job": "forward", "reason": "FORGED", "stopped": "forged", "finished": true}'
@@ -59,6 +61,15 @@ def json_extract_scalar(text: str | None, path: str) -> str | None:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def from_unixtime(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
+def time_of(record: str) -> int:
+    """As the Logstore has it, though by the date at the beginning: when it came in is not known here."""
+    return int(datetime.fromisoformat(f"{record[:10]}T{record[11:19]}+00:00").timestamp())
+
+
 def matches(search: str, message: str) -> bool:
     """Whether a record is found by words of its `message`, which all have to be in it."""
     words = set(re.split(r"""[\s,'";=()\[\]{}?@&<>/:]+""", message.lower()))
@@ -76,12 +87,12 @@ class Logstore(NamedTuple):
         """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
         search, _, select = query.partition("|")
         database = sqlite3.connect(":memory:")
-        for function in (regexp_extract, json_parse, try_, json_extract_scalar):
+        for function in (regexp_extract, json_parse, try_, json_extract_scalar, from_unixtime):
             count = function.__code__.co_argcount
             database.create_function(function.__name__.rstrip("_"), count, function)
-        database.execute("CREATE TABLE log (message TEXT)")
-        found = [(record,) for record in self.records if matches(search, record)]
-        database.executemany("INSERT INTO log VALUES (?)", found)
+        database.execute("CREATE TABLE log (message TEXT, __time__ INTEGER)")
+        found = [(record, time_of(record)) for record in self.records if matches(search, record)]
+        database.executemany("INSERT INTO log VALUES (?, ?)", found)
         try:
             return list(database.execute(select))
         finally:
@@ -94,6 +105,10 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
     folder = tmp_path_factory.mktemp("project")
     with Sandbox() as box:
         render(box.answers(), folder)
+        settings = (folder / "s.yaml").read_text(encoding="utf-8")
+        # Nobody listens there.
+        settings = settings.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: http://127.0.0.1:1/hook")
+        (folder / "s.yaml").write_text(settings, encoding="utf-8")
         box.deploy_project(folder, max_retries=0)
         live(box)
         done = box.fc.invocations
@@ -126,6 +141,7 @@ def live(box: Sandbox) -> None:
     box.fc.invoke("forward", payload(*HOSTILE))
     box.fc.invoke("forward", payload("x" * 140_000))
     box.fc.invoke("replay", b"{}")
+    box.tick("status")
     box.oms.faults.clear()
 
     # OMS knows no task for one call, and the log bucket takes no record of it.
@@ -174,3 +190,33 @@ def test_ended_passes_are_counted(logstore):
     ended = [result for result in logstore.returned["reconcile"] if result["finished"]]
     assert logstore.rows(FINISHED) == [(len(ended),)]
     assert len(ended) < len(logstore.returned["reconcile"])
+
+
+def test_each_look_of_status_is_counted(logstore):
+    assert logstore.rows(SILENT) == [(2,)]
+
+
+def test_a_webhook_that_fails_is_named_with_what_is_wrong(logstore):
+    ((webhook, problem, times),) = logstore.rows(WEBHOOK)
+    assert (webhook, times) == ("JSON", 1)
+    assert "refused" in problem
+
+
+def test_the_dashboard_shows_what_status_said(logstore):
+    looks = logstore.returned["status"]
+    waiting = [look["backlog"]["failed"] + look["backlog"]["in_run_files"] for look in looks]
+    verdicts = [look["verdict"]["state"] for look in looks]
+    ((verdict, shown, _, _, _, lag, text),) = logstore.rows(NOW)
+    assert (verdict, int(shown), lag, text) == (verdicts[-1], waiting[-1], None, looks[-1]["verdict"]["text"])
+    counted = Counter[str]()
+    for _, state, number in logstore.rows(VERDICTS):
+        counted[state] += number
+    assert counted == Counter(verdicts)
+    assert max(row[1] for row in logstore.rows(NUMBERS)) == max(waiting)
+
+
+def test_the_dashboard_shows_what_events_brought(logstore):
+    # One key well, the hostile ones failed, one more failed and raised; of the long one's line nothing can be read.
+    rows = logstore.rows(KEYS)
+    assert sum(row[1] for row in rows) >= 1 + len(HOSTILE) + 1
+    assert sum(row[2] for row in rows) == 1

@@ -227,3 +227,54 @@ def test_the_width_of_a_pass_can_be_set(lanes, seconds):
 )
 def test_the_endpoint_of_obs_is_optional_and_may_lack_its_scheme(given, endpoint):
     assert Settings.from_env({**ENVIRONMENT, "OBS_ENDPOINT": given}).obs_endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://oapi.dingtalk.com/robot/send?access_token=fedcba9876543210",
+        "https://hooks.slack.com/services/T0/B0/fedcba9876543210",
+        "https://alerts.example.com:8443/x?y=%20&z",
+        "http://127.0.0.1:8080/hook?key=1",
+        "http://localhost/",
+        "",
+    ],
+)
+def test_the_address_of_a_webhook_may_have_a_query(url):
+    settings = Settings.from_env({**ENVIRONMENT, "ALERT_WEBHOOK": f" {url}\n"})
+    assert settings.alert_webhook == url
+    assert "fedcba9876543210" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://oapi.dingtalk.com/robot/send?access_token=S3CRET", "does not start with https://"),
+        ("http://10.0.0.1/S3CRET", "does not start with https://"),
+        ("https://me:S3CRET@hook.example.com/", "holds a user name"),
+        ("https://hook.example.com/#S3CRET", 'holds a "#"'),
+        ("https://hook.example.com/S3CRET S3CRET", "holds a space"),
+        ("https://hook/S3CRET", "has a host that is no name"),
+        ("https://[2001:db8::1]/S3CRET", "has a host that is no name"),
+        ("ftp://hook.example.com/S3CRET", "does not start with https://"),
+        ("oapi.dingtalk.com/robot/S3CRET", "names no host"),
+        ("https://[S3CRET", "is no URL"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_named_but_not_shown(url, told):
+    (problem,) = problems(ALERT_WEBHOOK=url)
+    assert problem.startswith(f"ALERT_WEBHOOK {told}")
+    assert "S3CRET" not in problem
+
+
+def test_the_parts_of_a_webhooks_address_are_secrets_too():
+    token = "0123456789abcdeffedcba9876543210"
+    for url in (f"https://open.feishu.cn/open-apis/bot/v2/hook/{token}", f"https://x.example.com/a?b=1&key={token}"):
+        settings = Settings.from_env({**ENVIRONMENT, "ALERT_WEBHOOK": url})
+        assert {url, token} <= set(settings.secrets)
+        assert not {"a", "b", "1", "hook", "open-apis", "bot"} & set(settings.secrets)
+
+
+def test_alarms_are_in_a_language_that_there_is():
+    assert Settings.from_env({**ENVIRONMENT, "ALERT_LANGUAGE": "ZH"}).alert_language == "zh"
+    assert problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or leave it out (en)",)

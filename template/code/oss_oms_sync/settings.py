@@ -32,6 +32,9 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.A
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
+_LANGUAGES = ("en", "zh")
+# The tokens of all known webhooks are longer, and the words in their addresses shorter.
+_TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
 # The longest RECONCILE_PERIOD. A stored pass that nobody resumes for this long is forgotten: ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
@@ -73,11 +76,15 @@ class Settings:
     lanes: int
     piece_seconds: float
     log_level: str
+    # Where `status` tells of changes; empty: nowhere.
+    alert_webhook: str = field(repr=False)
+    # Of those messages: "en" or "zh".
+    alert_language: str
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
-        return (self.hw_ak, self.hw_sk, self.hw_security_token)
+        """What must never be shown: the keys, and the webhook's address, also in parts."""
+        return (self.hw_ak, self.hw_sk, self.hw_security_token, *_secrets_of(self.alert_webhook))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -114,6 +121,8 @@ class Settings:
             lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
             piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
             log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS),
+            alert_webhook=reader.webhook(),
+            alert_language=reader.one_of("ALERT_LANGUAGE", _LANGUAGES),
         )
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -212,6 +221,16 @@ class _Reader:
             self.problem(f"OBS_ENDPOINT {problem}. Set it to https://obs.<region>.myhuaweicloud.com, or leave it out")
         return f"{parts.scheme}://{parts.netloc}"
 
+    def webhook(self) -> str:
+        url = self._get("ALERT_WEBHOOK")
+        if url and (problem := _split(url, may_have_query=True)[0]):
+            # The value is not shown, because it is a secret.
+            self.problem(
+                f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
+                " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or leave it out"
+            )
+        return url
+
     def project(self) -> str:
         value = self._get("PROJECT")
         if not _PROJECT.fullmatch(value):
@@ -272,8 +291,8 @@ def _sync_url_problem(url: str) -> str:
     return ""
 
 
-def _split(url: str) -> tuple[str, SplitResult]:
-    """What is wrong with `url` for either cloud (empty if nothing is), and its parts."""
+def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
+    """What is wrong with `url` for a service that is called (empty if nothing is), and its parts."""
     nothing = SplitResult("", "", "", "", "")
     if not url.isascii() or not url.isprintable() or " " in url:
         return "holds a space or a character outside ASCII", nothing
@@ -284,18 +303,28 @@ def _split(url: str) -> tuple[str, SplitResult]:
         return "is no URL", nothing
     if not host:
         return "names no host", nothing
-    if not _HOST.fullmatch(host) and not _is_loopback(host):
+    if not _HOST.fullmatch(host) and not is_loopback(host):
         return "has a host that is no name", nothing
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         return "does not start with https://", nothing
     if parts.username is not None:
         return "holds a user name, which has to be removed", nothing
-    if "?" in url or "#" in url:
-        return 'holds a "?" or "#": remove it and everything after it', nothing
+    unexpected = "#" if may_have_query else "?#"
+    if any(mark in url for mark in unexpected):
+        named = " or ".join(f'"{mark}"' for mark in unexpected)
+        return f"holds a {named}: remove it and everything after it", nothing
     return "", parts
 
 
-def _is_loopback(host: str) -> bool:
+def _secrets_of(url: str) -> tuple[str, ...]:
+    """A webhook's address, and what in it may let others write there as well."""
+    parts = urlsplit(url)
+    words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
+    return (url, *(word for word in words if len(word) >= _TOKEN_LENGTH))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine by its very name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

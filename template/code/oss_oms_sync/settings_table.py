@@ -117,5 +117,15 @@ SETTINGS = {
             "实例连续处理一个区间、保存一次进度的时长（秒）：10 到 300",
         ),
     ),
+    "ALERT_WEBHOOK": Setting(
+        "",
+        Text(
+            "only for status: the address to which it sends [alarms](alarms.md), a secret: of a robot of DingTalk,"
+            " Feishu or WeCom, of Slack, or any other that takes JSON",
+            "仅用于 status：[告警](alarms.md)消息的接收地址（机密）：钉钉、飞书、企业微信机器人，Slack，"
+            "或任何接收 JSON 的地址",
+        ),
+    ),
+    "ALERT_LANGUAGE": Setting("en", Text("language of these messages: `en` or `zh`", "告警消息的语言：`en` 或 `zh`")),
     "LOG_LEVEL": Setting("INFO", Text("`DEBUG`, `INFO`, `WARNING`, `ERROR`", "`DEBUG`、`INFO`、`WARNING`、`ERROR`")),
 }

@@ -78,6 +78,7 @@ def status(box: Sandbox) -> None:
     del box.oss.actions[:]
     for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
         box.fc.invoke("status", asked)
+    box.tick("status")
 
 
 JOBS: dict[str, Callable[[Sandbox], None]] = {

@@ -100,7 +100,7 @@ def answering(project, **changes: object) -> None:
 
 
 NOT_GREEN = {
-    "OMS has a backlog": ({"monthly_acceptance_request": 100_000}, "Behind at OMS: it has not worked on 99999 objects"),
+    "OMS has a backlog": ({"monthly_acceptance_request": 100_000}, "Behind at OMS: it has not worked on 99,999"),
     "failures as text": ({"monthly_failure_object": "3"}, "OMS failed to copy 3"),
     "no counter of failures": ({"monthly_failure_object": None}, "lacks some of its counters"),
 }

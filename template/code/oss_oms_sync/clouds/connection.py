@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
 import requests
 import urllib3
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from oss_oms_sync.clock import Clock
 
@@ -180,3 +183,12 @@ def read_body(response: requests.Response, most: int) -> bytes:
 def trusted_certificates() -> str | None:
     """The file or folder of certificates that the environment names; None if it names none."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+
+
+def tls_context() -> ssl.SSLContext:
+    """What a connection that is not made by requests is checked with: the same certificates."""
+    certificates = trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
+    is_folder = Path(certificates).is_dir()
+    return ssl.create_default_context(
+        cafile=None if is_folder else certificates, capath=certificates if is_folder else None
+    )

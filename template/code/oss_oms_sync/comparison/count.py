@@ -188,9 +188,9 @@ class CompareCount:
             self._listed[0] += 1
             self._listed[1] += size
             if found is not ObjectClass.OUTSIDE:
-                self._state += state_digest(key, source)
+                self._state += state_digest(source)
             if found.is_equal and size <= LARGEST:
-                self._drawing.add(entry.key, key)
+                self._drawing.add(entry.key, of_source)
             self._marks.add(entry.key)
         if destination:
             size = destination.size

@@ -19,7 +19,7 @@ def digest(key: bytes, size: int) -> int:
     return int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
 
 
-def state_digest(key: bytes, source: ObjectSummary) -> int:
+def state_digest(source: ObjectSummary) -> int:
     """Of one object of the source, with its ETag and time: whether two passes saw the very same versions."""
-    state = b"%b\0%d\0%b\0%d" % (key, source.size, source.etag.encode(), source.modified)
-    return int.from_bytes(hashlib.sha256(state).digest(), "big")
+    state = f"{source.name}\0{source.size}\0{source.etag}\0{source.modified}"
+    return int.from_bytes(hashlib.sha256(state.encode()).digest(), "big")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain
+from itertools import chain, starmap
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -23,6 +23,8 @@ _END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
 # What a source has of its next key: the object, and the records of a long key.
 _Source = tuple[str, tuple[ObjectSummary | None, ObjectSummary | None, ObjectSummary | None]]
 _Record = tuple[str, ObjectSummary | None]
+# A key, the object, and its records.
+Row = tuple[str, ObjectSummary | None, ObjectSummary | None, ObjectSummary | None]
 
 
 class MergedListing:
@@ -51,6 +53,13 @@ class MergedListing:
 
     def __iter__(self) -> Iterator[Entry]:
         """Raises StorageError."""
+        return starmap(Entry, self.rows())
+
+    def rows(self) -> Iterator[Row]:
+        """The same as plain tuples, for who makes entries of them.
+
+        Raises StorageError.
+        """
         with ExitStack() as stack:
             success, failed = (record_prefix(self._task_id, kind) for kind in ("success", "failed"))
             # All three are asked for before the first is waited for.
@@ -105,29 +114,28 @@ class MergedListing:
         return found
 
 
-def with_destination(entries: Iterator[Entry], destination: Iterator[ObjectSummary]) -> Iterator[Entry]:
-    """The entries, and beside them what the destination bucket has of each key, or of keys of its own."""
+def with_destination(rows: Iterator[Row], destination: Iterator[ObjectSummary]) -> Iterator[Entry]:
+    """An entry for each row, with what the destination bucket has of its key, and for each key of its own."""
     nothing = ObjectSummary(_END, "", 0, 0, "")
-    end = Entry(_END, None)
-    entry, there = next(entries, end), next(destination, nothing)
-    while (key := min(entry.key, there.name)) != _END:
-        if entry.key != there.name:
-            if key == entry.key:
-                yield entry
-                entry = next(entries, end)
-            else:
-                yield Entry(key, None, destination=there)
-                there = next(destination, nothing)
+    end: Row = _END, None, None, None
+    row, there = next(rows, end), next(destination, nothing)
+    while (key := min(row[0], there.name)) != _END:
+        if row[0] == there.name:
+            yield Entry(*row, there)
+            row, there = next(rows, end), next(destination, nothing)
+        elif key == row[0]:
+            yield Entry(*row)
+            row = next(rows, end)
         else:
-            yield Entry(key, entry.source, entry.success, entry.failed, there)
-            entry, there = next(entries, end), next(destination, nothing)
+            yield Entry(key, None, destination=there)
+            there = next(destination, nothing)
 
 
 def _records(page: Sequence[ObjectSummary], root: str) -> Iterator[_Record]:
     return zip([one.name[len(root) :] for one in page], page, strict=True)
 
 
-def _merge(sources: Iterator[_Source], successes: Iterator[_Record], failures: Iterator[_Record]) -> Iterator[Entry]:
+def _merge(sources: Iterator[_Source], successes: Iterator[_Record], failures: Iterator[_Record]) -> Iterator[Row]:
     no_source: _Source = _END, (None, None, None)
     no_record: _Record = _END, None
     source_key, next_source = next(sources, no_source)
@@ -144,4 +152,4 @@ def _merge(sources: Iterator[_Source], successes: Iterator[_Record], failures: I
         if key == failed_key:
             failed = next_failed
             failed_key, next_failed = next(failures, no_record)
-        yield Entry(key, source, success, failed)
+        yield key, source, success, failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
@@ -14,6 +14,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.once import read_all, write_once
 from oss_oms_sync.passes.names import (
     AFTER_ALL,
     PASS,
@@ -34,8 +35,6 @@ from oss_oms_sync.settings import MAX_PERIOD, Settings
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
-# OSS, "PutObject": the write happens once, and is refused with FileAlreadyExists ever after.
-_ONCE = {"x-oss-forbid-overwrite": "true"}
 # Which classes there are, and when an object is in which: a pass does not change its mind half way.
 CLASSES_VERSION = 1
 
@@ -343,22 +342,11 @@ class PassStore:
         return found
 
     def _read_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        found = self._bucket.get_all([f"{self.prefix}{name}" for name in names])
-        if any(one and "x-oss-version-id" in one.headers for one in found):
-            raise StorageError(
-                "The log bucket has versioning, so nothing can be written once, as passes need it. Use a log bucket"
-                " without versioning"
-            )
-        return found
+        return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])
 
     def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
         """Write an object unless there is one; return what is stored, because another may have been first."""
-        one = StoredObject.of_json(f"{self.prefix}{name}", value)
-        (problem,) = self._bucket.try_put_all([replace(one, headers={**one.headers, **_ONCE})])
-        stored = self._read(name)
-        if stored is None and problem:
-            raise problem.to_error()
-        return stored
+        return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
     def _piece(self, stored: StoredObject | None) -> Piece | None:
         piece = Piece.from_json(jsontext.load(stored.body), self.tally_type) if stored else None

@@ -180,7 +180,7 @@ class _Comparison:
         with self._destination.pages(prefix, start.after) as pages:
             there = chain.from_iterable(page.objects for page in pages)
             listing = MergedListing(self._invocation, needs_records, prefix, start.after, both=True)
-            for entry in with_destination(iter(listing), there):
+            for entry in with_destination(listing.rows(), there):
                 if entry.source is None and entry.success is None and entry.destination:
                     # The record of a long key is in no listing by key.
                     yield entry._replace(success=listing.success_of(entry.key))

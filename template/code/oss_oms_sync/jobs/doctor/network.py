@@ -6,14 +6,12 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from oss_oms_sync.clouds.clocks import date_at
-from oss_oms_sync.clouds.connection import trusted_certificates
+from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.reasons import Reason
@@ -86,8 +84,7 @@ def _connect(url: str, setting: str) -> Finding:
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                authorities = _tls_context(trusted_certificates() or DEFAULT_CA_BUNDLE_PATH)
-                authorities.wrap_socket(connection, server_hostname=host).close()
+                tls_context().wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return Finding(
             Level.FAULT,
@@ -98,13 +95,6 @@ def _connect(url: str, setting: str) -> Finding:
         seen = presentable(f"no connection to {shown} port {port}: {error}")
         return Finding(Level.FAULT, seen, fix_unreachable(setting))
     return Finding(Level.OK, f"{shown} is found, and takes connections{' with TLS' if parts.scheme == 'https' else ''}")
-
-
-def _tls_context(certificates: str) -> ssl.SSLContext:
-    is_folder = Path(certificates).is_dir()
-    return ssl.create_default_context(
-        cafile=None if is_folder else certificates, capath=certificates if is_folder else None
-    )
 
 
 CHECKS: Sequence[Check[CheckContext]] = (

@@ -41,8 +41,9 @@ class ReconcileCount:
         counts = self._counts
         if entry.source:
             self._marks.add(entry.key)
-            if self._key_filter.matches(entry.key):
-                self._state += state_digest(entry.key.encode(), entry.source)
+            # What has a class is the project's, and nearly all has.
+            if object_class or self._key_filter.matches(entry.key):
+                self._state += state_digest(entry.source)
         if object_class is None:
             return
         counts[object_class.count] += 1

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.report import DAY, StatusReport
+from oss_oms_sync.jobs.status.watch import tell_of_change
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
 
+log = logging.getLogger(__name__)
+
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization, or with {"key": ...} on the history of one key.
+
+    The timer's calls also tell the webhook (ALERT_WEBHOOK) when the verdict changes.
 
     {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
     the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
@@ -36,4 +43,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     hours = asked.get("hours", DAY // _HOUR)
     if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    return StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
+    summary, report = StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
+    log.info(summary.to_json())
+    if is_timer_event(event):
+        tell_of_change(invocation, summary)
+    return report

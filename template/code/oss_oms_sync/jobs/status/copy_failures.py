@@ -57,6 +57,11 @@ class CopyFailures:
         return cls(counted, done, len(waiting) - stuck, stuck, outside, unknown, *by_number)
 
     @property
+    def open(self) -> int:
+        """How many are not known to be dealt with."""
+        return self.waiting + self.stuck + self.unknown
+
+    @property
     def parts(self) -> list[int]:
         """What adds up."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
+from oss_oms_sync.jobs.status.summary import Summary
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger.closing import Closing
@@ -30,8 +30,6 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 
-log = logging.getLogger(__name__)
-
 
 class StatusReport:
     """The report on everything, as of now."""
@@ -42,8 +40,8 @@ class StatusReport:
         self._now = invocation.clock.now()
         self._state = JobState(invocation)
 
-    def build(self, window: timedelta, *, acknowledge: bool) -> dict[str, object]:
-        """Build the report, its verdict first, with the statistics of the last `window`.
+    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Summary, dict[str, object]]:
+        """Build the report, in a few numbers and whole: its verdict first, with the statistics of the last `window`.
 
         Raises StorageError.
         """
@@ -67,8 +65,8 @@ class StatusReport:
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed)
-        log.info({"verdict": verdict.state.value, "text": verdict.text.en, "failed": backlog.failed})
-        return {
+        summary = Summary.of(verdict, backlog, copying, failures, coverage, in_obs, self._now)
+        return summary, {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
             "closed": asdict(closed) if closed else None,

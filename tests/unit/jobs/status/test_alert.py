@@ -1,0 +1,127 @@
+"""An alarm says what is the matter, since when, where to look and what to do, in the project's language; and each run
+of status says the same in one line of numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+
+from oss_oms_sync.clouds.webhook import ROBOTS
+from oss_oms_sync.reasons import Reason
+from support.fake_clouds import TASK
+from support.robots import KEYWORD, text_of
+from support.watched import Watched
+
+STATES = ("in step", "behind", "broken", "closed")
+
+
+@pytest.fixture
+def world(monkeypatch) -> Watched:
+    """In step, and the webhook has heard of it."""
+    one = Watched(monkeypatch)
+    one.ticks(2)
+    return one
+
+
+def test_it_says_all_that_one_needs_to_know(world):
+    world.go("broken")
+    world.ticks(1)
+    assert world.hook.took[-1].text == (
+        "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
+        f"Broken, CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
+        "Waiting to be sent: 1 since 2026-03-10T12:30:00Z. Failed to be copied: 0."
+        " Seen first at 2026-03-10T12:45:00Z.\n"
+        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
+        " python ops.py doctor, which says what to do about each fault."
+    )
+    world.clock.ahead += timedelta(days=1)
+    world.tick()
+    assert world.hook.took[-1].text.startswith("oss-oms-sync oss-oms-sync: still BROKEN\nBroken, CREDENTIALS: ")
+
+
+def test_in_chinese_as_well(monkeypatch):
+    world = Watched(monkeypatch, ALERT_LANGUAGE="zh", PROJECT="photos-sync")
+    world.ticks(2)
+    world.go("broken")
+    world.ticks(1)
+    first, said, numbers, following = world.hook.took[-1].text.split("\n")
+    assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
+    assert Reason.CREDENTIALS.fix.zh in said
+    assert (
+        numbers == "待重发：1（最早：2026-03-10T12:30:00Z，UTC）。复制失败：0。首次发现：2026-03-10T12:45:00Z（UTC）。"
+    )
+    assert "python ops.py doctor" in following
+
+
+def test_the_same_for_machines(world):
+    world.go("behind")
+    world.ticks(2)
+    assert world.hook.took[-1].fields == {
+        "project": "oss-oms-sync",
+        "task": TASK,
+        "source": "photos",
+        "verdict": "behind",
+        "before": "in step",
+        "since": "2026-03-10T12:45:00Z",
+        "at": "2026-03-10T13:00:00Z",
+        "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
+        "next": "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour:"
+        " python ops.py doctor.",
+        "waiting": 1,
+        "oldest": "2026-03-10T12:30:00Z",
+        "copy_failures": 0,
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("state", STATES)
+def test_every_robot_takes_every_alarm_whole_and_finds_the_keyword_in_it(monkeypatch, state, language):
+    world = Watched(monkeypatch, ALERT_LANGUAGE=language)
+    world.go(state)
+    world.ticks(3)
+    (message,) = world.hook.took
+    assert KEYWORD in message.text
+    for robot in ROBOTS.values():
+        told = text_of(json.dumps(robot.body(message)).encode())
+        assert "…" not in told
+        assert told.count("\n") == 3
+
+
+def line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        world.tick()
+    (said,) = [record.msg for record in caplog.records if "verdict" in record.msg]
+    return said
+
+
+def test_one_line_says_it_in_numbers(world, caplog):
+    world.go("behind")
+    world.counters.months["2026-03"] = (10, 8, 2, 0)
+    world.counters.series = {"REQUEST": {60: 3}, "SUCCESS": {60: 1}}
+    world.clock.ahead += timedelta(minutes=10)
+    assert line(world, caplog) == {
+        "verdict": "behind",
+        "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
+        "waiting": 1,
+        "at_least": False,
+        "oldest": "2026-03-10T12:30:00Z",
+        "backlog_age": 600,
+        "copy_failures": 2,
+        "overdue": 2,
+        "lag_p50": None,
+        "lag_p99": None,
+        "reconcile_age": 2400,
+        "compare_age": None,
+        "open_passes": 0,
+    }
+
+
+def test_what_is_not_known_is_null_and_not_zero(world, caplog):
+    world.counters.months["2026-03"] = (None, None, None, None)
+    said = line(world, caplog)
+    assert (said["copy_failures"], said["overdue"]) == (None, None)
+    assert (said["waiting"], said["oldest"], said["backlog_age"]) == (0, None, None)
