@@ -13,7 +13,7 @@ _HAN = r"\u3400-\u9fff"
 _WRONG = re.compile(rf"[{_HAN}][,;:!?()]|[,;:!?()][{_HAN}]")
 _URL = re.compile(r"https?://\S+")
 # What the reader does not read as Chinese: code, where a link leads, a comment, the tag of a picture.
-_NOT_PROSE = re.compile(r"`[^`]*`|(?<=\])\([^)]*\)|<!--.*?-->|<[^>]+>", re.DOTALL)
+_NOT_PROSE = re.compile(r"`[^`\n]*`|(?<=\])\([^)\n]*\)|<!--.*?-->|<[^>\n]+>")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
@@ -22,16 +22,18 @@ def is_chinese(text: str) -> bool:
 
 
 def half_width(text: str) -> list[str]:
-    """Where a half-width mark touches a Chinese character, with some text around it."""
+    """Where a half-width mark touches a Chinese character, with some text around it. A code span counts as a Chinese
+    word, so that marks beside it do, too."""
+    text = _NOT_PROSE.sub(_stand_in, _URL.sub("", text))
     return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
 
 
 def prose_of_markdown(text: str) -> str:
-    """What is left without blocks of code; a code span counts as a Chinese word, so that marks beside it do, too."""
+    """The lines and cells that hold Chinese, without blocks of code."""
     lines = _FENCE.sub("", text).splitlines()
     # Cells and lines of other languages have punctuation of their own.
     cells = [cell for line in lines for cell in re.split(r"(?<!\\)\|", line)]
-    return "\n".join(_NOT_PROSE.sub(_stand_in, _URL.sub("", cell)) for cell in cells if is_chinese(cell))
+    return "\n".join(cell for cell in cells if is_chinese(cell))
 
 
 def _stand_in(found: re.Match[str]) -> str:
@@ -71,4 +73,4 @@ def texts_of_javascript(path: Path) -> Iterator[str]:
     """Every line that holds Chinese; `x` for what a template literal puts in. Between code and text stands a quote."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):
-            yield re.sub(r"\$\{[^}]*\}", "x", line)
+            yield re.sub(r"\$\{[^}]*\}", "x", line).replace("`", '"')
