@@ -61,7 +61,7 @@ package: .venv/.ready ## Build the package that `s init` and the registry take, 
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
 	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
 
-pictures: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## Make the pictures in docs/: of the demo, by running it, and of the web pages, with Chromium
+pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the demo's picture and certificate and the pictures of the web pages in docs/, with Chromium
 	@PYTHONPATH=template $(BIN)/python -m tools.pictures
 
 clean: ## Remove all that `make` made

@@ -50,9 +50,9 @@ def test_no_lock_names_the_host_that_it_was_made_with():
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
 
 
-def imported(folder: str) -> Iterator[str]:
-    """The packages that the modules of a folder import when they run."""
-    for path in (ROOT / folder).rglob("*.py"):
+def imported(modules: Iterable[Path]) -> Iterator[str]:
+    """The packages that modules import when they run."""
+    for path in modules:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         typing_only = {
             inner
@@ -67,7 +67,21 @@ def imported(folder: str) -> Iterator[str]:
                 yield node.module.partition(".")[0]
 
 
+def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
+    """What modules import and no file of requirements has."""
+    names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops"}
+    required = {name for file in requirements for name in pinned(ROOT / file)}
+    providers = packages_distributions()
+    return [name for name in names if required.isdisjoint(map(normal, providers[name]))]
+
+
+PICTURES = ROOT / "tools" / "pictures.py"
+
+
 def test_what_the_demo_imports_is_in_its_requirements():
-    names = {*imported("sandbox"), *imported("tools")} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync"}
-    required, providers = pinned(ROOT / "requirements.txt").keys(), packages_distributions()
-    assert [name for name in names if required.isdisjoint(map(normal, providers[name]))] == []
+    modules = {path for folder in ("sandbox", "tools") for path in (ROOT / folder).rglob("*.py")}
+    assert lacking(modules - {PICTURES}, "requirements.txt") == []
+
+
+def test_what_the_pictures_import_is_in_their_requirements():
+    assert lacking([PICTURES], "requirements.txt", "requirements-bench.txt") == []

@@ -36,6 +36,8 @@ _NAMES = {
     "version.md": "version.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
     **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
+    # The example that one of them is about.
+    **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }
 # The registry is Chinese unless a name says otherwise.
 _READMES = {"README.zh.md": "readme.md", "README.md": "readme_en.md"}

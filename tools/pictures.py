@@ -1,5 +1,5 @@
-"""Makes the pictures in docs/: of the web pages from the answers in tests/answers, and of the demo's last act from a run
-of it: `make pictures`.
+"""Makes the pictures in docs/: `make pictures`. A run of the demo draws its last act and makes docs/certificate.json, of
+which one page is; that of the status is of an answer in tests/answers.
 
 They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """
@@ -10,34 +10,49 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from PIL import Image
 
 from ops.pages import certificate, status
 
 from . import chromium
 from .package import ROOT
 
-# Each with its answer, its page, and how high it is.
-_PICTURES = {
-    "status": ("status", status.page, 1500),
-    "certificate": ("certificate-go", certificate.page, 1500),
-}
 _WIDTH = 1120
 
 
 def main() -> None:
-    demo = ROOT / "docs" / "demo.svg"
-    subprocess.run([sys.executable, "-m", "sandbox.demo", "--picture", demo], cwd=ROOT, check=True)
-    print(f"{demo.relative_to(ROOT)}: {demo.stat().st_size / 1000:.0f} kB")
     if not chromium.found():
         sys.exit(f"The pictures are made by Chromium, and {chromium.MISSING}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, (answer, page, height) in _PICTURES.items():
-            given = json.loads((ROOT / "tests" / "answers" / f"{answer}.json").read_text(encoding="utf-8"))
-            file, picture = Path(folder) / f"{name}.html", ROOT / "docs" / f"{name}.png"
-            file.write_text(page(given, "en"), encoding="utf-8")
-            chromium.screenshot(file, picture, _WIDTH, height)
-            print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _run_demo(folder)
+        _draw("status", status.page, ROOT / "tests" / "answers" / "status.json", 1500, folder)
+        _draw("certificate", certificate.page, ROOT / "docs" / "certificate.json", 1000, folder)
+
+
+def _run_demo(folder: Path) -> None:
+    """Run the demo, and keep its certificate and the picture of its last act in docs/ if it ends well."""
+    made = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
+    options = [word for name, file in made.items() for word in (f"--{name}", str(file))]
+    if subprocess.run([sys.executable, "-m", "sandbox.demo", *options], cwd=ROOT, check=False).returncode:
+        sys.exit("The demo did not end well: what it made is not kept.")
+    for file in made.values():
+        (ROOT / "docs" / file.name).write_bytes(file.read_bytes())
+
+
+def _draw(name: str, page: Callable[[dict[str, object], str], str], answer: Path, height: int, folder: Path) -> None:
+    """Write docs/<name>.png: the page of an answer, as far as it is seen in a window of this height."""
+    file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
+    file.write_text(page(json.loads(answer.read_text(encoding="utf-8")), "en"), encoding="utf-8")
+    chromium.screenshot(file, picture, _WIDTH, height)
+    # A page has few colours: with a palette it takes a third of the bytes.
+    with Image.open(picture) as seen:
+        few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
+    print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ checks; and, given listings of the buckets, whether they have the objects, bytes
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ops.certificates import CHECKS, gates, sha256
 from ops.words import Text
 
 MODULUS = 2**256
@@ -18,11 +18,22 @@ _EQUAL = ("equal_contents", "equal_version", "equal_size")
 # What is in the buckets, but not in scope.
 _NOT_COUNTED = {"source": {"outside"}, "destination": {"outside", "oms_own"}}
 _SIDES = ("source", "destination")
-_CHECKS = (
-    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
-    *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
-    *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
-)
+# What has to be empty where a check passed; the second ones also pass where they are accepted by name.
+_EMPTY = {
+    "MISSING": ("missing",),
+    "OLDER": ("older",),
+    "OVERWRITTEN": ("overwritten",),
+    "MOVING": ("moving", "arriving"),
+    "IN_FLIGHT": ("in_flight",),
+    "FAILED": ("failed_before",),
+}
+_EMPTY_OR_ACCEPTED = {
+    "PROOF_SUSPICIOUS": "suspicious",
+    "PROOF_EQUAL_VERSION": "equal_version",
+    "PROOF_EQUAL_SIZE": "equal_size",
+    "PROOF_IMPOSSIBLE": "impossible",
+    "UNKNOWN": "unknown",
+}
 # A rehearsal leaves these out: nothing is frozen yet.
 _OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
 Document = Mapping[str, Any]
@@ -45,12 +56,6 @@ class Counted(NamedTuple):
     digest: str
 
 
-def sha256(document: Document) -> str:
-    """The hash that a document states: of its canonical form without that."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def findings(document: Document) -> Iterator[Finding]:
     """What can be seen in a document alone.
 
@@ -59,6 +64,8 @@ def findings(document: Document) -> Iterator[Finding]:
     made = sha256(document)
     yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
     yield _verdict(document)
+    yield _passed(document)
+    yield _in_time(document)
     if document["classes"] is None:
         return
     for side, name in zip(_SIDES, (Text("source", "源端"), Text("destination", "目的端")), strict=True):
@@ -124,17 +131,55 @@ def _verdict(document: Document) -> Finding:
     """The verdict follows from the checks, of which none is left out."""
     checks = document["checks"]
     claim = Text("The verdict follows from the checks", "结论与各项检查相符")
-    lacking = set(_CHECKS) - {one["id"] for one in checks}
-    if lacking or len(checks) != len(_CHECKS):
+    lacking = set(CHECKS) - {one["id"] for one in checks}
+    if lacking or len(checks) != len(CHECKS):
         return Finding(claim, holds=False, seen=", ".join(sorted(lacking)) or f"{len(checks)} checks")
     is_rehearsal = document["frozen_since"] is None
     counted = [one for one in checks if not (is_rehearsal and one["id"] in _OF_THE_FREEZE)]
-    results = {one["result"] for one in counted if one["gates"] is not False}
+    results = {one["result"] for one in counted if gates(one) or document["sample"] is not None}
     follows = "NO-GO" if "failed" in results else "GO" if results <= {"passed"} else "NOT PROVEN"
     if is_rehearsal:
         stated, follows = f"{document['verdict']}, {document['rehearsal']['would_be']}", f"REHEARSAL, {follows}"
         return Finding(claim, stated == follows, follows)
     return Finding(claim, document["verdict"] == follows, follows)
+
+
+def _passed(document: Document) -> Finding:
+    """Nothing that the document counts speaks against a check that passed."""
+    passed = {one["id"] for one in document["checks"] if one["result"] == "passed"}
+    empty = {**_EMPTY, **{name: (one,) for name, one in _EMPTY_OR_ACCEPTED.items() if one not in document["accepted"]}}
+    wrong = [
+        name for name in empty if name in passed and any(_is_in(document["classes"], title) for title in empty[name])
+    ]
+    sample = document["sample"]
+    if "SAMPLE" in passed and sample and (sample["differing"] or sample["unread"]):
+        wrong.append("SAMPLE")
+    if "SUMS" in passed and document["classes"] is None:
+        wrong.append("SUMS")
+    claim = Text("What passed is so by the counts", "通过的检查与计数相符")
+    return Finding(claim, not wrong, ", ".join(wrong))
+
+
+def _is_in(classes: Document | None, title: str) -> bool:
+    """Whether there is anything in a class; without counts there may be."""
+    if classes is None:
+        return True
+    one = classes.get(title)
+    return one is not None and any(one[side]["objects"] != 0 for side in _SIDES)
+
+
+def _in_time(document: Document) -> Finding:
+    """The comparison began after the freeze, and the pass that shows that the source stood still after its end."""
+    passed = {one["id"] for one in document["checks"] if one["result"] == "passed"}
+    compared, reconciled = document["passes"]["compare"], document["passes"]["reconcile"]
+    latest = max(compared["ended"], compared["amended"] or "") if compared else None
+    holds = {
+        "SCOPE": compared is not None and (document["frozen_since"] or "") <= compared["started"] <= compared["ended"],
+        "STOOD_STILL": bool(latest and reconciled) and document["as_of"] == latest < reconciled["started"],
+    }
+    wrong = [name for name, is_so in holds.items() if name in passed and not is_so]
+    claim = Text("The passes came one after the other, as the checks say", "各轮检查的先后与结论相符")
+    return Finding(claim, not wrong, ", ".join(wrong))
 
 
 def _folders(document: Document) -> Iterator[Finding]:

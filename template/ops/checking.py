@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ops import check, listings
+from ops.certificates import SCHEMA
 from ops.check import Finding, Noting
 from ops.errors import OpsError, UsageError
 from ops.terminal import Line, Marked
 from ops.text import certificate
-from ops.words import Text
+from ops.words import Text, colon
 
 _HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")
 _SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为 {}。")
@@ -51,7 +52,7 @@ def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     for one in found:
         word, state = (_HOLDS, "ok") if one.holds else (_FAILS, "fault")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f": {one.claim.of(lang)}{seen}")
+        yield Marked("  ", word.of(lang), state, f"{colon(lang)}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
         yield Marked("", _SOUND.of(lang).format(document["verdict"]), document["verdict"])
     else:
@@ -72,13 +73,21 @@ def _read(file: Path) -> Any:
     except UnicodeDecodeError:
         raise _no_certificate(file) from None
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     is_one = isinstance(document, dict) and document.get("kind") == "oss-oms-sync certificate"
-    if not is_one or document.get("schema") != 1:
+    if not is_one or document.get("schema") != SCHEMA:
         raise _no_certificate(file)
     return document
+
+
+def _of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a name that it has twice, others would read another value than this program."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is there twice")
+    return value
 
 
 def _no_certificate(file: Path) -> OpsError:

@@ -38,11 +38,9 @@ def this_month(report: Report) -> list[tuple[str, int | None]]:
 
 
 def left_at_oms(report: Report) -> list[tuple[str, int | None]]:
-    """What OMS has still to copy, and what it could not; None where it does not say."""
-    copying = report["copying"]
-    unfinished = copying["unfinished"] or {"objects": None, "overdue": None}
-    names = {"unfinished": unfinished["objects"], "overdue": unfinished["overdue"]}
-    return [*names.items(), ("not acknowledged", copying["failed"])]
+    """What OMS has still to copy; None where it does not say."""
+    unfinished = report["copying"]["unfinished"] or {"objects": None, "overdue": None}
+    return [("unfinished", unfinished["objects"]), ("overdue", unfinished["overdue"])]
 
 
 def progress(one: Mapping[str, Any], lang: str) -> str:

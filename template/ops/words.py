@@ -31,7 +31,16 @@ WORDS = {
     "bytes": ("bytes", "字节"),
     "unfinished": ("accepted, not worked on yet", "已接收，尚未处理"),
     "overdue": ("of these for over 15 minutes", "其中超过 15 分钟"),
-    "not acknowledged": ("failed, not acknowledged", "复制失败，尚未确认"),
+    "failures": ("What OMS failed to copy", "OMS 复制失败的对象"),
+    "acknowledged": ("after what was acknowledged at", "不含此时已确认的"),
+    "not told": ("OMS does not say how much", "OMS 未告知数量"),
+    "counted": ("counted by OMS", "OMS 统计"),
+    "done": ("done", "已解决"),
+    "waiting": ("waiting", "等待重发"),
+    "stuck": ("stuck", "反复失败"),
+    "others": ("another project's", "属于其他项目"),
+    "not known": ("not known", "未知"),
+    "resent": ("sent again since, and not taken", "此后已重新提交，但未接受"),
     "backlog": ("Waiting to be sent again", "等待重发"),
     "records": ("failed records", "失败记录"),
     "at least": ("at least", "至少"),
@@ -78,6 +87,11 @@ WORDS = {
 
 def word(name: str, lang: str) -> str:
     return WORDS[name][lang == "zh"] if name in WORDS else name
+
+
+def colon(lang: str) -> str:
+    """Between what something is and what is said of it."""
+    return "：" if lang == "zh" else ": "
 
 
 def sentence(said: Report, lang: str) -> str:

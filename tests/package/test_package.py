@@ -103,7 +103,8 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|digests\.py|docs/[\w-]+(\.zh)?\.md|ci/(deploy\.sh|\w+\.yml)"
+        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|digests\.py|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
+        r"|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|events/put-object\.json\.stpl))"
     )

@@ -80,7 +80,21 @@ def certificate(
         "scope": {"prefix": "", "suffix": ""},
         "frozen_since": "2026-01-31T08:00:00Z",
         "checks": checks,
-        "passes": {"compare": None, "reconcile": None},
+        "passes": {
+            "compare": {
+                "pass": "0123456789abcdef-20260131T081600000000Z",
+                "started": "2026-01-31T08:16:00Z",
+                "ended": "2026-01-31T09:10:00Z",
+                "objects_per_minute": 250_000,
+                "amended": "2026-01-31T09:12:00Z",
+            },
+            "reconcile": {
+                "pass": "fedcba9876543210-20260131T091201000000Z",
+                "started": "2026-01-31T09:12:01Z",
+                "ended": "2026-01-31T09:19:00Z",
+                "objects_per_minute": 300_000,
+            },
+        },
         "source": {**side(SOURCE), "state_digest": "1" * 64},
         "destination": side(SOURCE),
         "classes": {

@@ -220,6 +220,7 @@ def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[s
         **totals,
         "classes": found,
         "watermark": "2026-01-31T08:59:00Z",
+        "remedies": {},
         "lag": {"accepted": lag, "copied": lag, "again": 0},
         "amended": None,
         **changes,

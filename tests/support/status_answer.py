@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.reasons import Reason
 from support.ops import NASTY
 
@@ -53,7 +54,23 @@ def report(state: str = "behind", **changes: object) -> dict:
             "dst_bucket": "photos-obs",
             "month": {"requests": 1200, "copied": 1190, "failed": 2, "skipped": 8, "bytes": 5_000_000},
         },
-        "copying": {"failed": 1, "unfinished": {"objects": 15, "overdue": None}, "acknowledged": None},
+        "copying": {
+            "failed": 9,
+            "unfinished": {"objects": 15, "overdue": None},
+            "acknowledged": None,
+            "failures": {
+                "counted": 9,
+                "done": 1,
+                "waiting": 3,
+                "stuck": 2,
+                "outside": 0,
+                "unknown": 3,
+                "codes": {
+                    code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix._asdict()}
+                    for code, number in {"GET_SRC_OBJ_FAILURE": 2, "INIT_DST_OBJ_MULTIPART_FAILURE": 2, "": 1}.items()
+                },
+            },
+        },
         "statistics": {
             "from": "2026-01-01T00:00:00Z",
             "step": "ONE_HOUR",
@@ -100,7 +117,7 @@ def report(state: str = "behind", **changes: object) -> dict:
 
 
 EMPTY = {
-    "copying": {"failed": None, "unfinished": None, "acknowledged": None},
+    "copying": {"failed": None, "unfinished": None, "acknowledged": None, "failures": None},
     "oms": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "statistics": {"problem": "UNREACHABLE", "fix": {"en": "Check the host.", "zh": "检查域名。"}},
     "backlog": {

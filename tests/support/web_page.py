@@ -117,7 +117,9 @@ class Element:
         for child in self.children:
             if isinstance(child, str):
                 yield child
-            elif child.attributes.get("translate") != "no" and "lang" not in child.attributes and child.name != "style":
+            elif child.name == "html" or (
+                child.attributes.get("translate") != "no" and "lang" not in child.attributes and child.name != "style"
+            ):
                 yield from child.words()
 
     def cells(self) -> list[list[str]]:

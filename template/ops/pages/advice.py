@@ -24,6 +24,8 @@ def _next(answer: Answer) -> tuple[str, str]:
         return "setup", "python ops.py doctor"
     if state == "broken":
         return "doctor", "python ops.py doctor"
+    if whole(answer, "copying", "failures", "stuck"):
+        return "stuck", "python ops.py replay --key KEY"
     return _next_here(answer) or _next_at_oms(answer) or _next_look(answer)
 
 
@@ -39,10 +41,10 @@ def _next_here(answer: Answer) -> tuple[str, str] | None:
 
 
 def _next_at_oms(answer: Answer) -> tuple[str, str] | None:
-    """If OMS is silent, has failed, is late, or has left something out."""
+    """If OMS is silent, has failed at something unknown, is late, or has left something out."""
     if "problem" in fields(answer, "oms") or "problem" in fields(answer, "statistics"):
         return "doctor", "python ops.py doctor"
-    if whole(answer, "copying", "failed") != 0:
+    if whole(answer, "copying", "failures", "unknown") != 0:
         return "failed", "python ops.py replay"
     if whole(answer, "copying", "unfinished", "overdue") != 0:
         return "wait", "python ops.py status"

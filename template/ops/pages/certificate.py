@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from ops.certificates import CHECKS, SCHEMA, gates, sha256, without_verdict
 from ops.pages import comparison, html, layout, units
 from ops.pages.answers import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.pages.comparison import Sides
@@ -32,29 +31,7 @@ from ops.pages.layout import (
 )
 from ops.pages.words import Words
 
-SCHEMA = 1
 VERDICTS = {"GO": "good", "NO-GO": "bad", "NOT PROVEN": "open", "REHEARSAL": "way"}
-CHECKS = (
-    "STOOD_STILL",
-    "SCOPE",
-    "SUMS",
-    "MISSING",
-    "OLDER",
-    "OVERWRITTEN",
-    "MOVING",
-    "IN_FLIGHT",
-    "FAILED",
-    "PROOF_SUSPICIOUS",
-    "PROOF_EQUAL_VERSION",
-    "PROOF_EQUAL_SIZE",
-    "PROOF_IMPOSSIBLE",
-    "UNKNOWN",
-    "SAMPLE",
-    "BACKLOG",
-    "COPY_FAILED",
-    "TASK",
-    "CLOCK",
-)
 # Results, the worst first: their words and tones.
 _RESULTS = {
     "failed": ("result failed", "bad"),
@@ -67,13 +44,6 @@ _NOT_COUNTED = Sides(source=("outside",), destination=("outside", "oms_own"))
 _STEPS = ("settle", "replay", "compare", "again", "reconcile", "sample")
 _CLOSE = """s certify invoke -e '{"close": true}'"""
 _CUTOVER = "python ops.py cutover"
-
-
-def sha256(document: Answer) -> str:
-    """The hash that a document has to name: of its other names and values as JSON in ASCII, the names sorted, without
-    spaces."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def page(document: Answer, language: str) -> str:
@@ -96,7 +66,7 @@ def page(document: Answer, language: str) -> str:
         section("sample", say("sample"), say("sample note"), _sample(document, say)),
         section("folders", say("folders"), say("folders note"), comparison.folders(document, _NOT_COUNTED, say)),
         section("lag", say("lag"), say("lag note"), comparison.lag(fields(document, "shown"), say)),
-        section("shown", say("shown"), say("shown note"), _shown(document, made, say)),
+        section("shown", say("shown"), say("shown note"), _shown(document, say)),
         section("document", say("the document"), say("the document note"), _document(document, say)),
     )
 
@@ -110,7 +80,7 @@ def _doubts(document: Answer, say: Words) -> list[str]:
         doubts.append(say("doubt schema"))
     if text(document, "verdict") == "GO":
         results = {text(one, "id"): one for one in rows(document, "checks")}
-        passed = {name for name, one in results.items() if part(one, "result") == "passed" or not _gates(one)}
+        passed = {name for name, one in results.items() if part(one, "result") == "passed" or not gates(one)}
         if lacking := [name for name in (*CHECKS, *filter(None, results)) if name not in passed]:
             doubts.append(say("doubt checks", ids=say("comma").join(dict.fromkeys(lacking))))
         if moment(part(document, "frozen_since")) is None:
@@ -118,11 +88,6 @@ def _doubts(document: Answer, say: Words) -> list[str]:
         if any(part(document, name) is None for name in ("as_of", "source", "destination", "classes")):
             doubts.append(say("doubt looked"))
     return doubts
-
-
-def _gates(check: object) -> bool:
-    """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
-    return part(check, "gates") is not False or part(check, "id") != "SAMPLE"
 
 
 def _hero(document: Answer, say: Words) -> Markup:
@@ -134,7 +99,7 @@ def _hero(document: Answer, say: Words) -> Markup:
         listed = element("ul", *(element("li", doubt) for doubt in doubts))
         step = Step(say("advise new"), _CUTOVER)
         return hero(say("verdict not valid"), "bad", say("not valid", verdict=claim), step, say, listed)
-    return hero(say(f"verdict {verdict}"), VERDICTS[verdict], lead, _next(document, say), say)
+    return hero(say(f"verdict {verdict}"), VERDICTS[verdict], without_verdict(lead), _next(document, say), say)
 
 
 def _next(document: Answer, say: Words) -> Step | None:
@@ -145,7 +110,7 @@ def _next(document: Answer, say: Words) -> Step | None:
     # What failed comes before what was not looked at.
     for one in _by_result(document):
         following = in_language(one, "next", say.language)
-        if part(one, "result") != "passed" and _gates(one) and following:
+        if part(one, "result") != "passed" and gates(one) and following:
             return Step(following, text(one, "command") or "")
     return Step(say("advise cutover"), _CUTOVER)
 
@@ -169,7 +134,7 @@ def _figures(document: Answer, say: Words) -> list[Figure]:
         )
         for title, side in (("source holds", "source"), ("destination holds", "destination"))
     ]
-    checks = [one for one in rows(document, "checks") if _gates(one)]
+    checks = [one for one in rows(document, "checks") if gates(one)]
     passed = sum(part(one, "result") == "passed" for one in checks)
     of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 1))
     return [*sides, Figure(say("checks passed"), of_all), _freeze(document, say), _as_of(document, say)]
@@ -247,9 +212,9 @@ def _looked_at(document: Answer, made: datetime | None, say: Words) -> Markup:
             (say("scope"), _scope(fields(document, "scope"), say)),
             (say("task"), _name(text(document, "task"), say)),
             (say("log bucket"), _name(text(document, "log_bucket"), say)),
-            (say("frozen"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
+            (say("frozen since"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
             (say("compared"), _pass(fields(document, "passes", "compare"), say)),
-            (say("stood still by"), _pass(fields(document, "passes", "reconcile"), say)),
+            (say("reconciled"), _pass(fields(document, "passes", "reconcile"), say)),
             (say("made"), time(part(document, "made"), None, say)),
             (say("made by"), _maker(document, say)),
         ]
@@ -318,7 +283,7 @@ def _checks(document: Answer, say: Words) -> Markup:
     checks = _by_result(document)
     if not checks:
         return element("p", say("no checks"), class_="bad")
-    wrong = [one for one in checks if part(one, "result") != "passed" and _gates(one)]
+    wrong = [one for one in checks if part(one, "result") != "passed" and gates(one)]
     body = [
         (
             join((_check_name(name, say), " ", html.code(name), _without_gate(one, say))),
@@ -329,12 +294,12 @@ def _checks(document: Answer, say: Words) -> Markup:
         if one not in wrong
         for name in [text(one, "id") or ""]
     ]
-    columns = [Column(say("check"), "half"), Column(say("result")), Column(say("seen"))]
+    columns = [Column(say("check")), Column(say("result")), Column(say("seen"), "half")]
     return join((*(_trouble(one, say) for one in wrong), table(columns, body) if body else None))
 
 
 def _without_gate(check: Answer, say: Words) -> Markup | None:
-    return None if _gates(check) else element("span", say("does not gate"), class_="note")
+    return None if gates(check) else element("span", say("does not gate"), class_="note")
 
 
 def _result(check: Answer, say: Words) -> Markup:
@@ -348,9 +313,19 @@ def _trouble(check: Answer, say: Words) -> Markup:
     return element(
         "div",
         element("h3", element("span", _check_name(name, say), " ", html.code(name)), _result(check, say)),
-        facts((say(what), in_language(check, what, say.language) or say("not known")) for what in ("seen", "wanted")),
-        join((element("div", say("first keys", number=len(names)), class_="note"), keys(names))) if names else None,
-        element("p", element("b", say("next")), say("colon"), following) if following else None,
+        facts(
+            [
+                *(
+                    (say(what), in_language(check, what, say.language) or say("not known"))
+                    for what in ("seen", "wanted")
+                ),
+                (
+                    say("first keys", number=len(names)) if len(names) > 1 else say("key"),
+                    keys(names) if names else None,
+                ),
+            ]
+        ),
+        element("p", element("b", say("next")), say("colon"), say.before(following, line)) if following else None,
         command(line) if line else None,
         class_="trouble",
     )
@@ -466,7 +441,7 @@ def _bad_if_any(title: str, names: Sequence[object]) -> Figure:
     return Figure(title, f"{len(names):,}", None, "bad" if names else None)
 
 
-def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
+def _shown(document: Answer, say: Words) -> Markup:
     """What is known besides, and was not judged."""
     shown = fields(document, "shown")
     if not shown:
@@ -488,7 +463,9 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
     )
     if problem := text(oms, "problem"):
         counts = element("p", say("oms silent"), say("colon"), html.code(problem), class_="open")
-    status = text(shown, "task", "status")
+    status, mode = (text(shown, "task", name) for name in ("status", "object_overwrite_mode"))
+    new, missing = (whole(shown, "trigger", name) for name in ("new", "missing"))
+    lost = say("lost events", new=units.count(new, say), missing=units.count(missing, say))
     since = say("closed since", time=layout.clock(at)) if (at := moment(part(closed, "since"))) else say("not known")
     by = text(closed, "by")
     return join(
@@ -496,7 +473,8 @@ def _shown(document: Answer, made: datetime | None, say: Words) -> Markup:
             facts(
                 [
                     (say("task status"), _name(status, say)),
-                    (say("watermark"), time(part(shown, "watermark"), made, say)),
+                    (say("overwrite mode"), _name(mode, say)),
+                    (say("events"), lost if fields(shown, "trigger") else say("not known")),
                     (
                         say("class deleted_at_source"),
                         say("pause").join(

@@ -76,6 +76,19 @@ def classes(found: Answer, not_counted: Sides, accepted: Answer, say: Words) -> 
     return join((*bars, table(columns, body, [total, *apart]), _sum(found, in_scope, not_counted, say)))
 
 
+def remedies(found: Answer, say: Words) -> list[Markup]:
+    """What to do about classes that sending again may not heal; `found` is an answer of compare."""
+    return [
+        element(
+            "p",
+            element("b", class_name(name, say)),
+            say("colon"),
+            html.prose(text(found, "remedies", name, say.language) or ""),
+        )
+        for name in fields(found, "remedies")
+    ]
+
+
 def class_name(name: str, say: Words) -> Markup:
     """A class in words; its own name is what commands take."""
     return html.outside(name) if not say.knows(f"class {name}") else element("span", say(f"class {name}"))

@@ -182,10 +182,9 @@ def _counts(answer: Answer, say: Words) -> Markup:
     shown = sum(count for _, count in _points(statistics, "SIZE")) if known else None
     body.append((say("volume"), volume(shown, say), volume(whole(month, "bytes"), say)))
     columns = [Column(say("count")), Column(say("this window"), "n"), Column(say("this month"), "n")]
-    copying, unfinished = fields(answer, "copying"), fields(answer, "copying", "unfinished")
+    unfinished = fields(answer, "copying", "unfinished")
     left = [
         (say("unfinished"), number(whole(unfinished, "objects"), say, "way")),
         (say("overdue"), number(whole(unfinished, "overdue"), say, "open")),
-        (say("not acknowledged"), number(whole(copying, "failed"), say, "bad")),
     ]
     return join((table(columns, body), table([Column(say("count")), Column(say("objects"), "n")], left)))

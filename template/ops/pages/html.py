@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -11,6 +12,8 @@ from collections.abc import Iterable
 # lone surrogates (which no file can hold), separators of lines and paragraphs.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
+# A command that a text of the function names.
+_COMMAND = re.compile(r"`?(\bs [a-z]+ invoke(?: -e '[^']*')?)`?")
 # A key is shown in full up to so many characters; OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 
@@ -60,6 +63,11 @@ def key(name: str) -> Markup:
 def code(text: str) -> Markup:
     """A name or a command, which is the same in every language."""
     return element("code", text, dir="ltr", translate="no")
+
+
+def prose(text: str) -> Markup:
+    """A text of the function, in which commands stand out."""
+    return join(code(one) if place % 2 else one for place, one in enumerate(_COMMAND.split(text)))
 
 
 def outside(text: str) -> Markup:

@@ -56,14 +56,14 @@ def hero(word: str, tone: str, lead: str, step: Step | None, say: Words, *more: 
     if step:
         following = element(
             "div",
-            element("p", element("b", say("next")), step.text) if step.text else None,
+            element("p", element("b", say("next")), say.before(step.text, step.command)) if step.text else None,
             command(step.command) if step.command else None,
             class_="next",
         )
     return element(
         "header",
         element("h1", word, class_=tone),
-        element("p", lead, class_="lead"),
+        element("p", html.prose(lead), class_="lead"),
         *more,
         following,
         class_="hero",

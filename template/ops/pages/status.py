@@ -9,9 +9,11 @@ from functools import partial
 from ops.pages import comparison, html, layout, units
 from ops.pages.advice import next_step
 from ops.pages.answers import Answer, fields, in_language, moment, part, rows, seconds, text, whole
+from ops.pages.causes import Cause, tables
 from ops.pages.comparison import Sides
 from ops.pages.copying import copying, speed_figures
-from ops.pages.figures import Part, bar, track
+from ops.pages.failures import failures
+from ops.pages.figures import Part, bar
 from ops.pages.html import Markup, element, join
 from ops.pages.layout import Cell, Column, Figure, facts, hero, key_figures, mark, number, section, swatch, table, time
 from ops.pages.words import Words
@@ -19,7 +21,6 @@ from ops.pages.words import Words
 # The reasons that concern every key, and do not pass by themselves: PERMANENT of the function's code.
 LASTING = ("CREDENTIALS", "CLOCK", "FORBIDDEN", "ACCOUNT", "NO_TASK")
 _TONES = {"in step": "good", "behind": "open", "broken": "bad", "closed": "way"}
-_GROUPS = {"lasting": "bad", "passing": "open", "unknown": "open"}
 _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
 
 
@@ -41,6 +42,7 @@ def page(answer: Answer, language: str) -> str:
         key_figures(_figures(answer, now, say)),
         section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
         section("oms", say("oms"), say("oms note"), copying(answer, say)),
+        section("failures", say("failures"), say("failures note"), failures(answer, now, say)),
         section("in-obs", say("in obs"), say("in obs note"), _compared(answer, now, say)),
         *_found(answer, say),
         section("passes", say("passes"), say("passes note"), _passes(answer, now, say)),
@@ -58,7 +60,10 @@ def _hero(answer: Answer, say: Words) -> Markup:
         parts = say("comma").join(say(f"doubt {name}") for name in lacking)
         doubt = say("verdict in doubt", parts=parts)
         return hero(say("state not known"), "calm", doubt, next_step({"verdict": {}}, say), say)
-    return hero(say(f"state {state}"), _TONES[state], lead, next_step(answer, say), say)
+    word = say(f"state {state}")
+    # The sentence may begin with the word that stands above it.
+    lead = lead.removeprefix(f"{word}{say('colon')}")
+    return hero(word, _TONES[state], f"{lead[:1].upper()}{lead[1:]}", next_step(answer, say), say)
 
 
 def _lacking(answer: Answer) -> list[str]:
@@ -66,6 +71,7 @@ def _lacking(answer: Answer) -> list[str]:
     needed = {
         "oms": whole(answer, "oms", "month", "failed"),
         "copying": whole(answer, "copying", "unfinished", "objects"),
+        "failures": whole(answer, "copying", "failures", "unknown"),
         "backlog": whole(answer, "backlog", "failed"),
         "reconcile": whole(answer, "reconcile", "last", "scanned"),
     }
@@ -125,31 +131,25 @@ def _backlog(answer: Answer, now: datetime | None, say: Words) -> Markup:
 def _reasons(answer: Answer, say: Words) -> list[Markup]:
     """Reasons in three groups: those that last, those that pass, those that are not known here."""
     by_reason = fields(answer, "backlog", "by_reason")
-    known = {name: whole(by_reason, name) or 0 for name in by_reason}
-    groups: dict[str, list[str]] = {name: [] for name in _GROUPS}
-    for name in sorted(known, key=lambda one: (-known[one], one)):
-        is_known = part(answer, "fixes", name) is not None
-        groups["unknown" if not is_known else "lasting" if name in LASTING else "passing"].append(name)
-    shown = []
-    if any(groups.values()):
-        read = whole(answer, "backlog", "read")
-        shown.append(element("p", say("by reason", number=units.count(read, say)), class_="note"))
-    for group, tone in _GROUPS.items():
-        # Each group has a scale of its own: a few that last are not to vanish beside many that pass.
-        most = max((known[name] for name in groups[group]), default=0)
-        body = [
-            (
-                join((html.code(name), track(known[name], most, tone))),
-                text(answer, "fixes", name, say.language) or say("not known"),
-                units.count(known[name], say),
-            )
-            for name in groups[group]
-        ]
-        columns = [Column(say("reason")), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
-        if body:
-            total = (say("total"), "", units.count(sum(known[name] for name in groups[group]), say))
-            shown.append(table(columns, body, [total], mark(tone, say(f"group {group}"))))
-    return shown
+    if not by_reason:
+        return []
+    read = units.count(whole(answer, "backlog", "read"), say)
+    causes = [
+        Cause(
+            html.code(name),
+            whole(by_reason, name) or 0,
+            text(answer, "fixes", name, say.language),
+            _group(answer, name),
+        )
+        for name in by_reason
+    ]
+    return [element("p", say("by reason", number=read), class_="note"), *tables(say("reason"), causes, say)]
+
+
+def _group(answer: Answer, reason: str) -> str:
+    if part(answer, "fixes", reason) is None:
+        return "unknown"
+    return "lasting" if reason in LASTING else "passing"
 
 
 def _first_keys(keys: Sequence[object], now: datetime | None, say: Words) -> Markup | None:
@@ -205,7 +205,7 @@ def _compared(answer: Answer, now: datetime | None, say: Words) -> Markup:
             (say("watermark"), time(part(last, "watermark"), now, say)),
         ]
     )
-    return join((about, comparison.classes(last, Sides(), {}, say), *under_way))
+    return join((about, comparison.classes(last, Sides(), {}, say), *comparison.remedies(last, say), *under_way))
 
 
 def _found(answer: Answer, say: Words) -> list[Markup]:

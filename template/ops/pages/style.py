@@ -112,6 +112,7 @@ td .note, th .note { display: block; line-height: 1.4; }
 .nil { color: var(--dim); opacity: .6; }
 .keys { margin: .35rem 0 .75rem; padding: 0; list-style: none; columns: 18rem; column-gap: 1.5rem; }
 .keys li { break-inside: avoid; padding: .1rem 0; }
+.facts .keys { margin: 0; }
 .key { white-space: pre-wrap; }
 .digest { display: block; font-size: .76rem; line-height: 1.6; }
 

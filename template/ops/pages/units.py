@@ -50,6 +50,8 @@ def duration(seconds: float | None, say: Words) -> str:
     """In the one unit that a person would say."""
     if seconds is None:
         return say("not known")
+    if seconds < 1:
+        return say("under a second")
     for unit, length in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE)):
         if seconds >= 2 * length or seconds == length:
             return say(unit, number=f"{seconds / length:,.0f}")

@@ -15,6 +15,10 @@ class Words:
         """The words called `name`, with `values` where they have room for them."""
         return WORDS[name][self.language == "zh"].format(**values)
 
+    def before(self, sentence: str, command: str | None) -> str:
+        """`sentence` as it stands before a command: it need not have a full stop."""
+        return f"{sentence}{self('colon').rstrip()}" if command and sentence[-1:].isalnum() else sentence
+
     def knows(self, name: str) -> bool:
         """Whether there are words of this name."""
         return name in WORDS
@@ -31,6 +35,7 @@ _GENERAL = {
     "hours": ("{number}\u00a0h", "{number}\u00a0小时"),
     "minutes": ("{number}\u00a0min", "{number}\u00a0分钟"),
     "seconds": ("{number}\u00a0s", "{number}\u00a0秒"),
+    "under a second": ("<\u00a01\u00a0s", "不到\u00a01\u00a0秒"),
     "ago": ("{duration} ago", "{duration}前"),
     "just now": ("just now", "刚刚"),
     "at least": ("at least {number}", "至少 {number}"),
@@ -68,6 +73,7 @@ _STATES = {
     "pause": (", ", "，"),
     "doubt oms": ("OMS's counters", "OMS 的计数"),
     "doubt copying": ("what OMS has still to copy", "OMS 尚未处理的对象数"),
+    "doubt failures": ("what became of what OMS failed to copy", "OMS 复制失败的对象的后续情况"),
     "doubt backlog": ("what waits to be resent", "待重发的对象数"),
     "doubt reconcile": ("a reconcile pass that ended", "已完成的对账"),
 }
@@ -85,6 +91,10 @@ _ADVICE = {
     "advise replay": (
         "Replay resends them every few minutes. To do it now:",
         "replay 每隔几分钟自动重发。立即重发：",
+    ),
+    "advise stuck": (
+        "Remove the cause. Then this sends its objects at once, each by its key:",
+        "请先排除原因。然后可按对象名立即重发：",
     ),
     "advise failed": (
         "Replay reads OMS's lists of failures, and resends what OBS still lacks. To do it now:",
@@ -166,9 +176,40 @@ _STATUS = {
     "skipped": ("skipped", "跳过"),
     "unfinished": ("accepted, not worked on yet", "已接受，尚未处理"),
     "overdue": ("of these for over 15 minutes", "其中超过 15 分钟"),
-    "not acknowledged": ("failed, not acknowledged", "复制失败，尚未确认"),
     "task status": ("state", "任务状态"),
     "overwrite mode": ("overwrite mode", "同名对象覆盖方式"),
+    "failures": ("What OMS failed to copy", "OMS 复制失败的对象"),
+    "failures note": ("What became of each.", "每个对象的后续情况。"),
+    "nothing failed": ("OMS failed to copy nothing.", "OMS 没有复制失败的对象。"),
+    "counted since": ("acknowledged up to", "此前的已确认"),
+    "counted by OMS": ("counted by OMS", "OMS 统计的失败数"),
+    "what became of them": ("what became of them", "后续情况"),
+    "failure done": ("done", "已解决"),
+    "failure waiting": ("waiting", "等待重发"),
+    "failure stuck": ("stuck", "反复失败"),
+    "failure unknown": ("not known", "未知"),
+    "failure outside": ("another project's", "属于其他项目"),
+    "means done failure": (
+        "In OBS by now, gone at the source, or sent again, which OMS counts anew.",
+        "已在 OBS 中、源端已删除，或已重新提交（OMS 另行统计）。",
+    ),
+    "means waiting failure": ("Replay sends them again.", "由 replay 自动重发。"),
+    "means stuck failure": (
+        "Replay sends them again, but that helps only once the cause is gone.",
+        "replay 会继续重发，但须先排除原因。",
+    ),
+    "means unknown failure": ("In no list of OMS's that replay has read.", "不在 replay 已读取的 OMS 清单中。"),
+    "means outside failure": ("Outside the prefix and suffix.", "不在前缀和后缀范围内。"),
+    "failures do not add up": (
+        "These do not add up to OMS's number, which may be behind: look again in some minutes.",
+        "各项之和与 OMS 的统计不符，可能是统计尚未更新：请几分钟后再次查看。",
+    ),
+    "by code": ("Those that wait or are stuck, by OMS's codes", "等待重发和反复失败的对象，按 OMS 错误码统计"),
+    "code": ("OMS's code", "OMS 错误码"),
+    "no code": (
+        "Sent again since, and OMS did not take it: see the reasons above.",
+        "此后已重新提交，但 OMS 未接受：见上面的原因。",
+    ),
     "passes": ("Search for lost events", "查找丢失的事件"),
     "passes note": ("Reconcile reads the whole source bucket.", "对账检查整个源 Bucket。"),
     "no pass": ("No reconcile pass has ended yet: not known.", "尚无完成的对账，情况未知。"),
@@ -203,6 +244,14 @@ _STATUS = {
     "said submitted = accepted + failed": (
         "sent by this pass = accepted by OMS + failed",
         "本轮补发 = OMS 已接受 + 失败",
+    ),
+    "said objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known": (
+        "failed to copy = done + waiting + stuck + other projects' + not known",
+        "复制失败 = 已解决 + 等待重发 + 反复失败 + 其他项目 + 未知",
+    ),
+    "said OMS's counter does not have all yet that its lists name: look again in some minutes": (
+        "OMS's counter does not have all yet that its lists name: look again in some minutes.",
+        "OMS 的统计尚未包含其清单中的全部对象：请几分钟后再次查看。",
     ),
     "said objects that OMS accepted this month <= copied + failed + skipped": (
         "requested this month ≤ copied + failed + skipped",
@@ -345,6 +394,7 @@ _CERTIFICATE = {
     "destination holds": ("In OBS", "OBS 对象"),
     "as of": ("As of", "数据时间"),
     "frozen": ("Writes stopped", "停止写入"),
+    "frozen since": ("writes stopped", "停止写入"),
     "not frozen": ("not stopped: a rehearsal", "未停止：演练"),
     "frozen after": ("{duration} into the freeze", "停写 {duration}后"),
     "looked at": ("What was looked at", "检查范围"),
@@ -354,7 +404,7 @@ _CERTIFICATE = {
     "prefix": ("prefix {prefix}", "前缀 {prefix}"),
     "suffix": ("suffix {suffix}", "后缀 {suffix}"),
     "compared": ("comparison", "比对"),
-    "stood still by": ("stood still by", "静止证明"),
+    "reconciled": ("reconcile pass", "对账"),
     "no such pass": ("there is none", "没有"),
     "amended": ("late keys judged again {time}", "{time} 重新判定了较晚的对象"),
     "made": ("made", "生成时间"),
@@ -427,6 +477,7 @@ _CERTIFICATE = {
     "shown": ("Shown, not judged", "仅供参考"),
     "shown note": ("It does not change the verdict.", "不影响结论。"),
     "open": ("open", "未关闭"),
+    "events": ("events", "事件"),
     "project": ("project", "项目"),
     "closed since": ("closed since {time}", "{time} 起已关闭"),
     "the document": ("This document", "本文件"),

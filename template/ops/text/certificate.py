@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ops.certificates import without_verdict
 from ops.figures import figure
 from ops.terminal import Line, Marked
-from ops.words import Report, Text, sentence
+from ops.words import Report, Text, colon, sentence
 
 _SHOWN_KEYS = 5
 _RESULTS = {
@@ -22,7 +23,6 @@ _AS_OF = Text("as of {}, the source frozen since {}", "截至 {}，源端自 {} 
 _AS_OF_OPEN = Text("as of {}, while the source is written to", "截至 {}，源端仍在写入")
 _SIDE = {"source": Text("source", "源端"), "destination": Text("destination", "目的端")}
 _SIDES = Text("{} {}: {} objects, {} bytes", "{} {}：{} 个对象，{} 字节")
-_WOULD_BE = Text("Today the real one would end in {}.", "若今天正式切换，结果将是 {}。")
 _MINUTES = Text("The freeze would last about {} minutes: {}", "停写约需 {} 分钟：{}")
 _STEPS = {
     "settle": Text("settling", "静置"),
@@ -49,7 +49,7 @@ def exit_code(document: Report) -> int:
 def lines(document: Report, lang: str) -> Iterator[Line]:
     """The document as text."""
     yield Marked("", document["verdict"], document["verdict"])
-    yield f"  {sentence(document, lang)}"
+    yield f"  {without_verdict(sentence(document, lang))}"
     as_of = _AS_OF if document["frozen_since"] else _AS_OF_OPEN
     yield f"  {as_of.of(lang).format(document['as_of'] or '–', document['frozen_since'])}"
     for side, bucket in (("source", "source_bucket"), ("destination", "destination_bucket")):
@@ -76,7 +76,7 @@ def _checks(document: Report, lang: str) -> Iterator[Line]:
         is_open = one["result"] != "passed" and one["gates"]
         if not is_open or (rehearsal and one["id"] not in rehearsal["failing"]):
             continue
-        yield Marked("  ", _RESULTS[one["result"]].of(lang), one["result"], f": {one['id']}")
+        yield Marked("  ", _RESULTS[one["result"]].of(lang), one["result"], f"{colon(lang)}{one['id']}")
         yield f"      {_SEEN.of(lang).format(one[f'seen{suffix}'])}"
         yield f"      {_WANTED.of(lang).format(one[f'wanted{suffix}'])}"
         yield from (f"      {key!r}" for key in one["keys"][:_SHOWN_KEYS])
@@ -89,6 +89,7 @@ def _checks(document: Report, lang: str) -> Iterator[Line]:
 def _rehearsal(rehearsal: Report, lang: str) -> Iterator[Line]:
     minutes = rehearsal["minutes"]
     # Function Compute sorts the names in an answer.
-    parts = ", ".join(f"{text.of(lang)} {figure(minutes[name])}" for name, text in _STEPS.items() if name in minutes)
-    yield f"  {_WOULD_BE.of(lang).format(rehearsal['would_be'])}"
+    parts = ("，" if lang == "zh" else ", ").join(
+        f"{text.of(lang)} {figure(minutes[name])}" for name, text in _STEPS.items() if name in minutes
+    )
     yield f"  {_MINUTES.of(lang).format(figure(minutes['total']), parts)}"

@@ -73,6 +73,8 @@ def compare(report: Report, lang: str) -> Iterator[Line]:
         yield Marked("  ", name, _state_of(name), f": {sides}")
         if name in LACKING or name in UNPROVEN:
             yield from (f"      {key!r}" for key in one["keys"][:_SHOWN_KEYS])
+        if remedy := report["remedies"].get(name):
+            yield f"      -> {remedy[lang]}"
     if report["watermark"]:
         yield f"  {word('watermark', lang)} {report['watermark']}"
     for name in ("accepted", "copied"):

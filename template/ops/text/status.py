@@ -8,6 +8,9 @@ from ops.figures import LAGS, classes_of, figure, left_at_oms, progress, seconds
 from ops.terminal import Line, Marked
 from ops.words import Report, fix, sentence, word
 
+# What became of what OMS failed to copy, each with its word.
+_FAILURES = {"done": "done", "waiting": "waiting", "stuck": "stuck", "outside": "others", "unknown": "not known"}
+
 
 def lines(report: Report, lang: str) -> Iterator[Line]:
     """The page of text."""
@@ -26,6 +29,8 @@ def lines(report: Report, lang: str) -> Iterator[Line]:
         yield f"  {say('source')} {oms['src_bucket']} -> {say('destination')} {oms['dst_bucket']} ({oms['status']})"
         yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in this_month(report))
         yield "  " + ", ".join(f"{say(name)} {figure(number)}" for name, number in left_at_oms(report))
+    yield f"{say('failures')}:"
+    yield from _failures(report["copying"], lang)
     yield f"{say('backlog')}:"
     at_least = f"{say('at least')} " if backlog["at_least"] else ""
     yield f"  {say('records')} {at_least}{backlog['failed']:,}, {say('in run files')} {backlog['in_run_files']:,}"
@@ -59,6 +64,22 @@ def lines(report: Report, lang: str) -> Iterator[Line]:
         yield f"  {say('yes') if one['holds'] else say('no')}: {one['claim']}: {one['left']:,} / {right}"
         if not one["holds"]:
             yield f"    {one['meaning']}"
+
+
+def _failures(copying: Report, lang: str) -> Iterator[Line]:
+    """What became of what OMS failed to copy: parts that add up, and OMS's codes."""
+    if copying["acknowledged"]:
+        yield f"  {word('acknowledged', lang)} {copying['acknowledged']}"
+    failures = copying["failures"]
+    if failures is None:
+        yield f"  {word('not told', lang)}"
+        return
+    parts = " + ".join(f"{word(said, lang)} {failures[name]:,}" for name, said in _FAILURES.items())
+    yield f"  {word('counted', lang)} {failures['counted']:,} = {parts}"
+    for code, one in sorted(failures["codes"].items(), key=lambda item: -item[1]["objects"]):
+        state = "" if one["passes"] else "fault"
+        said = f": {one['fix'][lang]}" if code else word("resent", lang)
+        yield Marked(f"  {one['objects']:6,} ", code, state, said)
 
 
 def _compared(report: Report, lang: str) -> Iterator[Line]:

@@ -8,7 +8,11 @@ from ops.terminal import Line
 from ops.words import Report
 
 
-def lines(report: Report, lang: str) -> Iterator[Line]:  # noqa: ARG001 (the function tells it in English only)
+def lines(report: Report, lang: str) -> Iterator[Line]:
     """What became of the key, and what comes next."""
-    yield f"{report['key']!r}: {report['story']}"
-    yield report["next"]
+    if lang == "zh":
+        yield f"{report['key']!r}：{report['story_zh']}"
+        yield report["next_zh"]
+    else:
+        yield f"{report['key']!r}: {report['story']}"
+        yield report["next"]

@@ -18,6 +18,7 @@ CODE = ROOT / "template" / "code"
 # Other things are tested there: documents, the vendor's signer, a command of the user's machine.
 ELSEWHERE = [
     "test_documents.py",
+    "test_rush.py",
     "clouds/test_signer.py",
     "clouds/test_obs_listing.py",
     "clouds/test_obs_signer.py",

@@ -118,7 +118,7 @@ events = st.tuples(
 
 @settings(max_examples=SCHEDULES // 2)
 @given(arriving=st.lists(events, min_size=1, max_size=25), replays=st.lists(st.sampled_from([429, "ok"]), max_size=40))
-def test_no_key_is_lost_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
+def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
     # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule
     world = ReplayWorld()
     keys: list[str] = []

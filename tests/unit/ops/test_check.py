@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from ops import check, checking, cli
+from ops import checking, cli
+from ops.certificates import sha256
 from ops.check import Noting, count, findings
 from ops.errors import OpsError
 from support.certificates import DESTINATION, IDS, SOURCE, certificate, digest, of_class, rehearsal, sealed
@@ -77,11 +78,101 @@ def test_go_with_a_check_that_did_not_pass_is_noticed(name, result):
     assert wrong(certificate({name: result})) == ["The verdict follows from the checks"]
 
 
+def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
+    """A document in which one object is in that class, on both sides, and everything adds up."""
+    given = document or certificate()
+    rest = SOURCE[1:]
+    classes = {"equal_contents": of_class(rest, rest), title: of_class(SOURCE[:1], SOURCE[:1])}
+    folders = {"a/": {"equal_contents": [1, 7, 1, 7], title: [1, 5, 1, 5]}}
+    added = {"classes": {**given["classes"], **classes}, "folders": {**given["folders"], **folders}}
+    return sealed({**given, **added, **changes})
+
+
+EMPTY = {
+    "MISSING": "missing",
+    "OLDER": "older",
+    "OVERWRITTEN": "overwritten",
+    "IN_FLIGHT": "in_flight",
+    "FAILED": "failed_before",
+    "PROOF_SUSPICIOUS": "suspicious",
+    "PROOF_EQUAL_VERSION": "equal_version",
+    "PROOF_EQUAL_SIZE": "equal_size",
+    "PROOF_IMPOSSIBLE": "impossible",
+    "UNKNOWN": "unknown",
+}
+
+
+@pytest.mark.parametrize(("name", "title"), [*EMPTY.items(), ("MOVING", "moving"), ("MOVING", "arriving")])
+def test_a_check_that_passed_though_its_class_has_objects_is_noticed(name, title):
+    (found,) = [one for one in findings(with_class(title)) if not one.holds]
+    assert (found.claim.en, found.seen) == ("What passed is so by the counts", name)
+    # As it is not where the check failed.
+    assert wrong(with_class(title, certificate({name: "failed"}, "NO-GO"))) == []
+
+
+@pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
+def test_what_is_accepted_by_name_may_have_objects(title):
+    assert wrong(with_class(title, accepted={title: "the owner: a cache"})) == []
+
+
+@pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
+def test_what_cannot_be_accepted_is_not_made_good_by_accepting_it(title):
+    assert wrong(with_class(title, accepted={title: "me: never mind"})) == ["What passed is so by the counts"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_check_that_is_said_not_to_decide_decides_all_the_same(name):
+    assert wrong(certificate({name: {"result": "failed", "gates": False}})) == ["The verdict follows from the checks"]
+
+
+def test_a_sample_that_was_asked_for_decides():
+    sample = {"differing": [], "unread": ["a/1"]}
+    document = certificate({"SAMPLE": {"result": "not run", "gates": False}}, sample=sample)
+    assert wrong(document) == ["The verdict follows from the checks"]
+
+
+@pytest.mark.parametrize("names", ["differing", "unread"])
+def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_noticed(names):
+    sample = {"differing": [], "unread": [], names: ["a/1"]}
+    assert wrong(certificate(sample=sample)) == ["What passed is so by the counts"]
+
+
+def test_a_go_without_any_counts_is_noticed():
+    document = certificate(classes=None, folders=None, source=None, destination=None)
+    assert wrong(document) == ["What passed is so by the counts"]
+
+
+PASSES = certificate()["passes"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frozen_since": "2026-01-31T08:16:01Z"},
+        {"passes": {**PASSES, "reconcile": {**PASSES["reconcile"], "started": "2026-01-31T09:12:00Z"}}},
+        {"passes": {**PASSES, "reconcile": None}},
+        {"passes": {**PASSES, "compare": None}},
+        {"as_of": "2026-01-31T09:10:00Z"},
+    ],
+)
+def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
+    assert wrong(certificate(**changes)) == ["The passes came one after the other, as the checks say"]
+
+
+def test_a_name_that_is_there_twice_is_no_certificate(tmp_path):
+    # Who reads the first of them reads a GO, and Python reads the last.
+    file = tmp_path / "certificate.json"
+    file.write_text(json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1))
+    with pytest.raises(OpsError):
+        checking.findings(file, None, None)
+
+
 @pytest.mark.parametrize("title", ["equal_contents", "equal_version", "equal_size"])
 def test_equal_classes_of_which_the_sides_differ_are_noticed(title):
     other = [("a/1", 5), ("a/2", 7), ("山/4", 0)]
     document = certificate(
         classes={title: of_class(SOURCE, other)},
+        accepted={title: "the owner: a cache"},
         folders=None,
         destination={"objects": 3, "bytes": 12, "digest": digest(other)},
     )
@@ -89,7 +180,8 @@ def test_equal_classes_of_which_the_sides_differ_are_noticed(title):
 
 
 def test_without_a_comparison_there_is_nothing_to_add_up():
-    nothing = certificate({"SUMS": "not run"}, "NOT PROVEN", classes=None, folders=None, source=None, destination=None)
+    unseen = dict.fromkeys(("STOOD_STILL", "SCOPE", "SUMS", "MOVING", *EMPTY), "not run")
+    nothing = certificate(unseen, "NOT PROVEN", classes=None, folders=None, source=None, destination=None)
     assert wrong(nothing) == []
 
 
@@ -198,7 +290,7 @@ def test_as_json_it_says_what_holds(run):
         "claim": "The document is as it was made",
         "claim_zh": "文档未被改动",
         "holds": False,
-        "seen": check.sha256({**certificate(), "task": "another"}),
+        "seen": sha256({**certificate(), "task": "another"}),
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ops.terminal import Marked
 from ops.text import certificate, doctor, passes, replay, status, story
+from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.reasons import Reason
 from support.certificates import IDS, rehearsal
 from support.certificates import certificate as a_certificate
@@ -25,7 +26,10 @@ def text(lines) -> str:
 def test_the_status_has_numbers_remedies_and_sums():
     out = text(status.lines(report(), "en"))
     assert out.startswith("Now behind.\n")
-    assert "accepted, not worked on yet 15, of these for over 15 minutes –, failed, not acknowledged 1\n" in out
+    assert "accepted, not worked on yet 15, of these for over 15 minutes –\n" in out
+    assert "  counted by OMS 9 = done 1 + waiting 3 + stuck 2 + another project's 0 + not known 3\n" in out
+    assert f"       2 INIT_DST_OBJ_MULTIPART_FAILURE: {COPY_CODES['INIT_DST_OBJ_MULTIPART_FAILURE'].fix.en}\n" in out
+    assert "       1 sent again since, and not taken\n" in out
     assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321, 2,000 a minute, 25%, 7 minutes left\n" in out
     assert "2026-01-01T04:20:00Z: equal_contents 900 / 900, missing 3 / 0, unknown 0 / 2\n" in out
     assert "  Written until in OBS: half 4 s, 90 % 61 s, 99 % 5 min, longest 2 h, not yet 3\n" in out
@@ -35,17 +39,34 @@ def test_the_status_has_numbers_remedies_and_sums():
     assert "never said" not in out
 
 
+def test_only_what_will_not_pass_by_itself_is_red():
+    assert [
+        line.marked for line in status.lines(report(), "en") if isinstance(line, Marked) and line.state == "fault"
+    ] == ["INIT_DST_OBJ_MULTIPART_FAILURE"]
+
+
+def test_what_was_acknowledged_is_told_apart():
+    acknowledged = {**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"}
+    assert "acknowledged at 2026-01-01T12:00:00Z" in text(status.lines(report(copying=acknowledged), "en"))
+
+
 def test_the_status_speaks_chinese():
     out = text(status.lines(report(), "zh"))
     assert out.startswith("现在 behind。")
     assert Reason.THROTTLED.fix.zh in out
-    for part in ("目的桶 photos-obs", "接收请求对象数 1,200", "OMS 已接受 7"):
+    for part in (
+        "OMS 统计 9 = 已解决 1 + 等待重发 3 + 反复失败 2",
+        "目的桶 photos-obs",
+        "接收请求对象数 1,200",
+        "OMS 已接受 7",
+    ):
         assert part in out
 
 
 def test_where_oms_says_nothing_our_half_is_shown():
     out = text(status.lines(report(**EMPTY), "en"))
     assert "OMS does not say: UNREACHABLE. Check the host." in out
+    assert "What OMS failed to copy:\n  OMS does not say how much\n" in out
     assert "no pass has ended yet" in out
 
 
@@ -198,6 +219,14 @@ def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
     assert passes.how_far(answer, "zh") == zh
 
 
+def test_compare_says_under_a_class_what_sending_again_may_not_heal():
+    found = {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")}
+    remedies = {"suspicious": {"en": "Read them.", "zh": "请读取。"}}
+    shown = text(passes.compare(compared(found, remedies=remedies), "en"))
+    assert "  suspicious: 2, 20 / 2, 20\n      'a'\n      -> Read them.\n  unknown" in shown
+    assert "      -> 请读取。\n" in text(passes.compare(compared(found, remedies=remedies), "zh"))
+
+
 def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     missing = {"result": "failed", "keys": ["a", NASTY], "command": "s compare invoke -e '{\"again\": true}'"}
     sample = {"result": "not run", "gates": False}
@@ -212,7 +241,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "  accepted by name: equal_size: Li, checked\n" in out
     out = text(certificate.lines(document, "zh"))
     assert out.startswith("NO-GO\n  结论是 NO-GO。\n")
-    assert "  未通过: MISSING\n      实际：MISSING 所见\n" in out
+    assert "  未通过：MISSING\n      实际：MISSING 所见\n" in out
     assert "      -> 修复 MISSING\n" in out
 
 
@@ -222,7 +251,6 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
     assert "  as of 2026-01-31T09:12:00Z, while the source is written to\n" in out
     assert "  failed: MISSING\n" in out
     assert "STOOD_STILL" not in out
-    assert "  Today the real one would end in NO-GO.\n" in out
     parts = "settling 15, replay 1, compare 12, judging again 1, reconcile 9, sampling 2"
     assert f"  The freeze would last about 40 minutes: {parts}\n" in out
 
@@ -263,7 +291,10 @@ def hostile(value: object) -> object:
         (story.lines, {"key": "", "story": "", "next": ""}),
         (replay.lines, {**REPLAYED, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
         (passes.reconcile, a_pass(missing=["a"], stopped="x")),
-        (passes.compare, compared({**LACKING, NASTY: sides(1, 1)}, stopped="x", amended="x")),
+        (
+            passes.compare,
+            compared({**LACKING, NASTY: sides(1, 1)}, stopped="x", amended="x", remedies={NASTY: {"en": "", "zh": ""}}),
+        ),
         (certificate.lines, a_certificate({"MISSING": {"result": "failed", "keys": ["a"]}}, accepted={NASTY: "x"})),
     ],
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],

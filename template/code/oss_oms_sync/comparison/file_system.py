@@ -7,6 +7,7 @@ ends with a slash and has contents, and no file and folder of one name.
 from __future__ import annotations
 
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.classify import Entry
 
 
@@ -21,6 +22,19 @@ class FileSystem:
         self._destination = destination
         # Names of what is in the destination with which the last key begins.
         self._files: list[str] = []
+
+    @classmethod
+    def of(cls, destination: ObsBucket) -> FileSystem | None:
+        """The destination if it is one; None for a bucket, as which it counts without the right to ask.
+
+        Raises StorageError.
+        """
+        try:
+            return cls(destination) if destination.is_file_system() else None
+        except StorageError as error:
+            if error.code == "AccessDenied":
+                return None
+            raise
 
     def begin_after(self, key: str) -> None:
         """Look up the files that may be in the way of the keys after `key`, or of itself.

@@ -17,7 +17,7 @@ _MAKE_NEWER = Text(
     " again: what is missing is sent",
     "在源端将该对象复制到自身（使其比 OBS 中的更新），或在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
 )
-_DELETE = Text(
+DELETE = Text(
     "delete each in OBS and compare again: what is missing is sent",
     "在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
 )
@@ -59,7 +59,7 @@ def _heal(overwrite_mode: str | None) -> Text:
                 f"{_SEND}。若任一侧没有 CRC64，OMS 会跳过；此时请{_MAKE_NEWER.zh}",
             )
         case "NO_OVERWRITE":
-            return _DELETE
+            return DELETE
     mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
     return Text(
         f"OMS skips what is sent again ({mode}), so {_MAKE_NEWER.en}",

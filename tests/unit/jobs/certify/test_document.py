@@ -199,6 +199,7 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
         ('{"accept": {"missing": "me"}}', "What can be accepted: suspicious, equal_version"),
         ('{"accept": {"equal_size": ""}}', "without saying who does, and why"),
         ('{"accept": {"equal_size": 1}}', "without saying who does, and why"),
+        ('{"accept": {"equal_size": "<who, why>"}}', "without saying who does, and why"),
         ('{"accept": "equal_size"}', "JSON object"),
         ('{"close": true, "open": true}', "one at a time"),
         ('{"close": true, "sample": 1}', "one at a time"),

@@ -104,6 +104,15 @@ def test_an_object_that_differs_is_a_no_go(ready):
     assert sampled(ready, 3)["verdict"] == "GO"
 
 
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_a_difference_that_was_read_once_is_not_gone_where_fewer_objects_or_none_are_asked_for(ready, asked):
+    ready.there.objects["b"] = StoredObject("b", b"B", ready.there.objects["b"].headers)
+    sampled(ready, 3)
+    document = sampled(ready, asked)
+    assert (document["verdict"], results(document)) == ("NO-GO", {"SAMPLE": "failed"})
+    assert check(document, "SAMPLE")["keys"] == ["b"] == document["sample"]["differing"]
+
+
 @pytest.mark.parametrize("harm", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
 def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     harm(ready)

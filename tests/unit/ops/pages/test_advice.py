@@ -15,7 +15,7 @@ def set_verdict(state):
 
 def nothing_waits(given):
     given["backlog"].update(failed=0, in_run_files=0, at_least=False)
-    given["copying"].update(failed=0)
+    given["copying"]["failures"].update(waiting=0, stuck=0, unknown=0)
 
 
 def all_well(given):
@@ -42,11 +42,13 @@ def but(*changes):
         (set_verdict("closed"), """s certify invoke -e '{"open": true}'"""),
         (set_verdict("broken"), "python ops.py doctor"),
         (set_verdict("no such state"), "python ops.py doctor"),
-        (set_verdict("behind"), "python ops.py replay"),
+        (set_verdict("behind"), "python ops.py replay --key KEY"),
+        (lambda given: given["copying"]["failures"].update(stuck=0), "python ops.py replay"),
         (but(lambda given: given["backlog"].update(unreadable_run_files=1)), "python ops.py reconcile"),
         (but(lambda given: given["reconcile"]["last"].update(new=10, new_missing=6)), "python ops.py doctor"),
         (but(lambda given: given.update(oms={"problem": "FORBIDDEN"})), "python ops.py doctor"),
-        (but(lambda given: given["copying"].update(failed=3)), "python ops.py replay"),
+        (but(lambda given: given["copying"]["failures"].update(unknown=3)), "python ops.py replay"),
+        (but(lambda given: given["copying"].update(failures=None)), "python ops.py replay"),
         (but(lambda given: given["copying"]["unfinished"].update(overdue=3)), "python ops.py status"),
         (but(lambda given: given["copying"]["unfinished"].update(overdue=None)), "python ops.py status"),
         (

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ops.certificates import CHECKS, without_verdict
 from ops.pages import certificate, status
+from ops.pages.words import Words
+from ops.words import sentence
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
+from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
+from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.jobs.status.copy_failures import CopyFailures
+from oss_oms_sync.jobs.status.sums import sums_json
+from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
 from oss_oms_sync.reasons import Failure, Reason
+from support.certify_world import CertifyWorld
+from support.compare_world import HOUR
 from support.status_world import StatusWorld
 from support.web_page import answer, parse
 
-# Names in there are not those of a form, but of reasons, folders.
-FREE = ("by_reason", "fixes", "folders")
+# Names in there are not those of a form, but of reasons, folders, codes, classes.
+FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted")
 
 
 @pytest.fixture
@@ -58,6 +70,79 @@ def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
         one["compare"]["last"].update(ranges=None)
     example["copying"]["unfinished"] = real["copying"]["unfinished"]
     assert names(example) == names(real)
+
+
+def test_the_example_of_a_status_says_of_failures_what_the_function_says():
+    example = answer("status")
+    given = dict(example["copying"]["failures"])
+    codes = {code: one["objects"] for code, one in given.pop("codes").items()}
+    stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
+    failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
+    assert example["copying"]["failures"] == failures.to_json()
+    assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == sums_json(None, None, failures)
+    said = stuck_at_oms(failures)
+    assert said
+    assert (example["verdict"]["text"], example["verdict"]["text_zh"]) == said
+
+
+def test_the_example_of_a_comparison_has_the_functions_remedies():
+    last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
+    suspicious = last["classes"]["suspicious"]["source"]
+    tally = CompareTally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
+    assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
+
+
+@pytest.fixture
+def certified(mocker) -> CertifyWorld:
+    """Two objects, copied, and a destination that has one of OMS's lists."""
+    one = CertifyWorld(["a/1", "b"])
+    mocker.patch("oss_oms_sync.jobs.certify.evidence.date_at", one.date_at)
+    for key in one.keys:
+        one.put(key, key[:2], fate="copied")
+    one.freeze()
+    one.prove()
+    return one
+
+
+def test_the_checks_that_readers_of_a_certificate_look_for_are_those_of_certify(certified):
+    assert tuple(check["id"] for check in certified.certify()["checks"]) == CHECKS
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_no_sentence_of_certify_says_the_verdict_under_the_verdict_once_more(certified, lang):
+    made = [certified.certify(), certified.rehearse()]
+    certified.write("nobody knows", "x")
+    certified.later(HOUR)
+    certified.prove()
+    made.append(certified.certify())
+    certified.remove("b")
+    certified.prove()
+    made.append(certified.certify())
+    assert [one["verdict"] for one in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
+    for document in made:
+        said = sentence(document, lang)
+        assert without_verdict(said).upper() in said.upper()
+        assert not re.match("GO|NO-GO|NOT PROVEN|A REHEARSAL|未证明|演练", without_verdict(said).upper())
+
+
+@pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
+def test_the_examples_of_certificates_have_the_parts_of_real_ones(certified, name):
+    example = answer(name)
+    real = certified.certify(sample=1) if example["frozen_since"] else certified.rehearse(sample=1)
+    assert names(example) == names(real)
+    assert {frozenset(one) for one in example["checks"]} == {frozenset(one) for one in real["checks"]}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, language):
+    shown = parse(certificate.page(certified.certify(sample=1), language))
+    assert shown.one("h1").attributes["class"] == "good"
+    assert shown.one("h1").text == {"en": "GO", "zh": "可以割接"}[language]
+    assert shown.one(class_="lead").text.startswith({"en": "As of ", "zh": "截至"}[language])
+    # OMS gave no counters here, by which nothing is judged.
+    for section in shown.every("section"):
+        said = [one.text for one in section.every()]
+        assert (Words(language)("not known") in said) == (section.attributes["aria-labelledby"] == "shown")
 
 
 def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ops.certificates import CHECKS
 from ops.pages import certificate
 from support.web_page import EXAMPLES, Element, answer, parse
 
@@ -51,7 +52,8 @@ def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, to
     given = answer(name)
     assert word(page(given)) == (english, tone)
     assert word(page(given, "zh")) == (chinese, tone)
-    assert page(given).one("p", class_="lead").text == given["text"]
+    # What the sentence begins with may be the word once more.
+    assert given["text"].lower().endswith(page(given).one("p", class_="lead").text.lower())
     assert page(given, "zh").one("p", class_="lead").text == given["text_zh"]
 
 
@@ -184,7 +186,7 @@ def test_what_has_not_passed_comes_first_the_worst_before_all():
     given = answer("certificate-not-proven")
     given["checks"][18] |= {"result": "failed", "next": "Set the clock.", "command": "date"}
     shown = page(signed(given))
-    order = [one.text for one in section(shown, "checks").every("code") if one.text in certificate.CHECKS]
+    order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
     assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "STOOD_STILL"]
     # AND that is what the next command is about
     assert shown.one(class_="next").text == "NextSet the clock.date"

@@ -11,6 +11,7 @@ import pytest
 
 from ops.pages import status
 from ops.pages.comparison import TONES
+from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.verdict import VerdictState
 from oss_oms_sync.reasons import PERMANENT, Reason
 from support.web_page import Element, answer, parse
@@ -39,8 +40,8 @@ def given() -> dict[str, Any]:
 def test_the_verdict_is_one_word_and_its_sentence(given):
     assert word(page(given)) == ("In step", "good")
     assert word(page(given, "zh")) == ("已同步", "good")
-    assert page(given).one("p", class_="lead").text == "In step: all of it."
-    assert page(given, "zh").one("p", class_="lead").text == "已同步：全部。"
+    assert page(given).one("p", class_="lead").text == "All of it."
+    assert page(given, "zh").one("p", class_="lead").text == "全部。"
 
 
 @pytest.mark.parametrize("state", VerdictState)
@@ -61,6 +62,8 @@ def test_only_in_step_is_green(given, state):
         ("copying",),
         ("copying", "unfinished"),
         ("copying", "unfinished", "objects"),
+        ("copying", "failures"),
+        ("copying", "failures", "unknown"),
         ("backlog",),
         ("backlog", "failed"),
         ("reconcile",),
@@ -102,6 +105,11 @@ def test_nothing_at_all_is_not_known():
     assert not list(shown.every(class_="mark good"))
 
 
+def section_of(shown: Element, name: str) -> Element:
+    """The section with this id."""
+    return next(one for one in shown.every("section") if one.attributes["aria-labelledby"] == name)
+
+
 def numbers(value: object) -> Iterator[int]:
     if isinstance(value, dict):
         for one in value.values():
@@ -138,9 +146,7 @@ def test_every_number_of_objects_is_on_the_page():
 
 def test_the_parts_of_a_bar_add_up_to_the_bucket():
     last = answer("status")["compare"]["last"]
-    section = next(
-        one for one in page(answer("status")).every("section") if one.attributes["aria-labelledby"] == "in-obs"
-    )
+    section = section_of(page(answer("status")), "in-obs")
     bars = list(section.every(class_="bar"))[:2]
     for bar, side in zip(bars, ("source", "destination"), strict=True):
         shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
@@ -165,15 +171,15 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
 def test_classes_that_do_not_add_up_are_said_not_to(change, said):
     given = answer("status")
     change(given["compare"]["last"])
-    (section,) = (one for one in page(given).every("section") if one.attributes["aria-labelledby"] == "in-obs")
-    assert said in next(one for one in reversed(section.one(class_="body").children) if one.name == "p").text
+    assert said in section_of(page(given), "in-obs").text
 
 
 def test_lasting_reasons_stand_apart_from_those_that_pass():
     given = answer("status")
     given["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
     given["fixes"] = {name: Reason[name].fix._asdict() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
-    tables = {one.one("caption").text: one for one in page(given).every("table") if list(one.every("caption"))}
+    shown = section_of(page(given), "waiting")
+    tables = {one.one("caption").text: one for one in shown.every("table") if list(one.every("caption"))}
     lasting = tables["Lasting: they need you"]
     assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
     assert Reason.FORBIDDEN.fix.en in lasting.text
@@ -224,6 +230,66 @@ def test_the_picture_says_in_words_what_it_shows():
         assert f"{sum(number for _, number in series[name]):,}" in label
 
 
+def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts():
+    failures = answer("status")["copying"]["failures"]
+    section = section_of(page(answer("status")), "failures")
+    (bar,) = section.every(class_="bar")
+    parts = {one.attributes["class"]: int(one.attributes["style"].removeprefix("flex-grow:")) for one in bar.every("i")}
+    assert parts == {"good": failures["done"], "way": failures["waiting"], "bad": failures["stuck"]}
+    assert sum(parts.values()) == failures["counted"]
+    assert "add up" not in section.text
+
+
+def test_what_is_stuck_says_by_which_code_and_what_to_do():
+    section = section_of(page(answer("status")), "failures")
+    tables = {one.one("caption").text: one for one in section.every("table") if list(one.every("caption"))}
+    lasting = tables["Lasting: they need you"]
+    assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
+    assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
+    passing = tables["Passing: resent automatically"]
+    assert [row[0] for row in passing.cells()[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        (None, "not known"),
+        ({"counted": 5}, "not known"),
+        (
+            {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0)},
+            "OMS failed to copy nothing.",
+        ),
+        (
+            {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
+            "do not add up to OMS's number",
+        ),
+        (
+            {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
+            "In no list of OMS's that replay has read.3",
+        ),
+    ],
+    ids=["OMS is silent", "no parts", "nothing", "OMS's counter is behind", "of some nothing is known"],
+)
+def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
+    given["copying"].update(failures=failures)
+    assert said in section_of(page(given), "failures").text
+
+
+def test_a_key_that_was_sent_again_and_not_taken_has_no_code_of_oms(given):
+    code = {"objects": 1, "passes": True, "fix": {"en": "Look at the code.", "zh": ""}}
+    given["copying"]["failures"]["codes"] = {"": code}
+    text = section_of(page(given), "failures").text
+    assert "Sent again since, and OMS did not take it" in text
+    assert "Look at the code." not in text
+
+
+def test_commands_in_what_the_function_says_stand_out():
+    shown = page(answer("status"))
+    codes = [one.text for one in section_of(shown, "in-obs").every("code")]
+    assert """s compare invoke -e '{"deep": true}'""" in codes
+    assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
+
+
 def test_ages_stand_beside_times():
     shown = page(answer("status"))
     for time in shown.every("time"):
@@ -245,8 +311,8 @@ def test_a_sum_that_does_not_hold_says_what_that_means():
     table = next(one for one in page(answer("status")).every("table") if "what has to hold" in one.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
-    assert rows[3][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
-    assert "OMS has not worked on all of them yet" in rows[3][0]
+    assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
+    assert "OMS has not worked on all of them yet" in rows[4][0]
     assert "Two invocations" not in table.text
 
 

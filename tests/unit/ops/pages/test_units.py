@@ -51,7 +51,7 @@ def test_a_size_is_within_half_a_percent_of_the_bytes(number):
 @pytest.mark.parametrize(
     ("seconds", "english", "chinese"),
     [
-        (0, "0 s", "0 秒"),
+        (0, "< 1 s", "不到 1 秒"),
         (61, "61 s", "61 秒"),
         (60, "1 min", "1 分钟"),
         (120, "2 min", "2 分钟"),

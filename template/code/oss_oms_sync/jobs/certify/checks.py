@@ -8,11 +8,11 @@ from datetime import timedelta
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
-from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, CompareTally
+from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
-from oss_oms_sync.jobs.certify.evidence import Evidence
+from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
@@ -117,7 +117,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
     )
     if evidence.comparison is None or scope.result is not Result.PASSED:
         return unseen("SUMS", wanted, scope)
-    wrong = list(_what_does_not_add_up(evidence.comparison.tally))
+    wrong = list(_what_does_not_add_up(evidence.comparison))
     if wrong:
         seen = Text(f"Does not add up: {', '.join(wrong)}", f"不相符：{'、'.join(wrong)}")
         following = Text("Compare again. If that does not help, open an issue", "请重新比对；如仍不相符，请提交 issue")
@@ -135,10 +135,11 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
     )
 
 
-def _what_does_not_add_up(tally: CompareTally) -> Iterator[str]:
-    # The marks count the source's objects on their own.
-    walked = sum(mark.objects for mark in tally.marks)
-    if not tally.adds_up() or walked != tally.side("source").objects:
+def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
+    tally = found.tally
+    # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are
+    # judged again.
+    if not tally.adds_up() or found.state.objects != found.passed.side("source").objects:
         yield "classes"
     for one in EQUAL:
         count = tally.classes.get(one.title, ClassCount())
@@ -158,11 +159,8 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     if sample is None:
         seen, wanted = Text("Nothing was to be sampled", "未要求抽样"), Text("-", "-")
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, gates=False)
-    wanted = Text(
-        f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
-        f"从视为一致的对象中随机抽取 {sample.asked} 个，在两侧完整读取，没有差异",
-    )
     if sample.differing:
+        wanted = Text("No object that was read on both sides differs", "在两侧读取的对象均没有差异")
         seen = Text(
             f"{len(sample.differing)} of {len(sample.differing) + len(sample.equal)} objects that were read differ",
             f"已读取的 {len(sample.differing) + len(sample.equal)} 个对象中有 {len(sample.differing)} 个不同",
@@ -174,6 +172,10 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         scope = evidence.comparison.state.scope if evidence.comparison else None
         again = compare_command(scope, deep=True, restart=True)
         return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
+    wanted = Text(
+        f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
+        f"从视为一致的对象中随机抽取 {sample.asked} 个，在两侧完整读取，没有差异",
+    )
     read = len(sample.equal)
     if sample.unread or not sample.seed:
         why, why_zh = (f": {sample.problem}", f"：{sample.problem}") if sample.problem else ("", "")
@@ -199,22 +201,26 @@ def _backlog(evidence: Evidence) -> Check:
     """Whether anything still waits to be sent."""
     waiting = evidence.waiting
     wanted = Text(
-        "No failed record of an object that the source has, and no run file of replay",
-        "源端现有对象没有失败记录，也没有 replay 的运行文件",
+        "No failed record of an object that is to be sent, and none of its keys in a run file of replay",
+        "没有待发送对象的失败记录，replay 的运行文件中也没有本项目的对象",
     )
     failed = [key for key in waiting.failed if key.reason != Reason.COPY_FAILED.name]
-    gone = Text(
-        f" ({waiting.gone} others are of objects that the source does not have any more)" if waiting.gone else "",
-        f"（另有 {waiting.gone} 条失败记录的对象已在源端删除）" if waiting.gone else "",
+    others = Text(
+        f" ({waiting.needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)"
+        if waiting.needless
+        else "",
+        f"（另有 {waiting.needless} 条失败记录的对象已在源端删除、在 OBS 中一致或无法复制）"
+        if waiting.needless
+        else "",
     )
     if not (failed or waiting.unread or waiting.run_files or waiting.are_more):
-        return Check("BACKLOG", Result.PASSED, Text(f"none{gone.en}", f"无{gone.zh}"), wanted)
+        return Check("BACKLOG", Result.PASSED, Text(f"none{others.en}", f"无{others.zh}"), wanted)
     reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
     parts = [
         Text(
-            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{gone.en}",
-            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{gone.zh}",
+            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{others.en}",
+            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{others.zh}",
         )
     ]
     if waiting.unread:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
-from oss_oms_sync.jobs.certify.check import Check, Result
-from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
+from oss_oms_sync.jobs.certify.check import NOTHING, Check, Result
+from oss_oms_sync.jobs.certify.commands import WHO_WHY, certify_command, command, compare_command
 from oss_oms_sync.jobs.certify.evidence import Evidence
+from oss_oms_sync.jobs.certify.mending import mend_missing, mend_older, mend_overwritten
 from oss_oms_sync.text import Text, objects_en
 
 
 class _Zero(NamedTuple):
-    """A check that some classes are empty. `seen` and `next` are about the objects that are in them."""
+    """A check that some classes are empty. `seen` and `next` are about the objects that are in them; `next` is empty
+    where that depends."""
 
     id: str
     classes: Sequence[ObjectClass]
     wanted: Text
     seen: Text
-    next: Text
+    next: Text = NOTHING
 
 
 class _Proof(NamedTuple):
@@ -40,20 +43,12 @@ _ZERO = (
         (ObjectClass.MISSING,),
         Text("Every object of the source is in OBS", "源端的每个对象都在 OBS 中"),
         Text("not in OBS", "不在 OBS 中"),
-        Text(
-            "Compare has sent them, unless the project is closed. Some minutes later, judge them again",
-            "compare 已补发这些对象（项目关闭时除外）。几分钟后请重新判定",
-        ),
     ),
     _Zero(
         "OLDER",
         (ObjectClass.OLDER,),
         Text("OBS has no version older than the source's", "OBS 中没有比源端更旧的版本"),
         Text("older in OBS", "在 OBS 中是旧版本"),
-        Text(
-            "Compare has sent them, unless the project is closed. Some minutes later, judge them again",
-            "compare 已补发这些对象（项目关闭时除外）。几分钟后请重新判定",
-        ),
     ),
     _Zero(
         "OVERWRITTEN",
@@ -62,10 +57,6 @@ _ZERO = (
         Text(
             "different and newer in OBS: somebody wrote there, or OMS finished an older version late",
             "在 OBS 中内容不同且更新：有人写入，或 OMS 较晚完成了旧版本的复制",
-        ),
-        Text(
-            "See who writes there. If the source has the right versions, send these again, and judge them again later",
-            "请查明谁在写入 OBS。如应以源端为准，请再次发送这些对象，稍后重新判定",
         ),
     ),
     _Zero(
@@ -137,7 +128,7 @@ _PROOFS = (
             "无法复制，例如软链接",
         ),
         reading=False,
-        next=Text("Copy by hand what is needed, or accept these by name", "请手动复制所需对象，或按类别接受"),
+        next=Text("Copy by hand what is needed, and accept these by name", "请手动复制所需对象，并按类别接受"),
     ),
     _Proof(
         "UNKNOWN",
@@ -171,14 +162,25 @@ def _zero(zero: _Zero, evidence: Evidence) -> Check:
     if not found:
         return Check(zero.id, Result.PASSED, Text("none", "无"), zero.wanted)
     sides = [_side(one, _count(evidence, one)) for one in zero.classes]
-    scope = evidence.comparison.state.scope if evidence.comparison else None
-    following = {
-        "OVERWRITTEN": compare_command(scope, overwrite=True, restart=True),
-        "FAILED": command("replay", {}),
-    }.get(zero.id, compare_command(scope, again=True))
     seen = _told(sum(one.objects for one in sides), sum(one.bytes for one in sides), zero.seen)
     keys = sorted(key for count in found for key in count.keys)[:MAX_KEYS]
-    return Check(zero.id, Result.FAILED, seen, zero.wanted, zero.next, following, keys)
+    return Check(zero.id, Result.FAILED, seen, zero.wanted, *_mend(zero, evidence), keys)
+
+
+def _mend(zero: _Zero, evidence: Evidence) -> tuple[Text, str]:
+    """What to do about objects that are in the classes of a check, and the command for it."""
+    found, task = evidence.comparison, evidence.task
+    if found and isinstance(task, TaskInfo):
+        match zero.id:
+            case "MISSING":
+                return mend_missing(found)
+            case "OLDER":
+                return mend_older(found, task)
+            case "OVERWRITTEN":
+                return mend_overwritten(found, task)
+    if zero.id == "FAILED":
+        return zero.next, command("replay", {})
+    return zero.next, compare_command(found.state.scope if found else None, again=True)
 
 
 def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Check:
@@ -201,7 +203,7 @@ def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Ch
             "读取后仍无法证明。请自行比对，然后按类别接受",
         )
     sampled = evidence.sample.asked if evidence.sample else 0
-    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: "<who, why>"})
+    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: WHO_WHY})
     return Check(proof.id, Result.NOT_PROVEN, seen, proof.wanted, more, accepting, count.keys)
 
 

@@ -10,15 +10,23 @@ from datetime import datetime
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.passes.scope import Scope
 
+# In the place of who accepts a class, and why, until somebody says it.
+WHO_WHY = "<who, why>"
+
 
 def command(job: str, payload: Mapping[str, object]) -> str:
     """A call of a job by hand, as a shell takes it."""
     return f"s {job} invoke -e {shlex.quote(json.dumps(payload, ensure_ascii=False))}"
 
 
-def compare_command(scope: Scope | None, **what: bool) -> str:
-    """A call of compare for a scope, which is the usual one if there is none."""
-    asked: dict[str, object] = {name: True for name in ("deep", "overwrite") if scope and getattr(scope, name)}
+def compare_command(scope: Scope | None, **what: bool | str) -> str:
+    """A call of compare for a scope, which is the usual one if there is none.
+
+    Only what looks at the same pass again asks for `overwrite` because that did: nothing newer in OBS is overwritten
+    unless `what` asks for it.
+    """
+    carried = ("deep", "overwrite") if "again" in what else ("deep",)
+    asked: dict[str, object] = {name: True for name in carried if scope and getattr(scope, name)}
     if scope and scope.since:
         asked["since"] = timestamp(scope.since)
     return command("compare", {**asked, **what})

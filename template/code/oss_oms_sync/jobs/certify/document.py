@@ -99,13 +99,16 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepte
             f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
-    source, as_of = _in_scope(evidence.comparison.tally, "source"), evidence.comparison.as_of
-    but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if accepted else ("", "")
+    found = evidence.comparison
+    source, began, ended = _in_scope(found.tally, "source"), found.state.started, found.as_of
+    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in accepted)
+    but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
+    # Nobody knows of OBS what happens there after an object was looked at.
     return Text(
-        f"GO: as of {as_of}, OBS had what the source has ({objects_en(source.objects)}, {source.bytes:,} bytes){but},"
-        " and the source stood still.",
-        f"GO：截至 {as_of}，源端的内容（{source.objects:,} 个对象，{source.bytes:,} 字节）均在 OBS 中"
-        f"{but_zh}，且源端没有变化。",
+        f"GO: each object of the source ({objects_en(source.objects)}, {source.bytes:,} bytes) was in OBS when it was"
+        f" looked at, between {began} and {ended}{but}, and the source stood still.",
+        f"GO：在 {began} 至 {ended} 期间逐个检查时，源端的对象（{source.objects:,} 个，{source.bytes:,} 字节）"
+        f"均在 OBS 中{but_zh}，且源端没有变化。",
     )
 
 

@@ -24,9 +24,11 @@ from oss_oms_sync.reasons import Failure
 
 @dataclass(frozen=True)
 class Comparison:
-    """The last whole comparison, and what it found. `amended`: when its keys were last judged again, or empty."""
+    """The last whole comparison: what its pass found, and what that is since its keys were last judged again, which was
+    at the time `amended`; empty if they were not."""
 
     state: PassState
+    passed: CompareTally
     tally: CompareTally
     amended: str
 
@@ -76,13 +78,13 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         task,
         comparison,
         _last_whole(invocation, PassStore(invocation, "reconcile")),
-        what_waits(invocation),
+        what_waits(invocation, destination),
         bool(lists),
         str(problem or ""),
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),
         Closing(invocation).state(),
-        _sample(invocation, destination, comparison, asked) if asked else None,
+        _sample(invocation, destination, comparison, asked),
     )
 
 
@@ -101,7 +103,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket) -> Comparison | 
     if state is None or not isinstance(state.tally, CompareTally):
         return None
     at, tally = amended(invocation, store.amended_name(state.of.name)) or ("", state.tally)
-    return Comparison(state, tally, at)
+    return Comparison(state, state.tally, tally, at)
 
 
 def _last_whole(invocation: Invocation, store: PassStore) -> PassState | None:
@@ -119,7 +121,10 @@ def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, 
     return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
 
 
-def _sample(invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int) -> Sample:
-    if destination is None or comparison is None:
-        return Sample(asked)
-    return Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
+def _sample(
+    invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int
+) -> Sample | None:
+    sample = Sample(asked)
+    if destination and comparison:
+        sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
+    return sample if asked or sample.differing else None

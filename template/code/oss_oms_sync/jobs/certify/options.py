@@ -10,6 +10,7 @@ from oss_oms_sync import options
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.comparison.drawing import MAX_DRAWN
 from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.jobs.certify.commands import WHO_WHY
 
 OPTIONS: dict[str, type] = {"frozen_since": str, "sample": int, "accept": dict, "close": bool, "open": bool}
 
@@ -61,7 +62,7 @@ def _accepted(given: object) -> dict[str, str]:
     for name, why in accepted:
         if name not in ACCEPTABLE:
             raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
-        if not isinstance(why, str) or not why.strip():
+        if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
             raise PayloadError(
                 f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
                 ' why"}}'

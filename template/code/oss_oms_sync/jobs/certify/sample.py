@@ -32,8 +32,9 @@ _CHANGED = ("PreconditionFailed", "NoSuchKey")
 class Sample:
     """What reading showed. `drawn` are keys in the order in which they are taken, from a `population` of so many.
 
-    `equal` were read wholly on both sides, `differing` too, or they were gone on one side or changed; `bytes` is what
-    was read of each side. `problem`: why it went no further before all were read.
+    `equal` were read wholly on both sides. `differing` were too, or they were gone on one side or changed: all that any
+    call has found in this comparison, also beyond the `asked`. `bytes` is what was read of each side. `problem`: why it
+    went no further before all were read.
     """
 
     asked: int
@@ -73,7 +74,8 @@ class Sample:
 
     @classmethod
     def take(cls, invocation: Invocation, destination: ObsBucket, pass_name: str, drawn: Drawn, asked: int) -> Sample:
-        """Read the first `asked` of the keys that the comparison `pass_name` has `drawn`, as far as there is time.
+        """Read the first `asked` of the keys that the comparison `pass_name` has `drawn`, as far as there is time. With
+        none asked for, it only tells what earlier calls have read.
 
         Raises StorageError if the log bucket cannot be read, or does not take what was read.
         """
@@ -81,17 +83,21 @@ class Sample:
         kept = f"{differences_prefix(settings.project, 'compare', invocation.task_id)}{pass_name}/sample.json"
         keys = list(islice(drawn.keys, asked))
         reading = _Reading(invocation, destination, _Read.load(invocation, kept))
-        problem = reading.go_on(keys)
-        reading.read.store(invocation, kept)
-        read = reading.read
+        read, problem = reading.read, ""
+        if asked:
+            problem = reading.go_on(keys)
+            read.store(invocation, kept)
+        equal = [key for key in keys if read.outcomes.get(key) is True]
+        # Whoever asks for fewer, or for none, does not make what differed equal.
+        differing = [key for key, is_equal in read.outcomes.items() if not is_equal]
         return cls(
             asked,
             drawn.seed,
             drawn.population,
             keys,
-            [key for key in keys if read.outcomes.get(key) is True],
-            [key for key in keys if read.outcomes.get(key) is False],
-            sum(read.sizes.get(key, 0) for key in keys),
+            equal,
+            differing,
+            sum(read.sizes.get(key, 0) for key in (*equal, *differing)),
             problem,
         )
 

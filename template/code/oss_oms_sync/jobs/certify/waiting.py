@@ -1,4 +1,8 @@
-"""What still waits to be sent when a cutover is judged: of objects that the source still has."""
+"""What still waits to be sent when a cutover is judged: of objects that the source has, and OBS is to get.
+
+A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay keeps them
+for longer than a freeze lasts. The comparison looks at these objects like at all others.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
+from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.failed_records import list_failed
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.passes.classify import Entry
 
 # With more than this, nobody has to look at each: the answer is no.
 _MOST = 1000
@@ -19,12 +28,12 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class Waiting:
-    """`failed`: the failed records of objects that the source has; `gone`: how many others there are; `unread`: records
-    of which nobody knows the key. `in_run_files`: keys in `run_files` of replay, `unreadable` of which are. `are_more`:
-    there is more than was looked at."""
+    """`failed`: the failed records of objects that are to be sent; `needless`: how many others there are; `unread`:
+    records of which nobody knows the key. `in_run_files`: this project's keys in the `run_files` of replay that have
+    any, `unreadable` of which are. `are_more`: there is more than was looked at."""
 
     failed: Sequence[FailedKey]
-    gone: int
+    needless: int
     unread: int
     in_run_files: Sequence[str]
     run_files: int
@@ -32,27 +41,51 @@ class Waiting:
     are_more: bool
 
 
-def what_waits(invocation: Invocation) -> Waiting:
-    """Look at the failed records and run files.
+def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting:
+    """Look at the failed records and run files; `destination` is None if it is not known.
 
-    Raises StorageError.
+    Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
     """
     records = list_failed(invocation, _MOST)
     keys = _read(invocation, [one.name for one in records.listed])
-    mine = [key for key in keys if invocation.settings.key_filter.matches(key.key)]
-    there = invocation.source_bucket.find_all([key.key for key in mine])
-    failed = [key for key, one in zip(mine, there, strict=True) if one]
+    matches = invocation.settings.key_filter.matches
+    mine = [key for key in keys if matches(key.key)]
+    sources = [one for one in invocation.source_bucket.find_all([key.key for key in mine]) if one]
+    settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
+    due = {one.name for one in sources} - settled
+    failed = [key for key in mine if key.key in due]
     runs = list(_first_run_files(invocation))
-    in_run_files = [key.key for run in runs if run for key in run]
+    # Others are of other projects on the same task.
+    in_run_files = [[key.key for key in run if matches(key.key)] if run else None for run in runs]
+    mine_in_runs = [keys for keys in in_run_files if keys != []]
     return Waiting(
         failed,
         len(mine) - len(failed),
         len(records.listed) - len(keys),
-        in_run_files,
-        len(runs),
-        sum(run is None for run in runs),
+        [key for keys in mine_in_runs for key in keys or ()],
+        len(mine_in_runs),
+        sum(keys is None for keys in mine_in_runs),
         records.are_more or len(runs) == _MOST_RUN_FILES,
     )
+
+
+def _settled(destination: ObsBucket, sources: Sequence[ObjectSummary], now: float) -> set[str]:
+    """The keys of these objects that are equal in OBS, or cannot be copied; none where OBS does not tell."""
+    settled = set()
+    try:
+        file_system = FileSystem.of(destination) if sources else None
+        there = destination.find_all([one.name for one in sources])
+        for source, copy in zip(sources, there, strict=True):
+            entry = Entry(source.name, source, destination=copy)
+            if file_system and not copy:
+                file_system.begin_after(source.name)
+            is_refused = file_system is not None and file_system.refuses(entry)
+            found = classify(entry, Moments(now, now))
+            if is_refused or found in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                settled.add(source.name)
+    except StorageError:
+        return set()
+    return settled
 
 
 def _read(invocation: Invocation, names: Sequence[str]) -> list[FailedKey]:

@@ -13,7 +13,6 @@ from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.obs_errors import ObsError
 from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
@@ -158,13 +157,7 @@ class _Comparison:
 
     @cached_property
     def _is_file_system(self) -> bool:
-        """Whether the destination is a parallel file system; without the right to ask, it counts as a bucket."""
-        try:
-            return self._destination.is_file_system()
-        except ObsError as error:
-            if error.code == "AccessDenied":
-                return False
-            raise
+        return FileSystem.of(self._destination) is not None
 
     @cached_property
     def _in_hand_since(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oss_oms_sync import events, options
@@ -25,6 +25,8 @@ from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resolved import Resolved
 from oss_oms_sync.jobs.replay.resting import Resting
+from oss_oms_sync.jobs.replay.result import ReplayResult
+from oss_oms_sync.jobs.replay.selection import Selection, changes_of
 from oss_oms_sync.jobs.replay.turn import Turn
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
@@ -40,30 +42,6 @@ OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit":
 _PAGE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ReplayResult:
-    """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
-    cover what waits. `stopped` says why the run ended early, or is None.
-
-    `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
-    was no run to do so."""
-
-    taken: int
-    accepted: int
-    failed: int
-    resolved: int
-    left: int
-    oldest_failure: str | None
-    by_reason: dict[str, int]
-    finished: bool
-    stopped: str | None
-    copies: FailedCopiesResult | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """As the caller gets it, and as the log and the job's state have it."""
-        return {**asdict(replace(self, copies=None)), "copies": self.copies and self.copies.to_json()}
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
@@ -89,7 +67,7 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
         return parsed.problems
     asked = options.parse(event, OPTIONS)
     if "keys" not in asked:
-        selection = _Selection.parse(asked)
+        selection = Selection.parse(asked)
         if events.is_timer_event(event) and selection.is_whole and not selection.dry_run:
             replay.take_turn()
         else:
@@ -97,26 +75,8 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
     elif len(asked) > 1:
         raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
     else:
-        replay.send_changes(_changes_of(asked["keys"], settings))
+        replay.send_changes(changes_of(asked["keys"], settings))
     return ()
-
-
-@dataclass(frozen=True)
-class _Selection:
-    """Which failed records a run sends, or only counts; `is_whole`: all there are."""
-
-    prefix: str
-    reason: str
-    limit: int | None
-    dry_run: bool
-    is_whole: bool
-
-    @classmethod
-    def parse(cls, asked: dict[str, object]) -> _Selection:
-        """From the options of a payload."""
-        prefix, reason, limit = asked.get("prefix", ""), asked.get("reason", ""), asked.get("limit")
-        dry_run, is_whole = asked.get("dry_run") is True, asked.keys() <= {"dry_run"}
-        return cls(str(prefix), str(reason), limit if isinstance(limit, int) else None, dry_run, is_whole)
 
 
 class Replay:
@@ -166,7 +126,7 @@ class Replay:
             return
         try:
             self.record_failed_copies()
-            self.send_records(_Selection.parse({}))
+            self.send_records(Selection.parse({}))
         finally:
             turn.give_back()
 
@@ -199,7 +159,7 @@ class Replay:
             some = keys[start : start + PAGE_SIZE]
             self._take(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
 
-    def send_records(self, selection: _Selection) -> None:
+    def send_records(self, selection: Selection) -> None:
         """Send the keys of the failed records: all, or those of the `selection`.
 
         A run without a selection continues after the last such run, starts over at the end, and takes over what earlier
@@ -233,7 +193,7 @@ class Replay:
             copies=self._copies,
         )
 
-    def _send_pages(self, selection: _Selection, start: str) -> str:
+    def _send_pages(self, selection: Selection, start: str) -> str:
         """Process page after page of failed records; return the last name handled, or empty after a full round."""
         after, limit = start, selection.limit
         for page, last in self._pages(selection.prefix, start):
@@ -297,7 +257,7 @@ class Replay:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[ObjectSummary], selection: _Selection) -> list[FailedKey]:
+    def _read(self, page: Sequence[ObjectSummary], selection: Selection) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
         due = [one for one in page if not self._resting.holds(one)]
         full = [one.name for one in due if one.size]
@@ -317,7 +277,7 @@ class Replay:
                 keys.append(key)
         return keys
 
-    def _matches(self, key: FailedKey, selection: _Selection) -> bool:
+    def _matches(self, key: FailedKey, selection: Selection) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
         chosen = key.key.startswith(selection.prefix) and selection.reason in ("", key.reason)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
@@ -372,13 +332,3 @@ class Replay:
         for key in keys:
             self._left.add(key.key)
             self._oldest = earliest(self._oldest, key.first_failure)
-
-
-def _changes_of(keys: object, settings: Settings) -> list[ObjectChange]:
-    """The keys of a manual call as changes, each once."""
-    if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
-        raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
-    outside = [key for key in keys if not settings.key_filter.matches(key)]
-    if outside:
-        raise PayloadError(f"{outside[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
-    return [ObjectChange(key) for key in dict.fromkeys(keys)]

@@ -1,0 +1,59 @@
+"""The certificate in docs/, which the demo made: it is accepted, and whatever is changed in it is noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ops import cli
+from tools.package import ROOT
+
+FILE = ROOT / "docs" / "certificate.json"
+TEXT = FILE.read_bytes()
+DOCUMENT = json.loads(TEXT)
+
+
+def check(file: Path) -> int:
+    """The exit code of `ops.py check`."""
+    return cli.main(["check", "--lang", "en", str(file)])
+
+
+def canonical(text: bytes) -> str:
+    """What is said, in the one form that it has; empty if it is no JSON."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return ""
+
+
+def test_it_is_a_go_of_the_demos_last_act_and_is_accepted(capsys):
+    assert check(FILE) == 0
+    assert "The certificate is sound. It says GO." in capsys.readouterr().out
+    assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
+    assert DOCUMENT["sample"]["read"] > 0
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("spoiled") / "certificate.json"
+
+
+@given(place=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
+@example(place=TEXT.index(b"GO"), byte=ord("g"))
+@example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
+@example(place=TEXT.index(b"\n"), byte=ord("\t"))
+def test_with_one_byte_changed_it_is_refused_unless_it_says_the_very_same(spoiled, place, byte):
+    text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
+    spoiled.write_bytes(text)
+    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+
+
+@given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
+def test_with_something_cut_out_it_is_refused_unless_it_says_the_very_same(spoiled, place, length):
+    text = TEXT[:place] + TEXT[place + length :]
+    spoiled.write_bytes(text)
+    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
