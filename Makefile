@@ -15,18 +15,26 @@ CODE := template sandbox tools tests benchmarks
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
-.PHONY: help setup demo sandbox test check fuzz mutants bench package docs pictures clean
+.PHONY: help demo sandbox setup unit test check fuzz mutants bench package docs pictures clean
 
 help: ## Say what there is to make
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
+	@grep -E '^([a-z]+:.*## |##@)' $(MAKEFILE_LIST) \
+		| sed -E 's/^##@ (.*)/\n\1/; s/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
-setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
+##@ See and play
 
 demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## See the main job run between two simulated clouds, and the books balance
 	@$(BIN)/python -m sandbox.demo
 
 sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox
+
+##@ Develop
+
+setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
+
+unit: .venv/.dev ## Run the unit tests alone, or one file of tests (FILE=tests/unit/test_events.py): seconds
+	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q tests/unit)
 
 test: setup ## Run every test, side by side on all cores
 	$(PYTEST) --cov --cov-fail-under=95
@@ -48,21 +56,23 @@ mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULE
 	@nice $(BIN)/python -m tools.mutants $(MODULES)
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.speed
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.listing
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.costs
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.comparing
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.passes
-	@PYTHONPATH=template/code $(BIN)/python -m benchmarks.lanes
-
-package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
-	@$(BIN)/python -m tools.package
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.listing
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.costs
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.comparing
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.passes
+	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
-	@PYTHONPATH=template/code $(BIN)/python -m tools.documents
+	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
 pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the demo's picture and certificate and the pictures of the web pages in docs/, with Chromium
 	@PYTHONPATH=template $(BIN)/python -m tools.pictures
+
+##@ Publish
+
+package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
+	@PYTHONPATH=template/code $(BIN)/python -m tools.package
 
 clean: ## Remove all that `make` made
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage*

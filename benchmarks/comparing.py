@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
 from benchmarks.rclone import beside_rclone
 from benchmarks.simulated_pass import CPU, CPU_AN_OBJECT, MEGABYTES, PIECE_SECONDS
+from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count, pairwise
 
 from benchmarks.keyspaces import KeySpace
-from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks
 from oss_oms_sync.passes.splitting import expected_objects, find_cut
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING

@@ -20,6 +20,8 @@ const OMS_REGIONS = {
   "cn-east-3": ["CN East-Shanghai1", "华东-上海一"],
   "cn-southwest-2": ["CN Southwest-Guiyang1", "西南-贵阳一"],
 };
+// Where Function Compute has no python3.12 (its page "Python", of October 2026).
+const WITHOUT_PYTHON_312 = ["cn-wulanchabu", "ap-southeast-1", "ap-southeast-3", "ap-southeast-5", "me-central-1"];
 const IGNORED = [".env", ".s/", "__pycache__/"];
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
@@ -36,7 +38,7 @@ const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
 async function preInit({ appPath, tempAppPath }) {
   try {
     // The tool drops what it does not know of --parameters, and fills in defaults for it.
-    const given = JSON.parse(option("--parameters") || "{}") || {};
+    const given = givenAnswers();
     const isUnattended = process.argv.includes("-y") || Object.keys(given).length > 0;
     if (!isUnattended) return sayNeeds();
     const problems = checkGiven(readQuestions(), given);
@@ -54,6 +56,9 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
     // First of all: should the answers be refused, nothing secret can be committed.
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
+    if (!("runtime" in givenAnswers())) {
+      answers.runtime = WITHOUT_PYTHON_312.includes(answers.region) ? "python3.10" : "python3.12";
+    }
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
     if (problems.length > 0) fail(problems, appPath, tempAppPath, answers);
@@ -63,6 +68,7 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
     sayNext(appPath, answers);
     return {
       access: answers.access || "default",
+      runtime: answers.runtime,
       triggerRole: answers.triggerRole.includes(":")
         ? answers.triggerRole
         : `acs:ram::\${config('AccountID')}:role/${answers.triggerRole}`,
@@ -87,6 +93,11 @@ function option(name) {
     return word.startsWith(`${name}=`) ? word.slice(name.length + 1) : undefined;
   });
   return values.filter((value) => value !== undefined).pop();
+}
+
+/** The answers that the command line gives. */
+function givenAnswers() {
+  return JSON.parse(option("--parameters") || "{}") || {};
 }
 
 /** What is wrong with the answers that the command line gives: names that nobody asks for are refused, too. */
@@ -279,11 +290,10 @@ function keepSecrets(answers, kept) {
       done = runTool(...words, "--force");
     }
     if (done.status !== 0 || !done.stdout.includes(key)) {
-      const command = `s secret add --key ${key} --value <${name}>`;
       throw new Error(
         choose(
-          `The tool's secret store did not take ${name}. Try: ${command}`,
-          `工具的密钥库未能保存 ${name}，请手动执行：${command}`,
+          `The tool's secret store did not take ${name}: can secrets.yaml in the folder that \`s -v\` names be written?`,
+          `工具的密钥库未能保存 ${name}：请确认 \`s -v\` 所示目录中的 secrets.yaml 可写`,
         ),
       );
     }

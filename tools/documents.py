@@ -1,14 +1,17 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`) and docs/reasons.md
-(`reasons`).
+The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
+docs/reasons.md (`reasons`), how long a freeze lasts in docs/costs.md (`ops.effort`), and the modules of ops.py and of
+the sandbox in docs/contributing.md (their docstrings).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ops.effort import freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings_table import SETTINGS
@@ -16,8 +19,12 @@ from oss_oms_sync.settings_table import SETTINGS
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
-_BEGIN, _END = "<!-- questions: made by `make docs` -->\n", "<!-- end of questions -->\n"
+CONTRIBUTING = ROOT / "docs" / "contributing.md"
+COSTS = ROOT / "docs" / "costs.md"
+_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
+# The tool does not ask, but takes it.
+_SILENT = (", not asked", "，不提问")
 # And what stands between two.
 _ONE_OF = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
@@ -38,7 +45,10 @@ def questions(chinese: bool) -> str:
             meaning += told + comma.join(f"`{choice}`" for choice in choices)
         default = question.get("default", "").replace("${default-suffix}", "xxxx")
         without = _REQUIRED if name in parameters["required"] else _NONE
-        rows.append((f"`{name}`", _escaped(meaning), f"`{default}`" if default else without[chinese]))
+        answer = f"`{default}`" if default else without[chinese]
+        rows.append(
+            (f"`{name}`", _escaped(meaning), answer + ("" if question.get("input", True) else _SILENT[chinese]))
+        )
     return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
 
 
@@ -78,20 +88,57 @@ def reasons() -> str:
     )
 
 
-def with_questions(document: Path) -> str:
-    """The text of a document with its table of questions made anew. Raises ValueError if it has no place for it."""
+def freezes() -> str:
+    """How long a freeze lasts, by the number of objects and of lanes."""
+    rows = [
+        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES))
+        for objects in _OBJECTS
+    ]
+    return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
+
+
+def modules(folder: Path) -> str:
+    """The packages in `folder`, itself first, and what each module is, by the first sentence of its docstring."""
+    packages = sorted(path.parent for path in folder.rglob("__init__.py"))
+    rows = [(f"`{one.relative_to(folder.parent).as_posix()}`", "; ".join(_modules_in(one))) for one in packages]
+    return _table(("package", "modules"), [row for row in rows if row[1]])
+
+
+def _modules_in(package: Path) -> Iterator[str]:
+    for path in sorted(package.glob("*.py")):
+        if path.name != "__init__.py":
+            told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            sentence = " ".join(told.replace("`", "").split()).partition(". ")[0].rstrip(".")
+            yield f"`{path.stem}`: {_escaped(sentence)}"
+
+
+def _minutes(number: int) -> str:
+    return f"{number} min" if number < 120 else f"{number / 60:.1f} h"
+
+
+def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
+    """The text of a document with parts of these names made anew. Raises ValueError where it has no place for one."""
     text = document.read_text(encoding="utf-8")
-    if text.count(_BEGIN) != 1 or text.count(_END) != 1:
-        raise ValueError(f"{document.name} does not hold these lines once: {_BEGIN}{_END}")
-    before, _, rest = text.partition(_BEGIN)
-    return f"{before}{_BEGIN}{questions(document == CHINESE)}{_END}{rest.partition(_END)[2]}"
+    for name, part in parts:
+        begin, end = f"<!-- {name}: made by `make docs` -->\n", f"<!-- end of {name} -->\n"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"{document.name} does not hold these lines once: {begin}{end}")
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{part}{end}{rest.partition(end)[2]}"
+    return text
 
 
 def made() -> dict[Path, str]:
     """Every document that is made, in whole or in part, and what it should say."""
     return {
-        ENGLISH: with_questions(ENGLISH),
-        CHINESE: with_questions(CHINESE),
+        ENGLISH: _with_parts(ENGLISH, ("questions", questions(chinese=False))),
+        CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
+        CONTRIBUTING: _with_parts(
+            CONTRIBUTING,
+            ("modules of ops.py", modules(ROOT / "template" / "ops")),
+            ("modules of the sandbox", modules(ROOT / "sandbox")),
+        ),
+        COSTS: _with_parts(COSTS, ("freeze", freezes())),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "reasons.md": reasons(),
     }

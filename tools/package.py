@@ -1,18 +1,21 @@
-"""Builds the package that `s init` and the Serverless Devs registry take, as dist/oss-oms-sync-<version>.zip.
+"""Builds the package that `s init` and the Serverless Devs registry take, as dist/oss-oms-sync-<version>.zip, and says
+in dist/SHA256SUMS what is in it.
 
 The names inside (publish.yaml, src/, hook/) are the tool's. The same sources give the same bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tools import registry
 
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
@@ -55,20 +58,13 @@ def contents() -> dict[str, bytes]:
     """Every file of the package: its name in there, and its bytes."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
-        files[name] = for_the_console((ROOT / source).read_text(encoding="utf-8")).encode()
+        readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
+        files[name] = registry.page(readme, manifest(), chinese=name == "readme.md").encode()
     for folder, name in _FOLDERS.items():
         files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
     # The hook checks by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))
-
-
-def for_the_console(readme: str) -> str:
-    """A readme as the registry's page shows it, where nothing of the repository is: without pictures, without diagrams
-    in a language of their own, and with what relative links are called in their place."""
-    readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
-    readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
-    return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", readme)
 
 
 def _files(folder: str) -> Iterator[Path]:
@@ -91,6 +87,20 @@ def build(folder: Path) -> Path:
     return target
 
 
+def write_checksums(package: Path) -> Path:
+    """Writes SHA256SUMS beside the package, as `sha256sum --check` reads it; a comment there has the hash of the code,
+    as certificates name it."""
+    # Only here, because others import this module without the function's code.
+    from oss_oms_sync.jobs.certify.code_hash import code_sha256
+
+    target = package.with_name("SHA256SUMS")
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    code = code_sha256(ROOT / "template" / "code")
+    target.write_text(f"{digest}  {package.name}\n# code_sha256 {code}\n", encoding="utf-8")
+    return target
+
+
 if __name__ == "__main__":
     built = build(ROOT / "dist")
     print(f"{built.relative_to(ROOT)}: {built.stat().st_size / 1000:.0f} kB, {len(contents())} files")
+    print(write_checksums(built).read_text(encoding="utf-8"), end="")

@@ -1,5 +1,5 @@
-"""Makes the pictures in docs/: `make pictures`. A run of the demo draws its last act and makes docs/certificate.json, of
-which one page is; that of the status is of an answer in tests/answers.
+"""Makes the pictures in docs/: `make pictures`. A run of the demo draws its last act and makes docs/certificate.json,
+which one page shows; the page of the status shows an answer in tests/answers.
 
 They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """

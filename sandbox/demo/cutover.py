@@ -29,8 +29,8 @@ _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 def in_obs(box: Sandbox, console: Console) -> None:
     """OMS accepts objects and fails to copy them, and somebody deletes one in OBS and overwrites another."""
     console.print(
-        f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, but fails to copy them, and says so in lists in OBS."
-        " The timer invokes replay, which reads the lists and returns"
+        f"\n[bold]4.[/] OMS accepts {len(NOT_COPIED)} more objects, but fails to copy them, and says so in lists in"
+        " OBS. The timer invokes replay, which reads the lists and returns"
     )
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
     box.task.failures.add(failure, times=len(NOT_COPIED), where=lambda key: key in NOT_COPIED)

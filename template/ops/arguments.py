@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from ops import quantities
 from ops.language import usual
+from ops.prices import Prices
 
 ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 _CODES = "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven."
@@ -27,6 +30,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _passes(commands)
     _cutover(commands)
     _check(commands)
+    _cost(commands)
+    _secrets(commands)
     options = parser.parse_args(words)
     if options.command == "cutover":
         _check_cutover(parser, options)
@@ -120,6 +125,52 @@ def _check(commands: _Commands) -> None:
             help=f"all objects of the {side} bucket: what `rclone lsjson -R --files-only` prints, JSON lines"
             ' {"key": ..., "size": ...}, or lines of size, tab and key',
         )
+
+
+def _cost(commands: _Commands) -> None:
+    cost = _add(commands, "cost", "what the migration costs, and how long the freeze lasts", asks=False)
+    objects, size, rate = (_quantity(read) for read in (quantities.count, quantities.size, quantities.a_day))
+    cost.add_argument("--objects", metavar="N", type=objects, required=True, help="how many there are, such as 10M")
+    cost.add_argument("--size", metavar="BYTES", type=size, required=True, help="how large they are, such as 200TB")
+    cost.add_argument("--rate", metavar="N", type=rate, default=0, help="how many are written, such as 1M/day or 50/s")
+    cost.add_argument("--lanes", type=int, choices=range(1, 65), metavar="N", default=16, help="as in s.yaml (16)")
+    cost.add_argument("--sample", type=int, choices=range(301), metavar="N", default=100, help="as in cutover (100)")
+    for option, price, about in (
+        ("--egress-price", Prices().egress, "traffic out of OSS"),
+        ("--obs-egress-price", Prices().obs_egress, "traffic out of OBS"),
+        ("--oms-price", None, "what OMS copies"),
+    ):
+        usual_price = "unknown" if price is None else f"{price:.4f}"
+        about = f"dollars a gigabyte of {about} ({usual_price})"
+        cost.add_argument(option, metavar="DOLLARS", type=_quantity(_dollars), default=price, help=about)
+
+
+def _secrets(commands: _Commands) -> None:
+    secrets = _add(
+        commands,
+        "secrets",
+        "put what s.yaml names as secrets into the tool's store: from environment variables of their names, or typed",
+    )
+    secrets.add_argument("name", metavar="NAME", nargs="*", help="such as ALERT_WEBHOOK (all)")
+
+
+def _quantity(read: Callable[[str], float]) -> Callable[[str], float]:
+    """`read`, as argparse wants it: it says for itself what cannot be read."""
+
+    def convert(text: str) -> float:
+        try:
+            return read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one") from None
+
+    return convert
+
+
+def _dollars(text: str) -> float:
+    price = float(text)
+    if not 0 <= price < math.inf:
+        raise ValueError(text)
+    return price
 
 
 def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops import answers, arguments, call, checking, closing, cutover, freeze
+from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.pages import certificate as certificate_page
 from ops.pages import status as status_page
+from ops.prices import Prices
 from ops.terminal import Line, Marked, Screen
 from ops.text import certificate, doctor, passes, replay, status, story
+from ops.text import cost as cost_text
 from ops.waiting import Session, run_pass
 from ops.words import Text
 
@@ -176,6 +178,20 @@ def _check(session: Session, options: Namespace) -> int:
     return checking.exit_code(document, found)
 
 
+def _cost(session: Session, options: Namespace) -> int:
+    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
+    plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
+    found = cost.estimate(plan)
+    told = [json.dumps(found.to_json(plan))] if options.json else cost_text.lines(plan, found, session.lang)
+    session.screen.answer(told)
+    return 0
+
+
+def _secrets(session: Session, options: Namespace) -> int:
+    secret_store.keep(session, options, FOLDER)
+    return 0
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     given = sys.stdin.buffer.read().decode("utf-8", "replace")
     answer = answers.read(given)
@@ -195,5 +211,7 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "compare": _compare,
     "cutover": _cutover,
     "check": _check,
+    "cost": _cost,
+    "secrets": _secrets,
     "show": _show_input,
 }

@@ -5,6 +5,7 @@ Nothing that is printed comes from a key, or from anybody else's text, but by wa
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import sys
@@ -89,11 +90,11 @@ class Screen:
             # Some terminals say that they have no columns.
             columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
             line = _cut(escaped(text), columns - 1 - len(_CTRL_C))
-            width, before = _width(line), self._shown
+            columns, before = width(line), self._shown
             # First, because somebody may press Ctrl-C while it is written.
-            self._shown = max(width, before)
-            self._write(self._err, f"\r{line}{' ' * (before - width)}")
-            self._shown = width
+            self._shown = max(columns, before)
+            self._write(self._err, f"\r{line}{' ' * (before - columns)}")
+            self._shown = columns
         elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = self._clock.monotonic()
             self.say(text)
@@ -111,6 +112,14 @@ class Screen:
         if not line:
             raise EOFError
         return line.strip()
+
+    def ask_secret(self, question: str) -> str:
+        """What somebody types, which is not shown; empty where nothing more comes."""
+        self._clear()
+        try:
+            return getpass.getpass(f"{escaped(question)} ", self._err).strip()
+        except EOFError:
+            return ""
 
     def _print(self, line: Line, stream: TextIO) -> None:
         self._clear()
@@ -142,11 +151,12 @@ def _takes_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """How many columns `text` takes."""
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _cut(text: str, columns: int) -> str:
-    while _width(text) > max(1, columns):
+    while width(text) > max(1, columns):
         text = text[:-1]
     return text

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import jsonschema
@@ -14,6 +15,7 @@ import yaml
 
 from sandbox.fc.project import resources
 from support.component import COMPONENT
+from support.documents import Document
 from support.init import answer_prompts, assert_no_secret, deploy
 from support.init_answers import ANSWERS
 from tools import render
@@ -116,11 +118,13 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
 
 def test_init_at_the_prompts_gives_the_same(tool, built, tmp_path):
     project = tmp_path / "out"
-    answers = {**ANSWERS, "region": "cn-shenzhen", "runtime": "python3.10", "objectPrefix": HOSTILE[0]}
+    answers = {**ANSWERS, "region": "ap-southeast-1", "objectPrefix": HOSTILE[0]}
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 0, screen
     deployed, _ = deploy(tool, project)
-    check_props(deployed, answers)
+    # Singapore has no python3.12, and nobody is asked about it.
+    check_props(deployed, {**answers, "runtime": "python3.10"})
+    assert json.loads((project / "answers.json").read_text())["runtime"] == "python3.10"
     assert (project / ".env").read_text().split("\n")[1:] == ["", "HW_AK=", "HW_SK="]
 
 
@@ -149,6 +153,27 @@ def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
         for trigger in props.get("triggers", []):
             kind = SCHEMA["definitions"][kinds[trigger["triggerType"]]]
             jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
+
+
+def test_the_network_with_a_fixed_address_is_one_the_component_takes(tool, built, tmp_path):
+    # GIVEN a project, in which the document's lines stand instead of those of s.yaml
+    project = tmp_path / "out"
+    assert tool.init(built, project, ANSWERS).returncode == 0
+    (lines,) = Document.read(ROOT / "docs" / "operations.md").yaml_under("A fixed address")
+    settings = project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    changed = text.replace("  network: &network\n    internetAccess: true\n", indent(lines, "  "))
+    assert changed != text
+    settings.write_text(changed, encoding="utf-8")
+
+    # WHEN it is deployed
+    deployed, _ = deploy(tool, project)
+
+    # THEN no function has a way to the internet but the VPC's
+    network = yaml.safe_load(lines)["network"]
+    for name, props in deployed.items():
+        assert (props["internetAccess"], props["vpcConfig"]) == (False, network["vpcConfig"]), name
+        jsonschema.Draft7Validator(SCHEMA).validate(props)
 
 
 if (original := ROOT.parent / "shared" / "fc3-schema.json").exists():  # on its authors' machines

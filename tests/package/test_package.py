@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from io import BytesIO
 import pytest
 import yaml
 
+import oss_oms_sync
+from oss_oms_sync.jobs.certify.code_hash import code_sha256
 from support.documents import Document
-from tools import package
+from tools import package, registry
 from tools.package import ROOT
 from tools.serverless import serving
 
@@ -103,7 +106,8 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|digests\.py|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
+        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|ops/arguments\.js|digests\.py"
+        r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
         r"|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|events/put-object\.json\.stpl))"
@@ -115,14 +119,14 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
 def cells(document: Document) -> list[str]:
     """What a reader sees in each cell of the tables."""
     return [
-        "".join(token.content for token in cell.children)
-        for table in document.tables
-        for row in table
-        for cell in row
+        "".join(token.content for token in cell.children) for table in document.tables for row in table for cell in row
     ]
 
 
-@pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.md"), ("readme_en.md", "README.md")])
+PAGES = pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.md"), ("readme_en.md", "README.md")])
+
+
+@PAGES
 def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, shown, source):
     # GIVEN a readme with pictures, a diagram and links into the repository
     readme = Document.read(ROOT / source)
@@ -130,7 +134,7 @@ def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, s
     assert any(not link.startswith("https:") for link in readme.links)
 
     # WHEN the registry's console shows the package's
-    page = Document(zipfile.ZipFile(built).read(shown).decode())
+    page = Document(registry.readme_in(zipfile.ZipFile(built).read(shown).decode()))
 
     # THEN it has no picture, and every link leads somewhere from anywhere
     assert "![" not in page.text
@@ -142,10 +146,49 @@ def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, s
     assert cells(page) == cells(readme)
 
 
-def test_one_place_holds_the_version_and_the_list_of_changes_begins_with_it(built):
+@PAGES
+def test_the_registrys_page_has_the_blocks_that_its_console_looks_for(built, shown, source):
+    # GIVEN the page of the package
+    text = zipfile.ZipFile(built).read(shown).decode()
+
+    # THEN it has each block once, one after the other and none inside of another, as in the registry's own templates
+    tags = re.findall(r"^<(/?\w+)(?: [^>]*)?>$", text, re.MULTILINE)
+    names = ["description", "service", "appcenter", "deploy", "appdetail"]
+    assert tags == [tag for name in names for tag in (name, f"/{name}")]
+    blocks = {name: re.findall(rf"<{name}[^>]*>\n(.*?)</{name}>", text, re.DOTALL)[0] for name in names}
+    manifest = package.manifest()
+    assert blocks["description"].strip() in manifest["Description"]
+    for service in manifest["Service"].values():
+        assert all(right in blocks["service"] for right in service["Authorities"])
+    assert f"/applications/create?template={manifest['Name']})" in blocks["appcenter"]
+    assert f"s init {manifest['Name']}\n" in blocks["deploy"]
+
+    # AND the title of the readme
+    assert text.partition("\n")[0] == (ROOT / source).read_text(encoding="utf-8").partition("\n")[0]
+
+
+def test_package_code_and_list_of_changes_are_of_one_version(built):
     version = package.manifest()["Version"]
+    assert version == oss_oms_sync.VERSION
     assert built.name == f"oss-oms-sync-{version}.zip"
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
+
+
+def test_the_checksums_are_those_of_the_package_and_of_the_code_that_certificates_name(built, tmp_path):
+    # GIVEN a release that somebody downloads, and a project made of it
+    shutil.copy(built, tmp_path)
+    sums = package.write_checksums(tmp_path / built.name)
+    zipfile.ZipFile(built).extractall(tmp_path / "package")
+
+    # THEN the usual program finds it whole, and damaged it does not
+    check = ["sha256sum", "--check", "--strict", sums.name]
+    assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0
+    (tmp_path / built.name).write_bytes(built.read_bytes() + b"x")
+    assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+    # AND the code has the hash that is told
+    code = code_sha256(tmp_path / "package" / "src" / "code")
+    assert f"# code_sha256 {code}" in sums.read_text().splitlines()
 
 
 def test_nothing_asks_for_full_access():
@@ -171,6 +214,13 @@ def test_every_question_has_what_a_person_needs_to_answer_it():
         default = question.get("default")
         if default and "pattern" in question:
             assert re.fullmatch(question["pattern"], default.replace("${default-suffix}", "ab12")), name
+
+
+def test_nobody_is_asked_for_what_has_a_default_that_suits():
+    properties = package.manifest()["Parameters"]["properties"]
+    silent = {name for name, question in properties.items() if not question.get("input", True)}
+    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod"}
+    assert all("default" in properties[name] for name in silent)
 
 
 def test_the_questions_names_are_the_public_interface_in_a_persons_order():

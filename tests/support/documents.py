@@ -60,6 +60,13 @@ class Document:
 
     def commands_under(self, heading: str) -> list[str]:
         """The blocks of shell lines under a heading, up to the next of its level or above."""
+        return self._under(heading, "sh")
+
+    def yaml_under(self, heading: str) -> list[str]:
+        """The blocks of YAML there."""
+        return self._under(heading, "yaml")
+
+    def _under(self, heading: str, language: str) -> list[str]:
         level, found = 0, []
         for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
             if token.type == "heading_open":
@@ -67,7 +74,7 @@ class Document:
                     break
                 if following and following.content == heading:
                     level = int(token.tag[1])
-            elif level and token.type == "fence" and token.info == "sh":
+            elif level and token.type == "fence" and token.info == language:
                 found.append(token.content)
         return found
 

@@ -42,7 +42,8 @@ def answer_prompts(
         screen.logfile_read = type(
             "Log", (), {"write": staticmethod(shown.append), "flush": staticmethod(lambda: None)}
         )
-        for name, question in manifest()["Parameters"]["properties"].items():
+        asked = {name: one for name, one in manifest()["Parameters"]["properties"].items() if one.get("input", True)}
+        for name, question in asked.items():
             screen.expect_exact(question["title"])
             if wrong and name in wrong:
                 screen.send(wrong[name] + ENTER)

@@ -109,7 +109,7 @@ given = sys.argv[1:]
 with (folder / "calls").open("a") as calls:
     calls.write(json.dumps(given) + "\\n")
 plan = json.loads((folder / "plan.json").read_text())
-for key in (" ".join(given), " ".join(given[:2]), given[0], "*"):
+for key in (" ".join(given), " ".join(given[:2]), *given[:1], "*"):
     if key in plan:
         step = plan[key]
         break

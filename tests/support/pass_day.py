@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from benchmarks.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.oss import PAGE_SIZE

@@ -46,7 +46,7 @@ OPTIONS = {
 FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # What the tool itself does is looked up in its help: tests/package/test_commands.py.
-OF_THE_TOOL = ("init", "config", "secret", "preview")
+OF_THE_TOOL = ("init", "config", "secret", "preview", "registry")
 # Commands that are not tried: programs of others, whose own documents say what they take.
 EXEMPT = ("aliyun", "ossutil", "npm", "pip")
 # Of the shell, and git: tests/package/test_walkthrough.py runs the blocks in which they stand.
@@ -108,8 +108,9 @@ def wrong_commands(document: Document, project: Path) -> Iterator[str]:
 
 def _check(words: list[str], project: Path) -> None:
     match words:
-        case ["make", target]:
+        case ["make", target, *variables]:
             assert target in TARGETS, "no such target"
+            assert all(re.match(r"[A-Z]+=", one) for one in variables), "no such variable"
         case ["python", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
             known = help_of(project / script, *options[:1] if script == "ops.py" else ())
@@ -327,6 +328,28 @@ def test_contributing_names_every_module_in_its_package():
         }
         packages[str(init.parent.relative_to(code)).removeprefix("oss_oms_sync/")] = modules
     assert packages_in_contributing() == packages
+
+
+def test_make_help_says_what_every_target_is_for_and_in_which_group():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    said = subprocess.run(
+        ["make", "-f", "Makefile", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert set(re.findall(r"^  make (\w+) +\S", said, re.MULTILINE)) == set(targets.split())
+    assert [line for line in said.splitlines() if line and not line.startswith("  ")] == re.findall(
+        r"^##@ (.*)", text, re.MULTILINE
+    )
+
+
+def test_the_form_for_changes_asks_in_both_languages():
+    text = (ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md").read_text(encoding="utf-8")
+    document = Document(text)
+    for _, heading in document.headings:
+        assert re.search(r"[a-z]{3}.*/.*[\u4e00-\u9fff]", heading), heading
+    assert [words for words in document.commands if words[1] not in TARGETS] == []
+    for item in re.findall(r"^- \[ \] .*(?:\n +.*)*", text, re.MULTILINE):
+        assert re.search(r"[\u4e00-\u9fff]", item), item
 
 
 def test_the_forms_for_issues_ask_in_both_languages():

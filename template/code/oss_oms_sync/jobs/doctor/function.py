@@ -33,8 +33,8 @@ def libraries(_: object) -> Finding:
 def settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         fix = Text(
-            "Correct this in s.yaml (secrets: `s secret add`), then `s deploy`",
-            "请在 s.yaml 中更正（密钥用 `s secret add`），然后执行 `s deploy`",
+            "Correct this in s.yaml (secrets: `python ops.py secrets`), then `s deploy`",
+            "请在 s.yaml 中更正（密钥用 `python ops.py secrets`），然后执行 `s deploy`",
         )
         return Finding(Level.FAULT, Text.same(str(invocation)), fix)
     return Finding(Level.OK, Text("all settings are complete and well-formed", "所有设置完整且格式正确"))

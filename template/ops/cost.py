@@ -1,0 +1,103 @@
+"""What a migration costs: once, in a month and on cutover day; and how long the freeze lasts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ops import effort
+from ops.effort import DAYS_A_MONTH, Effort
+from ops.prices import GIGABYTE, Prices
+
+# As s.yaml has them unless somebody changes it.
+_RECONCILES_A_MONTH, _COMPARES_A_MONTH = DAYS_A_MONTH, DAYS_A_MONTH / 7
+
+
+class Plan(NamedTuple):
+    """What somebody wants to migrate: objects and bytes that are there, objects that are written a day, lanes of a
+    pass, objects of a sample; and at which prices."""
+
+    objects: int
+    size: int
+    a_day: int
+    lanes: int
+    sample: int
+    prices: Prices
+
+    @property
+    def object_bytes(self) -> float:
+        """An object's size, on average."""
+        return self.size / self.objects if self.objects else 0.0
+
+
+class Item(NamedTuple):
+    """One cost. `name` is a key of the texts; `objects` and `size` are how much it is of; `dollars` is None where
+    nobody knows."""
+
+    name: str
+    dollars: float | None
+    objects: float = 0
+    size: float = 0
+
+
+class Estimate(NamedTuple):
+    """The costs, in the order in which they come; how long the freeze lasts, step by step, and how long `deep` would
+    take."""
+
+    once: list[Item]
+    month: list[Item]
+    cutover: list[Item]
+    freeze_minutes: dict[str, int]
+    deep_hours: float
+
+    def to_json(self, plan: Plan) -> dict[str, Any]:
+        """For `--json`."""
+        costs = {name: [item._asdict() for item in getattr(self, name)] for name in ("once", "month", "cutover")}
+        asked = {**plan._asdict(), "prices": plan.prices._asdict()}
+        return {"plan": asked, **costs, "freeze_minutes": self.freeze_minutes, "deep_hours": self.deep_hours}
+
+
+def estimate(plan: Plan) -> Estimate:
+    """What it costs by the list prices of `plan`."""
+    sampled = plan.sample * plan.object_bytes
+
+    def item(name: str, taken: Effort, objects: float = 0, size: float = 0) -> Item:
+        return Item(name, taken.dollars(plan.prices), objects, size)
+
+    new = plan.a_day * DAYS_A_MONTH
+    return Estimate(
+        once=[
+            *_copying(plan, plan.objects, plan.size),
+            item("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
+        ],
+        month=[
+            *_copying(plan, new, round(new * plan.object_bytes)),
+            item("events", effort.event().times(new), new),
+            item("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
+            item("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
+            item("timers", effort.idle_month()),
+        ],
+        cutover=[
+            item("compare", effort.compare_pass(plan.objects), plan.objects),
+            item("reconcile", effort.reconcile_pass(plan.objects), plan.objects),
+            item("sample", effort.sample(plan.sample, sampled), plan.sample, sampled),
+            item("deep", effort.deep(plan.objects, plan.size), plan.objects, plan.size),
+        ],
+        freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
+        deep_hours=effort.deep_hours(plan.size, plan.lanes),
+    )
+
+
+def _copying(plan: Plan, objects: int, size: int) -> list[Item]:
+    """What OMS reads and writes."""
+    gigabytes = size / GIGABYTE
+    oms = None if plan.prices.oms is None else gigabytes * plan.prices.oms
+    return [
+        Item("egress", gigabytes * plan.prices.egress, size=size),
+        Item("oms", oms, size=size),
+        Item("oms_requests", effort.oms_requests(objects, size).dollars(plan.prices), objects),
+    ]
+
+
+def known(items: list[Item]) -> float:
+    """The sum of what is known."""
+    return sum(item.dollars for item in items if item.dollars is not None)

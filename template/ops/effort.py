@@ -1,0 +1,146 @@
+"""What each job takes: calls and seconds of its function, and requests to both clouds.
+
+The benchmarks count and simulate the same things; a test compares both, so that neither goes its own way. Nothing here
+was measured in the clouds: a rehearsal of the cutover measures yours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ops.prices import DOLLARS_A_REQUEST, GIGABYTE, Prices, dollars_for_function
+
+DAYS_A_MONTH = 30
+_PAGE = 1000
+_KEYS_A_CALL = 10
+# The settings' default.
+_OMS_RATE = 20
+# The functions' sizes in s.yaml, as vCPU and MB.
+_SMALL, _LARGE = (0.1, 256), (0.5, 512)
+# A round trip to OMS and one to OSS, and computing at a tenth of a core.
+_EVENT_SECONDS = 0.05
+# A lane's seconds for an object: 500,000 a minute. Of compare 250,000: its computing alone would be 333,000, and OBS's
+# listings come over the internet.
+RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 500_000, 60 / 250_000
+# What compare reads of an object in OBS's listings.
+_LISTED_BYTES = 300
+# `deep` computes so many bytes a second in a lane; a sample reads so many from both sides.
+_DEEP_BYTES_A_SECOND, _SAMPLE_BYTES_A_SECOND = 100_000_000, 30_000_000
+# OMS reads and writes parts of so many bytes.
+_OMS_PART_BYTES = 50_000_000
+_PIECE_SECONDS = 120
+_IDLE_SECONDS = 0.3
+# Each timer's minutes, and its requests to OSS when there is nothing to do.
+TIMERS = {"replay": (1, 9), "reconcile": (10, 4), "compare": (10, 3)}
+# Steps of a freeze that do not depend on the number of objects: what is younger may still be on its way; what waits is
+# sent again; late keys are judged again.
+_SETTLE_MINUTES, _REPLAY_MINUTES, _AGAIN_MINUTES = 15, 1, 5
+# Beginning to spread, and coming to an end.
+_SPREADING_SECONDS = 30
+
+
+class Effort(NamedTuple):
+    """`calls` of a function and `seconds` of it at a `size` (vCPU, MB); requests to OSS and OBS; bytes out of OBS."""
+
+    calls: float = 0
+    seconds: float = 0
+    size: tuple[float, int] = _LARGE
+    oss: float = 0
+    obs: float = 0
+    obs_bytes: float = 0
+
+    def dollars(self, prices: Prices) -> float:
+        """What it costs."""
+        requests = (self.oss + self.obs) * DOLLARS_A_REQUEST
+        traffic = self.obs_bytes / GIGABYTE * prices.obs_egress
+        return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
+
+    def times(self, number: float) -> Effort:
+        """The same, so many times."""
+        more = (number * one for one in (self.oss, self.obs, self.obs_bytes))
+        return Effort(number * self.calls, number * self.seconds, self.size, *more)
+
+
+def event() -> Effort:
+    """One object written: a call of `forward`, and a record."""
+    return Effort(1, _EVENT_SECONDS, _SMALL, oss=1)
+
+
+def idle_month() -> Effort:
+    """The timers of a month in which nothing happens."""
+    ticks = {job: DAYS_A_MONTH * 24 * 60 / minutes for job, (minutes, _) in TIMERS.items()}
+    calls = sum(ticks.values())
+    return Effort(calls, calls * _IDLE_SECONDS, _SMALL, oss=sum(ticks[job] * TIMERS[job][1] for job in TIMERS))
+
+
+def reconcile_pass(objects: int) -> Effort:
+    """The source and the records listed."""
+    return _pass(objects, RECONCILE_SECONDS)
+
+
+def compare_pass(objects: int) -> Effort:
+    """The same, and OBS listed."""
+    return _pass(objects, COMPARE_SECONDS)._replace(obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
+
+
+def _pass(objects: int, seconds_an_object: float) -> Effort:
+    seconds = objects * seconds_an_object
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE)
+
+
+def backfill(objects: int, lanes: int) -> Effort:
+    """All objects sent by a pass of reconcile: its lanes share the rate of calls, and each waits for its turn."""
+    seconds = backfill_seconds(objects) * lanes
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE + objects)
+
+
+def backfill_seconds(objects: int) -> float:
+    """How long that takes."""
+    return objects / (_OMS_RATE * _KEYS_A_CALL)
+
+
+def oms_requests(objects: int, size: int) -> Effort:
+    """What OMS asks of both buckets to copy them, by Huawei's page of its billing: of an object up to 50 MB two HEADs
+    and a GET at the source, two HEADs and two PUTs at the destination; a larger one is read and written in parts."""
+    parts = size / _OMS_PART_BYTES
+    return Effort(oss=3 * objects + parts, obs=4 * objects + parts)
+
+
+def sample(number: int, bytes_: float) -> Effort:
+    """So many objects of together `bytes_` read on both sides."""
+    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=number, obs=number, obs_bytes=bytes_)
+
+
+def deep(objects: int, size: int) -> Effort:
+    """The whole source read inside its region, as if nothing else proved any object to be equal."""
+    seconds = size / _DEEP_BYTES_A_SECOND
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=objects)
+
+
+def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
+    """How long each step of a cutover takes, and all of them, in whole minutes."""
+    steps = {
+        "replay": _REPLAY_MINUTES,
+        "settle": _SETTLE_MINUTES,
+        "compare": _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes)),
+        "again": _AGAIN_MINUTES,
+        "reconcile": _minutes(pass_seconds(objects, RECONCILE_SECONDS, lanes)),
+        "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_A_SECOND) if sampled_bytes else 0,
+    }
+    return {**steps, "total": sum(steps.values())}
+
+
+def deep_hours(size: int, lanes: int) -> float:
+    """How long `deep` takes for a whole source, if computing decides."""
+    return size / _DEEP_BYTES_A_SECOND / lanes / 3600
+
+
+def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
+    """How long a later pass over a bucket takes, which knows where the keys lie; the first one takes up to half as long
+    again. Many lanes are seldom all busy: 16 do the work of 14, 64 that of 39."""
+    return objects * seconds_an_object * (1 + lanes / 100) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, math.ceil(seconds / 60))

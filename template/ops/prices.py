@@ -1,0 +1,40 @@
+"""List prices, in US dollars: what `python ops.py cost` reckons with, and the benchmarks.
+
+Alibaba Cloud's and Huawei Cloud's price pages are in yuan for regions in mainland China; docs/costs.md says where each
+figure was read, and when. Prices elsewhere differ: the command takes them as options.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+YUAN_A_DOLLAR = 7.0
+# Both clouds bill a gigabyte of so many bytes.
+GIGABYTE = 1024**3
+
+# Function Compute bills units of 0.00002 dollars ("billing", "specifications").
+UNIT = 0.00002
+UNITS_A_CALL, UNITS_A_CPU_SECOND, UNITS_A_GB_SECOND, UNITS_A_DISK_GB_SECOND = 75 / 10_000, 1.0, 0.15, 0.05
+DISK_GB = 0.5
+
+# A PUT or a LIST of OSS, at 0.01 yuan for 10,000. A GET costs no more, and a request to OBS as much.
+DOLLARS_A_REQUEST = 0.01 / 10_000 / YUAN_A_DOLLAR
+# Traffic out of OSS over the internet, in mainland China: 0.50 yuan a gigabyte from 8 to 24 o'clock, 0.25 from 0 to 8.
+OSS_EGRESS = 0.50 / YUAN_A_DOLLAR
+# Traffic out of OBS over the internet: the listings that compare reads, and the objects of a sample.
+OBS_EGRESS = 0.50 / YUAN_A_DOLLAR
+
+
+class Prices(NamedTuple):
+    """What depends on the region and the contract: dollars a gigabyte of traffic out of OSS, of traffic out of OBS, and
+    of what OMS copies (None where it is not known)."""
+
+    egress: float = OSS_EGRESS
+    obs_egress: float = OBS_EGRESS
+    oms: float | None = None
+
+
+def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:
+    """What `calls` of a function that last `seconds` in all cost, at a size of `cpu` cores and `megabytes`."""
+    units_a_second = cpu * UNITS_A_CPU_SECOND + megabytes / 1024 * UNITS_A_GB_SECOND + DISK_GB * UNITS_A_DISK_GB_SECOND
+    return UNIT * (calls * UNITS_A_CALL + seconds * units_a_second)

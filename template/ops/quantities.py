@@ -1,0 +1,44 @@
+"""How many and how much, as somebody types it: 10M objects, 200TB, 50/s."""
+
+from __future__ import annotations
+
+import re
+
+_THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
+_DAY = 86400
+
+
+def count(text: str) -> int:
+    """A number of objects: 250000, 250,000, 10M. Raises ValueError for anything else."""
+    return round(_scaled(text, 1000, r"([kmbgt]?)"))
+
+
+def size(text: str) -> int:
+    """A number of bytes: 500GB, 1.5 TB, 200TiB, of 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
+    return round(_scaled(text, 1024, r"([kmgtp]?)(?:i?b)?"))
+
+
+def a_day(text: str) -> int:
+    """A number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
+    number, _, unit = text.partition("/")
+    unit = unit.strip().lower() or "day"
+    if unit not in _SECONDS:
+        raise ValueError(text)
+    return round(_scaled(number, 1000, r"([kmbgt]?)") * _DAY / _SECONDS[unit])
+
+
+def _scaled(text: str, thousand: int, unit: str) -> float:
+    found = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
+    if not found:
+        raise ValueError(text)
+    return float(found[1].replace(",", "").replace("_", "")) * float(thousand ** _THOUSANDS[found[2].lower()])
+
+
+def in_bytes(number: float) -> str:
+    """As `size` reads it, in the largest unit that has a digit before the point."""
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if number < 1024:
+            return f"{number:.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"
+        number /= 1024
+    return f"{number:,.1f} PB"

@@ -1,0 +1,71 @@
+"""Puts the secrets that s.yaml names into the Serverless Devs tool's store, without a command line that shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import Namespace
+from pathlib import Path
+
+from ops.errors import UsageError
+from ops.waiting import Session
+from ops.words import Text
+
+# Without these no function can do its work.
+_NEEDED = ("HW_AK", "HW_SK")
+_NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
+
+_QUESTION = Text("{} (what you type or paste is not shown):", "{}（输入不回显）：")
+_KEPT = Text("{} is in the tool's secret store now, as {}.", "{} 已存入工具的密钥库，名为 {}。")
+_EMPTY = Text("{} is empty", "{} 为空")
+_SET = Text(
+    "Set the environment variable {}, in CI from its secret store; or run this in a terminal, which asks",
+    "请设置环境变量 {}（在 CI 中取自其密钥库），或在终端中运行本命令以便输入",
+)
+_STRANGE = Text("{} has blanks or characters that no key has", "{} 含有空格或密钥中不会出现的字符")
+_AGAIN = Text("Copy it again", "请重新复制")
+_NOT_NAMED = Text("s.yaml says no {0}: ${{secret('...')}} under vars", "s.yaml 的 vars 中没有 {0}: ${{secret('...')}}")
+_NAME_IT = Text("Name it there as the tool's store has it", "请在该处按工具密钥库中的名称填写")
+_NO_FILE = Text("{} cannot be read", "无法读取 {}")
+_WHERE = Text("Run this in the project's folder, or name the file with -t", "请在项目目录中运行，或用 -t 指定文件")
+_NEXT = Text("Deploy, so that the functions get them: s deploy -y", "部署后函数才会使用：s deploy -y")
+
+
+def keep(session: Session, options: Namespace, folder: Path) -> None:
+    """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them.
+
+    Raises UsageError where one is missing or cannot be one.
+    """
+    named = _named(options.template or folder / "s.yaml")
+    for name in options.name or _NEEDED:
+        if name not in named:
+            raise UsageError(_filled(_NOT_NAMED, name), _NAME_IT)
+    # All are there before any is stored: two keys that belong together never come from two pairs.
+    values = {name: _value(session, name) for name in options.name or named}
+    for name, value in values.items():
+        session.caller.keep_secret(named[name], value)
+        session.screen.say(_KEPT.of(session.lang).format(name, named[name]))
+    session.screen.say(_NEXT.of(session.lang))
+
+
+def _named(file: Path) -> dict[str, str]:
+    """The variables of s.yaml that are secrets, and their names in the tool's store."""
+    try:
+        return dict(_NAMED.findall(file.read_text(encoding="utf-8")))
+    except OSError:
+        raise UsageError(_filled(_NO_FILE, str(file)), _WHERE) from None
+
+
+def _value(session: Session, name: str) -> str:
+    value = os.environ.get(name, "").strip()
+    if not value and session.screen.interactive:
+        value = session.screen.ask_secret(_QUESTION.of(session.lang).format(name))
+    if not value:
+        raise UsageError(_filled(_EMPTY, name), _filled(_SET, name))
+    if not re.fullmatch(r"[!-~]+", value):
+        raise UsageError(_filled(_STRANGE, name), _AGAIN)
+    return value
+
+
+def _filled(text: Text, name: str) -> Text:
+    return Text(text.en.format(name), text.zh.format(name))

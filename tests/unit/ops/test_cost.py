@@ -1,0 +1,196 @@
+"""`ops.py cost`: its figures against what the benchmarks simulate, and what it shows."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from benchmarks import comparing, simulated_pass
+from benchmarks.keyspaces import key_spaces
+from benchmarks.simulated_pass import SimulatedPass
+from ops import cli, cost, effort, quantities
+from ops.cost import Plan
+from ops.effort import Effort
+from ops.prices import DOLLARS_A_REQUEST, Prices
+from ops.text import cost as cost_text
+from ops.words import Text
+from oss_oms_sync.comparison.classes import SETTLED_SECONDS
+from oss_oms_sync.settings_table import SETTINGS
+from support.ops import Seen
+from tools.render import defaults
+
+TB = 1024**4
+PLAN = Plan(100_000_000, 200 * TB, 1_000_000, 16, 100, Prices())
+
+
+def priced(found: list[cost.Item]) -> dict[str, float | None]:
+    return {item.name: item.dollars for item in found}
+
+
+@pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 16)])
+def test_a_pass_takes_and_costs_as_much_as_the_simulation_says(objects, lanes):
+    space = key_spaces(objects)[0]
+    simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
+    reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
+    # It may promise too little, never much too much.
+    assert simulated.seconds * 0.97 <= reckoned <= simulated.seconds * 1.4
+    assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
+
+
+def test_an_objects_seconds_are_the_benchmarks():
+    alone = simulated_pass.CPU_AN_OBJECT / simulated_pass.CPU
+    assert pytest.approx(alone) == effort.RECONCILE_SECONDS
+    # Of compare some are for OBS's answers.
+    assert alone * comparing.TIMES_RECONCILE < effort.COMPARE_SECONDS < 1.5 * alone * comparing.TIMES_RECONCILE
+    assert effort.Effort().size == (simulated_pass.CPU, simulated_pass.MEGABYTES)
+
+
+def test_a_listing_of_obs_costs_as_the_benchmark_reckons():
+    obs = effort.compare_pass(10**6)
+    dollars = obs.obs * DOLLARS_A_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
+    assert dollars == pytest.approx(comparing.DOLLARS_A_MILLION_LISTED_IN_OBS, rel=0.1)
+
+
+def test_what_the_project_does_by_default_is_what_is_reckoned_with():
+    assert int(SETTINGS["OMS_RATE"].default) == effort._OMS_RATE
+    assert int(SETTINGS["PIECE_SECONDS"].default) == effort._PIECE_SECONDS
+    assert effort._SETTLE_MINUTES * 60 == SETTLED_SECONDS
+    asked = defaults()
+    assert asked["replayPeriod"] == f"{effort.TIMERS['replay'][0]}m"
+    assert (asked["reconcilePeriod"], asked["comparePeriod"]) == ("1d", "7d")
+    assert (cost._RECONCILES_A_MONTH, cost._COMPARES_A_MONTH) == (30, 30 / 7)
+
+
+def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
+    found = cost.estimate(PLAN)
+    once = priced(found.once)
+    assert once["egress"] == pytest.approx(200 * 1024 * 0.5 / 7)
+    assert max(dollars for dollars in once.values() if dollars is not None) == once["egress"]
+    assert once["oms"] is None
+    assert cost.known(found.once) == pytest.approx(sum(filter(None, once.values())))
+
+
+def test_prices_can_be_given():
+    asked = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05))
+    once, usual = priced(cost.estimate(asked).once), priced(cost.estimate(PLAN).once)
+    assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.1), pytest.approx(200 * 1024 * 0.05))
+    assert once["backfill"] == usual["backfill"]
+
+
+def test_nothing_to_migrate_costs_nothing_but_the_timers():
+    found = cost.estimate(Plan(0, 0, 0, 1, 0, Prices(oms=1.0)))
+    assert cost.known(found.once) == 0
+    assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
+
+
+def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_settle():
+    totals = [effort.freeze_minutes(10**8, lanes)["total"] for lanes in (1, 4, 16, 64)]
+    assert totals == sorted(totals, reverse=True)
+    assert effort.freeze_minutes(0, 64)["total"] > 15
+    steps = effort.freeze_minutes(10**8, 16, 10 * 1024**3)
+    assert steps["total"] == sum(minutes for step, minutes in steps.items() if step != "total")
+    assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
+
+
+def test_effort_grows_with_what_is_done():
+    once = Effort(1, 2, (0.1, 256), 3, 4, 5)
+    assert once.times(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
+    assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "number"),
+    [
+        (quantities.count, "250000", 250_000),
+        (quantities.count, "250,000", 250_000),
+        (quantities.count, "1.5M", 1_500_000),
+        (quantities.count, "2b", 2_000_000_000),
+        (quantities.size, "200TB", 200 * TB),
+        (quantities.size, "1.5 gib", 1.5 * 1024**3),
+        (quantities.size, "7", 7),
+        (quantities.size, "1P", 1024 * TB),
+        (quantities.a_day, "1M", 1_000_000),
+        (quantities.a_day, "1M/day", 1_000_000),
+        (quantities.a_day, "50/s", 50 * 86400),
+        (quantities.a_day, "1,000/h", 24_000),
+    ],
+)
+def test_quantities_are_read_as_people_write_them(read, text, number):
+    assert read(text) == number
+
+
+@pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.a_day])
+@pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
+def test_what_is_no_quantity_is_refused(read, text):
+    with pytest.raises(ValueError, match=r".*"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 B"), (7, "7 B"), (1010, "1,010 B"), (200 * TB, "200 TB"), (1536 * TB, "1.5 PB")]
+)
+def test_a_size_is_shown_as_it_would_be_typed(number, text):
+    assert quantities.in_bytes(number) == text
+
+
+def run(monkeypatch, *words: str) -> tuple[int, str, str]:
+    seen = Seen()
+    monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
+    return cli.main(["cost", *words], seen.clock), seen.out.getvalue(), seen.said
+
+
+GIVEN = ("--objects", "100M", "--size", "200TB", "--rate", "1M/day")
+
+
+def test_the_table_has_every_cost_its_total_and_the_freeze(monkeypatch):
+    code, out, said = run(monkeypatch, *GIVEN, "--lang", "en")
+    assert (code, said) == (0, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0].startswith("100,000,000 objects of 200 TB, 1,000,000 new ones a day, 16 lanes")
+    assert "OMS itself 200 TB unknown" in lines
+    assert "traffic out of OSS, which OMS reads over the internet 200 TB 14,628.57" in lines
+    total = effort.freeze_minutes(100_000_000, 16, 100 * 200 * TB / 10**8)["total"]
+    assert f"total {total}" in lines
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_amounts_stand_below_each_other(monkeypatch, lang):
+    _, out, _ = run(monkeypatch, *GIVEN, "--lang", lang)
+    costs_shown = out.split("\n\n")[1:4]
+    ends = {cost_text.width(line) for part in costs_shown for line in part.splitlines()[1:]}
+    assert len(ends) == 1
+    assert all(
+        isinstance(text, Text) and text.en != text.zh
+        for text in (*cost_text._NAMES.values(), *cost_text._STEPS.values())
+    )
+
+
+def test_as_json_it_says_what_was_asked_and_at_which_prices(monkeypatch):
+    code, out, _ = run(monkeypatch, *GIVEN, "--lanes", "64", "--egress-price", "0.1", "--json")
+    answer = json.loads(out)
+    assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
+    assert answer["plan"]["prices"] == {"egress": 0.1, "obs_egress": Prices().obs_egress, "oms": None}
+    assert answer["once"][0] == {"name": "egress", "dollars": 20480.0, "objects": 0, "size": 200 * TB}
+    assert answer["freeze_minutes"] == effort.freeze_minutes(100_000_000, 64, 100 * 200 * TB / 10**8)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--objects", "1"],
+        ["--size", "1"],
+        ["--objects", "many", "--size", "1"],
+        [*GIVEN, "--lanes", "65"],
+        [*GIVEN, "--sample", "301"],
+        [*GIVEN, "--egress-price", "-1"],
+        [*GIVEN, "--egress-price", "inf"],
+    ],
+)
+def test_what_cannot_be_reckoned_with_is_a_usage_error(monkeypatch, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *words)
+    assert ended.value.code == 2
+    assert "usage: ops.py cost" in capsys.readouterr().err
