@@ -89,6 +89,11 @@ def word(name: str, lang: str) -> str:
     return WORDS[name][lang == "zh"] if name in WORDS else name
 
 
+def in_lang(report: Report, field: str, lang: str) -> str:
+    """A field in one of the languages; an older function may know it in English only."""
+    return str((report.get(f"{field}_zh") if lang == "zh" else None) or report[field])
+
+
 def colon(lang: str) -> str:
     """Between what something is and what is said of it."""
     return "：" if lang == "zh" else ": "
