@@ -66,7 +66,7 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way
 docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
 	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
-pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the demo's certificate and the pictures of the web pages in docs/, with Chromium
+pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the demo's picture and certificate and the pictures of the web pages in docs/, with Chromium
 	@PYTHONPATH=template $(BIN)/python -m tools.pictures
 
 ##@ Publish

@@ -205,8 +205,8 @@ function check({ properties, required }, answers, kept) {
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
     problems.push(
       choose(
-        "logBucket is the source bucket: each record would wake the function again, for ever. Name another",
-        "logBucket 与源存储桶相同：每条记录都会再次触发函数，无限循环。请换一个存储桶",
+        "logBucket is the source bucket: each record would invoke the function again, endlessly. Name another",
+        "logBucket 与源 Bucket 相同：每条记录都会再次触发函数，无限循环。请换一个 Bucket",
       ),
     );
   }
@@ -223,7 +223,7 @@ function fail(problems, appPath, tempAppPath, answers) {
   for (const problem of problems) print(`  - ${problem}`);
   if (isInGit(appPath)) {
     say(
-      "Where files of this folder are missing now, `git reset --hard` brings back what was.",
+      "If files of this folder are missing now, `git reset --hard` restores them.",
       "如果该目录中的文件现已缺失，`git reset --hard` 可恢复原样。",
     );
   }
@@ -285,7 +285,7 @@ function keepSecrets(answers, kept) {
     if (done.stdout.includes("already exists")) {
       say(
         `Note: ${key} was in the tool's secret store and is replaced. Another project of that function name would deploy it.`,
-        `注意：工具密钥库中已有 ${key}，现已替换。若另一项目使用相同函数名，它将部署新的值。`,
+        `注意：密钥库中原有的 ${key} 已被替换。若另有项目使用同一函数名，其下次部署将使用新密钥。`,
       );
       done = runTool(...words, "--force");
     }
@@ -346,20 +346,22 @@ function writeEnv(file) {
 function sayNeeds() {
   say(
     `
-oss-oms-sync forwards every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
+oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
 It needs
   - the source bucket, and a second, different bucket of the same region for the records
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
-  - the AK/SK of a Huawei IAM user with the rights oms:synctask:createEvent, get and statistics
-  - two RAM roles of the Alibaba account; the project's readme.md says how to make them
+  - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get and
+    oms:synctask:statistics
+  - two RAM roles of the Alibaba Cloud account; the project's readme.md tells how to create them
 `,
     `
-oss-oms-sync 将写入 OSS 存储桶的每个对象转发给华为云 OMS 同步任务，由其复制到 OBS。
+oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。
 需要准备：
-  - 源存储桶，以及同地域的另一个（不同的）存放记录的存储桶
+  - 源 Bucket，以及同地域的另一个 Bucket（存放记录）
   - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
-  - 拥有 oms:synctask:createEvent、get、statistics 权限的华为云 IAM 用户的 AK/SK
-  - 阿里云账号下的两个 RAM 角色，创建方法见生成项目中的 readme.md
+  - 华为云 IAM 用户的访问密钥（AK/SK），该用户需有 oms:synctask:createEvent、oms:synctask:get、
+    oms:synctask:statistics 三项权限
+  - 阿里云账号下的两个 RAM 角色，创建方法见生成项目中的 readme.zh.md
 `,
   );
 }
@@ -377,7 +379,7 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   say(
-    "  # Prints the commands that make the two RAM roles; `python policies/show.py | bash` runs them.",
+    "  # Prints the commands that create the two RAM roles; `python policies/show.py | bash` runs them.",
     "  # 打印创建两个 RAM 角色的命令；`python policies/show.py | bash` 则直接执行。",
   );
   print("  python policies/show.py");
@@ -385,9 +387,9 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   print("  python ops.py doctor\n");
   say(
     `Several projects on one bucket: no two of them may overlap in both prefix and suffix, or Function Compute refuses` +
-      ` the second trigger. This one forwards "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
-    `同一存储桶上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +
-      `本项目转发 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
+      ` the second trigger. This one submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
+    `同一 Bucket 上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +
+      `本项目提交 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,
   );
 }
 

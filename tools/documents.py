@@ -1,8 +1,8 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in both readmes (publish.yaml), docs/settings.md (`settings_table`), docs/reasons.md (`reasons`),
-how long a freeze lasts in docs/costs.md (`ops.effort`), and the modules of ops.py and of the sandbox in
-docs/contributing.md (their docstrings).
+The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
+docs/reasons.md (`reasons`), how long a freeze lasts in docs/costs.md (`ops.effort`), and the modules of ops.py and of
+the sandbox in docs/contributing.md (their docstrings).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from oss_oms_sync.settings_table import SETTINGS
 
 from .package import ROOT, manifest
 
-ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh.md"
+ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 CONTRIBUTING = ROOT / "docs" / "contributing.md"
 COSTS = ROOT / "docs" / "costs.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
@@ -26,7 +26,7 @@ _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # The tool does not ask, but takes it.
 _SILENT = (", not asked", "，不提问")
 # And what stands between two.
-_ONE_OF = ((" One of ", ", "), ("可选:", "、"))
+_ONE_OF = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
 _YES_NO = ("no / 否", "yes / 是")
 

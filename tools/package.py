@@ -20,6 +20,7 @@ from tools import registry
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
 DOCUMENTS = (
+    "deploy",
     "how-it-works",
     "operations",
     "cutover",
@@ -30,17 +31,19 @@ DOCUMENTS = (
     "settings",
     "alarms",
 )
+# Those with a twin in Chinese; reasons and settings have both languages in one.
+IN_CHINESE = ("deploy", "operations", "cutover", "certificate", "troubleshooting")
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",
     "version.md": "version.md",
-    # The registry is Chinese unless a name says otherwise.
-    "README.zh.md": "readme.md",
-    "README.md": "readme_en.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
+    **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
     # The example that one of them is about.
     **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }
+# The registry is Chinese unless a name says otherwise.
+_READMES = {"README.zh.md": "readme.md", "README.md": "readme_en.md"}
 _FOLDERS = {"template": "src", "hooks": "hook"}
 # The first moment that a zip can name.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -54,10 +57,11 @@ def manifest() -> dict[str, Any]:
 def contents() -> dict[str, bytes]:
     """Every file of the package: its name in there, and its bytes."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
+    for source, name in _READMES.items():
+        readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
+        files[name] = registry.page(readme, manifest(), chinese=name == "readme.md").encode()
     for folder, name in _FOLDERS.items():
         files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
-    for name in ("readme.md", "readme_en.md"):
-        files[name] = registry.page(files[name].decode(), manifest(), chinese=name == "readme.md").encode()
     # The hook checks by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))

@@ -1,5 +1,5 @@
-"""Makes the pictures of the web pages in docs/: `make pictures`. That of the status is of an answer in tests/answers;
-that of the certificate is of docs/certificate.json, which a run of the demo makes.
+"""Makes the pictures in docs/: `make pictures`. A run of the demo draws its last act and makes docs/certificate.json,
+which one page shows; the page of the status shows an answer in tests/answers.
 
 They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """
@@ -28,18 +28,19 @@ def main() -> None:
         sys.exit(f"The pictures are made by Chromium, and {chromium.MISSING}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        certified = ROOT / "docs" / "certificate.json"
-        _certify(folder / "certificate.json", certified)
+        _run_demo(folder)
         _draw("status", status.page, ROOT / "tests" / "answers" / "status.json", 1500, folder)
-        _draw("certificate", certificate.page, certified, 1000, folder)
+        _draw("certificate", certificate.page, ROOT / "docs" / "certificate.json", 1000, folder)
 
 
-def _certify(made: Path, kept: Path) -> None:
-    """Run the demo, and keep its certificate if it ends well."""
-    command = [sys.executable, "-m", "sandbox.demo", "--certificate", str(made)]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        sys.exit("The demo did not end well: its certificate is not kept.")
-    kept.write_bytes(made.read_bytes())
+def _run_demo(folder: Path) -> None:
+    """Run the demo, and keep its certificate and the picture of its last act in docs/ if it ends well."""
+    made = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
+    options = [word for name, file in made.items() for word in (f"--{name}", str(file))]
+    if subprocess.run([sys.executable, "-m", "sandbox.demo", *options], cwd=ROOT, check=False).returncode:
+        sys.exit("The demo did not end well: what it made is not kept.")
+    for file in made.values():
+        (ROOT / "docs" / file.name).write_bytes(file.read_bytes())
 
 
 def _draw(name: str, page: Callable[[dict[str, object], str], str], answer: Path, height: int, folder: Path) -> None:

@@ -7,6 +7,7 @@ They take blocks out of the page by their tags, as in the templates of their own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -49,6 +50,14 @@ _ENGLISH = _Words(
     "Or with the Serverless Devs tool, which asks for all it needs and checks the answers:",
     "What it is",
 )
+
+
+def for_the_console(readme: str) -> str:
+    """A readme as the registry's page shows it, where nothing of the repository is: without pictures, without diagrams
+    in a language of their own, and with what relative links are called in their place."""
+    readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
+    readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
+    return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", readme)
 
 
 def page(readme: str, manifest: Mapping[str, Any], *, chinese: bool) -> str:

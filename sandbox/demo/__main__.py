@@ -1,8 +1,8 @@
-"""The whole job, seen: objects are uploaded while OMS has a bad day, then is down; replay and reconcile make it good.
-Then OMS fails to copy some, and somebody changes others in OBS: the certificate says NO-GO and names them; they are
-made good, and it says GO.
+"""The whole job, seen: objects are uploaded while OMS misbehaves, then is down; replay and reconcile submit what was
+not accepted. Then OMS fails to copy some objects, and somebody changes others in OBS: the certificate says NO-GO and
+names them; they are put right, and it says GO.
 
-Exit code 0 only when every uploaded object is accounted for all the time, the destination equals the source, and the
+Exit code 0 only if every uploaded object is accounted for all the time, the destination equals the source, and the
 last certificate is a GO.
 """
 
@@ -18,36 +18,42 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox import Sandbox
-from sandbox.demo.acts import bad_day, outage, recovery
+from sandbox.demo.acts import outage, recovery, trouble
 from sandbox.demo.cutover import cutover, in_obs
+from sandbox.demo.picture import WIDTH, save
 from sandbox.demo.project import make_project
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m sandbox.demo", description="Shows the whole job.")
     options.add_argument("--certificate", type=Path, metavar="FILE", help="keep the last certificate")
-    kept = options.parse_args().certificate
-    console = Console(highlight=False)
+    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act, as SVG")
+    given = options.parse_args()
+    console = Console(highlight=False, record=True, width=WIDTH) if given.picture else Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     with Sandbox() as box, TemporaryDirectory() as folder:
         box.deploy_project(make_project(box, Path(folder), console), instances=8, retry_delay=0.01)
-        stages = [bad_day(box, console), outage(box, console), recovery(box, console)]
+        stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
+        if given.picture:
+            console.export_text()  # forgets all acts but the last
         books, document = cutover(box, console)
     problems = [problem for one in (*stages, books) for problem in one.problems()]
     if books.missing:
         problems.append(f"{len(books.missing)} objects are still missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
-    if kept:
-        kept.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if given.certificate:
+        given.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
     good = (
         "[green]Every object was accounted for all the time, and in the end the destination equals the source: GO, with"
         " the proof."
     )
-    console.print("[red]The books do not balance." if problems else good, soft_wrap=True)
+    console.print("[red]The books do not balance." if problems else good, soft_wrap=not console.record)
+    if given.picture:
+        save(console, given.picture)
     return 1 if problems else 0
 
 

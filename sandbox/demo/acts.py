@@ -1,4 +1,4 @@
-"""The first acts: OMS has a bad day, then is down; replay and reconcile make it good."""
+"""The first acts: OMS misbehaves, then is down; replay and reconcile submit what was not accepted."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ HOSTILE = [
     "最" * 341,
 ]
 REFUSED = "refused/by OMS.txt"
-# Uploaded while OMS is down: no event comes of some, and forward can do nothing with one.
+# Uploaded while OMS is down: the events of some are lost, and forward can do nothing with one.
 DURING_OUTAGE = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST = [f"lost/{number:02}.jpg" for number in range(20)]
 GIVEN_UP = "given up by forward.txt"
 HOUR = 3600
 
 
-def bad_day(box: Sandbox, console: Console) -> Books:
-    """OMS throttles, fails now and then, and refuses one key."""
+def trouble(box: Sandbox, console: Console) -> Books:
+    """OMS throttles, fails now and then, and rejects one object key."""
     console.print(
-        f"[bold]1.[/] OMS has a bad day: it takes {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes"
-        " wrong, and one key is refused."
+        f"[bold]1.[/] OMS misbehaves: it admits {OMS_RATE} calls a second, every {1 / TROUBLE:.0f}th or so goes wrong,"
+        " and one object key is rejected."
     )
     box.oms.throttle(OMS_RATE, OMS_BURST)
     box.oms.faults.random(TROUBLE, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], SEED)
@@ -67,8 +67,8 @@ def bad_day(box: Sandbox, console: Console) -> Books:
 def outage(box: Sandbox, console: Console) -> Books:
     """OMS is down, some events are lost, and one can neither be sent nor recorded however often it is tried."""
     console.print(
-        f"\n[bold]2.[/] OMS is down. Of {len(LOST)} uploads the event is lost on its way. And the log bucket does not"
-        " take the record of one key, so forward can do nothing with it."
+        f"\n[bold]2.[/] OMS is down. The events of {len(LOST)} uploads are lost. And the log bucket does not accept the"
+        " record of one object, so forward can do nothing with it."
     )
     box.oms.throttle(None)
     box.oms.refuse(None)
@@ -91,12 +91,12 @@ def outage(box: Sandbox, console: Console) -> Books:
 
 
 def recovery(box: Sandbox, console: Console) -> Books:
-    """OMS is well again. The timers of replay and reconcile strike."""
+    """OMS works again. The timers invoke replay and reconcile."""
     box.oms.faults.clear()
-    console.print("\n[bold]3.[/] OMS is well again. The timer wakes replay, which answers")
+    console.print("\n[bold]3.[/] OMS works again. The timer invokes replay, which returns")
     console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
     box.oss.age(HOUR)
-    console.print("An hour later the timer wakes reconcile, which answers")
+    console.print("An hour later the timer invokes reconcile, which returns")
     console.print(escape(json.dumps(box.tick("reconcile").value)), soft_wrap=True)
     box.wait_idle(timeout=PATIENCE_SECONDS)
     books = keep_books(box, set(LOST))

@@ -71,7 +71,7 @@ def show(books: Books, console: Console) -> None:
     table.add_row("accepted by OMS (records in success_object/)", str(len(books.succeeded)))
     for reason, count in sorted(Counter(books.failed.values()).items()):
         table.add_row(f"failed: {reason} (records in failed_object/)", str(count))
-    table.add_row("never heard of, because the event was lost", str(len(books.lost)))
+    table.add_row("not known yet, because the event was lost", str(len(books.lost)))
     total = len(books.recorded | books.lost)
     table.add_row("[bold]total accounted for", f"[bold]{total}", end_section=True)
     table.add_row("in OBS, equal to the source", str(len(books.uploaded) - len(books.missing)))

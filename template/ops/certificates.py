@@ -18,7 +18,7 @@ CHECKS = (
 )
 
 # The verdict at the beginning of a document's sentence.
-_VERDICT = re.compile("^(GO|NO-GO|Not proven|A rehearsal|未证明|演练)(: |：)")
+_VERDICT = re.compile("^(未证明|演练|GO|NO-GO|Not proven|A rehearsal)(: |：)")
 
 
 def gates(check: object) -> bool:

@@ -96,6 +96,6 @@ def _no_certificate(file: Path) -> OpsError:
         Text(
             "Get it again: `python ops.py cutover` writes it, and the log bucket has it under"
             " oms_source_record/certificates/",
-            "请重新获取：由 python ops.py cutover 写出，日志存储桶的 oms_source_record/certificates/ 下也有",
+            "请重新获取：由 python ops.py cutover 写出，记录 Bucket 的 oms_source_record/certificates/ 下也有",
         ),
     )

@@ -40,7 +40,7 @@ _HINT = Text(
 )
 _REPLAY = Text("Send again what failed", "重发失败的对象")
 _SETTLE = Text("Let the last writes settle", "等待最后的写入稳定")
-_COMPARE = Text("Compare both buckets", "比对两个存储桶")
+_COMPARE = Text("Compare both buckets", "比对两侧的桶")
 _AGAIN = Text("Judge again what was on its way", "重新判定在途对象")
 _RECONCILE = Text("Show that the source stood still", "确认源端没有变化")
 _CERTIFY = Text("Certify", "签发证书")

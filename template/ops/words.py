@@ -20,7 +20,7 @@ class Text(NamedTuple):
 
 
 WORDS = {
-    "source": ("source bucket", "源存储桶"),
+    "source": ("source bucket", "源 Bucket"),
     "destination": ("destination bucket", "目的桶"),
     "at": ("as of", "统计时间"),
     "month": ("OMS this month", "OMS 本月"),
@@ -45,7 +45,7 @@ WORDS = {
     "records": ("failed records", "失败记录"),
     "at least": ("at least", "至少"),
     "in run files": ("in run files", "重发文件中"),
-    "outside": ("outside prefix and suffix, sent by nobody here", "不在前缀和后缀范围内,本项目不发送"),
+    "outside": ("outside prefix and suffix, sent by nobody here", "不在前缀和后缀范围内，本项目不发送"),
     "oldest": ("oldest", "最早"),
     "coverage": ("Last reconcile pass", "最近一次对账"),
     "open": ("under way since", "正在进行，开始于"),
@@ -73,7 +73,7 @@ WORDS = {
     "last replay": ("Last replay", "最近一次重发"),
     "taken": ("taken", "取出"),
     "accepted": ("accepted", "已接受"),
-    "sums": ("Do the numbers add up?", "数字是否吻合?"),
+    "sums": ("Do the numbers add up?", "数字是否吻合？"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
     "no word": ("OMS does not say", "OMS 未告知"),
@@ -87,6 +87,11 @@ WORDS = {
 
 def word(name: str, lang: str) -> str:
     return WORDS[name][lang == "zh"] if name in WORDS else name
+
+
+def in_lang(report: Report, field: str, lang: str) -> str:
+    """A field in one of the languages; an older function may know it in English only."""
+    return str((report.get(f"{field}_zh") if lang == "zh" else None) or report[field])
 
 
 def colon(lang: str) -> str:

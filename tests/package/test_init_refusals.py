@@ -195,4 +195,4 @@ def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, 
     (tmp_path / "project" / ".git").mkdir()
     said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y'); {call};", tmp_path)
     assert "is not valid JSON" in said or "Unexpected token" in said
-    assert "`git reset --hard` brings back what was" in said
+    assert "`git reset --hard` restores them" in said

@@ -21,8 +21,9 @@ from support.uploads import upload
 from tools.package import ROOT
 from tools.serverless import Tool, served
 
-README, OPERATIONS, CUTOVER = ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "cutover.md"
-ALARMS = ROOT / "docs" / "alarms.md"
+DEPLOY, OPERATIONS, CUTOVER, ALARMS = (
+    ROOT / "docs" / f"{name}.md" for name in ("deploy", "operations", "cutover", "alarms")
+)
 
 
 @pytest.fixture
@@ -52,9 +53,9 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox) -> Path:
     return shell.folder
 
 
-def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
-    # GIVEN the steps of README, for the sandbox's task
-    _, _, keys, init, git, roles, deploy, story, by_hand, remove = Document.read(README).commands_under("Deploy it")
+def test_the_page_on_deploying_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
+    # GIVEN its steps, for the sandbox's task
+    _, _, keys, init, git, roles, deploy, story, by_hand, remove = Document.read(DEPLOY).commands_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
 
@@ -86,7 +87,7 @@ def test_readme_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box)
 
 def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built, tmp_path):
     # GIVEN what `make package` makes (the tool takes the file away)
-    assert f"s init --uri <this repository>/dist/{built.name}" in README.read_text(encoding="utf-8")
+    assert f"s init --uri <this repository>/dist/{built.name}" in DEPLOY.read_text(encoding="utf-8")
     copy = shutil.copy(built, tmp_path)
     given = json.dumps(box.answers())
     shell.run(f's init --uri {copy} -y -d mine -a default --parameters "$GIVEN"', env={"GIVEN": given})
@@ -95,7 +96,9 @@ def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built
 
 def test_every_command_of_day_to_day_answers(shell, project, box):
     upload(box, "hello", "a/b.txt")
-    (table,) = (table for table in Document.read(README).tables if table[0][0].content == "command")
+    box.oss.age(3600)
+    box.obs.age(3600)
+    table = next(table for table in Document.read(OPERATIONS).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
     assert len(commands) == 9
     for command in commands:
@@ -115,7 +118,7 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     upload(box, "between")
 
     # WHEN the steps of the document are taken
-    (store,) = Document.read(OPERATIONS).commands_under("Keys")[:1]
+    (store,) = Document.read(OPERATIONS).commands_under("Access keys")[:1]
     shell.run(store, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
     (deploy,) = Document.read(OPERATIONS).commands_under("Rotation")
     assert "Set up right: " in shell.run(deploy)
@@ -224,7 +227,7 @@ def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, pro
 
     # THEN nothing was committed or merged, and it says how to get back
     assert "HW_SK" in said
-    assert "`git reset --hard` brings back what was" in said
+    assert "`git reset --hard` restores them" in said
     assert shell.run("git rev-parse main template") == before
     shell.run("git reset -q --hard; git switch -q main; git diff --exit-code HEAD; test -f s.yaml")
     assert ".env" not in shell.run("git ls-files")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 import os
 import re
@@ -19,15 +20,20 @@ from oss_oms_sync.jobs import replay, status
 from oss_oms_sync.jobs.certify import options as of_certify
 from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
+from support import chinese
 from support.component import arguments
 from support.documents import Document
 from support.init_answers import ANSWERS
 from tools import documents
-from tools.package import ROOT
+from tools.package import ROOT, manifest
 from tools.render import render
 
 README, TWIN = ROOT / "README.md", ROOT / "README.zh.md"
+DEPLOY, DEPLOY_TWIN = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.zh.md"]
+IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
+PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
 OPTIONS = {
     "replay": replay.OPTIONS,
     "reconcile": of_reconcile.OPTIONS,
@@ -73,8 +79,9 @@ def differences(one: Document, twin: Document) -> Iterator[str]:
         yield "blocks of code"
 
     def files(document: Document) -> Counter[str]:
-        # Headings have other anchors in another language.
-        return Counter(link.partition("#")[0] for link in document.links if "README" not in link)
+        # Headings have other anchors in another language, and each document leads to those of its own.
+        links = (link.partition("#")[0].replace(".zh.md", ".md") for link in document.links)
+        return Counter(link for link in links if not link.endswith(("README.md", "readme.md")))
 
     if files(one) != files(twin):
         yield "links"
@@ -140,13 +147,67 @@ def test_every_link_inside_the_repository_leads_somewhere(path):
 
 
 def test_every_link_inside_the_project_leads_somewhere(project):
-    for path in (project / "readme.md", *(project / "docs").glob("*.md")):
+    for path in (project / "readme.md", project / "readme.zh.md", *(project / "docs").glob("*.md")):
         # What `s init` writes beside the rendered files is tested with the tool.
         assert list(broken_links(Document.read(path), path.parent)) == [], path
 
 
-def test_both_languages_say_the_same():
-    assert list(differences(Document.read(README), Document.read(TWIN))) == []
+@pytest.mark.parametrize(("english", "twin"), PAIRS, ids=lambda path: path.name)
+def test_both_languages_say_the_same(english, twin):
+    assert list(differences(Document.read(english), Document.read(twin))) == []
+
+
+@pytest.mark.parametrize("path", IN_CHINESE, ids=lambda path: path.name)
+def test_a_chinese_document_leads_to_chinese_ones(path):
+    for link in Document.read(path).links:
+        target, _, _ = link.partition("#")
+        if target.endswith(".md") and not target.endswith((".zh.md", "README.md", "readme.md")):
+            # In a generated project the documents are beside its readme; here they are not.
+            here = (ROOT if path.parent.name == "template" else path.parent) / target
+            assert not here.with_name(here.name.replace(".md", ".zh.md")).exists(), link
+
+
+def test_what_chinese_users_need_is_in_chinese():
+    documents = {path.name.partition(".")[0] for path in IN_CHINESE if path.parent.name == "docs"}
+    assert documents >= {"deploy", "cutover", "operations", "troubleshooting", "certificate", "playing"}
+    assert OF_THE_PROJECT[1].exists()
+
+
+@pytest.mark.parametrize("path", sorted({*DOCUMENTS, *OF_THE_PROJECT}), ids=lambda path: path.name)
+def test_chinese_in_documents_has_full_width_punctuation(path):
+    assert chinese.half_width(chinese.prose_of_markdown(path.read_text(encoding="utf-8"))) == []
+
+
+def test_chinese_in_programs_and_questions_has_full_width_punctuation():
+    texts = [*chinese.texts_of_yaml(ROOT / "publish.yaml")]
+    texts += [text for path in (ROOT / ".github").rglob("*.yml") for text in chinese.texts_of_yaml(path)]
+    texts += [text for path in (ROOT / "hooks").glob("*.js") for text in chinese.texts_of_javascript(path)]
+    texts += [text for path in (ROOT / "template").rglob("*.py") for text in chinese.texts_of_python(path)]
+    assert len(texts) > 300
+    assert [wrong for text in texts for wrong in chinese.half_width(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["失败,重试", "失败: x", "(见下文)", "对吗?", "见 `status`,然后", "| a | 失败:`x` |", "x)表示", "停止;"]
+)
+def test_half_width_punctuation_is_noticed(text):
+    assert chinese.half_width(chinese.prose_of_markdown(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "失败，重试（见下文）。",
+        "a, b | 失败",
+        "见[割接](cutover.zh.md#某一天)。",
+        "`x, y: z`",
+        "见 https://example.com/a:b?c=失败",
+        "```\n失败,重试\n```",
+        "only English, here (yes): no?",
+    ],
+)
+def test_other_punctuation_is_left_alone(text):
+    assert chinese.half_width(chinese.prose_of_markdown(text)) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -154,8 +215,21 @@ def test_every_command_is_one(path, project):
     assert list(wrong_commands(Document.read(path), project)) == []
 
 
-def test_every_command_in_the_projects_readme_is_one(project):
-    assert list(wrong_commands(Document.read(project / "readme.md"), project)) == []
+@pytest.mark.parametrize("name", ["readme.md", "readme.zh.md"])
+def test_every_command_in_the_projects_readme_is_one(name, project):
+    assert list(wrong_commands(Document.read(project / name), project)) == []
+
+
+def test_the_picture_of_the_demo_is_of_this_version_and_shows_what_the_readmes_quote():
+    picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
+    shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())
+    assert f"make demo - oss-oms-sync {manifest()['Version']}" in shown
+    (quoted,) = (text for info, text in Document.read(README).blocks if info == "text" and "NO-GO" in text)
+    assert len(quoted.splitlines()) == 6
+    for line in quoted.splitlines():
+        # Numbers and digests differ from run to run.
+        parts = re.split(r"\b[0-9a-f]{64}\b|[\d,.:TZ-]*\d[\d,.:TZ-]*", line.strip())
+        assert re.search(".+?".join(map(re.escape, parts)), shown), line
 
 
 @pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda one: getattr(one, "name", ""))
@@ -163,13 +237,13 @@ def test_what_is_made_is_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
-def test_both_readmes_name_the_regions_of_sync_tasks_as_the_consoles_do():
+def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
     regions = {
         "cn-north-4": ("CN North-Beijing4", "华北-北京四"),
         "cn-east-3": ("CN East-Shanghai1", "华东-上海一"),
         "cn-southwest-2": ("CN Southwest-Guiyang1", "西南-贵阳一"),
     }
-    english, chinese = (" ".join(path.read_text(encoding="utf-8").split()) for path in (README, TWIN))
+    english, chinese = (" ".join(path.read_text(encoding="utf-8").split()) for path in (DEPLOY, DEPLOY_TWIN))
     for region, (name, name_zh) in regions.items():
         assert f"{name} (`{region}`)" in english
         assert f"{name_zh}（`{region}`）" in chinese
@@ -181,35 +255,35 @@ def test_both_readmes_name_the_regions_of_sync_tasks_as_the_consoles_do():
 def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
     told = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
     explained = [path.name for path, text in told.items() if "falls back" in text or "退回" in text]
-    assert {"README.md", "README.zh.md", "how-it-works.md"} <= set(explained)
+    assert {"deploy.md", "deploy.zh.md", "how-it-works.md"} <= set(explained)
     for path, text in told.items():
         if "CRC64_COMPARISON_OVERWRITE" in text and path.name not in explained:
             assert "how-it-works.md#what-remains" in text, path
 
 
 BREAKS = {
-    "a heading": ("## Rights", "Rights", "headings"),
+    "a heading": ("## Permissions", "Permissions", "headings"),
     "a command": ("python ops.py doctor\n", "s doctor check\n", "blocks of code"),
-    "a link": ("(docs/costs.md)", "(docs/prices.md)", "links"),
-    "a cell": ("| `doctor` |", "| `medic` |", "table"),
-    "a row": ("| `doctor` |", "| `doctor` | x | y |\n| `doctor` |", "table"),
+    "a link": ("(settings.md)", "(prices.md)", "links"),
+    "a cell": ("| `runtime` |", "| `medic` |", "table"),
+    "a row": ("| `runtime` |", "| `runtime` | x | y |\n| `runtime` |", "table"),
 }
 
 
 @pytest.mark.parametrize("part", BREAKS)
 def test_a_twin_that_says_something_else_is_noticed(part):
     before, after, told = BREAKS[part]
-    text = README.read_text(encoding="utf-8")
+    text = DEPLOY.read_text(encoding="utf-8")
     assert before in text
     changed = Document(text.replace(before, after, 1))
-    assert any(one.startswith(told) for one in differences(changed, Document.read(TWIN)))
+    assert any(one.startswith(told) for one in differences(changed, Document.read(DEPLOY_TWIN)))
 
 
 @pytest.mark.parametrize(
     "link", ["docs/nowhere.md", "docs/costs.md#nowhere", "#nowhere", "docs/nowhere.png"], ids=lambda link: link
 )
 def test_a_broken_link_is_noticed(link):
-    text = README.read_text(encoding="utf-8").replace("(docs/costs.md)", f"({link})")
+    text = README.read_text(encoding="utf-8").replace("(docs/performance.md)", f"({link})", 1)
     assert list(broken_links(Document(text), ROOT)) == [link]
 
 

@@ -41,7 +41,7 @@ SETTINGS = {
         None,
         Text(
             "OSS bucket for the records, in the function's region, never the source bucket",
-            "存放记录的 OSS 存储桶，与函数同地域，且不能是源存储桶",
+            "存放记录的 OSS Bucket，与函数同地域，且不能是源 Bucket",
         ),
     ),
     "OSS_ENDPOINT": Setting(
@@ -62,7 +62,7 @@ SETTINGS = {
         "",
         Text(
             "accept events of this bucket only; also the bucket that reconcile scans (required for reconcile)",
-            "只处理该存储桶的事件；也是 reconcile 对账的存储桶，使用 reconcile 时必填",
+            "只处理该 Bucket 的事件；也是 reconcile 对账的 Bucket，使用 reconcile 时必填",
         ),
     ),
     "OBJECT_PREFIX": Setting("", Text("forward only object keys with this prefix", "只转发对象名以此开头的对象")),

@@ -13,6 +13,11 @@ class Text(NamedTuple):
     zh: str
 
     @classmethod
+    def same(cls, text: str) -> Text:
+        """A text that has no language, such as the message of a program."""
+        return cls(text, text)
+
+    @classmethod
     def join(cls, parts: Iterable[Text]) -> Text:
         """Join `parts` into one text; the spaces between them belong to the parts."""
         english, chinese = zip(*parts, strict=True)

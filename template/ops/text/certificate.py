@@ -33,7 +33,7 @@ _STEPS = {
     "sample": Text("sampling", "抽样"),
 }
 _ACCEPTED = Text("accepted by name: {}: {}", "已具名接受：{}：{}")
-_STORED = Text("In the log bucket: {}", "存放于日志存储桶：{}")
+_STORED = Text("In the log bucket: {}", "存放于记录 Bucket：{}")
 
 CODES = {"GO": 0, "NO-GO": 1, "NOT PROVEN": 3}
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ops.terminal import Line, Marked
-from ops.words import Report, colon, sentence, word
+from ops.words import Report, colon, in_lang, sentence, word
 
 # What has to be done comes first.
 _STATES = ("fault", "unknown", "warning", "skipped", "ok")
@@ -20,11 +20,12 @@ def lines(report: Report, lang: str) -> Iterator[Line]:
     told = comma.join(f"{word(state, lang)} {count[state]}" for state in reversed(_STATES) if count[state])
     yield f"{sentence(report, lang)}{colon(lang)}{told}"
     # Those that depend on others have nothing to be done about them.
-    depending = [one["name"] for one in found if one["state"] == "unknown" and not one["fix"]]
+    depending = [in_lang(one, "name", lang) for one in found if one["state"] == "unknown" and not one["fix"]]
     for one in found:
-        if one["state"] != "ok" and one["name"] not in depending:
-            yield Marked("  ", word(one["state"], lang), one["state"], f": {one['name']}: {one['seen']}")
+        if one["state"] != "ok" and in_lang(one, "name", lang) not in depending:
+            seen = f"{colon(lang)}{in_lang(one, 'name', lang)}{colon(lang)}{in_lang(one, 'seen', lang)}"
+            yield Marked("  ", word(one["state"], lang), one["state"], seen)
             if one["fix"]:
-                yield f"      -> {one['fix']}"
+                yield f"      -> {in_lang(one, 'fix', lang)}"
     if depending:
-        yield f"  {word('depends', lang)}{colon(lang)}{', '.join(depending)}"
+        yield f"  {word('depends', lang)}{colon(lang)}{comma.join(depending)}"

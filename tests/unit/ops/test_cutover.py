@@ -451,6 +451,6 @@ def test_whoever_interrupts_is_told_to_begin_the_same_command_again(command):
 def test_it_speaks_chinese(command):
     seen = Seen(world().session.caller, lang="zh")
     assert command(seen, "--frozen-since", "2026-01-31T08:00:00Z") == 0
-    assert "3. 比对两个存储桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.said
+    assert "3. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.said
     assert seen.out.getvalue().startswith("GO\n  结论是 GO。\n")
     assert "关闭项目：使用 --close" in seen.said

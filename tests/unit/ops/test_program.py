@@ -218,7 +218,7 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
     terminal.read_until("不是带时区的时间")
     terminal.type("r\n")
     assert terminal.end() == 1
-    assert "2. 比对两个存储桶 …" in terminal.shown
+    assert "2. 比对两侧的桶 …" in terminal.shown
     assert "函数计算中没有该函数" in terminal.shown
     assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
         "replay",

@@ -18,7 +18,21 @@ from oss_oms_sync.jobs.status.sums import sums_json
 from support.web_page import EXAMPLES, answer, page_of, parse
 
 # Names, which no language translates.
-NAMES = {"OSS", "OBS", "OMS", "UTC", "SHA-256", "ETag", "JSON", "ASCII", "replay", "forward", "sha256", "oss-oms-sync"}
+NAMES = {
+    "OSS",
+    "OBS",
+    "OMS",
+    "Bucket",
+    "UTC",
+    "SHA-256",
+    "ETag",
+    "JSON",
+    "ASCII",
+    "replay",
+    "forward",
+    "sha256",
+    "oss-oms-sync",
+}
 # Those that are in the example of what the function says.
 SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "keys", "Content-Type", "multipart", "form-data"}
 UNITS = {"kB", "MB", "GB", "TB", "GiB"}

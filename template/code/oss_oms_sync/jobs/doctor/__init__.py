@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
@@ -25,6 +25,8 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *destination.CHECKS,
     *flow.CHECKS,
 )
+_ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
+_NAMES_ZH = {check.name: check.name_zh for check in _ALL}
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,10 @@ class DoctorResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
-        checks = [{"name": name, **finding.to_json()} for name, finding in self.findings.items()]
+        checks = [
+            {"name": name, "name_zh": _NAMES_ZH[name], **finding.to_json(), **finding.to_json_zh()}
+            for name, finding in self.findings.items()
+        ]
         return {"ok": self.ok, "text": self.text.en, "text_zh": self.text.zh, "checks": checks}
 
 
@@ -87,7 +92,8 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
         blocking = _blocking(check.needs, found)
         if context is None or blocking:
             level = Level.SKIPPED if set(blocking.values()) == {Level.SKIPPED} else Level.UNKNOWN
-            finding = Finding(level, f"depends on: {', '.join(blocking)}")
+            names_zh = "、".join(_NAMES_ZH[name] for name in blocking)
+            finding = Finding(level, Text(f"depends on: {', '.join(blocking)}", f"取决于：{names_zh}"))
         else:
             finding = _run_check(check, context)
         found[check.name] = finding
@@ -103,5 +109,8 @@ def _run_check(check: Check[C], context: C) -> Finding:
     try:
         return check.function(context)
     except OmsSyncError as error:
-        fix = "Look at the message; if it says nothing to do, run doctor again in a minute"
-        return Finding(Level.FAULT, str(error), fix)
+        fix = Text(
+            "Look at the message; if it says nothing to do, run doctor again in a minute",
+            "请查看错误信息；若其中没有处理方法，请一分钟后再次运行 doctor",
+        )
+        return Finding(Level.FAULT, Text.same(str(error)), fix)

@@ -8,25 +8,36 @@ from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.text import Text
 
+_LOG_BUCKET = Text("log bucket", "记录 Bucket")
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
 def role(context: CheckContext) -> Finding:
     credentials = context.invocation.credentials
     if isinstance(credentials, CredentialsError):
-        return Finding(Level.FAULT, "the function has no credentials", str(credentials))
-    return Finding(Level.OK, "the function has the temporary credentials of its role")
+        seen = Text("the function has no credentials", "函数没有凭证")
+        return Finding(Level.FAULT, seen, Text.same(str(credentials)))
+    seen = Text("the function has the temporary credentials of its role", "函数持有其角色的临时凭证")
+    return Finding(Level.OK, seen)
 
 
 def oss_answers(context: CheckContext) -> Finding:
     error = context.log_bucket_error
     if error and error.code in BAD_CREDENTIALS:
-        fix = "Invoke again in a minute; if it lasts, check the function's role in the RAM console"
-        return Finding(Level.FAULT, str(error), fix)
+        fix = Text(
+            "Invoke again in a minute; if it lasts, check the function's role in the RAM console",
+            "请一分钟后再次调用；若持续出现，请在 RAM 控制台检查函数的角色",
+        )
+        return Finding(Level.FAULT, Text.same(str(error)), fix)
     if error and error.code not in (*_WRONG_BUCKET_CODES, "AccessDenied"):
-        return Finding(Level.FAULT, str(error), "Run doctor again in a minute; if it lasts, see OSS's service health")
-    return Finding(Level.OK, "OSS accepts the role's credentials")
+        fix = Text(
+            "Run doctor again in a minute; if it lasts, see OSS's service health",
+            "请一分钟后再次运行 doctor；若持续出现，请查看 OSS 的服务状态",
+        )
+        return Finding(Level.FAULT, Text.same(str(error)), fix)
+    return Finding(Level.OK, Text("OSS accepts the role's credentials", "OSS 接受该角色的凭证"))
 
 
 def log_bucket(context: CheckContext) -> Finding:
@@ -36,31 +47,35 @@ def log_bucket(context: CheckContext) -> Finding:
 def source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
-        seen = "SOURCE_BUCKET is empty: events of any bucket are taken, and reconcile cannot run"
+        seen = Text(
+            "SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run",
+            "SOURCE_BUCKET 为空：接受任何 Bucket 的事件，reconcile 无法运行",
+        )
         return Finding(Level.SKIPPED, seen)
     return _bucket_exists(context, "SOURCE_BUCKET", name, context.source_bucket_error)
 
 
 def right_to_list_records(context: CheckContext) -> Finding:
-    return _role_right("list the records", "oss:ListObjects", "log bucket", context.log_bucket_error)
+    what = Text("list the records", "列举记录")
+    return _role_right(what, "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error)
 
 
 def right_to_list_source(context: CheckContext) -> Finding:
-    return _role_right("list the source bucket", "oss:ListObjects", "source bucket", context.source_bucket_error)
+    what, where = Text("list the source bucket", "列举源 Bucket"), Text("source bucket", "源 Bucket")
+    return _role_right(what, "oss:ListObjects", where, context.source_bucket_error)
 
 
 def right_to_write(context: CheckContext) -> Finding:
     # Set even if OSS does not confirm it.
     context.probe_may_be_there = True
     (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
-    return _role_right("write records", "oss:PutObject", "log bucket", problem)
+    return _role_right(Text("write records", "写入记录"), "oss:PutObject", _LOG_BUCKET, problem)
 
 
 def right_to_read(context: CheckContext) -> Finding:
     found = context.probe_read
-    return _role_right(
-        "read records", "oss:GetObject", "log bucket", found if isinstance(found, StorageFailure) else None
-    )
+    problem = found if isinstance(found, StorageFailure) else None
+    return _role_right(Text("read records", "读取记录"), "oss:GetObject", _LOG_BUCKET, problem)
 
 
 def versioning(context: CheckContext) -> Finding:
@@ -69,58 +84,81 @@ def versioning(context: CheckContext) -> Finding:
     if isinstance(found, StoredObject) and "x-oss-version-id" in found.headers:
         return Finding(
             Level.FAULT,
-            "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being overwritten",
-            "Use another log bucket, in which versioning was never enabled: it can be suspended, but not taken away",
+            Text(
+                "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being"
+                " overwritten",
+                "记录 Bucket 已开启或暂停版本控制，因此 OSS 无法防止各轮任务的数据被覆盖",
+            ),
+            Text(
+                "Use another log bucket, in which versioning was never enabled: it can be suspended, but not removed",
+                "请更换从未开启过版本控制的记录 Bucket：版本控制可以暂停，但无法取消",
+            ),
         )
-    return Finding(Level.OK, "the log bucket has no versioning")
+    return Finding(Level.OK, Text("the log bucket has no versioning", "记录 Bucket 没有版本控制"))
 
 
 def record_etag(context: CheckContext) -> Finding:
     listed = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed:
-        return Finding(Level.UNKNOWN, "the listing lacks what was just written", "Run doctor again in a minute")
+        return Finding(
+            Level.UNKNOWN,
+            Text("the listing lacks what was just written", "列表中没有刚写入的对象"),
+            Text("Run doctor again in a minute", "请一分钟后再次运行 doctor"),
+        )
     if listed[0].etag != etag_of(context.probe.body):
         return Finding(
             Level.FAULT,
-            "the log bucket lists objects with an ETag that is not the MD5 of their contents",
-            "Is it encrypted with KMS? Use a log bucket without: reconcile would send every object in each pass",
+            Text(
+                "the log bucket lists objects with an ETag that is not the MD5 of their contents",
+                "记录 Bucket 列出的 ETag 不是对象内容的 MD5",
+            ),
+            Text(
+                "Is it encrypted with KMS? Use a log bucket without: reconcile would submit every object in each pass",
+                "是否使用了 KMS 加密？请更换不使用 KMS 的记录 Bucket，否则 reconcile 每轮都会提交全部对象",
+            ),
         )
-    return Finding(Level.OK, "a listing tells which version a record is of")
+    return Finding(Level.OK, Text("a listing tells which version a record is of", "列表能反映记录所属的版本"))
 
 
 def right_to_delete(context: CheckContext) -> Finding:
     (problem,) = context.invocation.log_bucket.try_delete_all([context.probe.name]).values()
     context.probe_may_be_there = problem is not None
-    return _role_right("delete records", "oss:DeleteObject", "log bucket", problem)
+    return _role_right(Text("delete records", "删除记录"), "oss:DeleteObject", _LOG_BUCKET, problem)
 
 
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
-        return Finding(Level.FAULT, str(error), f"Name an OSS bucket of {context.settings.oss_region} in {setting}")
-    return Finding(Level.OK, f"{name} is there")
+        region = context.settings.oss_region
+        fix = Text(f"Name an OSS bucket of {region} in {setting}", f"请在 {setting} 中填写 {region} 的 OSS Bucket")
+        return Finding(Level.FAULT, Text.same(str(error)), fix)
+    return Finding(Level.OK, Text(f"{name} is there", f"{name} 存在"))
 
 
-def _role_right(what: str, action: str, where: str, problem: StorageError | StorageFailure | None) -> Finding:
+def _role_right(what: Text, action: str, where: Text, problem: StorageError | StorageFailure | None) -> Finding:
     """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
     if problem is None:
-        return Finding(Level.OK, f"the function's role may {what}")
-    seen = problem.message if isinstance(problem, StorageFailure) else str(problem)
+        return Finding(Level.OK, Text(f"the function's role may {what.en}", f"函数的角色有权{what.zh}"))
+    seen = Text.same(problem.message if isinstance(problem, StorageFailure) else str(problem))
     if problem.code == "AccessDenied":
-        fix = f"Grant the function's role {action} on the {where}, as policies/ in the project says"
+        fix = Text(
+            f"Grant the function's role {action} on the {where.en}, as policies/ in the project says",
+            f"请按项目中的 policies/，为函数的角色授予{where.zh} 的 {action} 权限",
+        )
         return Finding(Level.FAULT, seen, fix)
-    return Finding(Level.FAULT, seen, "Look at the message, and run doctor again in a minute")
+    fix = Text("Look at the message, and run doctor again in a minute", "请查看错误信息，一分钟后再次运行 doctor")
+    return Finding(Level.FAULT, seen, fix)
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("role", ("settings",), role),
-    Check("OSS answers", ("role", "OSS connection", "clock"), oss_answers),
-    Check("log bucket", ("OSS answers",), log_bucket),
-    Check("right to write records", ("log bucket",), right_to_write),
-    Check("right to read records", ("right to write records",), right_to_read),
-    Check("log bucket versioning", ("right to read records",), versioning),
-    Check("right to list records", ("log bucket",), right_to_list_records),
-    Check("record ETag", ("right to write records", "right to list records"), record_etag),
-    Check("right to delete records", ("right to write records",), right_to_delete),
-    Check("source bucket", ("OSS answers",), source_bucket),
-    Check("right to list source bucket", ("source bucket",), right_to_list_source),
+    Check("role", "函数角色", ("settings",), role),
+    Check("OSS answers", "OSS 响应", ("role", "OSS connection", "clock"), oss_answers),
+    Check("log bucket", "记录 Bucket", ("OSS answers",), log_bucket),
+    Check("right to write records", "写入记录的权限", ("log bucket",), right_to_write),
+    Check("right to read records", "读取记录的权限", ("right to write records",), right_to_read),
+    Check("log bucket versioning", "记录 Bucket 的版本控制", ("right to read records",), versioning),
+    Check("right to list records", "列举记录的权限", ("log bucket",), right_to_list_records),
+    Check("record ETag", "记录的 ETag", ("right to write records", "right to list records"), record_etag),
+    Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
+    Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
+    Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
 )

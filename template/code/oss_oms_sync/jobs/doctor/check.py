@@ -24,6 +24,7 @@ from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
+from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
@@ -40,24 +41,33 @@ class Level(Enum):
     SKIPPED = "skipped"
 
 
+_NOTHING = Text("", "")
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a check saw; `fix` is what to do, or empty."""
 
     level: Level
-    seen: str
-    fix: str = ""
+    seen: Text
+    fix: Text = _NOTHING
 
     def to_json(self) -> dict[str, str]:
-        """The finding as the answer and the log show it."""
-        return {"state": self.level.value, "seen": self.seen, "fix": self.fix}
+        """The finding as the log shows it."""
+        return {"state": self.level.value, "seen": self.seen.en, "fix": self.fix.en}
+
+    def to_json_zh(self) -> dict[str, str]:
+        """What the answer shows besides."""
+        return {"seen_zh": self.seen.zh, "fix_zh": self.fix.zh}
 
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its name, the checks that have to pass first, and the function that looks at its context."""
+    """One rule: its name in English and in Chinese, the names of the checks that have to pass first, and the function
+    that looks at its context."""
 
     name: str
+    name_zh: str
     needs: Sequence[str]
     function: Callable[[C], Finding]
 

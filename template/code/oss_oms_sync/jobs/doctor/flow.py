@@ -21,6 +21,7 @@ from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
+from oss_oms_sync.text import Text
 
 T = TypeVar("T")
 
@@ -52,48 +53,78 @@ def right_to_submit(context: CheckContext) -> Finding:
     accepted, all_accepted = _last_accepted(context, doubt)
     if accepted > doubt:
         at = from_epoch(accepted)
-        return Finding(Level.OK, f"a key was accepted at {at:%Y-%m-%d %H:%M} UTC")
+        told = f"{at:%Y-%m-%d %H:%M}"
+        return Finding(Level.OK, Text(f"a key was accepted at {told} UTC", f"{told}（UTC）有对象被接受"))
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
-        return Finding(Level.SKIPPED, "no key was accepted yet: upload an object, and look again")
+        seen = Text("no key was accepted yet: upload an object, and look again", "尚无对象被接受：请上传一个对象后再看")
+        return Finding(Level.SKIPPED, seen)
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
         ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
-        return Finding(Level.FAULT, "the last key failed with FORBIDDEN", Reason.FORBIDDEN.fix.en)
-    names = ", ".join(sorted(set().union(*reasons) - {""})) or "no reason told"
+        seen = Text("the last key failed with FORBIDDEN", "最近一个对象因 FORBIDDEN 失败")
+        return Finding(Level.FAULT, seen, Reason.FORBIDDEN.fix)
+    names = sorted(set().union(*reasons) - {""})
     return Finding(
         Level.UNKNOWN,
-        f"no key is known to be accepted since some failed ({names})"
-        + ("" if all_seen else "; there are more records than could be looked at"),
-        "See that the IAM user behind HW_AK may oms:synctask:createEvent, and what `s status invoke` says of the"
-        " failed keys; run doctor again when replay has sent them",
+        Text(
+            f"no key is known to be accepted since some failed ({', '.join(names) or 'no reason told'})"
+            + ("" if all_seen else "; there are more records than could be looked at"),
+            f"自部分对象失败（{'、'.join(names) or '原因未知'}）以来，未见有对象被接受"
+            + ("" if all_seen else "；记录过多，未能全部查看"),
+        ),
+        Text(
+            "See that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what"
+            " `python ops.py status` says of the failed keys; run doctor again when replay has sent them",
+            "请确认 HW_AK 所属的 IAM 用户具有 oms:synctask:createEvent 权限，并用 `python ops.py status`"
+            " 查看失败的对象；replay 重发之后再次运行 doctor",
+        ),
     )
 
 
 def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
-        return Finding(Level.OK, "reconcile runs by hand only, for RECONCILE_PERIOD is off")
+        seen = Text(
+            "reconcile runs by hand only, because RECONCILE_PERIOD is off",
+            "RECONCILE_PERIOD 为 off，reconcile 仅手动执行",
+        )
+        return Finding(Level.OK, seen)
     last = max(context.passes.states(), key=lambda one: one.started, default=None)
-    fix = "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`"
+    fix = Text(
+        "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`",
+        "请在函数计算控制台确认 reconcile 的定时触发器存在，并查看 `s reconcile logs`",
+    )
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:
-            seen = f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days"
+            seen = Text(
+                f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days",
+                f"最近 {MAX_PERIOD.days} 天没有开始过对账",
+            )
             return Finding(Level.WARNING, seen, fix)
-        return Finding(Level.SKIPPED, "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`")
-    seen = f"the last pass of reconcile began at {last.started}"
+        seen = Text(
+            "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`",
+            "尚未开始过对账：请 10 分钟后再看，然后查看 `s reconcile logs`",
+        )
+        return Finding(Level.SKIPPED, seen)
+    seen = Text(f"the last pass of reconcile began at {last.started}", f"最近一轮对账开始于 {last.started}")
     if last.is_late(settings, now):
-        return Finding(Level.WARNING, f"{seen}, and the next is long due", fix)
+        late = Text(", and the next is long due", "，下一轮早该开始")
+        return Finding(Level.WARNING, Text.join([seen, late]), fix)
     return Finding(Level.OK, seen)
 
 
 def is_open(context: CheckContext) -> Finding:
     closed = Closing(context.invocation).state()
     if closed:
-        return Finding(Level.WARNING, closed.text.en, "Open it only if OBS is to get what is written to OSS again")
-    return Finding(Level.OK, "the project is open: keys are sent")
+        fix = Text(
+            "Open it only if OBS is to get what is written to OSS again",
+            "仅当写入 OSS 的内容仍需同步到 OBS 时才打开",
+        )
+        return Finding(Level.WARNING, closed.text, fix)
+    return Finding(Level.OK, Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
 
 
 def pass_trigger(context: CheckContext) -> Finding:
@@ -112,12 +143,23 @@ def pass_trigger(context: CheckContext) -> Finding:
     if is_there:
         return Finding(
             Level.WARNING,
-            f"what was written under passes/ in the log bucket did not wake reconcile within {_PING_SECONDS:.0f}"
-            " seconds: a pass goes on by the timer alone then, one range after the other",
-            "See in the Function Compute console that reconcile's trigger on the log bucket is there, and that the"
-            " trigger's role may invoke reconcile; then run doctor again",
+            Text(
+                f"what was written under passes/ in the log bucket did not wake reconcile within {_PING_SECONDS:.0f}"
+                " seconds: a pass goes on by the timer alone then, one range after the other",
+                f"写入记录 Bucket 的 passes/ 之后，{_PING_SECONDS:.0f} 秒内没有触发 reconcile："
+                "这样对账只能靠定时触发器推进，一个区间接着一个区间",
+            ),
+            Text(
+                "See in the Function Compute console that reconcile's trigger on the log bucket is there, and that the"
+                " trigger's role may invoke reconcile; then run doctor again",
+                "请在函数计算控制台确认 reconcile 在记录 Bucket 上的触发器存在，且触发器角色有权调用 reconcile；"
+                "然后再次运行 doctor",
+            ),
         )
-    return Finding(Level.OK, "what is written under passes/ in the log bucket wakes reconcile")
+    seen = Text(
+        "what is written under passes/ in the log bucket wakes reconcile", "写入记录 Bucket 的 passes/ 会触发 reconcile"
+    )
+    return Finding(Level.OK, seen)
 
 
 def records_flow(context: CheckContext) -> Finding:
@@ -126,24 +168,36 @@ def records_flow(context: CheckContext) -> Finding:
     accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
     missing = classes[ObjectClass.UNRECORDED]
     names = f"{'' if all_seen else 'the first '}{classes.total():,} names"
-    seen = f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record"
+    seen = Text(
+        f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record",
+        f"{'' if all_seen else '前 '}{classes.total():,} 个对象中，最近一天写入的有 {accepted} 个已接受，"
+        f"{failed} 个失败，{missing} 个没有记录",
+    )
     if missing:
-        fix = (
-            "See in the Function Compute console that forward's trigger is there (it is refused where it overlaps"
-            " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
+        fix = Text(
+            "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
+            " with another of this bucket in events, prefix and suffix); reconcile sends the objects",
+            "请在函数计算控制台确认 forward 的触发器存在（如果它与该 Bucket 的另一个触发器在事件、前缀和后缀上都重叠，"
+            "则会被拒绝）；reconcile 会补交这些对象",
         )
         return Finding(Level.WARNING if accepted + failed else Level.FAULT, seen, fix)
     if failed:
-        return Finding(Level.WARNING, seen, "`s status invoke` says why they failed")
+        fix = Text("`python ops.py status` says why they failed", "失败原因见 `python ops.py status`")
+        return Finding(Level.WARNING, seen, fix)
     if not accepted:
-        return Finding(Level.SKIPPED, f"{seen}: upload an object, and look again in 15 minutes")
+        again = Text(": upload an object, and look again in 15 minutes", "：请上传一个对象，15 分钟后再看")
+        return Finding(Level.SKIPPED, Text.join([seen, again]))
     if not events_came:
         # Reconcile's own records must not make a dead trigger look healthy.
-        return Finding(
-            Level.UNKNOWN,
-            f"{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
-            "Upload an object, and look again: it should have a record within 15 minutes",
+        late = Text(
+            "; all records came so late that reconcile may have made them, so whether events arrive is open",
+            "；所有记录都来得太晚，可能是 reconcile 写的，因此无法判断事件是否到达",
         )
+        fix = Text(
+            "Upload an object, and look again: it should have a record within 15 minutes",
+            "请上传一个对象后再看：15 分钟内应当有记录",
+        )
+        return Finding(Level.UNKNOWN, Text.join([seen, late]), fix)
     return Finding(Level.OK, seen)
 
 
@@ -204,9 +258,14 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 
 _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("right oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
-    Check("project open", _READING_RECORDS, is_open),
-    Check("reconcile", _READING_RECORDS, reconcile),
-    Check("pass trigger", (*_READING_RECORDS, "right to write records", "right to delete records"), pass_trigger),
-    Check("records flow", (*_READING_RECORDS, "right to list source bucket"), records_flow),
+    Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
+    Check("project open", "项目是否打开", _READING_RECORDS, is_open),
+    Check("reconcile", "对账", _READING_RECORDS, reconcile),
+    Check(
+        "pass trigger",
+        "对账触发器",
+        (*_READING_RECORDS, "right to write records", "right to delete records"),
+        pass_trigger,
+    ),
+    Check("records flow", "记录产生情况", (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

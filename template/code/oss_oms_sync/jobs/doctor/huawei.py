@@ -13,14 +13,17 @@ from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.jobs.doctor.network import fix_unreachable
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.settings import Settings
+from oss_oms_sync.text import Text
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {
-    "cn-north-4": "CN North-Beijing4",
-    "cn-east-3": "CN East-Shanghai1",
-    "cn-southwest-2": "CN Southwest-Guiyang1",
+    "cn-north-4": Text("CN North-Beijing4", "华北-北京四"),
+    "cn-east-3": Text("CN East-Shanghai1", "华东-上海一"),
+    "cn-southwest-2": Text("CN Southwest-Guiyang1", "西南-贵阳一"),
 }
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
+# What a task may read from the wrong one of.
+_PARTS = {"cloud": Text("cloud", "云服务商"), "region": Text("region", "地域"), "bucket": Text("bucket", "Bucket")}
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
@@ -34,58 +37,73 @@ class TaskContext(NamedTuple):
 def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
-        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix.en
+        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix
         return Finding(Level.FAULT, _describe(answer), fix)
-    return Finding(Level.OK, "OMS answers signed requests")
+    return Finding(Level.OK, Text("OMS answers signed requests", "OMS 响应签名请求"))
 
 
 def access_key(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
         return _fault(answer)
-    return Finding(Level.OK, "Huawei Cloud accepts HW_AK and HW_SK")
+    return Finding(Level.OK, Text("Huawei Cloud accepts HW_AK and HW_SK", "华为云接受 HW_AK 和 HW_SK"))
 
 
 def right_to_get(context: CheckContext) -> Finding:
-    return _user_right("get", context.task_answer, "Without it doctor and status cannot look at the task.")
+    without = Text("Without it doctor and status cannot look at the task.", "否则 doctor 和 status 无法查看任务。")
+    return _user_right("get", context.task_answer, without)
 
 
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
-    return _user_right("statistics", answer, "Without it status shows no course of time.")
+    without = Text("Without it status shows no course of time.", "否则 status 无法显示变化趋势。")
+    return _user_right("statistics", answer, without)
 
 
 def task_is_shown(context: TaskContext) -> Finding:
     task = context.task
     if task.status is None:
-        return Finding(Level.FAULT, "the answer is none that OMS's documents name", Reason.UNEXPECTED.fix.en)
-    return Finding(Level.OK, f"the task copies to {task.dst_bucket} in {task.dst_region}")
+        seen = Text("the response is not one that OMS's documentation names", "响应不是 OMS 文档所述的格式")
+        return Finding(Level.FAULT, seen, Reason.UNEXPECTED.fix)
+    return Finding(
+        Level.OK,
+        Text(
+            f"the task copies to {task.dst_bucket} in {task.dst_region}",
+            f"任务的目的端为 {task.dst_region} 的 {task.dst_bucket}",
+        ),
+    )
 
 
 def task_runs(context: TaskContext) -> Finding:
     task = context.task
     if task.is_running:
-        return Finding(Level.OK, "the task is SYNCHRONIZING")
-    fix = "Start it in the OMS console: a stopped task takes no keys"
-    return Finding(Level.FAULT, f"the task is {task.status}", fix)
+        return Finding(Level.OK, Text("the task is SYNCHRONIZING", "任务状态为同步中（SYNCHRONIZING）"))
+    fix = Text(
+        "Start it in the OMS console: a stopped task accepts nothing",
+        "请在 OMS 控制台启动该任务：已停止的任务不接受同步请求",
+    )
+    return Finding(Level.FAULT, Text(f"the task is {task.status}", f"任务状态为 {task.status}"), fix)
 
 
 def task_source(context: TaskContext) -> Finding:
     task, settings = context
     bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
     cloud = task.src_cloud_type or "unknown"
-    seen = f"the task reads from {bucket} in {region} ({cloud})"
+    seen = Text(f"the task reads from {bucket} in {region} ({cloud})", f"任务的源端为 {region} 的 {bucket}（{cloud}）")
     wrong = {
         "cloud": not cloud.lower().startswith("ali"),
         "region": region != settings.oss_region,
         "bucket": settings.source_bucket not in ("", bucket),
     }
     if any(wrong.values()):
-        fix = (
-            f"Its {' and '.join(what for what, is_wrong in wrong.items() if is_wrong)} should be that of"
+        parts = [_PARTS[what] for what, is_wrong in wrong.items() if is_wrong]
+        fix = Text(
+            f"Its {' and '.join(part.en for part in parts)} should be that of"
             f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
-            " of the right task"
+            " of the right task",
+            f"其{'和'.join(part.zh for part in parts)}应与 {settings.oss_region} 的"
+            f" {settings.source_bucket or '源 Bucket'}（阿里云）一致：请复制正确任务的“同步请求接收地址”",
         )
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
@@ -96,36 +114,71 @@ def task_source(context: TaskContext) -> Finding:
 def overwrite_mode(context: TaskContext) -> Finding:
     mode = context.task.object_overwrite_mode or "unknown"
     if mode == "NO_OVERWRITE":
-        return Finding(Level.FAULT, f"{mode}: changed objects are not copied again", "Make a task that overwrites")
+        return Finding(
+            Level.FAULT,
+            Text(f"{mode}: changed objects are not copied again", f"{mode}：修改过的对象不会再次复制"),
+            Text("Create a task that overwrites", "请创建一个会覆盖的任务"),
+        )
     if mode == "FULL_OVERWRITE":
-        return Finding(Level.OK, f"{mode}: no new version is skipped; what is submitted twice is copied twice")
+        return Finding(
+            Level.OK,
+            Text(
+                f"{mode}: no new version is skipped; what is submitted twice is copied twice",
+                f"{mode}：不会漏掉新版本；重复提交的对象会复制两次",
+            ),
+        )
     crc64 = mode == "CRC64_COMPARISON_OVERWRITE"
     where = "if one of the two objects has no CRC64, OMS compares size and time instead: " if crc64 else ""
+    where_zh = "若有一侧的对象没有 CRC64 值，OMS 改为对比大小和时间：" if crc64 else ""
     return Finding(
         Level.WARNING,
-        f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
-        "FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice",
+        Text(
+            f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
+            f"{mode}：{where_zh}OMS 写入旧版本期间到达、大小相同的新版本可能被跳过",
+        ),
+        Text(
+            "FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice",
+            "FULL_OVERWRITE（全覆盖）没有这种遗漏，但会把重复提交的对象再复制一次，流量费由你承担",
+        ),
     )
 
 
 def task_options(context: TaskContext) -> Finding:
-    restore = "are restored and copied" if context.task.enable_restore else "fail"
-    metadata = "is" if context.task.enable_metadata_migration else "is not"
-    return Finding(Level.OK, f"archived objects {restore}; objects' own metadata {metadata} copied")
+    restore = (
+        Text("are restored and copied", "会先解冻再复制") if context.task.enable_restore else Text("fail", "复制失败")
+    )
+    metadata = Text("is", "会复制") if context.task.enable_metadata_migration else Text("is not", "不复制")
+    return Finding(
+        Level.OK,
+        Text(
+            f"archived objects {restore.en}; objects' own metadata {metadata.en} copied",
+            f"归档对象{restore.zh}；对象的自定义元数据{metadata.zh}",
+        ),
+    )
 
 
 def oms_region(context: CheckContext) -> Finding:
     match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
-        return Finding(Level.SKIPPED, "the host of SYNC_URL names no region")
+        return Finding(Level.SKIPPED, Text("the host of SYNC_URL names no region", "SYNC_URL 的域名中没有区域"))
     if match[1] not in _OMS_REGIONS:
         return Finding(
             Level.WARNING,
-            f"{match[1]} is not known to offer synchronization tasks",
-            "If the task is not found, make it in "
-            + " or ".join(f"{name} ({region})" for region, name in _OMS_REGIONS.items()),
+            Text(
+                f"{match[1]} is not known to offer synchronization tasks", f"{match[1]} 不在已知提供同步任务的区域之列"
+            ),
+            Text(
+                "If the task is not found, create it in "
+                + " or ".join(f"{name.en} ({region})" for region, name in _OMS_REGIONS.items()),
+                "如果找不到该任务，请在以下区域之一创建："
+                + "、".join(f"{name.zh}（{region}）" for region, name in _OMS_REGIONS.items()),
+            ),
         )
-    return Finding(Level.OK, f"{_OMS_REGIONS[match[1]]} ({match[1]}) offers synchronization tasks")
+    name = _OMS_REGIONS[match[1]]
+    return Finding(
+        Level.OK,
+        Text(f"{name.en} ({match[1]}) offers synchronization tasks", f"{name.zh}（{match[1]}）提供同步任务"),
+    )
 
 
 def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[CheckContext], Finding]:
@@ -138,33 +191,39 @@ def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[CheckContext]
     return run
 
 
-def _user_right(action: str, answer: object, without: str) -> Finding:
+def _user_right(action: str, answer: object, without: Text) -> Finding:
     """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return Finding(Level.FAULT, _describe(answer), f"{grant(action).en} {without}")
+        return Finding(Level.FAULT, _describe(answer), Text.join([grant(action), Text(" ", ""), without]))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return _fault(answer)
-    return Finding(Level.OK, f"the IAM user behind HW_AK may oms:synctask:{action}")
+    return Finding(
+        Level.OK,
+        Text(
+            f"the IAM user of HW_AK has the permission oms:synctask:{action}",
+            f"HW_AK 所属的 IAM 用户具有 oms:synctask:{action} 权限",
+        ),
+    )
 
 
 def _fault(failure: Failure) -> Finding:
-    return Finding(Level.FAULT, _describe(failure), failure.reason.fix.en)
+    return Finding(Level.FAULT, _describe(failure), failure.reason.fix)
 
 
-def _describe(failure: Failure) -> str:
+def _describe(failure: Failure) -> Text:
     parts = (failure.reason.name, failure.status, failure.error_code, failure.message)
-    return " ".join(str(part) for part in parts if part)
+    return Text.same(" ".join(str(part) for part in parts if part))
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("OMS answers", ("OMS connection", "clock"), oms_answers),
-    Check("access key", ("OMS answers",), access_key),
-    Check("right oms:synctask:get", ("access key",), right_to_get),
-    Check("task", ("right oms:synctask:get",), _of_task(task_is_shown)),
-    Check("task runs", ("task",), _of_task(task_runs)),
-    Check("task source", ("task", "region"), _of_task(task_source)),
-    Check("task overwrite mode", ("task",), _of_task(overwrite_mode)),
-    Check("task options", ("task",), _of_task(task_options)),
-    Check("OMS region", ("settings",), oms_region),
-    Check("right oms:synctask:statistics", ("task",), right_to_statistics),
+    Check("OMS answers", "OMS 响应", ("OMS connection", "clock"), oms_answers),
+    Check("access key", "访问密钥", ("OMS answers",), access_key),
+    Check("right oms:synctask:get", "权限 oms:synctask:get", ("access key",), right_to_get),
+    Check("task", "任务", ("right oms:synctask:get",), _of_task(task_is_shown)),
+    Check("task runs", "任务状态", ("task",), _of_task(task_runs)),
+    Check("task source", "任务源端", ("task", "region"), _of_task(task_source)),
+    Check("task overwrite mode", "同名对象覆盖方式", ("task",), _of_task(overwrite_mode)),
+    Check("task options", "任务选项", ("task",), _of_task(task_options)),
+    Check("OMS region", "OMS 区域", ("settings",), oms_region),
+    Check("right oms:synctask:statistics", "权限 oms:synctask:statistics", ("task",), right_to_statistics),
 )

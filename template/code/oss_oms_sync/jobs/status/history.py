@@ -23,10 +23,18 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import Reason
+from oss_oms_sync.text import Text
 
 log = logging.getLogger(__name__)
 
-_UNREAD = "Whether replay has it in hand is not known: not all of replay's run files could be read."
+_UNREAD = Text(
+    " Whether replay has it in hand is not known: not all of replay's run files could be read.",
+    "replay 的运行文件未能全部读取，无法得知 replay 是否正在处理它。",
+)
+_SEE_REPLAYS_LOG = Text("See replay's log.", "请查看 replay 的日志。")
+_NOTHING = Text("Nothing.", "无需处理。")
+# What happened to the key, and what happens next.
+_Story = tuple[Text, Text]
 
 
 class KeyHistory:
@@ -57,7 +65,7 @@ class KeyHistory:
             if not isinstance(there, str):
                 copying = self._conclude_in_obs(source, success, there, copying)
             story, following = copying or (story, following)
-        log.info({"key": self._key, "story": story, "next": following})
+        log.info({"key": self._key, "story": story.en, "next": following.en})
         return {
             "key": self._key,
             "accepted": accepted,
@@ -66,8 +74,10 @@ class KeyHistory:
             "in_obs": there if isinstance(there, str) else there and _summary(there),
             "seconds": _seconds(source, success if accepted else None, there),
             "failed": failed and {**details, "modified": _time(modified_at(failed))},
-            "story": story,
-            "next": following,
+            "story": story.en,
+            "story_zh": story.zh,
+            "next": following.en,
+            "next_zh": following.zh,
         }
 
     def _in_obs(self) -> ObjectSummary | str | None:
@@ -97,60 +107,91 @@ class KeyHistory:
         failed: StoredObject | None,
         details: Mapping[str, object],
         accepted: bool,
-    ) -> tuple[str, str]:
+    ) -> _Story:
         """The story, and what happens next."""
         if not self._settings.source_bucket:
             return (
-                "The current state of the object is unknown because SOURCE_BUCKET is empty.",
-                f"Set SOURCE_BUCKET. {self._resend}",
+                Text(
+                    "The current state of the object is unknown because SOURCE_BUCKET is empty.",
+                    "SOURCE_BUCKET 为空，无法得知该对象的现状。",
+                ),
+                self._or_resend(Text("Set SOURCE_BUCKET.", "请设置 SOURCE_BUCKET。")),
             )
         if not self._settings.key_filter.matches(self._key):
-            return "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.", "Nothing."
+            story = Text(
+                "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.",
+                "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
+            )
+            return story, _NOTHING
         in_run_file = self._is_in_run_file()
         if in_run_file:
-            return "It failed, and replay has it in hand.", "Nothing: replay sends it in its next run."
+            return (
+                Text("It failed, and replay has it in hand.", "提交失败，replay 正在处理。"),
+                Text("Nothing: replay sends it in its next run.", "无需处理：replay 下次运行时会重发。"),
+            )
         if source is None:
             return _conclude_gone(success, failed, sure=in_run_file is not None)
         if accepted:
-            return "OMS accepted this version.", f"If it is not in OBS, see the OMS console. {self._resend}"
+            see = Text("If it is not in OBS, see the OMS console.", "如果它不在 OBS 中，请在 OMS 控制台查看。")
+            return Text("OMS accepted this version.", "OMS 已接受该版本。"), self._or_resend(see)
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
-            fix = reason.fix.en if reason else "The record says no more."
-            return (
-                f"It failed: {details.get('reason', 'UNKNOWN')}. {details.get('message', '')}".rstrip(),
-                f"{fix} {self._resend}",
-            )
+            fix = reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。")
+            name, message = details.get("reason", "UNKNOWN"), details.get("message", "")
+            story = Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}")
+            return story, self._or_resend(fix)
         if in_run_file is None:
-            return f"This version has no record. {_UNREAD}", f"See replay's log. {self._resend}"
+            story = Text.join([Text("This version has no record.", "该版本没有记录。"), _UNREAD])
+            return story, self._or_resend(_SEE_REPLAYS_LOG)
         return self._conclude_unrecorded(source, success)
 
-    def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> tuple[str, str]:
+    def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
         object_class = self._classifier.classify(Entry(self._key, source))
         if object_class is None:
             return (
-                "It is a symbolic link, or older than the installation: no event told of it, and timer's passes are"
-                " not about it.",
-                f"Let an OMS migration task copy it, or reconcile with since. {self._resend}",
+                Text(
+                    "It is a symbolic link, or older than the installation: there was no event, and the timer's passes"
+                    " do not cover it.",
+                    "它是软链接，或早于安装时间：没有事件，定时对账也不覆盖它。",
+                ),
+                self._or_resend(
+                    Text(
+                        "Let an OMS migration task copy it, or reconcile with since.",
+                        "请用 OMS 迁移任务复制，或用 reconcile 的 since 补交。",
+                    )
+                ),
             )
         if object_class is ObjectClass.PENDING:
-            return "It was written just now: its event may be on its way.", "Look again in 15 minutes."
+            return (
+                Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。"),
+                Text("Look again in 15 minutes.", "请 15 分钟后再看。"),
+            )
+        following = self._or_resend(Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"))
         if success:
-            return "OMS accepted an older version.", f"Reconcile sends it in its next pass. {self._resend}"
-        return "It has no record: its event was lost.", f"Reconcile sends it in its next pass. {self._resend}"
+            return Text("OMS accepted an older version.", "OMS 接受的是旧版本。"), following
+        return Text("It has no record: its event was lost.", "没有记录：事件已丢失。"), following
 
     def _conclude_copy_failed(
         self, success: StoredObject, failed: StoredObject | None, details: Mapping[str, object]
-    ) -> tuple[str, str] | None:
+    ) -> _Story | None:
         """The same for an accepted version that OMS failed to copy since, as its list said; None for any other."""
         is_failed = details.get("reason") == Reason.COPY_FAILED.name
         if not failed or not is_failed or modified_at(failed) < modified_at(success):
             return None
-        code, message = str(details.get("error_code") or "no code"), details.get("message") or "no message"
+        code, message = details.get("error_code"), details.get("message")
+        fix, at = copy_code(str(code or "")).fix, details.get("not_before")
         return (
-            f"OMS accepted this version, and failed to copy it: {code}, {message}.",
-            f"{copy_code(code).fix.en} Replay sends it again, at {details.get('not_before') or 'its next run'}."
-            f" {self._resend}",
+            Text(
+                f"OMS accepted this version, and failed to copy it: {code or 'no code'}, {message or 'no message'}.",
+                f"OMS 接受了该版本，但复制失败：{code or '无错误码'}，{message or '无错误信息'}。",
+            ),
+            self._or_resend(
+                Text(
+                    f"{fix.en} Replay sends it again, at {at or 'its next run'}.",
+                    f"{fix.zh}replay 将于{f' {at}（UTC）' if at else '下次运行时'}重发。",
+                )
+            ),
         )
 
     def _conclude_in_obs(
@@ -158,8 +199,8 @@ class KeyHistory:
         source: ObjectSummary,
         success: StoredObject,
         there: ObjectSummary | None,
-        copying: tuple[str, str] | None,
-    ) -> tuple[str, str]:
+        copying: _Story | None,
+    ) -> _Story | None:
         """The same for an accepted version, by what OBS has; `copying` if a list says why OMS failed to copy it."""
         now = self._invocation.clock.now().timestamp()
         entry = Entry(self._key, source, listed_record(success, self._key), None, there)
@@ -167,25 +208,33 @@ class KeyHistory:
         # still have in hand.
         found = classify(entry, Moments(math.inf, now - 3600))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
-            return "It is in OBS, with the same contents.", "Nothing."
+            return Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING
         if found in EQUAL:
             return (
-                "It is in OBS, with the same size and not older.",
-                "Nothing. Compare with deep proves more.",
+                Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
+                Text("Nothing. Compare with deep proves more.", "无需处理。compare 的 deep 能证明得更多。"),
             )
         if copying:
             return copying
         if found is ObjectClassInObs.IN_FLIGHT:
-            return "OMS accepted this version, and it is not in OBS yet.", f"Look again in a minute. {self._resend}"
+            story = Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。")
+            return story, self._or_resend(Text("Look again in a minute.", "请一分钟后再看。"))
         if there is None:
-            return "OMS accepted this version, but it is not in OBS.", f"Compare sends it again. {self._resend}"
-        return f"OMS accepted this version, but OBS has another: {found.title}.", f"See OMS's lists. {self._resend}"
+            story = Text("OMS accepted this version, but it is not in OBS.", "OMS 已接受该版本，但它不在 OBS 中。")
+            return story, self._or_resend(Text("Compare sends it again.", "compare 会再次提交。"))
+        return (
+            Text(
+                f"OMS accepted this version, but OBS has another: {found.title}.",
+                f"OMS 已接受该版本，但 OBS 中的是另一个版本：{found.name.lower()}。",
+            ),
+            self._or_resend(Text("See OMS's lists.", "请查看 OMS 的列表。")),
+        )
 
-    @property
-    def _resend(self) -> str:
-        """How to resend the key."""
+    def _or_resend(self, following: Text) -> Text:
+        """What happens next, or how to resend the key now."""
         # A key may contain anything, so the command is quoted for a shell, and in plain ASCII.
-        return f"To send it now: s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
+        command = f"s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
+        return Text(f"{following.en} To send it now: {command}", f"{following.zh}立即重发：{command}")
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
@@ -198,15 +247,27 @@ class KeyHistory:
         return found
 
 
-def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> tuple[str, str]:
+def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> _Story:
     """The same for a key without an object; `sure` that it is in no run file."""
     if success:
-        return "It was accepted by OMS, and is not in the source bucket any more.", "OMS does not delete in OBS."
+        return (
+            Text(
+                "It was accepted by OMS, and is not in the source bucket any more.",
+                "OMS 曾接受该对象，它现已不在源 Bucket 中。",
+            ),
+            Text("OMS does not delete in OBS.", "OMS 不会在 OBS 中删除。"),
+        )
     if failed:
-        return "It failed, and is not in the source bucket any more.", "Replay sends it; OMS cannot copy it."
+        return (
+            Text("It failed, and is not in the source bucket any more.", "提交曾失败，它现已不在源 Bucket 中。"),
+            Text("Replay sends it; OMS cannot copy it.", "replay 会重发，但 OMS 无法复制。"),
+        )
     if not sure:
-        return f"There is no such object. {_UNREAD}", "See replay's log."
-    return "There is no such object, and no record of one.", "Check the key: it is written as it is, unencoded."
+        return Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG
+    return (
+        Text("There is no such object, and no record of one.", "没有这个对象，也没有它的记录。"),
+        Text("Check the key: it is written as it is, unencoded.", "请检查对象名：须按原样书写，不要编码。"),
+    )
 
 
 def _summary(one: ObjectSummary) -> dict[str, object]:

@@ -87,11 +87,11 @@ def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
         names.insert(0, task.reason.name)
     if names:
         reason = Reason[names[0]]
-        return Text(f"Broken, {reason.name}: {reason.fix.en}", f"已中断,{reason.name}:{reason.fix.zh}")
+        return Text(f"Broken, {reason.name}: {reason.fix.en}", f"已中断，{reason.name}：{reason.fix.zh}")
     if isinstance(task, TaskInfo) and not task.is_running:
         return Text(
             f"Broken: the sync task is {task.status}. Start it in the OMS console.",
-            f"已中断:同步任务状态为 {task.status},请在 OMS 控制台启动。",
+            f"已中断：同步任务状态为 {task.status}，请在 OMS 控制台启动该任务。",
         )
     return None
 
@@ -111,7 +111,7 @@ def _waiting(backlog: Backlog) -> Text | None:
         return Text(
             "Behind: a run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
             " reconcile.",
-            "落后:replay 的运行文件无法读取,其中的对象没有其他记录。请查看 replay 的日志,然后执行 reconcile。",
+            "落后：replay 的运行文件无法读取，其中的对象没有其他记录。请查看 replay 的日志，然后执行 reconcile。",
         )
     return None
 

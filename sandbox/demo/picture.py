@@ -1,0 +1,22 @@
+"""The last act as a picture, for the documents: `make pictures`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+
+from tools.package import manifest
+
+WIDTH = 118  # columns
+# Fonts from elsewhere: a picture in a document loads nothing, and a terminal's own font does.
+_FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
+
+
+def save(console: Console, file: Path) -> None:
+    """Draw what `console` has recorded, under the version that it is of."""
+    title = f"make demo - oss-oms-sync {manifest()['Version']}"
+    drawn = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
+    file.write_text(drawn, encoding="utf-8")

@@ -1,0 +1,76 @@
+"""Chinese text uses full-width punctuation (GB/T 15834): what is wrong with a text, and which texts a file holds."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+_HAN = r"\u3400-\u9fff"
+_WRONG = re.compile(rf"[{_HAN}][,;:!?()]|[,;:!?()][{_HAN}]")
+_URL = re.compile(r"https?://\S+")
+# What the reader does not read as Chinese: code, where a link leads, a comment, the tag of a picture.
+_NOT_PROSE = re.compile(r"`[^`\n]*`|(?<=\])\([^)\n]*\)|<!--.*?-->|<[^>\n]+>")
+_FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+
+
+def is_chinese(text: str) -> bool:
+    return bool(re.search(f"[{_HAN}]", text))
+
+
+def half_width(text: str) -> list[str]:
+    """Where a half-width mark touches a Chinese character, with some text around it. A code span counts as a Chinese
+    word, so that marks beside it do, too."""
+    text = _NOT_PROSE.sub(_stand_in, _URL.sub("", text))
+    return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
+
+
+def prose_of_markdown(text: str) -> str:
+    """The lines and cells that hold Chinese, without blocks of code."""
+    lines = _FENCE.sub("", text).splitlines()
+    # Cells and lines of other languages have punctuation of their own.
+    cells = [cell for line in lines for cell in re.split(r"(?<!\\)\|", line)]
+    return "\n".join(cell for cell in cells if is_chinese(cell))
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    return "码" if found[0].startswith("`") else ""
+
+
+def texts_of_python(path: Path) -> Iterator[str]:
+    """Every text in a program's source that holds Chinese; `x` for what an f-string puts in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        text = ""
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            text = node.value
+        if is_chinese(text):
+            yield text
+
+
+def texts_of_yaml(path: Path) -> Iterator[str]:
+    """Every value that holds Chinese."""
+
+    def values(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            node = list(node.values())
+        if isinstance(node, list):
+            for one in node:
+                yield from values(one)
+        elif isinstance(node, str) and is_chinese(node):
+            yield node
+
+    yield from values(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def texts_of_javascript(path: Path) -> Iterator[str]:
+    """Every line that holds Chinese; `x` for what a template literal puts in. Between code and text stands a quote."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if is_chinese(line):
+            yield re.sub(r"\$\{[^}]*\}", "x", line).replace("`", '"')
