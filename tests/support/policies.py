@@ -34,9 +34,9 @@ class Right(NamedTuple):
         return call.name == self.action and fnmatchcase(f"{named}/{call.key}", self.resource)
 
 
-def rights(project: Path, name: str, service: str) -> list[Right]:
-    """What a function's policy allows it of one service."""
-    show(project, "--json", "written")
+def rights(project: Path, name: str, service: str, *options: str) -> list[Right]:
+    """What a function's policy allows it of one service; `options` are for show.py."""
+    show(project, "--json", "written", *options)
     return [
         Right(action, resource, prefix)
         for one in json.loads((project / "written" / f"oss-oms-sync-{name}.json").read_text())["Statement"]

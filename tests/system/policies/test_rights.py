@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import pytest
@@ -104,6 +105,30 @@ def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, 
     for right in granted:
         others = [one for one in granted if one != right]
         assert any(not any(one.allows(call) for one in others) for call in calls), f"{right} is needed by nothing"
+
+
+def deep(box: Sandbox, job: str) -> None:
+    """An object whose ETag tells nothing is read by compare, and by certify for a sample."""
+    upload(box, "a")
+    box.oss.age(HOUR)
+    box.obs.age(HOUR)
+    objects = box.oss.buckets[box.source_bucket].objects
+    objects["a"] = replace(objects["a"], etag="0123456789ABCDEF", type="Appendable")
+    box.fc.invoke("compare", b'{"deep": true}')
+    if job == "certify":
+        del box.oss.actions[:]
+        assert box.fc.invoke("certify", b'{"sample": 1}').value["sample"]["read"] == 1
+
+
+@pytest.mark.parametrize("name", ["compare", "certify"])
+def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alone(box, project, name):
+    deep(box, name)
+    calls = [one for one in box.oss.actions if one.bucket]
+    granted, usual = (rights(project, name, "oss", *options) for options in (["--deep"], []))
+    assert [call for call in calls if not any(right.allows(call) for right in granted)] == []
+    (more,) = set(granted) - set(usual)
+    assert more.resource == f"acs:oss:*:*:{box.source_bucket}/*"
+    assert any(more.allows(call) for call in calls)
 
 
 def test_huaweis_policy_allows_what_is_called_and_nothing_more(box, project):
