@@ -18,7 +18,7 @@ CHECKS = (
 )
 
 # The verdict at the beginning of a document's sentence.
-_VERDICT = re.compile("^(未证明|演练|GO|NO-GO|Not proven|A rehearsal)(: |：)")
+_VERDICT = re.compile("^(GO|NO-GO|未证明|演练|Not proven|A rehearsal)(: |：)")
 
 
 def gates(check: object) -> bool:

@@ -86,7 +86,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
     assert done.returncode == 0, done.stdout
     assert "s deploy" in done.stdout
-    assert 'This one forwards "*" of photos' in done.stdout
+    assert 'This one submits "*" of photos' in done.stdout
     rendered = tmp_path / "rendered"
     render.render(ANSWERS, rendered)
     for path in rendered.rglob("*"):
