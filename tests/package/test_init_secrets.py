@@ -78,6 +78,8 @@ def test_a_store_that_takes_no_secret_is_named_and_the_keys_are_not(tool, built,
     (tool.home / ".s" / "secrets.yaml").mkdir()
     done = tool.init(built, tmp_path / "out", ANSWERS)
     assert done.returncode == 1
-    assert "did not take HW_AK: can secrets.yaml in the folder that `s -v` names be written?" in done.stdout
+    assert "did not take HW_AK: can secrets.yaml in the folder that `s -v` names be written?" in done.stdout, (
+        done.stdout
+    )
     assert "s init --uri" in done.stdout
     assert_no_secret(done.stdout)
