@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = runtimes.installed("python3.12")
 OBJECTS = 100_000
 ROUNDS = 5
-LIMIT = 0.45
+# Without the state digest of each object, which the baseline does not make, it would be 0.45.
+LIMIT = 0.5
 COMPARE_LIMIT = 1.6
 
 
