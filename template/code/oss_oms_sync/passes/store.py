@@ -365,6 +365,14 @@ def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
     return newest_of([one for one in passes if one.ended], scope)
 
 
+def last_whole(passes: Sequence[PassState], prefix: str) -> PassState | None:
+    """The pass over all keys with the project's `prefix` that began last of those that ended, whatever else was in its
+    scope."""
+    whole = (one for one in passes if one.ended and one.scope.key_filter.prefix == prefix)
+    # Two may have begun in the same second; their names tell which was later.
+    return max(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]), default=None)
+
+
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
     """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
     newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}

@@ -18,7 +18,7 @@ from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.store import PassState, PassStore
+from oss_oms_sync.passes.store import PassState, PassStore, last_whole
 from oss_oms_sync.reasons import Failure
 
 
@@ -77,7 +77,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         frozen_since,
         task,
         comparison,
-        _last_whole(invocation, PassStore(invocation, "reconcile")),
+        last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix),
         what_waits(invocation, destination),
         bool(lists),
         str(problem or ""),
@@ -99,19 +99,11 @@ def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket 
 
 def _comparison(invocation: Invocation, destination: ObsBucket) -> Comparison | None:
     store = PassStore(invocation, "compare", CompareTally, destination.name)
-    state = _last_whole(invocation, store)
+    state = last_whole(store.states(), invocation.settings.key_filter.prefix)
     if state is None or not isinstance(state.tally, CompareTally):
         return None
     at, tally = amended(invocation, store.amended_name(state.of.name)) or ("", state.tally)
     return Comparison(state, state.tally, tally, at)
-
-
-def _last_whole(invocation: Invocation, store: PassStore) -> PassState | None:
-    """The pass over everything that began last of those that ended."""
-    prefix = invocation.settings.key_filter.prefix
-    whole = (one for one in store.states() if one.ended and one.scope.key_filter.prefix == prefix)
-    # Two may have begun in the same second; their names tell which was later.
-    return max(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]), default=None)
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

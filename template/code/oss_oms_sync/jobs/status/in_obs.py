@@ -14,7 +14,7 @@ from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState, PassStore, last_ended, open_passes
+from oss_oms_sync.passes.store import PassState, PassStore, last_ended, last_whole, open_passes
 from oss_oms_sync.reasons import Failure
 
 
@@ -35,9 +35,7 @@ class InObs:
             return cls()
         store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
         states = store.states()
-        prefix = invocation.settings.key_filter.prefix
-        whole = [one for one in states if one.ended and one.scope.key_filter.prefix == prefix]
-        last = max(whole, key=lambda one: one.started, default=None)
+        last = last_whole(states, invocation.settings.key_filter.prefix)
         since = amended(invocation, store.amended_name(last.of.name)) if last else None
         return cls(
             CompareResult.of(last, "", invocation.clock, task, since) if last else None,
