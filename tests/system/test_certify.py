@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ import oss2
 import pytest
 
 from sandbox import Sandbox
+from support.names import lead_huawei_here
 from support.uploads import upload
 
 HOUR = 3600
@@ -65,13 +65,7 @@ def in_obs(box: Sandbox) -> list[tuple[str, int]]:
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch):
-    """Huawei's names lead to this machine: its SDK asks at the bucket's host name."""
-    resolve = socket.getaddrinfo
-
-    def resolve_here(host, *details, **more):
-        return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+    lead_huawei_here(monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import runpy
-import socket
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pytest
 from oss_oms_sync.clock import from_epoch, timestamp
 from sandbox import Sandbox
 from support.compare_buckets import DUE, HOUR, Sum, furnish, sums
+from support.names import lead_huawei_here
 from tools.render import render
 
 pytest.importorskip("obs", reason="esdk-obs-python is not installed")
@@ -42,12 +42,9 @@ def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
 @pytest.fixture
 def told_by_the_vendors(box, monkeypatch, capsys):
     """What the script prints that reads a listing by the vendor's own SDK. Huawei's asks at the bucket's host name."""
-    resolve, port = socket.getaddrinfo, urlsplit(box.obs.endpoint).port
+    port = urlsplit(box.obs.endpoint).port
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
     places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (server, box.destination_bucket)}
-
-    def resolve_here(host, *details, **more):
-        return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
 
     def run(cloud: str) -> list[str]:
         for name, value in zip(("OSS_AK", "OSS_SK"), box.user_credentials, strict=True):
@@ -56,7 +53,7 @@ def told_by_the_vendors(box, monkeypatch, capsys):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("OSS_REGION", box.region)
         monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud]])
-        monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+        lead_huawei_here(monkeypatch)
         runpy.run_path(str(DIGESTS), run_name="__main__")
         return capsys.readouterr().out.splitlines()
 

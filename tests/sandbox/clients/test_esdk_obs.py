@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from urllib.parse import urlsplit
 
 import pytest
 from obs import GetObjectHeader, ObsClient
 
 from support.law import HOSTILE
+from support.names import lead_huawei_here
 
 BUCKET = "photos-obs"
 SERVER = "obs.cn-north-4.myhuaweicloud.com"
@@ -17,13 +17,7 @@ SERVER = "obs.cn-north-4.myhuaweicloud.com"
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch):
-    """Huawei's names lead to this machine, and to nothing else."""
-    resolve = socket.getaddrinfo
-
-    def resolve_here(host, *details, **more):
-        return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+    lead_huawei_here(monkeypatch)
 
 
 @pytest.fixture
