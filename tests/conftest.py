@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,15 @@ def box() -> Iterator[Sandbox]:
     """Both clouds and Function Compute."""
     with Sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What the test starts can be interrupted. A shell ignores SIGINT in what it starts in the background, and a
+    process hands that on to those that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

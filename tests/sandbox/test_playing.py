@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.__main__ import describe, parser, snippet
 from sandbox.fc.service import Invocation
+from support.process import started
 from tools.package import ROOT
 from tools.render import render
 
@@ -79,25 +80,23 @@ def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options)
     assert run_python(snippet(box), *options)[-1] == str([RECORD])
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_whole_project_runs_until_it_is_interrupted():
     """What is printed is pasted, and what the functions do is shown."""
-    command = [sys.executable, "-m", "sandbox"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        try:
-            printed = []
-            while not (printed and printed[-1].startswith("What the functions do")):
-                printed.append(next(process.stdout))
-            first = next(number for number, line in enumerate(printed) if line.startswith("import time, oss2"))
-            last = next(number for number, line in enumerate(printed) if line.startswith("print(records)"))
+    words = [sys.executable, "-m", "sandbox"]
+    with started(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+        printed = []
+        while not (printed and printed[-1].startswith("What the functions do")):
+            printed.append(next(process.stdout))
+        first = next(number for number, line in enumerate(printed) if line.startswith("import time, oss2"))
+        last = next(number for number, line in enumerate(printed) if line.startswith("print(records)"))
 
-            shown = run_python("".join(printed[first : last + 1]))
-            line = next(line for line in process.stdout if line.strip())
-            found = ask("".join(printed))
+        shown = run_python("".join(printed[first : last + 1]))
+        line = next(line for line in process.stdout if line.strip())
+        found = ask("".join(printed))
 
-            process.send_signal(signal.SIGINT)
-            rest = process.stdout.read()
-        finally:
-            process.kill()
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=PATIENCE)
 
     assert shown == [str([RECORD])]
     assert found.startswith("Set up right: ")

@@ -112,7 +112,7 @@ def certificate(
         "accepted": {},
         "rehearsal": None,
         "shown": {},
-        "document": "oms_source_record/certificates/oss-oms-sync/task-1/20260131T092000Z-go.json",
+        "document": "oms_source_record/certificates/oss-oms-sync/task-1/0001-20260131T092000Z-go.json",
         **changes,
     }
     return sealed(document)

@@ -282,8 +282,8 @@ def test_the_verdict_is_shown_stored_and_the_exit_code(command, tmp_path, docume
     seen = world(certify=document)
     assert command(seen, *words) == code
     assert seen.out.getvalue().startswith(f"{document['verdict']}\n  ")
-    assert json.loads((tmp_path / "20260131T092000Z-go.json").read_text()) == document
-    assert "Written: 20260131T092000Z-go.json\n" in seen.said
+    assert json.loads((tmp_path / "0001-20260131T092000Z-go.json").read_text()) == document
+    assert "Written: 0001-20260131T092000Z-go.json\n" in seen.said
 
 
 def test_certificate_and_page_go_where_they_are_wanted(command, tmp_path):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.ops import REPLAYED, TEMPLATE, StandInTool, a_pass, compared, failed, open_pass, printed, sides
+from support.process import started
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
 PATIENCE = 60
@@ -179,6 +180,7 @@ def is_running(stand_in: StandInTool) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(environment, slow):
     terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
@@ -190,14 +192,14 @@ def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(e
     assert not is_running(slow)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_same_off_a_terminal(environment, slow):
-    with subprocess.Popen(
-        [*PROGRAM, "compare", "--deep"], env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started([*PROGRAM, "compare", "--deep"], env=environment, stderr=subprocess.PIPE) as process:
         while not slow.calls:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read().splitlines() == ["Stopped.", HINT]
+        _, said = process.communicate(timeout=PATIENCE)
+    assert said.splitlines() == ["Stopped.", HINT]
     assert process.returncode == 130
     assert not is_running(slow)
 
@@ -230,9 +232,8 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
 
 def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
     stand_in.answers(open_pass(finished=True, missing=["k" * 200] * 100_000))
-    with subprocess.Popen(
-        [*PROGRAM, "reconcile"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()

@@ -178,6 +178,22 @@ def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, 
     assert world.certify()["shown"]["closed"] == answer["closed"]
 
 
+def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
+    rehearsed = world.rehearse()
+    last = certify.run(json.dumps({"frozen_since": world.frozen}), world.invocation())
+    assert (rehearsed["verdict"], last["verdict"]) == ("REHEARSAL", "GO")
+    assert rehearsed["made"] == last["made"]
+    assert certify.run(b'{"close": true}', world.invocation())["certificate"]["document"] == last["document"]
+
+
+def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
+    # GIVEN a call that looked for the last certificate just before this world's GO was stored
+    mocker.patch("oss_oms_sync.jobs.certify._last_name", return_value="")
+    again = certify.run(json.dumps({"frozen_since": world.frozen}), world.invocation())
+    assert json.loads(world.bucket.objects[document["document"]].body) == document
+    assert json.loads(world.bucket.objects[again["document"]].body) == again
+
+
 def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
     answer = certify.run(b'{"close": true}', world.invocation())
     assert answer["certificate"] is None

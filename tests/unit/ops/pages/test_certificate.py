@@ -263,7 +263,7 @@ def test_the_page_tells_how_to_check_the_document():
     given = answer(GO)
     part = section(page(given), "document")
     assert given["sha256"] in part.text
-    assert part.one("pre").text == "python ops.py check 20260131T092014Z-go.json"
+    assert part.one("pre").text == "python ops.py check 0001-20260131T092014Z-go.json"
 
 
 def test_a_scope_is_named_and_a_part_of_a_bucket_is_not_called_the_whole():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.jobs.certify.checks import all_checks
-from oss_oms_sync.jobs.certify.document import build, certificates_folder
+from oss_oms_sync.jobs.certify.document import build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import gather
 from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.once import write_once
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,22 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         return answer
     evidence = gather(invocation, options.frozen_since, options.sample)
     checks = all_checks(evidence, invocation.settings, options.accept)
-    document = build(invocation, evidence, checks, options.accept)
-    invocation.log_bucket.put(StoredObject.of_json(str(document["document"]), document))
+    document = _stored(invocation, lambda number: build(invocation, evidence, checks, options.accept, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
     return document
+
+
+def _stored(invocation: Invocation, made: Callable[[int], dict[str, object]]) -> dict[str, object]:
+    """The document, stored behind the last one. It overwrites none: the second of two calls at once that come to the
+    same name takes the next number."""
+    number = number_of(_last_name(invocation)) + 1
+    while True:
+        document = made(number)
+        one = StoredObject.of_json(str(document["document"]), document)
+        stored = write_once(invocation.log_bucket, one)
+        if stored and stored.body == one.body:
+            return document
+        number += 1
 
 
 def _closed(invocation: Invocation) -> dict[str, object]:
@@ -65,8 +79,14 @@ def _opened(invocation: Invocation) -> dict[str, object]:
 
 
 def _last_certificate(invocation: Invocation) -> dict[str, object] | None:
-    names = [one.name for one in invocation.log_bucket.iter_objects(certificates_folder(invocation))]
-    match jsontext.load(invocation.log_bucket.get(max(names)) or b"{}") if names else {}:
+    name = _last_name(invocation)
+    match jsontext.load(invocation.log_bucket.get(name) or b"{}") if name else {}:
         case {"document": str(document), "verdict": str(verdict), "made": str(made)}:
             return {"document": document, "verdict": verdict, "made": made}
     return None
+
+
+def _last_name(invocation: Invocation) -> str:
+    """The name of the last certificate; empty if there is none."""
+    names = (one.name for one in invocation.log_bucket.iter_objects(certificates_folder(invocation)))
+    return max(names, key=number_of, default="")

@@ -38,20 +38,28 @@ _SCHEMA = 1
 
 
 def certificates_folder(invocation: Invocation) -> str:
-    """What the names of a project's certificates in the log bucket begin with; they sort by time."""
+    """What the names of a project's certificates in the log bucket begin with."""
     return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
 
 
+def number_of(name: str) -> int:
+    """The number of the certificate that is called so; 0 if it is none."""
+    number = name.rpartition("/")[2].partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
 def build(
-    invocation: Invocation, evidence: Evidence, checks: Sequence[Check], accepted: Mapping[str, str]
+    invocation: Invocation, evidence: Evidence, checks: Sequence[Check], accepted: Mapping[str, str], number: int
 ) -> dict[str, object]:
-    """The document."""
+    """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
+    nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
     verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
     text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence, accepted)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
+    name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
     document: dict[str, object] = {
         "schema": _SCHEMA,
         "kind": _KIND,
@@ -78,7 +86,7 @@ def build(
         "accepted": dict(accepted),
         "rehearsal": rehearsal.to_json() if rehearsal else None,
         "shown": _shown(evidence),
-        "document": f"{certificates_folder(invocation)}{moment}-{verdict.value.lower().replace(' ', '-')}.json",
+        "document": f"{certificates_folder(invocation)}{name}",
     }
     return {**document, "sha256": sha256_of(document)}
 
