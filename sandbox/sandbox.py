@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import oss2
 
 from sandbox import runtimes
+from sandbox.fc.instance import Instances, Processes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
@@ -22,6 +23,7 @@ from sandbox.oms.service import Oms
 from sandbox.oms.task import OverwriteMode, SourceObject, Task
 from sandbox.oss.service import Oss
 from sandbox.server.loop import LoopThread
+from sandbox.server.service import Ground
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,12 +61,12 @@ class Sandbox:
         overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        self._ground, instances = self._stands_on()
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
-        self.fc = FunctionCompute(self.region)
+        self.fc = FunctionCompute(self.region, instances)
         self._overwrite_mode: OverwriteMode = overwrite_mode
-        self._loop = LoopThread()
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
@@ -73,11 +75,9 @@ class Sandbox:
         self._local_names: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._loop.start()
-        self.oss.start(self._loop)
-        self.oms.start(self._loop)
-        self.obs.start(self._loop)
-        self.fc.start(self._loop)
+        self._ground.start()
+        for service in (self.oss, self.oms, self.obs, self.fc):
+            service.start(self._ground)
         self._set_up()
         return self
 
@@ -85,9 +85,13 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            for step in (self._loop.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
+            for step in (self._ground.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
                 steps.callback(step)  # in reverse: functions first, the loop last
             self._http.session.close()
+
+    def _stands_on(self) -> tuple[Ground, Instances]:
+        """Sockets, the machine's clock, and processes."""
+        return LoopThread(), Processes()
 
     def environment(self) -> dict[str, str]:
         """The function's settings, as a user of the template sets them."""
@@ -193,18 +197,18 @@ class Sandbox:
 
     def tick(self, function: str) -> Invocation:
         """Let the timer of a deployed function strike, and wait for what it wakes."""
-        return self.fc.invoke(function, self._timers[function].event())
+        return self.fc.invoke(function, self._timers[function].event(self._ground.now()))
 
     def start_timers(self, times_as_often: float = 1) -> None:
         """Let the timers of all deployed functions strike by themselves until the sandbox ends."""
         for function, timer in self._timers.items():
             strikes = self._strike(function, timer.period / times_as_often)
-            asyncio.run_coroutine_threadsafe(strikes, self._loop.loop)
+            asyncio.run_coroutine_threadsafe(strikes, self._ground.loop)
 
     async def _strike(self, function: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         while function in self._timers:
-            self.fc.submit(function, self._timers[function].event())
+            self.fc.submit(function, self._timers[function].event(self._ground.now()))
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
@@ -236,7 +240,7 @@ class Sandbox:
 
         Events that are late are waited for, those that are held back are not.
         """
-        self._loop.call(self._idle(), timeout)
+        self._ground.call(self._idle(), timeout)
         self.oms.wait_copied(timeout)
 
     async def _idle(self) -> None:

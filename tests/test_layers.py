@@ -58,7 +58,7 @@ def test_an_import_upwards_is_an_error(code, line):
 @pytest.mark.parametrize(
     ("module", "line", "what"),
     [
-        ("server/faults.py", "from sandbox.server.server import Server", "faults -> sandbox.server.server"),
+        ("server/faults.py", "from sandbox.server.service import Service", "faults -> sandbox.server.service"),
         ("oss/listing.py", "from sandbox.oss.reading import get_object", "listing -> sandbox.oss.reading"),
         ("fc/function.py", "from sandbox.oss.service import Oss", "fc.function -> sandbox.oss.service"),
         ("oms/task.py", "from sandbox import Sandbox", "sandbox -> sandbox.sandbox"),

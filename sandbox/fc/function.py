@@ -52,7 +52,6 @@ class Function:
         credentials = self.credentials._asdict() if self._credentials_in_context else None
         return {
             "code": str(self.code),
-            "libraries": str(self.runtime.libraries),
             "region": region,
             "account_id": ACCOUNT_ID,
             "credentials": credentials,

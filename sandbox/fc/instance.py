@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from sandbox import runtimes
 from sandbox.fc.bootstrap import END_OF_LOGS
 
 _SCRIPT = Path(__file__).with_name("bootstrap.py")
@@ -49,8 +50,76 @@ class InstanceNotStarted(Exception):  # noqa: N818 (FC's own name of the error)
         self.result = result
 
 
-class Instance:
-    """A child process; it handles one event at a time."""
+class Instance(Protocol):
+    """What handles the events of one function, one at a time, until it dies or is given up."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    async def initialize(self, initializer: str) -> None:
+        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
+
+    async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
+        """Hand over one event; past the timeout the instance is told to end, and killed if it does not."""
+
+    def freeze(self) -> None:
+        """Let it do nothing until the next event, or until it is thawed."""
+
+    def thaw(self) -> None: ...
+
+    def strike(self) -> None:
+        """Kill it without waiting for its end."""
+
+    async def kill(self) -> None: ...
+
+
+class Instances(Protocol):
+    """Where instances come from."""
+
+    def runtime(self, name: str) -> runtimes.Runtime:
+        """What a function of that runtime runs on; RuntimeError where this machine does not have it."""
+
+    async def start(
+        self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str], /
+    ) -> Instance:
+        """A new one. It imports nothing of the function before its first invocation."""
+
+
+class Processes:
+    """Each instance is a child process."""
+
+    def runtime(self, name: str) -> runtimes.Runtime:
+        return runtimes.installed(name)
+
+    async def start(
+        self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> ProcessInstance:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_MESSAGE_BYTES)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(runtime.interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                    env=dict(environment),
+                    cwd=setup["code"],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    limit=_MAX_MESSAGE_BYTES,
+                )
+            except BaseException:
+                writer.close()
+                raise
+        writer.write(json.dumps({**setup, "libraries": str(runtime.libraries)}).encode() + b"\n")
+        return ProcessInstance(process, reader, writer)
+
+
+class ProcessInstance:
+    """An instance in a process of its own."""
 
     def __init__(
         self,
@@ -64,31 +133,7 @@ class Instance:
         self._frozen = False
         self.busy = False
 
-    @classmethod
-    async def spawn(cls, interpreter: str, setup: Mapping[str, Any], environment: Mapping[str, str]) -> Instance:
-        """Run the process. It imports nothing of the function before its first invocation."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_MESSAGE_BYTES)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
-                    env=dict(environment),
-                    cwd=setup["code"],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    pass_fds=[theirs.fileno()],
-                    limit=_MAX_MESSAGE_BYTES,
-                )
-            except BaseException:
-                writer.close()
-                raise
-        writer.write(json.dumps(setup).encode() + b"\n")
-        return cls(process, reader, writer)
-
     async def initialize(self, initializer: str) -> None:
-        """Call the initializer, which is named as a handler is; InstanceNotStarted where it fails."""
         result = await self._exchange({"call": initializer, "request_id": "initialize"}, _INITIALIZER_SECONDS)
         if result.outcome != "returned":
             raise InstanceNotStarted(result)
@@ -102,7 +147,6 @@ class Instance:
         return self._process.returncode is None
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
-        """Hand over one event; past the timeout the process is told to end, and killed if it does not."""
         self.thaw()
         message = {"call": handler, "request_id": request_id, "payload": base64.b64encode(payload).decode()}
         result = await self._exchange(message, timeout)
@@ -120,7 +164,6 @@ class Instance:
             self._frozen = False
 
     def strike(self) -> None:
-        """Kill the process without waiting for its end."""
         self._signal(signal.SIGKILL)
 
     async def kill(self) -> None:

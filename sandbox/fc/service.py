@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import random
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from typing import Any
 from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
-from sandbox.fc.instance import Instance, InstanceNotStarted, Result
+from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, Processes, ProcessInstance, Result
 from sandbox.fc.killing import Killer, owner_of
-from sandbox.server.loop import LoopThread
 from sandbox.server.message import Request
+from sandbox.server.service import Ground
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
 # What an account may run at once in a region (100 to 300, pages differ). Each is a process here.
@@ -55,8 +54,9 @@ class Invocation:
 class FunctionCompute:
     """Functions, their instances and their queues. All of it lives in the sandbox's loop."""
 
-    def __init__(self, region: str = "cn-hangzhou") -> None:
+    def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
+        self._new = instances or Processes()
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
         self._functions: dict[str, Function] = {}
@@ -66,12 +66,12 @@ class FunctionCompute:
         self._killer: Killer | None = None
         self._stopped = False
 
-    def start(self, loop: LoopThread) -> None:
-        self._loop = loop
+    def start(self, ground: Ground) -> None:
+        self._ground = ground
 
     def stop(self) -> None:
         """Give up all queues and kill all processes."""
-        self._loop.call(self._stop())
+        self._ground.call(self._stop())
 
     def create_function(
         self,
@@ -100,7 +100,7 @@ class FunctionCompute:
             name,
             code.resolve(),
             handler,
-            runtimes.installed(runtime),
+            self._new.runtime(runtime),
             initializer,
             dict(environment),
             timeout,
@@ -124,28 +124,28 @@ class FunctionCompute:
         """Change what new instances get, and discard the old ones."""
         if environment is not None:
             check_environment(environment)
-        self._loop.call(self._update(self._functions[name], environment, credentials))
+        self._ground.call(self._update(self._functions[name], environment, credentials))
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Call a function and wait, as `s invoke` does: no retry. `timeout` is how long the caller waits."""
-        return self._loop.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
+        return self._ground.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event, as a trigger does. Safe from any thread, the loop's own included."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
-        self._loop.loop.call_soon_threadsafe(self._enqueue, self._functions[name], payload)
+        self._ground.call_soon(self._enqueue, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
         """Block until every queued event is done with: handled, handed to a destination, or dropped."""
-        self._loop.call(self.idle(), timeout)
+        self._ground.call(self.idle(), timeout)
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
-        self._loop.call(self._each_idle(name, Instance.freeze))
+        self._ground.call(self._each_idle(name, lambda one: one.freeze()))
 
     def thaw(self, name: str) -> None:
-        self._loop.call(self._each_idle(name, Instance.thaw))
+        self._ground.call(self._each_idle(name, lambda one: one.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
         """The processes of all instances, or of one function's, in the order in which they started.
@@ -155,7 +155,10 @@ class FunctionCompute:
         return [
             instance.pid
             for instance, function in self._instances.copy().items()
-            if instance.alive and name in ("", function) and (instance.busy or not busy)
+            if isinstance(instance, ProcessInstance)
+            and instance.alive
+            and name in ("", function)
+            and (instance.busy or not busy)
         ]
 
     def sender_of(self, request: Request) -> int | None:
@@ -232,7 +235,7 @@ class FunctionCompute:
             "stackTrace": list(last.stack_trace),
         }
         envelope = {
-            "timestamp": int(time.time() * 1000),
+            "timestamp": int(self._ground.now() * 1000),
             "requestContext": {
                 "requestId": last.request_id,
                 "functionArn": f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{last.function}",
@@ -282,7 +285,7 @@ class FunctionCompute:
 
     async def _start(self, function: Function) -> Instance:
         environment = function.process_environment(self.region)
-        instance = await Instance.spawn(function.runtime.interpreter, function.setup(self.region), environment)
+        instance = await self._new.start(function.runtime, function.setup(self.region), environment)
         self._instances[instance] = function.name
         try:
             if function.initializer:

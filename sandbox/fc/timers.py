@@ -39,7 +39,7 @@ class Timer:
         number, unit = match.groups()
         return float(int(number) * _SECONDS[unit])
 
-    def event(self) -> bytes:
-        """What the function gets when the timer strikes now."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return json.dumps({"triggerTime": now, "triggerName": self.name, "payload": self.payload}).encode()
+    def event(self, now: float) -> bytes:
+        """What the function gets when the timer strikes."""
+        struck = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        return json.dumps({"triggerTime": struck, "triggerName": self.name, "payload": self.payload}).encode()

@@ -17,7 +17,7 @@ from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milli
 from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.signature import Credential, verify_signature
 from sandbox.server.message import Request, Response
-from sandbox.server.server import Server
+from sandbox.server.service import Service
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
@@ -42,7 +42,7 @@ class _Address(NamedTuple):
     resource: str
 
 
-class Obs(Server):
+class Obs(Service):
     """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
 
     `namespace` is that of listings. `repeats_pages`: answer the first page to whatever marker, as parallel file systems
@@ -122,7 +122,7 @@ class Obs(Server):
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None takes the limit away."""
         with self.lock:
-            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, burst)
+            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def delay(self, milliseconds: int) -> None:
         """Let each request wait so long, and say so, as OBS does to accounts with too many."""

@@ -6,10 +6,10 @@ StopSyncTask and DeleteSyncTask of support.huaweicloud.com/api-oms.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 from sandbox.oms.gateway import Credential, GatewayError, json_response, throttled, verify_signature
 from sandbox.oms.task import STATISTICS, Destination, KeyEncoding, OverwriteMode, ReadSource, Task
 from sandbox.server.message import Request, Response
-from sandbox.server.server import Server
+from sandbox.server.service import Service
 from sandbox.server.throttle import RateLimit
 
 _PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
@@ -49,7 +49,7 @@ class Call(NamedTuple):
     connection: int
 
 
-class Oms(Server):
+class Oms(Service):
     """A service that takes object keys for a task, and copies the objects a moment later."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -62,7 +62,7 @@ class Oms(Server):
         self._limit: RateLimit | None = None
         self._denied: set[str] = set()
         self._refused: Callable[[str], bool] | None = None
-        self._copied = threading.Condition(self.lock)
+        self._copied = asyncio.Event()
 
     def create_task(
         self,
@@ -80,6 +80,7 @@ class Oms(Server):
         task = Task(
             project_id, task_id, url, read_source, destination, key_encoding, overwrite_mode, src_bucket, src_region
         )
+        task.start(self.now())
         with self.lock:
             self._tasks[project_id, task_id] = task
         return task
@@ -100,7 +101,7 @@ class Oms(Server):
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None takes the limit away."""
         with self.lock:
-            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, burst)
+            self._limit = None if rate_per_second is None else RateLimit(rate_per_second, self._ground.loop.time, burst)
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
         """Answer 400 to any call that holds a key for which this is true."""
@@ -109,9 +110,12 @@ class Oms(Server):
 
     def wait_copied(self, timeout: float) -> None:
         """Block until every accepted key was copied, skipped or failed."""
-        with self._copied:
-            if not self._copied.wait_for(lambda: not any(t.pending for t in self._tasks.values()), timeout):
-                raise TimeoutError(f"OMS still copies after {timeout} s")
+        self._ground.call(self._all_copied(), timeout)
+
+    async def _all_copied(self) -> None:
+        while any(task.pending for task in self._tasks.values()):
+            self._copied.clear()
+            await self._copied.wait()
 
     def respond(self, request: Request) -> Response:
         try:
@@ -203,12 +207,12 @@ class Oms(Server):
     def _accept(self, task: Task, keys: list[str]) -> None:
         self.accepted.update(keys)
         task.accept(keys, self.now())
-        self._loop.loop.call_later(_COPY_DELAY_SECONDS, self._copy, task, keys)
+        self._ground.loop.call_later(_COPY_DELAY_SECONDS, self._copy, task, keys)
 
     def _copy(self, task: Task, keys: list[str]) -> None:
-        with self._copied:
+        with self.lock:
             task.copy(keys, self.now())
-            self._copied.notify_all()
+        self._copied.set()
 
 
 def _bad_parameters(what: str) -> GatewayError:

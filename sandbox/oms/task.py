@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,8 +106,8 @@ class Task:
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule)
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     pending: int = 0
-    _created: int = field(default_factory=lambda: int(time.time() * 1000))
-    _started: int = field(default_factory=lambda: int(time.time() * 1000))
+    _created: int = 0
+    _started: int = 0
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -148,6 +147,7 @@ class Task:
     def start(self, now: float) -> None:
         self.status = "SYNCHRONIZING"
         self._started = int(now * 1000)
+        self._created = self._created or self._started
 
     def copy(self, keys: Sequence[str], now: float) -> None:
         """Bring accepted keys over, skip them as the overwrite mode says, or fail; then write the lists of that."""

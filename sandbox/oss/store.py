@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
-from sandbox.server.server import Server
+from sandbox.server.service import Service
 
 _MAX_TRIGGERS = 10
 # These may be asked of any region's endpoint.
@@ -30,7 +30,7 @@ class Action(NamedTuple):
     status: int
 
 
-class Store(Server):
+class Store(Service):
     """The buckets behind an endpoint: what tests do with them, and what operations need of them.
 
     It does not know the requests that come in: `Oss` does.
@@ -179,7 +179,7 @@ class Store(Server):
 
     def _later(self, seconds: float, deliver: Callable[[], None]) -> None:
         """Call `deliver` in the loop after so many seconds. Emitting an event may happen in any thread."""
-        self._loop.loop.call_soon_threadsafe(self._start_late_event, seconds, deliver)
+        self._ground.call_soon(self._start_late_event, seconds, deliver)
 
     def _start_late_event(self, seconds: float, deliver: Callable[[], None]) -> None:
         event = asyncio.get_running_loop().create_task(self._deliver_late(seconds, deliver))

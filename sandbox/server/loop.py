@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from sandbox.server.service import Front, Service
 
 T = TypeVar("T")
 
@@ -20,6 +23,20 @@ class LoopThread:
     def start(self) -> None:
         self._thread.start()
 
+    def now(self) -> float:
+        """The machine's time."""
+        return time.time()
+
+    def serve(self, service: Service) -> Front:
+        """Serve it over sockets."""
+        from sandbox.server.listener import Listener
+
+        return Listener(service, self)
+
+    def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Let the loop call this, from whatever thread."""
+        self.loop.call_soon_threadsafe(call, *arguments)
+
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
@@ -31,13 +48,15 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel whatever still runs (a fault may hang for ever) and end the thread."""
-        self.call(self._cancel_all())
+        self.call(cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
 
-    async def _cancel_all(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+async def cancel_all() -> None:
+    """Cancel all other tasks of the running loop."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

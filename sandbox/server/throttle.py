@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 
 class RateLimit:
     """A bucket of tokens, one a request, that fills again at a rate per second."""
 
-    def __init__(self, rate: float, burst: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, now: Callable[[], float], burst: float | None = None) -> None:
         self._rate = rate
         self._capacity = burst if burst is not None else max(rate, 1.0)
         self._tokens = self._capacity

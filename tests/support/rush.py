@@ -195,7 +195,7 @@ class Gateway:
 
     def __init__(self, clock: Threads, rate: float) -> None:
         self._clock = clock
-        self._limit = RateLimit(rate, now=clock.monotonic)
+        self._limit = RateLimit(rate, clock.monotonic)
         # When each key was accepted for the first time.
         self.accepted: dict[str, float] = {}
         self.admitted = 0

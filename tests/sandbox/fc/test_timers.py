@@ -49,7 +49,7 @@ def test_a_timer_that_was_removed_strikes_no_more(deployed, mocker, eventually):
 
     deployed.remove_triggers("f")
 
-    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._loop.loop)))
+    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._ground.loop)))
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])

@@ -1,0 +1,161 @@
+"""An instance of Function Compute that is no process: a module state of its own, and calls into it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from functools import cache, partial
+from pathlib import Path
+from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any
+
+from sandbox.fc.bootstrap import answer, make_context
+from sandbox.fc.instance import Result
+from sandbox.inprocess.ground import VirtualGround
+from sandbox.runtimes import Runtime
+
+
+class Killed(BaseException):
+    """The instance is no more; nothing that its code does afterwards reaches a cloud."""
+
+
+class Calls:
+    """Where instances come from that are calls."""
+
+    def __init__(self, ground: VirtualGround) -> None:
+        self._ground = ground
+
+    def runtime(self, name: str) -> Runtime:
+        """The interpreter that runs already."""
+        return Runtime(name, Path(), "", "")
+
+    async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
+        return CallInstance(self._ground, setup, environment)
+
+
+class CallInstance:
+    """The handlers of a function, imported for this instance alone; `skew` is how far its clock is off, in seconds."""
+
+    def __init__(
+        self, ground: VirtualGround, setup: Mapping[str, Any], environment: Mapping[str, str], skew: float = 0
+    ) -> None:
+        self._ground = ground
+        self._setup = dict(setup)
+        self._environment = environment
+        self.skew = skew
+        self._clock = _clock(ground, self)
+        self._modules: dict[str, ModuleType] = {}
+        self._runs = asyncio.Event()
+        self._runs.set()
+        self._froze_at = 0.0
+        self.frozen_seconds = 0.0
+        self.alive = True
+        self.busy = False
+
+    async def initialize(self, initializer: str) -> None:
+        raise NotImplementedError("no function of the project has one")
+
+    async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
+        self.thaw()
+        began, self.busy = self._ground.loop.time(), True
+        work = self._ground.run(partial(self._call, handler, payload, request_id), self)
+        try:
+            result: dict[str, Any] = await asyncio.wait_for(work, timeout)
+        except asyncio.TimeoutError:
+            self.strike()
+            text = f"Function timed out after {timeout:g} seconds"
+            result = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
+        except Killed:
+            text = "Process exited unexpectedly before completing request"
+            result = {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
+        finally:
+            self.busy = False
+        return Result(
+            result["outcome"],
+            result.get("value"),
+            result.get("body", ""),
+            result.get("errorType", ""),
+            result.get("errorMessage", ""),
+            duration=self._ground.loop.time() - began,
+        )
+
+    def freeze(self) -> None:
+        if self._runs.is_set():
+            self._runs.clear()
+            self._froze_at = self._ground.loop.time()
+
+    def thaw(self) -> None:
+        if not self._runs.is_set():
+            self.frozen_seconds += self._ground.loop.time() - self._froze_at
+            self._runs.set()
+
+    def strike(self) -> None:
+        self.alive = False
+        self._runs.set()
+
+    async def kill(self) -> None:
+        self.strike()
+
+    def check(self) -> None:
+        """Raise Killed if it is no more."""
+        if not self.alive:
+            raise Killed
+
+    async def may_run(self) -> None:
+        """Return once it is not frozen."""
+        await self._runs.wait()
+        self.check()
+
+    def module(self, name: str = "index") -> ModuleType:
+        """A module of the function's code folder, imported at its first use, with a state that no other instance sees;
+        what it imports is shared."""
+        if name not in self._modules:
+            module = self._modules[name] = ModuleType(name)
+            exec(_compiled(Path(self._setup["code"]) / f"{name}.py"), vars(module))
+            vars(module).update(
+                os=SimpleNamespace(environ=dict(self._environment)),
+                Clock=lambda: self._clock,
+                preload_oss2=lambda: None,
+                _import_seconds=iter(()),
+            )
+        return self._modules[name]
+
+    def context(self, request_id: str = "request") -> SimpleNamespace:
+        """The second argument of a handler."""
+        return make_context(request_id, self._setup)
+
+    def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
+        module, _, name = handler.rpartition(".")
+        try:
+            called: Callable[..., Any] = getattr(self.module(module), name)
+            return answer(called(payload, self.context(request_id)))
+        except Exception as error:
+            self.check()
+            stack = "".join(traceback.format_exception(error))
+            return {"outcome": "raised", "errorType": type(error).__name__, "errorMessage": str(error), "stack": stack}
+
+
+@cache
+def _compiled(path: Path) -> CodeType:
+    return compile(path.read_bytes(), str(path), "exec")
+
+
+def _clock(ground: VirtualGround, instance: CallInstance) -> Any:
+    """The clock of the function's code, as an instance has it: what is monotonic stands still while it is frozen."""
+    base: Any = importlib.import_module("oss_oms_sync.clock").Clock
+
+    class InstanceClock(base):  # type: ignore[misc]
+        def monotonic(self) -> float:
+            return ground.loop.time() - instance.frozen_seconds
+
+        def now(self) -> datetime:
+            return datetime.fromtimestamp(ground.now() + instance.skew, timezone.utc)
+
+        def sleep(self, seconds: float) -> None:
+            instance.check()
+            ground.sleep(seconds)
+
+    return InstanceClock()

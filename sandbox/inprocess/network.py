@@ -1,0 +1,194 @@
+"""Requests of the `requests` library that are handed to a service instead of sent."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+
+from sandbox.server.message import Request, Response
+from sandbox.server.service import Connection, Service
+
+if TYPE_CHECKING:
+    from sandbox.inprocess.ground import Owner, VirtualGround
+
+
+@dataclass(eq=False)
+class _Connection(Connection):
+    """`is_gone` has a result once either side has broken it off, and no answer will come any more."""
+
+    is_gone: asyncio.Future[None] = field(kw_only=True)
+    is_dripping: bool = False
+
+    def reset(self) -> None:
+        self.lost.set()
+        if not self.is_gone.done():
+            self.is_gone.set_result(None)
+
+    async def drip(self) -> None:
+        self.is_dripping = True
+        await self.lost.wait()
+
+
+class _Host:
+    """The host's name of a service that is served here."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+
+    def close(self) -> None:
+        pass
+
+
+class Network:
+    """Leads a request to its service by the host's name, as the real clouds have them.
+
+    `before` and `after` see each request when its client sends it and when the client has its answer, or none. They are
+    called in the client's place: they may wait, and what they raise ends the client's call.
+    """
+
+    _NAMES = (
+        (re.compile(r"([a-z0-9-]+\.)?oss-[a-z0-9-]+\.aliyuncs\.com"), "Oss", "https://oss-{}-internal.aliyuncs.com"),
+        (re.compile(r"([a-z0-9.-]+\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com"), "Obs", "https://obs.{}.myhuaweicloud.com"),
+        (re.compile(r"oms\.[a-z0-9-]+\.myhuaweicloud\.com"), "Oms", "https://oms.{}.myhuaweicloud.com"),
+    )
+
+    def __init__(self, ground: VirtualGround) -> None:
+        self._ground = ground
+        self._services: dict[str, Service] = {}
+        self.before: Callable[[requests.PreparedRequest], None] = lambda _: None
+        self.after: Callable[[requests.PreparedRequest], None] = lambda _: None
+
+    def add(self, service: Service) -> _Host:
+        kind = type(service).__name__
+        endpoint = next(url for _, name, url in self._NAMES if name == kind)
+        self._services[kind] = service
+        return _Host(endpoint.format(getattr(service, "region", "cn-north-4")))
+
+    def service_at(self, host: str) -> Service:
+        """Raises requests.ConnectionError for a name that leads nowhere."""
+        for pattern, kind, _ in self._NAMES:
+            if pattern.fullmatch(host) and kind in self._services:
+                return self._services[kind]
+        raise requests.ConnectionError(f"Failed to resolve {host!r}")
+
+    def adapter(self) -> Adapter:
+        """What a new session of whoever runs now sends its requests with."""
+        return Adapter(self._ground, self)
+
+
+class Adapter(BaseAdapter):
+    """Keeps its connections as an HTTPAdapter does: one that is idle is used again, and `close` closes those."""
+
+    def __init__(self, ground: VirtualGround, network: Network) -> None:
+        super().__init__()
+        self._ground = ground
+        self._network = network
+        self._owner: Owner | None = ground.owner()
+        self._idle: list[tuple[Service, _Connection]] = []
+        self._busy: list[tuple[Service, _Connection]] = []
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        self._check()
+        self._network.before(request)
+        try:
+            answer = self._ground.call(self._exchange(request, *options["timeout"]))
+        finally:
+            self._check()
+            self._network.after(request)
+        return _response(request, answer)
+
+    def close(self) -> None:
+        idle, self._idle = self._idle, []
+        for service, connection in idle:
+            service.closed(connection)
+
+    def abort(self) -> None:
+        """Close all connections, also those that are in use."""
+        for _, connection in self._busy:
+            connection.reset()
+        self.close()
+
+    def _check(self) -> None:
+        if self._owner:
+            self._owner.check()
+
+    async def _exchange(self, request: requests.PreparedRequest, _connect: float, read: float) -> Response:
+        url = urlsplit(request.url or "")
+        service, connection = self._connection(self._network.service_at(url.hostname or ""))
+        self._busy.append((service, connection))
+        sent = Request(
+            request.method or "",
+            url.path or "/",
+            url.query,
+            _headers(request, url.netloc),
+            _body(request.body),
+            connection.id,
+            0,
+            service.now(),
+        )
+        answer = asyncio.ensure_future(service.handle(sent, connection))
+        try:
+            await self._ended(answer, connection, read)
+        finally:
+            self._busy.remove((service, connection))
+            if not answer.done() or connection.lost.is_set():
+                service.closed(connection)
+        if connection.lost.is_set():
+            if answer.done() or connection.is_gone.done():
+                raise requests.ConnectionError("Connection aborted.")
+            raise requests.ReadTimeout("Read timed out.")
+        self._idle.append((service, connection))
+        return answer.result()
+
+    async def _ended(self, answer: asyncio.Future[Response], connection: _Connection, read: float) -> None:
+        """Wait until there is an answer, or there will be none."""
+        waited: set[asyncio.Future[Any]] = {answer, connection.is_gone}
+        await asyncio.wait(waited, timeout=read, return_when=asyncio.FIRST_COMPLETED)
+        if connection.is_dripping:  # then no read takes long, and none is the last
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+
+    def _connection(self, service: Service) -> tuple[Service, _Connection]:
+        for one in reversed(self._idle):
+            if one[0] is service:
+                self._idle.remove(one)
+                return one
+        is_gone = self._ground.loop.create_future()
+        made = service.opened(lambda number: _Connection(number, is_gone=is_gone))
+        assert isinstance(made, _Connection)
+        return service, made
+
+
+def _headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
+    given = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    return tuple(
+        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in given.items()
+    )
+
+
+def _body(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes):
+        return body
+    read: bytes = body.read() if hasattr(body, "read") else b"".join(body)
+    return read
+
+
+def _response(request: requests.PreparedRequest, answer: Response) -> requests.Response:
+    response = requests.Response()
+    body = b"" if request.method == "HEAD" else answer.body
+    response.status_code, response.request, response.url = answer.status, request, request.url or ""
+    response.headers.update({"Content-Length": str(len(answer.body)), **answer.headers})
+    response.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
+    return response

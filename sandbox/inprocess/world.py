@@ -1,0 +1,85 @@
+"""The sandbox in one process and in virtual time."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from sandbox.fc.instance import Instances
+from sandbox.inprocess.ground import Executor, VirtualGround
+from sandbox.inprocess.instance import CallInstance, Calls
+from sandbox.sandbox import Sandbox
+from sandbox.server.service import Ground
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+CODE = Path(__file__).parents[2] / "template" / "code"
+
+
+class InProcess(Sandbox):
+    """`seed`: all that is drawn at random, by the function's code too, depends on it."""
+
+    def __init__(self, *, seed: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        self._dice = random.Random(seed)
+        self._patches = ExitStack()
+        self._http.session.mount("https://", self.ground.network.adapter())
+
+    def _stands_on(self) -> tuple[Ground, Instances]:
+        self.ground = VirtualGround()
+        return self.ground, Calls(self.ground)
+
+    def __enter__(self) -> Self:
+        state = random.getstate()
+        self._patches.callback(random.setstate, state)
+        random.seed(self._dice.random())
+        bits = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
+        self._patches.enter_context(patch("uuid.uuid4", bits))
+        code = "oss_oms_sync.clouds"
+        for name, one in (
+            (f"{code}.connection._Adapter", self.ground.network.adapter),
+            (f"{code}.pool.ThreadPoolExecutor", partial(Executor, self.ground)),
+            (f"{code}.pool.time", SimpleNamespace(monotonic=self.ground.loop.time)),
+            ("oss2.auth.datetime", SimpleNamespace(utcnow=self.ground.utc)),
+        ):
+            self._patches.enter_context(patch(name, one))
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._patches:
+            super().__exit__(kind, error, trace)
+
+    def _endpoints(self) -> dict[str, str]:
+        """The function finds the clouds by itself."""
+        return {}
+
+    def later(self, seconds: float) -> None:
+        """Let time go by, and happen what happens meanwhile."""
+        self.ground.sleep(seconds)
+
+    def instance(self, skew: float = 0, **environment: str) -> CallInstance:
+        """An instance that no event reaches by itself: its handlers are for the caller to call."""
+        identifier, secret, token = self.function_credentials
+        role = {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": identifier,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": secret,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": token,
+            "FC_REGION": self.region,
+        }
+        setup = {
+            "code": str(CODE),
+            "region": self.region,
+            "account_id": "1",
+            "credentials": None,
+            "function": {"name": "f", "timeout": 60},
+        }
+        return CallInstance(self.ground, setup, {**self.environment(), **role, **environment}, skew)

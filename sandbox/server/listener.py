@@ -1,0 +1,139 @@
+"""A service on loopback: an HTTP server with countable, breakable connections."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import struct
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from sandbox.server.message import Request
+from sandbox.server.service import Connection, Ground, Service
+
+# Names of 1023 bytes, three times as long when quoted, occur several times in one request line.
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_DRIP_SECONDS = 0.05
+# A close with this linger sends RST, as a middlebox or a crashed server would.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(eq=False)
+class TcpConnection(Connection):
+    """One TCP connection."""
+
+    transport: asyncio.Transport = field(kw_only=True)
+
+    @property
+    def client_port(self) -> int:
+        """What tells the client's process, on this machine. 0 where the client has gone."""
+        peer = self.transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
+    def reset(self) -> None:
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and not self.transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
+
+    async def drip(self) -> None:
+        endless = itertools.chain(b"HTTP/1.1 200 OK\r\nX-Drip: ", itertools.repeat(ord(".")))
+        for byte in endless:
+            if self.lost.is_set():
+                return
+            self.transport.write(bytes([byte]))
+            await asyncio.sleep(_DRIP_SECONDS)
+
+
+class _TrackedServer(web.Server):
+    """aiohttp's low-level server, which reports connections that come and go."""
+
+    def __init__(self, owner: Listener) -> None:
+        super().__init__(
+            owner._handle,
+            request_factory=self._keep_large_bodies,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
+        )
+        self._owner = owner
+
+    def _keep_large_bodies(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY_BYTES)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._owner._opened(handler, transport)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._owner._lost(handler)
+
+
+class Listener:
+    """Serves one service on 127.0.0.1, at the port that it asks for."""
+
+    def __init__(self, service: Service, ground: Ground) -> None:
+        self._service = service
+        self._ground = ground
+        self._connections: dict[object, TcpConnection] = {}
+        ground.call(self._listen())
+
+    @property
+    def endpoint(self) -> str:
+        return f"{'https' if self._service.ssl_context else 'http'}://127.0.0.1:{self._port}"
+
+    def close(self) -> None:
+        self._ground.call(self._close())
+
+    async def _listen(self) -> None:
+        self._web = _TrackedServer(self)
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._web, "127.0.0.1", self._service.port, ssl=self._service.ssl_context, backlog=1024
+        )
+        self._port = self._listener.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        self._listener.close()
+        for connection in list(self._connections.values()):
+            connection.reset()
+        # 0 would mean to wait for ever, should a connection have come meanwhile.
+        await self._web.shutdown(timeout=0.1)
+
+    def _opened(self, handler: object, transport: asyncio.Transport) -> None:
+        made = self._service.opened(lambda number: TcpConnection(number, transport=transport))
+        assert isinstance(made, TcpConnection)
+        self._connections[handler] = made
+
+    def _lost(self, handler: object) -> None:
+        connection = self._connections.pop(handler, None)
+        if connection:
+            self._service.closed(connection)
+
+    async def _handle(self, web_request: web.BaseRequest) -> web.Response:
+        connection = self._connections.get(web_request.protocol)
+        if connection is None:  # gone before its request was looked at
+            return web.Response()
+        body = await web_request.read()
+        raw_path, _, raw_query = web_request.raw_path.partition("?")
+        headers = tuple((name.decode("latin-1").lower(), value) for name, value in web_request.raw_headers)
+        port, now = connection.client_port, self._service.now()
+        request = Request(web_request.method, raw_path, raw_query, headers, body, connection.id, port, now)
+        response = await self._service.handle(request, connection)
+        return web.Response(status=response.status, body=response.body, headers=response.headers)

@@ -1,0 +1,194 @@
+"""A service of a cloud: what it does with a request, what goes wrong on the way, and the connections that carry it.
+
+It knows neither sockets nor the machine's clock: whoever starts it lends both (`Ground`), over loopback (`loop`) or in
+the process and time of a test (`sandbox.inprocess`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any, Protocol, TypeVar
+
+from sandbox.server.faults import Fault, Faults
+from sandbox.server.message import Request, Response
+
+_MAX_REQUESTS_KEPT = 100_000
+
+T = TypeVar("T")
+
+
+class Ground(Protocol):
+    """What services and functions stand on: a loop, a clock, and whatever leads requests to a service."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Cancel whatever still runs: a fault may hang for ever."""
+
+    def now(self) -> float:
+        """The time, in seconds since 1970."""
+
+    def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run `work` in the loop and wait for its result; past `timeout` cancel it and raise TimeoutError."""
+
+    def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Let the loop call this, from whatever thread."""
+
+    def serve(self, service: Service) -> Front:
+        """Lead requests to a service from now on."""
+
+
+class Front(Protocol):
+    """Where a service is to be found."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    def close(self) -> None:
+        """Lead no request to it any more."""
+
+
+@dataclass(eq=False)
+class Connection(ABC):
+    """One connection, as the service sees it. `lost`: one of both sides has gone."""
+
+    id: int
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: bool = False
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Break it, as a middlebox or a crashed server would."""
+
+    @abstractmethod
+    async def drip(self) -> None:
+        """Send header bytes, one by one, until the client has gone."""
+
+
+class Service(ABC):
+    """Subclasses say how to answer; faults and connections are handled here."""
+
+    def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+        """`port` and `ssl_context` are for where it is served over loopback."""
+        self.port = port
+        self.ssl_context = ssl_context
+        self.faults = Faults()
+        self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
+        self.clock_offset = 0.0
+        self.lock = threading.RLock()
+        self._open: set[Connection] = set()
+        self._opened_ever = 0
+        self._used: set[int] = set()
+
+    @abstractmethod
+    def respond(self, request: Request) -> Response:
+        """Do the work and say what to answer. Runs whole, under `lock`: a request is done or not done."""
+
+    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (of most services it is none)
+        """How many seconds this request is on its way, to the work and back."""
+        return 0
+
+    def start(self, ground: Ground) -> None:
+        self._ground = ground
+        self._front = ground.serve(self)
+
+    def stop(self) -> None:
+        self._front.close()
+
+    @property
+    def endpoint(self) -> str:
+        return self._front.endpoint
+
+    def now(self) -> float:
+        """The service's idea of the time."""
+        return self._ground.now() + self.clock_offset
+
+    # Connections.
+
+    @property
+    def connections(self) -> int:
+        """How many connections ever carried a request."""
+        return len(self._used)
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._open)
+
+    def silence_connections(self) -> None:
+        """All connections open now stay open and answer nothing any more."""
+        self._ground.call(self._each_connection(lambda one: setattr(one, "silent", True)))
+
+    def reset_connections(self) -> None:
+        """Reset all connections open now, the idle ones too."""
+        self._ground.call(self._each_connection(lambda one: one.reset()))
+
+    def opened(self, made: Callable[[int], Connection]) -> Connection:
+        """A client has connected."""
+        self._opened_ever += 1
+        connection = made(self._opened_ever)
+        self._open.add(connection)
+        return connection
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is no more."""
+        self._open.discard(connection)
+        connection.lost.set()
+
+    async def _each_connection(self, what: Callable[[Connection], None]) -> None:
+        for connection in sorted(self._open, key=lambda one: one.id):
+            what(connection)
+
+    # Requests.
+
+    async def handle(self, request: Request, connection: Connection) -> Response:
+        """What the client gets, when it gets it. Nobody reads it if the connection is lost by then."""
+        self.requests.append(request)
+        self._used.add(connection.id)
+        one_way = self.latency_of(request) / 2
+        await asyncio.sleep(one_way)
+        response = await self._answer(request, connection)
+        await asyncio.sleep(one_way)
+        if connection.silent:
+            await connection.lost.wait()
+        date = formatdate(self.now(), usegmt=True)
+        return Response(response.status, response.body, {"Date": date, **response.headers})
+
+    async def _answer(self, request: Request, connection: Connection) -> Response:
+        if connection.silent:
+            await connection.lost.wait()
+            return Response(503)
+        fault = self.faults.next(request)
+        if fault is None:
+            return self._work(request)
+        return await self._show_fault(fault, request, connection)
+
+    def _work(self, request: Request) -> Response:
+        with self.lock:
+            return self.respond(request)
+
+    async def _show_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
+        if fault.kind == "status":
+            return Response(fault.code, fault.body, dict(fault.headers))
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+            return self._work(request)
+        if fault.kind in ("drop_after", "drip"):
+            self._work(request)
+        if fault.kind in ("drop_before", "drop_after"):
+            connection.reset()
+        elif fault.kind == "drip":
+            await connection.drip()
+        elif fault.kind == "silence":
+            connection.silent = True
+        await connection.lost.wait()
+        return Response(503)

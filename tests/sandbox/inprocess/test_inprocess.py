@@ -1,0 +1,149 @@
+"""What only the clouds within the process have: virtual time, one order of events, instances that are frozen or killed
+at any request."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sandbox.inprocess import InProcess
+from sandbox.inprocess.instance import Killed
+from sandbox.server.faults import Fault
+from tools.package import ROOT
+
+CODE = ROOT / "template" / "code"
+RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/a"
+
+
+@pytest.fixture
+def world():
+    with InProcess() as box:
+        box.deploy(CODE)
+        yield box
+
+
+def trail(seed):
+    """The requests of a stormy hour, in the order in which the clouds had them."""
+    faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
+    with InProcess(seed=seed) as box:
+        box.deploy(CODE)
+        for cloud in (box.oms, box.oss):
+            cloud.faults.random(0.3, faults, seed)
+        for number in range(60):
+            box.oss.put(box.source_bucket, f"{number}", b"")
+            box.later(number % 3)
+        box.wait_idle(3600)
+        clouds = (box.oms, box.oss)
+        return [(one.time, one.method, one.raw_path, one.connection) for cloud in clouds for one in cloud.requests]
+
+
+def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
+    first = trail(1)
+    assert len(first) > 120
+    assert trail(1) == first
+    assert trail(2) != first
+
+
+def test_hours_take_no_time(world):
+    began = time.monotonic()
+    world.later(100 * 3600)
+    world.oss.put(world.source_bucket, "a", b"")
+    world.wait_idle(60)
+    assert time.monotonic() - began < 30
+    assert world.task.destination["a"].last_modified > world.ground.EPOCH + 100 * 3600
+
+
+def test_instances_know_nothing_of_each_other():
+    with InProcess() as box:
+        one, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
+        names = [instance.module()._instance().settings.log_bucket for instance in (one, other, one)]
+    assert names == ["one", "other", "one"]
+    assert one.module()._instance() is one.module()._instance()
+
+
+def at_request(world, number, what):
+    """Does something when an instance has sent so many requests and waits for the answer of the next."""
+    sent = []
+
+    def before(request):
+        sent.append(request.url)
+        if len(sent) == number:
+            what(world.ground.owner())
+
+    world.ground.network.before = before
+    return sent
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried_by_another(world, number):
+    killed = []
+
+    def kill(instance):
+        killed.append(instance)
+        instance.strike()
+
+    at_request(world, number, kill)
+    world.oss.put(world.source_bucket, "a", b"")
+    world.wait_idle(3600)
+    assert [one.outcome for one in world.fc.invocations] == ["crashed", "returned"]
+    assert RECORD in world.oss.objects(world.log_bucket)
+    with pytest.raises(Killed):
+        killed[0].check()
+
+
+def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
+    frozen = []
+
+    def freeze(instance):
+        frozen.append(instance)
+        instance.freeze()
+
+    at_request(world, 1, freeze)
+    world.oss.put(world.source_bucket, "a", b"")
+    world.later(20)
+    assert RECORD not in world.oss.objects(world.log_bucket)
+    frozen[0].thaw()
+    world.wait_idle(60)
+    assert RECORD in world.oss.objects(world.log_bucket)
+    assert [one.outcome for one in world.fc.invocations] == ["returned"]
+
+
+def test_an_idle_instance_is_frozen_until_the_next_event_and_its_monotonic_clock_stands_still(world):
+    world.oss.put(world.source_bucket, "a", b"")
+    world.wait_idle(60)
+    world.fc.freeze("forward")
+    (instance,) = world.fc._functions["forward"].idle
+    before = instance._clock.monotonic()
+    world.later(500)
+    world.oss.put(world.source_bucket, "b", b"")
+    world.wait_idle(60)
+    assert instance._clock.monotonic() - before < 10
+    assert len(world.fc._functions["forward"].idle) == 1
+
+
+def test_a_function_that_takes_too_long_is_ended(world):
+    world.deploy(CODE, timeout=5, max_retries=0)
+    world.oms.faults.add(Fault.hang())
+    world.oss.faults.add(Fault.hang())
+    world.oss.put(world.source_bucket, "a", b"")
+    world.wait_idle(60)
+    assert world.fc.invocations[0].failed
+    assert world.fc.invocations[0].duration <= 5
+
+
+def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
+    world.oms.faults.add(Fault.drip(), times=1)
+    world.oss.put(world.source_bucket, "a", b"")
+    world.wait_idle(600)
+    assert RECORD in world.oss.objects(world.log_bucket)
+    assert world.oms.accepted["a"] == 2
+
+
+def test_a_name_that_leads_nowhere_is_a_failed_call(world):
+    with InProcess() as box:
+        elsewhere = box.task.sync_url.replace("oms.", "oss.")
+        box.deploy(CODE, environment={**box.environment(), "SYNC_URL": elsewhere})
+        box.oss.put(box.source_bucket, "a", b"")
+        box.wait_idle(600)
+        assert RECORD.replace("success", "failed") in box.oss.objects(box.log_bucket)
