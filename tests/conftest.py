@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,14 @@ def box() -> Iterator[Sandbox]:
     """Both clouds and Function Compute."""
     with Sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture(autouse=True)
+def _worlds_end() -> Iterator[None]:
+    """What stands in for parts of the process while a world is open is gone after the test."""
+    yield
+    if "support.world" in sys.modules:
+        sys.modules["support.world"].World.close_all()
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ class InProcess(Sandbox):
         self.ground = VirtualGround()
         return self.ground, Calls(self.ground)
 
+    def open(self) -> None:
+        """The same as entering it; `close` ends it."""
+        self.__enter__()
+
+    def close(self) -> None:
+        self.__exit__(None, None, None)
+
     def __enter__(self) -> Self:
         state = random.getstate()
         self._patches.callback(random.setstate, state)

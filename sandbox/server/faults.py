@@ -70,14 +70,14 @@ class Fault:
 
 @dataclass
 class _Rule(Generic[SubjectT, FaultT]):
-    fault: FaultT
+    fault: FaultT | None
     remaining: int | None
     where: Callable[[SubjectT], bool] | None
 
     def applies(self, subject: SubjectT) -> bool:
         return self.remaining != 0 and (self.where is None or self.where(subject))
 
-    def use(self) -> FaultT:
+    def use(self) -> FaultT | None:
         if self.remaining is not None:
             self.remaining -= 1
         return self.fault
@@ -109,6 +109,11 @@ class Schedule(Generic[SubjectT, FaultT]):
         """Show `fault` the next `times` times (None: always) that `where` is true."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
+
+    def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
+        """What the next subjects for which `where` is true meet, one each; None: nothing goes wrong with that one."""
+        with self._lock:
+            self._rules += [_Rule(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None

@@ -85,6 +85,8 @@ class Service(ABC):
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
+        # What every request takes, to the work and back, in seconds.
+        self.round_trip = 0.0
         self.lock = threading.RLock()
         self._open: set[Connection] = set()
         self._opened_ever = 0
@@ -95,7 +97,7 @@ class Service(ABC):
         """Do the work and say what to answer. Runs whole, under `lock`: a request is done or not done."""
 
     def latency_of(self, request: Request) -> float:  # noqa: ARG002 (of most services it is none)
-        """How many seconds this request is on its way, to the work and back."""
+        """How many seconds more this request takes."""
         return 0
 
     def start(self, ground: Ground) -> None:
@@ -154,7 +156,7 @@ class Service(ABC):
         """What the client gets, when it gets it. Nobody reads it if the connection is lost by then."""
         self.requests.append(request)
         self._used.add(connection.id)
-        one_way = self.latency_of(request) / 2
+        one_way = (self.round_trip + self.latency_of(request)) / 2
         await asyncio.sleep(one_way)
         response = await self._answer(request, connection)
         await asyncio.sleep(one_way)

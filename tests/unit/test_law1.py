@@ -7,24 +7,45 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.ledger.records import record_name
-from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, OSS, PAGE, REDIRECTS, TASK, World, payload
+from sandbox.server.faults import Fault
 from support.law import SCHEDULES, check, object_keys
+from support.world import (
+    DRIP,
+    DROP_AFTER,
+    DROP_BEFORE,
+    HANG,
+    KNOWN,
+    OK,
+    PAGE,
+    REDIRECTS,
+    TASK,
+    World,
+    is_look,
+    oms_error,
+    oss_error,
+    payload,
+)
 
 OLD, NEW = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
-statuses = [200, 202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
+statuses = [202, 302, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
 network = [OK, OK, DROP_BEFORE, DROP_AFTER, HANG, DRIP, PAGE, *REDIRECTS]
 coded = [
-    (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}'),
-    (400, {}, '{"error_code": "APIGW.0308", "error_msg": "slow down"}'),
-    (429, {"Retry-After": "1"}, ""),
-    (503, {"Retry-After": "9999"}, ""),
+    oms_error(400, "OMS.0202", "frozen"),
+    oms_error(400, "APIGW.0308", "slow down"),
+    oms_error(429, Retry_After="1"),
+    oms_error(503, Retry_After="9999"),
 ]
 # A 200 must be earned by doing the work, so it is left to OK; these were not.
-cut_off = (200, {"Content-Length": "60"}, "")
-not_earned = [cut_off, (200, OSS, "<html></html>"), (200, {**OSS, "ETag": '"D41D"'}, "")]
-oms_faults = st.lists(st.sampled_from([*network, cut_off, *[s for s in statuses if s != 200], *coded]), max_size=40)
-look_faults = st.lists(st.sampled_from([*network, *not_earned, 403, 404, 500]), max_size=6)
-oss_faults = st.lists(st.sampled_from([*network, *not_earned, 400, 403, 404, 429, 500, 503]), max_size=60)
+cut_off = Fault.status(200, headers={"Content-Length": "60"})
+not_earned = [
+    cut_off,
+    Fault.status(200, b"<html></html>", KNOWN),
+    Fault.status(200, headers={**KNOWN, "ETag": '"D41D"'}),
+]
+oms_faults = st.lists(st.sampled_from([*network, cut_off, *map(oms_error, statuses), *coded]), max_size=40)
+look_faults = st.lists(st.sampled_from([*network, *not_earned, *map(oss_error, (403, 404, 500))]), max_size=6)
+oss_errors = map(oss_error, (400, 403, 404, 429, 500, 503))
+oss_faults = st.lists(st.sampled_from([*network, *not_earned, *oss_errors]), max_size=60)
 
 
 @settings(max_examples=SCHEDULES)
@@ -42,9 +63,13 @@ def test_no_key_is_dropped_whatever_fails_and_no_invocation_outlives_its_timeout
     count_schedule, keys, refused, oms, oss, looks, waited, timeout, round_trip
 ):
     # GIVEN two clouds that fail by a schedule, and some keys that OMS never takes
+    World.close_all()
     world = World()
-    world.oms.schedule, world.oss.schedule, world.oss.look_schedule = list(oms), list(oss), list(looks)
-    world.oms.refused = {key for number, key in enumerate(keys) if number in refused}
+    world.oms.faults.then(*oms)
+    world.oss.faults.then(*looks, where=is_look)
+    world.oss.faults.then(*oss, where=lambda request: not is_look(request))
+    taken = {key for number, key in enumerate(keys) if number not in refused}
+    world.oms.refuse(lambda key: key not in taken)
     world.oms.round_trip = world.oss.round_trip = round_trip
 
     # WHEN an event of all keys is handled, which may have waited in a queue
@@ -55,7 +80,7 @@ def test_no_key_is_dropped_whatever_fails_and_no_invocation_outlives_its_timeout
 
     # THEN each key is in one of the three states, and in time
     state = check(
-        outcome, keys, world.oms.accepted, lambda state, key: record_name(TASK, state, key) in world.oss.objects
+        outcome, keys, world.oms.accepted, lambda state, key: record_name(TASK, state, key) in world.bucket.objects
     )
     assert world.clock.seconds <= timeout
     count_schedule("in virtual time", state)

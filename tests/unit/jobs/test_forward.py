@@ -10,7 +10,8 @@ import pytest
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.reasons import Reason
-from support.fake_clouds import DROP_BEFORE, ENVIRONMENT, HANG, PAGE, REDIRECTS, TASK, World, event, payload
+from sandbox.server.faults import Fault
+from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, World, event, oms_error, oss_error, payload
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def test_an_accepted_key_is_recorded_and_true_is_returned(world):
 
 
 def test_a_failed_key_is_recorded_and_false_is_returned(world):
-    world.oms.schedule = [404]
+    world.oms.faults.add(oms_error(404))
     assert world.forward(payload("a")) is False
     assert json.loads(world.record_body("failed", "a"))["reason"] == "NO_TASK"
     assert world.record_body("success", "a") is None
 
 
 def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
-    world.oms.refused = {"bad"}
+    world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
     assert world.record_body("success", "good")
     assert world.record_body("success", "fine")
@@ -47,8 +48,8 @@ def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
 
 def test_nothing_to_forward_is_true_and_costs_no_call(world):
     assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
-    assert world.oms.calls == []
-    assert world.oss.puts == 0
+    assert not world.oms.requests
+    assert not world.oss.requests
 
 
 def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(world):
@@ -60,20 +61,22 @@ def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(w
 
 
 def test_a_failed_record_that_cannot_be_written_raises(world):
-    world.oms.schedule, world.oss.schedule = [404], [403]
+    world.oms.faults.add(oms_error(404))
+    world.bucket.fail(oss_error(403), "put")
     with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
         world.forward(payload("a"))
 
 
 @pytest.mark.parametrize("answer", [*REDIRECTS, PAGE])
 def test_a_failed_record_that_something_else_than_oss_took_is_none(world, answer):
-    world.oms.schedule, world.oss.schedule = [404], [answer] * 5
+    world.oms.faults.add(oms_error(404))
+    world.bucket.fail(answer, "put")
     with pytest.raises(RecordError, match="1 failed keys are not recorded"):
         world.forward(payload("a"))
 
 
 def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, lines):
-    world.oss.schedule = [404]
+    world.bucket.fail(oss_error(404), "put")
     assert world.forward(payload("a")) is True
     line, summary = lines()
     assert "LOG_BUCKET" in line.pop("problem")
@@ -82,7 +85,8 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
 
 
 def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, lines):
-    world.oms.schedule, world.oss.schedule = [404], [403]
+    world.oms.faults.add(oms_error(404))
+    world.bucket.fail(oss_error(403), "put")
     with pytest.raises(RecordError):
         world.forward(payload("a"))
     _, line, summary = lines()
@@ -93,24 +97,18 @@ def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, line
 
 @pytest.mark.parametrize("timeout", [3, 10, 60, 600])
 def test_time_is_kept_for_recording(world, timeout):
-    world.oms.schedule = [HANG] * 1000
+    world.oms.faults.add(HANG)
     assert world.forward(payload(*[f"k{number}" for number in range(100)]), timeout) is False
-    assert world.oss.puts == 100
+    assert world.bucket.calls["put"] == 100
     assert world.clock.seconds <= timeout
 
 
 @pytest.mark.parametrize(("keys", "timeout", "begun"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)])
 def test_a_batch_gets_five_seconds_for_its_records_but_sending_half_of_the_time(world, keys, timeout, begun):
     # GIVEN an OMS that never answers
-    world.oms.schedule = [HANG] * 1000
-    work, moments = world.oss.work, []
-
-    def note(request):
-        if request.method == "PUT":
-            moments.append(world.clock.seconds)
-        return work(request)
-
-    world.oss.work = note
+    world.oms.faults.add(HANG)
+    moments = []
+    world.bucket.before = lambda kind, _: moments.append(world.clock.seconds) if kind == "put" else None
 
     # WHEN an event is handled, THEN recording begins while there is time for it
     world.forward(payload(*[f"k{number}" for number in range(keys)]), timeout)
@@ -119,7 +117,8 @@ def test_a_batch_gets_five_seconds_for_its_records_but_sending_half_of_the_time(
 
 def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
     world.clock.sleep(5)
-    world.oms.refused, world.oms.round_trip = {"bad"}, 2.0
+    world.oms.refuse(lambda key: key == "bad")
+    world.oms.round_trip = 2.0
     removed = event("x", "ObjectRemoved:DeleteObject")
     world.forward(json.dumps({"events": [event("ok"), event("bad"), removed]}).encode())
     failure, summary = lines()
@@ -128,7 +127,7 @@ def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
         "reason": "REJECTED",
         "status": 400,
         "error_code": "OMS.0001",
-        "message": "bad key",
+        "message": "Invalid parameter: object_keys.",
         "fix": Reason.REJECTED.fix.en,
     }
     assert summary == {
@@ -150,11 +149,10 @@ def test_ten_keys_in_one_event_cost_one_call_and_records_side_by_side(world):
 
 
 def test_no_secret_stands_in_records_logs_or_errors(world, lines):
-    secrets = [ENVIRONMENT["HW_AK"], ENVIRONMENT["HW_SK"]]
+    secrets = list(world.huawei_credentials)
     said = " ".join(secrets)
-    body = json.dumps({"error_code": "APIGW.0301", "error_msg": said})
-    world.oms.schedule = [(401, {}, body), (404, {}, said), DROP_BEFORE]
+    world.oms.faults.then(oms_error(401, "APIGW.0301", said), Fault.status(404, said.encode()), DROP_BEFORE)
     for key in ("a", "b", "c"):
         world.forward(payload(key))
-    shown = b" ".join(world.oss.objects.values()).decode() + repr(lines())
+    shown = b" ".join(one.body for one in world.bucket.objects.values()).decode() + repr(lines())
     assert not [secret for secret in secrets if secret in shown]
