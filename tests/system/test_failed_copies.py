@@ -155,3 +155,25 @@ def test_without_right_to_read_the_destination_replay_works_as_before(project, a
     assert invocation.outcome == "returned"
     assert action in told["copies"]["stopped"]
     assert (told["accepted"], told["finished"], told["stopped"]) == (1, True, None)
+
+
+@pytest.mark.parametrize("there", [b"x", b"longer"], ids=["same size, another MD5", "another size"])
+def test_a_failed_copy_that_something_newer_in_obs_hides_is_not_in_step(project, there):
+    # GIVEN three objects, one of which OMS fails to copy
+    project.task.failures.add(NO, where=lambda key: key == "c")
+    upload(project, "a", "b", "c")
+
+    # WHEN OBS has something newer by the time that replay reads OMS's list
+    project.obs.put(project.destination_bucket, "c", there)
+    assert tick(project)["taken"] == 0
+    project.oss.age(3600)
+    project.fc.invoke("reconcile", b"{}")
+    project.wait_idle(PATIENCE)
+
+    # THEN nothing waits, and yet it is not in step: by what replay saw, and by a comparison
+    for job in ("status", "compare"):
+        project.fc.invoke(job, b"{}")
+        project.wait_idle(PATIENCE)
+        report = project.fc.invoke("status", b"").value
+        assert (report["backlog"]["failed"], report["copying"]["failures"]["unknown"]) == (0, 0)
+        assert report["verdict"]["state"] == "behind", report["verdict"]["text"]

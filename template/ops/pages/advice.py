@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ops.pages.answers import Answer, fields, part, text, whole
+from ops.pages.answers import Answer, fields, part, rows, text, whole
 from ops.pages.layout import Step
 from ops.pages.words import Words
 
 _OPEN = """s certify invoke -e '{"open": true}'"""
+_DEEP = "python ops.py compare --deep"
 _AGAIN = """s compare invoke -e '{"again": true}'"""
 
 
@@ -20,13 +21,21 @@ def _next(answer: Answer) -> tuple[str, str]:
     state = text(answer, "verdict", "state")
     if state == "closed":
         return "open", _OPEN
-    if state not in ("in step", "behind", "broken"):
+    if state not in ("in step", "behind", "broken", "not known"):
         return "setup", "python ops.py doctor"
+    if state == "not known":
+        return _next_unknown(answer)
     if state == "broken":
         return "doctor", "python ops.py doctor"
     if whole(answer, "copying", "failures", "stuck"):
         return "stuck", "python ops.py replay --key KEY"
     return _next_here(answer) or _next_at_oms(answer) or _next_look(answer)
+
+
+def _next_unknown(answer: Answer) -> tuple[str, str]:
+    """What makes it known again."""
+    overdue = [job for job in ("reconcile", "compare") if job in rows(answer, "overdue")]
+    return ("overdue", f"python ops.py {overdue[0]}") if overdue else ("setup", "python ops.py doctor")
 
 
 def _next_here(answer: Answer) -> tuple[str, str] | None:
@@ -51,7 +60,9 @@ def _next_at_oms(answer: Answer) -> tuple[str, str] | None:
     classes = fields(answer, "compare", "last", "classes")
     if any(whole(classes, name, "source", "objects") for name in ("missing", "older", "overwritten")):
         return "again", _AGAIN
-    return None
+    if whole(classes, "suspicious", "source", "objects"):
+        return "differ", _DEEP
+    return ("compare", "python ops.py compare") if text(answer, "copying", "overwritten") else None
 
 
 def _next_look(answer: Answer) -> tuple[str, str]:

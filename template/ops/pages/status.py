@@ -20,7 +20,7 @@ from ops.pages.words import Words
 
 # The reasons that concern every key, and do not pass by themselves: PERMANENT of the function's code.
 LASTING = ("CREDENTIALS", "CLOCK", "FORBIDDEN", "ACCOUNT", "NO_TASK")
-_TONES = {"in step": "good", "behind": "open", "broken": "bad", "closed": "way"}
+_TONES = {"in step": "good", "behind": "open", "broken": "bad", "not known": "calm", "closed": "way"}
 _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
 
 
@@ -91,10 +91,13 @@ def _figures(answer: Answer, now: datetime | None, say: Words) -> list[Figure]:
         note = say("oldest", age=oldest) if oldest else None
         waits = Figure(say("waiting"), shown, note, "open" if sum(known) or more else None)
     mark = moment(part(last, "watermark"))
+    classes = fields(last, "classes")
+    counts = {name: whole(classes, name, "source", "objects") or 0 for name in classes if name != "outside"}
+    total, proven = sum(counts.values()), counts.get("equal_contents", 0)
     watermark = Figure(
         say("watermark"),
         units.age(mark, now, say) or say("not known"),
-        say("watermark note") if mark else say("never compared"),
+        say("watermark note", total=f"{total:,}", rest=f"{total - proven:,}") if mark else say("never compared"),
         None if mark else "open",
     )
     late = fields(last, "lag", "copied")

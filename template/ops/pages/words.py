@@ -105,6 +105,14 @@ _ADVICE = {
         "What may be resent has been. Judge these objects again:",
         "可补发的对象已经补发。重新判定这些对象：",
     ),
+    "advise differ": (
+        "Read at the source what looks different, to know what differs:",
+        "读取源端内容，确认可疑的对象是否确有不同：",
+    ),
+    "advise overdue": (
+        "Nobody has looked for too long. This looks again:",
+        "近期没有检查。以下命令会重新检查：",
+    ),
     "advise trigger": (
         "See whether the trigger of forward is there. This checks it:",
         "请检查 forward 的触发器是否存在。以下命令会进行检查：",
@@ -114,8 +122,8 @@ _ADVICE = {
         "检查源 Bucket，找出事件丢失的对象：",
     ),
     "advise compare": (
-        "So far it is only known what OMS accepted. Compare both buckets:",
-        "目前只知道 OMS 已接受哪些对象。比对两侧的桶：",
+        "What is in OBS now is not known. Compare both buckets:",
+        "尚不知道 OBS 中现有的内容。比对两侧的桶：",
     ),
     "advise rehearse": ("Nothing has to be done. To rehearse the cutover:", "无需操作。可以演练割接："),
 }
@@ -274,8 +282,8 @@ _COMPARISON = {
     "judged again": ("keys judged again", "重新判定"),
     "watermark": ("In OBS up to", "OBS 数据截至"),
     "watermark note": (
-        "all that was written before, at the last comparison",
-        "最近一次比对时，此前写入的对象均已在 OBS 中",
+        "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal",
+        "最近一次比对时，此前写入的对象均已在 OBS 中；{total} 个对象中有 {rest} 个未证明内容一致",
     ),
     "class": ("class", "类别"),
     "in scope": ("in scope", "范围内合计"),

@@ -94,3 +94,71 @@ def test_the_command_to_paste_is_safe_whatever_the_key(project, in_process):
 def test_records_that_cannot_be_read_are_an_error_and_not_a_history(project):
     project.oss.deny("oss:GetObject", project.log_bucket)
     assert project.fc.invoke("status", b'{"key": "a"}').error_type == "StorageError"
+
+
+PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
+
+
+def lost(project) -> None:
+    project.oss.lose_events(lambda key: True)
+    upload(project, "a")
+    project.oss.age(HOUR)
+
+
+def failed(project) -> None:
+    project.oms.faults.add(Fault.status(503))
+    upload(project, "a")
+
+
+def just_written(project) -> None:
+    project.oss.lose_events(lambda key: True)
+    upload(project, "a")
+
+
+def gone_from_obs(project) -> None:
+    upload(project, "a")
+    project.oss.age(2 * HOUR)
+    del project.task.bucket.objects["a"]
+
+
+@pytest.mark.parametrize(
+    ("happened", "what_comes_of_it"),
+    [
+        (lost, "reconcile finds and sends it once the project is open"),
+        (failed, "replay sends it once the project is open"),
+        (just_written, "the key is recorded as failed and waits"),
+        (gone_from_obs, "nothing is sent again until the project is open"),
+        (lambda project: upload(project, "a"), "Nothing."),
+    ],
+    ids=["lost", "failed", "just written", "gone from obs", "in obs"],
+)
+def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_opens_it(
+    project, in_process, happened, what_comes_of_it
+):
+    happened(project)
+    in_process(project, "certify", {"close": True})
+    told = story(project, in_process, "a")
+    assert "The project is closed since" in told["next"]
+    assert "nothing is sent. To open it: " in told["next"]
+    assert "起已关闭" in told["next_zh"]
+    assert what_comes_of_it in told["next"]
+    assert not [promise for promise in PROMISES if promise in told["next"]]
+
+    # AND once it is open, it is as ever
+    in_process(project, "certify", {"open": True})
+    assert "closed" not in story(project, in_process, "a")["next"]
+
+
+def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(project, in_process):
+    # GIVEN a lost object, and a mark that cannot be read
+    lost(project)
+    before = set(project.oss.objects(project.log_bucket))
+    in_process(project, "certify", {"close": True})
+    (mark,) = [name for name in set(project.oss.objects(project.log_bucket)) - before if "/state/closed" in name]
+    project.oss.put(project.log_bucket, mark, b"?")
+
+    # WHEN its story is told, THEN it promises nothing
+    following = story(project, in_process, "a")["next"]
+    assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
+    assert "python ops.py doctor" in following
+    assert not [promise for promise in PROMISES if promise in following]

@@ -43,7 +43,7 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
 
 def test_without_a_finished_pass_it_does_not_claim_to_be_in_step(project, in_process):
     report = in_process(project, "status")
-    assert report["verdict"]["state"] == "behind"
+    assert report["verdict"]["state"] == "not known"
     assert "no reconcile pass over everything has ended" in report["verdict"]["text"]
     assert report["reconcile"] == {"last": None, "open": []}
     assert report["replay"] is None
@@ -132,7 +132,7 @@ def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(project, 
 
 def test_a_pass_over_a_part_does_not_make_it_green(project, in_process):
     in_process(project, "reconcile", {"prefix": "nothing/"})
-    assert in_process(project, "status")["verdict"]["state"] == "behind"
+    assert in_process(project, "status")["verdict"]["state"] == "not known"
 
 
 def test_an_open_pass_does_not_hide_the_one_that_ended_before_it(project, in_process):

@@ -202,15 +202,15 @@ def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
     assert ("00 new" in world.sent()) == found
 
 
-@pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 31)])
-def test_a_pass_is_late_a_day_after_the_next_was_due(period, days):
+@pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
+def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none_is(period, days):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.reconcile()
     (one,) = world.passes()
     world.later(days * 24 * HOUR - 90)
-    assert not one.is_late(world.settings, world.clock.now())
+    assert not one.is_late(world.settings.reconcile_period, world.clock.now())
     world.later(100)
-    assert one.is_late(world.settings, world.clock.now())
+    assert one.is_late(world.settings.reconcile_period, world.clock.now())
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):

@@ -12,6 +12,7 @@ from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.text import Text
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,15 @@ class CompareResult:
             "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
             "destination": tally.side("destination").to_json(),
             "adds_up": tally.adds_up(),
-            "remedies": {name: text._asdict() for name, text in remedies(tally, self.overwrite_mode).items()},
+            "remedies": {name: text._asdict() for name, text in self.remedies.items()},
             "watermark": self.watermark,
             "differences": list(tally.parts),
         }
+
+    @property
+    def remedies(self) -> dict[str, Text]:
+        """What to do about what is known or thought to differ, by the name of its class."""
+        return remedies(self.tally, self.overwrite_mode)
 
     @property
     def watermark(self) -> str | None:

@@ -70,6 +70,20 @@ class JobState:
         """
         self._bucket.put(StoredObject.of_json(self._name(job), value))
 
+    def note_newer_there(self) -> None:
+        """Remember that just now OBS had something newer, and other, than what OMS had failed to copy.
+
+        Raises StorageError.
+        """
+        self.store("newer_there", {"at": timestamp(self._clock.now())})
+
+    def newer_there(self) -> datetime | None:
+        """When that was seen last; None if it never was.
+
+        Raises StorageError.
+        """
+        return parse_time(str(self.load("newer_there").get("at")))
+
     def _name(self, job: str) -> str:
         return state_name(self._task_id, self._key_filter, job)
 

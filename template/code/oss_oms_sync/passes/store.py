@@ -31,10 +31,12 @@ from oss_oms_sync.passes.names import (
 from oss_oms_sync.passes.pieces import MAX_PIECES, Piece, Tree, fold
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.settings import MAX_PERIOD, Settings
+from oss_oms_sync.settings import MAX_PERIOD
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
+# Where no timer begins the next one, a pass tells of no more than this.
+_BY_HAND = timedelta(days=3)
 # Which classes there are, and when an object is in which: a pass does not change its mind half way.
 CLASSES_VERSION = 1
 
@@ -145,9 +147,9 @@ class PassState:
         """How many objects of the source bucket it has walked past."""
         return sum(mark.objects for mark in self.tally.marks)
 
-    def is_late(self, settings: Settings, now: datetime) -> bool:
-        """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
-        return self.of.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)
+    def is_late(self, period: timedelta | None, now: datetime) -> bool:
+        """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
+        return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))
 
 
 class PassStore:

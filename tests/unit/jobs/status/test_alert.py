@@ -125,3 +125,18 @@ def test_what_is_not_known_is_null_and_not_zero(world, caplog):
     said = line(world, caplog)
     assert (said["copy_failures"], said["overdue"]) == (None, None)
     assert (said["waiting"], said["oldest"], said["backlog_age"]) == (0, None, None)
+
+
+def test_that_nobody_looked_for_too_long_is_told_with_the_command_that_looks(monkeypatch, caplog):
+    # GIVEN a project whose passes are begun by hand, and nobody begins one
+    world = Watched(monkeypatch, RECONCILE_PERIOD="off")
+    world.ticks(2)
+    world.clock.ahead += timedelta(days=3)
+
+    # WHEN that has lasted for two looks, THEN the chat hears of it, and the log line says the same
+    world.ticks(2)
+    assert world.hook.states == ["in step", "not known"]
+    told = world.hook.took[-1].text
+    assert told.startswith("oss-oms-sync oss-oms-sync: NOT KNOWN (was in step)\nNot known: nothing waits, but ")
+    assert "python ops.py reconcile" in told
+    assert line(world, caplog)["verdict"] == "not known"

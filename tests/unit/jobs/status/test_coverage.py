@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.scope import Scope
-from support.status_world import BACKFILL, IN_STEP, USUAL, StatusWorld
+from support.status_world import BACKFILL, IN_STEP, NOW, USUAL, StatusWorld
 
 
 def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world):
@@ -65,3 +65,34 @@ def test_a_backfill_alone_does_not_tell_whether_events_come(scope):
     world = StatusWorld()
     world.passed(scope)
     assert "whether events were lost is not known" in world.verdict()[1]
+
+
+@pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
+def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(period, days):
+    # GIVEN a pass, and a trigger that has been dead since
+    world = StatusWorld(RECONCILE_PERIOD=period)
+    world.passed(scanned=7)
+    world.go_to(NOW + timedelta(days=days))
+    assert world.verdict()[0] == IN_STEP
+
+    # WHEN the pass is older than three days, or than its period and a day
+    world.upload("lost", minutes_ago=60, accepted=False)
+    world.go_to(NOW + timedelta(days=days, seconds=2))
+
+    # THEN that is a verdict of its own, neither in step nor behind
+    state, text = world.verdict()
+    assert (state, "python ops.py reconcile" in text, "python ops.py compare" in text) == ("not known", True, False)
+    assert world.status()["overdue"] == ["reconcile"]
+
+    # AND the command that it names ends it: what was lost is seen
+    world.reconcile()
+    assert "None told of 1 new object (of 1)" in world.verdict()[1]
+
+
+@pytest.mark.parametrize("period", ["off", "1d"])
+def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
+    world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
+    state, text = world.verdict()
+    assert (state, "python ops.py reconcile" in text) == ("not known", True)
+    world.reconcile()
+    assert world.verdict()[0] == IN_STEP

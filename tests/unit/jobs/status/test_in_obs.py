@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.store import Pass, PassStore
+from support.fake_bucket import ROOT
 from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
 
 DESTINATION = "photos-obs"
@@ -57,8 +60,18 @@ def test_a_comparison_tells_what_was_in_obs_and_since_when(world):
     compared(world, equal_contents=5, equal_version=2)
     state, text = world.verdict()
     assert state == IN_STEP
-    assert "All that was written before 2026-03-10T11:00:00Z was in OBS at 2026-03-10T11:00:00Z: 7 objects" in text
-    assert "of which 5 are proven to be equal" in text
+    assert (
+        "All that was written before 2026-03-10T11:00:00Z was in OBS at 2026-03-10T11:00:00Z: 7 objects of 7, of which"
+        " 5 are proven to be equal, and 2 are not." in text
+    )
+    assert "Not among them" not in text
+
+
+def test_what_it_claims_to_be_in_obs_it_counts_beside_all_that_there_is(world):
+    compared(world, equal_contents=5, equal_size=2, in_flight=1, failed_before=3, outside=9)
+    state, text = world.verdict()
+    assert (state, "7 objects of 11, of which 5" in text) == (IN_STEP, True)
+    assert "Not among them: 3 failed_before, 1 in_flight." in text
 
 
 def test_the_watermark_is_that_of_the_oldest_object_that_was_not_there(world):
@@ -72,6 +85,71 @@ def test_what_a_comparison_found_lacking_keeps_it_behind(world, name):
     compared(world, equal_contents=5, **{name: 3})
     state, text = world.verdict()
     assert (state, "found 3 objects missing in OBS, or there in another version" in text) == (BEHIND, True)
+
+
+def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next_step(world):
+    compared(world, equal_contents=2, suspicious=1)
+    state, text = world.verdict()
+    assert state == BEHIND, text
+    assert "of 3 objects: 1 object of the same size have another MD5" in text
+    assert """s compare invoke -e '{"deep": true}'""" in text
+
+
+def test_what_replay_saw_overwritten_in_obs_is_not_in_step_until_a_comparison_has_looked_at_everything(world):
+    # GIVEN that replay saw something newer in OBS than what OMS had failed to copy, after the last comparison
+    compared(world, equal_contents=3)
+    note = json.dumps({"at": timestamp(NOW - timedelta(minutes=30))}).encode()
+    world.bucket.add(StoredObject(f"{ROOT}state/newer_there.json", note))
+
+    # WHEN status is asked, THEN it is behind, and the next step is a comparison
+    state, text = world.verdict()
+    assert (state, text.endswith("python ops.py compare")) == (BEHIND, True)
+    assert world.status()["copying"]["overwritten"] == "2026-03-10T11:30:00Z"
+
+    # AND one that began later ends it
+    compared(world, hours_ago=0.2, equal_contents=3)
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_a_comparison_does_not_close_failures_that_replay_saw_overwritten_after_it(world):
+    world.counters.answers["2026-03"] = task(failed=2)
+    compared(world, hours_ago=2, equal_contents=7)
+    note = json.dumps({"at": timestamp(NOW - timedelta(hours=1))}).encode()
+    world.bucket.add(StoredObject(f"{ROOT}state/newer_there.json", note))
+    assert world.verdict()[0] == BEHIND
+    assert world.status()["copying"]["acknowledged"] is None
+
+    # AND somebody who has seen to it can say so
+    assert world.verdict(acknowledge=True)[0] == IN_STEP
+
+
+@pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
+def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period, days):
+    # GIVEN a comparison, and passes of reconcile in its time
+    world = StatusWorld(COMPARE_PERIOD=period)
+    world.counters.answers["2026-03"] = task()
+    compared(world, hours_ago=0, equal_contents=7)
+    world.go_to(NOW + timedelta(days=days))
+    world.passed(scanned=7)
+    assert world.verdict()[0] == IN_STEP
+
+    # WHEN it is older than three days, or than its period and a day
+    world.go_to(NOW + timedelta(days=days, seconds=2))
+
+    # THEN that is a verdict of its own, which a comparison ends
+    state, text = world.verdict()
+    assert (state, "python ops.py compare" in text, "python ops.py reconcile" in text) == ("not known", True, False)
+    assert world.status()["overdue"] == ["compare"]
+    compared(world, hours_ago=-24 * days, equal_contents=7)
+    assert world.verdict()[0] == IN_STEP
+
+
+def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one():
+    world = StatusWorld(COMPARE_PERIOD="off")
+    world.go_to(NOW + timedelta(days=20))
+    world.passed(scanned=7)
+    state, text = world.verdict()
+    assert (state, "nothing has looked at OBS yet" in text) == (IN_STEP, True)
 
 
 def test_an_open_comparison_is_shown(world):

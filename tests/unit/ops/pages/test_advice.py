@@ -13,6 +13,10 @@ def set_verdict(state):
     return lambda given: given["verdict"].update(state=state)
 
 
+def set_not_known(*overdue):
+    return lambda given: given.update(overdue=list(overdue), verdict={"state": "not known"})
+
+
 def nothing_waits(given):
     given["backlog"].update(failed=0, in_run_files=0, at_least=False)
     given["copying"]["failures"].update(waiting=0, stuck=0, unknown=0)
@@ -21,7 +25,7 @@ def nothing_waits(given):
 def all_well(given):
     nothing_waits(given)
     given["verdict"]["state"] = "in step"
-    for name in ("missing", "older", "overwritten"):
+    for name in ("missing", "older", "overwritten", "suspicious"):
         given["compare"]["last"]["classes"][name]["source"]["objects"] = 0
 
 
@@ -55,6 +59,14 @@ def but(*changes):
             but(lambda given: given["compare"]["last"]["classes"]["older"]["source"].update(objects=1)),
             """s compare invoke -e '{"again": true}'""",
         ),
+        (
+            but(lambda given: given["compare"]["last"]["classes"]["suspicious"]["source"].update(objects=1)),
+            "python ops.py compare --deep",
+        ),
+        (but(lambda given: given["copying"].update(overwritten="2026-01-12T07:00:00Z")), "python ops.py compare"),
+        (set_not_known("reconcile", "compare"), "python ops.py reconcile"),
+        (set_not_known("compare"), "python ops.py compare"),
+        (set_not_known(), "python ops.py doctor"),
         (but(set_verdict("behind")), "python ops.py reconcile"),
         (but(lambda given: given["compare"].update(last=None)), "python ops.py compare"),
         (all_well, "python ops.py cutover"),

@@ -110,7 +110,7 @@ def reconcile(context: CheckContext) -> Finding:
         )
         return Finding(Level.SKIPPED, seen)
     seen = Text(f"the last pass of reconcile began at {last.started}", f"最近一轮对账开始于 {last.started}")
-    if last.is_late(settings, now):
+    if last.is_late(settings.reconcile_period, now):
         late = Text(", and the next is long due", "，下一轮早该开始")
         return Finding(Level.WARNING, Text.join([seen, late]), fix)
     return Finding(Level.OK, seen)

@@ -29,6 +29,7 @@ from oss_oms_sync.ledger.records import (
     modified_at,
     record_name,
 )
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Failure, Reason
 
 # Lists come within minutes. A line's time that differs more than this from its list's is not to be relied on.
@@ -59,6 +60,8 @@ class CopyRecords:
         self.outside += sum(outside)
         sources, copies = self._look_at_both(list(mine))
         self.lines.update(copy for copy in copies.values() if copy is not Copy.DUE)
+        if Copy.NEWER_THERE in copies.values():
+            JobState(self._invocation).note_newer_there()
         due = [mine[key] for key, copy in copies.items() if copy is Copy.DUE]
         self._write(due, [sources[one.key] for one in due], listed)
         return outside

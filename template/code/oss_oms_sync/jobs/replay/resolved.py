@@ -10,6 +10,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.jobs.replay.verdict import Copy, by_both_sides
 from oss_oms_sync.ledger.records import MAX_NAME_BYTES, FailedKey
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Resolved:
         failure that is recorded later survives, and one that was recorded earlier has its object looked at here.
 
         An object that cannot be looked at is sent.
+
+        Raises StorageError if it cannot be noted that OBS has other contents: then their failures are not forgotten.
         """
         asked = [one for one in keys if one.failed_again and len(one.key.encode()) <= MAX_NAME_BYTES]
         if not asked or not self._can_look:
@@ -53,11 +56,12 @@ class Resolved:
         if not sources or self._destination is None:
             return set()
         found = zip(sources.items(), self._destination.try_find_all(list(sources)), strict=True)
-        return {
-            key
-            for (key, source), there in found
-            if not isinstance(there, StorageFailure) and by_both_sides(source, there) is not Copy.DUE
+        copies = {
+            key: by_both_sides(source, there) for (key, source), there in found if not isinstance(there, StorageFailure)
         }
+        if Copy.NEWER_THERE in copies.values():
+            JobState(self._invocation).note_newer_there()
+        return {key for key, copy in copies.items() if copy is not Copy.DUE}
 
 
 def _is_copy(key: FailedKey) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.comparison.classes import differ
 
 # The first attempt of a key that OMS failed to copy follows at once, the next after so long; then it doubles.
 _FIRST_REST = 10 * 60
@@ -23,7 +24,7 @@ class Copy(Enum):
     GONE = "gone"
     SYMLINK = "symlinks"
     COPIED = "copied"
-    # Somebody wrote there, and nothing newer in OBS is overwritten unasked: compare shows it.
+    # Somebody wrote there, and nothing newer in OBS is overwritten unasked: status says so until compare shows it.
     NEWER_THERE = "newer_there"
     # In a failed record, so it is sent again.
     WAITING = "waiting"
@@ -39,7 +40,7 @@ def by_both_sides(source: ObjectSummary | None, destination: ObjectSummary | Non
         return Copy.SYMLINK
     if destination is None or destination.modified < source.modified:
         return Copy.DUE
-    return Copy.COPIED if destination.size == source.size else Copy.NEWER_THERE
+    return Copy.NEWER_THERE if differ(source, destination) else Copy.COPIED
 
 
 def by_records(modified: int, failed_at: float, success_at: int, failed_record_at: int) -> Copy:

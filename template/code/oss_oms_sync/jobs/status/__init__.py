@@ -29,9 +29,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
     the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
 
-    Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile", "sums",
-    "fixes"}, or {"key", "accepted", "object", "success", "failed", "story", "next"}. What OMS does not say is a
-    {"problem", "fix"}, or None.
+    Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile",
+    "compare", "oms_lists", "overdue", "sums", "fixes"}, or {"key", "accepted", "object", "success", "in_obs",
+    "seconds", "failed", "story", "next"}. `overdue` names the jobs whose last pass is too old to rely on. What OMS does
+    not say is a {"problem", "fix"}, or None.
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """

@@ -16,8 +16,8 @@ from oss_oms_sync.settings import Settings
 @dataclass(frozen=True)
 class Coverage:
     """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
-    the next one is long overdue. `since`: objects written before were not looked at. `open`: the progress of
-    each pass that is not at its end."""
+    the next one is long overdue: then it is not known whether events were lost. `since`: objects written before were
+    not looked at. `open`: the progress of each pass that is not at its end."""
 
     last: PassState | None
     recent: PassState | None
@@ -33,7 +33,7 @@ class Coverage:
         whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
         return cls(
             last=last,
-            recent=None if last is None or last.is_late(settings, now) else last,
+            recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
             since=min((each.scope.begin(installed) for each in whole), default=installed),
             open=[(each, Progress.of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)],
         )

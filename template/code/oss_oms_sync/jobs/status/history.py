@@ -7,6 +7,7 @@ import logging
 import math
 import shlex
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import from_epoch, timestamp
@@ -17,6 +18,7 @@ from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
 from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -33,8 +35,35 @@ _UNREAD = Text(
 )
 _SEE_REPLAYS_LOG = Text("See replay's log.", "请查看 replay 的日志。")
 _NOTHING = Text("Nothing.", "无需处理。")
-# What happened to the key, and what happens next.
-_Story = tuple[Text, Text]
+# What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
+_WAITS = Text(
+    "It waits where it is, and replay sends it once the project is open.",
+    "该对象保留在记录中，项目打开后由 replay 发送。",
+)
+_RECORDED = Text(
+    "If its event comes, the key is recorded as failed and waits; once the project is open, replay or reconcile sends"
+    " it.",
+    "事件到达时，该对象会被记录为失败并等待；项目打开后由 replay 或 reconcile 发送。",
+)
+_FOUND = Text(
+    "Nobody has it in hand: reconcile finds and sends it once the project is open.",
+    "目前没有任何任务处理该对象：项目打开后由 reconcile 查找并补交。",
+)
+_WITH_OMS = Text(
+    "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
+    " is missing.",
+    "OMS 仍可能复制已接受的版本；在项目打开并由 compare 发现缺失之前，不会再次提交。",
+)
+_NOT_SENT = Text("It is not sent until the project is open.", "项目打开之前不会发送。")
+
+
+class _Story(NamedTuple):
+    """What happened to the key, and what happens next in an open project; `closed`: what does in a closed one, None if
+    there is nothing to send in either."""
+
+    told: Text
+    following: Text
+    closed: Text | None = None
 
 
 class KeyHistory:
@@ -59,13 +88,14 @@ class KeyHistory:
         body = jsontext.load(failed.body) if failed else None
         details = body if isinstance(body, dict) else {}
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
-        story, following = self._conclude(source, success, failed, details, accepted)
+        story = self._conclude(source, success, failed, details, accepted)
         if accepted and source and success:
             copying = self._conclude_copy_failed(success, failed, details)
             if not isinstance(there, str):
                 copying = self._conclude_in_obs(source, success, there, copying)
-            story, following = copying or (story, following)
-        log.info({"key": self._key, "story": story.en, "next": following.en})
+            story = copying or story
+        told, following = story.told, self._next(story)
+        log.info({"key": self._key, "story": told.en, "next": following.en})
         return {
             "key": self._key,
             "accepted": accepted,
@@ -74,8 +104,8 @@ class KeyHistory:
             "in_obs": there if isinstance(there, str) else there and _summary(there),
             "seconds": _seconds(source, success if accepted else None, there),
             "failed": failed and {**details, "modified": _time(modified_at(failed))},
-            "story": story.en,
-            "story_zh": story.zh,
+            "story": told.en,
+            "story_zh": told.zh,
             "next": following.en,
             "next_zh": following.zh,
         }
@@ -110,67 +140,68 @@ class KeyHistory:
     ) -> _Story:
         """The story, and what happens next."""
         if not self._settings.source_bucket:
-            return (
+            return _Story(
                 Text(
                     "The current state of the object is unknown because SOURCE_BUCKET is empty.",
                     "SOURCE_BUCKET 为空，无法得知该对象的现状。",
                 ),
-                self._or_resend(Text("Set SOURCE_BUCKET.", "请设置 SOURCE_BUCKET。")),
+                Text("Set SOURCE_BUCKET.", "请设置 SOURCE_BUCKET。"),
+                _NOT_SENT,
             )
         if not self._settings.key_filter.matches(self._key):
             story = Text(
                 "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.",
                 "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
             )
-            return story, _NOTHING
+            return _Story(story, _NOTHING)
         in_run_file = self._is_in_run_file()
         if in_run_file:
-            return (
+            return _Story(
                 Text("It failed, and replay has it in hand.", "提交失败，replay 正在处理。"),
                 Text("Nothing: replay sends it in its next run.", "无需处理：replay 下次运行时会重发。"),
+                _WAITS,
             )
         if source is None:
             return _conclude_gone(success, failed, sure=in_run_file is not None)
         if accepted:
             see = Text("If it is not in OBS, see the OMS console.", "如果它不在 OBS 中，请在 OMS 控制台查看。")
-            return Text("OMS accepted this version.", "OMS 已接受该版本。"), self._or_resend(see)
+            return _Story(Text("OMS accepted this version.", "OMS 已接受该版本。"), see, _WITH_OMS)
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
             fix = reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。")
             name, message = details.get("reason", "UNKNOWN"), details.get("message", "")
             story = Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}")
-            return story, self._or_resend(fix)
+            return _Story(story, fix, _WAITS)
         if in_run_file is None:
             story = Text.join([Text("This version has no record.", "该版本没有记录。"), _UNREAD])
-            return story, self._or_resend(_SEE_REPLAYS_LOG)
+            return _Story(story, _SEE_REPLAYS_LOG, _NOT_SENT)
         return self._conclude_unrecorded(source, success)
 
     def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
         object_class = self._classifier.classify(Entry(self._key, source))
         if object_class is None:
-            return (
+            return _Story(
                 Text(
                     "It is a symbolic link, or older than the installation: there was no event, and the timer's passes"
                     " do not cover it.",
                     "它是软链接，或早于安装时间：没有事件，定时对账也不覆盖它。",
                 ),
-                self._or_resend(
-                    Text(
-                        "Let an OMS migration task copy it, or reconcile with since.",
-                        "请用 OMS 迁移任务复制，或用 reconcile 的 since 补交。",
-                    )
+                Text(
+                    "Let an OMS migration task copy it, or reconcile with since.",
+                    "请用 OMS 迁移任务复制，或用 reconcile 的 since 补交。",
                 ),
+                _NOT_SENT,
             )
         if object_class is ObjectClass.PENDING:
-            return (
-                Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。"),
-                Text("Look again in 15 minutes.", "请 15 分钟后再看。"),
-            )
-        following = self._or_resend(Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"))
-        if success:
-            return Text("OMS accepted an older version.", "OMS 接受的是旧版本。"), following
-        return Text("It has no record: its event was lost.", "没有记录：事件已丢失。"), following
+            told = Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。")
+            return _Story(told, Text("Look again in 15 minutes.", "请 15 分钟后再看。"), _RECORDED)
+        told = (
+            Text("OMS accepted an older version.", "OMS 接受的是旧版本。")
+            if success
+            else Text("It has no record: its event was lost.", "没有记录：事件已丢失。")
+        )
+        return _Story(told, Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"), _FOUND)
 
     def _conclude_copy_failed(
         self, success: StoredObject, failed: StoredObject | None, details: Mapping[str, object]
@@ -181,17 +212,16 @@ class KeyHistory:
             return None
         code, message = details.get("error_code"), details.get("message")
         fix, at = copy_code(str(code or "")).fix, details.get("not_before")
-        return (
+        return _Story(
             Text(
                 f"OMS accepted this version, and failed to copy it: {code or 'no code'}, {message or 'no message'}.",
                 f"OMS 接受了该版本，但复制失败：{code or '无错误码'}，{message or '无错误信息'}。",
             ),
-            self._or_resend(
-                Text(
-                    f"{fix.en} Replay sends it again, at {at or 'its next run'}.",
-                    f"{fix.zh}replay 将于{f' {at}（UTC）' if at else '下次运行时'}重发。",
-                )
+            Text(
+                f"{fix.en} Replay sends it again, at {at or 'its next run'}.",
+                f"{fix.zh}replay 将于{f' {at}（UTC）' if at else '下次运行时'}重发。",
             ),
+            _WAITS,
         )
 
     def _conclude_in_obs(
@@ -208,9 +238,9 @@ class KeyHistory:
         # still have in hand.
         found = classify(entry, Moments(math.inf, now - 3600))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
-            return Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING
+            return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
         if found in EQUAL:
-            return (
+            return _Story(
                 Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
                 Text("Nothing. Compare with deep proves more.", "无需处理。compare 的 deep 能证明得更多。"),
             )
@@ -218,23 +248,41 @@ class KeyHistory:
             return copying
         if found is ObjectClassInObs.IN_FLIGHT:
             story = Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。")
-            return story, self._or_resend(Text("Look again in a minute.", "请一分钟后再看。"))
+            return _Story(story, Text("Look again in a minute.", "请一分钟后再看。"), _WITH_OMS)
         if there is None:
             story = Text("OMS accepted this version, but it is not in OBS.", "OMS 已接受该版本，但它不在 OBS 中。")
-            return story, self._or_resend(Text("Compare sends it again.", "compare 会再次提交。"))
-        return (
+            return _Story(story, Text("Compare sends it again.", "compare 会再次提交。"), _WITH_OMS)
+        return _Story(
             Text(
                 f"OMS accepted this version, but OBS has another: {found.title}.",
                 f"OMS 已接受该版本，但 OBS 中的是另一个版本：{found.name.lower()}。",
             ),
-            self._or_resend(Text("See OMS's lists.", "请查看 OMS 的列表。")),
+            Text("See OMS's lists.", "请查看 OMS 的列表。"),
+            _NOT_SENT,
         )
 
-    def _or_resend(self, following: Text) -> Text:
-        """What happens next, or how to resend the key now."""
+    def _next(self, story: _Story) -> Text:
+        """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
+        if refusal := self._refusal():
+            following = story.closed or story.following
+            return Text(f"{following.en} {refusal.en}", f"{following.zh}{refusal.zh}")
+        if story.closed is None:
+            return story.following
         # A key may contain anything, so the command is quoted for a shell, and in plain ASCII.
         command = f"s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
-        return Text(f"{following.en} To send it now: {command}", f"{following.zh}立即重发：{command}")
+        return Text(f"{story.following.en} To send it now: {command}", f"{story.following.zh}立即重发：{command}")
+
+    def _refusal(self) -> Text | None:
+        """Why nothing is sent; None if the project is open."""
+        try:
+            closed = Closing(self._invocation).state()
+        except StorageError as error:
+            return Text(
+                f"It is not known whether the project is closed, and until it is, nothing is sent (python ops.py"
+                f" doctor checks that): {error}",
+                f"无法得知项目是否已关闭，在此之前不发送任何对象（请用 python ops.py doctor 检查）：{error}",
+            )
+        return closed.text if closed else None
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
@@ -250,7 +298,7 @@ class KeyHistory:
 def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> _Story:
     """The same for a key without an object; `sure` that it is in no run file."""
     if success:
-        return (
+        return _Story(
             Text(
                 "It was accepted by OMS, and is not in the source bucket any more.",
                 "OMS 曾接受该对象，它现已不在源 Bucket 中。",
@@ -258,13 +306,14 @@ def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *,
             Text("OMS does not delete in OBS.", "OMS 不会在 OBS 中删除。"),
         )
     if failed:
-        return (
+        return _Story(
             Text("It failed, and is not in the source bucket any more.", "提交曾失败，它现已不在源 Bucket 中。"),
             Text("Replay sends it; OMS cannot copy it.", "replay 会重发，但 OMS 无法复制。"),
+            _WAITS,
         )
     if not sure:
-        return Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG
-    return (
+        return _Story(Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG)
+    return _Story(
         Text("There is no such object, and no record of one.", "没有这个对象，也没有它的记录。"),
         Text("Check the key: it is written as it is, unencoded.", "请检查对象名：须按原样书写，不要编码。"),
     )

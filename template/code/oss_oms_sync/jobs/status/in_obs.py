@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import amended
-from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
+from oss_oms_sync.comparison.classes import EQUAL, SETTLED_SECONDS, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.store import PassState, PassStore, last_ended, last_whole, open_passes
 from oss_oms_sync.reasons import Failure
 
+# Only what was written so long before does a comparison judge; the rest it calls moving.
+SETTLED = timedelta(seconds=SETTLED_SECONDS)
+
 
 @dataclass(frozen=True)
 class InObs:
-    """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end."""
+    """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end.
+
+    `overdue`: the last one is so old that it is not known whether what was written since is in OBS. Without any,
+    nothing is claimed of OBS, and nothing can be overdue. `newer_there`: when replay last saw that OBS has something
+    newer, and other, than what OMS had failed to copy.
+    """
 
     last: CompareResult | None = None
     open: Sequence[tuple[PassState, Progress]] = field(default_factory=list)
+    overdue: bool = False
+    newer_there: datetime | None = None
 
     @classmethod
     def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
@@ -31,8 +42,9 @@ class InObs:
 
         Raises StorageError.
         """
+        newer_there = JobState(invocation).newer_there()
         if isinstance(task, Failure) or not task.dst_bucket:
-            return cls()
+            return cls(newer_there=newer_there)
         store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
         states = store.states()
         last = last_whole(states, invocation.settings.key_filter.prefix)
@@ -40,6 +52,8 @@ class InObs:
         return cls(
             CompareResult.of(last, "", invocation.clock, task, since) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
+            last is not None and last.is_late(invocation.settings.compare_period, now),
+            newer_there,
         )
 
     @property
@@ -47,15 +61,28 @@ class InObs:
         """When the last whole comparison began."""
         return parse_time(self.last.state.started) if self.last and self.last.state else None
 
+    def overwritten_since(self, acknowledged: datetime | None) -> datetime | None:
+        """When replay saw something newer in OBS; None if a comparison has judged that since, or somebody has
+        acknowledged it."""
+        seen = self.newer_there
+        if seen is None or (acknowledged and acknowledged > seen):
+            return None
+        return None if self.began and self.began > seen + SETTLED else seen
+
     @property
     def lacking(self) -> int:
         """How many objects were not in the destination in their current version, though nobody had them in hand."""
         return self._objects({ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN})
 
     @property
+    def suspicious(self) -> int:
+        """How many objects are there in their size, but with another MD5."""
+        return self._objects({ObjectClass.SUSPICIOUS})
+
+    @property
     def is_clean(self) -> bool:
         """Whether everything was there that could be judged."""
-        return self.last is not None and not self.lacking and not self._objects({ObjectClass.SUSPICIOUS})
+        return self.last is not None and not self.lacking and not self.suspicious
 
     @property
     def equal(self) -> int:
@@ -66,6 +93,17 @@ class InObs:
     def proven(self) -> int:
         """How many of those are proven to be equal."""
         return self._objects({ObjectClass.EQUAL_CONTENTS})
+
+    @property
+    def others(self) -> dict[str, int]:
+        """How many objects of the source bucket were not equal, by the names of their classes."""
+        others = {one: self._objects({one}) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
+        return {one.title: number for one, number in others.items() if number}
+
+    @property
+    def total(self) -> int:
+        """How many objects the source bucket had, within the project's filter."""
+        return self.equal + sum(self.others.values())
 
     def to_json(self) -> dict[str, object]:
         """As the report shows it."""

@@ -14,6 +14,7 @@ from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.verdict_on_copying import (
+    differing_in_obs,
     failed_to_copy,
     lacking_in_obs,
     seen_in_obs,
@@ -34,6 +35,7 @@ class VerdictState(Enum):
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
+    NOT_KNOWN = "not known"
     CLOSED = "closed"
 
 
@@ -62,11 +64,12 @@ def reach_verdict(
     if broken := _broken(copying.task, backlog):
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
-    copied = failed_to_copy(copying, failures) or yet_to_copy(copying) or lacking_in_obs(in_obs)
+    copied = failed_to_copy(copying, failures) or yet_to_copy(copying)
+    copied = copied or lacking_in_obs(in_obs) or differing_in_obs(copying, in_obs)
     if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
-    if last is None:
-        return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)
+    if last is None or in_obs.overdue:
+        return Verdict(VerdictState.NOT_KNOWN, _not_known(coverage, in_obs))
     return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
 
 
@@ -130,10 +133,30 @@ def _events_lost(last: PassState | None) -> Text | None:
     )
 
 
-_NO_RECENT_PASS = Text(
-    "Nothing waits, but no reconcile pass over everything has ended lately: whether events were lost is not known.",
-    "没有待发对象，但近期没有完成的全量对账：尚不知道是否有事件丢失。",
-)
+def _not_known(coverage: Coverage, in_obs: InObs) -> Text:
+    """What no recent pass has looked at, and which command ends that: one sentence each."""
+    parts = [Text("Not known: nothing waits,", "未知：没有待发对象，")]
+    if coverage.recent is None:
+        parts.append(
+            Text(
+                " but no reconcile pass over everything has ended lately: whether events were lost is not known. To"
+                " find out: python ops.py reconcile.",
+                "但近期没有完成的全量对账，尚不知道是否有事件丢失。请执行 python ops.py reconcile。",
+            )
+        )
+    if in_obs.overdue and in_obs.last and in_obs.last.state:
+        began = in_obs.last.state.started
+        parts.append(
+            Text(
+                f" {'And' if len(parts) > 1 else 'but'} the last comparison began at {began}: whether what was written"
+                " since is in OBS is not known. To find out: python ops.py compare.",
+                f"{'此外，' if len(parts) > 1 else '但'}最近一次比对开始于 {began}，"
+                "尚不知道此后写入的对象是否已在 OBS 中。请执行 python ops.py compare。",
+            )
+        )
+    if coverage.open:
+        parts.append(_under_way(coverage.open))
+    return Text.join(parts)
 
 
 def _in_step(last: PassState, coverage: Coverage, copying: Copying, in_obs: InObs) -> Text:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
-from oss_oms_sync.jobs.status.in_obs import InObs
+from oss_oms_sync.jobs.status.in_obs import SETTLED, InObs
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
@@ -94,10 +96,31 @@ def lacking_in_obs(in_obs: InObs) -> Text | None:
     began = in_obs.last.state.started
     return Text(
         f"Behind: the comparison of {began} found {objects_en(in_obs.lacking)} missing in OBS, or there in another"
-        " version. It has sent again what it may send. To judge them once more:"
+        f" version, of {in_obs.total:,}. It has sent again what it may send. To judge them once more:"
         """ s compare invoke -e '{"again": true}'""",
-        f"{began} 开始的比对发现，有 {in_obs.lacking} 个对象在 OBS 中缺失或版本不同。"
+        f"{began} 开始的比对发现，{in_obs.total} 个对象中有 {in_obs.lacking} 个在 OBS 中缺失或版本不同。"
         """可补发的已经补发；如需重新判定，请执行 s compare invoke -e '{"again": true}'""",
+    )
+
+
+def differing_in_obs(copying: Copying, in_obs: InObs) -> Text | None:
+    """None if nothing in OBS is known to differ that is not lacking there."""
+    if in_obs.suspicious and in_obs.last and in_obs.last.state:
+        began, remedy = in_obs.last.state.started, in_obs.last.remedies[ObjectClass.SUSPICIOUS.title]
+        return Text(
+            f"Behind: by the comparison of {began}, of {objects_en(in_obs.total)}: {remedy.en}",
+            f"{began} 开始的比对检查了 {in_obs.total} 个对象：{remedy.zh}",
+        )
+    seen = in_obs.overwritten_since(copying.acknowledged.at if copying.acknowledged else None)
+    if seen is None:
+        return None
+    judged = timestamp(seen + SETTLED)
+    return Text(
+        f"Behind: OMS failed to copy what has been overwritten in OBS since, by something newer, as replay saw at"
+        f" {timestamp(seen)}; that is not overwritten unasked. To see which objects differ, after {judged}: python"
+        " ops.py compare",
+        f"OMS 复制失败的对象中，有的此后在 OBS 中被较新的内容覆盖（replay 于 {timestamp(seen)} 看到），不会自动覆盖。"
+        f"如需查明哪些对象不同，请在 {judged} 之后执行 python ops.py compare",
     )
 
 
@@ -109,9 +132,12 @@ def seen_in_obs(in_obs: InObs) -> Text:
             "以上仅表示 OMS 已接受：尚未与 OBS 比对（s compare invoke）。",
         )
     watermark, began = in_obs.last.watermark, in_obs.last.state.started
+    unproven = in_obs.equal - in_obs.proven
+    others = ", ".join(f"{number:,} {name}" for name, number in in_obs.others.items())
+    rest, rest_zh = (f" Not among them: {others}.", f"其余：{others}。") if others else ("", "")
     return Text(
-        f" All that was written before {watermark} was in OBS at {began}: {objects_en(in_obs.equal)}, of which"
-        f" {in_obs.proven} are proven to be equal.",
-        f"{watermark} 之前写入的对象，在 {began} 时均已在 OBS 中：共 {in_obs.equal} 个，"
-        f"其中 {in_obs.proven} 个已证明内容一致。",
+        f" All that was written before {watermark} was in OBS at {began}: {objects_en(in_obs.equal)} of"
+        f" {in_obs.total:,}, of which {in_obs.proven} are proven to be equal, and {unproven} are not.{rest}",
+        f"{watermark} 之前写入的对象，在 {began} 时均已在 OBS 中：{in_obs.total} 个中的 {in_obs.equal} 个，"
+        f"其中 {in_obs.proven} 个已证明内容一致，{unproven} 个未经证明。{rest_zh}",
     )
