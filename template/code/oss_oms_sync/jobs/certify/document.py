@@ -160,7 +160,6 @@ def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | No
 
 
 def _sampled(sample: Sample) -> dict[str, object]:
-    bound = sample.bound or Text("", "")
     return {
         "asked": sample.asked,
         "population": sample.population,
@@ -172,8 +171,6 @@ def _sampled(sample: Sample) -> dict[str, object]:
         "largest": LARGEST,
         "differing": list(sample.differing),
         "unread": sample.unread,
-        "bound": bound.en,
-        "bound_zh": bound.zh,
     }
 
 
