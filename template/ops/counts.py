@@ -121,7 +121,7 @@ def _is_possible(title: str, one: Document, document: Document) -> bool:
     source, destination = (_side(one, side) for side in _SIDES)
     are_zero = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
     is_equal = source == destination or CLASSES[title] is not Sides.EQUAL
-    different = whole(one.get("proven_different", 0))
+    different = whole(one["proven_different"])
     is_named = len(keys) <= four[0] + four[2] and (
         title == "outside" or all(_is_in_scope(document, key) for key in keys)
     )

@@ -51,6 +51,7 @@ def of_class(source: Iterable[tuple[str, int]], destination: Iterable[tuple[str,
         "destination": {unit: other[unit] for unit in ("objects", "bytes")},
         "digests": {"source": one["digest"], "destination": other["digest"]},
         "keys": [],
+        "proven_different": 0,
     }
 
 

@@ -21,7 +21,7 @@ _PASSED = Text("{} of {} checks passed", "{} / {} 项检查通过")
 # What the function said in words, for which nothing here vouches.
 _SEEN = Text("certify saw: {}", "certify 所见：{}")
 _WANTED = Text("certify wants: {}", "certify 要求：{}")
-_COUNTED = Text("{} objects, {} bytes", "{} 个对象，{} 字节")
+_COUNTED = Text(" (objects: {}, bytes: {})", "（{} 个对象，{} 字节）")
 _AS_OF = Text("as of {}, the source frozen since {}", "截至 {}，源端自 {} 起停写")
 _AS_OF_OPEN = Text("as of {}, while the source is written to", "截至 {}，源端仍在写入")
 _SIDE = {"source": Text("source", "源端"), "destination": Text("destination", "目的端")}
@@ -107,7 +107,7 @@ def _counted(document: Report, name: str, lang: str) -> str:
         return ""
     sides = [document["classes"][title][side_of(title)] for title in titles]
     objects, size = (sum(side[unit] for side in sides) for unit in ("objects", "bytes"))
-    return f"{colon(lang)}{_COUNTED.of(lang).format(figure(objects), figure(size))}"
+    return _COUNTED.of(lang).format(figure(objects), figure(size))
 
 
 def _rehearsal(rehearsal: Report, lang: str) -> Iterator[Line]:
