@@ -85,8 +85,8 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
             keys = f" ({', '.join(check['keys'][:3])})" if check["keys"] else ""
             _say(console, escape(f"  {check['id']}: {check['result']}. {check['seen']}{keys}"))
     if verdict == "GO":
-        sample = document["sample"]
-        _say(console, f"{len(document['checks'])} checks passed. {sample['bound']}.")
+        sample = next(check for check in document["checks"] if check["id"] == "SAMPLE")
+        _say(console, f"{len(document['checks'])} checks passed. Sample: {sample['seen']}.")
         for side in ("source", "destination"):
             _say(console, f"  {side:11} {document[side]['objects']} objects, digest {document[side]['digest']}")
         _say(console, f"  the certificate's SHA-256 is {document['sha256']}")

@@ -1,216 +1,229 @@
-"""Checks a certificate without trusting who made it: its hash, its sums, and whether its verdict follows from its
-checks; and, given listings of the buckets, whether they have the objects, bytes and digests that it states."""
+"""Checks a certificate without trusting who made it: whether what it says follows from its own numbers."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+import json
+import shlex
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from ops.certificates import CHECKS, gates, sha256
+from ops.certificates import ACCEPTABLE, CHECKS, KIND, SCHEMA, gates, sha256
+from ops.clock import timestamp
+from ops.counts import RECORDS, Document, Finding, counts, moment, numbers, sample_fits, whole
 from ops.words import Text
 
-MODULUS = 2**256
-# As in code/oss_oms_sync: records are never in scope, and OMS's own lists are in the destination for ever.
-_RECORDS = "oms_source_record/"
-_OMS_LISTS = "oms/sync_task/"
-_EQUAL = ("equal_contents", "equal_version", "equal_size")
-# What is in the buckets, but not in scope.
-_NOT_COUNTED = {"source": {"outside"}, "destination": {"outside", "oms_own"}}
-_SIDES = ("source", "destination")
-# What has to be empty where a check passed; the second ones also pass where they are accepted by name.
-_EMPTY = {
-    "MISSING": ("missing",),
-    "OLDER": ("older",),
-    "OVERWRITTEN": ("overwritten",),
-    "MOVING": ("moving", "arriving"),
-    "IN_FLIGHT": ("in_flight",),
-    "FAILED": ("failed_before",),
-}
-_EMPTY_OR_ACCEPTED = {
-    "PROOF_SUSPICIOUS": "suspicious",
-    "PROOF_EQUAL_VERSION": "equal_version",
-    "PROOF_EQUAL_SIZE": "equal_size",
-    "PROOF_IMPOSSIBLE": "impossible",
-    "UNKNOWN": "unknown",
-}
-# A rehearsal leaves these out: nothing is frozen yet.
-_OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
-Document = Mapping[str, Any]
-Objects = Iterable[tuple[bytes, int]]
+_RESULTS = {"passed", "failed", "not run", "not proven"}
+# What a comparison saw longer ago than this does not decide about a cutover.
+_LATEST = timedelta(hours=24)
+# So far the clock of the machine that checks may be behind.
+_CLOCKS = timedelta(minutes=10)
+# What a comparison has counted.
+_COUNTED = ("source", "destination", "classes", "folders")
+_STEPS = {"settle", "replay", "compare", "again", "reconcile", "sample"}
+# What a document without it raises is a form that certificates do not have.
+FORMLESS = (KeyError, TypeError, ValueError, AttributeError)
+_NO_FORM = Text("It has the form of a certificate", "文件具有证书的格式")
 
 
-class Finding(NamedTuple):
-    """What was looked at, and whether it holds; `seen` says what does not."""
-
-    claim: Text
-    holds: bool
-    seen: str = ""
-
-
-class Counted(NamedTuple):
-    """What a listing, or a part of a document, adds up to; `digest` in hexadecimal."""
-
-    objects: int
-    bytes: int
-    digest: str
+def doubts(document: Document) -> list[Finding]:
+    """What does not hold of a document; nothing if it is sound."""
+    try:
+        return [one for one in findings(document) if not one.holds]
+    except FORMLESS:
+        return [Finding(_NO_FORM, holds=False)]
 
 
 def findings(document: Document) -> Iterator[Finding]:
     """What can be seen in a document alone.
 
-    Raises KeyError, TypeError, ValueError and AttributeError where it has another form than certificates have.
+    Raises those of FORMLESS where it has another form than certificates have.
     """
+    if whole(document["schema"]) != SCHEMA or document["kind"] != KIND:
+        raise ValueError("not a certificate of this form")
+    is_compared = document["passes"]["compare"] is not None
+    if any((document[name] is not None) is not is_compared for name in _COUNTED):
+        raise ValueError("counts without a comparison, or a comparison without counts")
     made = sha256(document)
     yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
+    yield _all_checks(document)
     yield _verdict(document)
-    yield _passed(document)
-    yield _in_time(document)
-    if document["classes"] is None:
-        return
-    for side, name in zip(_SIDES, (Text("source", "源端"), Text("destination", "目的端")), strict=True):
-        stated, summed = _stated(document[side]), _summed(document["classes"], side)
-        claim = Text(f"The classes add up to the {name.en}", f"各类别之和等于{name.zh}")
-        yield Finding(claim, stated == summed, _told(summed))
-    for title in _EQUAL:
-        one = document["classes"].get(title)
-        claim = Text(f"Both sides of {title} are equal", f"{title} 两端一致")
-        if one and _side(one, "source") != _side(one, "destination"):
-            yield Finding(claim, holds=False, seen=" / ".join(_told(_side(one, side)) for side in _SIDES))
-        elif one:
-            yield Finding(claim, holds=True)
-    if document["folders"] is not None:
-        yield from _folders(document)
+    yield _results(document)
+    yield _in_order(document)
+    yield _accepted(document)
+    yield _name(document)
+    yield _commands(document)
+    if document["sample"] is not None:
+        yield sample_fits(document)
+    if document["rehearsal"] is not None:
+        yield _rehearsal(document)
+    if is_compared:
+        yield from counts(document)
 
 
-def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
-    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of OMS's lists that
-    are in the source as well, so that the destination's count."""
-    counted = count(document["scope"], objects, None if side == "source" else own)
-    stated = _stated(document[side]) if document[side] else None
-    name = Text(side, "源端" if side == "source" else "目的端")
-    claim = Text(f"The listing of the {name.en} has what the document states", f"{name.zh}清单与文档一致")
-    return Finding(claim, counted == stated, _told(counted))
+def not_yet(document: Document, now: datetime) -> Finding:
+    """Whether the document was made before `now`, which this machine says that it is."""
+    claim = Text("It was made before now", "证书的生成时间不晚于现在")
+    return Finding(claim, moment(document["made"]) <= now + _CLOCKS, f"{document['made']}, {timestamp(now)}")
 
 
-def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
-    """What the objects of a listing add up to that are in scope; without OMS's own lists if `own` is given."""
-    prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
-    records, lists = _RECORDS.encode(), _OMS_LISTS.encode()
-    number = total = digest = 0
-    for key, size in objects:
-        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(records):
-            continue
-        if own is not None and key.startswith(lists) and key not in own:
-            continue
-        number, total = number + 1, total + size
-        digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
-    return Counted(number, total, f"{digest % MODULUS:064x}")
-
-
-class Noting:
-    """Objects on their way, of which the keys are noted that look like OMS's lists."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self._noted: set[bytes] = set()
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        for key, size in self._objects:
-            if key.startswith(_OMS_LISTS.encode()):
-                self._noted.add(key)
-            yield key, size
-
-    @property
-    def noted(self) -> frozenset[bytes]:
-        """Those that have gone by."""
-        return frozenset(self._noted)
+def _all_checks(document: Document) -> Finding:
+    """The checks are those that there are, and each counts; that of a sample where there is one."""
+    ids = [one["id"] for one in document["checks"]]
+    wrong = [name for name in CHECKS if ids.count(name) != 1] + [name for name in ids if name not in CHECKS]
+    is_sampled = document["sample"] is not None
+    wrong += [one["id"] for one in document["checks"] if one["gates"] is not (one["id"] != "SAMPLE" or is_sampled)]
+    return Finding.unless(Text("It has all checks, and each counts", "检查项齐全，且每项都计入结论"), wrong)
 
 
 def _verdict(document: Document) -> Finding:
-    """The verdict follows from the checks, of which none is left out."""
-    checks = document["checks"]
-    claim = Text("The verdict follows from the checks", "结论与各项检查相符")
-    lacking = set(CHECKS) - {one["id"] for one in checks}
-    if lacking or len(checks) != len(CHECKS):
-        return Finding(claim, holds=False, seen=", ".join(sorted(lacking)) or f"{len(checks)} checks")
+    """The verdict follows from the checks; that of a rehearsal from those that are not about the freeze."""
     is_rehearsal = document["frozen_since"] is None
-    counted = [one for one in checks if not (is_rehearsal and one["id"] in _OF_THE_FREEZE)]
-    results = {one["result"] for one in counted if gates(one) or document["sample"] is not None}
-    follows = "NO-GO" if "failed" in results else "GO" if results <= {"passed"} else "NOT PROVEN"
+    counted = [one for one in document["checks"] if gates(one)]
     if is_rehearsal:
-        stated, follows = f"{document['verdict']}, {document['rehearsal']['would_be']}", f"REHEARSAL, {follows}"
-        return Finding(claim, stated == follows, follows)
-    return Finding(claim, document["verdict"] == follows, follows)
+        counted = [one for one in counted if one["id"] not in CHECKS or not CHECKS[one["id"]].of_freeze]
+    results = {one["result"] for one in counted}
+    follows = "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
+    stated, rehearsal = document["verdict"], document["rehearsal"]
+    if is_rehearsal or rehearsal is not None:
+        stated = f"{stated}, {rehearsal['would_be'] if rehearsal else None}"
+        follows = f"REHEARSAL, {follows}" if is_rehearsal else follows
+    return Finding(Text("The verdict follows from the checks", "结论与各项检查相符"), stated == follows, follows)
 
 
-def _passed(document: Document) -> Finding:
-    """Nothing that the document counts speaks against a check that passed."""
-    passed = {one["id"] for one in document["checks"] if one["result"] == "passed"}
-    empty = {**_EMPTY, **{name: (one,) for name, one in _EMPTY_OR_ACCEPTED.items() if one not in document["accepted"]}}
-    wrong = [
-        name for name in empty if name in passed and any(_is_in(document["classes"], title) for title in empty[name])
-    ]
-    sample = document["sample"]
-    if "SAMPLE" in passed and sample and (sample["differing"] or sample["unread"]):
-        wrong.append("SAMPLE")
-    if "SUMS" in passed and document["classes"] is None:
-        wrong.append("SUMS")
-    claim = Text("What passed is so by the counts", "通过的检查与计数相符")
-    return Finding(claim, not wrong, ", ".join(wrong))
-
-
-def _is_in(classes: Document | None, title: str) -> bool:
-    """Whether there is anything in a class; without counts there may be."""
-    if classes is None:
-        return True
-    one = classes.get(title)
-    return one is not None and any(one[side]["objects"] != 0 for side in _SIDES)
-
-
-def _in_time(document: Document) -> Finding:
-    """The comparison began after the freeze, and the pass that shows that the source stood still after its end."""
-    passed = {one["id"] for one in document["checks"] if one["result"] == "passed"}
-    compared, reconciled = document["passes"]["compare"], document["passes"]["reconcile"]
-    latest = max(compared["ended"], compared["amended"] or "") if compared else None
-    holds = {
-        "SCOPE": compared is not None and (document["frozen_since"] or "") <= compared["started"] <= compared["ended"],
-        "STOOD_STILL": bool(latest and reconciled) and document["as_of"] == latest < reconciled["started"],
-    }
-    wrong = [name for name, is_so in holds.items() if name in passed and not is_so]
-    claim = Text("The passes came one after the other, as the checks say", "各轮检查的先后与结论相符")
-    return Finding(claim, not wrong, ", ".join(wrong))
-
-
-def _folders(document: Document) -> Iterator[Finding]:
-    """The folders add up to each class."""
-    summed: dict[str, list[int]] = {}
-    for classes in document["folders"].values():
-        for title, four in classes.items():
-            summed[title] = [one + another for one, another in zip(summed.get(title, [0] * 4), four, strict=True)]
+def _results(document: Document) -> Finding:
+    """Each check ended as the document's numbers say, as far as they say it."""
+    scope, sample = _scope(document), document["sample"]
     wrong = []
-    for title, one in document["classes"].items():
-        four = [one[side][unit] for side in _SIDES for unit in ("objects", "bytes")]
-        if summed.pop(title, [0] * 4) != four:
-            wrong.append(title)
-    claim = Text("The folders add up to the classes", "各目录之和等于各类别")
-    yield Finding(claim, not wrong and not summed, ", ".join([*wrong, *summed]))
+    for one in document["checks"]:
+        name, classes = one["id"], CHECKS[one["id"]].classes if one["id"] in CHECKS else ()
+        if name == "SCOPE":
+            can_be = {scope}
+        elif (classes or name in ("STOOD_STILL", "SUMS")) and scope != "passed":
+            can_be = {"not run"}
+        elif classes:
+            can_be = {_of_classes(document, name)}
+        elif name == "STOOD_STILL":
+            can_be = {"passed", "failed"} if _is_shown_still(document) else {"not run"}
+        elif name == "SUMS":
+            can_be = {"passed", "failed"}
+        elif name == "SAMPLE":
+            can_be = {_of_sample(document, sample)}
+        else:
+            can_be = _RESULTS
+        if one["result"] not in can_be:
+            wrong.append(name)
+    return Finding.unless(Text("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
 
 
-def _summed(classes: Document, side: str) -> Counted:
-    """What the classes in scope add up to on a side."""
-    counted = [_side(one, side) for title, one in classes.items() if title not in _NOT_COUNTED[side]]
-    digest = sum(int(one.digest, 16) for one in counted) % MODULUS
-    return Counted(sum(one.objects for one in counted), sum(one.bytes for one in counted), f"{digest:064x}")
+def _scope(document: Document) -> str:
+    """A comparison counts if it began after the freeze and was not too long ago; for a rehearsal, always."""
+    compared, frozen = document["passes"]["compare"], document["frozen_since"]
+    if compared is None:
+        return "not run"
+    if frozen is None:
+        return "passed"
+    is_recent = moment(compared["ended"]) >= moment(document["made"]) - _LATEST
+    return "passed" if is_recent and moment(compared["started"]) >= moment(frozen) else "not run"
 
 
-def _side(one: Document, side: str) -> Counted:
-    return Counted(one[side]["objects"], one[side]["bytes"], one["digests"][side])
+def _is_shown_still(document: Document) -> bool:
+    """Whether a pass began after all that was compared, so that it can tell whether the source has changed."""
+    reconciled = document["passes"]["reconcile"]
+    is_later = reconciled is not None and moment(reconciled["started"]) > moment(document["as_of"])
+    return document["frozen_since"] is not None and is_later
 
 
-def _stated(side: Document) -> Counted:
-    return Counted(side["objects"], side["bytes"], side["digest"])
+def _of_classes(document: Document, name: str) -> str:
+    """How a check of classes ends."""
+    rule = CHECKS[name]
+    if not any(numbers(document["classes"][title]) != [0] * 4 for title in rule.classes):
+        return "passed"
+    if not rule.accepts:
+        return "failed"
+    return "passed" if rule.classes[0] in document["accepted"] else "not proven"
 
 
-def _told(counted: Counted) -> str:
-    return f"{counted.objects:,} objects, {counted.bytes:,} bytes, {counted.digest}"
+def _of_sample(document: Document, sample: Document | None) -> str:
+    """How the check of the sample ends."""
+    if sample is None:
+        return "not run"
+    if sample["differing"]:
+        return "failed"
+    is_there = any(numbers(one)[0] for one in (document["classes"] or {}).values())
+    is_read = sample["seed"] and not sample["unread"] and (sample["read"] or not is_there)
+    return "passed" if is_read else "not run"
+
+
+def _in_order(document: Document) -> Finding:
+    """Nothing was over before it began, or after the document was made."""
+    compared, reconciled = document["passes"]["compare"], document["passes"]["reconcile"]
+    made, frozen = document["made"], document["frozen_since"]
+    amended = [compared["amended"]] if compared and compared["amended"] is not None else []
+    rows = {
+        "frozen_since": [frozen, made] if frozen is not None else [made],
+        "compare": [compared["started"], compared["ended"], *amended, made] if compared else [],
+        "reconcile": [reconciled["started"], reconciled["ended"], made] if reconciled else [],
+    }
+    wrong = [name for name, times in rows.items() if (known := [moment(one) for one in times]) != sorted(known)]
+    if document["as_of"] != (rows["compare"][-2] if compared else None):
+        wrong.append("as_of")
+    return Finding.unless(Text("Its times are in order", "各时间先后有序"), wrong)
+
+
+def _accepted(document: Document) -> Finding:
+    """Only what can be accepted was accepted, and by somebody."""
+    accepted = document["accepted"]
+    wrong = [name for name, who in accepted.items() if name not in ACCEPTABLE or not who.strip()]
+    return Finding.unless(Text("Only what can be accepted by name was accepted", "只接受了可按类别接受的对象"), wrong)
+
+
+def _name(document: Document) -> Finding:
+    """The document is stored by the name that its project, task, number, time and verdict give it. Nothing else in it
+    tells the number."""
+    folder = f"{RECORDS}certificates/{document['project']}/{document['task']}/"
+    number = document["document"].removeprefix(folder).partition("-")[0]
+    made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
+    name = f"{folder}{number}-{made}-{verdict}.json"
+    claim = Text("Its name says what it is", "文件名与内容相符")
+    return Finding(claim, document["document"] == name and len(number) >= 4 and number.isdecimal(), name)
+
+
+def _commands(document: Document) -> Finding:
+    """What somebody may copy into a shell calls this project's functions, and does nothing else."""
+    wrong = [one["id"] for one in document["checks"] if one["command"] and not _is_call(one["command"])]
+    return Finding.unless(Text("Its commands are this project's", "其中的命令都属于本项目"), wrong)
+
+
+def _is_call(command: str) -> bool:
+    words = shlex.split(command)
+    if shlex.join(words) != command:  # something that a shell acts on
+        return False
+    is_invoke = len(words) == 5 and words[0] == "s" and words[2:4] == ["invoke", "-e"]
+    return words == ["s", "deploy", "-y"] or (is_invoke and isinstance(json.loads(words[4]), dict))
+
+
+def _rehearsal(document: Document) -> Finding:
+    """A rehearsal names what would not pass, and its minutes add up."""
+    rehearsal, passes = document["rehearsal"], document["passes"]
+    failing = [
+        one["id"]
+        for one in document["checks"]
+        if gates(one) and one["result"] != "passed" and not (one["id"] in CHECKS and CHECKS[one["id"]].of_freeze)
+    ]
+    minutes = {name: None if one is None else whole(one) for name, one in rehearsal["minutes"].items()}
+    total = minutes.pop("total")
+    known = [one for one in minutes.values() if one is not None]
+    holds = {
+        "failing": rehearsal["failing"] == failing,
+        "minutes": minutes.keys() == _STEPS and total == (sum(known) if len(known) == len(_STEPS) else None),
+        **{name: minutes.get(name) == _minutes(passes[name]) for name in ("compare", "reconcile")},
+    }
+    claim = Text("The rehearsal adds up", "演练数字相符")
+    return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def _minutes(one: Document | None) -> int | None:
+    """How long a pass took, in whole minutes, rounded up."""
+    if one is None:
+        return None
+    return max(1, -int(-(moment(one["ended"]) - moment(one["started"])).total_seconds() // 60))

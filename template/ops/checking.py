@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ops import check, listings
-from ops.certificates import SCHEMA
-from ops.check import Finding, Noting
+from ops.certificates import KIND, SCHEMA
+from ops.counts import Finding, Noting, in_listing
 from ops.errors import OpsError, UsageError
 from ops.terminal import Line, Marked
 from ops.text import certificate
@@ -20,22 +21,22 @@ _SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为
 _UNSOUND = Text("This certificate is not to be trusted.", "该证书不可信。")
 
 
-def findings(file: Path, source: Path | None, destination: Path | None) -> tuple[Any, list[Finding]]:
-    """A certificate, and what was looked at in it.
+def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
+    """A certificate, and what was looked at in it at the time `now`.
 
     Raises OpsError if it is not a certificate, and UsageError where a file is unreadable.
     """
     document = _read(file)
     try:
-        found = list(check.findings(document))
+        found = [*check.findings(document), check.not_yet(document, now)]
         own: frozenset[bytes] = frozenset()
         if source:
             noting = Noting(listings.read(source))
-            found.append(check.in_listing(document, "source", noting, own))
+            found.append(in_listing(document, "source", noting, own))
             own = noting.noted
         if destination:
-            found.append(check.in_listing(document, "destination", listings.read(destination), own))
-    except (KeyError, TypeError, ValueError, AttributeError):
+            found.append(in_listing(document, "destination", listings.read(destination), own))
+    except check.FORMLESS:
         raise _no_certificate(file) from None
     return document, found
 
@@ -76,7 +77,7 @@ def _read(file: Path) -> Any:
         document = json.loads(text, object_pairs_hook=_of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
-    is_one = isinstance(document, dict) and document.get("kind") == "oss-oms-sync certificate"
+    is_one = isinstance(document, dict) and document.get("kind") == KIND
     if not is_one or document.get("schema") != SCHEMA:
         raise _no_certificate(file)
     return document

@@ -157,7 +157,7 @@ def _cutover(session: Session, options: Namespace) -> int:
     code = _show(session, options, document, "certificate")
     _write(session, options.out or Path(_file_name(document)), json.dumps(document, indent=1) + "\n")
     if plan.frozen:
-        closing.offer(session, document["verdict"], wanted=options.close)
+        closing.offer(session, is_go=code == 0, wanted=options.close)
     return code
 
 
@@ -168,7 +168,7 @@ def _file_name(document: Any) -> str:
 
 
 def _check(session: Session, options: Namespace) -> int:
-    document, found = checking.findings(options.certificate, options.source, options.destination)
+    document, found = checking.findings(options.certificate, options.source, options.destination, session.clock.now())
     told = (
         [json.dumps(checking.to_json(document, found))]
         if options.json

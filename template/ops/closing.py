@@ -22,10 +22,10 @@ _HOW = Text(
 _NOT_CLOSED = Text("The project stays open, because the verdict is not GO.", "结论不是 GO，项目保持开启。")
 
 
-def offer(session: Session, verdict: str, *, wanted: bool) -> None:
+def offer(session: Session, *, is_go: bool, wanted: bool) -> None:
     """After GO: close if that is wanted, ask if somebody is there, else say how."""
     screen, lang = session.screen, session.lang
-    if verdict != "GO":
+    if not is_go:
         if wanted:
             screen.say(_NOT_CLOSED.of(lang))
         return

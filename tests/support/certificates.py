@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 IDS = (
@@ -12,6 +12,23 @@ IDS = (
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
 )
+# The class by which a check is told; MOVING by arriving as well.
+TOLD_BY = {
+    "MISSING": "missing",
+    "OLDER": "older",
+    "OVERWRITTEN": "overwritten",
+    "MOVING": "moving",
+    "IN_FLIGHT": "in_flight",
+    "FAILED": "failed_before",
+    "PROOF_SUSPICIOUS": "suspicious",
+    "PROOF_EQUAL_VERSION": "equal_version",
+    "PROOF_EQUAL_SIZE": "equal_size",
+    "PROOF_IMPOSSIBLE": "impossible",
+    "UNKNOWN": "unknown",
+}
+TITLES = (*TOLD_BY.values(), "equal_contents", "arriving", "oms_own", "deleted_at_source", "outside")
+Objects = Sequence[tuple[str, int]]
+Sides = tuple[Objects, Objects]
 SOURCE = [("a/1", 5), ("a/2", 7), ("山/3", 0)]
 DESTINATION = [*SOURCE, ("oms/sync_task/x/failed.json", 3)]
 
@@ -34,6 +51,7 @@ def of_class(source: Iterable[tuple[str, int]], destination: Iterable[tuple[str,
         "destination": {unit: other[unit] for unit in ("objects", "bytes")},
         "digests": {"source": one["digest"], "destination": other["digest"]},
         "keys": [],
+        "proven_different": 0,
     }
 
 
@@ -57,12 +75,22 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
 def certificate(
     results: Mapping[str, str | dict[str, Any]] | None = None, verdict: str = "GO", **changes: Any
 ) -> dict[str, Any]:
-    """A document whose hash is right; `results` are those of checks that did not pass."""
-    given = results or {}
+    """A document that is sound, unless `changes` spoil it; `results` are those of checks that did not pass, of which
+    each class then has an object. Without any it has those by which its verdict can be."""
+    given = _ENOUGH.get(verdict, {}) if results is None else results
+    found = {
+        "equal_contents": (SOURCE, SOURCE),
+        "oms_own": ([], DESTINATION[3:]),
+        "outside": ([("oms_source_record/x", 1)], []),
+        **{TOLD_BY[name]: one_of(TOLD_BY[name]) for name in given if name in TOLD_BY},
+    }
+    sample = changes.get("sample", a_sample(read=0) if given.get("SAMPLE") == "not run" else None)
+    unasked = {} if sample else {"SAMPLE": {"result": "not run", "gates": False}}
     checks = []
     for name in IDS:
-        one = given.get(name, "passed")
+        one = {**unasked, **given}.get(name, "passed")
         checks.append(check(name, **one) if isinstance(one, dict) else check(name, one))
+    stored = f"0001-20260131T092000Z-{verdict.lower().replace(' ', '-')}.json"
     document: dict[str, Any] = {
         "schema": 1,
         "kind": "oss-oms-sync certificate",
@@ -95,34 +123,69 @@ def certificate(
                 "objects_per_minute": 300_000,
             },
         },
-        "source": {**side(SOURCE), "state_digest": "1" * 64},
-        "destination": side(SOURCE),
-        "classes": {
-            "equal_contents": of_class(SOURCE, SOURCE),
-            "oms_own": of_class([], DESTINATION[3:]),
-            "outside": of_class([("oms_source_record/x", 1)], []),
-        },
-        "folders": {
-            "a/": {"equal_contents": [2, 12, 2, 12]},
-            "山/": {"equal_contents": [1, 0, 1, 0]},
-            "oms/": {"oms_own": [0, 0, 1, 3]},
-            "oms_source_record/": {"outside": [1, 1, 0, 0]},
-        },
-        "sample": None,
+        **counted(found),
+        "sample": sample,
         "accepted": {},
         "rehearsal": None,
         "shown": {},
-        "document": "oms_source_record/certificates/oss-oms-sync/task-1/0001-20260131T092000Z-go.json",
+        "document": f"oms_source_record/certificates/oss-oms-sync/task-1/{stored}",
         **changes,
     }
     return sealed(document)
 
 
+# By which results a verdict can be.
+_ENOUGH = {"NO-GO": {"MISSING": "failed"}, "NOT PROVEN": {"UNKNOWN": "not proven"}}
+
+
+def one_of(title: str) -> Sides:
+    """An object of a class, on the sides on which it can be."""
+    objects = [(f"{title}/1", 4)]
+    return objects if title not in ("unknown", "arriving") else [], objects if title != "missing" else []
+
+
+def counted(found: Mapping[str, Sides]) -> dict[str, Any]:
+    """What a document counts of these objects of the source and of the destination, by their classes."""
+    folders: dict[str, dict[str, list[int]]] = {}
+    for title, sides in found.items():
+        for place, objects in zip((0, 2), sides, strict=True):
+            for key, size in objects:
+                four = folders.setdefault(key[: key.find("/") + 1], {}).setdefault(title, [0] * 4)
+                four[place : place + 2] = [four[place] + 1, four[place + 1] + size]
+    in_scope = {title: sides for title, sides in found.items() if title not in ("outside", "oms_own")}
+    source, destination = ([one for sides in in_scope.values() for one in sides[place]] for place in (0, 1))
+    return {
+        "source": {**side(source), "state_digest": "1" * 64},
+        "destination": side(destination),
+        "classes": {title: of_class(*found.get(title, ([], []))) for title in TITLES},
+        "folders": folders,
+    }
+
+
+def a_sample(read: int = 3) -> dict[str, Any]:
+    """One of all three objects, of which so many were read."""
+    keys = [key for key, _ in SOURCE]
+    return {
+        "asked": 3,
+        "population": 3,
+        "drawn": 3,
+        "read": read,
+        "bytes": sum(size for _, size in SOURCE[:read]),
+        "seed": "0" * 31 + "7",
+        "keys": keys,
+        "largest": 2**30,
+        "differing": [],
+        "unread": keys[read:],
+    }
+
+
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
-    minutes = {"settle": 15, "replay": 1, "compare": 12, "again": 1, "reconcile": 9, "sample": 2, "total": 40}
-    failing = [name for name in results or {} if name not in ("STOOD_STILL", "MOVING", "IN_FLIGHT")]
+    """A rehearsal that is sound, if `results` are those of `would_be`."""
+    minutes = {"settle": 15, "replay": 1, "compare": 54, "again": 1, "reconcile": 7, "sample": 2, "total": 80}
+    given = {"STOOD_STILL": "not run", **(_ENOUGH.get(would_be, {}) if results is None else results)}
+    failing = [name for name in IDS if name in given and name not in ("STOOD_STILL", "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}
-    return certificate(results, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
+    return certificate(given, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:

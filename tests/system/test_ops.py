@@ -119,7 +119,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     code, out, said = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.startswith("NO-GO\n")
-    assert "  failed: OVERWRITTEN\n" in out
+    assert "  failed: OVERWRITTEN (objects: 1, bytes: " in out
     assert "      'a/2'\n" in out
     assert '-> s compare invoke -e \'{"overwrite": true, "restart": true}\'' in out
     assert "The project stays open" in said

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.certificates import CHECKS, SCHEMA, gates, sha256, without_verdict
+from ops.certificates import CHECKS, NOT_COUNTED, bound, gates, said, sha256, side_of
+from ops.check import doubts
 from ops.pages import comparison, html, layout, units
 from ops.pages.answers import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.pages.comparison import Sides
@@ -39,8 +40,7 @@ _RESULTS = {
     "not run": ("not run", "calm"),
     "passed": ("passed", "good"),
 }
-# What is in both buckets and is not what they are compared by.
-_NOT_COUNTED = Sides(source=("outside",), destination=("outside", "oms_own"))
+_NOT_COUNTED = Sides(**NOT_COUNTED)
 _STEPS = ("settle", "replay", "compare", "again", "reconcile", "sample")
 _CLOSE = """s certify invoke -e '{"close": true}'"""
 _CUTOVER = "python ops.py cutover"
@@ -71,35 +71,23 @@ def page(document: Answer, language: str) -> str:
     )
 
 
-def _doubts(document: Answer, say: Words) -> list[str]:
-    """Why the document is not to be relied on."""
-    doubts = []
-    if text(document, "sha256") != sha256(document):
-        doubts.append(say("doubt hash"))
-    if whole(document, "schema") != SCHEMA or text(document, "verdict") not in VERDICTS:
-        doubts.append(say("doubt schema"))
-    if text(document, "verdict") == "GO":
-        results = {text(one, "id"): one for one in rows(document, "checks")}
-        passed = {name for name, one in results.items() if part(one, "result") == "passed" or not gates(one)}
-        if lacking := [name for name in (*CHECKS, *filter(None, results)) if name not in passed]:
-            doubts.append(say("doubt checks", ids=say("comma").join(dict.fromkeys(lacking))))
-        if moment(part(document, "frozen_since")) is None:
-            doubts.append(say("doubt frozen"))
-        if any(part(document, name) is None for name in ("as_of", "source", "destination", "classes")):
-            doubts.append(say("doubt looked"))
-    return doubts
-
-
 def _hero(document: Answer, say: Words) -> Markup:
-    verdict, lead = text(document, "verdict") or "", in_language(document, "text", say.language) or ""
+    verdict = text(document, "verdict") or ""
     if not document:
         return hero(say("verdict not known"), "calm", say("classes not known"), None, say)
-    if doubts := _doubts(document, say):
+    if found := doubts(document):
         claim = say(f"verdict {verdict}") if verdict in VERDICTS else verdict or say("not known")
-        listed = element("ul", *(element("li", doubt) for doubt in doubts))
+        listed = element("ul", *(element("li", one.claim.of(say.language), _what(one.seen)) for one in found))
         step = Step(say("advise new"), _CUTOVER)
         return hero(say("verdict not valid"), "bad", say("not valid", verdict=claim), step, say, listed)
-    return hero(say(f"verdict {verdict}"), VERDICTS[verdict], without_verdict(lead), _next(document, say), say)
+    return hero(
+        say(f"verdict {verdict}"), VERDICTS[verdict], said(document).of(say.language), _next(document, say), say
+    )
+
+
+def _what(seen: str) -> Markup | None:
+    """What does not hold."""
+    return element("span", html.outside(seen), class_="note") if seen else None
 
 
 def _next(document: Answer, say: Words) -> Step | None:
@@ -295,7 +283,7 @@ def _checks(document: Answer, say: Words) -> Markup:
         for name in [text(one, "id") or ""]
     ]
     columns = [Column(say("check")), Column(say("result")), Column(say("seen"), "half")]
-    return join((*(_trouble(one, say) for one in wrong), table(columns, body) if body else None))
+    return join((*(_trouble(document, one, say) for one in wrong), table(columns, body) if body else None))
 
 
 def _without_gate(check: Answer, say: Words) -> Markup | None:
@@ -307,7 +295,7 @@ def _result(check: Answer, say: Words) -> Markup:
     return mark(known[1], say(known[0])) if known else mark("bad", say("not known"))
 
 
-def _trouble(check: Answer, say: Words) -> Markup:
+def _trouble(document: Answer, check: Answer, say: Words) -> Markup:
     name, names = text(check, "id") or "", rows(check, "keys")
     following, line = in_language(check, "next", say.language), text(check, "command")
     return element(
@@ -315,6 +303,7 @@ def _trouble(check: Answer, say: Words) -> Markup:
         element("h3", element("span", _check_name(name, say), " ", html.code(name)), _result(check, say)),
         facts(
             [
+                *([(say("counted"), _counted(document, name, say))] if _classes_of(name) else ()),
                 *(
                     (say(what), in_language(check, what, say.language) or say("not known"))
                     for what in ("seen", "wanted")
@@ -331,6 +320,17 @@ def _trouble(check: Answer, say: Words) -> Markup:
     )
 
 
+def _classes_of(name: str) -> Sequence[str]:
+    return CHECKS[name].classes if name in CHECKS else ()
+
+
+def _counted(document: Answer, name: str, say: Words) -> str:
+    """What a check of classes is about, as the document counts it."""
+    counts = [whole(document, "classes", title, side_of(title), "objects") for title in _classes_of(name)]
+    known = [number for number in counts if number is not None]
+    return say("of objects", number=units.count(sum(known) if len(known) == len(counts) else None, say))
+
+
 def _waivers(document: Answer, say: Words) -> Markup:
     accepted = fields(document, "accepted")
     if not accepted:
@@ -339,18 +339,13 @@ def _waivers(document: Answer, say: Words) -> Markup:
         (
             join((comparison.class_name(name, say), " ", html.code(name))),
             html.outside(text(accepted, name) or say("not known")),
-            number(whole(document, "classes", name, side(name), "objects"), say),
-            volume(whole(document, "classes", name, side(name), "bytes"), say),
+            number(whole(document, "classes", name, side_of(name), "objects"), say),
+            volume(whole(document, "classes", name, side_of(name), "bytes"), say),
         )
         for name in accepted
     ]
     columns = [Column(say("class")), Column(say("who")), Column(say("objects"), "n"), Column(say("volume"), "n")]
     return table(columns, body)
-
-
-def side(name: str) -> str:
-    """On which side the objects of a class are counted."""
-    return "destination" if name == "unknown" else "source"
 
 
 def _classes(document: Answer, say: Words) -> Markup:
@@ -408,25 +403,26 @@ def _sample(document: Answer, say: Words) -> Markup:
     if not sample:
         return element("p", say("no sample"))
     differing, unread = rows(sample, "differing"), rows(sample, "unread")
+    read, population, seed = whole(sample, "read"), whole(sample, "population"), text(sample, "seed")
+    shows = bound(read, population).of(say.language) if read and population and not differing else None
     drawn = say(
         "sample drawn",
         drawn=units.count(whole(sample, "drawn"), say),
-        population=units.count(whole(sample, "population"), say),
+        population=units.count(population, say),
         largest=units.limit(whole(sample, "largest"), say),
     )
-    bound, seed = in_language(sample, "bound", say.language), text(sample, "seed")
     return join(
         (
             key_figures(
                 [
-                    Figure(say("sample read"), units.count(whole(sample, "read"), say), drawn),
+                    Figure(say("sample read"), units.count(read, say), drawn),
                     Figure(say("sample bytes"), units.size(whole(sample, "bytes"), say)),
                     _bad_if_any(say("sample differing"), differing),
                     _bad_if_any(say("sample unread"), unread),
                 ],
                 within=True,
             ),
-            element("p", bound) if bound else None,
+            element("p", shows) if shows else None,
             *(
                 join((element("h3", say(name)), keys(names)))
                 for name, names in (("sample differing", differing), ("sample unread", unread))
@@ -446,7 +442,11 @@ def _shown(document: Answer, say: Words) -> Markup:
     shown = fields(document, "shown")
     if not shown:
         return element("p", say("not known"), class_="open")
-    oms, gone, closed = fields(shown, "oms"), fields(shown, "deleted_at_source"), part(shown, "closed")
+    oms, gone, closed = (
+        fields(shown, "oms"),
+        fields(document, "classes", "deleted_at_source", "destination"),
+        part(shown, "closed"),
+    )
     counted = [
         (say(title), number(whole(oms, name), say, "bad" if name == "failed" else ""))
         for name, title in (

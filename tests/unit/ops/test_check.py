@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 
 from ops import checking, cli
 from ops.certificates import sha256
-from ops.check import Noting, count, findings
+from ops.check import findings
+from ops.clock import Clock
+from ops.counts import Noting, count
 from ops.errors import OpsError
-from support.certificates import DESTINATION, IDS, SOURCE, certificate, digest, of_class, rehearsal, sealed
+from support.certificates import (
+    DESTINATION,
+    IDS,
+    SOURCE,
+    TOLD_BY,
+    a_sample,
+    certificate,
+    counted,
+    one_of,
+    rehearsal,
+    sealed,
+)
 from support.ops import NASTY
+
+
+class HourAfter(Clock):
+    """An hour after the certificates here are made."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 31, 10, 20, tzinfo=timezone.utc)
 
 
 def wrong(document) -> list[str]:
@@ -24,9 +45,9 @@ def test_a_sound_one_is_sound():
     assert wrong(rehearsal()) == []
     assert wrong(certificate({"MISSING": "failed"}, "NO-GO")) == []
     assert wrong(certificate({"UNKNOWN": "not proven"}, "NOT PROVEN")) == []
-    assert wrong(certificate({"SAMPLE": {"result": "not run", "gates": False}})) == []
+    assert wrong(certificate(sample=a_sample())) == []
     assert wrong(rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"})) == []
-    of_the_freeze = {"STOOD_STILL": "not run", "MOVING": "failed", "IN_FLIGHT": "failed"}
+    of_the_freeze = {"MOVING": "failed", "IN_FLIGHT": "failed"}
     assert wrong(rehearsal("GO", of_the_freeze)) == []
     assert wrong(rehearsal("GO", {"MISSING": "failed"})) == ["The verdict follows from the checks"]
 
@@ -41,7 +62,7 @@ def test_a_byte_that_is_changed_is_noticed_unless_it_says_the_same(tmp_path):
     for place in range(0, len(text), 7):
         file.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
         try:
-            document, found = checking.findings(file, None, None)
+            document, found = checking.findings(file, None, None, HourAfter().now())
         except OpsError:
             continue
         if checking.exit_code(document, found) != 1:
@@ -59,8 +80,8 @@ def test_a_byte_that_is_changed_is_noticed_unless_it_says_the_same(tmp_path):
         ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the destination"),
         ({"verdict": "NO-GO"}, "The verdict follows from the checks"),
         ({"verdict": "REHEARSAL"}, "The verdict follows from the checks"),
-        ({"checks": certificate()["checks"][:-1]}, "The verdict follows from the checks"),
-        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "The verdict follows from the checks"),
+        ({"checks": certificate()["checks"][:-1]}, "It has all checks, and each counts"),
+        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "It has all checks, and each counts"),
         ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, "The folders add up to the classes"),
         (
             {"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}},
@@ -75,39 +96,24 @@ def test_what_is_sealed_and_does_not_agree_with_itself_is_noticed(changes, claim
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
 @pytest.mark.parametrize("name", IDS)
 def test_go_with_a_check_that_did_not_pass_is_noticed(name, result):
-    assert wrong(certificate({name: result})) == ["The verdict follows from the checks"]
+    given = {name: {"result": result}}
+    assert "The verdict follows from the checks" in wrong(certificate(given, sample=a_sample()))
 
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """A document in which one object is in that class, on both sides, and everything adds up."""
-    given = document or certificate()
-    rest = SOURCE[1:]
-    classes = {"equal_contents": of_class(rest, rest), title: of_class(SOURCE[:1], SOURCE[:1])}
-    folders = {"a/": {"equal_contents": [1, 7, 1, 7], title: [1, 5, 1, 5]}}
-    added = {"classes": {**given["classes"], **classes}, "folders": {**given["folders"], **folders}}
-    return sealed({**given, **added, **changes})
+    """A document in which one object is in that class, and everything adds up."""
+    found = {"equal_contents": (SOURCE, SOURCE), title: one_of(title)}
+    return sealed({**(document or certificate()), **counted(found), **changes})
 
 
-EMPTY = {
-    "MISSING": "missing",
-    "OLDER": "older",
-    "OVERWRITTEN": "overwritten",
-    "IN_FLIGHT": "in_flight",
-    "FAILED": "failed_before",
-    "PROOF_SUSPICIOUS": "suspicious",
-    "PROOF_EQUAL_VERSION": "equal_version",
-    "PROOF_EQUAL_SIZE": "equal_size",
-    "PROOF_IMPOSSIBLE": "impossible",
-    "UNKNOWN": "unknown",
-}
-
-
-@pytest.mark.parametrize(("name", "title"), [*EMPTY.items(), ("MOVING", "moving"), ("MOVING", "arriving")])
+@pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])
 def test_a_check_that_passed_though_its_class_has_objects_is_noticed(name, title):
-    (found,) = [one for one in findings(with_class(title)) if not one.holds]
-    assert (found.claim.en, found.seen) == ("What passed is so by the counts", name)
-    # As it is not where the check failed.
-    assert wrong(with_class(title, certificate({name: "failed"}, "NO-GO"))) == []
+    found = {one.claim.en: one.seen for one in findings(with_class(title)) if not one.holds}
+    assert found["Each check ended as the numbers say"] == name
+    # As it is not where the check did not pass.
+    is_proof = name.startswith("PROOF") or name == "UNKNOWN"
+    result, verdict = ("not proven", "NOT PROVEN") if is_proof else ("failed", "NO-GO")
+    assert wrong(with_class(title, certificate({name: result}, verdict))) == []
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
@@ -117,29 +123,31 @@ def test_what_is_accepted_by_name_may_have_objects(title):
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_what_cannot_be_accepted_is_not_made_good_by_accepting_it(title):
-    assert wrong(with_class(title, accepted={title: "me: never mind"})) == ["What passed is so by the counts"]
+    found = wrong(with_class(title, accepted={title: "me: never mind"}))
+    assert {"Each check ended as the numbers say", "Only what can be accepted by name was accepted"} <= {*found}
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_a_check_that_is_said_not_to_decide_decides_all_the_same(name):
-    assert wrong(certificate({name: {"result": "failed", "gates": False}})) == ["The verdict follows from the checks"]
+    given = {name: {"result": "failed", "gates": False}}
+    found = wrong(certificate(given, sample=a_sample()))
+    assert {"It has all checks, and each counts", "The verdict follows from the checks"} <= {*found}
 
 
 def test_a_sample_that_was_asked_for_decides():
-    sample = {"differing": [], "unread": ["a/1"]}
-    document = certificate({"SAMPLE": {"result": "not run", "gates": False}}, sample=sample)
-    assert wrong(document) == ["The verdict follows from the checks"]
+    given = {"SAMPLE": {"result": "not run", "gates": False}}
+    assert wrong(certificate(given, sample=a_sample(read=2))) == ["It has all checks, and each counts"]
+    assert wrong(certificate({"SAMPLE": "not run"})) == ["The verdict follows from the checks"]
 
 
-@pytest.mark.parametrize("names", ["differing", "unread"])
-def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_noticed(names):
-    sample = {"differing": [], "unread": [], names: ["a/1"]}
-    assert wrong(certificate(sample=sample)) == ["What passed is so by the counts"]
+@pytest.mark.parametrize("sample", [a_sample(read=2), a_sample() | {"differing": ["a/1"]}])
+def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_noticed(sample):
+    assert wrong(certificate(sample=sample)) == ["Each check ended as the numbers say"]
 
 
-def test_a_go_without_any_counts_is_noticed():
-    document = certificate(classes=None, folders=None, source=None, destination=None)
-    assert wrong(document) == ["What passed is so by the counts"]
+def test_a_go_without_any_counts_is_no_certificate():
+    with pytest.raises(ValueError, match="a comparison without counts"):
+        wrong(certificate(classes=None, folders=None, source=None, destination=None))
 
 
 PASSES = certificate()["passes"]
@@ -151,12 +159,12 @@ PASSES = certificate()["passes"]
         {"frozen_since": "2026-01-31T08:16:01Z"},
         {"passes": {**PASSES, "reconcile": {**PASSES["reconcile"], "started": "2026-01-31T09:12:00Z"}}},
         {"passes": {**PASSES, "reconcile": None}},
-        {"passes": {**PASSES, "compare": None}},
         {"as_of": "2026-01-31T09:10:00Z"},
     ],
 )
 def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
-    assert wrong(certificate(**changes)) == ["The passes came one after the other, as the checks say"]
+    late = {"Its times are in order", "Each check ended as the numbers say"}
+    assert late & {*wrong(certificate(**changes))}
 
 
 def test_a_name_that_is_there_twice_is_no_certificate(tmp_path):
@@ -164,25 +172,30 @@ def test_a_name_that_is_there_twice_is_no_certificate(tmp_path):
     file = tmp_path / "certificate.json"
     file.write_text(json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1))
     with pytest.raises(OpsError):
-        checking.findings(file, None, None)
+        checking.findings(file, None, None, HourAfter().now())
 
 
-@pytest.mark.parametrize("title", ["equal_contents", "equal_version", "equal_size"])
-def test_equal_classes_of_which_the_sides_differ_are_noticed(title):
-    other = [("a/1", 5), ("a/2", 7), ("山/4", 0)]
-    document = certificate(
-        classes={title: of_class(SOURCE, other)},
-        accepted={title: "the owner: a cache"},
-        folders=None,
-        destination={"objects": 3, "bytes": 12, "digest": digest(other)},
-    )
-    assert wrong(document) == [f"Both sides of {title} are equal"]
+@pytest.mark.parametrize(
+    ("title", "source", "destination"),
+    [
+        *((title, SOURCE, [*SOURCE[:2], ("山/4", 0)]) for title in ("equal_contents", "suspicious", "equal_size")),
+        ("missing", SOURCE[:1], SOURCE[:1]),
+        ("older", SOURCE[:2], SOURCE[:1]),
+        ("in_flight", SOURCE[:1], SOURCE[:2]),
+        *((title, SOURCE[:1], SOURCE[:1]) for title in ("oms_own", "arriving", "deleted_at_source", "unknown")),
+    ],
+)
+def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, destination):
+    document = certificate(**counted({title: (source, destination)}))
+    found = {one.claim.en: one.seen for one in findings(document) if not one.holds}
+    assert found["It has all classes, each where its objects can be"] == title
 
 
 def test_without_a_comparison_there_is_nothing_to_add_up():
-    unseen = dict.fromkeys(("STOOD_STILL", "SCOPE", "SUMS", "MOVING", *EMPTY), "not run")
-    nothing = certificate(unseen, "NOT PROVEN", classes=None, folders=None, source=None, destination=None)
-    assert wrong(nothing) == []
+    unseen = dict.fromkeys(("STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+    passes = {**PASSES, "compare": None}
+    without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination"))
+    assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
 
 
 def in_bytes(objects):
@@ -209,7 +222,7 @@ def run(tmp_path, capsys):
         for side, objects in listings.items():
             (tmp_path / side).write_text("".join(f"{size}\t{key}\n" for key, size in objects))
             given += [f"--{side}", str(tmp_path / side)]
-        code = cli.main(["check", "--lang", "en", *given])
+        code = cli.main(["check", "--lang", "en", *given], HourAfter())
         out, err = capsys.readouterr()
         return code, out + err
 
@@ -234,12 +247,7 @@ def test_listings_that_differ_are_named(run, side, objects):
 
 def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
     source = [*SOURCE, ("oms/sync_task/mine", 9)]
-    document = certificate(
-        classes={"equal_contents": of_class(source, source)},
-        folders=None,
-        source={**of_class(source, source)["source"], "digest": digest(source), "state_digest": "1" * 64},
-        destination={**of_class(source, source)["source"], "digest": digest(source)},
-    )
+    document = certificate(**counted({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
     noting = Noting(in_bytes(source))
     assert len(list(noting)) == 4

@@ -110,8 +110,8 @@ _MEASURE = """\
 import resource, sys
 sys.path.insert(0, {template!r})
 from pathlib import Path
-from ops import check, listings
-check.count({{"prefix": "", "suffix": ""}}, listings.read(Path(sys.argv[1])))
+from ops import counts, listings
+counts.count({{"prefix": "", "suffix": ""}}, listings.read(Path(sys.argv[1])))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -232,16 +232,17 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     sample = {"result": "not run", "gates": False}
     document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
     out = text(certificate.lines(document, "en"))
-    assert out.startswith("NO-GO\n  It is NO-GO.\n")
+    assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
     assert "  as of 2026-01-31T09:12:00Z, the source frozen since 2026-01-31T08:00:00Z\n" in out
-    assert f"  {len(IDS) - 2} of {len(IDS)} checks passed\n  failed: MISSING\n      seen: MISSING seen\n" in out
+    assert f"  {len(IDS) - 2} of {len(IDS)} checks passed\n  failed: MISSING (objects: 1, bytes: 4)\n" in out
+    assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
     assert "      -> mend MISSING\n      -> s compare invoke -e '{\"again\": true}'\n" in out
     assert "SAMPLE" not in out
     assert "  accepted by name: equal_size: Li, checked\n" in out
     out = text(certificate.lines(document, "zh"))
-    assert out.startswith("NO-GO\n  结论是 NO-GO。\n")
-    assert "  未通过：MISSING\n      实际：MISSING 所见\n" in out
+    assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
+    assert "  未通过：MISSING（1 个对象，4 字节）\n      certify 所见：MISSING 所见\n" in out
     assert "      -> 修复 MISSING\n" in out
 
 
@@ -249,10 +250,10 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
     document = rehearsal("NO-GO", {"STOOD_STILL": "not run", "MISSING": "failed"})
     out = text(certificate.lines(document, "en"))
     assert "  as of 2026-01-31T09:12:00Z, while the source is written to\n" in out
-    assert "  failed: MISSING\n" in out
+    assert "  failed: MISSING (objects: 1, bytes: 4)\n" in out
     assert "STOOD_STILL" not in out
-    parts = "settling 15, replay 1, compare 12, judging again 1, reconcile 9, sampling 2"
-    assert f"  The freeze would last about 40 minutes: {parts}\n" in out
+    parts = "settling 15, replay 1, compare 54, judging again 1, reconcile 7, sampling 2"
+    assert f"  The freeze would last about 80 minutes: {parts}\n" in out
 
 
 @pytest.mark.parametrize(
@@ -264,10 +265,11 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
         (rehearsal("GO"), 0),
         (rehearsal("NO-GO"), 1),
         (rehearsal("NOT PROVEN"), 3),
-        (a_certificate(verdict="MAYBE"), 3),
+        (a_certificate(verdict="MAYBE"), 1),
+        (a_certificate({"MISSING": "failed"}), 1),
     ],
 )
-def test_the_exit_code_is_the_verdict(document, code):
+def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
     assert certificate.exit_code(document) == code
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.certificates import CHECKS
+from ops.certificates import CHECKS, bound, said
 from ops.pages import certificate
 from support.web_page import EXAMPLES, Element, answer, parse
 
@@ -52,9 +52,8 @@ def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, to
     given = answer(name)
     assert word(page(given)) == (english, tone)
     assert word(page(given, "zh")) == (chinese, tone)
-    # What the sentence begins with may be the word once more.
-    assert given["text"].lower().endswith(page(given).one("p", class_="lead").text.lower())
-    assert page(given, "zh").one("p", class_="lead").text == given["text_zh"]
+    assert page(given).one("p", class_="lead").text == said(given).en
+    assert page(given, "zh").one("p", class_="lead").text == said(given).zh
 
 
 def change(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
@@ -184,12 +183,13 @@ def test_every_check_is_there_with_what_was_seen(name, language):
 
 def test_what_has_not_passed_comes_first_the_worst_before_all():
     given = answer("certificate-not-proven")
-    given["checks"][18] |= {"result": "failed", "next": "Set the clock.", "command": "date"}
+    given["checks"][18] |= {"result": "failed", "next": "Set the clock.", "command": "s deploy -y"}
+    given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(signed(given))
     order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
     assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "STOOD_STILL"]
     # AND that is what the next command is about
-    assert shown.one(class_="next").text == "NextSet the clock.date"
+    assert shown.one(class_="next").text == "NextSet the clock.s deploy -y"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_sample_says_what_was_read_and_what_that_bounds():
     given = answer(GO)
     text = section(page(given), "sample").text
     sample = given["sample"]
-    assert sample["bound"] in text
+    assert bound(100, sample["population"]).en in text
     assert sample["seed"] in text
     assert "100 drawn, of 4,598,210 up to 1 GiB each" in text
     given["sample"] |= {"differing": ["a/b"], "unread": ["c"]}

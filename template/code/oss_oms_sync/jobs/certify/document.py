@@ -168,7 +168,6 @@ def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | No
 
 
 def _sampled(sample: Sample) -> dict[str, object]:
-    bound = sample.bound or Text("", "")
     return {
         "asked": sample.asked,
         "population": sample.population,
@@ -180,8 +179,6 @@ def _sampled(sample: Sample) -> dict[str, object]:
         "largest": LARGEST,
         "differing": list(sample.differing),
         "unread": sample.unread,
-        "bound": bound.en,
-        "bound_zh": bound.zh,
     }
 
 

@@ -70,6 +70,8 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
     comparison = _comparison(invocation, destination) if destination else None
+    # Before `now`: a certificate tells of no pass that ended after it was made.
+    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     lists = JobState(invocation).load("failed_copies")
     problem, unread = lists.get("said"), lists.get("unread")
     return Evidence(
@@ -77,7 +79,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         frozen_since,
         task,
         comparison,
-        last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix),
+        reconciled,
         what_waits(invocation, destination),
         bool(lists),
         str(problem or ""),

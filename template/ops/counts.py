@@ -1,0 +1,246 @@
+"""What is counted in a certificate: whether it adds up, and whether each class has objects only where it can; and what
+listings of the buckets add up to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from ops.certificates import CLASSES, NOT_COUNTED, SAMPLED, Sides
+from ops.words import Text
+
+_MODULUS = 2**256
+# As in code/oss_oms_sync: records are never in scope, and OMS's own lists are in the destination for ever.
+RECORDS = "oms_source_record/"
+_OMS_LISTS = "oms/sync_task/"
+_SIDES = ("source", "destination")
+_NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
+# A sample has at most so many objects, of at most so many bytes each.
+_MAX_SAMPLE, _LARGEST = 300, 2**30
+Document = Mapping[str, Any]
+Objects = Iterable[tuple[bytes, int]]
+
+
+class Finding(NamedTuple):
+    """What was looked at, and whether it holds; `seen` says what does not."""
+
+    claim: Text
+    holds: bool
+    seen: str = ""
+
+    @classmethod
+    def unless(cls, claim: Text, wrong: Sequence[str]) -> Finding:
+        """Whether nothing is wrong."""
+        return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
+
+
+class Counted(NamedTuple):
+    """What a listing, or a part of a document, adds up to; `digest` in hexadecimal."""
+
+    objects: int
+    bytes: int
+    digest: str
+
+
+def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
+    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of OMS's lists that
+    are in the source as well, so that the destination's count."""
+    counted = count(document["scope"], objects, None if side == "source" else own)
+    stated = _stated(document[side]) if document[side] else None
+    name = Text(side, "源端" if side == "source" else "目的端")
+    claim = Text(f"The listing of the {name.en} has what the document states", f"{name.zh}清单与文档一致")
+    return Finding(claim, counted == stated, _told(counted))
+
+
+def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
+    """What the objects of a listing add up to that are in scope; without OMS's own lists if `own` is given."""
+    prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
+    records, lists = RECORDS.encode(), _OMS_LISTS.encode()
+    number = total = digest = 0
+    for key, size in objects:
+        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(records):
+            continue
+        if own is not None and key.startswith(lists) and key not in own:
+            continue
+        number, total = number + 1, total + size
+        digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
+    return Counted(number, total, f"{digest % _MODULUS:064x}")
+
+
+class Noting:
+    """Objects on their way, of which the keys are noted that look like OMS's lists."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._noted: set[bytes] = set()
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        for key, size in self._objects:
+            if key.startswith(_OMS_LISTS.encode()):
+                self._noted.add(key)
+            yield key, size
+
+    @property
+    def noted(self) -> frozenset[bytes]:
+        """Those that have gone by."""
+        return frozenset(self._noted)
+
+
+def counts(document: Document) -> Iterator[Finding]:
+    """The classes are those that there are, each where it can be, and they add up to all that is stated."""
+    classes, accepted = document["classes"], document["accepted"]
+    # Where a comparison does not add up, the check SUMS says so, and nothing is a GO.
+    adds_up = not any(one["id"] == "SUMS" and one["result"] == "failed" for one in document["checks"])
+    wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
+    if adds_up and not wrong:
+        wrong = [title for title, one in classes.items() if not _is_possible(title, one, document)]
+    yield Finding.unless(
+        Text("It has all classes, each where its objects can be", "类别齐全，且对象都在应在的一端"), wrong
+    )
+    for side, name in zip(_SIDES, (Text("source", "源端"), Text("destination", "目的端")), strict=True):
+        stated, summed = _stated(document[side]), _summed(classes, side)
+        claim = Text(f"The classes add up to the {name.en}", f"各类别之和等于{name.zh}")
+        yield Finding(claim, stated == summed, _told(summed))
+    if not _is_hexadecimal(document["source"]["state_digest"], 64):
+        raise ValueError("no state digest")
+    if adds_up:
+        yield _folders(document)
+    if document["verdict"] == "GO":
+        good = [numbers(one) for title, one in classes.items() if title == "equal_contents" or title in accepted]
+        objects, size = (sum(four[place] for four in good) for place in (0, 1))
+        claim = Text("All of the source is equal, or accepted by name", "源端对象全部一致，或已按类别接受")
+        told = f"{objects:,} objects, {size:,} bytes"
+        yield Finding(claim, [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")], told)
+
+
+def _is_possible(title: str, one: Document, document: Document) -> bool:
+    """Whether a class has objects only where it can, and names no more of them than it has."""
+    four, keys = numbers(one), _different(one["keys"])
+    source, destination = (_side(one, side) for side in _SIDES)
+    are_zero = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
+    is_equal = source == destination or CLASSES[title] is not Sides.EQUAL
+    different = whole(one["proven_different"])
+    is_named = len(keys) <= four[0] + four[2] and (
+        title == "outside" or all(_is_in_scope(document, key) for key in keys)
+    )
+    is_lists = title != "oms_own" or all(key.startswith(_OMS_LISTS) for key in keys)
+    is_read = different <= (four[0] if title == "overwritten" else 0)
+    return _fits(title, four) and are_zero and is_equal and is_named and is_lists and is_read
+
+
+def _fits(title: str, four: Sequence[int]) -> bool:
+    """Whether objects and bytes of a class on both sides can be so, of a folder or of all."""
+    source, of_source, destination, of_destination = four
+    fits = {
+        Sides.EQUAL: (source, of_source) == (destination, of_destination),
+        Sides.BOTH: source == destination,
+        Sides.SOURCE: destination == 0,
+        Sides.PERHAPS: destination <= source,
+        Sides.DESTINATION: source == 0,
+        Sides.ANY: True,
+    }
+    return fits[CLASSES[title]] and (source > 0 or of_source == 0) and (destination > 0 or of_destination == 0)
+
+
+def _folders(document: Document) -> Finding:
+    """The folders add up to each class."""
+    summed = {title: [0] * 4 for title in document["classes"]}
+    wrong = []
+    for folder, classes in document["folders"].items():
+        for title, given in classes.items():
+            four = [whole(one) for one in given]
+            if title not in CLASSES or not _fits(title, four) or not _may_be_in(document, folder, title):
+                wrong.append(f"{title} in {folder!r}")
+            summed[title] = [one + another for one, another in zip(summed.get(title, [0] * 4), four, strict=True)]
+    wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _NOTHING))]
+    return Finding.unless(Text("The folders add up to the classes", "各目录之和等于各类别"), wrong)
+
+
+def _may_be_in(document: Document, folder: str, title: str) -> bool:
+    """Whether a folder may have keys of a class: those in scope begin with the prefix."""
+    prefix = document["scope"]["prefix"]
+    first = prefix[: prefix.find("/") + 1]
+    return (
+        title == "outside" or folder == "*" or (folder == first if first else folder.startswith(prefix) or not folder)
+    )
+
+
+def _is_in_scope(document: Document, key: str) -> bool:
+    scope = document["scope"]
+    return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"]) and not key.startswith(RECORDS)
+
+
+def _summed(classes: Document, side: str) -> Counted:
+    """What the classes in scope add up to on a side."""
+    counted = [_side(one, side) for title, one in classes.items() if title not in NOT_COUNTED[side]]
+    digest = sum(int(one.digest, 16) for one in counted) % _MODULUS
+    return Counted(sum(one.objects for one in counted), sum(one.bytes for one in counted), f"{digest:064x}")
+
+
+def sample_fits(document: Document) -> Finding:
+    """The numbers of a sample fit each other, and what counts as equal."""
+    sample, classes = document["sample"], document["classes"] or {}
+    asked, population, drawn, read, size = (
+        whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
+    )
+    keys, differing, unread = (_different(sample[name]) for name in ("keys", "differing", "unread"))
+    equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
+    # Of what counts as equal, only larger objects than the largest are not drawn from.
+    larger = sum(four[0] for four in equal) - population
+    holds = {
+        "asked": asked <= _MAX_SAMPLE and (asked > 0 or bool(differing)),
+        "drawn": drawn == len(keys) == min(asked, population),
+        "read": read == drawn - len(unread) + len(differing - keys),
+        "unread": unread <= keys - differing,
+        "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_LARGEST + 1),
+        "bytes": size <= read * _LARGEST or bool(differing),
+        "largest": whole(sample["largest"]) == _LARGEST,
+        "keys": all(_is_in_scope(document, key) for key in keys),
+        "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
+    }
+    claim = Text("The numbers of the sample fit", "抽样数字相符")
+    return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def numbers(one: Document) -> list[int]:
+    """Objects and bytes of a class in the source, and in the destination."""
+    return [whole(one[side][unit]) for side in _SIDES for unit in ("objects", "bytes")]
+
+
+def _side(one: Document, side: str) -> Counted:
+    return _stated({**one[side], "digest": one["digests"][side]})
+
+
+def _stated(side: Document) -> Counted:
+    if not _is_hexadecimal(side["digest"], 64):
+        raise ValueError("no digest")
+    return Counted(whole(side["objects"]), whole(side["bytes"]), side["digest"])
+
+
+def whole(value: object) -> int:
+    """A count: true is none, although Python adds it up."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a count")
+    return value
+
+
+def moment(value: str) -> datetime:
+    """A time such as 2026-01-31T09:12:00Z; ValueError for anything else."""
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def _different(keys: object) -> frozenset[str]:
+    """A list of keys, none of which is there twice."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
+        raise ValueError("not a list of keys")
+    return frozenset(keys)
+
+
+def _is_hexadecimal(value: str, digits: int) -> bool:
+    return len(value) == digits and set(value) <= set("0123456789abcdef")
+
+
+def _told(counted: Counted) -> str:
+    return f"{counted.objects:,} objects, {counted.bytes:,} bytes, {counted.digest}"
