@@ -93,7 +93,7 @@ class Field:
         counts: dict[str, int] = json.loads(self._network.stdout.readline())
         return counts
 
-    def run(self, module: str, keys: int, times: int, compiled: bool = False) -> dict[str, Any]:
+    def run(self, module: str, keys: int, times: int, compiled: bool = False, mark: str = "known") -> dict[str, Any]:
         """What one process measured of itself, and `wall`, the seconds from its start to its last answer."""
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
@@ -109,7 +109,7 @@ class Field:
             "PYTHONDONTWRITEBYTECODE": "" if compiled else "1",
         }
         python = [RUNTIME.interpreter, "-S", "-s"]
-        words = [*python, str(CLIENT), module, str(code), str(LIBRARIES), str(keys), str(times)]
+        words = [*python, str(CLIENT), module, str(code), str(LIBRARIES), str(keys), str(times), mark]
         started = time.perf_counter()
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         wall = time.perf_counter() - started
