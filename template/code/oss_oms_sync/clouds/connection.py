@@ -61,7 +61,6 @@ class Session(requests.Session):
     def connect_ahead(self, url: str) -> None:
         """Let a connection to `url` open in the background, for the first call. Nothing is sent on it; what fails here
         is told by that call, which opens one of its own."""
-
         adapter: Any = self.get_adapter(url)
 
         def connect() -> None:
@@ -186,7 +185,6 @@ class _Adapter(requests.adapters.HTTPAdapter):
         try:
             connection.connect()
         except BaseException:
-            # A socket whose TLS was not set up would be used as it is.
             connection.close()
             raise
         pool._put_conn(connection)
