@@ -23,7 +23,7 @@ class Copy(Enum):
     GONE = "gone"
     SYMLINK = "symlinks"
     COPIED = "copied"
-    # Somebody wrote there, and nothing newer in OBS is overwritten unasked: compare shows it.
+    # Somebody wrote there since OMS accepted this version: compare shows it.
     NEWER_THERE = "newer_there"
     # In a failed record, so it is sent again.
     WAITING = "waiting"
