@@ -106,6 +106,9 @@ class Adapter(BaseAdapter):
             self._network.after(request)
         return _response(request, answer)
 
+    def connect(self, *_: object) -> None:
+        """Nothing: a connection opens in no time."""
+
     def close(self) -> None:
         idle, self._idle = self._idle, []
         for service, connection in idle:

@@ -136,7 +136,9 @@ class _Instance:
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
-        # The first call goes to OMS; in the meantime, oss2 is imported.
+        # What the first calls wait for comes about side by side.
+        self.oss.connect_ahead()
+        oms.connect_ahead(self.settings.task.url)
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:

@@ -100,7 +100,7 @@ def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]
     records = [f"{log}/oms_source_record/*"]
     keep_records = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
     # Whether the project is closed.
-    read_mark = allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed*"])
+    read_mark = allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed-*"])
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])

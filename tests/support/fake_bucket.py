@@ -167,21 +167,6 @@ class _PageAhead:
         return self._begun.leave()
 
 
-class _Got:
-    """What a call brought that was begun, and has ended."""
-
-    def __init__(self, found: StoredObject | StorageFailure) -> None:
-        self._found = found
-
-    def is_done(self) -> bool:
-        return True
-
-    def result(self) -> StoredObject:
-        if isinstance(self._found, StorageFailure):
-            raise self._found.to_error()
-        return self._found
-
-
 class BucketView(Bucket):
     """The bucket as one invocation sees it."""
 
@@ -191,14 +176,14 @@ class BucketView(Bucket):
         self._until = deadline
         self._pool = pool
 
+    def within(self, seconds: float) -> BucketView:
+        return BucketView(self._memory, Deadline(self._until.cap(seconds), self._memory.clock), self._pool)
+
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
         return self._memory.put_all(objects, self._until)
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
         return self._memory.get_all(names, self._until)
-
-    def begin_get(self, name: str, seconds: float) -> _Got:
-        return _Got(*self.try_get_all([name]))
 
     def list_page(self, prefix: str, after: str) -> ListPage:
         return self._memory.list_page(prefix, after, self._until)

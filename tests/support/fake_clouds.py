@@ -85,9 +85,6 @@ class _VirtuallyBegun:
     def __init__(self, clock: VirtualClock, result: object, error: Exception | None, end: float, latest: float) -> None:
         self._clock, self._result, self._error, self._end, self._latest = clock, result, error, end, latest
 
-    def is_done(self) -> bool:
-        return self._clock.seconds >= min(self._end, self._latest)
-
     def result(self) -> Any:
         self._clock.seconds = max(self._clock.seconds, min(self._end, self._latest))
         if self._end > self._latest:
@@ -152,6 +149,9 @@ class VirtualCloud(BaseAdapter):
         self.bodies.append(_Body(body.encode()))
         response.raw = urllib3.HTTPResponse(self.bodies[-1], preload_content=False)
         return response
+
+    def connect(self, url: str, verify: object) -> None:
+        """There is nothing to open."""
 
     def close(self) -> None:
         self.closed += 1

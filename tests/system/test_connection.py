@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -14,8 +15,10 @@ from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Reason
+from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
+from support.one_answer import served
 from tools.serverless import serving
 
 
@@ -94,3 +97,25 @@ def test_a_connection_on_which_the_rest_of_an_answer_stands_is_not_used_again(bo
         submit(invocation, [key], invocation.deadline)
     assert box.oms.accepted == {"b": 1, "c": 1}
     assert box.oms.connections == 2
+
+
+def two_answers(connection: socket.socket) -> None:
+    for _ in range(2):
+        if not connection.recv(10_000).startswith(b"GET"):
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_opened_ahead_is_that_of_the_first_call_and_of_the_next(tmp_path, monkeypatch, threads, tls):
+    # GIVEN a server that serves one connection, which is open
+    certificate = make_certificate(tmp_path) if tls else None
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
+    with served(two_answers, certificate) as url, Session(url, Clock()) as session:
+        begun = threads()
+        session.connect_ahead(url)
+        for thread in set(threads()).difference(begun):
+            thread.join(60)
+
+        # WHEN calls are made, THEN they are answered
+        assert [session.get(url, timeout=5).text for _ in range(2)] == ["ok", "ok"]

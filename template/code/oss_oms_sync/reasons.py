@@ -119,4 +119,4 @@ class Failure:
 # Reasons that concern every key, and do not pass by themselves.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
 # Reasons that neither bisecting nor another batch would change.
-STOPS_RUN = {*PERMANENT, Reason.DEADLINE}
+STOPS_RUN = {*PERMANENT, Reason.DEADLINE, Reason.CLOSED}

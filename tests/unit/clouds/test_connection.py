@@ -15,6 +15,7 @@ import urllib3
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
 from oss_oms_sync.clouds.pool import CallPool
+from support.fake_clouds import VirtualClock
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -166,3 +167,32 @@ def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_reques
             request = requests.PreparedRequest()
             request.url = f"http://127.0.0.1{path}"
             assert adapter.request_url(request, {}) == path
+
+
+def opened_ahead(session: Session, url: str) -> None:
+    before = set(threading.enumerate())
+    session.connect_ahead(url)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+
+
+def test_a_connection_that_was_opened_ahead_long_ago_is_not_used():
+    clock = VirtualClock()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with Session(url, clock) as session:
+            opened_ahead(session, url)
+            connection, _ = listener.accept()
+            clock.sleep(31)
+            session.use()
+            with connection:
+                assert connection.recv(100) == b""
+
+
+def test_what_cannot_be_opened_ahead_is_told_by_the_first_call():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    with Session(url, Clock()) as session:
+        opened_ahead(session, url)
+        with pytest.raises(requests.ConnectionError):
+            session.get(url)

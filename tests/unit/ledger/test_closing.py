@@ -13,7 +13,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.closing import Closed, Closing
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
 
-MARK = f"{ROOT}state/closed.json"
+MARK = f"{ROOT}state/closed-oss-oms-sync.json"
 UNREADABLE = [b"", b"closed", b"[]", b"{}", b'{"closed": "true"}', b'{"closed": true}', b'{"closed": 0}']
 
 
@@ -63,7 +63,7 @@ def test_closing_a_closed_project_changes_nothing(world, closing):
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_unreadable_mark_says_neither_and_can_be_written_anew(world, closing, body):
     world.bucket.add(StoredObject(MARK, body))
-    with pytest.raises(StorageError, match=r"state/closed\.json in the log bucket is unreadable.*s certify invoke"):
+    with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in the log bucket is unreadable.*s certify"):
         closing.state()
     closing.open()
     assert closing.state() is None
@@ -84,12 +84,14 @@ def test_what_the_log_bucket_refuses_is_raised(world, closing, kind):
             closing.open()
 
 
-def test_each_project_on_a_task_has_a_mark_of_its_own(world):
-    mine, other = world.invocation(), world.invocation()
-    other = replace(other, settings=replace(world.settings, key_filter=KeyFilter("a/")))
-    vars(other).update(log_bucket=mine.log_bucket)
-    Closing(other).close()
-    assert (Closing(mine).state(), Closing(other).state() is None) == (None, False)
+@pytest.mark.parametrize(
+    ("change", "is_closed"), [({"key_filter": KeyFilter("a/", ".jpg")}, True), ({"project": "b"}, False)]
+)
+def test_each_project_on_a_task_has_a_mark_of_its_own_whatever_its_filter(world, closing, change, is_closed):
+    closing.close()
+    other = replace(world.invocation(), settings=replace(world.settings, **change))
+    vars(other).update(log_bucket=world.invocation().log_bucket)
+    assert (Closing(other).state() is not None) == is_closed
 
 
 def test_the_mark_in_words_says_since_when_by_whom_and_why_on_one_line_each():

@@ -51,14 +51,11 @@ class Calls:
             self._session.abort()
         return [self._no_answer if one is None else one for one in results]
 
-    def begin(
-        self, attempt: Callable[[], Attempt[T | StorageFailure]], deadline: Deadline | None = None
-    ) -> PendingCall[T]:
-        """Let one call begin while its caller does something else, with a `deadline` of its own if given."""
+    def begin(self, attempt: Callable[[], Attempt[T | StorageFailure]]) -> PendingCall[T]:
+        """Let one call begin while its caller does something else."""
         self._session.use()
-        deadline = deadline or self._deadline
-        budget = RetryBudget(deadline, self._clock)
-        begun = self._pool.begin(partial(self._retried, attempt, budget), deadline.remaining())
+        budget = RetryBudget(self._deadline, self._clock)
+        begun = self._pool.begin(partial(self._retried, attempt, budget), self._deadline.remaining())
         return PendingCall(begun, self._session, budget, self._no_answer)
 
     def _retried(self, attempt: Callable[[], Attempt[T | StorageFailure]], budget: RetryBudget) -> T | StorageFailure:
@@ -76,10 +73,6 @@ class PendingCall(Generic[T]):
         self._session = session
         self._budget = budget
         self._no_answer = no_answer
-
-    def is_done(self) -> bool:
-        """Whether `result` would not wait."""
-        return self._begun.is_done()
 
     def result(self) -> T:
         """Wait for the call and return its result.

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from threading import Lock
+from queue import Empty
+from threading import Lock, Thread
 from typing import Any
 from weakref import WeakSet
 
@@ -22,6 +23,7 @@ from oss_oms_sync.clock import Clock
 
 # Function Compute freezes an instance between events, and networks silently drop idle connections.
 _KEEPALIVE_EXPIRY = 30.0
+_CONNECT_SECONDS = 3.0
 
 # No more is read of a response that is neither a listing nor an object of ours: anything may have sent it.
 MAX_SHORT_BODY = 64 * 1024
@@ -55,6 +57,19 @@ class Session(requests.Session):
             self.mount(scheme, adapter)
         self._clock = clock
         self._used: datetime | None = None
+
+    def connect_ahead(self, url: str) -> None:
+        """Let a connection to `url` open in the background, for the first call. Nothing is sent on it; what fails here
+        is told by that call, which opens one of its own."""
+        adapter: Any = self.get_adapter(url)
+
+        def connect() -> None:
+            with contextlib.suppress(*NETWORK_ERRORS, OSError):
+                adapter.connect(url, self.verify)
+
+        self._used = self._clock.now()
+        if not self.proxies:
+            Thread(target=connect, daemon=True).start()
 
     def use(self) -> Session:
         """Return the session for calls now: on new connections if the open ones were idle for too long."""
@@ -135,8 +150,16 @@ class _Adapter(requests.adapters.HTTPAdapter):
         def new_conn(connection: Any) -> Any:
             return self._know(connection, base._new_conn(connection))
 
+        # urllib3 takes a connection for a dropped one once the server's TLS tickets have come, which nobody has read.
+        def get_conn(of: Any, timeout: float | None = None) -> Any:
+            was_opened_ahead, of.opened_ahead = of.opened_ahead, False
+            if was_opened_ahead:
+                with contextlib.suppress(AttributeError, Empty):  # the pool was closed meanwhile
+                    return of.pool.get_nowait() or of._new_conn()
+            return pool._get_conn(of, timeout)
+
         telling = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
-        return type("Pool", (pool,), {"ConnectionCls": telling})
+        return type("Pool", (pool,), {"ConnectionCls": telling, "_get_conn": get_conn, "opened_ahead": False})
 
     def _know(self, connection: Any, opened: socket.socket) -> socket.socket:
         with self._lock:
@@ -145,6 +168,27 @@ class _Adapter(requests.adapters.HTTPAdapter):
                 raise OSError("the call was left behind while it connected")
             self._sockets.add(opened)
         return opened
+
+    def connect(self, url: str, verify: bool | str | None) -> None:
+        """Open a connection, and keep it for the next call to `url`.
+
+        Raises NETWORK_ERRORS and OSError.
+        """
+        request = requests.PreparedRequest()
+        request.prepare_url(url, {})
+        # requests 2.32 has pools by TLS settings as well; 2.28.1, of python3.10, does not know that method.
+        by_tls = getattr(self, "get_connection_with_tls_context", None)
+        pool: Any = by_tls(request, verify) if by_tls else self.get_connection(url)
+        self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]
+        connection = pool._get_conn()
+        connection.timeout = _CONNECT_SECONDS
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        pool._put_conn(connection)
+        pool.opened_ahead = True
 
     def abort(self) -> None:
         """Shut down every socket: a thread that waits for one returns at once."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from oss_oms_sync.clock import Clock, Deadline
@@ -36,7 +37,7 @@ from oss_oms_sync.clouds.pages import PageAhead, Pages
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError, presentable, root_cause
-from oss_oms_sync.settings import Settings
+from oss_oms_sync.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     import oss2
@@ -96,6 +97,13 @@ class OssClient:
     # What an instance remembers from one invocation to the next: of objects by their names, and of its own share.
     remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
+    def connect_ahead(self) -> None:
+        """Let a connection to the log bucket open while `oss2` is imported."""
+        endpoint = urlsplit(self.settings.oss_endpoint)
+        # As oss2 does.
+        bucket = "" if is_loopback(endpoint.hostname or "") else f"{self.settings.log_bucket}."
+        self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
+
 
 class Bucket:
     """A bucket, with the credentials and deadline of one invocation. `setting` is the setting that names the bucket."""
@@ -109,6 +117,11 @@ class Bucket:
         self._credentials = credentials
         self._deadline = deadline
         self._calls = Calls(client.session, client.pool, deadline, client.clock)
+
+    def within(self, seconds: float) -> Bucket:
+        """The same bucket for calls that are given up after `seconds`."""
+        deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
+        return Bucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
         """Write `objects` side by side; for each, return None, or why it is not known to be written."""
@@ -158,13 +171,6 @@ class Bucket:
             return self._calls.begin(partial(self._attempt, "oss:GetObject", partial(_read, one, start, end)))
 
         return iter_parts(one.size, begin)
-
-    def begin_get(self, name: str, seconds: float) -> PendingCall[StoredObject]:
-        """Let the reading of an object begin while the caller does something else; it is given up after `seconds`. The
-        result is a StorageError with the code NoSuchKey if there is no such object.
-        """
-        attempt = partial(self._attempt, "oss:GetObject", partial(_get, name))
-        return self._calls.begin(attempt, Deadline(self._deadline.cap(seconds), self._client.clock))
 
     def list_page(self, prefix: str, after: str) -> ListPage:
         """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.

@@ -70,10 +70,6 @@ class Begun(Generic[T]):
             self._abandon()
             return None
 
-    def is_done(self) -> bool:
-        """Whether `result` would not wait."""
-        return self._future.done()
-
     def leave(self) -> bool:
         """Give the result up. Return whether the call is still running: then its connection has to be closed."""
         return not self._future.cancel() and not self._future.done()

@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.pool import POOL_WIDTH, Begun
 from oss_oms_sync.delivery.batches import Submission, batches, submit
 from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
-from oss_oms_sync.ledger.closing import LOOK_AGAIN, Closing, refusal
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
@@ -53,7 +53,7 @@ class Sender:
         self._rate = self._full_rate = invocation.settings.oms_rate / share
         self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_OF_A_LANE))
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
-        self._next_call = self._look_again = self._clock.monotonic()
+        self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)
         self._refused_in_a_row = 0
         self._bisect = True
@@ -64,12 +64,9 @@ class Sender:
         self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
 
     def may_send(self) -> bool:
-        """Whether the run may go on: there is time, OMS takes keys, and a minute ago at most the project was open."""
-        if not self.stopped and self._sending.expired():
-            self.stopped = "the time is up"
-        elif not self.stopped and self._clock.monotonic() >= self._look_again:
-            self._look_again = self._clock.monotonic() + LOOK_AGAIN.total_seconds()
-            self.stopped = refusal(self._closing.state)
+        """Whether the run may go on: there is time, OMS takes keys, and the project is open."""
+        if not self.stopped:
+            self.stopped = "the time is up" if self._sending.expired() else self._closing.refusal()
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:

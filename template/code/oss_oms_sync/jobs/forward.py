@@ -15,7 +15,7 @@ from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.delivery.recording import Recorded, record
 from oss_oms_sync.delivery.share import Share
 from oss_oms_sync.errors import EventError, RecordError
-from oss_oms_sync.ledger.closing import Watch
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
 # How long writing the records of a batch may take: the timeout of a call to OSS.
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Return True if OMS accepted them all, and False if some are recorded as failed, as all are once this instance sees
-    that the project is closed. While OMS throttles, an instance records a share of its events so without a call, and
-    replay sends them in batches.
+    Return True if OMS accepted them all, and False if some are recorded as failed, as all are while the project is
+    closed, or it is not known whether it is. While OMS throttles, an instance records a share of its events so without
+    a call, and replay sends them in batches.
 
     Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
     if a failed key could not be recorded: after both, Function Compute keeps the event.
@@ -37,13 +37,11 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()
     parsed = events.parse(event, invocation.settings)
-    watch = Watch(invocation, parsed.changes)
     recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
     keys = [change.key for change in parsed.changes]
-    submission = _submit(invocation, keys, deadline.minus(recording), watch)
+    submission = _submit(invocation, keys, deadline.minus(recording))
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
-    watch.end()
     for one in recorded:
         _log_failure(one)
         one.log_problem()
@@ -68,13 +66,13 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     return not failures
 
 
-def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline, watch: Watch) -> Submission:
+def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys`, or leave them to replay: while OMS throttles, and if the project is open."""
-    share = Share(invocation)
-    left = None if watch.refusal() else share.refusal()
-    if left:
+    share, closing = Share(invocation), Closing(invocation)
+    left = share.refusal()
+    if left and not closing.refusal():
         return Submission(dict.fromkeys(keys, left))
-    submission = submit(invocation, keys, deadline, closed=watch.refusal, patient=share.is_whole)
+    submission = submit(invocation, keys, deadline, closed=closing.refusal, patient=share.is_whole)
     share.note(submission)
     return submission
 

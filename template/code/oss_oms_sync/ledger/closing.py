@@ -1,7 +1,7 @@
 """Whether the project is closed: after the cutover no job sends anything, because the users' applications now write to
 the destination themselves.
 
-oms_source_record/{task}/state/closed.json    {"closed": true, "at": ..., "by": ..., "why": ...}
+oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at": ..., "by": ..., "why": ...}
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
 could undo a later closing. If it cannot be known whether the project is closed, nothing is sent either: every key
@@ -10,26 +10,21 @@ stays where it is, or is recorded as failed, and is sent as soon as it is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
+from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.calls import PendingCall
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError, presentable
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import state_name
+from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.reasons import OPEN_COMMAND
 from oss_oms_sync.text import Text
 
-# How long what was last seen of the mark is taken for granted.
-LOOK_AGAIN = timedelta(minutes=1)
-# An event that is older may have waited in Function Compute's queue while the project was closed.
-_OLD = timedelta(minutes=15)
+# For how long an instance that saw the project open takes that for granted, from when it asked.
+_KNOWN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
 
 
@@ -53,12 +48,14 @@ class Closed:
 
 
 class Closing:
-    """The mark of this project, which is the one of its filter."""
+    """The mark of this project, whatever its prefix and suffix are."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self.name = state_name(invocation.task_id, invocation.settings.key_filter, "closed")
+        self.name = f"{record_root(invocation.task_id)}state/closed-{invocation.settings.project}.json"
         self._bucket = invocation.log_bucket
+        self._deadline = invocation.deadline
         self._clock = invocation.clock
+        self._remembered = invocation.oss.remembered
 
     def close(self, by: str = "", why: str = "") -> Closed:
         """Close the project, and return its mark; a project that is closed already keeps the one it has.
@@ -86,6 +83,27 @@ class Closing:
         """
         return parse_mark(self.name, self._bucket.get(self.name))
 
+    def refusal(self) -> str:
+        """Why nothing may be sent; empty if it may. To be asked before each call to OMS.
+
+        Who has not asked the log bucket within the last minute asks, and waits for the answer: so does a new instance,
+        one that was frozen, and one that was told anything else than that the project is open.
+        """
+        asked_at = _Moment(self._clock.monotonic(), self._clock.now())
+        seen_open = self._remembered.get(self.name)
+        if isinstance(seen_open, _Moment) and asked_at.seconds_since(seen_open) < _KNOWN_SECONDS:
+            return ""
+        self._remembered.pop(self.name, None)
+        bucket = self._bucket.within(min(_LOOK_SECONDS, self._deadline.remaining() / 2))
+        try:
+            closed = parse_mark(self.name, bucket.get(self.name))
+        except StorageError as error:
+            return f"It is not known whether the project is closed, so nothing is sent: {error}"
+        if closed:
+            return closed.text.en
+        self._remembered[self.name] = asked_at
+        return ""
+
     def _write(self, by: str, why: str, *, closed: bool) -> Closed:
         mark = Closed(timestamp(self._clock.now()), presentable(by), presentable(why))
         value = {"closed": closed, "at": mark.since, "by": mark.by, "why": mark.why}
@@ -106,74 +124,12 @@ def parse_mark(name: str, body: bytes | None) -> Closed | None:
     raise StorageError(f"{name} in the log bucket is unreadable. Write it anew: {OPEN_COMMAND}")
 
 
-def refusal(look: Callable[[], Closed | None]) -> str:
-    """Why nothing may be sent, by what `look` returns or raises; empty if the project is open."""
-    try:
-        closed = look()
-    except StorageError as error:
-        return f"It is not known whether the project is closed, so nothing is sent: {error}"
-    return closed.text.en if closed else ""
+class _Moment(NamedTuple):
+    """A moment on both clocks: the monotonic one may stand still while an instance is frozen, the other may be set."""
 
+    monotonic: float
+    now: datetime
 
-@dataclass(frozen=True)
-class _Seen:
-    """What an instance last saw of the mark: when it asked, and why nothing may be sent."""
-
-    at: datetime
-    refusal: str
-
-
-class Watch:
-    """What `forward` knows of the mark in one invocation. It does not wait for it unless it has to.
-
-    An instance that last saw the project open asks again after a minute, beside its call to OMS, and so does a new one:
-    what it learns counts from then on, in this invocation and in those that follow. It waits for the answer before it
-    sends a change that is older than 15 minutes, and after it last saw the project closed, or could not see.
-    """
-
-    def __init__(self, invocation: Invocation, changes: Sequence[ObjectChange]) -> None:
-        self._name = Closing(invocation).name
-        self._bucket = invocation.log_bucket
-        self._remembered = invocation.oss.remembered
-        self._now = invocation.clock.now()
-        self._asked: PendingCall[StoredObject] | None = None
-        seen = self._seen
-        must_wait = bool(seen and seen.refusal) or self._may_have_waited(changes)
-        is_due = seen is None or abs(self._now - seen.at) >= LOOK_AGAIN
-        if changes and (must_wait or is_due):
-            seconds = min(_LOOK_SECONDS, invocation.deadline.remaining() / 2)
-            self._asked = self._bucket.begin_get(self._name, seconds)
-            if must_wait:
-                self.end()
-
-    def refusal(self) -> str:
-        """Why no key may be sent, as far as it is known by now; empty if keys may be sent."""
-        if self._asked and self._asked.is_done():
-            self.end()
-        return self._seen.refusal if self._seen else ""
-
-    def end(self) -> None:
-        """Remember what was asked for, which has usually come long before."""
-        if self._asked:
-            asked, self._asked = self._asked, None
-            self._remembered[self._name] = _Seen(self._now, refusal(partial(self._answer, asked)))
-
-    @property
-    def _seen(self) -> _Seen | None:
-        seen = self._remembered.get(self._name)
-        return seen if isinstance(seen, _Seen) else None
-
-    def _answer(self, asked: PendingCall[StoredObject]) -> Closed | None:
-        try:
-            return parse_mark(self._name, asked.result().body)
-        except StorageError as error:
-            if error.code == "NoSuchKey":
-                return None
-            raise
-
-    def _may_have_waited(self, changes: Sequence[ObjectChange]) -> bool:
-        """Whether some change is too old; so is one whose time is unknown."""
-        # As texts, because parsing them takes long: OSS writes 2026-01-31T12:00:00.000Z, and nothing else is compared.
-        earliest, latest = timestamp(self._now - _OLD), timestamp(self._now + _OLD)
-        times = [change.event_time for change in changes]
-        return not all(earliest <= time <= latest and time[10:11] == "T" and time[-1] == "Z" for time in times)
+    def seconds_since(self, other: _Moment) -> float:
+        """By whichever clock shows more."""
+        return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))

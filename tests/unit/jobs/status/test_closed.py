@@ -55,6 +55,6 @@ def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(wor
 
 
 def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
-    world.bucket.add(StoredObject(f"{ROOT}state/closed.json", b"?"))
+    world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
     with pytest.raises(StorageError, match="unreadable"):
         world.status()

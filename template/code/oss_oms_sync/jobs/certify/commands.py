@@ -22,8 +22,8 @@ def command(job: str, payload: Mapping[str, object]) -> str:
 def compare_command(scope: Scope | None, **what: bool | str) -> str:
     """A call of compare for a scope, which is the usual one if there is none.
 
-    Only what looks at the same pass again asks for `overwrite` because that did: nothing newer in OBS is overwritten
-    unless `what` asks for it.
+    Only what looks at the same pass again asks for `overwrite` because that did: else compare sends what is newer in
+    OBS only if `what` asks for it.
     """
     carried = ("deep", "overwrite") if "again" in what else ("deep",)
     asked: dict[str, object] = {name: True for name in carried if scope and getattr(scope, name)}

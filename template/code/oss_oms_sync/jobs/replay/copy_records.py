@@ -1,8 +1,7 @@
 """Writes a failed record for each object that OMS failed to copy and that has to be sent again.
 
 When a key is dealt with, it is in one of these states:
-- resolved: the source has no such object any more, or OBS has it, or has something newer, which is never overwritten
-  unasked;
+- resolved: the source has no such object any more, or OBS has it, or has something newer, which is reported;
 - OMS's: it was accepted again after it had failed;
 - failed: it has a failed record, which was there or is written here; replay sends it.
 """

@@ -24,7 +24,7 @@ class Copy(Enum):
     GONE = "gone"
     SYMLINK = "symlinks"
     COPIED = "copied"
-    # Somebody wrote there, and nothing newer in OBS is overwritten unasked: status says so until compare shows it.
+    # Somebody wrote there since OMS accepted this version: status says so until compare shows it.
     NEWER_THERE = "newer_there"
     # In a failed record, so it is sent again.
     WAITING = "waiting"
