@@ -24,6 +24,7 @@ COLOURS = {
     "in step": 32,
     "behind": 33,
     "broken": 31,
+    "not known": 33,
     "closed": 34,
     "ok": 32,
     "warning": 33,

@@ -20,7 +20,7 @@ from ops.pages.words import Words
 
 # The reasons that concern every key, and do not pass by themselves: PERMANENT of the function's code.
 LASTING = ("CREDENTIALS", "CLOCK", "FORBIDDEN", "ACCOUNT", "NO_TASK")
-_TONES = {"in step": "good", "behind": "open", "broken": "bad", "closed": "way"}
+_TONES = {"in step": "good", "behind": "open", "broken": "bad", "not known": "calm", "closed": "way"}
 _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
 
 

@@ -145,6 +145,12 @@ class PassState:
         """How many objects of the source bucket it has walked past."""
         return sum(mark.objects for mark in self.tally.marks)
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no object of the source bucket that it has walked past passes the project's filter: the sum of their
+        digests is nothing."""
+        return not self.tally.state
+
     def is_late(self, settings: Settings, now: datetime) -> bool:
         """Whether the next pass is long overdue. If no timer starts one, this pass counts until it is forgotten."""
         return self.of.started < timestamp(now - (settings.reconcile_period or MAX_PERIOD) - _LATE)

@@ -255,7 +255,7 @@ def test_two_projects_on_one_log_bucket_do_not_take_each_others_verdicts_for_cha
     for _ in range(8):
         one.ticks(1)
         other.ticks(1)
-    assert sorted(hook.states) == ["behind", "in step"]
+    assert sorted(hook.states) == ["in step", "not known"]
 
 
 def test_an_attempt_that_is_unreadable_stops_the_alarms_and_says_so(world):

@@ -15,6 +15,7 @@ _STATES = {
     VerdictState.IN_STEP.value: Text("in step", "已同步"),
     VerdictState.BEHIND.value: Text("BEHIND", "有滞后"),
     VerdictState.BROKEN.value: Text("BROKEN", "已中断"),
+    VerdictState.NOT_KNOWN.value: Text("NOT KNOWN", "未知"),
     VerdictState.CLOSED.value: Text("closed", "已关闭"),
 }
 # Where to look, and what to do there.
@@ -30,6 +31,11 @@ _NEXT = {
         " python ops.py doctor, which says what to do about each fault.",
         "不会丢失对象：失败的对象保留在记录中，修复后自动重发。"
         "请在项目目录中执行 python ops.py doctor，它会说明每个问题的处理方法。",
+    ),
+    VerdictState.NOT_KNOWN: Text(
+        "Nothing is known to be wrong, but not enough was looked at. Look, in the project's folder:"
+        " python ops.py doctor.",
+        "未发现问题，但检查的内容不足以下结论。请在项目目录中执行：python ops.py doctor。",
     ),
     VerdictState.CLOSED: Text("There are no further alarms while it is closed.", "关闭期间不再发送告警。"),
 }

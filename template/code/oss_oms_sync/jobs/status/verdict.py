@@ -34,6 +34,7 @@ class VerdictState(Enum):
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
+    NOT_KNOWN = "not known"
     CLOSED = "closed"
 
 
@@ -66,7 +67,9 @@ def reach_verdict(
     if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None:
-        return Verdict(VerdictState.BEHIND, _NO_RECENT_PASS)
+        return Verdict(VerdictState.NOT_KNOWN, _NO_RECENT_PASS)
+    if last.found_nothing:
+        return Verdict(VerdictState.NOT_KNOWN, _nothing_in_scope(last))
     return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
 
 
@@ -134,6 +137,18 @@ _NO_RECENT_PASS = Text(
     "Nothing waits, but no reconcile pass over everything has ended lately: whether events were lost is not known.",
     "没有待发对象，但近期没有完成的全量对账：尚不知道是否有事件丢失。",
 )
+
+
+def _nothing_in_scope(last: PassState) -> Text:
+    prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
+    return Text(
+        f"Not known: the pass of {last.started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
+        " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they are"
+        " right, upload an object, and run reconcile.",
+        f"未知：{last.started} 开始的对账在范围内（前缀 {prefix!r}，后缀 {suffix!r}）没有找到任何对象，"
+        "无从判断是否同步。请检查 SOURCE_BUCKET、OBJECT_PREFIX、OBJECT_SUFFIX 是否有误；"
+        "如果无误，请上传一个对象，然后执行 reconcile。",
+    )
 
 
 def _in_step(last: PassState, coverage: Coverage, copying: Copying, in_obs: InObs) -> Text:
