@@ -239,10 +239,10 @@ def test_a_control_character_in_a_variable_is_refused_and_nothing_reaches_the_sh
     # WHEN what show prints is run, THEN there is nothing: it says which variable it is, and not what that holds
     for options in ((), ("--remove",)):
         done = aliyun.run(*options)
+        assert not (aliyun.project / "taken").exists()
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("vars.logBucket holds a control character")
         assert "touch" not in done.stderr
-    assert not (aliyun.project / "taken").exists()
 
 
 def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
