@@ -190,7 +190,10 @@ function check({ properties, required }, answers, kept) {
     const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
     if ((answer === null || answer === "") && required.includes(name)) {
       const elsewhere = SECRETS.includes(name)
-        ? choose(` Set the environment variable ${name}.`, `请设置环境变量 ${name}。`)
+        ? choose(
+            ` Set the environment variable ${name}: read -rs ${name}; export ${name} (it shows nothing of what you paste).`,
+            `请设置环境变量 ${name}。可执行 read -rs ${name}; export ${name}，输入不回显。`,
+          )
         : "";
       problems.push(`${label}${choose(" is empty.", "不能为空。")}${elsewhere}${meaning}`);
     } else if (typeof answer !== "string") {

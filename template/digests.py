@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("bucket")
     parser.add_argument("prefix", nargs="?", default="")
     asked = parser.parse_args()
+    if asked.prefix.startswith("/"):
+        parser.error(f'no object key begins with "/": give {asked.prefix.lstrip("/")!r}')
     listing = in_oss if asked.cloud == "oss" else in_obs
     objects = list(listing(asked.endpoint, asked.bucket, asked.prefix))
     print(told(objects))

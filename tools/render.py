@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jinja2
@@ -29,8 +30,14 @@ def defaults() -> dict[str, str]:
 
 def render(answers: dict[str, str], folder: Path) -> None:
     """Writes the project into `folder`. `answers` are those to the questions of publish.yaml, and what the hook adds:
-    `access` and `alertLanguage`."""
+    `access` and `alertLanguage`.
+
+    Raises ValueError for an answer that has not the form that its question asks for.
+    """
     given = {**defaults(), "access": "default", "alertLanguage": "en", **answers}
+    for name, question in manifest()["Parameters"]["properties"].items():
+        if "pattern" in question and not re.fullmatch(question["pattern"], given[name]):
+            raise ValueError(f"{name} is not as its question asks for: {question['description']}")
     role = given["triggerRole"]
     # As the hook completes it.
     given["triggerRole"] = role if ":" in role else f"acs:ram::${{config('AccountID')}}:role/{role}"

@@ -64,7 +64,7 @@ def _simple(commands: _Commands) -> None:
     story.add_argument("key", metavar="KEY", help="the object's key, as it is")
     replay = _add(commands, "replay", "send again what failed, instead of in a few minutes")
     replay.add_argument("--key", action="append", metavar="KEY", help="just this key, whether it failed or not")
-    replay.add_argument("--prefix", metavar="PREFIX", help="only keys that begin so")
+    replay.add_argument("--prefix", metavar="PREFIX", type=_prefix, help="only keys that begin so")
     replay.add_argument("--reason", metavar="REASON", help="only what failed for this reason")
     replay.add_argument("--limit", type=int, metavar="N", help="at most so many")
     replay.add_argument("--dry-run", action="store_true", help="only count")
@@ -82,7 +82,7 @@ def _passes(commands: _Commands) -> None:
     compare.add_argument("--overwrite", action="store_true", help="send also what somebody overwrote in OBS")
     compare.add_argument("--again", action="store_true", help="judge what differed in the last pass once more")
     for parser in (reconcile, compare):
-        parser.add_argument("--prefix", metavar="PREFIX", help="only keys that begin so")
+        parser.add_argument("--prefix", metavar="PREFIX", type=_prefix, help="only keys that begin so")
         parser.add_argument("--since", metavar="TIME", help="also what was written before the installation, since then")
         parser.add_argument("--restart", action="store_true", help="give the open pass up, and begin anew")
         parser.add_argument("--dry-run", action="store_true", help="send nothing, in one call")
@@ -152,6 +152,13 @@ def _secrets(commands: _Commands) -> None:
         "put what s.yaml names as secrets into the tool's store: from environment variables of their names, or typed",
     )
     secrets.add_argument("name", metavar="NAME", nargs="*", help="such as ALERT_WEBHOOK (all)")
+
+
+def _prefix(text: str) -> str:
+    """As the functions take it (`prefix_problem`): said before anything is called."""
+    if text.startswith("/"):
+        raise argparse.ArgumentTypeError(f'{text!r}: no object key begins with "/". Give {text.lstrip("/")!r}')
+    return text
 
 
 def _quantity(read: Callable[[str], float]) -> Callable[[str], float]:

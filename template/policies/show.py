@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 Document = dict[str, Any]
+# Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -69,12 +71,26 @@ def main() -> int:
 def variables(text: str) -> dict[str, str]:
     """The texts under `vars` in s.yaml, with what they refer to among themselves."""
     (block,) = re.findall(r"^vars:.*\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [""]
-    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#]+)""", block, re.MULTILINE)
-    given = {name: json.loads(value) if value[0] == '"' else value.strip("'") for name, value in lines}
+    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^ \t\r\n#]+)""", block, re.MULTILINE)
+    given = {name: unquoted(name, value) for name, value in lines}
     for _ in range(len(given)):  # no chain is longer
         for name, value in given.items():
             given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
+    if (prefix := given.get("objectPrefix", "")).startswith("/"):
+        right = json.dumps(prefix.lstrip("/"))
+        sys.exit(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
     return given
+
+
+def unquoted(name: str, value: str) -> str:
+    """A text of YAML. What is refused is not shown, because it may be a secret."""
+    try:
+        text: str = json.loads(value, strict=False) if value[0] == '"' else value.strip("'")
+    except ValueError:
+        sys.exit(f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself")
+    if CONTROL.search(text):
+        sys.exit(f"vars.{name} holds a control character in s.yaml, such as a line break or a tab: remove it")
+    return text
 
 
 def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]:

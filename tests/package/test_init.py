@@ -198,6 +198,13 @@ def test_hostile_answers_still_give_valid_yaml_with_exactly_that_value(prefix, t
     assert re.fullmatch(manifest()["Parameters"]["properties"]["objectPrefix"]["pattern"], prefix)
 
 
+@pytest.mark.parametrize("prefix", ["/photos/", "a\nb", "a\x1bb", "a\x85b", "a\u2028b"], ids=ascii)
+def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
+    with pytest.raises(ValueError, match="objectPrefix is not as its question asks for"):
+        render.render({**ANSWERS, "objectPrefix": prefix}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_hostile_answers_through_the_tool(tool, built, tmp_path):
     for number, (prefix, suffix) in enumerate(zip(HOSTILE[::2], HOSTILE[1::2], strict=True)):
         project, rendered = tmp_path / f"out{number}", tmp_path / f"rendered{number}"

@@ -88,7 +88,8 @@ class StatusWorld(MemoryWorld):
     def passed(self, scope: Scope = USUAL, *, ended: bool = True, **counts: int) -> None:
         """A pass that counted so much until now, in one range."""
         self.clock.sleep(0.001)
-        store, now, tally = PassStore(self.invocation(), "reconcile"), self.clock.now(), Tally(counts)
+        # A state that is not nothing: there are objects, old ones at least.
+        store, now, tally = PassStore(self.invocation(), "reconcile"), self.clock.now(), Tally(counts, state=1)
         began = timestamp(now)
         one = Pass(store.name_of(scope, now), self.settings.source_bucket, scope, started=began, installed=began)
         kind = Kind.DONE if ended else Kind.MORE

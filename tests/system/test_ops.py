@@ -105,6 +105,21 @@ def test_what_a_function_raises_is_told(ops, deployed, words, told):
     assert "\n-> Change what the command asks for\n" in said
 
 
+@pytest.mark.parametrize("job", ["replay", "reconcile", "compare"])
+def test_a_prefix_that_no_key_can_begin_with_is_refused_by_the_functions(deployed, job):
+    told = deployed.fc.invoke(job, b'{"prefix": "/a/"}')
+    assert (told.error_type, "Set it to 'a/'" in told.error_message) == ("PayloadError", True)
+
+
+@pytest.mark.parametrize("job", ["replay", "reconcile", "compare"])
+def test_a_prefix_that_no_key_can_begin_with_is_refused_before_a_function_is_called(ops, deployed, capsys, job):
+    before = len(deployed.fc.invocations)
+    with pytest.raises(SystemExit) as ended:
+        ops(job, "--prefix", "/a/")
+    assert (ended.value.code, len(deployed.fc.invocations)) == (2, before)
+    assert "Give 'a/'" in capsys.readouterr().err
+
+
 def test_a_function_that_is_not_there_is_told(ops, deployed):
     deployed.remove_resource("doctor")
     code, _, said = ops("doctor")

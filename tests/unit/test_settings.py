@@ -142,6 +142,11 @@ def test_an_empty_setting_is_named(name, value):
         ({"PIECE_SECONDS": "9.9"}, "PIECE_SECONDS"),
         ({"PIECE_SECONDS": "301"}, "PIECE_SECONDS"),
         ({"PIECE_SECONDS": "2m"}, "PIECE_SECONDS"),
+        *(
+            ({name: f"a{control}b"}, name)
+            for name in ("OBJECT_PREFIX", "OBJECT_SUFFIX")
+            for control in "\0\t\n\r\x1b\x7f\x85\x9b\u2028\u2029"
+        ),
     ],
 )
 def test_an_unusable_value_names_its_setting(changes, name):
@@ -155,6 +160,14 @@ def test_an_unusable_value_names_its_setting(changes, name):
         ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or leave it out (20)"),
         ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (16)"),
         ({"PIECE_SECONDS": "5"}, "PIECE_SECONDS is '5'. Set it to seconds, 10 to 300, or leave it out (120)"),
+        (
+            {"OBJECT_PREFIX": "/photos/"},
+            "OBJECT_PREFIX is '/photos/', but no object key begins with \"/\". Set it to 'photos/'",
+        ),
+        (
+            {"OBJECT_PREFIX": "/"},
+            "OBJECT_PREFIX is '/', but no object key begins with \"/\". Set it to '', which means all objects",
+        ),
         (
             {"PROJECT": "a b"},
             "PROJECT is 'a b'. Set it to the name of the function forward, up to 64 letters, digits, - and _ such as"

@@ -28,3 +28,15 @@ class KeyFilter:
     def is_within(self, other: KeyFilter) -> bool:
         """Whether this filter is `other`, or narrows its prefix."""
         return self.prefix.startswith(other.prefix) and self.suffix == other.suffix
+
+
+def prefix_problem(prefix: str) -> str:
+    """Why no object key can begin with `prefix`, and what to give instead; empty if some can. OSS, "Object naming
+    conventions": no name begins with a slash."""
+    if not prefix.startswith("/"):
+        return ""
+    meant = prefix.lstrip("/")
+    return (
+        f'is {prefix!r}, but no object key begins with "/". Set it to {meant!r}'
+        f"{'' if meant else ', which means all objects'}"
+    )

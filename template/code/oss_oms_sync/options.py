@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.filters import prefix_problem
 
 
 def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
     """Parse the options in `payload`, a JSON object with names and types as in `known`; an empty payload has none.
-    Source: Function Compute, "Timer triggers".
+    A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
 
     Raises PayloadError for anything else.
     """
@@ -26,6 +27,8 @@ def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
             raise PayloadError(
                 f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
             )
+    if problem := prefix_problem(str(given.get("prefix", ""))):
+        raise PayloadError(f"The payload's prefix {problem}")
     return given
 
 

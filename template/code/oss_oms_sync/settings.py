@@ -12,7 +12,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from oss_oms_sync.errors import SettingsError
-from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.filters import KeyFilter, prefix_problem
 from oss_oms_sync.settings_table import SETTINGS, SYNC_URL_LOOKS
 
 N = TypeVar("N", int, float)
@@ -30,6 +30,8 @@ _REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Control characters, and what YAML takes for the end of a line besides. XML carries few of them, shells break at some.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _LANGUAGES = ("en", "zh")
@@ -111,8 +113,7 @@ class Settings:
             obs_endpoint=reader.obs_endpoint(),
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
-            # White space may be intended here, so these two are taken as they are.
-            key_filter=KeyFilter(env.get("OBJECT_PREFIX", ""), env.get("OBJECT_SUFFIX", "")),
+            key_filter=reader.key_filter(),
             key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
             oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
@@ -177,6 +178,19 @@ class _Reader:
                 " digits and hyphens, without oss:// or an endpoint"
             )
         return value
+
+    def key_filter(self) -> KeyFilter:
+        # White space may be intended here, so these two are taken as they are.
+        prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
+        for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
+            if _CONTROL.search(value):
+                self.problem(
+                    f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
+                    f" as {example}, or leave it out"
+                )
+        if problem := prefix_problem(prefix):
+            self.problem(f"OBJECT_PREFIX {problem}")
+        return KeyFilter(prefix, suffix)
 
     def oss(self) -> tuple[str, str]:
         """The endpoint (with its scheme) and the region for which signatures are made."""

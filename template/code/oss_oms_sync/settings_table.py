@@ -65,8 +65,21 @@ SETTINGS = {
             "只处理该 Bucket 的事件；也是 reconcile 对账的 Bucket，使用 reconcile 时必填",
         ),
     ),
-    "OBJECT_PREFIX": Setting("", Text("forward only object keys with this prefix", "只转发对象名以此开头的对象")),
-    "OBJECT_SUFFIX": Setting("", Text("forward only object keys with this suffix", "只转发对象名以此结尾的对象")),
+    "OBJECT_PREFIX": Setting(
+        "",
+        Text(
+            "forward only object keys with this prefix, such as `photos/`: never with a leading `/`, as no object key"
+            " has one, nor with control characters",
+            "只转发对象名以此开头的对象，例如 `photos/`；对象名都不以 `/` 开头，因此前缀也不能；不能包含控制字符",
+        ),
+    ),
+    "OBJECT_SUFFIX": Setting(
+        "",
+        Text(
+            "forward only object keys with this suffix, such as `.jpg`, without control characters",
+            "只转发对象名以此结尾的对象，例如 `.jpg`；不能包含控制字符",
+        ),
+    ),
     "OMS_KEY_ENCODING": Setting(
         "url",
         Text(

@@ -215,6 +215,84 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     assert show(tmp_path) == show(tmp_path / "rendered")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        r'"log\ntouch taken #"',
+        r'"log\ttouch taken #"',
+        r'"log\u001btouch taken #"',
+        r'"log\u0085touch taken #"',
+        r'"log\u2028touch taken #"',
+        "'log\n  touch taken #'",
+        '"log\x85touch taken #"',
+        "log\x85touch",
+    ],
+    ids=ascii,
+)
+def test_a_control_character_in_a_variable_is_refused_and_nothing_reaches_the_shell(aliyun, written):
+    # GIVEN a name with an order behind a character at which a line, or a comment, may end
+    settings = aliyun.project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    assert 'logBucket: "photos-oms-log"' in text
+    settings.write_text(text.replace('"photos-oms-log"', written), encoding="utf-8")
+
+    # WHEN what show prints is run, THEN there is nothing: it says which variable it is, and not what that holds
+    for options in ((), ("--remove",)):
+        done = aliyun.run(*options)
+        assert not (aliyun.project / "taken").exists()
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("vars.logBucket holds a control character")
+        assert "touch" not in done.stderr
+
+
+def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
+    # GIVEN names that a shell would take for something else
+    name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
+    settings = aliyun.project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    for given in ('logBucket: "photos-oms-log"', 'functionRole: "oss-oms-sync-function"'):
+        assert given in text
+        text = text.replace(given, f"{given.partition(':')[0]}: {json.dumps(name)}")
+    settings.write_text(text, encoding="utf-8")
+
+    # WHEN bash runs what show prints, THEN they are what they were
+    done = aliyun.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert name in aliyun.state["roles"]
+    assert aliyun.in_force()["my-sync-forward"]["Statement"][0]["Resource"] == [
+        f"acs:oss:*:*:{name}/oms_source_record/*"
+    ]
+    assert not (aliyun.project / "taken").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            'objectPrefix: ""',
+            "objectPrefix: /photos/",
+            """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins with "/": write "photos/\"""",
+        ),
+        ('logBucket: "photos-oms-log"', r'logBucket: "photos\x0arm"', "vars.logBucket holds an escape"),
+    ],
+    ids=["a prefix", "an escape of YAML alone"],
+)
+def test_show_refuses_what_cannot_be_right(aliyun, before, after, told):
+    settings = aliyun.project / "s.yaml"
+    text = settings.read_text(encoding="utf-8")
+    assert before in text
+    settings.write_text(text.replace(before, after), encoding="utf-8")
+    done = aliyun.run()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+
+
+def test_what_is_rendered_tells_nobody_to_type_a_secret_on_a_command_line(project):
+    told = (project / "s.yaml").read_text(encoding="utf-8")
+    assert "s secret add" not in told
+    assert "python ops.py secrets ALERT_WEBHOOK" in told
+
+
 def test_show_outside_of_a_project_says_so(tmp_path):
     render(ANSWERS, tmp_path)
     (tmp_path / "s.yaml").unlink()

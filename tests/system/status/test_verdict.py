@@ -41,6 +41,19 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
     assert in_process(project, "status")["verdict"]["state"] == "in step"
 
 
+def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known(project, in_process):
+    # GIVEN objects, and a project whose prefix has a typo
+    upload(project, "photos/1")
+    project.oss.age(HOUR)
+    environment = {**project.environment(), "OBJECT_PREFIX": "phots/"}
+
+    # WHEN a pass has found nothing to send, THEN that is no success
+    in_process(project, "reconcile", environment=environment)
+    verdict = in_process(project, "status", environment=environment)["verdict"]
+    assert verdict["state"] == "not known"
+    assert "found no object in scope (prefix 'phots/', suffix '')" in verdict["text"]
+
+
 def test_without_a_finished_pass_it_does_not_claim_to_be_in_step(project, in_process):
     report = in_process(project, "status")
     assert report["verdict"]["state"] == "not known"

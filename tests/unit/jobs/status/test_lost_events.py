@@ -156,5 +156,6 @@ def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
 
 def test_an_idle_bucket_is_green():
     world = StatusWorld()
+    world.upload("old", minutes_ago=300 * 24 * 60, accepted=False)
     world.reconcile()
     assert world.verdict()[0] == IN_STEP

@@ -70,6 +70,8 @@ def reach_verdict(
         return Verdict(VerdictState.BEHIND, behind)
     if last is None or in_obs.overdue:
         return Verdict(VerdictState.NOT_KNOWN, _not_known(coverage, in_obs))
+    if last.found_nothing:
+        return Verdict(VerdictState.NOT_KNOWN, _nothing_in_scope(last))
     return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
 
 
@@ -157,6 +159,18 @@ def _not_known(coverage: Coverage, in_obs: InObs) -> Text:
     if coverage.open:
         parts.append(_under_way(coverage.open))
     return Text.join(parts)
+
+
+def _nothing_in_scope(last: PassState) -> Text:
+    prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
+    return Text(
+        f"Not known: the pass of {last.started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
+        " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they are"
+        " right, upload an object, and run reconcile.",
+        f"未知：{last.started} 开始的对账在范围内（前缀 {prefix!r}，后缀 {suffix!r}）没有找到任何对象，"
+        "无从判断是否同步。请检查 SOURCE_BUCKET、OBJECT_PREFIX、OBJECT_SUFFIX 是否有误；"
+        "如果无误，请上传一个对象，然后执行 reconcile。",
+    )
 
 
 def _in_step(last: PassState, coverage: Coverage, copying: Copying, in_obs: InObs) -> Text:

@@ -1,8 +1,8 @@
 """Tells the webhook when the verdict changes, or is broken for a day and each day after that.
 
-Broken and closed are told as soon as they are seen. In step, behind and not known are told when they have lasted for
-10 minutes, so at the second tick of the timer: a backlog that replay clears by itself disturbs nobody, nor does a state
-that flaps. A closed project says that it is closed, and then nothing more.
+Broken and closed are told as soon as they are seen. The others are told when they have lasted for 10 minutes, so at
+the second tick of the timer: a backlog that replay clears by itself disturbs nobody, nor does a state that flaps. A
+closed project says that it is closed, and then nothing more.
 
 What the webhook took is told, and never told again, whoever else is at it at the same time. What it did not take is
 told at the next tick, as it is then. Where it did not answer, or the instance died, nobody knows: then it is told
