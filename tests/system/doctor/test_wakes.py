@@ -44,7 +44,7 @@ def test_a_timer_that_is_gone_is_a_fault_which_a_call_by_hand_does_not_hide(box,
     assert f"s {dead} logs" in the_check(report, f"{dead} timer")["fix"]
 
 
-# How long ago the timers struck, how far OSS's clock is ahead of the function's, the periods; and whose timers are dead.
+# How long ago the timers struck, how far OSS's clock is ahead of the function's, the periods; whose timers are dead.
 STRUCK = {
     "just now": (0, 0, {}, ()),
     "before replay was due for the second time": (2 * MINUTE, 0, {}, ()),
@@ -96,7 +96,9 @@ def test_a_timer_that_has_not_struck_since_the_installation_is_a_fault_only_afte
 def test_a_strike_that_cannot_be_noted_is_a_strike_all_the_same(box, in_process, job):
     box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/failed_object/a", b"")
     notes = Fault.status(500)
-    box.oss.faults.add(notes, where=lambda request: request.method == "PUT" and request.path.endswith("-timer.json"))
+    box.oss.faults.add(
+        notes, where=lambda request: request.method == "PUT" and request.raw_path.endswith("-timer.json")
+    )
     result = in_process(box, job, STRIKE)
     assert result["verdict" if job == "status" else "finished"]
     assert job != "replay" or result["accepted"] == 1
@@ -142,7 +144,7 @@ class Triggers:
             job, self.box.log_bucket, config["events"], prefix, "", lambda event: self._events.append((job, event))
         )
 
-    def _sleep(self, _: Clock, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self.waited += seconds
         events, self._events = self._events, []
         for job, event in events:
