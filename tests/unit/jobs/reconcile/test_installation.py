@@ -134,4 +134,4 @@ def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(worl
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == unanswered else None
     with pytest.raises(StorageError):
         world.tick()
-    assert world.bucket.calls["put"] == 0
+    assert list(world.bucket.objects) == [f"{ROOT}state/reconcile-timer.json"]
