@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -133,7 +132,7 @@ class Triggers:
         self._props = props
         monkeypatch.setattr(flow, "_PING_SECONDS", 20.0)
         monkeypatch.setattr(flow, "_PING_POLL_SECONDS", 1.0)
-        monkeypatch.setattr(Clock, "monotonic", lambda _: time.monotonic() + self.waited)
+        monkeypatch.setattr(Clock, "monotonic", lambda _: self.waited)
         monkeypatch.setattr(Clock, "sleep", self._sleep)
 
     def add(self, job: str) -> None:
