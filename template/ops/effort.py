@@ -32,7 +32,7 @@ _OMS_PART_BYTES = 50_000_000
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Each timer's minutes, and its requests to OSS when there is nothing to do.
-TIMERS = {"replay": (1, 9), "reconcile": (10, 4), "compare": (10, 3)}
+TIMERS = {"replay": (1, 10), "reconcile": (10, 5), "compare": (10, 4)}
 # Steps of a freeze that do not depend on the number of objects: what is younger may still be on its way; what waits is
 # sent again; late keys are judged again.
 _SETTLE_MINUTES, _REPLAY_MINUTES, _AGAIN_MINUTES = 15, 1, 5

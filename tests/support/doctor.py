@@ -36,12 +36,14 @@ def the_check(report: dict, name: str) -> dict:
 
 
 def a_day_of_work(box: Sandbox) -> None:
-    """Objects that were accepted a while ago."""
+    """Objects that were accepted a while ago, and timers that have struck since."""
     bucket = box.bucket(box.source_bucket)
     for number in range(3):
         bucket.put_object(f"object {number}", b"contents")
     box.wait_idle(60)
     box.oss.age(HOUR)
+    for job in ("replay", "reconcile", "compare", "status"):
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer.json", b"{}")
 
 
 def free_port() -> int:

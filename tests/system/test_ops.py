@@ -51,8 +51,8 @@ def later(box: Sandbox) -> None:
 def copied(deployed: Sandbox) -> Sandbox:
     """Objects that were copied an hour ago; replay has looked at OMS's lists since."""
     upload(deployed, "a/1", "a/2", "山/3")
-    deployed.tick("replay")
     later(deployed)
+    deployed.tick("replay")
     return deployed
 
 

@@ -212,8 +212,9 @@ def test_a_period_is_a_number_and_a_unit(value, period):
     assert Settings.from_env({**ENVIRONMENT, "RECONCILE_PERIOD": value}).reconcile_period == period
 
 
-def test_a_period_can_be_off():
-    assert Settings.from_env({**ENVIRONMENT, "RECONCILE_PERIOD": "Off"}).reconcile_period is None
+@pytest.mark.parametrize("job", ["replay", "reconcile", "compare", "status"])
+def test_a_period_can_be_off(job):
+    assert getattr(Settings.from_env({**ENVIRONMENT, f"{job.upper()}_PERIOD": "Off"}), f"{job}_period") is None
 
 
 def test_a_pass_has_16_ranges_and_pieces_of_two_minutes_unless_set():

@@ -72,6 +72,8 @@ class Settings:
     oms_rate: float
     reconcile_period: timedelta | None
     compare_period: timedelta | None
+    replay_period: timedelta | None
+    status_period: timedelta | None
     # The name of the function `forward`, which the other functions' names extend.
     project: str
     # How many ranges of a pass may be open at once, and how long one invocation works on one.
@@ -118,6 +120,8 @@ class Settings:
             oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
             compare_period=reader.period("COMPARE_PERIOD"),
+            replay_period=reader.period("REPLAY_PERIOD"),
+            status_period=reader.period("STATUS_PERIOD"),
             project=reader.project(),
             lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
             piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),

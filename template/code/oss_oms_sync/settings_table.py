@@ -109,6 +109,20 @@ SETTINGS = {
             "相邻两轮比对（源端与目的端）开始时间的间隔：`1d`、`7d`（最长 `30d`），或 `off`",
         ),
     ),
+    "REPLAY_PERIOD": Setting(
+        "1m",
+        Text(
+            "only for doctor: how often replay's timer wakes it, or `off`: doctor does not expect one",
+            "仅用于 doctor：replay 的定时触发器的间隔；`off` 表示没有该触发器",
+        ),
+    ),
+    "STATUS_PERIOD": Setting(
+        "15m",
+        Text(
+            "only for doctor: the same for status",
+            "仅用于 doctor：status 的定时触发器的间隔，同上",
+        ),
+    ),
     "PROJECT": Setting(
         "oss-oms-sync",
         Text(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sandbox.server.faults import Fault
-from support.doctor import states
+from support.doctor import states, the_check
 
 
 def test_a_function_without_a_role_is_told_so(box, handler):
@@ -20,6 +22,34 @@ def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
     assert report["ok"]
     assert states(report, "unknown") == []
     assert {"source bucket", "right to list source bucket", "records flow"} <= set(states(report, "skipped"))
+
+
+RECORDS = "oms_source_record/"
+# Which objects the project is about, what is in the source bucket, and what doctor says of it.
+SOURCE = {
+    "nothing": ({}, [], "ok"),
+    "objects that look like records": ({}, [f"{RECORDS}a"], "fault"),
+    "more of them than a page": ({}, [f"{RECORDS}{number}" for number in range(1001)], "fault"),
+    "a prefix of theirs": ({"OBJECT_PREFIX": "oms_"}, [f"{RECORDS}a"], "fault"),
+    "a prefix among them": ({"OBJECT_PREFIX": f"{RECORDS}a"}, [f"{RECORDS}ab"], "fault"),
+    "another prefix": ({"OBJECT_PREFIX": "photos/"}, [f"{RECORDS}a"], "ok"),
+    "another suffix": ({"OBJECT_SUFFIX": ".jpg"}, [f"{RECORDS}a"], "ok"),
+    "a suffix that the first thousand do not have": (
+        {"OBJECT_SUFFIX": ".jpg"},
+        [f"{RECORDS}{number}" for number in range(1001)],
+        "unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SOURCE)
+def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, handler, what):
+    environment, keys, state = SOURCE[what]
+    box.oss.fill(box.source_bucket, keys)
+    report = handler(box, {**box.environment(), **environment})
+    assert states(report, "fault", "unknown") == (["source names"] if state != "ok" else [])
+    check = the_check(report, "source names")
+    assert (check["state"], "vars.objectPrefix" in check["fix"]) == (state, state != "ok")
 
 
 def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):

@@ -1,6 +1,7 @@
 """What the jobs remember between runs, in the log bucket next to the records.
 
 oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
+oms_source_record/{task}/state/{job}-timer.json  written, empty, whenever a timer wakes the job: its age is what counts
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
 
 Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
@@ -10,14 +11,17 @@ follows the job's name and `installed`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root, state_name
 
@@ -40,6 +44,24 @@ class _Installation:
             f"{note.name} in the log bucket is unreadable. Correct it to"
             ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
         )
+
+
+class Written(NamedTuple):
+    """When something was written, and how long ago: both by OSS's clock, whatever the function's says."""
+
+    at: datetime
+    ago: timedelta
+
+    @classmethod
+    def of(cls, read: StoredObject) -> Written:
+        """Of an object as it was read: GetObject answers Last-Modified, and any answer has a Date.
+
+        Raises StorageError if they are missing.
+        """
+        at, now = (parse_http_date(read.headers.get(name)) for name in ("last-modified", "date"))
+        if at is None or now is None:
+            raise StorageError(f"OSS does not say when {read.name} was written")
+        return cls(at, now - at)
 
 
 class JobState:
@@ -83,6 +105,28 @@ class JobState:
         Raises StorageError.
         """
         return parse_time(str(self.load("newer_there").get("at")))
+
+    def note_timer(self, job: str, event: bytes | str) -> None:
+        """Leave the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.
+
+        Before the job takes anything in hand, and nothing depends on it: a note that cannot be written is a warning in
+        the log.
+        """
+        if is_timer_event(event):
+            (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._name(f"{job}-timer"), {})])
+            if problem:
+                log.warning({"timer": "not noted", "problem": problem.message})
+
+    def timers(self, jobs: Sequence[str]) -> tuple[dict[str, Written | None], Written | None]:
+        """When a timer last woke each of the `jobs`, and when it was noted that the project is installed; None for what
+        was never noted.
+
+        Raises StorageError.
+        """
+        names = [*(self._name(f"{job}-timer") for job in jobs), self._name("installed")]
+        *notes, installed = self._bucket.get_all(names)
+        woken = {job: Written.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
+        return woken, Written.of(installed) if installed else None
 
     def _name(self, job: str) -> str:
         return state_name(self._task_id, self._key_filter, job)

@@ -20,12 +20,15 @@ from oss_oms_sync.passes.names import (
     PASS,
     ROOT_RANGE,
     TOTAL,
+    Wake,
     differences_prefix,
     kin,
     pass_name,
     passes_prefix,
     piece_name,
+    pings,
     scope_json,
+    wakes,
     working_prefix,
 )
 from oss_oms_sync.passes.pieces import MAX_PIECES, Piece, Tree, fold
@@ -261,9 +264,10 @@ class PassStore:
         """What asks, once it is written, whether the trigger tells of it: whoever hears of it deletes it."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
-    def answer(self, pings: Sequence[str]) -> None:
-        """Delete `pings`: their names as an event tells them."""
-        self._bucket.try_delete_all(pings)
+    def hear(self, event: bytes | str) -> list[Wake] | None:
+        """What an event asks for, as `wakes` says; the pings that it names are deleted."""
+        self._bucket.try_delete_all(pings(event, self.prefix))
+        return wakes(event, self.prefix)
 
     def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
         """Let others see that somebody works on a piece: only a sign, on which nothing depends."""

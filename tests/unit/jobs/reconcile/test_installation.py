@@ -131,7 +131,10 @@ def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
 
 @pytest.mark.parametrize("unanswered", ["get", "list"])
 def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
+    before = set(world.bucket.objects)
     world.bucket.problem = lambda kind, name: NO_RIGHT if kind == unanswered else None
     with pytest.raises(StorageError):
         world.tick()
-    assert world.bucket.calls["put"] == 0
+    # Only that the timer struck.
+    assert set(world.bucket.objects) - before == {f"{ROOT}state/reconcile-timer.json"}
+    assert world.bucket.calls["put"] == 1

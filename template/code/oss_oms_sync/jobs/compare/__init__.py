@@ -26,10 +26,11 @@ from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing, with_destination
-from oss_oms_sync.passes.names import Wake, pings, wakes
+from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
@@ -51,11 +52,14 @@ def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDon
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also where OMS does not tell which
     bucket is the destination: what was done until then is kept.
     """
+    JobState(invocation).note_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
+    woken = PassStore(invocation, "compare").hear(event)
+    if woken == []:  # OMS, which tells the destination, need not answer for that
+        return PiecesDone({})
     comparison = _Comparison(invocation)
-    woken = wakes(event, comparison.store.prefix)
-    result = comparison.by_event(event, woken) if woken is not None else comparison.asked(event)
+    result = comparison.by_event(woken) if woken else comparison.asked(event)
     shown = result.to_json()
     log.info({name: value for name, value in shown.items() if name not in ("classes", "folders", "differences")})
     return result
@@ -71,9 +75,8 @@ class _Comparison:
         self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
-    def by_event(self, event: bytes | str, woken: list[Wake]) -> PiecesDone:
+    def by_event(self, woken: list[Wake]) -> PiecesDone:
         """Do what follows from the pieces that an event names."""
-        self.store.answer(pings(event, self.store.prefix))
         return self._driver.by_event(woken)
 
     def asked(self, event: bytes | str) -> CompareResult:

@@ -68,8 +68,8 @@ class DoctorResult:
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> DoctorResult:
     """Run every check, except those that depend on one that did not pass: these report which one.
 
-    Nothing that counts as a sync request is sent to OMS, and nothing is left in the log bucket, if the role can delete
-    there.
+    Nothing that counts as a sync request is sent to OMS. If the role can delete there, nothing is left in the log
+    bucket but the note of the installation, where there was none.
 
     Raises PayloadError.
     """

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
-from oss_oms_sync.errors import CredentialsError, StorageError
+from oss_oms_sync.errors import CredentialsError, StorageError, presentable
+from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.text import Text
 
@@ -63,6 +64,37 @@ def right_to_list_records(context: CheckContext) -> Finding:
 def right_to_list_source(context: CheckContext) -> Finding:
     what, where = Text("list the source bucket", "列举源 Bucket"), Text("source bucket", "源 Bucket")
     return _role_right(what, "oss:ListObjects", where, context.source_bucket_error)
+
+
+def source_names(context: CheckContext) -> Finding:
+    """Whether the source has objects that are never forwarded, because they would be taken for records."""
+    prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
+    none = Text(
+        f"the project has no object under {RECORD_ROOT} in the source bucket",
+        f"源 Bucket 的 {RECORD_ROOT} 下没有本项目的对象",
+    )
+    if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
+        return Finding(Level.OK, none)
+    page = context.invocation.source_bucket.list_page(max(RECORD_ROOT, prefix, key=len), "")
+    mine = [one.name for one in page.objects if one.name.endswith(suffix)]
+    if not mine and not page.more:
+        return Finding(Level.OK, none)
+    number, first = f"{len(page.objects):,}", presentable((mine or [page.objects[0].name])[0])
+    return Finding(
+        Level.FAULT if mine else Level.UNKNOWN,
+        Text(
+            f"of {'the first ' if page.more else ''}{number} objects under {RECORD_ROOT} in the source bucket, such as"
+            f" {first}, {len(mine):,} are the project's, and nothing under {RECORD_ROOT} is ever forwarded",
+            f"源 Bucket 的 {RECORD_ROOT} 下{'前' if page.more else '共'} {number} 个对象（例如 {first}）中，"
+            f"{len(mine):,} 个属于本项目，而 {RECORD_ROOT} 下的对象永远不会被转发",
+        ),
+        Text(
+            "Move them elsewhere in the source bucket, or exclude them by vars.objectPrefix in s.yaml and copy by other"
+            " means what OBS is to have of them",
+            "请将它们移到源 Bucket 的其他目录；或在 s.yaml 中用 vars.objectPrefix 排除它们，"
+            "其中 OBS 需要的请用其他方式复制",
+        ),
+    )
 
 
 def right_to_write(context: CheckContext) -> Finding:
@@ -161,4 +193,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
     Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
     Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
+    Check("source names", "源端对象名", ("right to list source bucket",), source_names),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -21,7 +21,7 @@ from oss_oms_sync.comparison.classes import OMS_LISTS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
-from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.state import JobState, Written
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text
@@ -91,6 +91,17 @@ class CheckContext:
     def state(self) -> JobState:
         """What the jobs remember."""
         return JobState(self.invocation)
+
+    @cached_property
+    def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:
+        """When a timer last woke each job, and since when the project is known to be installed; None if it was not.
+
+        Then it is noted now. A job that never woke is measured by that, and passes, which note it too, begin by timers.
+        """
+        woken, installed = self.state.timers(["replay", "reconcile", "compare", "status"])
+        if installed is None:
+            self.state.installed(note=True)
+        return woken, installed
 
     @cached_property
     def runs(self) -> RunFiles:

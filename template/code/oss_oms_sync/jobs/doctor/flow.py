@@ -1,26 +1,27 @@
-"""Both clouds together: whether there is anything to send, keys are accepted, reconcile runs, and objects get their
-records."""
+"""Both clouds together: whether there is anything to send, keys are accepted, timers and triggers wake the jobs, and
+objects get their records."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from heapq import nlargest
 from itertools import chain, islice, takewhile
 from math import inf
 from typing import TypeVar
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Deadline, from_epoch
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clock import Deadline, from_epoch, timestamp
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import last_whole
+from oss_oms_sync.passes.store import PassStore, last_whole
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
 from oss_oms_sync.text import Text
@@ -81,6 +82,12 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
             if any(key_filter.matches(one.name) for one in page.objects):
                 return names, is_whole, True
     return names, is_whole, False
+
+
+# How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
+_TICK = timedelta(minutes=10)
+# So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
+_STARTING = timedelta(minutes=1)
 
 
 def right_to_submit(context: CheckContext) -> Finding:
@@ -164,6 +171,45 @@ def reconcile(context: CheckContext) -> Finding:
     return Finding(Level.OK, seen)
 
 
+def timer(job: str, context: CheckContext) -> Finding:
+    """Whether a job's timer woke it within two periods, because one strike may fail. Calls by hand are no sign of it.
+
+    Nobody tells when a function was deployed. So one that never woke is measured by when the installation was noted, by
+    a pass or by doctor's first look.
+    """
+    settings = context.settings
+    name, period = {
+        "replay": ("REPLAY_PERIOD", settings.replay_period),
+        "reconcile": ("RECONCILE_PERIOD", settings.reconcile_period and _TICK),
+        "compare": ("COMPARE_PERIOD", settings.compare_period and _TICK),
+        "status": ("STATUS_PERIOD", settings.status_period),
+    }[job]
+    if period is None:
+        seen = Text(f"{job} runs by hand only, because {name} is off", f"{name} 为 off，{job} 仅手动执行")
+        return Finding(Level.OK, seen)
+    woken, installed = context.timers
+    last, late = woken[job], 2 * period + _STARTING
+    every, again = (span // timedelta(minutes=1) for span in (period, late))
+    due = Text(f"; it is to do so every {every} min", f"；它应当每 {every} 分钟触发一次")
+    if last is None:
+        seen = Text(f"no timer has woken {job} yet", f"定时触发器尚未触发过 {job}")
+        if installed is None or installed.ago <= late:
+            wait = Text(f": look again in {again} min", f"：请 {again} 分钟后再看")
+            return Finding(Level.SKIPPED, Text.join([seen, due, wait]))
+    else:
+        at = timestamp(last.at)
+        seen = Text(f"the timer last woke {job} at {at}", f"定时触发器最近一次触发 {job} 是在 {at}")
+        if last.ago <= late:
+            return Finding(Level.OK, seen)
+    fix = Text(
+        f"See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it), and in"
+        f" `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
+        f"请在函数计算控制台确认 {job} 的定时触发器存在且已启用（`s deploy` 可恢复），并查看 `s {job} logs`。"
+        f"如果刚刚部署或修改过，请 {again} 分钟后再看",
+    )
+    return Finding(Level.FAULT, Text.join([seen, due]), fix)
+
+
 def is_open(context: CheckContext) -> Finding:
     closed = Closing(context.invocation).state()
     if closed:
@@ -175,37 +221,41 @@ def is_open(context: CheckContext) -> Finding:
     return Finding(Level.OK, Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
 
 
-def pass_trigger(context: CheckContext) -> Finding:
-    """Whether what is written under passes/ in the log bucket wakes reconcile, which then deletes a ping."""
+def pass_triggers(context: CheckContext) -> Finding:
+    """Whether what is written under passes/ in the log bucket wakes reconcile and compare, which then delete a ping
+    each."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
-    ping = context.passes.ping()
+    pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare")}
+    names = [ping.name for ping in pings.values()]
     enough = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
     try:
-        bucket.put(ping)
-        while is_there := bucket.get(ping.name) is not None:
+        none_failed(bucket.try_put_all([*pings.values()]))
+        while asleep := [job for job, ping in zip(pings, bucket.get_all(names), strict=True) if ping]:
             if enough.expired():
                 break
             clock.sleep(_PING_POLL_SECONDS)
     finally:
-        bucket.try_delete_all([ping.name])
-    if is_there:
+        bucket.try_delete_all(names)
+    if asleep:
+        jobs = Text(" and ".join(asleep), " 和 ".join(asleep))
         return Finding(
             Level.WARNING,
             Text(
-                f"what was written under passes/ in the log bucket did not wake reconcile within {_PING_SECONDS:.0f}"
+                f"what was written under passes/ in the log bucket did not wake {jobs.en} within {_PING_SECONDS:.0f}"
                 " seconds: a pass goes on by the timer alone then, one range after the other",
-                f"写入记录 Bucket 的 passes/ 之后，{_PING_SECONDS:.0f} 秒内没有触发 reconcile："
-                "这样对账只能靠定时触发器推进，一个区间接着一个区间",
+                f"写入记录 Bucket 的 passes/ 之后，{_PING_SECONDS:.0f} 秒内没有触发 {jobs.zh}："
+                "这样只能靠定时触发器推进，一个区间接着一个区间",
             ),
             Text(
-                "See in the Function Compute console that reconcile's trigger on the log bucket is there, and that the"
-                " trigger's role may invoke reconcile; then run doctor again",
-                "请在函数计算控制台确认 reconcile 在记录 Bucket 上的触发器存在，且触发器角色有权调用 reconcile；"
+                f"See in the Function Compute console that the trigger of {jobs.en} on the log bucket is there, and"
+                " that the trigger's role may invoke the function; then run doctor again",
+                f"请在函数计算控制台确认 {jobs.zh} 在记录 Bucket 上的触发器存在，且触发器角色有权调用该函数；"
                 "然后再次运行 doctor",
             ),
         )
     seen = Text(
-        "what is written under passes/ in the log bucket wakes reconcile", "写入记录 Bucket 的 passes/ 会触发 reconcile"
+        "what is written under passes/ in the log bucket wakes reconcile and compare",
+        "写入记录 Bucket 的 passes/ 会触发 reconcile 和 compare",
     )
     return Finding(Level.OK, seen)
 
@@ -309,12 +359,16 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("objects in scope", "范围内的对象", (*_READING_RECORDS, "right to list source bucket"), in_scope),
     Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("project open", "项目是否打开", _READING_RECORDS, is_open),
+    *(
+        Check(f"{job} timer", f"{job} 的定时触发器", (*_READING_RECORDS, "right to write records"), partial(timer, job))
+        for job in ("replay", "reconcile", "compare", "status")
+    ),
     Check("reconcile", "对账", _READING_RECORDS, reconcile),
     Check(
-        "pass trigger",
-        "对账触发器",
-        (*_READING_RECORDS, "right to write records", "right to delete records"),
-        pass_trigger,
+        "pass triggers",
+        "对账和比对的触发器",
+        (*_READING_RECORDS, "right to write records", "right to delete records", "source bucket"),
+        pass_triggers,
     ),
     Check("records flow", "记录产生情况", (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

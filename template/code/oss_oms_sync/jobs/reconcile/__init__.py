@@ -13,10 +13,11 @@ from oss_oms_sync.jobs.reconcile.count import ReconcileCount
 from oss_oms_sync.jobs.reconcile.old_passes import delete, old_passes
 from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.driver import Driver, PiecesDone
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.names import pings, scope_json, wakes
+from oss_oms_sync.passes.names import scope_json
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.store import Pass, PassStore
@@ -34,13 +35,13 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
     """
+    JobState(invocation).note_timer("reconcile", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     store = PassStore(invocation, "reconcile")
     driver = Driver(invocation, store, _walk(invocation))
-    woken = wakes(event, store.prefix)
+    woken = store.hear(event)
     if woken is not None:
-        store.answer(pings(event, store.prefix))
         done = driver.by_event(woken)
         log.info(done.to_json())
         return done

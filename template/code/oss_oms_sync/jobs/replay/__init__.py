@@ -50,6 +50,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     Raises PayloadError, EventError if an envelope is partly unreadable (the rest is sent first), and StorageError if
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
+    JobState(invocation).note_timer("replay", event)
     this = Replay(invocation)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()

@@ -12,6 +12,7 @@ from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.report import DAY, StatusReport
 from oss_oms_sync.jobs.status.watch import tell_of_change
+from oss_oms_sync.ledger.state import JobState
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
@@ -36,6 +37,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
+    JobState(invocation).note_timer("status", event)
     asked = options.parse(event, OPTIONS)
     if "key" in asked:
         if len(asked) > 1:
