@@ -92,6 +92,7 @@ def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(peri
 @pytest.mark.parametrize("period", ["off", "1d"])
 def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
     world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
+    world.upload("old", 60 * 24 * 10)
     state, text = world.verdict()
     assert (state, "python ops.py reconcile" in text) == ("not known", True)
     world.reconcile()
