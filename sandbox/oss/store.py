@@ -42,7 +42,7 @@ class Store(Service):
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
         self._loses: Callable[[str], bool] = lambda _: False
-        self._denied: set[tuple[str, str]] = set()
+        self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
         self._late: set[asyncio.Task[None]] = set()
 
     @property
@@ -112,10 +112,11 @@ class Store(Service):
             for bucket in self._buckets.values():
                 bucket.triggers = [one for one in bucket.triggers if one.name != name]
 
-    def deny(self, action: str, bucket: str) -> None:
-        """Take away the right to do this in this bucket, as a RAM policy does."""
+    def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
+        """Take away the right to do this in this bucket, as a RAM policy does, or only for these keys (or prefixes of
+        listings)."""
         with self.lock:
-            self._denied.add((action, bucket))
+            self._denied.append((action, bucket, where))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
         """Let no event of these keys leave their bucket, whichever that is, from now on."""
@@ -145,8 +146,8 @@ class Store(Service):
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
-    def bucket_for(self, action: str, name: str) -> Bucket:
-        """The bucket, if this endpoint and the caller's rights allow the action in it."""
+    def bucket_for(self, action: str, name: str, key: str | None) -> Bucket:
+        """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `allows`."""
         if name not in self._buckets:
             raise no_such_bucket(name)
         if self._buckets[name].region != self.region and action not in _ANYWHERE:
@@ -154,13 +155,20 @@ class Store(Service):
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
             )
-        self.check_right(action, name)
+        self.check_right(action, name, key)
         return self._buckets[name]
 
-    def check_right(self, action: str, bucket: str) -> None:
-        """Raise the OssError AccessDenied where the right was taken away."""
-        if (action, bucket) in self._denied:
+    def check_right(self, action: str, bucket: str, key: str | None) -> None:
+        """Raise the OssError AccessDenied where the right was taken away; `key` as in `allows`."""
+        if not self.allows(action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.")
+
+    def allows(self, action: str, bucket: str, key: str | None) -> bool:
+        """Whether nobody took the right away; for a call whose keys are still to be read (None), wholly."""
+        return not any(
+            (action, bucket) == (denied, place) and (where is None or (key is not None and where(key)))
+            for denied, place, where in self._denied
+        )
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
