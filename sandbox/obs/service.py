@@ -85,7 +85,7 @@ class Obs(Service):
     def create_bucket(self, name: str, region: str = "") -> Bucket:
         """Create it in this service's region, or in another, whose endpoint this is not."""
         with self.lock:
-            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock)
+            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now)
         return bucket
 
     def remove_bucket(self, name: str) -> None:
@@ -101,7 +101,7 @@ class Obs(Service):
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
         """Store an object without a request, in parts if it is larger than `part_size`."""
-        return self._buckets[bucket].put(key, data, self.now(), part_size)
+        return self._buckets[bucket].put(key, data, part_size)
 
     def delete(self, bucket: str, key: str) -> None:
         with self.lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +42,6 @@ class Store(Service):
         self._buckets: dict[str, Bucket] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
-        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
@@ -126,16 +124,6 @@ class Store(Service):
         """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
         return self._buckets[bucket].deliveries
 
-    async def settle(self) -> None:
-        """Wait until no event is late any more; one that is held back is not waited for."""
-        while self._late:
-            await asyncio.wait(self._late)
-
-    @property
-    def settled(self) -> bool:
-        """Whether every event that is not held back has been delivered."""
-        return not self._late
-
     def age(self, seconds: int) -> None:
         """Make all that is stored so much older, as if that time had gone by."""
         with self.lock:
@@ -183,21 +171,7 @@ class Store(Service):
         for trigger in bucket.triggers:
             if trigger.wants(event, key) and not self._loses(key):
                 payload = event_json(event, bucket.name, key, obj, self.region, request_id)
-                bucket.deliveries.send(key, partial(trigger.deliver, payload), self._later)
-
-    def _later(self, seconds: float, deliver: Callable[[], None]) -> None:
-        """Call `deliver` in the loop after so many seconds. Emitting an event may happen in any thread."""
-        self._ground.call_soon(self._start_late_event, seconds, deliver)
-
-    def _start_late_event(self, seconds: float, deliver: Callable[[], None]) -> None:
-        event = asyncio.get_running_loop().create_task(self._deliver_late(seconds, deliver))
-        self._late.add(event)
-        # Callbacks run in order: the event is with its function before it is no longer here.
-        event.add_done_callback(self._late.discard)
-
-    async def _deliver_late(self, seconds: float, deliver: Callable[[], None]) -> None:
-        await asyncio.sleep(seconds)
-        deliver()
+                bucket.deliveries.send(key, partial(trigger.deliver, payload), self.later)
 
 
 def new_request_id() -> str:

@@ -58,6 +58,12 @@ class Fault:
         return Fault("drop_after")
 
     @staticmethod
+    def lands_late(seconds: float) -> Fault:
+        """Reset the connection at once, and do the work so many seconds later, perhaps after what was sent since. After
+        a quarter of an hour its signature is too old, and it is refused, unseen."""
+        return Fault("lands_late", seconds=seconds)
+
+    @staticmethod
     def drip() -> Fault:
         """Do the work, then send a header byte every 0.05 s for ever: no read timeout ever strikes."""
         return Fault("drip")
@@ -70,14 +76,14 @@ class Fault:
 
 @dataclass
 class _Rule(Generic[SubjectT, FaultT]):
-    fault: FaultT
+    fault: FaultT | None
     remaining: int | None
     where: Callable[[SubjectT], bool] | None
 
     def applies(self, subject: SubjectT) -> bool:
         return self.remaining != 0 and (self.where is None or self.where(subject))
 
-    def use(self) -> FaultT:
+    def use(self) -> FaultT | None:
         if self.remaining is not None:
             self.remaining -= 1
         return self.fault
@@ -97,7 +103,7 @@ class _Chance(Generic[SubjectT, FaultT]):
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """What is to go wrong: ordered faults first, in the order of `add`, then random ones."""
+    """What is to go wrong: ordered faults first, in the order of `add` and `then`, after them random ones."""
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()
@@ -109,6 +115,11 @@ class Schedule(Generic[SubjectT, FaultT]):
         """Show `fault` the next `times` times (None: always) that `where` is true."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
+
+    def then(self, *faults: FaultT | None) -> None:
+        """Show each of `faults` once, to one subject after the other; None: nothing goes wrong with that one."""
+        with self._lock:
+            self._rules += [_Rule(fault, 1, None) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
