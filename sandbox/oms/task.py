@@ -155,7 +155,7 @@ class Task:
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created: int = 0
     _started: int = 0
-    # How often each of them was accepted and waits to be begun.
+    # How many copies of each key wait to be begun.
     _waiting: Counter[str] = field(default_factory=Counter)
     # By what is counted, and when, in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
