@@ -183,7 +183,8 @@ def _operation(request: Request, address: Address) -> _Row:
     asked, params = _asked_for(request), request.params.keys()
     selectors = frozenset({*(params - _REFINEMENTS), *(asked & {_COPY})})
     row = _OPERATIONS.get((request.method, address.target, selectors), _REFUSED)
-    heeded = params <= {*selectors, *row.params, *SIGNING_PARAMETERS} and asked <= row.headers
+    signing = SIGNING_PARAMETERS if "x-oss-signature-version" in params else ()
+    heeded = params <= {*selectors, *row.params, *signing} and asked <= row.headers
     return row if heeded and request.params.get("list-type", "2") == "2" else _REFUSED
 
 

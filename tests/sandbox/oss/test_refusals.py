@@ -82,6 +82,7 @@ def test_a_header_that_is_another_operations_is_refused(oss_requests, method, ke
         ("GET", "a", {"prefix": "a"}),
         ("PUT", "a", {"response-content-type": "x"}),
         ("PUT", "a", {"tagging": ""}),
+        ("PUT", "a", {"x-oss-expires": "60"}),
         ("PUT", "a", {"callback": "x"}),
         ("POST", "a", {}),
         ("OPTIONS", "a", {}),
