@@ -238,16 +238,17 @@ class Sandbox:
     def wait_idle(self, timeout: float) -> None:
         """Block until every event is handled and every accepted key is copied.
 
-        Events that are late are waited for, those that are held back are not.
+        What is late is waited for, what is held back is not.
         """
         self._ground.call(self._idle(), timeout)
-        self.oms.wait_copied(timeout)
 
     async def _idle(self) -> None:
         """What handles an event may write something, and the event of that may be late again."""
         await self.fc.idle()
-        while not self.oss.settled:
-            await self.oss.settle()
+        clouds = (self.oss, self.oms, self.obs)
+        while not all(cloud.settled for cloud in clouds):
+            for cloud in clouds:
+                await cloud.settle()
             await self.fc.idle()
 
     def _set_up(self) -> None:

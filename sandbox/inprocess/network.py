@@ -99,8 +99,10 @@ class Adapter(BaseAdapter):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         self._check()
         self._network.before(request)
+        timeout = options["timeout"]  # of all, or of connecting and reading
+        read = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
-            answer = self._ground.call(self._exchange(request, *options["timeout"]))
+            answer = self._ground.call(self._exchange(request, read))
         finally:
             self._check()
             self._network.after(request)
@@ -124,7 +126,7 @@ class Adapter(BaseAdapter):
         if self._owner:
             self._owner.check()
 
-    async def _exchange(self, request: requests.PreparedRequest, _connect: float, read: float) -> Response:
+    async def _exchange(self, request: requests.PreparedRequest, read: float) -> Response:
         url = urlsplit(request.url or "")
         service, connection = self._connection(self._network.service_at(url.hostname or ""))
         self._busy.append((service, connection))

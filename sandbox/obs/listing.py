@@ -13,18 +13,16 @@ from xml.sax.saxutils import escape
 from sortedcontainers import SortedDict
 
 from sandbox.account import ACCOUNT_ID
-from sandbox.obs.errors import invalid_argument, not_implemented
+from sandbox.obs.errors import invalid_argument
 from sandbox.obs.objects import Bucket, ObsObject, iso_time
 from sandbox.server.message import Response
 
 _MAX_KEYS = 1000
-_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefix"}
+LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefix"}
 
 
 def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
     """A page of what follows the marker, which need not exist. The XML's namespace is not the same in every region."""
-    if not params.keys() <= _PARAMETERS:
-        raise not_implemented()
     encode, limit = _encoder(params), _limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
     entries = list(islice(_entries(bucket.objects, prefix, delimiter, marker), limit + 1))

@@ -44,10 +44,11 @@ class Bucket:
     HEAD tells of versioning, and whether the bucket is a parallel file system.
     """
 
-    def __init__(self, name: str, region: str, lock: AbstractContextManager[object]) -> None:
+    def __init__(self, name: str, region: str, lock: AbstractContextManager[object], now: Callable[[], float]) -> None:
         self.name = name
         self.region = region
         self._lock = lock
+        self._now = now
         self.encrypted = False
         self.crc64_header = ""
         self.has_versions = False
@@ -55,13 +56,13 @@ class Bucket:
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
 
-    def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> ObsObject:
-        """Store an object at the time `now`, in parts if it is larger than `part_size`."""
+    def put(self, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
+        """Store an object at this moment by OBS's clock, in parts if it is larger than `part_size`."""
         check_name(key)
         if refusal := self.refusal(key, data):
             raise ValueError(refusal)
         etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
-        stored = ObsObject(data, etag, to_milliseconds(now), self.encrypted)
+        stored = ObsObject(data, etag, to_milliseconds(self._now()), self.encrypted)
         with self._lock:
             self.objects[key] = stored
         return stored

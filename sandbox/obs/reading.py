@@ -6,25 +6,24 @@ https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from email.utils import formatdate
 
-from sandbox.obs.errors import ObsError, no_such_key, not_implemented
+from sandbox.obs.errors import ObsError, no_such_key
 from sandbox.obs.objects import Bucket, ObsObject
-from sandbox.server.message import Response
+from sandbox.server.message import Request, Response
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def head_object(bucket: Bucket, key: str, params: Mapping[str, str]) -> Response:
+def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
     """The web library leaves the body of the answer out. It keeps its length, but not that of an empty one."""
-    obj = _find(bucket, key, params)
+    obj = _find(bucket, key)
     return Response(200, obj.data, {**_headers(bucket, obj), "Content-Length": str(obj.size)})
 
 
-def get_object(bucket: Bucket, key: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Response:
-    obj = _find(bucket, key, params)
-    wanted = _range(headers.get("range", ""), obj.size)
+def get_object(bucket: Bucket, key: str, request: Request) -> Response:
+    obj = _find(bucket, key)
+    wanted = _range(request.headers.get("range", ""), obj.size)
     if wanted is None:
         return Response(200, obj.data, _headers(bucket, obj))
     first, last = wanted
@@ -32,9 +31,7 @@ def get_object(bucket: Bucket, key: str, params: Mapping[str, str], headers: Map
     return Response(206, obj.data[first : last + 1], {**_headers(bucket, obj), **content_range})
 
 
-def _find(bucket: Bucket, key: str, params: Mapping[str, str]) -> ObsObject:
-    if params:
-        raise not_implemented()
+def _find(bucket: Bucket, key: str) -> ObsObject:
     found = bucket.objects.get(key)
     if found is None:
         raise no_such_key()

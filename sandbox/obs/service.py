@@ -6,13 +6,14 @@ import re
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from sandbox.obs.errors import ObsError, access_denied, no_such_bucket, not_implemented
-from sandbox.obs.listing import list_objects
+from sandbox.obs.listing import LISTING_PARAMETERS, list_objects
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.signature import Credential, verify_signature
@@ -21,8 +22,9 @@ from sandbox.server.service import Service
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
-_LIST, _GET, _HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
-_ACTIONS = {("GET", False): _LIST, ("HEAD", False): _HEAD, ("GET", True): _GET, ("HEAD", True): _GET}
+# Headers that ask for something, beside OBS's own; and those of the signature, which do not.
+_ASKING = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
+_SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
 class Action(NamedTuple):
@@ -34,8 +36,18 @@ class Action(NamedTuple):
     status: int
 
 
+class _Row(NamedTuple):
+    """An operation: the action that a policy must allow, what carries it out, and what it heeds of a request."""
+
+    action: str
+    run: Callable[[Bucket, str, Request], Response]
+    params: AbstractSet[str] = frozenset()
+    headers: AbstractSet[str] = frozenset()
+
+
 class _Address(NamedTuple):
-    """What a request is about, and the path that it signs; both are quoted, as they came over the wire."""
+    """What a request is about, and the path that it signs; both are quoted, as they came over the wire. The bucket is
+    empty for the service itself."""
 
     bucket: str
     quoted_key: str
@@ -44,6 +56,8 @@ class _Address(NamedTuple):
 
 class Obs(Service):
     """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
+
+    What a request says beyond what its operation's row names is refused, never ignored.
 
     `namespace` is that of listings. `repeats_pages`: answer the first page to whatever marker, as parallel file systems
     were seen to do.
@@ -60,11 +74,18 @@ class Obs(Service):
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
+        # By the method, and whether it is about an object.
+        self._operations = {
+            ("GET", False): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
+            ("HEAD", False): _Row("obs:bucket:HeadBucket", self._head_bucket),
+            ("GET", True): _Row("obs:object:GetObject", get_object, headers={"range"}),
+            ("HEAD", True): _Row("obs:object:GetObject", head_object),
+        }
 
     def create_bucket(self, name: str, region: str = "") -> Bucket:
         """Create it in this service's region, or in another, whose endpoint this is not."""
         with self.lock:
-            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock)
+            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now)
         return bucket
 
     def remove_bucket(self, name: str) -> None:
@@ -80,7 +101,7 @@ class Obs(Service):
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
         """Store an object without a request, in parts if it is larger than `part_size`."""
-        return self._buckets[bucket].put(key, data, self.now(), part_size)
+        return self._buckets[bucket].put(key, data, part_size)
 
     def delete(self, bucket: str, key: str) -> None:
         with self.lock:
@@ -149,18 +170,22 @@ class Obs(Service):
         address = _address_of(request)
         if request.method == "HEAD" and request.raw_query == "apiversion":  # anybody may ask that
             return Response(200, headers={"x-obs-api": "3.0"})
-        verify_signature(request, address.resource, self._credentials, self.now())
         key = unquote(address.quoted_key)
-        action = _ACTIONS.get((request.method, bool(key)))
-        if action is None:
+        row = self._operations.get((request.method, bool(key)))
+        # Before the signature, because that of a sub-resource or a URL is another.
+        if row is None or not address.bucket or not request.params.keys() <= row.params:
+            raise not_implemented()
+        verify_signature(request, address.resource, self._credentials, self.now())
+        own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
+        if not own | request.headers.keys() & _ASKING <= row.headers:
             raise not_implemented()
         touched = key or request.params.get("prefix", "")
         try:
-            response = self._operate(action, self._bucket_for(action, address, touched, request), key, request)
+            response = row.run(self._bucket_for(row.action, address, touched, request), key, request)
         except ObsError as error:
-            self.actions.append(Action(action, address.bucket, touched, error.status))
+            self.actions.append(Action(row.action, address.bucket, touched, error.status))
             raise
-        self.actions.append(Action(action, address.bucket, touched, response.status))
+        self.actions.append(Action(row.action, address.bucket, touched, response.status))
         return response
 
     def _bucket_for(self, action: str, address: _Address, touched: str, request: Request) -> Bucket:
@@ -175,16 +200,13 @@ class Obs(Service):
             raise access_denied()
         return bucket
 
-    def _operate(self, action: str, bucket: Bucket, key: str, request: Request) -> Response:
-        if action == _LIST:
-            params = {**request.params, "marker": ""} if self.repeats_pages else request.params
-            return list_objects(bucket, params, self.namespace)
-        if action == _HEAD:
-            kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
-            return Response(200, headers={"x-obs-bucket-location": bucket.region, **kind})
-        if request.method == "HEAD":
-            return head_object(bucket, key, request.params)
-        return get_object(bucket, key, request.params, request.headers)
+    def _list(self, bucket: Bucket, _key: str, request: Request) -> Response:
+        params = {**request.params, "marker": ""} if self.repeats_pages else request.params
+        return list_objects(bucket, params, self.namespace)
+
+    def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
+        return Response(200, headers={"x-obs-bucket-location": bucket.region, **kind})
 
 
 def _address_of(request: Request) -> _Address:
@@ -193,7 +215,7 @@ def _address_of(request: Request) -> _Address:
     named = _HOST.fullmatch(host)
     if named and named["bucket"]:
         return _Address(named["bucket"], path[1:], f"/{named['bucket']}{path}")
-    if named:
+    if named and path != "/":
         raise ObsError(
             403, "VirtualHostDomainRequired", "Virtual host domain is required when accessing a specific bucket."
         )

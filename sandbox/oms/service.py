@@ -6,7 +6,6 @@ StopSyncTask and DeleteSyncTask of support.huaweicloud.com/api-oms.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import ssl
@@ -35,8 +34,6 @@ _ACTIONS = {
 _MAX_PAGE, _MAX_OFFSET = 100, 10_000
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
-# Long enough that an answer is out before the copy is made, as in the cloud.
-_COPY_DELAY_SECONDS = 0.005
 
 
 class Call(NamedTuple):
@@ -62,7 +59,6 @@ class Oms(Service):
         self._limit: RateLimit | None = None
         self._denied: set[str] = set()
         self._refused: Callable[[str], bool] | None = None
-        self._copied = asyncio.Event()
 
     def create_task(
         self,
@@ -75,12 +71,11 @@ class Oms(Service):
         src_bucket: str = "photos",
         src_region: str = "cn-hangzhou",
     ) -> Task:
-        """Make a task, to be called at `sync_url` of the result, so only once the service has started."""
-        url = f"{self.endpoint}/v2/{project_id}/sync-tasks/{task_id}/events"
+        """Make a task, to be called at `sync_url` of the result."""
         task = Task(
-            project_id, task_id, url, read_source, destination, key_encoding, overwrite_mode, src_bucket, src_region
+            project_id, task_id, self, read_source, destination, key_encoding, overwrite_mode, src_bucket, src_region
         )
-        task.start(self.now())
+        task.start()
         with self.lock:
             self._tasks[project_id, task_id] = task
         return task
@@ -109,13 +104,8 @@ class Oms(Service):
             self._refused = predicate
 
     def wait_copied(self, timeout: float) -> None:
-        """Block until every accepted key was copied, skipped or failed."""
-        self._ground.call(self._all_copied(), timeout)
-
-    async def _all_copied(self) -> None:
-        while any(task.pending for task in self._tasks.values()):
-            self._copied.clear()
-            await self._copied.wait()
+        """Block until every accepted key was copied, skipped or failed, but for those that are held or lost."""
+        self._ground.call(self.settle(), timeout)
 
     def respond(self, request: Request) -> Response:
         try:
@@ -154,7 +144,7 @@ class Oms(Service):
             _check_keys_of_both_buckets(request)
             if task.status != "STOPPED":
                 raise _bad_parameters("the synchronization task is not stopped")
-            task.start(self.now())
+            task.start()
         return Response(200)
 
     def _list_sync_tasks(self, request: Request, project: str) -> Response:
@@ -194,7 +184,8 @@ class Oms(Service):
         except GatewayError as error:
             self.calls.append(Call(request.time, sent, keys, error.status, request.connection))
             raise
-        self._accept(task, keys)
+        self.accepted.update(keys)
+        task.accept(keys)
         self.calls.append(Call(request.time, sent, keys, 200, request.connection))
         return Response(200)
 
@@ -203,16 +194,6 @@ class Oms(Service):
             raise _bad_parameters("the synchronization task is stopped")
         if self._refused and any(self._refused(key) for key in keys):
             raise _bad_parameters("object_keys")
-
-    def _accept(self, task: Task, keys: list[str]) -> None:
-        self.accepted.update(keys)
-        task.accept(keys, self.now())
-        self._ground.loop.call_later(_COPY_DELAY_SECONDS, self._copy, task, keys)
-
-    def _copy(self, task: Task, keys: list[str]) -> None:
-        with self.lock:
-            task.copy(keys, self.now())
-        self._copied.set()
 
 
 def _bad_parameters(what: str) -> GatewayError:

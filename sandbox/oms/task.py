@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Literal, Protocol
 
 from sandbox.oms.lists import LISTS_ROOT, ResultLists
 from sandbox.server.faults import Schedule
+from sandbox.server.service import Service
 
 KeyEncoding = Literal["url", "raw"]
 OverwriteMode = Literal[
@@ -19,7 +21,7 @@ OverwriteMode = Literal[
     "CRC64_COMPARISON_OVERWRITE",
     "FULL_OVERWRITE",
 ]
-_BUCKET_MS = 5 * 60 * 1000
+_STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 
@@ -61,8 +63,8 @@ class Destination(Protocol):
     @property
     def objects(self) -> Mapping[str, _Stored]: ...
 
-    def put(self, key: str, data: bytes, now: float, part_size: int | None = None) -> object:
-        """Store an object, in parts if it is larger than `part_size`."""
+    def put(self, key: str, data: bytes, part_size: int | None = None) -> object:
+        """Store an object by its own clock, in parts if it is larger than `part_size`."""
 
     def refusal(self, key: str, data: bytes) -> str:
         """Why it does not take an object; empty if it does."""
@@ -80,6 +82,42 @@ class CopyFailure:
         return self.code
 
 
+@dataclass(frozen=True)
+class CopyFault:
+    """What becomes of one key that OMS accepts, where that is not to copy it at once."""
+
+    kind: Literal["late", "held", "lost"]
+    waits: float = 0.0
+    takes: float = 0.0
+
+    @staticmethod
+    def late(waits: float, takes: float = 0.0) -> CopyFault:
+        """Begin after so many seconds, and end so many seconds after that."""
+        return CopyFault("late", waits, takes)
+
+    @staticmethod
+    def held() -> CopyFault:
+        """Begin and end when the test says so: `Task.held`."""
+        return CopyFault("held")
+
+    @staticmethod
+    def lost() -> CopyFault:
+        """Never copy it, nor count or list it as anything but accepted."""
+        return CopyFault("lost")
+
+
+@dataclass(eq=False)
+class Copy:
+    """An accepted key on its way; the rest is what OMS found when it began."""
+
+    key: str
+    source: SourceObject | None = None
+    failure: CopyFailure | None = None
+    overwrites: bool = False
+
+
+# Long enough that an answer is out before the copy is made, as in the cloud.
+_SOON = CopyFault.late(0.005)
 _GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
 ReadSource = Callable[[str], SourceObject | None]
 
@@ -88,13 +126,18 @@ ReadSource = Callable[[str], SourceObject | None]
 class Task:
     """One task. It is created running, as OMS does it; `status` may be set to STOPPED.
 
+    A key is copied in two steps. OMS begins: it reads the source object, and decides by what is in the destination
+    whether to overwrite that. It ends: it writes what it has read, whatever has come there meanwhile. `copies`: which
+    keys are to be copied late, when the test says so (`held`, the oldest first, with `begin` and `end`), or never.
+
     `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
-    of so many bytes.
+    of so many bytes. `merges`: a key that is accepted again while it waits to be begun is copied once for both. `lag`:
+    after how many seconds its counts show something. `step`: that of its statistics.
     """
 
     project_id: str
     task_id: str
-    sync_url: str
+    service: Service
     read_source: ReadSource
     bucket: Destination
     key_encoding: KeyEncoding
@@ -104,14 +147,25 @@ class Task:
     src_cloud_type: str = "Aliyun"
     part_size: int = 50 * 1024 * 1024
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule)
+    copies: Schedule[str, CopyFault] = field(default_factory=Schedule)
+    held: list[Copy] = field(default_factory=list)
+    merges: bool = False
+    lag: float = 0.0
+    step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
-    pending: int = 0
     _created: int = 0
     _started: int = 0
+    # How many copies of each key wait to be begun.
+    _waiting: Counter[str] = field(default_factory=Counter)
+    # By what is counted, and when, in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.lists = ResultLists(self.task_id, self.bucket.put)
+        self.lists = ResultLists(self.task_id, lambda key, data, _: self.bucket.put(key, data))
+
+    @property
+    def sync_url(self) -> str:
+        return f"{self.service.endpoint}/v2/{self.project_id}/sync-tasks/{self.task_id}/events"
 
     @property
     def destination(self) -> dict[str, _Stored]:
@@ -139,36 +193,67 @@ class Task:
     def size(self) -> int:
         return self._total("SIZE")
 
-    def accept(self, keys: Collection[str], now: float) -> None:
-        """Take the keys of one call. REQUEST counts objects, not calls ("number of objects requested")."""
-        self.pending += len(keys)
-        self._count("REQUEST", len(keys), now)
-
-    def start(self, now: float) -> None:
+    def start(self) -> None:
         self.status = "SYNCHRONIZING"
-        self._started = int(now * 1000)
+        self._started = int(self.service.now() * 1000)
         self._created = self._created or self._started
 
-    def copy(self, keys: Sequence[str], now: float) -> None:
-        """Bring accepted keys over, skip them as the overwrite mode says, or fail; then write the lists of that."""
+    def accept(self, keys: Iterable[str]) -> None:
+        """Take the keys of one call, and copy them later. REQUEST counts objects, not calls ("number of objects
+        requested")."""
+        together: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
-            self.pending -= 1
-            self._copy(key, now)
-        self.lists.write(now)
+            self._count("REQUEST", 1)
+            if self.merges and self._waiting[key]:
+                continue
+            fault = self.copies.next(key) or _SOON
+            if fault.kind != "lost":
+                self._waiting[key] += 1
+                together[fault].append(Copy(key))
+        self.held += together.pop(CopyFault.held(), [])
+        for fault, copies in together.items():
+            self.service.later(fault.waits, partial(self._copy, copies, fault.takes))
 
-    def _copy(self, key: str, now: float) -> None:
-        source = self.read_source(key)
-        failure = self.failures.next(key) or (_GONE if source is None else self._refusal(key, source.data))
-        if failure or source is None:
-            self._count("FAILURE", 1, now)
-            self.lists.add_failed(key, (failure or _GONE).code, (failure or _GONE).message, now)
-        elif not self._overwrites(source, self.bucket.objects.get(key)):
-            self._count("SKIP", 1, now)
+    def begin(self, *copies: Copy) -> None:
+        """Read their sources, and decide what becomes of them."""
+        with self.service.lock:
+            for copy in copies:
+                self._waiting[copy.key] -= 1
+                copy.source = self.read_source(copy.key)
+                copy.failure = self.failures.next(copy.key) or (None if copy.source else _GONE)
+                there = self.bucket.objects.get(copy.key)
+                copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
+
+    def end(self, *copies: Copy) -> None:
+        """Write what was read, skip it, or fail; then write the lists of that."""
+        with self.service.lock:
+            self.held = [copy for copy in self.held if copy not in copies]
+            for copy in copies:
+                self._end(copy)
+            self.lists.write(self.service.now())
+
+    def _copy(self, copies: list[Copy], takes: float) -> None:
+        self.begin(*copies)
+        if takes:
+            self.service.later(takes, partial(self.end, *copies))
+        else:
+            self.end(*copies)
+
+    def _end(self, copy: Copy) -> None:
+        key, source, now = copy.key, copy.source, self.service.now()
+        failure = copy.failure or (self._refusal(key, source.data) if source else None)
+        if failure:
+            self._count("FAILURE", 1)
+            self.lists.add_failed(key, failure.code, failure.message, now)
+        elif source is None:
+            raise ValueError(f"the copy of {key!r} was not begun")
+        elif not copy.overwrites:
+            self._count("SKIP", 1)
             self.lists.add("skip", key, source.size, now)
         else:
-            self.bucket.put(key, source.data, now, self.part_size)
-            self._count("SUCCESS", 1, now)
-            self._count("SIZE", source.size, now)
+            self.bucket.put(key, source.data, self.part_size)
+            self._count("SUCCESS", 1)
+            self._count("SIZE", source.size)
             self.lists.add("success", key, source.size, now)
 
     def summary(self) -> dict[str, object]:
@@ -194,7 +279,7 @@ class Task:
         support.huaweicloud.com/api-oms, "Querying details of a sync task"."""
         month = _month(query_time)
         counted: Counter[str] = Counter()
-        for (kind, stamp), number in list(self._counts.items()):
+        for kind, stamp, number in self._told():
             counted[kind] += number if _month(stamp / 1000) == month else 0
         return {
             **self.summary(),
@@ -206,17 +291,21 @@ class Task:
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> dict[str, object]:
-        """The answer of ListSyncTaskStatistic: each five-minute bucket from the one of `start` to the one of `end`, the
-        empty ones too."""
-        stamps = range(start - start % _BUCKET_MS, end + 1, _BUCKET_MS)
+        """The answer of ListSyncTaskStatistic: each step from the one of `start` to the one of `end`, the empty ones
+        too."""
+        step = _STEPS[self.step]
+        sums: Counter[tuple[str, int]] = Counter()
+        for kind, stamp, number in self._told():
+            sums[kind, stamp - stamp % step] += number
+        stamps = range(start - start % step, end + 1, step)
         datas = [
             {
                 "data_type": data_type,
-                "data": [{"time_stamp": stamp, "statistic_num": self._counts[data_type, stamp]} for stamp in stamps],
+                "data": [{"time_stamp": stamp, "statistic_num": sums[data_type, stamp]} for stamp in stamps],
             }
             for data_type in data_types
         ]
-        return {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
+        return {"statistic_time_type": self.step, "statistic_datas": datas}
 
     def _overwrites(self, source: SourceObject, there: _Stored | None) -> bool:
         if there is None or self.overwrite_mode == "FULL_OVERWRITE":
@@ -231,9 +320,13 @@ class Task:
         message = self.bucket.refusal(key, data)
         return CopyFailure("UPLOAD_DST_OBJ_FAILURE", message) if message else None
 
-    def _count(self, kind: str, number: int, now: float) -> None:
-        stamp = int(now * 1000)
-        self._counts[kind, stamp - stamp % _BUCKET_MS] += number
+    def _count(self, kind: str, number: int) -> None:
+        self._counts[kind, int(self.service.now() * 1000)] += number
+
+    def _told(self) -> list[tuple[str, int, int]]:
+        """What was counted and is old enough to be shown: what, when in milliseconds, and how many."""
+        latest = (self.service.now() - self.lag) * 1000
+        return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest]
 
     def _total(self, kind: str) -> int:
         return sum(number for (one, _), number in list(self._counts.items()) if one == kind)

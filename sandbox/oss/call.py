@@ -62,16 +62,24 @@ class Call(NamedTuple):
         """The object that the call is about."""
         return self.bucket.find(self.key)
 
-    def find_source(self) -> tuple[Bucket, OssObject]:
-        """The object that x-oss-copy-source names, and its bucket; reading it takes a right of its own."""
+    def find_source(self) -> tuple[Bucket, str, OssObject]:
+        """The object that x-oss-copy-source names, its bucket and key; reading it takes a right of its own."""
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
         if query:  # a versionId
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
-        bucket, key = self.store.bucket_for("oss:GetObject", name), object_name(quoted_key)
+        key = object_name(quoted_key)
+        bucket = self.store.bucket_for("oss:GetObject", name, key)
         source = bucket.find(key)
         self.store.record("oss:GetObject", name, key, 200)
-        return bucket, source
+        return bucket, key, source
+
+    def may(self, action: str, key: str) -> bool:
+        """Whether the caller's rights allow this of a key; if not, the refusal is recorded."""
+        if self.store.allows(action, self.bucket.name, key):
+            return True
+        self.store.record(action, self.bucket.name, key, 403)
+        return False
 
     def save(self, obj: OssObject, event: str) -> OssObject:
         """Make this the current version of the call's key, and emit the event."""

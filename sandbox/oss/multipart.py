@@ -31,18 +31,16 @@ def initiate_multipart_upload(call: Call) -> Response:
 
 
 def upload_part(call: Call) -> Response:
-    """Or UploadPartCopy, which has a source instead of a body."""
     upload, number = _find_upload(call), _part_number(call.params["partNumber"])
-    if "x-oss-copy-source" in call.headers:
-        return _copy_part(call, upload, number)
     check_body(call.request)
     part = upload.parts[number] = call.store.new_object(call.request.body)
     call.emit("ObjectCreated:UploadPart", part)
     return Response(200, headers=checksums(part))
 
 
-def _copy_part(call: Call, upload: Upload, number: int) -> Response:
-    _, source = call.find_source()
+def upload_part_copy(call: Call) -> Response:
+    upload, number = _find_upload(call), _part_number(call.params["partNumber"])
+    _, _, source = call.find_source()
     check_conditions(source, call.headers, "x-oss-copy-source-")
     given = call.headers.get("x-oss-copy-source-range", f"bytes=0-{source.size - 1}")
     wanted = _SOURCE_RANGE.fullmatch(given)

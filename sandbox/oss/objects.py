@@ -16,9 +16,10 @@ from sortedcontainers import SortedDict
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.oss.deliveries import Deliveries
-from sandbox.oss.errors import OssError, no_such_key
+from sandbox.oss.errors import OssError, invalid_argument, no_such_key
 
 _MAX_NAME_BYTES = 1023
+_MAX_META_BYTES = 8 * 1024
 _KEPT_HEADERS = {
     "cache-control",
     "content-disposition",
@@ -62,8 +63,15 @@ class OssObject:
 
 
 def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """What OSS keeps of an upload's headers: help.aliyun.com/zh/oss/developer-reference/putobject."""
-    return {name: value for name, value in headers.items() if name in _KEPT_HEADERS or name.startswith("x-oss-meta-")}
+    """What OSS keeps of an upload's headers: help.aliyun.com/zh/oss/developer-reference/putobject.
+
+    Raises the OssError of help.aliyun.com/en/oss/user-guide/0011-00000002, which leaves its code unsaid, for metadata
+    of over 8 KB, names and values.
+    """
+    meta = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
+    if len("".join([*meta, *meta.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
+        raise invalid_argument("The total size of user metadata exceeds 8 KB.", "0011-00000002")
+    return {**meta, **{name: value for name, value in headers.items() if name in _KEPT_HEADERS}}
 
 
 def iso_time(timestamp: float) -> str:
@@ -117,17 +125,31 @@ class Bucket:
         self.encryption: dict[str, str] = {}
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
+        # The version of each key's last delete marker.
+        self._markers: dict[str, str] = {}
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
         self.uploads: dict[str, Upload] = {}
 
     def find(self, key: str) -> OssObject:
-        """Raises the OssError NoSuchKey where there is none."""
+        """Raises the OssError NoSuchKey where there is none. If a delete marker is the current version, it says so."""
         try:
             found: OssObject = self.objects[key]
         except KeyError:
-            raise no_such_key(key) from None
+            raise no_such_key(key, self._marker_headers(key)) from None
         return found
+
+    def delete(self, key: str) -> dict[str, str]:
+        """What DELETE answers. With versioning a delete marker becomes the current version, whether there was an object
+        or not."""
+        self.objects.pop(key, None)
+        if self.versioning:
+            self._markers[key] = self.new_version_id()
+        return self._marker_headers(key)
+
+    def _marker_headers(self, key: str) -> dict[str, str]:
+        marker = self._markers.get(key)
+        return {"x-oss-delete-marker": "true", "x-oss-version-id": marker} if marker else {}
 
     def new_version_id(self) -> str:
         """help.aliyun.com/zh/oss/developer-reference/putbucketversioning: unique where enabled, else `null`."""

@@ -1,9 +1,14 @@
-"""Alibaba Cloud OSS on loopback: the operations that the function, its users and its tests need."""
+"""Alibaba Cloud OSS on loopback: the operations that the function, its users and its tests need.
+
+What a request says beyond what its operation's row names is refused, never ignored.
+"""
 
 from __future__ import annotations
 
 import base64
 import ssl
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from sandbox.oss.buckets import (
@@ -23,59 +28,82 @@ from sandbox.oss.multipart import (
     list_multipart_uploads,
     list_parts,
     upload_part,
+    upload_part_copy,
 )
 from sandbox.oss.objects import Bucket, object_name
 from sandbox.oss.reading import OVERRIDES, get_object, get_object_meta, head_object
 from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify_signature
 from sandbox.oss.store import Store, new_request_id
-from sandbox.oss.writing import append_object, delete_multiple_objects, delete_object, put_object
+from sandbox.oss.writing import append_object, copy_object, delete_multiple_objects, delete_object, put_object
 from sandbox.server.message import Request, Response
 
-# Method, what it is about, the parameters that select an operation; with the action that a policy must allow. Each
-# operation is called as in OSS's API.
-_OPERATIONS: dict[tuple[str, str, frozenset[str]], tuple[str, Operation]] = {
-    ("GET", "service", frozenset()): ("oss:ListBuckets", list_buckets),
-    ("GET", "bucket", frozenset()): ("oss:ListObjects", list_objects),
-    ("GET", "bucket", frozenset({"list-type"})): ("oss:ListObjects", list_objects_v2),
-    ("GET", "bucket", frozenset({"bucketInfo"})): ("oss:GetBucketInfo", get_bucket_info),
-    ("GET", "bucket", frozenset({"location"})): ("oss:GetBucketLocation", get_bucket_location),
-    ("GET", "bucket", frozenset({"versioning"})): ("oss:GetBucketVersioning", get_bucket_versioning),
-    ("PUT", "bucket", frozenset({"versioning"})): ("oss:PutBucketVersioning", put_bucket_versioning),
-    ("GET", "bucket", frozenset({"uploads"})): ("oss:ListMultipartUploads", list_multipart_uploads),
-    ("POST", "bucket", frozenset({"delete"})): ("oss:DeleteObject", delete_multiple_objects),
-    ("PUT", "object", frozenset()): ("oss:PutObject", put_object),
-    ("POST", "object", frozenset({"append"})): ("oss:PutObject", append_object),
-    ("GET", "object", frozenset()): ("oss:GetObject", get_object),
-    ("HEAD", "object", frozenset()): ("oss:GetObject", head_object),
-    ("HEAD", "object", frozenset({"objectMeta"})): ("oss:GetObject", get_object_meta),
-    ("DELETE", "object", frozenset()): ("oss:DeleteObject", delete_object),
-    ("POST", "object", frozenset({"uploads"})): ("oss:PutObject", initiate_multipart_upload),
-    ("PUT", "object", frozenset({"partNumber", "uploadId"})): ("oss:PutObject", upload_part),
-    ("POST", "object", frozenset({"uploadId"})): ("oss:PutObject", complete_multipart_upload),
-    ("DELETE", "object", frozenset({"uploadId"})): ("oss:AbortMultipartUpload", abort_multipart_upload),
-    ("GET", "object", frozenset({"uploadId"})): ("oss:ListParts", list_parts),
+_CONDITIONS = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since"}
+_COPY = "x-oss-copy-source"
+_COPIED = {_COPY, *(f"{_COPY}-{condition}" for condition in _CONDITIONS)}
+_FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
+_SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
+_LISTING = {"delimiter", "encoding-type", "max-keys", "prefix"}
+_UPLOADS = {"delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker"}
+_PARTS = {"encoding-type", "max-parts", "part-number-marker"}
+
+
+class _Row(NamedTuple):
+    """An operation, called as in OSS's API: the action that a policy must allow, and what it heeds of a request.
+
+    `params` refine it. `headers` are of those that ask for something (`_asked_for`); all of a user's metadata counts as
+    one.
+    """
+
+    action: str
+    run: Operation
+    params: AbstractSet[str] = frozenset()
+    headers: AbstractSet[str] = frozenset()
+
+
+def _refuse(_call: Call) -> Response:
+    raise not_implemented()
+
+
+_REFUSED = _Row("oss:Unknown", _refuse)
+# By the method, what it is about, and what selects an operation: parameters, and the header that makes it a copy.
+_OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
+    ("GET", "service", frozenset()): _Row("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
+    ("GET", "bucket", frozenset()): _Row("oss:ListObjects", list_objects, {*_LISTING, "marker"}),
+    ("GET", "bucket", frozenset({"list-type"})): _Row(
+        "oss:ListObjects", list_objects_v2, {*_LISTING, "continuation-token", "fetch-owner", "start-after"}
+    ),
+    ("GET", "bucket", frozenset({"bucketInfo"})): _Row("oss:GetBucketInfo", get_bucket_info),
+    ("GET", "bucket", frozenset({"location"})): _Row("oss:GetBucketLocation", get_bucket_location),
+    ("GET", "bucket", frozenset({"versioning"})): _Row("oss:GetBucketVersioning", get_bucket_versioning),
+    ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
+    ("GET", "bucket", frozenset({"uploads"})): _Row("oss:ListMultipartUploads", list_multipart_uploads, _UPLOADS),
+    ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
+    ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
+    ("PUT", "object", frozenset({_COPY})): _Row(
+        "oss:PutObject", copy_object, headers={*_COPIED, _FORBID, _META, "x-oss-metadata-directive"}
+    ),
+    ("POST", "object", frozenset({"append"})): _Row("oss:PutObject", append_object, {"position"}, {_META}),
+    ("GET", "object", frozenset()): _Row(
+        "oss:GetObject", get_object, OVERRIDES, {*_CONDITIONS, "range", "x-oss-range-behavior"}
+    ),
+    ("HEAD", "object", frozenset()): _Row("oss:GetObject", head_object, headers=_CONDITIONS),
+    ("HEAD", "object", frozenset({"objectMeta"})): _Row("oss:GetObject", get_object_meta),
+    ("DELETE", "object", frozenset()): _Row("oss:DeleteObject", delete_object),
+    ("POST", "object", frozenset({"uploads"})): _Row(
+        "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_FORBID, _META}
+    ),
+    # ali-oss sends the upload's metadata with each part and the end as well, where it means nothing.
+    ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Row("oss:PutObject", upload_part, headers={_META}),
+    ("PUT", "object", frozenset({"partNumber", "uploadId", _COPY})): _Row(
+        "oss:PutObject", upload_part_copy, headers={*_COPIED, f"{_COPY}-range"}
+    ),
+    ("POST", "object", frozenset({"uploadId"})): _Row(
+        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_FORBID, _META, "x-oss-complete-all"}
+    ),
+    ("DELETE", "object", frozenset({"uploadId"})): _Row("oss:AbortMultipartUpload", abort_multipart_upload),
+    ("GET", "object", frozenset({"uploadId"})): _Row("oss:ListParts", list_parts, _PARTS),
 }
-# Parameters that refine an operation.
-_REFINEMENTS = (
-    OVERRIDES
-    | SIGNING_PARAMETERS
-    | {
-        "continuation-token",
-        "delimiter",
-        "encoding-type",
-        "fetch-owner",
-        "key-marker",
-        "marker",
-        "max-keys",
-        "max-parts",
-        "max-uploads",
-        "part-number-marker",
-        "position",
-        "prefix",
-        "start-after",
-        "upload-id-marker",
-    }
-)
+_REFINEMENTS = SIGNING_PARAMETERS.union(*(row.params for row in _OPERATIONS.values()))
 
 
 class Oss(Store):
@@ -109,33 +137,33 @@ class Oss(Store):
         }
 
     def latency_of(self, request: Request) -> float:
-        action, _ = _operation(request, address_of(request))
-        return self._latency.get(action, 0)
+        return self._latency.get(_operation(request, address_of(request)).action, 0)
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()
         address = address_of(request)
-        action, operation = _operation(request, address)
+        row = _operation(request, address)
         # What a listing touches is its prefix: policies may say which.
         touched = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
-            response = operation(self._admit(request, request_id, address, action, touched))
+            response = row.run(self._admit(request, request_id, address, row, touched))
         except OssError as error:
             response = self._refusal(error, request_id)
         for key in touched:
-            self.record(action, address.bucket, key, response.status)
+            self.record(row.action, address.bucket, key, response.status)
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
-    def _admit(self, request: Request, request_id: str, address: Address, action: str, touched: list[str]) -> Call:
+    def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
         """Raise what OSS answers to a caller who may not do this."""
         verify_signature(request, address.path, self._credentials, self.region, self.now())
         if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if address.target == "service":
-            self.check_right(action, "")
+            self.check_right(row.action, "", "")
             bucket = Bucket("", self.region, 0)
         else:
-            bucket = self.bucket_for(action, address.bucket)
+            of_one = row.run is not delete_multiple_objects  # that one looks at each of its keys
+            bucket = self.bucket_for(row.action, address.bucket, touched[0] if of_one else None)
         key = object_name(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, touched)
 
@@ -150,13 +178,18 @@ class Oss(Store):
         return Response(error.status, body, headers)
 
 
-def _operation(request: Request, address: Address) -> tuple[str, Operation]:
-    selectors = frozenset(request.params) - _REFINEMENTS
-    unknown = ("oss:Unknown", _refuse)
-    if request.params.get("list-type", "2") != "2":
-        return unknown
-    return _OPERATIONS.get((request.method, address.target, selectors), unknown)
+def _operation(request: Request, address: Address) -> _Row:
+    """The one that heeds all that the request says; if there is none, one that refuses it."""
+    asked, params = _asked_for(request), request.params.keys()
+    selectors = frozenset({*(params - _REFINEMENTS), *(asked & {_COPY})})
+    row = _OPERATIONS.get((request.method, address.target, selectors), _REFUSED)
+    signing = SIGNING_PARAMETERS if "x-oss-signature-version" in params else ()
+    heeded = params <= {*selectors, *row.params, *signing} and asked <= row.headers
+    return row if heeded and request.params.get("list-type", "2") == "2" else _REFUSED
 
 
-def _refuse(_call: Call) -> Response:
-    raise not_implemented()
+def _asked_for(request: Request) -> set[str]:
+    """The headers that ask for something: conditions, a range, and OSS's own, but for those of the signature."""
+    headers = {_META if name.startswith(_META) else name for name in request.headers}
+    own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
+    return own | headers & {*_CONDITIONS, "range"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -42,8 +41,7 @@ class Store(Service):
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
         self._loses: Callable[[str], bool] = lambda _: False
-        self._denied: set[tuple[str, str]] = set()
-        self._late: set[asyncio.Task[None]] = set()
+        self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
@@ -112,10 +110,11 @@ class Store(Service):
             for bucket in self._buckets.values():
                 bucket.triggers = [one for one in bucket.triggers if one.name != name]
 
-    def deny(self, action: str, bucket: str) -> None:
-        """Take away the right to do this in this bucket, as a RAM policy does."""
+    def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
+        """Take away the right to do this in this bucket, as a RAM policy does, or only for these keys (or prefixes of
+        listings)."""
         with self.lock:
-            self._denied.add((action, bucket))
+            self._denied.append((action, bucket, where))
 
     def lose_events(self, lost: Callable[[str], bool]) -> None:
         """Let no event of these keys leave their bucket, whichever that is, from now on."""
@@ -124,16 +123,6 @@ class Store(Service):
     def deliveries(self, bucket: str) -> Deliveries:
         """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
         return self._buckets[bucket].deliveries
-
-    async def settle(self) -> None:
-        """Wait until no event is late any more; one that is held back is not waited for."""
-        while self._late:
-            await asyncio.wait(self._late)
-
-    @property
-    def settled(self) -> bool:
-        """Whether every event that is not held back has been delivered."""
-        return not self._late
 
     def age(self, seconds: int) -> None:
         """Make all that is stored so much older, as if that time had gone by."""
@@ -145,8 +134,8 @@ class Store(Service):
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
-    def bucket_for(self, action: str, name: str) -> Bucket:
-        """The bucket, if this endpoint and the caller's rights allow the action in it."""
+    def bucket_for(self, action: str, name: str, key: str | None) -> Bucket:
+        """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `allows`."""
         if name not in self._buckets:
             raise no_such_bucket(name)
         if self._buckets[name].region != self.region and action not in _ANYWHERE:
@@ -154,13 +143,20 @@ class Store(Service):
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
             )
-        self.check_right(action, name)
+        self.check_right(action, name, key)
         return self._buckets[name]
 
-    def check_right(self, action: str, bucket: str) -> None:
-        """Raise the OssError AccessDenied where the right was taken away."""
-        if (action, bucket) in self._denied:
+    def check_right(self, action: str, bucket: str, key: str | None) -> None:
+        """Raise the OssError AccessDenied where the right was taken away; `key` as in `allows`."""
+        if not self.allows(action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.")
+
+    def allows(self, action: str, bucket: str, key: str | None) -> bool:
+        """Whether nobody took the right away; for a call whose keys are still to be read (None), wholly."""
+        return not any(
+            (action, bucket) == (denied, place) and (where is None or (key is not None and where(key)))
+            for denied, place, where in self._denied
+        )
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
@@ -175,21 +171,7 @@ class Store(Service):
         for trigger in bucket.triggers:
             if trigger.wants(event, key) and not self._loses(key):
                 payload = event_json(event, bucket.name, key, obj, self.region, request_id)
-                bucket.deliveries.send(key, partial(trigger.deliver, payload), self._later)
-
-    def _later(self, seconds: float, deliver: Callable[[], None]) -> None:
-        """Call `deliver` in the loop after so many seconds. Emitting an event may happen in any thread."""
-        self._ground.call_soon(self._start_late_event, seconds, deliver)
-
-    def _start_late_event(self, seconds: float, deliver: Callable[[], None]) -> None:
-        event = asyncio.get_running_loop().create_task(self._deliver_late(seconds, deliver))
-        self._late.add(event)
-        # Callbacks run in order: the event is with its function before it is no longer here.
-        event.add_done_callback(self._late.discard)
-
-    async def _deliver_late(self, seconds: float, deliver: Callable[[], None]) -> None:
-        await asyncio.sleep(seconds)
-        deliver()
+                bucket.deliveries.send(key, partial(trigger.deliver, payload), self.later)
 
 
 def new_request_id() -> str:

@@ -12,16 +12,15 @@ from dataclasses import replace
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_body, check_conditions, check_overwrite, parse_xml
-from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
+from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, not_implemented
 from sandbox.oss.objects import check_name, iso_time, stored_headers
 from sandbox.server.message import Response
 
 _MAX_DELETES = 1000
+_DELETE_TAGS = {"Quiet", "Object", "Key"}
 
 
 def put_object(call: Call) -> Response:
-    if "x-oss-copy-source" in call.headers:
-        return _copy_object(call)
     check_body(call.request)
     check_overwrite(call)
     encryption = call.bucket.encryption
@@ -32,17 +31,19 @@ def put_object(call: Call) -> Response:
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
-def _copy_object(call: Call) -> Response:
-    """The copy has its source's ETag, whatever that is made of, and no CRC64."""
-    bucket, source = call.find_source()
+def copy_object(call: Call) -> Response:
+    """The copy has its source's ETag, whatever that is made of, and no CRC64. Without versioning, what is copied onto
+    itself takes the request's metadata, whatever the directive says."""
+    bucket, key, source = call.find_source()
     check_conditions(source, call.headers, "x-oss-copy-source-")
     check_overwrite(call)
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
+    is_itself = (bucket, key) == (call.bucket, call.key) and not bucket.versioning
     copy = replace(
         source,
-        headers=source.headers if directive == "COPY" else stored_headers(call.headers),
+        headers=source.headers if directive == "COPY" and not is_itself else stored_headers(call.headers),
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
@@ -82,26 +83,24 @@ def append_object(call: Call) -> Response:
 
 
 def delete_object(call: Call) -> Response:
-    """With versioning a delete marker becomes the current version, whether there was an object or not."""
-    call.bucket.objects.pop(call.key, None)
-    marker = {"x-oss-delete-marker": "true"} if call.bucket.versioning else {}
-    return Response(204, headers={**marker, **version_header(call.bucket, call.bucket.new_version_id())})
+    return Response(204, headers=call.bucket.delete(call.key))
 
 
 def delete_multiple_objects(call: Call) -> Response:
+    """What may not be deleted, by a right that is denied for some keys only, stays and is not in the list of what was.
+    That is our reading: no page says what OSS answers of such a key."""
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
     encode = encoder({**call.headers, **call.params})
     keys, quiet = _keys_to_delete(call.request.body)
-    call.touched[:] = keys
+    call.touched[:] = [key for key in keys if call.may("oss:DeleteObject", key)]
     deleted = []
-    for key in keys:
-        call.bucket.objects.pop(key, None)
+    for key in call.touched:
+        version = call.bucket.delete(key).get("x-oss-version-id")
         marker = (
-            f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{call.bucket.new_version_id()}"
-            "</DeleteMarkerVersionId>"
-            if call.bucket.versioning
+            f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{version}</DeleteMarkerVersionId>"
+            if version
             else ""
         )
         deleted.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
@@ -112,6 +111,8 @@ def delete_multiple_objects(call: Call) -> Response:
 
 def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
     root = parse_xml(body, "Delete")
+    if not {node.tag for node in root.iterfind("*")} | {node.tag for node in root.iterfind("*/*")} <= _DELETE_TAGS:
+        raise not_implemented()  # a VersionId
     quiet = root.findtext("Quiet", "false")
     keys = [node.findtext("Key") for node in root.findall("Object")]
     if not 1 <= len(keys) <= _MAX_DELETES or quiet not in ("true", "false") or not all(keys):

@@ -58,6 +58,12 @@ class Fault:
         return Fault("drop_after")
 
     @staticmethod
+    def lands_late(seconds: float) -> Fault:
+        """Reset the connection at once, and do the work so many seconds later, perhaps after what was sent since. After
+        a quarter of an hour its signature is too old, and it is refused, unseen."""
+        return Fault("lands_late", seconds=seconds)
+
+    @staticmethod
     def drip() -> Fault:
         """Do the work, then send a header byte every 0.05 s for ever: no read timeout ever strikes."""
         return Fault("drip")
@@ -97,7 +103,7 @@ class _Chance(Generic[SubjectT, FaultT]):
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """What is to go wrong: ordered faults first, in the order of `add`, then random ones."""
+    """What is to go wrong: ordered faults first, in the order of `add` and `then`, after them random ones."""
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sandbox.server.faults import Fault, Faults
@@ -91,6 +92,7 @@ class Service(ABC):
         self._open: set[Connection] = set()
         self._opened_ever = 0
         self._used: set[int] = set()
+        self._late: set[asyncio.Task[None]] = set()
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
@@ -114,6 +116,32 @@ class Service(ABC):
     def now(self) -> float:
         """The service's idea of the time."""
         return self._ground.now() + self.clock_offset
+
+    # What happens some time on.
+
+    def later(self, seconds: float, call: Callable[[], object]) -> None:
+        """Call this in the loop after so many seconds. Whoever orders that may do it in any thread."""
+        self._ground.call_soon(self._start_late, seconds, call)
+
+    async def settle(self) -> None:
+        """Wait until nothing is to happen later any more."""
+        while self._late:
+            await asyncio.wait(self._late)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is to happen later any more."""
+        return not self._late
+
+    def _start_late(self, seconds: float, call: Callable[[], object]) -> None:
+        late = asyncio.get_running_loop().create_task(self._happen(seconds, call))
+        self._late.add(late)
+        # Callbacks run in order: what was called is done, or with its function, before it is no longer here.
+        late.add_done_callback(self._late.discard)
+
+    async def _happen(self, seconds: float, call: Callable[[], object]) -> None:
+        await asyncio.sleep(seconds)
+        call()
 
     # Connections.
 
@@ -186,7 +214,9 @@ class Service(ABC):
             return self._work(request)
         if fault.kind in ("drop_after", "drip"):
             self._work(request)
-        if fault.kind in ("drop_before", "drop_after"):
+        elif fault.kind == "lands_late":
+            self.later(fault.seconds, partial(self._work, request))
+        if fault.kind in ("drop_before", "drop_after", "lands_late"):
             connection.reset()
         elif fault.kind == "drip":
             await connection.drip()

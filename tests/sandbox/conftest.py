@@ -121,6 +121,12 @@ def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
     return HuaweiClient(box, http)
 
 
+@pytest.fixture
+def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
+    """The same for another world than the `box`."""
+    return lambda box: HuaweiClient(box, box._http.session)
+
+
 class RawConnection:
     """One TCP connection, to see what a client library hides."""
 

@@ -151,6 +151,20 @@ const scenarios = {
     await client.put('a', Buffer.from('second'), options);
   },
 
+  async more_than_it_can(client) {
+    await client.put('a', Buffer.from('hello'));
+    const codes = [];
+    for (const call of [
+      () => client.put('a', Buffer.from(''), { headers: { 'x-oss-storage-class': 'IA' } }),
+      () => client.put('a', Buffer.from(''), { callback: { url: 'http://127.0.0.1/', body: 'x' } }),
+      () => client.putACL('a', 'public-read'),
+      () => client.putObjectTagging('a', { k: 'v' }),
+      () => client.get('a', { versionId: 'null' }),
+      () => client.deleteMulti([{ key: 'a', versionId: 'null' }]),
+    ]) codes.push(await call().then(() => 'done', (error) => error.code));
+    return [codes, (await client.get('a')).content.toString()];
+  },
+
   async missing(client) {
     await client.head('a');
   },

@@ -142,6 +142,10 @@ def test_an_existing_object_can_be_protected(box, play):
     assert box.oss.objects("photos")["a"].data == b"first"
 
 
+def test_what_the_sandbox_cannot_do_is_refused(play):
+    assert play("more_than_it_can") == [["NotImplemented"] * 6, "hello"]
+
+
 def test_a_missing_object_is_not_found(play):
     assert play("missing")["code"] == "NoSuchKey"
 

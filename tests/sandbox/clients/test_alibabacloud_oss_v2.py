@@ -198,3 +198,23 @@ def test_buckets_are_listed_described_and_versioned(client):
     info = client.get_bucket_info(oss.GetBucketInfoRequest(bucket="photos")).bucket_info
     assert (info.name, info.versioning) == ("photos", "Enabled")
     assert put(client, "a").version_id == get(client, "a").version_id
+
+
+def test_what_the_sandbox_cannot_do_is_refused(client):
+    put(client, "a")
+    version = oss.DeleteObject(key="a", version_id="null")
+    for call in (
+        lambda: put(client, "a", b"", storage_class="IA"),
+        lambda: put(client, "a", b"", server_side_encryption="AES256"),
+        lambda: put(client, "a", b"", tagging="k=v"),
+        lambda: put(client, "a", b"", acl="public-read"),
+        lambda: put(client, "a", b"", callback="e30="),
+        lambda: get(client, "a", version_id="null"),
+        lambda: client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a", version_id="null")),
+        lambda: client.delete_multiple_objects(oss.DeleteMultipleObjectsRequest(bucket="photos", objects=[version])),
+        lambda: client.copy_object(
+            oss.CopyObjectRequest(bucket="photos", key="b", source_key="a", source_version_id="null")
+        ),
+    ):
+        assert refusal(call).code == "NotImplemented"
+    assert get(client, "a").body.read() == b"hello"

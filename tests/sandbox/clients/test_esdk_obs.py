@@ -6,7 +6,7 @@ import hashlib
 from urllib.parse import urlsplit
 
 import pytest
-from obs import GetObjectHeader, ObsClient
+from obs import GetObjectHeader, GetObjectRequest, ObsClient
 
 from support.law import HOSTILE
 from support.names import lead_huawei_here
@@ -151,6 +151,28 @@ def test_refusals_are_told_by_their_code(box, client, make_client):
     assert told(make_client("NOBODY", "x").listObjects(BUCKET)) == (403, "InvalidAccessKeyId")
     box.obs.deny("obs:bucket:ListBucket")
     assert told(client.listObjects(BUCKET)) == (403, "AccessDenied")
+
+
+def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
+    box.obs.put(BUCKET, "a", b"hello")
+    url = client.createSignedUrl("GET", BUCKET, "a").signedUrl
+    conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
+    for answer in (
+        client.getBucketLocation(BUCKET),
+        client.getBucketVersioning(BUCKET),
+        client.listVersions(BUCKET),
+        client.listMultipartUploads(BUCKET),
+        client.listBuckets(),
+        client.putContent(BUCKET, "a", "x"),
+        client.deleteObject(BUCKET, "a"),
+        client.getObject(BUCKET, "a", getObjectRequest=GetObjectRequest(content_type="text/plain")),
+        client.getObject(BUCKET, "a", getObjectRequest=GetObjectRequest(versionId="null")),
+        *[client.getObject(BUCKET, "a", headers=GetObjectHeader(**condition)) for condition in conditions],
+        client.getObjectMetadata(BUCKET, "a", origin="x", extensionHeaders={"x-obs-never-heard-of": "x"}),
+    ):
+        assert answer.status == 501
+        assert answer.errorCode in ("ServiceNotImplemented", None)
+    assert http.get(url).status_code == 501
 
 
 def test_temporary_credentials_work_with_their_token_only(box, make_client):

@@ -100,3 +100,18 @@ def test_buckets_are_walked_and_described(box, photos):
 
     assert [one.name for one in oss2.BucketIterator(service, max_keys=1)] == ["photos", "photos-oms-log"]
     assert photos.get_bucket_info().name == "photos"
+
+
+def test_what_the_sandbox_cannot_do_is_refused(photos):
+    photos.put_object("a", b"hello")
+    for call in (
+        lambda: photos.put_object("a", b"", headers={"x-oss-storage-class": oss2.BUCKET_STORAGE_CLASS_IA}),
+        lambda: photos.put_object_acl("a", oss2.OBJECT_ACL_PUBLIC_READ),
+        lambda: photos.get_object_tagging("a"),
+        lambda: photos.put_symlink("a", "b"),
+        lambda: photos.list_object_versions(),
+        lambda: photos.delete_object("a", params={"versionId": "null"}),
+    ):
+        with pytest.raises(oss2.exceptions.NotImplemented):
+            call()
+    assert photos.get_object("a").read() == b"hello"

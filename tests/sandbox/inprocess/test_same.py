@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import json
+import time
+from datetime import datetime
 
 import oss2
 import pytest
 
 from sandbox import Sandbox
 from sandbox.inprocess import InProcess
+from sandbox.oms.task import CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
+
+PATIENCE = 60
 
 FAULTS = {
     "well": None,
@@ -37,9 +44,10 @@ def seen(world: type[Sandbox], name: str) -> tuple[object, ...]:
         return outcomes, kept, len(box.oss.requests), box.oss.connections, dict(box.oss.faults.used)
 
 
-def outcome(bucket: oss2.Bucket, key: str) -> object:
+def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> object:
+    """Of an upload, or without data of a deletion."""
     try:
-        return bucket.put_object(key, b"data").status
+        return (bucket.delete_object(key) if data is None else bucket.put_object(key, data)).status
     except oss2.exceptions.RequestError as error:
         return type(error.exception).__name__
     except oss2.exceptions.OssError as error:
@@ -93,3 +101,199 @@ def test_a_function_is_retried_in_the_same_way_and_its_last_failure_handed_on(bo
 def echo(tmp_path):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")
     return tmp_path
+
+
+@pytest.fixture(params=[Sandbox, InProcess])
+def world(request):
+    with request.param() as box:
+        yield box
+
+
+@pytest.fixture
+def oms(world, huawei_of):
+    """Calls OMS as the vendor's SDK would, by OMS's clock."""
+    client = huawei_of(world)
+
+    def call(tail="", *keys):
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.oms.now()))
+        headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}
+        body = json.dumps({"object_keys": keys}).encode() if keys else b""
+        url = world.task.sync_url if keys else world.task.sync_url.removesuffix("/events") + tail
+        answer = client.call("POST" if keys else "GET", url, body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json() if answer.content else None
+
+    return call
+
+
+def copied(box):
+    return {key: one.data for key, one in box.task.destination.items()}
+
+
+def lists(box):
+    """OMS's lists, the oldest first: when by their names, in seconds, and their columns."""
+    found = [(name.rpartition("/")[2], one) for name, one in box.obs.objects(box.destination_bucket).items()]
+    written = sorted((int(name.split(".")[0]) / 1000, one.data.decode()) for name, one in found if "_list." in name)
+    return [(when, body.rstrip().split(",")) for when, body in written]
+
+
+def test_a_request_lands_late_and_undoes_what_was_written_since(world):
+    bucket = world.bucket(world.source_bucket)
+    world.oss.put(world.source_bucket, "deleted", b"")
+    world.oss.faults.then(Fault.lands_late(3), Fault.lands_late(3))
+
+    outcomes = [outcome(bucket, "put", b"old"), outcome(bucket, "deleted", None)]
+    outcomes += [outcome(bucket, "put", b"new"), outcome(bucket, "deleted", b"again")]
+    meanwhile = {key: one.data for key, one in world.oss.objects(world.source_bucket).items()}
+    world.wait_idle(PATIENCE)
+
+    assert outcomes == ["ConnectionError", "ConnectionError", 200, 200]
+    assert meanwhile == {"put": b"new", "deleted": b"again"}
+    assert {key: one.data for key, one in world.oss.objects(world.source_bucket).items()} == {"put": b"old"}
+
+
+def test_faults_follow_each_other_and_none_is_no_fault(world):
+    bucket = world.bucket(world.source_bucket)
+    world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
+    world.oss.faults.add(Fault.status(503), times=1)
+    world.oss.faults.then(None)
+
+    outcomes = [outcome(bucket, key) for key in "abcdef"]
+
+    assert [one[0] if isinstance(one, tuple) else one for one in outcomes] == [
+        500,
+        200,
+        "ConnectionError",
+        503,
+        200,
+        200,
+    ]
+    assert list(world.oss.objects(world.source_bucket)) == ["b", "e", "f"]
+    assert world.oss.faults.used == {"status": 2, "drop_before": 1}
+
+
+def test_a_copy_lands_after_one_that_was_accepted_later(world, oms):
+    for key in "ab":
+        world.oss.put(world.source_bucket, key, key.encode())
+    world.task.copies.then(CopyFault.late(0.1, 3), None)
+
+    oms("", "a")
+    oms("", "b")
+    while "b" not in copied(world):
+        world._ground.call(asyncio.sleep(0.01))
+    before = copied(world)
+    world.wait_idle(PATIENCE)
+
+    assert (before, copied(world)) == ({"b": b"b"}, {"a": b"a", "b": b"b"})
+    assert [line[1] for _, line in lists(world)] == ["b", "a"]
+
+
+def test_held_copies_read_when_they_begin_and_write_what_they_read_when_they_end(world, oms):
+    world.task.copies.add(CopyFault.held())
+    for data in (b"old", b"newer"):
+        world.oss.put(world.source_bucket, "a", data)
+        oms("", "a")
+        world.task.begin(world.task.held[-1])
+    first, second = world.task.held
+    world.wait_idle(PATIENCE)
+    assert copied(world) == {}
+
+    world.task.end(second)
+    assert copied(world) == {"a": b"newer"}
+    world.task.end(first)
+
+    assert copied(world) == {"a": b"old"}
+    assert (world.task.held, world.task.success_object) == ([], 2)
+
+
+def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
+    world.oss.put(world.source_bucket, "a", b"source")
+    world.obs.put(world.destination_bucket, "a", b"there!")
+    world.task.copies.add(CopyFault.held())
+    oms("", "a")
+    (copy,) = world.task.held
+
+    world.task.begin(copy)
+    world.obs.put(world.destination_bucket, "a", b"another size")
+    world.task.end(copy)
+
+    assert (copied(world), world.task.skip_object) == ({"a": b"another size"}, 1)
+
+
+@pytest.mark.parametrize(("merges", "held"), [(False, 3), (True, 1)])
+def test_oms_may_merge_what_waits_to_be_begun(world, oms, merges, held):
+    world.task.merges = merges
+    world.task.copies.add(CopyFault.held())
+    oms("", "a")
+    oms("", "a", "a")
+
+    assert [copy.key for copy in world.task.held] == ["a"] * held
+    world.task.begin(*world.task.held)
+    oms("", "a")
+
+    assert (len(world.task.held), world.task.acceptance_request) == (held + 1, 4)
+
+
+def test_oms_may_lose_what_it_accepted(world, oms):
+    world.oss.put(world.source_bucket, "a", b"")
+    world.task.copies.then(CopyFault.lost())
+    oms("", "lost", "a")
+    world.wait_idle(PATIENCE)
+
+    assert (copied(world), [line[1] for _, line in lists(world)]) == ({"a": b""}, ["a"])
+    assert (world.task.acceptance_request, world.task.success_object, world.task.failure_object) == (2, 1, 0)
+
+
+def counts(oms, when):
+    """What ShowSyncTask and ListSyncTaskStatistic say: sums, and the steps that are not empty."""
+    month = oms(f"?query_time={when}")
+    types = "REQUEST,SUCCESS"
+    told = oms(f"/statistics?data_type={types}&start_time={when - 7_200_000}&end_time={when}")
+    steps = {point["time_stamp"] for one in told["statistic_datas"] for point in one["data"] if point["statistic_num"]}
+    return [month["monthly_acceptance_request"], month["monthly_success_object"]], told["statistic_time_type"], steps
+
+
+def test_counts_lag_and_come_in_steps_of_an_hour(world, oms):
+    world.oss.put(world.source_bucket, "a", b"")
+    world.task.lag, world.task.step = 3600, "ONE_HOUR"
+    when = int(world.oms.now() * 1000)
+    oms("", "a")
+    world.wait_idle(PATIENCE)
+    assert counts(oms, when + 60_000) == ([0, 0], "ONE_HOUR", set())
+
+    world.oms.clock_offset = 3700
+
+    sums, step, steps = counts(oms, when + 60_000)
+    assert (sums, step) == ([1, 1], "ONE_HOUR")
+    assert steps <= {one - one % 3_600_000 for one in (when, when + 60_000)}
+
+
+def test_each_cloud_tells_its_own_time(world, oms):
+    world.oss.clock_offset, world.oms.clock_offset, world.obs.clock_offset = -36_000, 36_000, 7200
+    world.oss.put(world.source_bucket, "a", b"")
+    oms("", "a")
+    world.wait_idle(PATIENCE)
+
+    def near(seconds, cloud):
+        return abs(seconds - cloud.now()) < PATIENCE
+
+    assert near(world.oss.objects(world.source_bucket)["a"].last_modified, world.oss)
+    assert all(near(one.last_modified, world.obs) for one in world.obs.objects(world.destination_bucket).values())
+    ((when, (time_in_china, *_)),) = lists(world)
+    assert near(when, world.oms)
+    assert near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)
+    _, _, steps = counts(oms, int(world.oms.now() * 1000))
+    assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
+
+
+def test_a_right_is_taken_away_for_some_keys(world):
+    bucket = world.bucket(world.source_bucket)
+    for action in ("oss:PutObject", "oss:DeleteObject"):
+        world.oss.deny(action, world.source_bucket, where="b".__eq__)
+    world.oss.put(world.source_bucket, "b", b"")
+
+    outcomes = [outcome(bucket, "a"), outcome(bucket, "b"), outcome(bucket, "b", None)]
+
+    assert outcomes == [200, (403, "AccessDenied"), (403, "AccessDenied")]
+    assert bucket.batch_delete_objects(["a", "b"]).deleted_keys == ["a"]
+    assert list(world.oss.objects(world.source_bucket)) == ["b"]

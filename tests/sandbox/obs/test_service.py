@@ -33,6 +33,11 @@ def test_a_bucket_of_another_region_is_redirected_to(box, obs_requests, refusal)
         ("GET", "", {"list-type": "2"}),
         ("GET", "", {"versions": ""}),
         ("GET", "a", {"versionId": "1"}),
+        ("GET", "", {"location": ""}),
+        ("GET", "", {"uploads": ""}),
+        ("HEAD", "", {"prefix": "a"}),
+        ("GET", "a", {"prefix": "a"}),
+        ("GET", "a", {"AccessKeyId": "x", "Expires": "1", "Signature": "x"}),
         ("PUT", "a", {}),
         ("DELETE", "a", {}),
     ],
@@ -41,6 +46,21 @@ def test_a_bucket_of_another_region_is_redirected_to(box, obs_requests, refusal)
 def test_what_the_sandbox_lacks_is_refused(box, obs_requests, method, key, params):
     box.obs.put(BUCKET, "a", b"hello")
     assert obs_requests.send(method, key, params).status_code == 501
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "x-obs-request-payer", "x-obs-unknown"],
+)
+@pytest.mark.parametrize("key", ["", "a"])
+def test_a_header_that_asks_for_what_the_sandbox_lacks_is_refused(box, obs_requests, refusal, key, header):
+    box.obs.put(BUCKET, "a", b"hello")
+    assert refusal(obs_requests.send(key=key, headers={header: "x"})) == (501, "ServiceNotImplemented")
+
+
+@pytest.mark.parametrize("host", ["obs.cn-north-4.myhuaweicloud.com", "127.0.0.1"])
+def test_the_buckets_are_not_listed(obs_requests, refusal, host):
+    assert refusal(obs_requests.send(host=host, path="/")) == (501, "ServiceNotImplemented")
 
 
 @pytest.mark.parametrize("params", [{"max-keys": "many"}, {"max-keys": "-1"}, {"encoding-type": "base64"}], ids=str)

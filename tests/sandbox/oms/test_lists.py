@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.task import Copy, CopyFailure
 
 ROOT = "oms/sync_task/"
 
@@ -59,9 +59,11 @@ def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists
     assert unquote(encoded) == raw == "山 a.jpg"
 
 
-def test_no_list_is_overwritten_however_fast_they_come(box, lists):
-    for _ in range(3):
-        box.task.copy(["missing"], now=1_767_225_600)
+def test_no_list_is_overwritten_however_fast_they_come(box, lists, monkeypatch):
+    monkeypatch.setattr(box.oms, "now", lambda: 1_767_225_600)
+    for copy in (Copy("missing"), Copy("missing"), Copy("missing")):
+        box.task.begin(copy)
+        box.task.end(copy)
     assert len(lists()) == 3
 
 

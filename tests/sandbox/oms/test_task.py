@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.oms.task import SourceObject
+from sandbox.oms.task import CopyFault, SourceObject
 
 
 def now_ms(box):
@@ -29,8 +29,8 @@ def test_an_object_that_is_gone_by_then_counts_as_failure(box, huawei):
 
 
 def test_waiting_for_copies_ends(box, huawei):
-    with box.oms.lock:
-        box.task.pending += 1
+    box.task.copies.add(CopyFault.late(60))
+    huawei.submit("a")
 
     with pytest.raises(TimeoutError):
         box.oms.wait_copied(0.01)

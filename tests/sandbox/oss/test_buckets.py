@@ -131,6 +131,13 @@ def test_what_was_there_before_versioning_or_comes_after_it_is_the_version_null(
     assert {one.headers["x-oss-version-id"] for one in answers(photos)} == {"null"}
 
 
+def not_found(read, key):
+    """The headers of the answer that there is no such object."""
+    with pytest.raises(oss2.exceptions.NotFound) as refused:
+        read(key)
+    return refused.value.headers
+
+
 def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
     switch(photos, "Enabled")
     for key in ("a", "b"):
@@ -144,6 +151,21 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
     assert (several.key, several.delete_marker) == ("b", True)
     assert several.delete_marker_versionid
     assert not box.oss.objects("photos")
+
+
+def test_who_reads_what_a_marker_hides_is_told_of_the_marker(photos):
+    assert "x-oss-delete-marker" not in not_found(photos.head_object, "a")
+    switch(photos, "Enabled")
+    assert "x-oss-delete-marker" not in not_found(photos.get_object, "a")
+    photos.put_object("a", b"data")
+
+    marker = photos.delete_object("a").versionid
+
+    for read in (photos.get_object, photos.head_object, photos.get_object_meta):
+        told = not_found(read, "a")
+        assert (told["x-oss-delete-marker"], told["x-oss-version-id"]) == ("true", marker)
+    photos.put_object("a", b"data")
+    assert "x-oss-delete-marker" not in photos.head_object("a").headers
 
 
 @pytest.mark.parametrize("status", ["Enabled", "Suspended"])

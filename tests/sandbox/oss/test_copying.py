@@ -28,6 +28,21 @@ def test_a_copy_keeps_its_sources_headers_unless_told_to_replace_them(box, photo
     assert (objects["replaced"].meta, objects["replaced"].content_type) == (new, "application/octet-stream")
 
 
+@pytest.mark.parametrize("directive", [None, "COPY", "REPLACE"])
+def test_what_is_copied_onto_itself_takes_the_new_metadata_unless_there_are_versions(box, photos, directive):
+    photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "somebody"})
+    new = {"x-oss-meta-editor": "another"}
+    headers = {**new, "x-oss-metadata-directive": directive} if directive else new
+
+    photos.copy_object("photos", "a", "a", headers=headers)
+    copied = box.oss.objects("photos")["a"]
+    assert (copied.data, copied.meta, copied.content_type) == (b"hello", new, "application/octet-stream")
+
+    photos.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
+    photos.copy_object("photos", "a", "a", headers={**headers, "x-oss-meta-editor": "a third"})
+    assert (box.oss.objects("photos")["a"].meta == new) == (directive != "REPLACE")
+
+
 def test_an_unknown_metadata_directive_is_refused(photos):
     photos.put_object("a", b"hello")
 

@@ -93,3 +93,34 @@ def test_a_deletion_with_a_wrong_md5_is_refused(oss_requests):
     answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(b""))
 
     assert (answer.status_code, "<Code>InvalidDigest</Code>" in answer.text) == (400, True)
+
+
+def test_a_right_can_be_taken_away_for_some_keys(box, photos):
+    keys = ["open/a", "shut/b", "open/c"]
+    for key in keys:
+        photos.put_object(key, b"")
+    for action in ("oss:PutObject", "oss:GetObject", "oss:DeleteObject"):
+        box.oss.deny(action, "photos", where=lambda key: key.startswith("shut/"))
+
+    for call in (
+        photos.get_object,
+        photos.delete_object,
+        lambda key: photos.put_object(key, b""),
+        lambda key: photos.copy_object("photos", key, "open/d"),
+    ):
+        with pytest.raises(oss2.exceptions.AccessDenied):
+            call("shut/b")
+    assert photos.batch_delete_objects(keys).deleted_keys == ["open/a", "open/c"]
+
+    assert list(box.oss.objects("photos")) == ["shut/b"]
+    assert ("oss:DeleteObject", "photos", "shut/b", 403) in box.oss.actions
+    assert box.bucket("photos-oms-log").put_object("shut/b", b"").status == 200
+
+
+def test_without_the_right_for_the_whole_bucket_nothing_of_many_is_deleted(box, photos):
+    photos.put_object("a", b"")
+    box.oss.deny("oss:DeleteObject", "photos")
+
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        photos.batch_delete_objects(["a"])
+    assert list(box.oss.objects("photos")) == ["a"]

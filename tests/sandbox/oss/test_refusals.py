@@ -1,0 +1,122 @@
+"""What OSS can do and the sandbox cannot is refused with NotImplemented, and never ignored."""
+
+from __future__ import annotations
+
+import oss2
+import pytest
+
+DELETE_VERSION = b"<Delete><Object><Key>a</Key><VersionId>null</VersionId></Object></Delete>"
+
+
+@pytest.fixture(autouse=True)
+def stored(box):
+    """An object that no refused request may change."""
+    box.oss.put("photos", "a", b"first")
+    yield
+    assert box.oss.objects("photos")["a"].data == b"first"
+    assert list(box.oss.objects("photos")) == ["a"]
+
+
+def refused(answer):
+    return (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "x-oss-storage-class",
+        "x-oss-server-side-encryption",
+        "x-oss-server-side-encryption-key-id",
+        "x-oss-tagging",
+        "x-oss-object-acl",
+        "x-oss-acl",
+        "x-oss-callback",
+        "x-oss-callback-var",
+        "x-oss-traffic-limit",
+        "x-oss-request-payer",
+        "x-oss-never-heard-of",
+        "If-None-Match",
+        "Range",
+    ],
+)
+def test_a_header_that_asks_for_more_is_refused_with_any_upload(photos, header):
+    for call in (
+        lambda headers: photos.put_object("a", b"second", headers=headers),
+        lambda headers: photos.append_object("b", 0, b"second", headers=headers),
+        lambda headers: photos.copy_object("photos", "a", "b", headers=headers),
+        lambda headers: photos.init_multipart_upload("b", headers=headers),
+    ):
+        with pytest.raises(oss2.exceptions.NotImplemented):
+            call({header: "x"})
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "params", "headers"),
+    [
+        ("PUT", "a", {}, {"x-oss-metadata-directive": "REPLACE"}),
+        ("PUT", "a", {}, {"x-oss-copy-source-if-match": "x"}),
+        ("GET", "a", {}, {"x-oss-process": "x"}),
+        ("HEAD", "a", {}, {"Range": "bytes=0-1"}),
+        ("HEAD", "a", {"objectMeta": ""}, {"If-Match": "x"}),
+        ("DELETE", "a", {}, {"If-Match": "x"}),
+        ("GET", "", {}, {"x-oss-optional-attributes": "x"}),
+    ],
+    ids=str,
+)
+def test_a_header_that_is_another_operations_is_refused(oss_requests, method, key, params, headers):
+    answer = oss_requests.send(method, key, params=params, headers=headers)
+
+    assert answer.status_code == 400
+    assert method == "HEAD" or refused(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "params"),
+    [
+        *[(method, "a", {"versionId": "null"}) for method in ("GET", "PUT", "DELETE")],
+        ("POST", "a", {"append": "", "position": "5", "versionId": "null"}),
+        ("GET", "", {"versions": ""}),
+        ("GET", "", {"acl": ""}),
+        ("GET", "", {"start-after": "a"}),
+        ("GET", "", {"list-type": "2", "marker": "a"}),
+        ("GET", "a", {"prefix": "a"}),
+        ("PUT", "a", {"response-content-type": "x"}),
+        ("PUT", "a", {"tagging": ""}),
+        ("PUT", "a", {"x-oss-expires": "60"}),
+        ("PUT", "a", {"callback": "x"}),
+        ("POST", "a", {}),
+        ("OPTIONS", "a", {}),
+    ],
+    ids=str,
+)
+def test_a_parameter_that_is_another_operations_is_refused(oss_requests, method, key, params):
+    assert refused(oss_requests.send(method, key, b"", params=params))
+
+
+def test_a_version_is_not_deleted_with_many_keys(photos):
+    with pytest.raises(oss2.exceptions.NotImplemented):
+        photos.delete_object_versions(
+            oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a", "null")])
+        )
+
+
+def test_a_deletion_that_says_more_than_keys_is_refused(oss_requests):
+    headers = oss_requests.md5_header(DELETE_VERSION)
+    assert refused(oss_requests.send("POST", "", DELETE_VERSION, params={"delete": ""}, headers=headers))
+
+
+def test_metadata_of_over_eight_kilobytes_is_refused_by_oss_itself(photos):
+    name = "x-oss-meta-a"
+    most = "v" * (8192 - len(name))
+    for call in (
+        lambda headers: photos.put_object("b", b"", headers=headers),
+        lambda headers: photos.copy_object(
+            "photos", "a", "b", headers={**headers, "x-oss-metadata-directive": "REPLACE"}
+        ),
+        lambda headers: photos.init_multipart_upload("b", headers=headers),
+    ):
+        with pytest.raises(oss2.exceptions.InvalidArgument) as error:
+            call({name: most + "v"})
+        assert error.value.ec == "0011-00000002"
+    photos.put_object("b", b"", headers={name: most})
+    photos.delete_object("b")
