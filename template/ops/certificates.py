@@ -12,7 +12,7 @@ from typing import Any
 SCHEMA = 1
 # All of them, in the order in which certify has them.
 CHECKS = (
-    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
 )

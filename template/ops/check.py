@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from ops.certificates import CHECKS, gates, sha256
+from ops.clock import parse_time
 from ops.words import Text
 
 MODULUS = 2**256
-# As in code/oss_oms_sync: records are never in scope, and OMS's own lists are in the destination for ever.
-_RECORDS = "oms_source_record/"
-_OMS_LISTS = "oms/sync_task/"
+# As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
+# are there for ever.
+_OWN = (b"oms_source_record/", b"oms/sync_task/")
 _EQUAL = ("equal_contents", "equal_version", "equal_size")
 # What is in the buckets, but not in scope.
 _NOT_COUNTED = {"source": {"outside"}, "destination": {"outside", "oms_own"}}
@@ -35,7 +37,9 @@ _EMPTY_OR_ACCEPTED = {
     "UNKNOWN": "unknown",
 }
 # A rehearsal leaves these out: nothing is frozen yet.
-_OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
+_OF_THE_FREEZE = ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")
+# So much later than the freeze a write may seem to be: clocks differ.
+_CLOCKS = timedelta(minutes=1)
 Document = Mapping[str, Any]
 Objects = Iterable[tuple[bytes, int]]
 
@@ -84,8 +88,8 @@ def findings(document: Document) -> Iterator[Finding]:
 
 
 def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
-    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of OMS's lists that
-    are in the source as well, so that the destination's count."""
+    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of records and OMS's
+    lists that are in the source as well, so that the destination's count."""
     counted = count(document["scope"], objects, None if side == "source" else own)
     stated = _stated(document[side]) if document[side] else None
     name = Text(side, "源端" if side == "source" else "目的端")
@@ -94,14 +98,14 @@ def in_listing(document: Document, side: str, objects: Objects, own: frozenset[b
 
 
 def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
-    """What the objects of a listing add up to that are in scope; without OMS's own lists if `own` is given."""
+    """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
+    if that is given."""
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
-    records, lists = _RECORDS.encode(), _OMS_LISTS.encode()
     number = total = digest = 0
     for key, size in objects:
-        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(records):
+        if not (key.startswith(prefix) and key.endswith(suffix)):
             continue
-        if own is not None and key.startswith(lists) and key not in own:
+        if own is not None and key.startswith(_OWN) and key not in own:
             continue
         number, total = number + 1, total + size
         digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
@@ -109,7 +113,7 @@ def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None
 
 
 class Noting:
-    """Objects on their way, of which the keys are noted that look like OMS's lists."""
+    """Objects on their way, of which the keys are noted that look like records or OMS's lists."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -117,7 +121,7 @@ class Noting:
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         for key, size in self._objects:
-            if key.startswith(_OMS_LISTS.encode()):
+            if key.startswith(_OWN):
                 self._noted.add(key)
             yield key, size
 
@@ -156,6 +160,8 @@ def _passed(document: Document) -> Finding:
         wrong.append("SAMPLE")
     if "SUMS" in passed and document["classes"] is None:
         wrong.append("SUMS")
+    if "SCOPE" in passed and not (document["source"] and document["source"]["objects"]):
+        wrong.append("SCOPE")
     claim = Text("What passed is so by the counts", "通过的检查与计数相符")
     return Finding(claim, not wrong, ", ".join(wrong))
 
@@ -169,17 +175,26 @@ def _is_in(classes: Document | None, title: str) -> bool:
 
 
 def _in_time(document: Document) -> Finding:
-    """The comparison began after the freeze, and the pass that shows that the source stood still after its end."""
+    """Nothing was written after the freeze; the comparison began after that, and the pass that shows that the source
+    stood still after its end."""
     passed = {one["id"] for one in document["checks"] if one["result"] == "passed"}
     compared, reconciled = document["passes"]["compare"], document["passes"]["reconcile"]
     latest = max(compared["ended"], compared["amended"] or "") if compared else None
     holds = {
+        "FROZEN": _is_frozen(document),
         "SCOPE": compared is not None and (document["frozen_since"] or "") <= compared["started"] <= compared["ended"],
         "STOOD_STILL": bool(latest and reconciled) and document["as_of"] == latest < reconciled["started"],
     }
     wrong = [name for name, is_so in holds.items() if name in passed and not is_so]
     claim = Text("The passes came one after the other, as the checks say", "各轮检查的先后与结论相符")
     return Finding(claim, not wrong, ", ".join(wrong))
+
+
+def _is_frozen(document: Document) -> bool:
+    """Whether the object that was written last was written before the freeze."""
+    frozen = parse_time(document["frozen_since"] or "")
+    last = [parse_time(one["at"]) for one in document["last_written"] or ()]
+    return frozen is not None and bool(last) and all(at is not None and at <= frozen + _CLOCKS for at in last)
 
 
 def _folders(document: Document) -> Iterator[Finding]:

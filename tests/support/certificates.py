@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 IDS = (
-    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
 )
@@ -97,6 +97,7 @@ def certificate(
         },
         "source": {**side(SOURCE), "state_digest": "1" * 64},
         "destination": side(SOURCE),
+        "last_written": [{"key": "a/2", "at": "2026-01-31T07:58:00Z"}, {"key": "a/1", "at": "2026-01-30T10:00:00Z"}],
         "classes": {
             "equal_contents": of_class(SOURCE, SOURCE),
             "oms_own": of_class([], DESTINATION[3:]),
@@ -120,9 +121,9 @@ def certificate(
 
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
     minutes = {"settle": 15, "replay": 1, "compare": 12, "again": 1, "reconcile": 9, "sample": 2, "total": 40}
-    failing = [name for name in results or {} if name not in ("STOOD_STILL", "MOVING", "IN_FLIGHT")]
+    failing = [name for name in results or {} if name not in ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}
-    return certificate(results, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
+    return certificate({"FROZEN": "not run", **(results or {})}, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:

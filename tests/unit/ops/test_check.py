@@ -153,6 +153,9 @@ PASSES = certificate()["passes"]
         {"passes": {**PASSES, "reconcile": None}},
         {"passes": {**PASSES, "compare": None}},
         {"as_of": "2026-01-31T09:10:00Z"},
+        {"last_written": [{"key": "a/1", "at": "2026-01-31T08:01:01Z"}]},
+        {"last_written": []},
+        {"last_written": None},
     ],
 )
 def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
@@ -192,7 +195,7 @@ def in_bytes(objects):
 def test_only_what_is_in_scope_counts():
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
     everything = {"prefix": "", "suffix": ""}
-    assert count(everything, in_bytes(objects)).bytes == 1 + 2 + 4 + 16
+    assert count(everything, in_bytes(objects)).bytes == 1 + 2 + 4 + 8 + 16
     assert count({"prefix": "p/", "suffix": ""}, in_bytes(objects)).bytes == 3
     assert count({"prefix": "", "suffix": ".jpg"}, in_bytes(objects)).bytes == 1 + 4 + 16
     assert count(everything, in_bytes(objects), frozenset()).bytes == 1 + 2 + 4
