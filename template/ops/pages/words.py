@@ -322,7 +322,10 @@ _COMPARISON = {
     "means failed_before": ("It has a failed record: replay resends it.", "有失败记录，由 replay 重发。"),
     "means moving": ("Written just before or during the comparison.", "比对前不久或比对期间写入。"),
     "means in_flight": ("Accepted by OMS, and not in OBS yet.", "OMS 已接受，尚未进入 OBS。"),
-    "means impossible": ("A symbolic link, or a key that OBS cannot hold.", "软链接，或 OBS 不支持的对象名。"),
+    "means impossible": (
+        "A symbolic link, a key that looks like a record's, or one that OBS cannot hold.",
+        "软链接、记录前缀下的对象，或 OBS 不支持的对象名。",
+    ),
     "means arriving": ("Only in OBS, for less than 15 minutes.", "仅在 OBS 中，且不足 15 分钟。"),
     "means oms_own": ("Written to OBS by OMS itself.", "由 OMS 写入 OBS。"),
     "means deleted_at_source": ("Only in OBS: the source has deleted it.", "仅在 OBS 中：源端已删除。"),

@@ -110,8 +110,8 @@ class CompareCount:
         rules, source = self._rules, entry.source
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
-        is_refused = is_inside and rules.file_system is not None and rules.file_system.refuses(entry)
-        if is_refused or (source and not is_inside and rules.key_filter.withholds(entry.key)):
+        is_refused = rules.file_system is not None and rules.file_system.refuses(entry)
+        if (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
         proof = None
         if rules.prover and source and entry.destination and found in UNPROVEN:

@@ -64,7 +64,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     if is_before or (frozen and found.state.ended < timestamp(evidence.now - LATEST)):
         why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
         return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
-    if not found.in_scope("source").objects:
+    if not found.tally.last_written:
         seen = Text(
             f"No object in {settings.source_bucket} is in scope", f"{settings.source_bucket} 中没有范围内的对象"
         )
@@ -78,20 +78,13 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
 
 def _frozen(evidence: Evidence, scope: Check, accepted: Mapping[str, str]) -> Check:
     """Whether nothing was written after the freeze."""
-    wanted = Text(
-        "No object was written later than a minute after the freeze",
-        "没有对象的写入时间晚于冻结后一分钟",
-    )
+    wanted = Text("No object was written later than a minute after the freeze", "没有对象的写入时间晚于冻结后一分钟")
     frozen, found = evidence.frozen_since, evidence.comparison
     if frozen is None:
         return Check("FROZEN", Result.NOT_RUN, _REHEARSED, wanted)
     if found is None or scope.result is not Result.PASSED:
         return unseen("FROZEN", wanted, scope)
     written = found.tally.last_written
-    if not written:
-        seen = Text("The comparison does not tell which object was written last", "比对未给出最后写入的对象")
-        again = compare_command(found.state.scope, restart=True)
-        return Check("FROZEN", Result.NOT_RUN, seen, wanted, Text("Compare again", "请重新比对"), again)
     last = from_epoch(written[0].modified)
     late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
     if not late:
@@ -109,8 +102,8 @@ def _frozen(evidence: Evidence, scope: Check, accepted: Mapping[str, str]) -> Ch
         f" --frozen-since {timestamp(later)}",
         f"请确认源端不再有写入。实际冻结时间晚于所述时间，请以 --frozen-since {timestamp(later)} 执行割接",
     )
-    command_ = certify_command(later, evidence.sample.asked if evidence.sample else 0, accepted)
-    return Check("FROZEN", Result.FAILED, seen, wanted, following, command_, late)
+    again = certify_command(later, evidence.sample.asked if evidence.sample else 0, accepted)
+    return Check("FROZEN", Result.FAILED, seen, wanted, following, again, late)
 
 
 def _stood_still(evidence: Evidence, scope: Check) -> Check:

@@ -105,8 +105,8 @@ def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         seen = Text("Replay has not read OMS's lists yet", "replay 尚未读取 OMS 的清单")
         if looked:
             seen = Text(
-                f"Replay last read OMS's lists at {looked}: too long ago",
-                f"replay 上次读取 OMS 的清单是在 {looked}，已过期",
+                f"Replay has read OMS's lists at {looked}, and not since",
+                f"replay 最近一次读取 OMS 的清单是在 {looked}，此后未再读取",
             )
         following = Text(
             "Its timer does so every minute: certify again after that. Doctor says so if it does not",
