@@ -109,8 +109,8 @@ def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
                 f"replay 最近一次读取 OMS 的清单是在 {looked}，此后未再读取",
             )
         following = Text(
-            "Its timer does so every minute: certify again after that. Doctor says so if it does not",
-            "其定时器每分钟读取一次，之后请再次执行 certify。如未读取，doctor 会说明",
+            "Its timer does so every minute: certify again after that. If it does not, look at replay's timer and log",
+            "其定时器每分钟读取一次，之后请再次执行 certify。如一直没有读取，请查看 replay 的定时器和日志",
         )
         again = certify_command(evidence.frozen_since, evidence.sample.asked if evidence.sample else 0, accepted)
         return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, again)
