@@ -4,7 +4,8 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
-    POST /later/<seconds>               lets so much time go by: what is stored becomes older; answers {}
+    POST /later/<seconds>               lets so much time go by: what is stored becomes older, and replay's timer
+                                        strikes; answers {}
 """
 
 from __future__ import annotations
@@ -61,5 +62,6 @@ def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
             box.wait_idle(_PATIENCE)
             box.oss.age(int(seconds))
             box.obs.age(int(seconds))
+            box.tick("replay")
             return {}
     raise LookupError("/".join(path))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,23 +22,6 @@ def box() -> Iterator[Sandbox]:
     """Both clouds and Function Compute."""
     with Sandbox() as sandbox:
         yield sandbox
-
-
-@pytest.fixture(autouse=True)
-def _worlds_end() -> Iterator[None]:
-    """What stands in for parts of the process while a world is open is gone after the test."""
-    yield
-    if "support.world" in sys.modules:
-        sys.modules["support.world"].World.close_all()
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """What the test starts can be interrupted. A shell ignores SIGINT in what it starts in the background, and a
-    process hands that on to those that it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ class Rule(NamedTuple):
 
 # All of them, in the order in which certify has them.
 CHECKS = {
+    "FROZEN": Rule(of_freeze=True),
     "STOOD_STILL": Rule(of_freeze=True),
     "SCOPE": Rule(),
     "SUMS": Rule(),

@@ -17,8 +17,10 @@ _RESULTS = {"passed", "failed", "not run", "not proven"}
 _LATEST = timedelta(hours=24)
 # So far the clock of the machine that checks may be behind.
 _CLOCKS = timedelta(minutes=10)
+# So much later than the freeze a write may seem to be, for the same reason.
+_WRITES = timedelta(minutes=1)
 # What a comparison has counted.
-_COUNTED = ("source", "destination", "classes", "folders")
+_COUNTED = ("source", "destination", "last_written", "classes", "folders")
 _STEPS = {"settle", "replay", "compare", "again", "reconcile", "sample"}
 # What a document without it raises is a form that certificates do not have.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError)
@@ -98,10 +100,12 @@ def _results(document: Document) -> Finding:
         name, classes = one["id"], CHECKS[one["id"]].classes if one["id"] in CHECKS else ()
         if name == "SCOPE":
             can_be = {scope}
-        elif (classes or name in ("STOOD_STILL", "SUMS")) and scope != "passed":
+        elif (classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
             can_be = {"not run"}
         elif classes:
             can_be = {_of_classes(document, name)}
+        elif name == "FROZEN":
+            can_be = {_of_freeze(document) if scope == "passed" else "not run"}
         elif name == "STOOD_STILL":
             can_be = {"passed", "failed"} if _is_shown_still(document) else {"not run"}
         elif name == "SUMS":
@@ -116,14 +120,24 @@ def _results(document: Document) -> Finding:
 
 
 def _scope(document: Document) -> str:
-    """A comparison counts if it began after the freeze and was not too long ago; for a rehearsal, always."""
+    """A comparison counts if it found anything, began after the freeze and was not too long ago; in a rehearsal it may
+    be of any time."""
     compared, frozen = document["passes"]["compare"], document["frozen_since"]
     if compared is None:
         return "not run"
-    if frozen is None:
-        return "passed"
-    is_recent = moment(compared["ended"]) >= moment(document["made"]) - _LATEST
-    return "passed" if is_recent and moment(compared["started"]) >= moment(frozen) else "not run"
+    if frozen is not None:
+        is_recent = moment(compared["ended"]) >= moment(document["made"]) - _LATEST
+        if not is_recent or moment(compared["started"]) < moment(frozen):
+            return "not run"
+    return "passed" if document["last_written"] else "not proven"
+
+
+def _of_freeze(document: Document) -> str:
+    """Whether nothing was written after the freeze."""
+    if document["frozen_since"] is None:
+        return "not run"
+    frozen = moment(document["frozen_since"]) + _WRITES
+    return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
 
 
 def _is_shown_still(document: Document) -> bool:

@@ -12,11 +12,15 @@ from ops.certificates import CLASSES, NOT_COUNTED, SAMPLED, Sides
 from ops.words import Text
 
 _MODULUS = 2**256
-# As in code/oss_oms_sync: records are never in scope, and OMS's own lists are in the destination for ever.
+# As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
+# are there for ever.
 RECORDS = "oms_source_record/"
 _OMS_LISTS = "oms/sync_task/"
+_OWN = (RECORDS.encode(), _OMS_LISTS.encode())
 _SIDES = ("source", "destination")
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
+# So many of the objects that were written last are told.
+_MAX_WRITTEN = 20
 # A sample has at most so many objects, of at most so many bytes each.
 _MAX_SAMPLE, _LARGEST = 300, 2**30
 Document = Mapping[str, Any]
@@ -45,8 +49,8 @@ class Counted(NamedTuple):
 
 
 def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
-    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of OMS's lists that
-    are in the source as well, so that the destination's count."""
+    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of records and OMS's
+    lists that are in the source as well, so that the destination's count."""
     counted = count(document["scope"], objects, None if side == "source" else own)
     stated = _stated(document[side]) if document[side] else None
     name = Text(side, "源端" if side == "source" else "目的端")
@@ -55,14 +59,14 @@ def in_listing(document: Document, side: str, objects: Objects, own: frozenset[b
 
 
 def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
-    """What the objects of a listing add up to that are in scope; without OMS's own lists if `own` is given."""
+    """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
+    if that is given."""
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
-    records, lists = RECORDS.encode(), _OMS_LISTS.encode()
     number = total = digest = 0
     for key, size in objects:
-        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(records):
+        if not (key.startswith(prefix) and key.endswith(suffix)):
             continue
-        if own is not None and key.startswith(lists) and key not in own:
+        if own is not None and key.startswith(_OWN) and key not in own:
             continue
         number, total = number + 1, total + size
         digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
@@ -70,7 +74,7 @@ def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None
 
 
 class Noting:
-    """Objects on their way, of which the keys are noted that look like OMS's lists."""
+    """Objects on their way, of which the keys are noted that look like records or OMS's lists."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -78,7 +82,7 @@ class Noting:
 
     def __iter__(self) -> Iterator[tuple[bytes, int]]:
         for key, size in self._objects:
-            if key.startswith(_OMS_LISTS.encode()):
+            if key.startswith(_OWN):
                 self._noted.add(key)
             yield key, size
 
@@ -103,6 +107,7 @@ def counts(document: Document) -> Iterator[Finding]:
         stated, summed = _stated(document[side]), _summed(classes, side)
         claim = Text(f"The classes add up to the {name.en}", f"各类别之和等于{name.zh}")
         yield Finding(claim, stated == summed, _told(summed))
+    yield _written_last(document)
     if not _is_hexadecimal(document["source"]["state_digest"], 64):
         raise ValueError("no state digest")
     if adds_up:
@@ -113,6 +118,15 @@ def counts(document: Document) -> Iterator[Finding]:
         claim = Text("All of the source is equal, or accepted by name", "源端对象全部一致，或已按类别接受")
         told = f"{objects:,} objects, {size:,} bytes"
         yield Finding(claim, [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")], told)
+
+
+def _written_last(document: Document) -> Finding:
+    """What was written last is in scope, the latest first, and no more than there is."""
+    told = [(moment(one["at"]), one["key"]) for one in document["last_written"]]
+    keys = [key for _, key in told]
+    is_possible = len(told) <= min(_MAX_WRITTEN, document["source"]["objects"]) and told == sorted(told, reverse=True)
+    are_objects = all(_is_in_scope(document, key) and not key.startswith(RECORDS) for key in _different(keys))
+    return Finding(Text("What was written last can be so", "最后写入的对象合理"), is_possible and are_objects)
 
 
 def _is_possible(title: str, one: Document, document: Document) -> bool:
@@ -169,7 +183,7 @@ def _may_be_in(document: Document, folder: str, title: str) -> bool:
 
 def _is_in_scope(document: Document, key: str) -> bool:
     scope = document["scope"]
-    return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"]) and not key.startswith(RECORDS)
+    return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"])
 
 
 def _summed(classes: Document, side: str) -> Counted:

@@ -26,6 +26,8 @@ SETTLED = timedelta(minutes=15)
 # Keys on their way are judged again so often and for so long.
 _AGAIN_SECONDS = 20.0
 _MAX_AGAIN_SECONDS = 900.0
+# Replay's timer reads OMS's lists every minute.
+_LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
 # So often in a row nothing has changed, and nothing is left that would.
 _MAX_STILL = 3
 # What OMS, replay or the pass itself may yet bring to OBS; the others stay as they are.
@@ -56,6 +58,7 @@ _TAKEN = Text("the one that began {}", "沿用 {} 开始的一轮")
 _OBJECTS = Text("{:,} objects in the source, {:,} in OBS", "源端 {:,} 个对象，OBS 中 {:,} 个")
 _SCANNED = Text("{:,} objects looked at, {:,} sent", "检查 {:,} 个对象，补发 {:,} 个")
 _READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
+_LISTS = Text("waiting until replay has read OMS's lists", "等待 replay 读取 OMS 的清单")
 _WAITING_FOR = Text("on their way: {}", "在途：{}")
 
 
@@ -213,7 +216,8 @@ class _Cutover:
 
 
 def _certify(session: Session, plan: Plan) -> Any:
-    """The certificate; called again while it says that the sample is not read to its end."""
+    """The certificate; called again while it says that the sample is not read to its end, or that replay has yet to
+    read OMS's lists."""
     session.screen.say(f"{_CERTIFY.of(session.lang)} …")
     payload: dict[str, Any] = {}
     if plan.frozen:
@@ -223,23 +227,30 @@ def _certify(session: Session, plan: Plan) -> Any:
     if plan.accept:
         payload["accept"] = dict(plan.accept)
     session.screen.begin()
-    read = -1
+    read, waited = -1, 0.0
     while True:
         document = session.caller.ask("certify", payload)
-        sample = document["sample"] or {"read": -1}
+        sample, again = document["sample"] or {"read": -1}, _asking_again(document)
         # Where nothing more was read, calling again would not help.
-        if not _is_reading(document) or sample["read"] <= read:
+        if "SAMPLE" in again and sample["read"] > read:
+            read = sample["read"]
+            session.screen.progress(_READING.of(session.lang).format(read, sample["drawn"]))
+        elif "COPY_FAILED" in again and waited < _MAX_LISTS_SECONDS:
+            session.screen.progress(_LISTS.of(session.lang))
+            if not session.caller.let_pass(_LISTS_SECONDS):
+                session.clock.sleep(_LISTS_SECONDS)
+            waited += _LISTS_SECONDS
+        else:
             return document
-        read = sample["read"]
-        session.screen.progress(_READING.of(session.lang).format(read, sample["drawn"]))
 
 
-def _is_reading(document: Any) -> bool:
-    """Whether the sample needs another call."""
-    return any(
-        one["id"] == "SAMPLE" and one["result"] == "not run" and one["command"].startswith("s certify invoke")
+def _asking_again(document: Any) -> set[str]:
+    """The checks that need nothing but another call."""
+    return {
+        one["id"]
         for one in document["checks"]
-    )
+        if one["result"] == "not run" and one["command"].startswith("s certify invoke")
+    }
 
 
 def _on_its_way(answer: Any) -> dict[str, int]:

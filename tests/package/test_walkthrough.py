@@ -361,6 +361,7 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_ends_in_go(shell, pr
     frozen = (datetime.now(timezone.utc) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     # WHEN the command is run, THEN it sends what was missing, waits for it, and says GO
+    box.start_timers(30)  # replay's reads OMS's lists meanwhile
     run, _ = Document.read(CUTOVER).commands_under("The day")
     said = shell.run(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
     assert "\nGO\n" in said

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.__main__ import describe, parser, snippet
 from sandbox.fc.service import Invocation
-from support.process import started
+from support.process import interruptible, started
 from tools.package import ROOT
 from tools.render import render
 
@@ -80,11 +80,10 @@ def test_the_snippet_shows_the_record_of_what_it_uploads(box, tmp_path, options)
     assert run_python(snippet(box), *options)[-1] == str([RECORD])
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_the_whole_project_runs_until_it_is_interrupted():
     """What is printed is pasted, and what the functions do is shown."""
     words = [sys.executable, "-m", "sandbox"]
-    with started(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+    with interruptible(), started(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         printed = []
         while not (printed and printed[-1].startswith("What the functions do")):
             printed.append(next(process.stdout))

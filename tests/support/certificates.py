@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 IDS = (
-    *("STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
 )
@@ -81,7 +81,7 @@ def certificate(
     found = {
         "equal_contents": (SOURCE, SOURCE),
         "oms_own": ([], DESTINATION[3:]),
-        "outside": ([("oms_source_record/x", 1)], []),
+        "outside": ([], [("oms_source_record/x", 1)]),
         **{TOLD_BY[name]: one_of(TOLD_BY[name]) for name in given if name in TOLD_BY},
     }
     sample = changes.get("sample", a_sample(read=0) if given.get("SAMPLE") == "not run" else None)
@@ -124,6 +124,7 @@ def certificate(
             },
         },
         **counted(found),
+        "last_written": [{"key": "a/2", "at": "2026-01-31T07:58:00Z"}, {"key": "a/1", "at": "2026-01-30T10:00:00Z"}],
         "sample": sample,
         "accepted": {},
         "rehearsal": None,
@@ -182,8 +183,12 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A rehearsal that is sound, if `results` are those of `would_be`."""
     minutes = {"settle": 15, "replay": 1, "compare": 54, "again": 1, "reconcile": 7, "sample": 2, "total": 80}
-    given = {"STOOD_STILL": "not run", **(_ENOUGH.get(would_be, {}) if results is None else results)}
-    failing = [name for name in IDS if name in given and name not in ("STOOD_STILL", "MOVING", "IN_FLIGHT")]
+    given = {
+        "FROZEN": "not run",
+        "STOOD_STILL": "not run",
+        **(_ENOUGH.get(would_be, {}) if results is None else results),
+    }
+    failing = [name for name in IDS if name in given and name not in ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}
     return certificate(given, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
 

@@ -1,7 +1,8 @@
-"""A process that a test starts and talks to."""
+"""A process that a test starts and talks to, and may interrupt."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,3 +17,14 @@ def started(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[s
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """What is started within can be interrupted. A shell ignores SIGINT in what it starts in the background, and a
+    process hands that on to those that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

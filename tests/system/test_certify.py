@@ -16,6 +16,7 @@ import oss2
 import pytest
 
 from sandbox import Sandbox
+from sandbox.server.faults import Fault
 from support.names import lead_huawei_here
 from support.uploads import upload
 
@@ -89,6 +90,7 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready):
     while now() <= document["as_of"]:
         time.sleep(0.05)
     assert invoke(ready, "reconcile", restart=True)["finished"]
+    ready.tick("replay")
     document = invoke(ready, "certify", frozen_since=frozen, sample=4)
     assert document["verdict"] == "GO", [one for one in document["checks"] if one["result"] != "passed"]
     assert document["sample"]["read"] == 4
@@ -99,3 +101,20 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready):
     assert {one.key for one in ready.obs.actions if one.status == 206} == drawn
     assert invoke(ready, "certify", close=True)["certificate"]["verdict"] == "GO"
     assert invoke(ready, "status")["verdict"]["state"] == "closed"
+
+
+def test_a_failed_record_of_a_key_that_no_object_can_have_keeps_nobody_from_a_certificate(box, in_process):
+    # GIVEN a key longer than any name, as somebody has asked replay for it, which OMS did not take
+    box.oms.faults.add(Fault.status(503))
+    key = "最" * 342
+    in_process(box, "replay", {"keys": [key]})
+    assert any("/failed_object_long/" in name for name in box.oss.objects(box.log_bucket))
+    box.oms.faults.clear()
+
+    # WHEN the cutover is judged, and OSS refuses to list so long a name
+    box.oss.faults.add(Fault.status(400), where=lambda request: len(request.params.get("prefix", "").encode()) > 1023)
+    document = in_process(box, "certify")
+
+    # THEN there is a certificate, and nothing that waits
+    backlog = next(one for one in document["checks"] if one["id"] == "BACKLOG")
+    assert (backlog["result"], "1 others" in backlog["seen"]) == ("passed", True)

@@ -19,6 +19,10 @@ class KeyFilter:
         """Whether `key` passes the filter and is not a record: nothing else is ever sent."""
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)
 
+    def withholds(self, key: str) -> bool:
+        """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""
+        return key.startswith(RECORD_ROOT) and key.startswith(self.prefix) and key.endswith(self.suffix)
+
     def overlaps(self, other: KeyFilter) -> bool:
         """Whether some key could pass both filters."""
         prefixes = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)

@@ -203,10 +203,19 @@ def _looked_at(document: Answer, made: datetime | None, say: Words) -> Markup:
             (say("frozen since"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
             (say("compared"), _pass(fields(document, "passes", "compare"), say)),
             (say("reconciled"), _pass(fields(document, "passes", "reconcile"), say)),
+            (say("written last"), _written_last(document, made, say)),
             (say("made"), time(part(document, "made"), None, say)),
             (say("made by"), _maker(document, say)),
         ]
     )
+
+
+def _written_last(document: Answer, made: datetime | None, say: Words) -> Markup:
+    """When the source was last written to, and which object."""
+    last = next(iter(rows(document, "last_written")), None)
+    if not (key := text(last, "key")):
+        return element("span", say("not known"), class_="open")
+    return join((time(part(last, "at"), made, say), element("div", html.key(key), class_="note")))
 
 
 def _name(name: str | None, say: Words) -> Markup:

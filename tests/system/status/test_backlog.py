@@ -49,7 +49,7 @@ def test_many_failures_of_another_project_do_not_hide_ones_own(project, in_proce
 
 
 def test_where_not_all_could_be_counted_it_is_not_green(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 3)
+    mocker.patch("oss_oms_sync.ledger.failed_records._MOST_LISTED", 3)
     project.oms.refuse(lambda key: True)
     upload(project, *(f"{number}.jpg" for number in range(5)))
     report = in_process(project, "status", environment={**project.environment(), "OBJECT_SUFFIX": ".png"})

@@ -55,7 +55,8 @@ def told(tally: CompareTally) -> dict[str, object]:
 @settings(max_examples=60)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
 def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, cuts, folders):
-    with patch.object(tallies, "MAX_FOLDERS", folders), patch.object(counts, "MAX_FOLDERS", folders):
+    limits = {"MAX_FOLDERS": folders, "MAX_WRITTEN": 3}
+    with patch.multiple(tallies, **limits), patch.multiple(counts, **limits):
         entries = [Entry(key, *world[key]) for key in sorted(world)]
         whole = count(entries)
         places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
@@ -65,6 +66,8 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
         for part in parts:
             piece = count(part, CompareTally.from_json(json.loads(json.dumps(piece.to_json()))))
     assert told(summed) == told(whole) == told(piece)
+    written = sorted(((one[0].modified, key) for key, one in world.items() if one[0]), reverse=True)
+    assert [*whole.last_written] == written[:3]
 
 
 @given(worlds)

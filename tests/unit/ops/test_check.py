@@ -160,6 +160,8 @@ PASSES = certificate()["passes"]
         {"passes": {**PASSES, "reconcile": {**PASSES["reconcile"], "started": "2026-01-31T09:12:00Z"}}},
         {"passes": {**PASSES, "reconcile": None}},
         {"as_of": "2026-01-31T09:10:00Z"},
+        {"last_written": [{"key": "a/1", "at": "2026-01-31T08:01:01Z"}]},
+        {"last_written": []},
     ],
 )
 def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
@@ -192,9 +194,9 @@ def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, d
 
 
 def test_without_a_comparison_there_is_nothing_to_add_up():
-    unseen = dict.fromkeys(("STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+    unseen = dict.fromkeys(("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
     passes = {**PASSES, "compare": None}
-    without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination"))
+    without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
     assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
 
 
@@ -205,7 +207,7 @@ def in_bytes(objects):
 def test_only_what_is_in_scope_counts():
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
     everything = {"prefix": "", "suffix": ""}
-    assert count(everything, in_bytes(objects)).bytes == 1 + 2 + 4 + 16
+    assert count(everything, in_bytes(objects)).bytes == 1 + 2 + 4 + 8 + 16
     assert count({"prefix": "p/", "suffix": ""}, in_bytes(objects)).bytes == 3
     assert count({"prefix": "", "suffix": ".jpg"}, in_bytes(objects)).bytes == 1 + 4 + 16
     assert count(everything, in_bytes(objects), frozenset()).bytes == 1 + 2 + 4

@@ -246,6 +246,16 @@ def test_a_sample_that_nobody_asked_for_is_not_waited_for():
     assert len(seen.session.caller.payloads("certify")) == 1
 
 
+def test_certify_is_called_again_while_replay_has_yet_to_read_oms_lists_and_not_for_ever():
+    unread = {"result": "not run", "command": "s certify invoke -e '{}'"}
+    waits = certificate({"COPY_FAILED": unread}, "NOT PROVEN")
+    seen = world(certify=[waits, waits, certificate()])
+    assert run(seen.session, Plan(FROZEN))["verdict"] == "GO"
+    seen = world(certify=waits)
+    assert run(seen.session, Plan(FROZEN))["verdict"] == "NOT PROVEN"
+    assert 3 < len(seen.session.caller.payloads("certify")) < 10
+
+
 def test_a_rehearsal_waits_for_nobody_who_writes():
     seen = world(compare=moving(moving=3, in_flight=2), certify=rehearsal("NO-GO"))
     assert run(seen.session, Plan(None, sample=10))["verdict"] == "REHEARSAL"

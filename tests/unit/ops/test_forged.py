@@ -198,6 +198,7 @@ FREE = {
     "passes.*.started": "only the order of times can be seen",
     "passes.*.ended": "the same",
     "source.state_digest": "a listing with ETags and times tells",
+    "last_written": "a listing with times tells; what it says is held against the freeze",
     "classes.*.keys": "examples, of which only the scope can be seen",
     "classes.outside.digests": "not in scope: in no sum",
     "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",

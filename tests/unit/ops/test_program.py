@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.ops import REPLAYED, TEMPLATE, StandInTool, a_pass, compared, failed, open_pass, printed, sides
-from support.process import started
+from support.process import interruptible, started
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
 PATIENCE = 60
@@ -180,9 +180,9 @@ def is_running(stand_in: StandInTool) -> bool:
     return False
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(environment, slow):
-    terminal = OnTerminal(environment, "compare", "--deep")
+    with interruptible():
+        terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
     terminal.read_until("begins")
     assert is_running(slow)
@@ -192,9 +192,9 @@ def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(e
     assert not is_running(slow)
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_the_same_off_a_terminal(environment, slow):
-    with started([*PROGRAM, "compare", "--deep"], env=environment, stderr=subprocess.PIPE) as process:
+    words = [*PROGRAM, "compare", "--deep"]
+    with interruptible(), started(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow.calls:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

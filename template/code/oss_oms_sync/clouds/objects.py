@@ -12,6 +12,10 @@ from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
 
+# OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
+# https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
+MAX_NAME_BYTES = 1023
+
 
 @dataclass(frozen=True)
 class StoredObject:

@@ -22,6 +22,7 @@ from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.contents import iter_parts
 from oss_oms_sync.clouds.listings import check_order
 from oss_oms_sync.clouds.objects import (
+    MAX_NAME_BYTES,
     ListPage,
     ObjectSummary,
     StorageFailure,
@@ -188,9 +189,12 @@ class Bucket:
         return next((one.name for one in self._listed(prefix, after, 1).objects), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
-        """What a listing says of each of these objects; None for one that does not exist."""
-        calls = [partial(_list, name, "", 1, self._client.clock) for name in names]
-        return objects_named(names, self._call_all("oss:ListObjects", calls))
+        """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
+        too long: OSS refuses to list it."""
+        possible = [name for name in names if len(name.encode()) <= MAX_NAME_BYTES]
+        calls = [partial(_list, name, "", 1, self._client.clock) for name in possible]
+        found = dict(zip(possible, objects_named(possible, self._call_all("oss:ListObjects", calls)), strict=True))
+        return [found.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
         """The same; raises StorageError."""

@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.classes import UNLISTED
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import key_of
-from oss_oms_sync.comparison.tally import CompareTally, Side
+from oss_oms_sync.comparison.tally import CompareTally, Side, written_last
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
@@ -62,6 +62,8 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
         oldest_not_there=now.oldest_not_there,
         # What was drawn before counted as equal, and nothing that did is judged again.
         drawn=total.drawn.merged(now.drawn),
+        # What was written is not unwritten because it is gone, or was written once more.
+        last_written=written_last([*total.last_written, *now.last_written]),
         source_listed=now.source_listed,
         destination_listed=now.destination_listed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from heapq import heappush, heapreplace
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison.classes import (
@@ -23,12 +24,14 @@ from oss_oms_sync.comparison.proof import READ, Proof, Prover
 from oss_oms_sync.comparison.tally import (
     MAX_FOLDERS,
     MAX_KEYS,
+    MAX_WRITTEN,
     OTHERS,
     ClassCount,
     CompareTally,
     FolderCount,
     Lines,
     Side,
+    Written,
 )
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
@@ -85,6 +88,8 @@ class CompareCount:
         self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
         self._again, self._state, self._oldest = start.again, start.state, start.oldest_not_there
         self._drawing = Drawing(rules.seed, start.drawn)
+        # A heap: the first is the one that was written first.
+        self._last_written = sorted(start.last_written)
         # Objects and bytes of the source, and of the destination.
         self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
         self._named = len(self._folders.keys() - {"", OTHERS})
@@ -92,7 +97,8 @@ class CompareCount:
         self._lines_bytes = 0
         # Whether a piece of more keys would be too large.
         self.is_full = False
-        self._judged: tuple[Entry, ObjectClass, Proof | None] = Entry("", None), ObjectClass.OUTSIDE, None
+        # With whether the key passes the project's filter.
+        self._judged: tuple[Entry, ObjectClass, Proof | None, bool] = Entry("", None), ObjectClass.OUTSIDE, None, False
         # Whether this piece has counted anything.
         self._has_begun = False
 
@@ -104,7 +110,8 @@ class CompareCount:
         rules, source = self._rules, entry.source
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
-        if rules.file_system and rules.file_system.refuses(entry) and is_inside:
+        is_refused = rules.file_system is not None and rules.file_system.refuses(entry)
+        if (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
         proof = None
         if rules.prover and source and entry.destination and found in UNPROVEN:
@@ -116,7 +123,7 @@ class CompareCount:
             found = PROVEN.get(proof, found)
             if found not in EQUAL and is_late(entry, rules.moments):
                 found = ObjectClass.MOVING
-        self._judged = entry, found, proof
+        self._judged = entry, found, proof, is_inside
         # Proven to differ, but of the same size.
         is_skipped = proof is not None and not rules.copies_same_size
         if source is None or is_skipped or not rules.sends(found, source):
@@ -126,7 +133,7 @@ class CompareCount:
 
     def add(self) -> None:
         """Count the key that was judged."""
-        entry, found, proof = self._judged
+        entry, found, proof, is_inside = self._judged
         self._has_begun = True
         if proof:
             self._counts[f"deep_{proof.value}"] += 1
@@ -139,7 +146,9 @@ class CompareCount:
             self._classes[found.title].proven_different += 1
         if found is ObjectClass.OUTSIDE:
             return
-        if entry.source:
+        if entry.source and is_inside:
+            self._state += state_digest(entry.source)
+            self._note_written(entry.key, entry.source.modified)
             self._count_time(entry.source, entry, found)
         if found.is_listed:
             text = line(found.sign, entry.key)
@@ -166,6 +175,7 @@ class CompareCount:
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
             self._drawing.drawn(),
+            sorted(self._last_written, reverse=True),
             self._start.parts,
             Lines(self._lines, len(self._lines)),
         )
@@ -187,8 +197,6 @@ class CompareCount:
             folder[1] += size
             self._listed[0] += 1
             self._listed[1] += size
-            if found is not ObjectClass.OUTSIDE:
-                self._state += state_digest(source)
             if found.is_equal and size <= LARGEST:
                 self._drawing.add(entry.key, of_source)
             self._marks.add(entry.key)
@@ -218,6 +226,14 @@ class CompareCount:
         if counts is None:
             counts = folder[title] = [0, 0, 0, 0]
         return counts
+
+    def _note_written(self, key: str, modified: int) -> None:
+        """Keep an object while it is one of those that were written last."""
+        last = self._last_written
+        if len(last) < MAX_WRITTEN:
+            heappush(last, Written(modified, key))
+        elif modified >= last[0].modified and (one := Written(modified, key)) > last[0]:
+            heapreplace(last, one)
 
     def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
         """Count how late it was, or that it is not there yet."""

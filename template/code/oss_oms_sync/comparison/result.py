@@ -99,6 +99,7 @@ class CompareResult:
             "adds_up": tally.adds_up(),
             "remedies": {name: text._asdict() for name, text in self.remedies.items()},
             "watermark": self.watermark,
+            "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
             "differences": list(tally.parts),
         }
 

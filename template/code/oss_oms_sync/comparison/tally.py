@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ MAX_KEYS = 20
 # So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
 MAX_FOLDERS = 200
 OTHERS = "*"
+# So many of the objects that were written last are kept.
+MAX_WRITTEN = 20
 
 
 class Side(NamedTuple):
@@ -98,6 +100,24 @@ class FolderCount(NamedTuple):
         return FolderCount(*(one + another for one, another in zip(self, other, strict=True)))
 
 
+class Written(NamedTuple):
+    """An object of the source, by when it was written, in seconds since 1970."""
+
+    modified: int
+    key: str
+
+
+def written_last(objects: Iterable[Written]) -> list[Written]:
+    """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
+    newest: list[Written] = []
+    for one in sorted(objects, reverse=True):
+        if one.key not in (other.key for other in newest):
+            newest.append(one)
+        if len(newest) == MAX_WRITTEN:
+            break
+    return newest
+
+
 class Lines(NamedTuple):
     """The first `number` lines of differences in `of`."""
 
@@ -111,8 +131,9 @@ class CompareTally(Tally):
 
     `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
     in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
-    `drawn` are objects for a sample, of those that count as equal. `parts` are the lists of differences, and `lines`
-    those that are not written yet.
+    `drawn` are objects for a sample, of those that count as equal. `last_written`: those of the source in scope that
+    were written last, the latest first. `parts` are the lists of differences, and `lines` those that are not written
+    yet.
     """
 
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
@@ -124,6 +145,7 @@ class CompareTally(Tally):
     source_listed: Side = field(default_factory=Side)
     destination_listed: Side = field(default_factory=Side)
     drawn: Drawn = field(default_factory=Drawn)
+    last_written: Sequence[Written] = ()
     parts: Sequence[str] = ()
     lines: Lines = field(default_factory=Lines)
 
@@ -146,6 +168,7 @@ class CompareTally(Tally):
             self.source_listed.plus(other.source_listed),
             self.destination_listed.plus(other.destination_listed),
             self.drawn.merged(other.drawn),
+            written_last([*self.last_written, *other.last_written]),
             [*self.parts, *other.parts],
         )
 
@@ -176,6 +199,7 @@ class CompareTally(Tally):
             "oldest_not_there": self.oldest_not_there,
             "listed": {"source": self.source_listed.to_json(), "destination": self.destination_listed.to_json()},
             "drawn": self.drawn.to_json(),
+            "last_written": list(self.last_written),
             "parts": list(self.parts),
         }
 
@@ -192,6 +216,7 @@ class CompareTally(Tally):
                 "oldest_not_there": oldest,
                 "listed": {"source": source, "destination": destination},
                 "drawn": drawn,
+                "last_written": list(last_written),
                 "parts": list(parts),
             }:
                 return cls(
@@ -207,6 +232,7 @@ class CompareTally(Tally):
                     Side.from_json(source),
                     Side.from_json(destination),
                     Drawn.from_json(drawn),
+                    [Written(*one) for one in last_written],
                     [str(part) for part in parts],
                 )
         return cls(base.counts, base.marks, base.state)

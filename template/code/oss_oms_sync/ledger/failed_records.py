@@ -10,11 +10,14 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.ledger.records import record_prefix
 
+# So many records are listed to find a project's among those of others: fifty pages, which take some seconds.
+_MOST_LISTED = 50_000
+
 
 @dataclass(frozen=True)
 class FailedRecords:
     """The failed records of keys that this project forwards, and of all long keys. `outside`: how many belong to other
-    keys. `are_more`: not all could be counted."""
+    keys that were listed with them. `are_more`: not all could be counted."""
 
     listed: Sequence[ObjectSummary]
     outside: int
@@ -22,7 +25,7 @@ class FailedRecords:
 
 
 def list_failed(invocation: Invocation, most: int) -> FailedRecords:
-    """List `most` records.
+    """List `most` records, however many of others there are between them, within reason.
 
     Raises StorageError.
     """
@@ -32,16 +35,18 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
     parts = (bucket.iter_objects(part) for part in (mine, by_hash))
     # A folder marker is not the record of a key.
     records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
-    seen = list(islice(records, most + 1))
-    counted = seen[:most]
-    failed = [
-        record
-        for record in counted
-        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key))
-    ]
-    # The others belong to another project on the same task, or are from before the prefix or suffix was changed.
-    outside = len(counted) - len(failed)
+    failed: list[ObjectSummary] = []
+    # Of another project on the same task, or from before the prefix or suffix was changed.
+    outside = 0
+    for record in islice(records, _MOST_LISTED):
+        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
+            failed.append(record)
+        else:
+            outside += 1
+        if len(failed) > most:
+            break
+    are_more = len(failed) > most or next(records, None) is not None
     if settings.key_filter.prefix:
         every = islice(bucket.iter_objects(by_key), most)
         outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
-    return FailedRecords(failed, outside, len(seen) > len(counted))
+    return FailedRecords(failed[:most], outside, are_more)

@@ -18,7 +18,7 @@ from typing import Literal
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
 from oss_oms_sync.reasons import Failure
@@ -31,10 +31,6 @@ ETAG_HEADER = "x-oss-meta-etag"
 # In a success record: how often the key was sent again because OMS had failed to copy the object.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
 _AGAIN = " again"
-
-# OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
-# https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
-MAX_NAME_BYTES = 1023
 
 
 def record_root(task_id: str) -> str:

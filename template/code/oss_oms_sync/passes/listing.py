@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from itertools import chain, starmap
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, ObjectSummary
 from oss_oms_sync.clouds.oss import Bucket
-from oss_oms_sync.ledger.records import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
+from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
 
 # What comes after every key: none is that long.

@@ -74,10 +74,10 @@ def change(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     "made",
     [
-        *(change("checks", at, "result", to=new) for at in range(19) for new in ("failed", "not run", "?", None)),
-        *(change("checks", number, to=...) for number in range(19)),
+        *(change("checks", at, "result", to=new) for at in range(20) for new in ("failed", "not run", "?", None)),
+        *(change("checks", number, to=...) for number in range(20)),
         # Only the check of the sample may not count.
-        *(lambda given, n=n: given["checks"][n].update(gates=False, result="not run") for n in (0, 3, 18)),
+        *(lambda given, n=n: given["checks"][n].update(gates=False, result="not run") for n in (0, 3, 19)),
         lambda given: given["checks"].append({"id": "NEW", "result": "failed", "gates": True}),
         change("checks", to=[]),
         change("frozen_since", to=None),
@@ -99,12 +99,12 @@ def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made):
 
 def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled():
     given = answer(GO)
-    given["checks"][14] |= {"result": "not run", "gates": False}
+    given["checks"][15] |= {"result": "not run", "gates": False}
     given["sample"] = None
     shown = page(signed(given))
     assert word(shown) == ("GO", "good")
     assert "does not gate" in section(shown, "checks").text
-    assert "18 of 18" in shown.one(class_="figures").text
+    assert "19 of 19" in shown.one(class_="figures").text
     assert "Nothing was sampled" in section(shown, "sample").text
 
 
@@ -183,7 +183,7 @@ def test_every_check_is_there_with_what_was_seen(name, language):
 
 def test_what_has_not_passed_comes_first_the_worst_before_all():
     given = answer("certificate-not-proven")
-    given["checks"][18] |= {"result": "failed", "next": "Set the clock.", "command": "s deploy -y"}
+    given["checks"][19] |= {"result": "failed", "next": "Set the clock.", "command": "s deploy -y"}
     given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(signed(given))
     order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]

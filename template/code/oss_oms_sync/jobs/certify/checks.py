@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
-from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount
+from oss_oms_sync.comparison.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes, unseen
+from oss_oms_sync.jobs.certify.checks_of_waiting import checks_of_waiting
 from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
-from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import LATEST, Comparison, Evidence
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
 
-# What a comparison saw longer ago than this does not decide about a cutover: OBS may have changed since.
-_LATEST = timedelta(hours=24)
+_REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
 
 
 def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, str]) -> list[Check]:
     """All checks."""
     scope = _scope(evidence, settings)
-    not_looked = None if scope.result is Result.PASSED else scope
+    not_looked = scope if scope.result is Result.NOT_RUN else None
     return [
+        _frozen(evidence, scope, accepted),
         _stood_still(evidence, scope),
         scope,
         _sums(evidence, scope),
         *checks_of_classes(evidence, accepted, not_looked),
         _sample(evidence, accepted),
-        _backlog(evidence),
-        _copy_failed(evidence, accepted),
+        *checks_of_waiting(evidence, accepted),
         _task(evidence, settings),
         _clock(evidence),
     ]
@@ -61,10 +61,49 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     frozen = evidence.frozen_since
     is_before = frozen is not None and began < timestamp(frozen)
     # Judging some keys again does not make what was seen of all others any newer.
-    if is_before or (frozen and found.state.ended < timestamp(evidence.now - _LATEST)):
+    if is_before or (frozen and found.state.ended < timestamp(evidence.now - LATEST)):
         why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
         return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
+    if not found.tally.last_written:
+        seen = Text(
+            f"No object in {settings.source_bucket} is in scope", f"{settings.source_bucket} 中没有范围内的对象"
+        )
+        following = Text(
+            "Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy",
+            "请更正 s.yaml 中的源端桶或前缀、后缀，并重新部署",
+        )
+        return Check("SCOPE", Result.NOT_PROVEN, seen, wanted, following, "s deploy -y")
     return Check("SCOPE", Result.PASSED, seen, wanted)
+
+
+def _frozen(evidence: Evidence, scope: Check, accepted: Mapping[str, str]) -> Check:
+    """Whether nothing was written after the freeze."""
+    wanted = Text("No object was written later than a minute after the freeze", "没有对象的写入时间晚于冻结后一分钟")
+    frozen, found = evidence.frozen_since, evidence.comparison
+    if frozen is None:
+        return Check("FROZEN", Result.NOT_RUN, _REHEARSED, wanted)
+    if found is None or scope.result is not Result.PASSED:
+        return unseen("FROZEN", wanted, scope)
+    written = found.tally.last_written
+    last = from_epoch(written[0].modified)
+    late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
+    if not late:
+        seen = Text(f"The last write was at {timestamp(last)}", f"最后一次写入在 {timestamp(last)}")
+        return Check("FROZEN", Result.PASSED, seen, wanted)
+    at_least, at_least_zh = ("at least ", "至少 ") if len(late) == MAX_WRITTEN else ("", "")
+    seen = Text(
+        f"{at_least}{objects_en(len(late))} written after the freeze of {timestamp(frozen)}, the last at"
+        f" {timestamp(last)}",
+        f"{at_least_zh}{len(late)} 个对象在 {timestamp(frozen)} 冻结之后写入，最后一次在 {timestamp(last)}",
+    )
+    later = last + timedelta(seconds=CLOCKS_SECONDS)
+    following = Text(
+        "See that nothing writes there any more. The freeze was then later than was said: cut over with"
+        f" --frozen-since {timestamp(later)}",
+        f"请确认源端不再有写入。实际冻结时间晚于所述时间，请以 --frozen-since {timestamp(later)} 执行割接",
+    )
+    again = certify_command(later, evidence.sample.asked if evidence.sample else 0, accepted)
+    return Check("FROZEN", Result.FAILED, seen, wanted, following, again, late)
 
 
 def _stood_still(evidence: Evidence, scope: Check) -> Check:
@@ -75,9 +114,8 @@ def _stood_still(evidence: Evidence, scope: Check) -> Check:
     )
     begin = command("reconcile", {"restart": True})
     if evidence.frozen_since is None:
-        seen = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
-        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted)
-    if evidence.comparison is None or scope.result is not Result.PASSED:
+        return Check("STOOD_STILL", Result.NOT_RUN, _REHEARSED, wanted)
+    if evidence.comparison is None or scope.result is Result.NOT_RUN:
         return unseen("STOOD_STILL", wanted, scope)
     as_of, after = evidence.comparison.as_of, evidence.reconciled
     if after is None or after.started <= as_of:
@@ -115,7 +153,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
         " both sides",
         "各类别和各目录之和等于两个桶的列举结果；视为一致的类别两侧摘要相同",
     )
-    if evidence.comparison is None or scope.result is not Result.PASSED:
+    if evidence.comparison is None or scope.result is Result.NOT_RUN:
         return unseen("SUMS", wanted, scope)
     wrong = list(_what_does_not_add_up(evidence.comparison))
     if wrong:
@@ -197,90 +235,6 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
     return Check("SAMPLE", Result.PASSED, seen, wanted)
 
 
-def _backlog(evidence: Evidence) -> Check:
-    """Whether anything still waits to be sent."""
-    waiting = evidence.waiting
-    wanted = Text(
-        "No failed record of an object that is to be sent, and none of its keys in a run file of replay",
-        "没有待发送对象的失败记录，replay 的运行文件中也没有本项目的对象",
-    )
-    failed = [key for key in waiting.failed if key.reason != Reason.COPY_FAILED.name]
-    others = Text(
-        f" ({waiting.needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)"
-        if waiting.needless
-        else "",
-        f"（另有 {waiting.needless} 条失败记录的对象已在源端删除、在 OBS 中一致或无法复制）"
-        if waiting.needless
-        else "",
-    )
-    if not (failed or waiting.unread or waiting.run_files or waiting.are_more):
-        return Check("BACKLOG", Result.PASSED, Text(f"none{others.en}", f"无{others.zh}"), wanted)
-    reasons = ", ".join(sorted({key.reason or "UNKNOWN" for key in failed}))
-    at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
-    parts = [
-        Text(
-            f"{at_least}{len(failed)} failed records{f' ({reasons})' if reasons else ''}{others.en}",
-            f"{at_least_zh}{len(failed)} 条失败记录{f'（{reasons}）' if reasons else ''}{others.zh}",
-        )
-    ]
-    if waiting.unread:
-        parts.append(Text(f", {waiting.unread} that cannot be read", f"，{waiting.unread} 条无法读取"))
-    if waiting.run_files:
-        parts.append(
-            Text(
-                f", {waiting.run_files} run files with {len(waiting.in_run_files)} keys, {waiting.unreadable} of them"
-                " unreadable",
-                f"，{waiting.run_files} 个运行文件，含 {len(waiting.in_run_files)} 个对象，其中 {waiting.unreadable}"
-                " 个无法读取",
-            )
-        )
-    keys = [*(key.key for key in failed), *waiting.in_run_files][:MAX_KEYS]
-    following = Text(
-        "Send them again. Status says what to do about each reason; a run file in use is free after some minutes",
-        "请重新发送。各原因的处理方法见 status；正在使用的运行文件几分钟后会释放",
-    )
-    return Check("BACKLOG", Result.FAILED, Text.join(parts), wanted, following, command("replay", {}), keys)
-
-
-def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
-    """Whether OMS failed to copy something that is not made good."""
-    wanted = Text(
-        "OMS's lists of what it failed to copy are read, and each such object was copied since",
-        "已读取 OMS 的复制失败清单，且其中的对象此后均已复制",
-    )
-    failed = [key for key in evidence.waiting.failed if key.reason == Reason.COPY_FAILED.name]
-    if failed:
-        return Check(
-            "COPY_FAILED",
-            Result.FAILED,
-            Text(f"{objects_en(len(failed))} to be sent again", f"{len(failed)} 个对象等待重发"),
-            wanted,
-            Text(
-                "Status says what to do about OMS's codes; send them again",
-                "请按 status 中 OMS 错误码的说明处理，然后重发",
-            ),
-            command("replay", {}),
-            [key.key for key in failed][:MAX_KEYS],
-        )
-    if not evidence.lists_looked_at:
-        seen = Text("Replay has not looked at OMS's lists yet", "replay 尚未读取 OMS 的清单")
-        following = Text(
-            "Its timer does so within minutes: certify again after that", "其定时器几分钟内会读取，之后请重新执行"
-        )
-        again = certify_command(evidence.frozen_since, evidence.sample.asked if evidence.sample else 0, accepted)
-        return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, again)
-    if evidence.lists_problem:
-        seen = Text(f"The lists are not read: {evidence.lists_problem}", f"未读取清单：{evidence.lists_problem}")
-        following = Text("Doctor says which right is missing", "缺少的权限见 doctor")
-        return Check("COPY_FAILED", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
-    unread = evidence.unread_lines
-    more = Text(
-        f"; {unread} lines could not be read, but compare has looked at each object" if unread else "",
-        f"；有 {unread} 行无法读取，但 compare 已逐个检查对象" if unread else "",
-    )
-    return Check("COPY_FAILED", Result.PASSED, Text(f"none{more.en}", f"无{more.zh}"), wanted)
-
-
 def _task(evidence: Evidence, settings: Settings) -> Check:
     """Whether the sync task is the right one, and takes keys."""
     task, bucket = evidence.task, settings.source_bucket
@@ -288,8 +242,15 @@ def _task(evidence: Evidence, settings: Settings) -> Check:
     if not isinstance(task, TaskInfo):
         seen = Text(f"OMS does not tell, {task.reason.name}", f"OMS 未告知，{task.reason.name}")
         return Check("TASK", Result.NOT_RUN, seen, wanted, task.remedy("get"), command("doctor", {}))
+    if not (task.src_bucket and task.status):
+        seen = Text("OMS does not say which bucket it reads, or whether it does", "OMS 未告知任务的源端桶或状态")
+        following = Text(
+            "Look at the task in the OMS console, and at what doctor says of it",
+            "请在 OMS 控制台查看该任务，并查看 doctor 的说明",
+        )
+        return Check("TASK", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
     seen = Text(f"Of the bucket {task.src_bucket}: {task.status}", f"源端桶 {task.src_bucket}：{task.status}")
-    if task.src_bucket not in (None, bucket):
+    if task.src_bucket != bucket:
         following = Text(
             "Correct SYNC_URL or the source bucket in s.yaml, and deploy",
             "请更正 s.yaml 中的 SYNC_URL 或源端桶，并重新部署",

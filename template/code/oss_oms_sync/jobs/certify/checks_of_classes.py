@@ -124,8 +124,8 @@ _PROOFS = (
         ObjectClass.IMPOSSIBLE,
         Text("OMS can copy every object", "OMS 能够复制每个对象"),
         Text(
-            "impossible to copy, such as symbolic links",
-            "无法复制，例如软链接",
+            "impossible to copy: symbolic links, keys below oms_source_record/, or what OBS cannot hold",
+            "无法复制：软链接、oms_source_record/ 下的对象，或 OBS 无法存放的对象",
         ),
         reading=False,
         next=Text("Copy by hand what is needed, and accept these by name", "请手动复制所需对象，并按类别接受"),

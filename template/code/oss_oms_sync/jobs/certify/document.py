@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import oss_oms_sync
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.drawing import LARGEST
 from oss_oms_sync.comparison.histogram import Histogram
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
+from oss_oms_sync.comparison.tally import ClassCount
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.code_hash import code_sha256
@@ -81,7 +81,7 @@ def build(
         "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
         "checks": [check.to_json() for check in checks],
         "passes": {"compare": _compared(found, evidence), "reconcile": _pass(evidence.reconciled, evidence)},
-        **_counted(found.tally if found else None),
+        **_counted(found),
         "sample": _sampled(evidence.sample) if evidence.sample else None,
         "accepted": dict(accepted),
         "rehearsal": rehearsal.to_json() if rehearsal else None,
@@ -108,7 +108,7 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepte
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
     found = evidence.comparison
-    source, began, ended = _in_scope(found.tally, "source"), found.state.started, found.as_of
+    source, began, ended = found.in_scope("source"), found.state.started, found.as_of
     is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in accepted)
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
     # Nobody knows of OBS what happens there after an object was looked at.
@@ -129,12 +129,14 @@ def _rehearsed(rehearsal: Rehearsal) -> Text:
     return Text(f"A rehearsal: {lasts}, and the verdict would be {would}.", f"演练：{lasts_zh}，结论将为 {would_zh}。")
 
 
-def _counted(tally: CompareTally | None) -> dict[str, object]:
-    if tally is None:
-        return {"source": None, "destination": None, "classes": None, "folders": None}
+def _counted(found: Comparison | None) -> dict[str, object]:
+    if found is None:
+        return {"source": None, "destination": None, "last_written": None, "classes": None, "folders": None}
+    tally = found.tally
     return {
-        "source": {**_in_scope(tally, "source").to_json(), "state_digest": f"{tally.state:064x}"},
-        "destination": _in_scope(tally, "destination").to_json(),
+        "source": {**found.in_scope("source").to_json(), "state_digest": f"{tally.state:064x}"},
+        "destination": found.in_scope("destination").to_json(),
+        "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
         "classes": {
             one.title: tally.classes.get(one.title, ClassCount()).to_json()
             for one in ObjectClass
@@ -144,16 +146,6 @@ def _counted(tally: CompareTally | None) -> dict[str, object]:
             folder: {title: list(count) for title, count in counts.items()} for folder, counts in tally.folders.items()
         },
     }
-
-
-def _in_scope(tally: CompareTally, side: str) -> Side:
-    """One side, without what the project does not cover, and without OMS's own lists, which grow."""
-    total = Side()
-    for one in ObjectClass:
-        if one not in (ObjectClass.OUTSIDE, ObjectClass.OMS_OWN):
-            count = tally.classes.get(one.title, ClassCount())
-            total = total.plus(count.source if side == "source" else count.destination)
-    return total
 
 
 def _compared(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:

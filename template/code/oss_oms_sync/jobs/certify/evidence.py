@@ -12,7 +12,8 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import amended
-from oss_oms_sync.comparison.tally import CompareTally
+from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
@@ -20,6 +21,9 @@ from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.store import PassState, PassStore, last_whole
 from oss_oms_sync.reasons import Failure
+
+# What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
+LATEST = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,24 @@ class Comparison:
         """When it looked at anything for the last time."""
         return max(self.state.ended, self.amended)
 
+    def in_scope(self, side: str) -> Side:
+        """One side, "source" or "destination", without what the project does not cover, and without OMS's own lists,
+        which grow."""
+        total = Side()
+        for title, count in self.tally.classes.items():
+            if title not in (ObjectClass.OUTSIDE.title, ObjectClass.OMS_OWN.title):
+                total = total.plus(count.source if side == "source" else count.destination)
+        return total
+
 
 @dataclass(frozen=True)
 class Evidence:
     """All that checks go by.
 
     `comparison` and `reconciled` are the last passes over everything that ended. `clocks`: how far the function's clock
-    is off each cloud's; None where that does not tell. `lists_looked_at`: whether replay has ever looked at OMS's lists
-    of failures; `lists_problem`: why it cannot read them, or empty; `unread_lines`: lines of them that it could not
-    read. `sample` is None if nothing was to be sampled.
+    is off each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists
+    of failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
+    `unread_lines`: lines of them that it could not read. `sample` is None if nothing was to be sampled.
     """
 
     now: datetime
@@ -54,7 +67,7 @@ class Evidence:
     comparison: Comparison | None
     reconciled: PassState | None
     waiting: Waiting
-    lists_looked_at: bool
+    lists_looked_at: str
     lists_problem: str
     unread_lines: int
     clocks: Mapping[str, timedelta | None]
@@ -72,7 +85,8 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
     comparison = _comparison(invocation, destination) if destination else None
     # Before `now`: a certificate tells of no pass that ended after it was made.
     reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
-    lists = JobState(invocation).load("failed_copies")
+    state = JobState(invocation)
+    lists, looked = state.load("failed_copies"), state.load("replay").get("looked")
     problem, unread = lists.get("said"), lists.get("unread")
     return Evidence(
         invocation.clock.now(),
@@ -81,7 +95,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         comparison,
         reconciled,
         what_waits(invocation, destination),
-        bool(lists),
+        str(looked or ""),
         str(problem or ""),
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),

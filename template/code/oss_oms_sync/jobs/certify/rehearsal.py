@@ -15,7 +15,7 @@ from oss_oms_sync.passes.store import PassState
 from oss_oms_sync.settings import Settings
 
 # These will be well once nothing is written any more: what they say today is not what they will say.
-_OF_THE_FREEZE = ("STOOD_STILL", "MOVING", "IN_FLIGHT")
+_OF_THE_FREEZE = ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")
 # An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
 _SAMPLE_BYTES_A_SECOND = 30_000_000
 # Judging the late keys again takes a minute, and OMS some before it.

@@ -1,14 +1,16 @@
 """A sample: objects that count as equal are read wholly on both sides.
 
-Which ones was drawn when the comparison counted (comparison/drawing.py). What was read is kept beside the comparison's
-lists, so a sample that takes longer than one call goes on in the next:
+Which ones was drawn when the comparison counted (comparison/drawing.py). What a call has read is kept beside the
+comparison's lists, so a sample that takes longer than one call goes on in the next. Each call writes an object of its
+own, so that two at once do not lose what the other has found:
 
-oms_source_record/differences/{project}-compare/{task}/{pass}/sample.json
+oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -80,13 +82,13 @@ class Sample:
         Raises StorageError if the log bucket cannot be read, or does not take what was read.
         """
         settings = invocation.settings
-        kept = f"{differences_prefix(settings.project, 'compare', invocation.task_id)}{pass_name}/sample.json"
+        folder = f"{differences_prefix(settings.project, 'compare', invocation.task_id)}{pass_name}/sample/"
         keys = list(islice(drawn.keys, asked))
-        reading = _Reading(invocation, destination, _Read.load(invocation, kept))
-        read, problem = reading.read, ""
-        if asked:
-            problem = reading.go_on(keys)
-            read.store(invocation, kept)
+        before = _Read.load(invocation, folder)
+        now, problem = _Reading(invocation, destination).go_on([key for key in keys if key not in before.outcomes])
+        if now.outcomes:
+            now.store(invocation, folder)
+        read = before.merged(now)
         equal = [key for key in keys if read.outcomes.get(key) is True]
         # Whoever asks for fewer, or for none, does not make what differed equal.
         differing = [key for key, is_equal in read.outcomes.items() if not is_equal]
@@ -104,50 +106,61 @@ class Sample:
 
 @dataclass
 class _Read:
-    """What was read so far: whether each key was equal, and how many bytes of each side that took."""
+    """What was read: whether each key was equal, and how many bytes of each side that took."""
 
     outcomes: dict[str, bool] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, invocation: Invocation, name: str) -> _Read:
-        match jsontext.load(invocation.log_bucket.get(name) or b"{}"):
-            case {"outcomes": dict(outcomes), "sizes": dict(sizes)}:
-                return cls(
-                    {key: value for key, value in outcomes.items() if isinstance(value, bool)},
-                    {key: value for key, value in sizes.items() if isinstance(value, int)},
-                )
-        return cls()
+    def load(cls, invocation: Invocation, folder: str) -> _Read:
+        """All that was stored in a folder.
 
-    def store(self, invocation: Invocation, name: str) -> None:
+        Raises StorageError.
+        """
+        read, bucket = cls(), invocation.log_bucket
+        for one in bucket.get_all([listed.name for listed in bucket.iter_folder(folder)]):
+            match jsontext.load(one.body) if one else None:
+                case {"outcomes": dict(outcomes), "sizes": dict(sizes)}:
+                    read = read.merged(cls(outcomes, sizes))
+        return read
+
+    def store(self, invocation: Invocation, folder: str) -> None:
+        """Write it into a folder, under a name that nobody else gives.
+
+        Raises StorageError.
+        """
         value = {"outcomes": self.outcomes, "sizes": self.sizes}
-        invocation.log_bucket.put(StoredObject.of_json(name, value))
+        invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", value))
+
+    def merged(self, other: _Read) -> _Read:
+        """What both have read; what one of them saw to differ does."""
+        differing = {key: False for read in (self, other) for key, is_equal in read.outcomes.items() if not is_equal}
+        return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
 
 
 class _Reading:
-    """Reads objects on both sides, and notes in `read` what that showed."""
+    """Reads objects on both sides."""
 
-    def __init__(self, invocation: Invocation, destination: ObsBucket, read: _Read) -> None:
+    def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        self.read = read
         left = invocation.deadline.remaining()
         self._enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
 
-    def go_on(self, keys: Sequence[str]) -> str:
-        """Read those of `keys` that were not read yet. Return why it went no further, or nothing."""
-        left = [key for key in keys if key not in self.read.outcomes]
+    def go_on(self, keys: Sequence[str]) -> tuple[_Read, str]:
+        """Read objects. Return what that showed, and why it went no further, or nothing."""
+        read = _Read()
         try:
-            sides = zip(self._source.find_all(left), self._destination.find_all(left), strict=True)
-            for key, (source, there) in zip(left, sides, strict=True):
+            sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
+            for key, (source, there) in zip(keys, sides, strict=True):
                 is_equal = self._compare(source, there)
                 if is_equal is None:
-                    return "the time is up: the next call goes on"
-                self.read.outcomes[key] = is_equal
-                self.read.sizes[key] = source.size if source else 0
+                    return read, "the time is up: the next call goes on"
+                read.outcomes[key] = is_equal
+                read.sizes[key] = source.size if source else 0
         except StorageError as error:
-            return str(error)
-        return ""
+            return read, str(error)
+        return read, ""
 
     def _compare(self, source: ObjectSummary | None, there: ObjectSummary | None) -> bool | None:
         """Whether both sides have the same contents; None if there is no time for it.

@@ -38,6 +38,8 @@ from oss_oms_sync.passes.work import Walked
 
 # For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
+# What of an answer is too long for a line in the logs.
+_NOT_LOGGED = ("classes", "folders", "last_written", "differences")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDon
     comparison = _Comparison(invocation)
     result = comparison.by_event(woken) if woken else comparison.asked(event)
     shown = result.to_json()
-    log.info({name: value for name, value in shown.items() if name not in ("classes", "folders", "differences")})
+    log.info({name: value for name, value in shown.items() if name not in _NOT_LOGGED})
     return result
 
 

@@ -99,6 +99,8 @@ class Replay:
         self._resolved: Resolved | None = None
         self._needless = 0
         self._copies: FailedCopiesResult | None = None
+        # When the look at OMS's lists began, if it read all that was new.
+        self._looked = ""
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
@@ -139,8 +141,9 @@ class Replay:
         # Imported here because no other call needs it, nor the client of OBS.
         from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
-        copies = FailedCopies(self._invocation)
+        copies, began = FailedCopies(self._invocation), timestamp(self._clock.now())
         self._copies = copies.record()
+        self._looked = "" if self._copies.stopped else began
         self._resolved = Resolved(self._invocation, copies.bucket)
 
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
@@ -176,7 +179,7 @@ class Replay:
         keeps_position = selection.is_whole and not selection.dry_run
         after = self._send_pages(selection, str(stored.get("after") or "") if keeps_position else "")
         if keeps_position:
-            self._remember(after)
+            self._remember(after, str(self._looked or stored.get("looked") or ""))
 
     def result(self) -> ReplayResult:
         """What the run did so far."""
@@ -313,12 +316,13 @@ class Replay:
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
-    def _remember(self, after: str) -> None:
-        """Store where the next run continues, which keys rest, and how this run ended."""
+    def _remember(self, after: str, looked: str) -> None:
+        """Store where the next run continues, which keys rest, when OMS's lists were read, and how this run ended."""
         self._resting.reject(self._sender.rejected)
         last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
+        state = {"after": after, **self._resting.to_json(), **({"looked": looked} if looked else {}), "last": last}
         try:
-            self._state.store("replay", {"after": after, **self._resting.to_json(), "last": last})
+            self._state.store("replay", state)
         except StorageError as error:
             # The next run starts where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400

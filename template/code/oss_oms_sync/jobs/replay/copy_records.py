@@ -20,7 +20,6 @@ from oss_oms_sync.errors import presentable
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.verdict import Copy, by_both_sides, by_records, rest
 from oss_oms_sync.ledger.records import (
-    MAX_NAME_BYTES,
     FailedKey,
     copy_attempts,
     failed_key,
@@ -67,10 +66,8 @@ class CopyRecords:
 
     def _look_at_both(self, keys: Sequence[str]) -> tuple[dict[str, ObjectSummary], dict[str, Copy]]:
         """The source objects, and what follows from them and those in OBS."""
-        # OSS has no longer names, and would not look for one.
-        possible = [key for key in keys if len(key.encode()) <= MAX_NAME_BYTES]
         copies = dict.fromkeys(keys, Copy.GONE)
-        found = dict(zip(possible, self._invocation.source_bucket.find_all(possible), strict=True))
+        found = dict(zip(keys, self._invocation.source_bucket.find_all(keys), strict=True))
         sources = {key: source for key, source in found.items() if source}
         there = self._bucket.find_all(list(sources))
         copies |= {key: by_both_sides(sources[key], one) for key, one in zip(sources, there, strict=True)}

@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.jobs.replay.verdict import Copy, by_both_sides
-from oss_oms_sync.ledger.records import MAX_NAME_BYTES, FailedKey
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Reason
 
@@ -36,7 +36,7 @@ class Resolved:
 
         Raises StorageError if it cannot be noted that OBS has other contents: then their failures are not forgotten.
         """
-        asked = [one for one in keys if one.failed_again and len(one.key.encode()) <= MAX_NAME_BYTES]
+        asked = [one for one in keys if one.failed_again]
         if not asked or not self._can_look:
             return set()
         found = self._invocation.source_bucket.try_find_all([one.key for one in asked])
