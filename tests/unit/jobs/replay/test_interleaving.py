@@ -17,7 +17,7 @@ from sandbox.server.faults import Fault
 from support.law import SCHEDULES
 from support.replay_world import UNAUTHORIZED, ReplayWorld
 from support.steps import at_step
-from support.world import World, event
+from support.world import ROOT, World, event
 
 
 class Interleaving:
@@ -85,10 +85,11 @@ class Interleaving:
     def later(self) -> None:
         self.world.later(400)
 
-    def deletes(self, late: bool) -> None:
+    def deletes(self, late: str) -> None:
+        """From now on those land late that delete something with such a name."""
         self.world.bucket.heal()
         if late:
-            self.world.bucket.fail(Fault.lands_late(50), "delete")
+            self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
 
     def oms(self, down: bool) -> None:
         self.world.oms.faults.clear()
@@ -104,11 +105,12 @@ class Interleaving:
         assert not lost
 
 
+RECORDS, RUN_FILES = "failed_object", "/replay/"
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("fail"), st.sampled_from("abc")),
         st.tuples(st.just("replay"), st.integers(0, 30)),
-        st.tuples(st.just("deletes"), st.booleans()),
+        st.tuples(st.just("deletes"), st.sampled_from([RECORDS, RUN_FILES, ROOT, ""])),
         st.tuples(st.just("oms"), st.booleans()),
         st.tuples(st.just("overlap"), st.integers(0, 20)),
         st.tuples(st.just("envelope"), st.sampled_from("abc")),
@@ -120,21 +122,36 @@ happenings = st.lists(
 )
 SOON_LATER_SOON = [
     ("fail", "a"),
-    ("deletes", True),
+    ("deletes", ROOT),
     ("oms", True),
     ("replay",),
-    ("deletes", False),
+    ("deletes", ""),
     ("replay",),
     ("land",),
 ]
 RUN_FILES_DELETE_LATE = [
     ("fail", "a"),
-    ("deletes", True),
+    ("deletes", ROOT),
     ("oms", True),
     ("replay",),
     ("later",),
     ("replay",),
     ("replay", 6),
+    ("land",),
+]
+# A run file is settled, and deleted late; until then the next run finds it, and dies before it sends.
+A_SETTLED_RUN_FILE_IS_STILL_THERE = [
+    ("fail", "a"),
+    ("deletes", RECORDS),
+    ("oms", True),
+    ("replay",),
+    ("later",),
+    ("oms", False),
+    ("deletes", RUN_FILES),
+    ("replay",),
+    ("deletes", ""),
+    ("fail", "a"),
+    ("replay", 4),
     ("land",),
 ]
 
@@ -143,6 +160,7 @@ RUN_FILES_DELETE_LATE = [
 @given(happenings)
 @example(SOON_LATER_SOON)
 @example(RUN_FILES_DELETE_LATE)
+@example(A_SETTLED_RUN_FILE_IS_STILL_THERE)
 @example([("oms", True), ("envelope", "a"), ("later",), ("overlap", 0)])
 def test_no_interleaving_of_replays_failures_deaths_late_deletes_and_closings_loses_a_key(count_schedule, happenings):
     tale = Interleaving()

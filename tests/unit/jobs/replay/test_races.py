@@ -14,15 +14,17 @@ from support.world import OK, oms_error
 
 
 def busy_world() -> ReplayWorld:
+    """Failed records, and what an earlier run left in a run file."""
     world = ReplayWorld()
     world.fail(*many(23), "k" * 1000)
+    world.bucket.add(free_run_file("left"))
     world.oms.refuse(lambda key: key == "key 00004")
     world.oms.faults.then(OK, oms_error(404))
     return world
 
 
 def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it():
-    keys = {*many(23), "k" * 1000}
+    keys = {*many(23), "k" * 1000, "left"}
 
     # GIVEN a run that dies at some step
     for step, world in at_each_step(busy_world, ReplayWorld.replay, ReplayWorld.die):
