@@ -8,13 +8,12 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.copies_world import CODE, HOUR, CopiesWorld
-from support.etags import obs_etag
+from support.copies_world import CODE, HOUR, CopiesWorld, oss_etag
 from support.law import HOSTILE
 from support.replay_world import NO_RIGHT, UNAUTHORIZED, record_name
 from support.world import OK, ROOT, oms_error, oss_error
 
-ETAG = obs_etag(b"contents").upper()
+ETAG = oss_etag(b"contents")
 
 
 @pytest.fixture
