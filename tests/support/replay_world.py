@@ -1,40 +1,61 @@
-"""A world for the tests of replay: a log bucket in memory, with failed records and run files."""
+"""A world for the tests of replay: failed records and run files."""
 
 from __future__ import annotations
 
 import json
+from hashlib import sha256
+from urllib.parse import unquote
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
-from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs import replay
-from oss_oms_sync.ledger.records import FailedKey, failed_record
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import ROOT, MemoryWorld
-from support.fake_clouds import TASK
+from support.world import ROOT, World, oms_error, oss_error
 
-THROTTLED = Failure(Reason.THROTTLED, 429, "APIGW.0308", "slow down")
-LOST = StorageFailure("no answer in time", answered=False)
-UNAUTHORIZED = (401, {}, '{"error_code": "APIGW.0301", "error_msg": "no"}')
+THROTTLED = {"reason": "THROTTLED", "status": 429, "error_code": "APIGW.0308", "message": "slow down"}
+UNAUTHORIZED = oms_error(401, "APIGW.0301")
+NO_RIGHT = oss_error(403)
 
 
-class ReplayWorld(MemoryWorld):
-    """A world whose log bucket is in memory."""
+def record_name(state: str, key: str) -> str:
+    """What the record of a key is called: by its hash where OSS takes no such long name."""
+    name = f"{ROOT}{state}_object/{key}"
+    return name if len(name.encode()) <= 1023 else f"{ROOT}{state}_object_long/{sha256(key.encode()).hexdigest()}"
+
+
+class ReplayWorld(World):
+    """A world in which keys have failed."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
-        self.oms.round_trip = 0.001
+        self.oms.round_trip, self.oss.round_trip = 0.001, 0.0
 
-    def fail(self, *keys: str, failure: Failure = THROTTLED, first: str = "") -> None:
-        """The source objects `keys` fail."""
+    def fail(self, *keys: str, first: str = "", **details: object) -> None:
+        """The source objects `keys` fail; `details` are what a failed record says of it."""
+        now = timestamp(self.clock.now())
         for key in keys:
             self.source.add(StoredObject(key, b"contents"))
-            self.bucket.add(
-                failed_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first), failure, self.clock.now())
-            )
+            times = {"event_name": "", "event_time": "", "first_failure": first or now, "last_failure": now}
+            body = {"key": key, "etag": "ABC", **times, **THROTTLED, **details}
+            self.bucket.add(StoredObject(record_name("failed", key), json.dumps(body).encode()))
 
     def replay(self, payload: object = None, timeout: float = 240) -> dict:
         text = json.dumps(payload) if payload is not None else ""
-        return replay.run(text, self.invocation(timeout)).to_json()
+        return self.within(lambda: replay.run(text, self.invocation(timeout))).to_json()
+
+    def hold_up(self, seconds: float) -> None:
+        """The next delete takes so long."""
+
+        def wait(kind: str, _: object) -> None:
+            if kind == "delete":
+                self.bucket.after = lambda *_: None
+                self.later(seconds)
+
+        self.bucket.after = wait
+
+    def asked(self, after: int = 0) -> set[str]:
+        """The keys that OMS was asked for in all requests after so many, whatever came of them."""
+        bodies = [request.body for request in list(self.oms.requests)[after:] if request.method == "POST"]
+        return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
 
     def failed(self) -> set[str]:
         return {

@@ -1,42 +1,56 @@
-"""Something that happens at one of the calls that a run of replay makes."""
+"""Something that happens at one of the requests that a run makes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
-from support.fake_bucket import Died
-from support.replay_world import ReplayWorld
+from sandbox.inprocess.instance import Killed
+from support.world import World
 
-
-def steps_of(make: Callable[[], ReplayWorld]) -> int:
-    """How many calls of storage and OMS a run makes."""
-    world, steps = make(), []
-    watch(world, lambda: steps.append(1))
-    world.replay()
-    return len(steps)
+W = TypeVar("W", bound=World)
 
 
-def watch(world: ReplayWorld, step: Callable[[], None]) -> None:
-    """Calls `step` before and after every storage call and every OMS call, and nothing else any more."""
-    world.bucket.before = world.bucket.after = lambda kind, names: step()
-    send = type(world.oms).send
+@contextmanager
+def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
+    """Within it, this happens in the client's place before the instance sends its request number `step`.
 
-    def watched(request, **options):
-        step()
-        response = send(world.oms, request, **options)
-        step()
-        return response
+    That is also after the request before it, because nothing is done in between. Of requests that go side by side,
+    those that were sent already are carried out, whatever happens.
+    """
+    one, steps, network = world.one, itertools.count(), world.ground.network
 
-    world.oms.send = watched
+    def before(_: object) -> None:
+        if world.ground.owner() is one and next(steps) == step:
+            happens()
+
+    network.before, as_ever = before, network.before
+    try:
+        yield
+    finally:
+        network.before = as_ever
 
 
-def dying_at(step: int) -> Callable[[], None]:
-    """A `step` for watch() that kills the process at the given one."""
-    countdown = [step]
+def at_each_step(
+    make: Callable[[], W], run: Callable[[W], object], happens: Callable[[W], object]
+) -> Iterator[tuple[int, W]]:
+    """New worlds after a run in which something happened, each time a step later, until the run has no more steps. If
+    it was killed, another instance is in its place."""
+    for step in itertools.count():
+        World.close_all()
+        world, happened = make(), []
 
-    def die() -> None:
-        countdown[0] -= 1
-        if countdown[0] < 0:
-            raise Died
+        def happen(world: W = world, happened: list[bool] = happened) -> None:
+            happened.append(True)
+            happens(world)
 
-    return die
+        with at_step(world, step, happen), suppress(Killed):
+            run(world)
+        if not happened:
+            assert step > 10
+            return
+        if not world.one.alive:
+            world.start()
+        yield step, world

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -20,7 +21,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.jobs import forward
 from sandbox.inprocess import InProcess
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import CallInstance, Killed
 from sandbox.obs.service import Obs
 from sandbox.oss.service import Oss
 from sandbox.server.faults import Fault
@@ -136,7 +137,7 @@ class _Modified:
 
 class Stored:
     """A bucket, as a test sees it. `calls` counts its requests by kind; `before` and `after` see each (kind, names) in
-    the client's place, and may raise Died."""
+    the client's place, and may kill the instance (`World.die`)."""
 
     def __init__(self, service: Oss | Obs, name: str) -> None:
         self.name = name
@@ -213,9 +214,21 @@ class World(InProcess):
         """Run this as the instance's own code, all of which ends when it is killed."""
         return self.ground.call(self.ground.run(call, self.one))
 
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Within it, a second instance is in the place of the first, which may be waiting for an answer meanwhile."""
+        first = self.one, self._clients
+        self.start()
+        try:
+            yield
+        finally:
+            self.one, self._clients = first
+
     def die(self) -> None:
         """Kill the instance whose code is running."""
-        self.one.strike()
+        running = self.ground.owner()
+        assert isinstance(running, CallInstance)
+        running.strike()
         raise Killed
 
     def invocation(self, seconds: float = 60) -> Invocation:

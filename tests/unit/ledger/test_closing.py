@@ -11,19 +11,14 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.closing import Closed, Closing
-from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
+from support.world import ROOT, World, oss_error
 
 MARK = f"{ROOT}state/closed-oss-oms-sync.json"
 UNREADABLE = [b"", b"closed", b"[]", b"{}", b'{"closed": "true"}', b'{"closed": true}', b'{"closed": 0}']
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
-    return MemoryWorld()
-
-
-@pytest.fixture
-def closing(world) -> Closing:
+def closing(world: World) -> Closing:
     return Closing(world.invocation(600))
 
 
@@ -41,7 +36,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
 
 def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom(world, closing):
     closing.close("Li Lei")
-    world.clock.sleep(60)
+    world.later(60)
     closing.open("Han Meimei", "rolled back")
     assert closing.state() is None
     assert json.loads(world.bucket.objects[MARK].body) == {
@@ -56,7 +51,7 @@ def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom(world, closi
 
 def test_closing_a_closed_project_changes_nothing(world, closing):
     first = closing.close("Li Lei")
-    world.clock.sleep(60)
+    world.later(60)
     assert closing.close("Han Meimei") == closing.state() == first
 
 
@@ -73,7 +68,7 @@ def test_an_unreadable_mark_says_neither_and_can_be_written_anew(world, closing,
 
 @pytest.mark.parametrize("kind", ["get", "put"])
 def test_what_the_log_bucket_refuses_is_raised(world, closing, kind):
-    world.bucket.problem = lambda what, name: NO_RIGHT if what == kind else None
+    world.bucket.fail(oss_error(403), kind)
     with pytest.raises(StorageError):
         closing.close()
     if kind == "get":
@@ -90,7 +85,6 @@ def test_what_the_log_bucket_refuses_is_raised(world, closing, kind):
 def test_each_project_on_a_task_has_a_mark_of_its_own_whatever_its_filter(world, closing, change, is_closed):
     closing.close()
     other = replace(world.invocation(), settings=replace(world.settings, **change))
-    vars(other).update(log_bucket=world.invocation().log_bucket)
     assert (Closing(other).state() is not None) == is_closed
 
 

@@ -21,7 +21,7 @@ from oss_oms_sync.ledger.records import (
     success_record,
 )
 from oss_oms_sync.reasons import Failure, Reason
-from support.fake_clouds import TASK
+from support.world import TASK
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01-01", "ABC"), "2025-12-31", "REFUSED")

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
+from dataclasses import replace
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.fake_bucket import ROOT
-from support.remembers import KEYS, Remembers
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState
+from support.world import ROOT, World
+
+KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
 
 
-@pytest.fixture
-def world() -> Remembers:
-    return Remembers()
-
-
-@pytest.fixture
-def lines(caplog):
-    caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
+def state(world: World, **key_filter: str) -> JobState:
+    """What a project with this filter remembers."""
+    settings = replace(world.settings, key_filter=KeyFilter(**key_filter))
+    return JobState(replace(world.invocation(), settings=settings))
 
 
 def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_time(world):
-    world.state.store("replay", {"after": "a"})
-    world.state.installed(note=True)
-    world.runs.new(KEYS, [], 60)
+    state(world).store("replay", {"after": "a"})
+    state(world).installed(note=True)
+    RunFiles(world.invocation()).new(KEYS, [], 60)
     patterns = [
         r"replay/20260102T000000Z-[0-9a-f]{8}\.json",
         r"state/installed\.json",
@@ -36,34 +37,34 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_tim
     ]
     for (name, one), pattern in zip(world.bucket.objects.items(), patterns, strict=True):
         assert re.fullmatch(ROOT + pattern, name)
-        assert one.headers == {"Content-Type": "application/json"}
+        assert one.headers == {"content-type": "application/json"}
 
 
 def test_state_that_is_unreadable_is_logged_and_begins_anew(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
-    assert world.state.load("replay") == {}
+    assert state(world).load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it begins anew"}]
 
 
 def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
-    world.state.installed(note=True)
+    state(world).installed(note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
-    world.clock.sleep(3600)
+    world.later(3600)
     world.bucket.calls.clear()
-    assert world.state.installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
+    assert state(world).installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
     assert world.bucket.calls == {"get": 1}
 
 
 def test_without_leave_to_note_it_nothing_is_noted(world):
-    assert world.state.installed(note=False) == world.clock.now()
+    assert state(world).installed(note=False) == world.clock.now()
     assert not world.bucket.objects
 
 
 def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
-        world.state.installed(note=True)
+        state(world).installed(note=True)
     assert str(raised.value) == (
         f"{ROOT}state/installed.json in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
@@ -71,7 +72,7 @@ def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
 
 
 def test_projects_of_one_task_keep_their_states_apart(world):
-    others = [Remembers(world.bucket, OBJECT_PREFIX="a"), Remembers(world.bucket, OBJECT_SUFFIX="a")]
-    for number, one in enumerate((world, *others)):
-        one.state.store("replay", {"after": str(number)})
-    assert [one.state.load("replay")["after"] for one in (world, *others)] == ["0", "1", "2"]
+    projects = [state(world), state(world, prefix="a"), state(world, suffix="a")]
+    for number, one in enumerate(projects):
+        one.store("replay", {"after": str(number)})
+    assert [one.load("replay")["after"] for one in projects] == ["0", "1", "2"]

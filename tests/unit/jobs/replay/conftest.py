@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from support.replay_world import ReplayWorld
@@ -10,3 +12,15 @@ from support.replay_world import ReplayWorld
 @pytest.fixture
 def world() -> ReplayWorld:
     return ReplayWorld()
+
+
+@pytest.fixture
+def problems(caplog):
+    """Called for what was logged as a warning, or worse."""
+    return lambda: [record.msg for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def _small_pages(mocker) -> None:
+    """A page of a listing, and a multi-delete, has a hundred objects."""
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 100)

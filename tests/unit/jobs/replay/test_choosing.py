@@ -8,15 +8,12 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_clouds import TASK
-from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many
+from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many, record_name
 
 
 def test_prefix_reason_and_limit_choose(world):
     world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
-    world.fail("x/3", failure=Failure(Reason.NO_TASK))
+    world.fail("x/3", reason="NO_TASK")
     assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
     assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
     assert world.replay({"prefix": "x/"})["accepted"] == 2
@@ -59,12 +56,12 @@ def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_lef
     assert len(world.failed()) == (5 if dry else 5 - result["taken"])
 
 
+@pytest.mark.usefixtures("_small_pages")
 def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
-    world.fail(*many(3500))
-    world.bucket.calls.clear()
-    assert world.replay({"limit": 1500})["taken"] == 1500
+    world.fail(*many(450))
+    assert world.replay({"limit": 150})["taken"] == 150
     assert world.bucket.calls["list"] <= 3
-    assert len(world.failed()) == 2000
+    assert len(world.failed()) == 300
 
 
 def test_keys_asked_for_are_sent_records_or_not(world):
@@ -77,7 +74,7 @@ def test_keys_asked_for_are_sent_records_or_not(world):
 
 def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
-    world.oms.schedule = [UNAUTHORIZED]
+    world.oms.faults.then(UNAUTHORIZED)
     assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
     first = {name[-1]: json.loads(one.body)["first_failure"] for name, one in world.bucket.objects.items()}
     assert first == {"a": "2020-01-01T00:00:00Z", "b": "2026-01-02T00:00:00Z"}
@@ -114,14 +111,15 @@ def test_what_is_not_a_list_of_keys_is_refused_with_an_example(world, keys):
     assert str(raised.value) == 'The payload\'s keys are no list of object keys such as ["a/b.txt"]'
 
 
+@pytest.mark.usefixtures("_small_pages")
 def test_a_dry_run_changes_nothing_and_counts(world):
-    world.fail(*many(1500), first="2020-01-01T00:00:00Z")
+    world.fail(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
     result = world.replay({"dry_run": True})
-    assert (result["taken"], result["by_reason"]) == (1500, {"THROTTLED": 1500})
+    assert (result["taken"], result["by_reason"]) == (150, {"THROTTLED": 150})
     assert result["oldest_failure"] == "2020-01-01T00:00:00Z"
     assert world.bucket.objects == before
-    assert world.oms.calls == []
+    assert not world.oms.calls
 
 
 @pytest.mark.parametrize("by_prefix", [True, False])
@@ -131,7 +129,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_pr
     world.fail("x/2", first="2023-01-01T00:00:00Z")
     world.fail("x/3", first="2025-01-01T00:00:00Z")
     world.fail("y", first="2022-01-01T00:00:00Z")
-    world.bucket.add(StoredObject(record_name(TASK, "failed", "x/0"), b""))
+    world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
     world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT"))
 
     # WHEN all or some of them are asked for

@@ -8,9 +8,8 @@ import pytest
 
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
-from support.fake_bucket import NO_RIGHT, ROOT
-from support.fake_clouds import event
-from support.replay_world import ReplayWorld, free_run_file, many
+from support.replay_world import NO_RIGHT, ReplayWorld, free_run_file, many
+from support.world import ROOT, event
 
 OPEN_IT = """To open it: s certify invoke -e '{"open": true}'"""
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
@@ -39,7 +38,7 @@ def test_failed_records_stay_and_the_run_says_how_to_open_the_project(closed, as
     result = closed.replay(asked)
     assert (result["taken"], result["accepted"], result["finished"]) == (0, 0, False)
     assert OPEN_IT in result["stopped"]
-    assert closed.oms.calls == []
+    assert not closed.oms.calls
     assert {name: closed.bucket.objects[name] for name in before} == before
     assert not closed.in_run_files()
 
@@ -67,7 +66,7 @@ def test_run_files_stay(closed):
     assert closed.replay()["left"] == 2
     assert closed.in_run_files() == {"a", "b"}
     assert list(closed.bucket.names(f"{ROOT}replay/")) == [f"{ROOT}replay/1.json"]
-    assert closed.oms.calls == []
+    assert not closed.oms.calls
 
 
 def test_keys_by_hand_are_refused_and_their_records_stay(closed):
@@ -82,19 +81,20 @@ def test_the_keys_of_an_envelope_are_recorded(closed):
     assert OPEN_IT in result["stopped"]
     assert closed.failed() == {"a", "b"}
     assert reasons(closed) == {"CLOSED"}
-    assert closed.oms.calls == []
+    assert not closed.oms.calls
 
 
 def test_an_envelope_whose_keys_cannot_be_recorded_stays_with_function_compute(closed):
-    closed.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
+    closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):
         closed.replay(ENVELOPE)
 
 
 def test_if_it_is_not_known_whether_it_is_closed_everything_stays(world):
     world.fail(*many(3))
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "/state/closed" in name else None
-    assert world.replay()["stopped"] == "It is not known whether the project is closed, so nothing is sent: no"
+    world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
+    stopped = world.replay()["stopped"]
+    assert stopped.startswith("It is not known whether the project is closed, so nothing is sent: the function's role")
     assert (world.failed(), world.in_run_files(), world.oms.calls) == (set(many(3)), set(), [])
     assert world.replay(ENVELOPE)["failed"] == 2
     assert world.failed() == {*many(3), "a", "b"}
@@ -104,14 +104,13 @@ def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_fi
     # GIVEN a run that sends a batch in ten seconds, during which the project is closed
     world = ReplayWorld(OMS_RATE="0.1")
     world.fail(*many(200))
-    send = type(world.oms).send
 
-    def watched(request, **options):
-        if len(world.oms.calls) == 2:
+    def close(kind: str, names: object) -> None:
+        if kind == "put" and len(world.oms.calls) == 3:
+            world.bucket.after = lambda *_: None
             closing(world).close()
-        return send(world.oms, request, **options)
 
-    world.oms.send = watched
+    world.bucket.after = close
 
     # WHEN it goes on, THEN it ends within a minute, and no key is lost
     result = world.replay()

@@ -8,10 +8,9 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.verdict import rest
-from support.copies_world import CopiesWorld
-from support.fake_bucket import NO_RIGHT
-from support.fake_clouds import REDIRECTS
-from support.replay_world import LOST, UNAUTHORIZED
+from support.copies_world import HOUR, MINUTE, CopiesWorld
+from support.replay_world import NO_RIGHT, UNAUTHORIZED
+from support.world import DROP_BEFORE, HANG, OK, REDIRECTS
 
 
 @pytest.fixture
@@ -30,15 +29,15 @@ def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
     world.upload("a")
     world.list_failed("a")
     tries: Counter[int] = Counter()
-    for tick in range(7 * 24 * 12):
+    for tick in range(7 * 24 * 2):
         world.tick()
         if world.sent():
-            tries[tick // (24 * 12)] += 1
-            world.later(minutes=3)
+            tries[tick // (24 * 2)] += 1
+            world.later(3 * MINUTE)
             world.list_failed("a")
-            world.later(minutes=2)
+            world.later(27 * MINUTE)
         else:
-            world.later(minutes=5)
+            world.later(30 * MINUTE)
 
     # THEN the first day sees a few more tries than the others, one a day each
     assert tries[0] <= 8
@@ -51,7 +50,7 @@ def test_a_resting_key_is_not_even_read_and_the_others_go(world):
     world.upload("a", "b")
     world.list_failed("a")
     world.tick()
-    world.later(minutes=4)
+    world.later(4 * MINUTE)
     world.list_failed("a", "b")
     world.sent()
     world.tick()
@@ -59,10 +58,9 @@ def test_a_resting_key_is_not_even_read_and_the_others_go(world):
     assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
     reads = world.bucket.calls["get"]
     world.tick()
-    assert (
-        world.bucket.calls["get"] - reads <= 4
-    )  # the states of replay and of the lists, the mark, and whose turn it is
-    world.later(minutes=6)
+    # The states of replay and of the lists, the mark, and whose turn it is.
+    assert world.bucket.calls["get"] - reads <= 4
+    world.later(6 * MINUTE)
     world.tick()
     assert world.sent() == ["a"]
 
@@ -72,7 +70,7 @@ def test_a_new_version_is_sent_at_once_whatever_the_old_one_went_through(world):
         world.upload("a", accepted=not world.sent())
         world.list_failed("a")
         world.tick()
-        world.later(minutes=4)
+        world.later(4 * MINUTE)
     world.upload("a", data=b"new contents")
     world.list_failed("a")
     world.tick()
@@ -83,7 +81,7 @@ def test_a_resting_key_is_sent_when_it_is_named(world):
     world.upload("a")
     world.list_failed("a")
     world.tick()
-    world.later(minutes=4)
+    world.later(4 * MINUTE)
     world.list_failed("a")
     world.tick()
     world.sent()
@@ -107,12 +105,12 @@ def test_a_failed_record_whose_object_is_gone_is_closed_whatever_its_reason(worl
 
 def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
     world.fail("bad", "good")
-    world.oms.refused = {"bad"}
+    world.oms.refuse(lambda key: key == "bad")
     world.replay()
     del world.source.objects["bad"]
-    world.later(days=1, minutes=1)
+    world.later(24 * HOUR + MINUTE)
     assert world.tick()["resolved"] == 0  # its first retry: it failed once so far
-    world.later(days=1, minutes=1)
+    world.later(24 * HOUR + MINUTE)
     world.tick()
     assert world.failed() == set()
 
@@ -127,22 +125,22 @@ def test_a_resting_copy_that_obs_has_by_now_is_closed(world):
     world.upload("a")
     world.list_failed("a")
     world.tick()
-    world.later(minutes=4)
+    world.later(4 * MINUTE)
     world.list_failed("a")
     world.tick()
     assert world.failed() == {"a"}
     world.copy("a", data=b"somebody's own, newer and longer")
-    world.later(minutes=10)
+    world.later(10 * MINUTE)
     world.sent()
     told = world.tick()
     assert (told["resolved"], world.sent(), world.failed()) == (1, [], set())
 
 
-@pytest.mark.parametrize("problem", [NO_RIGHT, LOST])
+@pytest.mark.parametrize("problem", [NO_RIGHT, HANG])
 def test_an_object_that_cannot_be_looked_at_is_sent(world, problem):
     again(world, "a")
     del world.source.objects["a"]
-    world.source.problem = lambda kind, name: problem
+    world.source.fail(problem)
     assert world.replay()["accepted"] == 1
 
 
@@ -163,7 +161,7 @@ def test_a_failure_recorded_while_replay_looks_survives(world):
 def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
     again(world, "a")
     del world.source.objects["a"]
-    world.bucket.problem = lambda kind, name: LOST if kind == "delete" else None
+    world.bucket.fail(DROP_BEFORE, "delete")
     told = world.replay()
     assert (told["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
 
@@ -171,10 +169,10 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
     world.upload("a")
     world.list_failed("a")
-    world.oms.schedule = ["ok", REDIRECTS[0], UNAUTHORIZED]
+    world.oms.faults.then(OK, REDIRECTS[0], UNAUTHORIZED)
     world.tick()
     assert world.failed() == {"a"}
-    world.oms.schedule = []
+    world.oms.faults.clear()
     world.source.add(StoredObject("b", b"b"))
     world.tick()
     assert world.failed() == set()

@@ -7,17 +7,16 @@ import json
 import pytest
 
 from oss_oms_sync.errors import EventError, StorageError
-from support.fake_bucket import NO_RIGHT, ROOT
-from support.fake_clouds import event
-from support.replay_world import UNAUTHORIZED
+from support.replay_world import NO_RIGHT, UNAUTHORIZED
+from support.world import ROOT, event
 
 
 def test_an_envelopes_keys_are_sent_through_a_run_file(world):
     envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
-    world.oms.schedule = [UNAUTHORIZED]
+    world.oms.faults.then(UNAUTHORIZED)
     assert world.replay(envelope)["failed"] == 2
     assert world.failed() == {"a", "b"}
-    world.oms.schedule = []
+    world.oms.faults.clear()
     assert world.replay(envelope)["accepted"] == 2
     assert world.failed() == set()
 
@@ -37,6 +36,6 @@ def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(worl
 
 
 def test_an_envelope_whose_run_file_cannot_be_written_is_left_to_function_compute(world):
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
+    world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
         world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})

@@ -6,18 +6,14 @@ import json
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
-from oss_oms_sync.clouds.obs_errors import ObsFailure
-from oss_oms_sync.clouds.oms_lists import lists_folder
-from oss_oms_sync.ledger.records import record_name
-from support.copies_world import CODE, FOLDER, CopiesWorld
-from support.fake_bucket import ROOT
-from support.fake_clouds import TASK
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import StorageError
+from support.copies_world import CODE, HOUR, CopiesWorld, oss_etag
 from support.law import HOSTILE
-from support.replay_world import UNAUTHORIZED
+from support.replay_world import NO_RIGHT, UNAUTHORIZED, record_name
+from support.world import OK, ROOT, oms_error, oss_error
 
-HOUR = 3600
-NO_RIGHT_IN_OBS = ObsFailure.explain("AccessDenied", "OBS answered 403", "obs:bucket:ListBucket", "photos-obs")
+ETAG = oss_etag(b"contents")
 
 
 @pytest.fixture
@@ -26,7 +22,7 @@ def world() -> CopiesWorld:
 
 
 def success_body(world: CopiesWorld, key: str) -> bytes:
-    return world.bucket.objects[record_name(TASK, "success", key)].body
+    return world.bucket.objects[record_name("success", key)].body
 
 
 def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_there(world):
@@ -45,13 +41,12 @@ def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_ther
 def test_the_failed_record_says_what_oms_said_and_the_version_at_the_source(world):
     world.upload("a")
     world.list_failed("a")
-    world.oms.schedule = ["ok", UNAUTHORIZED]
-    world.bucket.problem = lambda kind, name: StorageFailure("no", answered=True) if "/replay/" in name else None
-    with pytest.raises(Exception, match="no"):
+    world.bucket.fail(NO_RIGHT, "list", where=lambda name: "/replay/" in name)
+    with pytest.raises(StorageError):
         world.tick()
     record = world.failed_record("a")
     assert (record["reason"], record["error_code"], record["message"]) == ("COPY_FAILED", CODE, "timed out")
-    assert (record["etag"], record["copy_attempts"]) == (etag_of(b"contents"), 1)
+    assert (record["etag"], record["copy_attempts"]) == (ETAG, 1)
     assert "not_before" not in record
 
 
@@ -60,19 +55,19 @@ def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world,
     world.upload(key)
     world.list_failed(key)
     world.tick()
-    record = world.bucket.objects[record_name(TASK, "success", key)]
+    record = world.bucket.objects[record_name("success", key)]
     told = record.headers.get("x-oss-meta-etag", record.body.decode())
-    assert told == f"{etag_of(b'contents')} again"
+    assert told == f"{ETAG} again"
     assert record.headers["x-oss-meta-copy-attempts"] == "1"
 
 
 def test_what_was_throttled_in_between_still_counts_as_sent_again(world):
     world.upload("a")
     world.list_failed("a")
-    world.oms.schedule = ["ok", UNAUTHORIZED]
+    world.oms.faults.then(OK, UNAUTHORIZED)
     world.tick()
     assert world.failed_record("a")["reason"] == "CREDENTIALS"
-    world.oms.schedule = []
+    world.oms.faults.clear()
     world.tick()
     assert success_body(world, "a").endswith(b" again")
 
@@ -96,7 +91,7 @@ def overwritten_there(world: CopiesWorld) -> None:
 def waiting(world: CopiesWorld) -> None:
     world.fail("a")
     world.source.modified["a"] -= 10
-    world.oms.schedule = ["ok", UNAUTHORIZED]
+    world.oms.faults.then(OK, UNAUTHORIZED)
 
 
 def accepted_again(world: CopiesWorld) -> None:
@@ -128,7 +123,7 @@ def test_what_need_not_be_sent_is_told_and_not_recorded(world, seen, told):
 def test_an_older_copy_in_obs_is_replaced(world):
     world.upload("a")
     world.copy("a", data=b"of before")
-    world.obs.modified["a"] -= HOUR
+    world.there.modified["a"] -= HOUR
     world.list_failed("a")
     world.tick()
     assert world.sent() == ["a"]
@@ -176,15 +171,14 @@ def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(wo
 def test_lists_from_before_the_installation_are_left_alone(world):
     world.upload("a")
     name = world.list_failed("a")
-    world.obs.modified[name] -= 3 * HOUR
+    world.there.modified[name] -= 3 * HOUR
     assert world.copies() == {}
-    world.later(hours=2)
+    world.later(2 * HOUR)
     assert world.copies() == {}
 
 
-def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(world, caplog):
-    caplog.set_level("INFO", "oss_oms_sync")
-    world.obs.list_page = lambda *_: (_ for _ in ()).throw(NO_RIGHT_IN_OBS.to_error())
+def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(world, caplog, problems):
+    world.there.fail(oss_error(403), "list")
     world.fail("b")
     for _ in range(2):
         told = world.tick()
@@ -192,25 +186,27 @@ def test_without_right_to_read_the_destination_replay_works_as_before_and_says_s
     assert world.sent() == ["b"]
     assert (told["finished"], told["stopped"]) == (True, None)
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
-    assert {record.levelname for record in caplog.records} == {"INFO"}
+    assert problems() == []
 
     # AND when the right is granted, nothing was passed over
     world.upload("a")
     world.list_failed("a")
-    del world.obs.list_page
+    world.there.heal()
     world.tick()
     assert world.sent() == ["a"]
 
 
-@pytest.mark.parametrize("bucket", ["source", "obs"])
+@pytest.mark.parametrize("bucket", ["source", "there"])
 def test_what_cannot_be_looked_at_is_read_again_by_the_next_run(world, bucket):
     world.upload("a")
     world.list_failed("a")
     asked = getattr(world, bucket)
-    asked.problem = lambda kind, name: StorageFailure("busy", answered=True) if name == "a" else None
-    assert world.copies() == {"lists": 1, "stopped": "busy"}
+    asked.fail(oss_error(409, "Busy"), where=lambda name: name == "a")
+    told = world.copies()
+    assert (told.keys(), told["lists"]) == ({"lists", "stopped"}, 1)
+    assert "answered 409 Busy" in told["stopped"]
     assert world.sent() == []
-    asked.problem = lambda kind, name: None
+    asked.heal()
     world.tick()
     assert world.sent() == ["a"]
 
@@ -218,12 +214,11 @@ def test_what_cannot_be_looked_at_is_read_again_by_the_next_run(world, bucket):
 def test_a_failure_whose_record_cannot_be_written_is_read_again_by_the_next_run(world):
     world.upload("a", "b")
     world.list_failed("a")
-    world.later(seconds=1)
+    world.later(1)
     world.list_failed("b")
-    no = StorageFailure("no", answered=True)
-    world.bucket.problem = lambda kind, name: no if kind == "put" and name.endswith("failed_object/a") else None
-    assert world.copies()["stopped"] == "no"
-    world.bucket.problem = lambda kind, name: None
+    world.bucket.fail(NO_RIGHT, "put", where=lambda name: name.endswith("failed_object/a"))
+    assert "oss:PutObject" in world.copies()["stopped"]
+    world.bucket.heal()
     world.tick()
     assert world.sent() == ["a", "b"]
 
@@ -238,7 +233,7 @@ def test_without_a_source_bucket_it_says_what_to_set():
 
 def test_if_oms_does_not_tell_the_destination_replay_sends_what_it_has(world):
     world.fail("b")
-    world.oms.schedule = [404]
+    world.oms.faults.then(oms_error(404))
     told = world.tick()
     assert "OMS does not tell which bucket is the destination: NO_TASK" in told["copies"]["stopped"]
     assert world.sent() == ["b"]
@@ -249,13 +244,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     for number in range(100):
         world.list_failed(f"gone {number}", name=f"{number:03}")
     world.fail("b")
-    get = world.obs.get_all
-
-    def slow(names, deadline):
-        world.clock.sleep(5)
-        return get(names, deadline)
-
-    world.obs.get_all = slow
+    world.there.before = lambda kind, _: kind == "get" and world.later(5)
 
     # WHEN a run has four minutes, THEN it reads for one of them, and sends
     told = world.tick(timeout=240)
@@ -276,15 +265,14 @@ def test_only_the_timer_reads_lists(world, payload):
     world.upload("a")
     world.list_failed("a")
     assert world.replay(payload)["copies"] is None
-    assert not world.obs.calls
+    assert not world.there.calls
 
 
 def test_nothing_is_ever_written_into_the_destination(world):
     world.upload("a")
     world.list_failed("a")
     world.tick()
-    assert world.obs.calls.keys() <= {"list", "get", "find"}
-    assert lists_folder(TASK) == FOLDER
+    assert world.there.calls.keys() <= {"list", "get", "find"}
 
 
 def test_the_state_is_written_only_if_something_moved(world):
@@ -293,7 +281,8 @@ def test_the_state_is_written_only_if_something_moved(world):
     world.tick()
     world.tick()
     (name,) = world.bucket.names(f"{ROOT}state/failed_copies")
-    before = world.bucket.objects[name]
+    before = world.bucket.modified[name]
+    world.later(5)
     world.tick()
-    assert world.bucket.objects[name] is before
-    assert json.loads(before.body)["positions"]
+    assert world.bucket.modified[name] == before
+    assert json.loads(world.bucket.objects[name].body)["positions"]

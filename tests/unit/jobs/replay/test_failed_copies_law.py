@@ -10,20 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.copies_world import FOLDER, CopiesWorld
-from support.fake_bucket import ROOT, Died
+from sandbox.inprocess.instance import Killed
+from support.copies_world import FOLDER, MINUTE, CopiesWorld
 from support.law import SCHEDULES
-from support.steps import dying_at, watch
+from support.steps import at_each_step, at_step
+from support.world import ROOT, World, oss_error
 
-BUSY = StorageFailure("busy", answered=True)
-
-
-def watch_all(world: CopiesWorld, step) -> None:
-    watch(world, step)
-    for bucket in (world.source, world.obs):
-        bucket.before = bucket.after = lambda kind, names: step()
+BUSY = oss_error(409, "Busy")
 
 
 def busy_world() -> CopiesWorld:
@@ -40,70 +35,41 @@ def busy_world() -> CopiesWorld:
 DUE = {"a", "b", "c", "k" * 1000}
 
 
-def steps_of_a_tick() -> int:
-    world, steps = busy_world(), []
-    watch_all(world, lambda: steps.append(1))
-    world.tick()
-    return len(steps)
-
-
-@pytest.mark.parametrize("step", range(steps_of_a_tick()))
-def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_send_it(step):
-    # GIVEN a run that dies at this step
-    world = busy_world()
-    watch_all(world, dying_at(step))
-    with pytest.raises(Died):
+def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_send_it():
+    # GIVEN a run that dies at some step
+    for step, world in at_each_step(busy_world, CopiesWorld.tick, CopiesWorld.die):
+        # THEN every failure is sent by a run or two, once the dead one's time is up
+        world.later(10 * MINUTE)
         world.tick()
-    watch_all(world, lambda: None)
-
-    # THEN every failure is sent by a run or two, once the dead one's time is up
-    world.later(minutes=10)
-    world.tick()
-    assert DUE <= world.oms.accepted.keys() <= DUE
-    assert world.failed() == world.in_run_files() == set()
+        assert world.oms.accepted.keys() == DUE, step
+        assert world.failed() == world.in_run_files() == set(), step
 
 
-@pytest.mark.parametrize("step", range(steps_of_a_tick()))
-@pytest.mark.parametrize("trouble", ["bucket", "source", "obs"])
-def test_a_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy(step, trouble):
-    world = busy_world()
-    countdown = [step]
+@pytest.mark.parametrize("trouble", ["bucket", "source", "there"])
+def test_a_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy(trouble):
+    def run(world: CopiesWorld) -> None:
+        with contextlib.suppress(StorageError):
+            world.tick()
 
-    def fail() -> None:
-        countdown[0] -= 1
-        if countdown[0] < 0:
-            getattr(world, trouble).problem = lambda kind, name: BUSY
-
-    watch_all(world, fail)
-    with contextlib.suppress(StorageError):
-        world.tick()
-    watch_all(world, lambda: None)
-    getattr(world, trouble).problem = lambda kind, name: None
-    world.later(minutes=10)
-    world.tick()
-    world.later(minutes=10)
-    world.tick()
-    assert world.oms.accepted.keys() >= DUE
-    assert world.failed() == world.in_run_files() == set()
+    for step, world in at_each_step(busy_world, run, lambda world: getattr(world, trouble).fail(BUSY)):
+        getattr(world, trouble).heal()
+        for _ in range(2):
+            world.later(10 * MINUTE)
+            world.tick()
+        assert world.oms.accepted.keys() >= DUE, step
+        assert world.failed() == world.in_run_files() == set(), step
 
 
 class Tale:
     """What happens to objects, lists and runs; `open`: keys that OMS failed to copy and that were not sent since."""
 
     def __init__(self) -> None:
+        World.close_all()
         self.world = CopiesWorld()
         self.open: set[str] = set()
         self.lines: defaultdict[str, list[str]] = defaultdict(list)
         self.names: defaultdict[str, list[str]] = defaultdict(list)
         self.versions = self.listed = 0
-        work = self.world.oms.work
-
-        def note(request):
-            if request.method == "POST":
-                self.open.difference_update(self.world.oms.calls[-1])
-            return work(request)
-
-        self.world.oms.work = note
         for key in "abc":
             self.upload(key)
 
@@ -111,23 +77,24 @@ class Tale:
         """A new version, which OMS accepts."""
         self.versions += 1
         self.world.upload(key, data=b"x" * self.versions)
-        self.world.source.modified[key] = int(self.world.clock.now().timestamp())
+        self.world.source.modified[key] += 180
         self.open.discard(key)
 
     def delete(self, key: str) -> None:
-        self.world.source.objects.pop(key, None)
+        if key in self.world.source.objects:
+            del self.world.source.objects[key]
         self.open.discard(key)
 
     def copy(self, key: str) -> None:
         if key in self.world.source.objects:
-            self.world.later(seconds=1)
+            self.world.later(1)
             self.world.copy(key)
             self.open.discard(key)
 
     def fail(self, key: str, sub: str) -> None:
         """OMS fails to copy what it accepted; its list comes later."""
-        there, source = (one.modified.get(key, 0) for one in (self.world.obs, self.world.source))
-        if key in self.world.source.objects and there < source:
+        source, there = self.world.source, self.world.there
+        if key in source.objects and not (key in there.objects and there.modified[key] >= source.modified[key]):
             self.open.add(key)
             self.lines[sub].append(self.world.line(key))
 
@@ -139,9 +106,10 @@ class Tale:
             return
         number = 1000 + len(names) if how != "late" else 999 - len(names)
         name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
-        before = self.world.obs.objects[name].body if name in self.world.obs.objects else b""
+        there = self.world.there
+        before = there.objects[name].body if name in there.objects else b""
         unread = b"what is this, 1\n" if how == "broken" else b""
-        self.world.obs.add(StoredObject(name, before + unread + lines.encode()))
+        there.add(StoredObject(name, before + unread + lines.encode()))
         names.append(name)
         self.listed += lines.count("\n")
 
@@ -151,17 +119,20 @@ class Tale:
         return sum(lines for lines, _ in state["listed"].values())
 
     def tick(self, dies_at: int = 10**9) -> None:
-        watch_all(self.world, dying_at(dies_at))
-        with contextlib.suppress(Died, StorageError):
+        with at_step(self.world, dies_at, self.world.die), contextlib.suppress(Killed, StorageError):
             self.world.tick()
-        watch_all(self.world, lambda: None)
+        if not self.world.one.alive:
+            self.world.start()
+        self.open.difference_update(self.world.sent())
 
     def trouble(self, bucket: str) -> None:
-        for name in ("bucket", "source", "obs"):
-            getattr(self.world, name).problem = lambda kind, _, bad=name == bucket: BUSY if bad else None
+        for name in ("bucket", "source", "there"):
+            getattr(self.world, name).heal()
+        if bucket:
+            getattr(self.world, bucket).fail(BUSY)
 
     def minutes(self, number: int) -> None:
-        self.world.later(minutes=number)
+        self.world.later(number * MINUTE)
 
     def end(self) -> None:
         """All lists come, all is well again, and runs go on for some hours."""
@@ -178,9 +149,9 @@ happenings = st.lists(
     st.one_of(
         st.tuples(st.just("fail"), keys, subs),
         st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows", "broken"])),
-        st.tuples(st.just("tick"), st.integers(0, 60)),
+        st.tuples(st.just("tick"), st.integers(0, 40)),
         st.tuples(st.sampled_from(["upload", "delete", "copy"]), keys),
-        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "obs", ""])),
+        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "there", ""])),
         st.tuples(st.just("minutes"), st.sampled_from([1, 5, 70])),
         st.tuples(st.just("tick")),
     ),
@@ -197,7 +168,7 @@ def test_law1_no_order_of_failures_lists_runs_and_deaths_loses_a_failure_to_copy
     tale = Tale()
     for what, *details in happenings:
         getattr(tale, what)(*details)
-        tale.world.later(seconds=1)
+        tale.world.later(1)
     tale.end()
     waiting = tale.world.failed() | tale.world.in_run_files()
     assert tale.open <= waiting

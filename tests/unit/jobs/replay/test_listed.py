@@ -7,8 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.copies_world import CopiesWorld
-from support.fake_bucket import ROOT
+from support.copies_world import HOUR, CopiesWorld
+from support.world import ROOT
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def world() -> CopiesWorld:
 
 def listed(world: CopiesWorld) -> list[int]:
     """Lines, and those of other objects than the project's, after a run that looks at all lists."""
-    world.later(hours=2)
+    world.later(2 * HOUR)
     world.tick()
     (name,) = (name for name in world.bucket.objects if name.startswith(f"{ROOT}state/failed_copies"))
     (month,) = json.loads(world.bucket.objects[name].body)["listed"].values()
@@ -28,7 +28,7 @@ def listed(world: CopiesWorld) -> list[int]:
 
 
 def rewrite(world: CopiesWorld, name: str, text: str) -> None:
-    world.obs.add(StoredObject(name, text.encode()))
+    world.there.add(StoredObject(name, text.encode()))
 
 
 def test_a_line_of_another_project_counts_apart(world):

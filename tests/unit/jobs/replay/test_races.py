@@ -3,94 +3,80 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 import pytest
 
-from support.fake_bucket import Died
+from sandbox.inprocess.instance import Killed
 from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many
-from support.steps import dying_at, steps_of, watch
+from support.steps import at_each_step, at_step
+from support.world import OK, oms_error
 
 
 def busy_world() -> ReplayWorld:
+    """Failed records, and what an earlier run left in a run file."""
     world = ReplayWorld()
     world.fail(*many(23), "k" * 1000)
-    world.oms.refused = {"key 00004"}
-    world.oms.schedule = ["ok", 404]
+    world.bucket.add(free_run_file("left"))
+    world.oms.refuse(lambda key: key == "key 00004")
+    world.oms.faults.then(OK, oms_error(404))
     return world
 
 
-@pytest.mark.parametrize("step", range(steps_of(busy_world)))
-def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it(step):
-    # GIVEN a run that dies at this step
-    world = busy_world()
-    keys = world.failed()
-    watch(world, dying_at(step))
-    with pytest.raises(Died):
+def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it():
+    keys = {*many(23), "k" * 1000, "left"}
+
+    # GIVEN a run that dies at some step
+    for step, world in at_each_step(busy_world, ReplayWorld.replay, ReplayWorld.die):
+        # THEN every key still stands somewhere
+        assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys(), step
+
+        # AND once it is long dead, a run or two send everything
+        world.oms.faults.clear()
+        world.oms.refuse(None)
+        world.later(600)
         world.replay()
-
-    # THEN every key still stands somewhere
-    assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys()
-
-    # AND once it is long dead, a run or two send everything
-    watch(world, lambda: None)
-    world.oms.schedule.clear()
-    world.oms.refused.clear()
-    world.clock.sleep(600)
-    world.replay()
-    assert world.failed() == world.in_run_files() == set()
-    assert world.succeeded() == world.oms.accepted.keys() == keys
+        assert world.failed() == world.in_run_files() == set(), step
+        assert world.succeeded() == world.oms.accepted.keys() == keys, step
 
 
-@pytest.mark.parametrize("step", range(steps_of(busy_world)))
 @pytest.mark.parametrize("key", ["key 00000", "key 00015", "key 00004", "new"])
-def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(step, key):
-    # GIVEN a new version of a key that fails, and is recorded, at this step of a run
-    world = busy_world()
-    countdown, sent_before = [step], []
+def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(key):
+    sent_before = []
 
-    def record():
-        countdown[0] -= 1
-        if countdown[0] == -1:
-            world.fail(key)
-            sent_before.append(len(world.oms.calls))
+    def record(world: ReplayWorld) -> None:
+        world.fail(key)
+        sent_before.append(len(world.oms.requests))
 
-    watch(world, record)
-    world.replay()
-    watch(world, lambda: None)
-
-    # THEN its record stands, or OMS was asked for the key after it was written
-    sent_after = {name for call in world.oms.calls[sent_before[0] :] for name in call}
-    waiting = world.failed() | world.in_run_files()
-    assert key in waiting or key.replace(" ", "%20") in sent_after
+    # GIVEN a new version of a key that fails, and is recorded, at some step of a run
+    for step, world in at_each_step(busy_world, ReplayWorld.replay, record):
+        # THEN its record stands, or OMS was asked for the key after it was written
+        assert key in world.failed() | world.in_run_files() | world.asked(sent_before[-1]), step
 
 
 def meeting_world() -> ReplayWorld:
     """A run file that is free, and an OMS that refuses everybody."""
     world = ReplayWorld()
-    world.bucket.add(free_run_file("k", in_doubt=True))
+    world.bucket.add(free_run_file("k", held=True))
     world.fail("k")
-    world.oms.schedule = [UNAUTHORIZED] * 10
+    world.oms.faults.add(UNAUTHORIZED)
     return world
 
 
-@pytest.mark.parametrize("meeting", range(steps_of(meeting_world)))
-def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies(meeting):
-    for death in range(steps_of(meeting_world)):
+def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
+    for death in itertools.count():
+        died = []
+
         # GIVEN a run file that both find free
-        world = meeting_world()
-        countdown = [meeting]
-
         # WHEN a second run takes it in the middle of the first, and dies
-        def meet(world=world, countdown=countdown, death=death):
-            countdown[0] -= 1
-            if countdown[0] == -1:
-                watch(world, dying_at(death))
-                with contextlib.suppress(Died):
-                    world.replay()
-                watch(world, lambda: None)
-
-        watch(world, meet)
-        world.replay()
+        def meet(world: ReplayWorld, death: int = death, died: list[bool] = died) -> None:
+            with world.beside(), at_step(world, death, world.die), contextlib.suppress(Killed):
+                world.replay()
+                return
+            died.append(True)
 
         # THEN the key still stands somewhere
-        assert "k" in world.failed() | world.in_run_files(), (meeting, death)
+        for meeting, world in at_each_step(meeting_world, ReplayWorld.replay, meet):
+            assert "k" in world.failed() | world.in_run_files(), (meeting, death)
+        if not died:
+            break

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.replay.turn import Turn
 from support.copies_world import CopiesWorld
-from support.replay_world import many
+from support.replay_world import NO_RIGHT, many
 
 BUSY = "an earlier run is still sending"
-NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
 
 
 @pytest.fixture
@@ -47,28 +43,29 @@ def test_after_a_run_that_died_ticks_wait_until_it_would_have_been_over(world):
     assert Turn(world.invocation(240)).take()
 
     # WHEN the next ticks strike, THEN the first that may sends all
-    world.later(minutes=3, seconds=59)
+    world.later(239)
     assert world.tick()["stopped"] == BUSY
-    world.later(seconds=2)
+    world.later(2)
     assert world.tick()["finished"]
     assert set(world.sent()) == set(many(5))
 
 
 def test_a_run_that_fails_gives_its_turn_back(world):
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "/replay/" in name else None
+    world.bucket.fail(NO_RIGHT, where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
         world.tick()
-    world.bucket.problem = lambda kind, name: None
+    world.bucket.heal()
     assert world.tick()["accepted"] == 5
 
 
-def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(world, caplog):
-    caplog.set_level(logging.ERROR, "oss_oms_sync")
+def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(world, problems):
     turn = Turn(world.invocation(240))
     assert turn.take()
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "/state/turn" in name and kind == "put" else None
+    world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
     turn.give_back()
-    assert caplog.records[-1].msg == {"state": "not stored", "problem": "no"}
-    world.bucket.problem = lambda kind, name: None
-    world.later(minutes=4, seconds=1)
+    (told,) = problems()
+    assert told["state"] == "not stored"
+    assert "oss:PutObject" in told["problem"]
+    world.bucket.heal()
+    world.later(241)
     assert world.tick()["accepted"] == 5
