@@ -159,7 +159,7 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=SCHEDULES // 2)
+@settings(max_examples=SCHEDULES // 4)
 @given(happenings)
 @example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "grows")])
 @example([("fail", "a", "01"), ("list", "01", "new"), ("tick",), ("fail", "b", "01"), ("list", "01", "late")])
