@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.passes.store import last_whole
 from oss_oms_sync.text import Text
 
 _LOG_BUCKET = Text("log bucket", "记录 Bucket")
+# How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
+_MAX_PAGES = 10
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
@@ -181,6 +185,50 @@ def _role_right(what: Text, action: str, where: Text, problem: StorageError | St
     return Finding(Level.FAULT, seen, fix)
 
 
+def in_scope(context: CheckContext) -> Finding:
+    """Whether there is anything to send: where a typo leaves out every object, all else looks well."""
+    key_filter = context.settings.key_filter
+    names, is_whole, is_found = _look_for_objects(context)
+    # The last pass over everything has walked past what is not looked at here.
+    last = None if is_found or is_whole else last_whole(context.passes.states(), key_filter.prefix)
+    if is_found or (last and not last.found_nothing):
+        by, by_zh = (f", by the pass of {last.started}", f"（依据 {last.started} 开始的对账）") if last else ("", "")
+        return Finding(Level.OK, Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))
+    filtered = f"OBJECT_PREFIX {key_filter.prefix!r}, OBJECT_SUFFIX {key_filter.suffix!r}"
+    first, first_zh = ("all ", "全部 ") if is_whole else ("the first ", "前 ")
+    rest, rest_zh = (
+        (f", the rest by the pass of {last.started}", f"，其余由 {last.started} 开始的对账检查") if last else ("", "")
+    )
+    seen = Text(
+        f"no object is in scope ({filtered}): of the names with that prefix {first}{names:,} were looked at{rest}",
+        f"范围内没有对象（{filtered}）：已检查该前缀下的{first_zh}{names:,} 个对象名{rest_zh}",
+    )
+    if not is_whole and last is None:
+        fix = Text(
+            "Let a pass look at the rest: `python ops.py reconcile`; then run doctor again",
+            "请执行 `python ops.py reconcile` 检查其余对象，然后再次运行 doctor",
+        )
+        return Finding(Level.UNKNOWN, seen, fix)
+    fix = Text(
+        "A typo is likely: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If the bucket"
+        " is only empty so far, upload an object, and look again",
+        "很可能是填写有误：请在 s.yaml 中更正 sourceBucket、objectPrefix 或 objectSuffix，然后执行 `s deploy`。"
+        "如果只是尚无对象，请上传一个对象后再看",
+    )
+    return Finding(Level.WARNING, seen, fix)
+
+
+def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
+    """How many names with the prefix were looked at, whether these are all, and whether one is in scope."""
+    key_filter, names, is_whole = context.settings.key_filter, 0, False
+    with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
+        for page in islice(pages, _MAX_PAGES):
+            names, is_whole = names + len(page.objects), not page.more
+            if any(key_filter.matches(one.name) for one in page.objects):
+                return names, is_whole, True
+    return names, is_whole, False
+
+
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("role", "函数角色", ("settings",), role),
     Check("OSS answers", "OSS 响应", ("role", "OSS connection", "clock"), oss_answers),
@@ -194,4 +242,10 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
     Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
     Check("source names", "源端对象名", ("right to list source bucket",), source_names),
+    Check(
+        "objects in scope",
+        "范围内的对象",
+        ("right to list records", "right to read records", "right to list source bucket"),
+        in_scope,
+    ),
 )

@@ -1,5 +1,4 @@
-"""Both clouds together: whether there is anything to send, keys are accepted, timers and triggers wake the jobs, and
-objects get their records."""
+"""Both clouds together: whether keys are accepted, timers and triggers wake the jobs, and objects get their records."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from heapq import nlargest
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 from math import inf
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import PassStore, last_whole
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
 from oss_oms_sync.text import Text
@@ -36,54 +35,6 @@ _SCAN_SECONDS = 20.0
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 1.0
 _MAX_FAILURES_READ = 200
-# How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
-_MAX_PAGES = 10
-
-
-def in_scope(context: CheckContext) -> Finding:
-    """Whether there is anything to send: where a typo leaves out every object, all else looks well."""
-    key_filter = context.settings.key_filter
-    names, is_whole, is_found = _look_for_objects(context)
-    # The last pass over everything has walked past what is not looked at here.
-    last = None if is_found or is_whole else last_whole(context.passes.states(), key_filter.prefix)
-    if is_found or (last and not last.found_nothing):
-        by, by_zh = (f", by the pass of {last.started}", f"（依据 {last.started} 开始的对账）") if last else ("", "")
-        return Finding(Level.OK, Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))
-    filtered = f"OBJECT_PREFIX {key_filter.prefix!r}, OBJECT_SUFFIX {key_filter.suffix!r}"
-    first, first_zh = ("all ", "全部 ") if is_whole else ("the first ", "前 ")
-    rest, rest_zh = (
-        (f", the rest by the pass of {last.started}", f"，其余由 {last.started} 开始的对账检查") if last else ("", "")
-    )
-    seen = Text(
-        f"no object is in scope ({filtered}): of the names with that prefix {first}{names:,} were looked at{rest}",
-        f"范围内没有对象（{filtered}）：已检查该前缀下的{first_zh}{names:,} 个对象名{rest_zh}",
-    )
-    if not is_whole and last is None:
-        fix = Text(
-            "Let a pass look at the rest: `python ops.py reconcile`; then run doctor again",
-            "请执行 `python ops.py reconcile` 检查其余对象，然后再次运行 doctor",
-        )
-        return Finding(Level.UNKNOWN, seen, fix)
-    fix = Text(
-        "A typo is likely: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If the bucket"
-        " is only empty so far, upload an object, and look again",
-        "很可能是填写有误：请在 s.yaml 中更正 sourceBucket、objectPrefix 或 objectSuffix，然后执行 `s deploy`。"
-        "如果只是尚无对象，请上传一个对象后再看",
-    )
-    return Finding(Level.WARNING, seen, fix)
-
-
-def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
-    """How many names with the prefix were looked at, whether these are all, and whether one is in scope."""
-    key_filter, names, is_whole = context.settings.key_filter, 0, False
-    with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
-        for page in islice(pages, _MAX_PAGES):
-            names, is_whole = names + len(page.objects), not page.more
-            if any(key_filter.matches(one.name) for one in page.objects):
-                return names, is_whole, True
-    return names, is_whole, False
-
-
 # How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
 _TICK = timedelta(minutes=10)
 # So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
@@ -356,7 +307,6 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 
 _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("objects in scope", "范围内的对象", (*_READING_RECORDS, "right to list source bucket"), in_scope),
     Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("project open", "项目是否打开", _READING_RECORDS, is_open),
     *(
