@@ -21,8 +21,8 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
 from support.fake_bucket import Died, MemoryBucket
 from support.fake_clouds import VirtualClock, payload
+from support.memory_reconcile import HOUR, ReconcileWorld
 from support.pass_world import PREFIX, TICK
-from support.reconcile_world import HOUR, ReconcileWorld
 
 # As s.yaml has them: the function's size, its timeout without what it takes to end, how often the timer strikes.
 _CPU, _MEGABYTES, _SECONDS, TICK_SECONDS = 0.5, 512, 569.0, 600

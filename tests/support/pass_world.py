@@ -23,7 +23,7 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.store import Pass, PassStore
 from support.fake_bucket import Died, MemoryBucket
 from support.fake_clouds import TASK, VirtualClock, VirtualPool, payload
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
+from support.memory_reconcile import FROZEN, HOUR, ReconcileWorld
 
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
 # What is asked for by hand: scopes and a restart.

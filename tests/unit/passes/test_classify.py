@@ -8,7 +8,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import record_name, success_record
 from support.fake_clouds import TASK
-from support.reconcile_world import HOUR, LONG, ReconcileWorld, adds_up, counts
+from support.memory_reconcile import HOUR, LONG, ReconcileWorld, adds_up, counts
 
 
 def no_record(world: ReconcileWorld, key: str) -> None:

@@ -19,7 +19,7 @@ from oss_oms_sync.passes.store import Pass, PassState, PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
 from support.fake_bucket import NO_RIGHT
-from support.reconcile_world import HOUR, ReconcileWorld
+from support.memory_reconcile import HOUR, ReconcileWorld
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 PART = Scope(KeyFilter("a"), None, everything=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from support.memory_reconcile import FROZEN, HOUR
 from support.pass_day import TICK_SECONDS, PassDay
-from support.reconcile_world import FROZEN, HOUR
 
 MILLION = 1_000_000
 THROTTLED = 429

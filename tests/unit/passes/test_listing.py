@@ -13,7 +13,7 @@ from oss_oms_sync.passes.scope import Scope
 from support.fake_bucket import NO_RIGHT
 from support.fake_clouds import TASK
 from support.law import HOSTILE
-from support.reconcile_world import LONG, ReconcileWorld, counts
+from support.memory_reconcile import LONG, ReconcileWorld, counts
 
 
 def boundary_key(room_for: str) -> str:

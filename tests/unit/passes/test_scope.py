@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oss_oms_sync.clouds.objects import StoredObject
 from support.fake_bucket import ROOT
-from support.reconcile_world import HOUR, ReconcileWorld, counts
+from support.memory_reconcile import HOUR, ReconcileWorld, counts
 
 
 def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():

@@ -18,7 +18,7 @@ from oss_oms_sync.passes.store import Pass, open_passes
 from oss_oms_sync.passes.tally import Tally
 from support.fake_bucket import NO_RIGHT, MemoryBucket
 from support.fake_clouds import OK, TASK
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
+from support.memory_reconcile import FROZEN, HOUR, ReconcileWorld
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)

@@ -6,7 +6,7 @@ import pytest
 
 from oss_oms_sync.passes import work
 from support.fake_bucket import MemoryBucket
-from support.reconcile_world import ReconcileWorld
+from support.memory_reconcile import ReconcileWorld
 
 
 @pytest.fixture
