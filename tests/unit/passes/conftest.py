@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.memory_reconcile import ReconcileWorld
+from support.reconcile_world import ReconcileWorld
 from support.splitting import split_early  # noqa: F401  a fixture
 
 
