@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from oss_oms_sync.passes.store import PassState, PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
-from support.fake_clouds import TASK
+from support.fake_clouds import TASK, VirtualPool
 
 LONG = "最" * 330
 HOUR = 3600.0
@@ -112,6 +114,32 @@ class ReconcileWorld(MemoryWorld):
         other.bucket, other.source, other.oms, other.clock = self.bucket, self.source, self.oms, self.clock
         other.client = self.client
         return other
+
+
+class _Done:
+    """What came of a call."""
+
+    def __init__(self, result: object, error: Exception | None) -> None:
+        self._result = result
+        self._error = error
+
+    def result(self) -> Any:
+        if self._error:
+            raise self._error
+        return self._result
+
+    def leave(self) -> bool:
+        return False
+
+
+class LockStepPool(VirtualPool):
+    """Runs the calls one after the other. The clock is never put back: others use the time as well."""
+
+    def begin(self, call: Callable[[], Any], seconds: float) -> Any:
+        try:
+            return _Done(call(), None)
+        except Exception as error:
+            return _Done(None, error)
 
 
 def counts(result: dict) -> dict:
