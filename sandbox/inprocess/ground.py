@@ -143,6 +143,8 @@ class Executor:
     def submit(self, call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future(self._ground)
         future.task = self._ground.loop.create_task(self._run(call, future))
+        # Whether anybody asks for the error, or nobody, as of an instance that was killed.
+        future.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -25,8 +25,7 @@ from oss_oms_sync.ledger.records import record_name, success_etag
 from support.etags import obs_etag
 from support.fake_bucket import BucketView, MemoryBucket
 from support.fake_clouds import TASK, VirtualClock, VirtualOms, payload
-from support.pass_world import LockStepPool
-from support.reconcile_world import FROZEN, ReconcileWorld
+from support.memory_reconcile import FROZEN, LockStepPool, ReconcileWorld
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 STEP = 300

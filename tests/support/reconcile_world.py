@@ -1,49 +1,73 @@
-"""A world for the tests of reconcile: both buckets in memory, and what a pass found in them."""
+"""What reconcile's tests need of a world: objects and records, ticks and calls by hand, and what a pass found."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.passes.store import PassState, PassStore
 from oss_oms_sync.passes.tally import COUNTS
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
-from support.fake_clouds import TASK
+from sandbox.server.faults import Fault
+from support.world import ROOT, Stored, World, oms_error, oss_error
 
 LONG = "最" * 330
 HOUR = 3600.0
-FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
-BUSY = Failure(Reason.UNAVAILABLE, 503)
+NO_RIGHT = oss_error(403)
+FROZEN = oms_error(400, "OMS.0202", "frozen")
+INSTALLED = f"{ROOT}state/installed.json"
 
 
-class ReconcileWorld(MemoryWorld):
-    """A world whose buckets are in memory; it was installed an hour before the clock's beginning."""
+class ReconcileWorld(World):
+    """A world in which the project was installed an hour ago. Each page of a listing takes `page_seconds` more."""
+
+    page_seconds = 0.0
 
     def __init__(self, **environment: str) -> None:
-        super().__init__(OMS_RATE="1000", **environment)
-        self.oms.round_trip = 0.001
-        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+        super().__init__(**{"OMS_RATE": "1000", **environment})
+        self.oms.round_trip = self.oss.round_trip = 0.001
+        self.oss.latency(listing=self.page_seconds)
+        self.bucket.add(StoredObject(INSTALLED, b'{"at": "2026-01-01T23:00:00Z"}'))
 
-    def upload(self, key: str, data: str = "A", minutes_ago: int = 0) -> None:
+    def beside(self, **environment: str) -> ReconcileWorld:
+        """An instance of another project for the same task, with settings of its own."""
+        other = copy.copy(self)
+        other.given = {"OMS_RATE": "1000", **environment}
+        if bucket := environment.get("SOURCE_BUCKET"):
+            self.oss.create_bucket(bucket)
+            other.source = Stored(self.oss, bucket)
+        other.start()
+        return other
+
+    def upload(self, key: str, data: str = "A", minutes_ago: float = 0) -> None:
         self.source.add(StoredObject(key, data.encode()))
-        self.source.modified[key] -= minutes_ago * 60
+        self.source.modified[key] -= int(minutes_ago * 60)
 
     def upload_link(self, key: str) -> None:
         """Uploads a symbolic link."""
         self.source.add(StoredObject(key, b"A", {"x-oss-object-type": "Symlink"}))
 
     def accept(self, key: str, data: str = "A") -> None:
-        self.bucket.add(success_record(TASK, ObjectChange(key, etag=etag_of(data))))
+        """OMS has accepted this version, as its record says."""
+        name, etag = record_name("success", key), etag_of(data)
+        if key in name:
+            self.bucket.add(StoredObject(name, etag.encode()))
+        else:
+            self.bucket.add(StoredObject(name, key.encode(), {"x-oss-meta-etag": etag}))
 
     def fail(self, key: str, data: str = "A") -> None:
-        self.bucket.add(failed_record(TASK, FailedKey(ObjectChange(key, etag=etag_of(data))), BUSY, self.clock.now()))
+        """OMS could not be asked for this version, as its record says."""
+        at = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {"key": key, "etag": etag_of(data), "reason": "UNAVAILABLE", "status": 503}
+        record = json.dumps({**body, "first_failure": at, "last_failure": at})
+        self.bucket.add(StoredObject(record_name("failed", key), record.encode()))
 
     def in_step(self, *keys: str) -> None:
         for key in keys:
@@ -51,19 +75,22 @@ class ReconcileWorld(MemoryWorld):
             self.accept(key)
 
     def later(self, seconds: float = HOUR) -> None:
-        self.clock.seconds += seconds
+        super().later(seconds)
 
     def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
-        text = json.dumps(payload) if payload is not None else ""
+        """Calls the function by hand; in the next instance, if this one was killed."""
+        return self.call(json.dumps(payload) if payload is not None else "", timeout)
+
+    def call(self, event: str | bytes, timeout: float = 570) -> dict:
         self.later(0.001)
-        return reconcile.run(text, self.invocation(timeout)).to_json()
+        if not self.one.alive:
+            self.start()
+        return self.within(lambda: reconcile.run(event, self.invocation(timeout)).to_json())
 
     def begin(self, **asked: object) -> None:
         """Begins a pass by hand that gets nowhere."""
-        self.source.problem = lambda kind, name: NO_RIGHT
-        with pytest.raises(StorageError):
+        with refusing(self.source), pytest.raises(StorageError):
             self.reconcile(asked)
-        self.source.problem = lambda kind, name: None
 
     def tick(self, payload: str = "{}", timeout: float = 570) -> dict:
         event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": payload}
@@ -89,11 +116,12 @@ class ReconcileWorld(MemoryWorld):
         return set(self.oms.accepted)
 
     def failed(self) -> set[str]:
-        records = [o for n, o in self.bucket.objects.items() if n.startswith(f"{ROOT}failed_object")]
-        return {json.loads(one.body)["key"] for one in records}
+        return {json.loads(self.bucket.objects[name].body)["key"] for name in self.bucket.names(f"{ROOT}failed_object")}
 
     @property
     def store(self) -> PassStore:
+        if not self.one.alive:
+            self.start()
         return PassStore(self.invocation(), "reconcile")
 
     def passes(self) -> list[PassState]:
@@ -101,17 +129,35 @@ class ReconcileWorld(MemoryWorld):
 
     def position(self) -> str:
         """The key up to which the only pass has come in the range that it began with."""
-        (one,) = self.passes()
-        piece = self.store.read(one.of.name, "r", self.store.tree(one.of.name).last["r"])
-        assert piece
-        return piece.after
+        *_, last = (name for name in self.bucket.names("oms_source_record/passes/") if "/r/0" in name)
+        position: str = json.loads(self.bucket.objects[last].body)["follows"]["after"]
+        return position
 
-    def beside(self, **environment: str) -> ReconcileWorld:
-        """Another project for the same task and buckets, with a filter of its own."""
-        other = ReconcileWorld(**environment)
-        other.bucket, other.source, other.oms, other.clock = self.bucket, self.source, self.oms, self.clock
-        other.client = self.client
-        return other
+
+def record_name(kind: str, key: str) -> str:
+    """Where the record of a key is: see docs of the log bucket's layout."""
+    name = f"{ROOT}{kind}_object/{key}"
+    return (
+        name if len(name.encode()) <= 1023 else f"{ROOT}{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+    )
+
+
+def etag_of(data: str) -> str:
+    return hashlib.md5(data.encode()).hexdigest().upper()
+
+
+@contextmanager
+def refusing(bucket: Stored, kind: str = "") -> Iterator[None]:
+    """Within this, the bucket refuses requests of a kind (empty: of any)."""
+    is_over = False
+    bucket.fail(NO_RIGHT, kind, lambda _: not is_over)
+    yield
+    is_over = True
+
+
+def slow(bucket: Stored, seconds: float) -> None:
+    """From now on each page of a listing takes so long."""
+    bucket.fail(Fault.slow(seconds), "list")
 
 
 def counts(result: dict) -> dict:

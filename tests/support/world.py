@@ -4,6 +4,7 @@ them and see of them."""
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -209,6 +210,8 @@ class World(InProcess):
         self.one = self.instance(**self.given)
         self._clients = self.within(self.one.module()._instance)
         self.settings = self._clients.settings
+        # So that pytest hears what the function logs.
+        logging.getLogger("oss_oms_sync").propagate = True
 
     def within(self, call: Callable[[], T]) -> T:
         """Run this as the instance's own code, all of which ends when it is killed."""

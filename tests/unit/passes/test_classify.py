@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import record_name, success_record
-from support.fake_clouds import TASK
-from support.reconcile_world import HOUR, LONG, ReconcileWorld, adds_up, counts
+from sandbox.server.faults import Fault
+from support.reconcile_world import HOUR, LONG, ReconcileWorld, adds_up, counts, etag_of, record_name
+from support.world import KNOWN
 
 
 def no_record(world: ReconcileWorld, key: str) -> None:
@@ -39,12 +38,13 @@ def overwritten_and_restored(world: ReconcileWorld, key: str) -> None:
 
 def recorded_by_the_vendors_handler(world: ReconcileWorld, key: str) -> None:
     world.upload(key)
-    world.bucket.add(StoredObject(record_name(TASK, "success", key), b""))
+    world.bucket.add(StoredObject(record_name("success", key), b""))
 
 
 def recorded_without_an_etag(world: ReconcileWorld, key: str) -> None:
     world.upload(key)
-    world.bucket.add(success_record(TASK, ObjectChange(key)))
+    body, headers = (b"-", {}) if key != LONG else (key.encode(), {"x-oss-meta-etag": "-"})
+    world.bucket.add(StoredObject(record_name("success", key), body, headers))
 
 
 def failed(world: ReconcileWorld, key: str) -> None:
@@ -64,15 +64,12 @@ def failed_in_an_event_told_twice(world: ReconcileWorld, key: str) -> None:
 
 
 def just_uploaded(world: ReconcileWorld, key: str) -> None:
-    world.later()
     world.upload(key)
-    world.later(-HOUR + 60)
+    world.later(60)
 
 
 def migrated_before(world: ReconcileWorld, key: str) -> None:
-    world.later(-80 * HOUR)
-    world.upload(key)
-    world.later(80 * HOUR)
+    world.upload(key, minutes_ago=80 * 60)
 
 
 def a_symbolic_link(world: ReconcileWorld, key: str) -> None:
@@ -139,10 +136,11 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
     assert world.reconcile()["pending"] == pending
 
 
-def test_a_long_record_without_a_time_covers_nothing(world, mocker):
+def test_a_long_record_without_a_time_covers_nothing(world):
     world.in_step(LONG)
     world.later()
-    mocker.patch("support.fake_bucket.formatdate", lambda seconds: "")
+    undated = {**KNOWN, "x-oss-meta-etag": etag_of("A")}
+    world.bucket.fail(Fault.status(200, LONG.encode(), undated), "get", lambda name: "success_object_long" in name)
     world.reconcile()
     assert world.sent() == {LONG}
 

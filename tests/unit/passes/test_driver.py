@@ -18,8 +18,7 @@ from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, PassState, PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
-from support.fake_bucket import NO_RIGHT
-from support.reconcile_world import HOUR, ReconcileWorld
+from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 PART = Scope(KeyFilter("a"), None, everything=True)
@@ -214,11 +213,13 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
 def listings(world: ReconcileWorld) -> Counter[str]:
     """Counts from now on what is listed: by the part of the log bucket, and the passes by name."""
     seen: Counter[str] = Counter()
+    prefix = world.store.prefix
 
     def count(kind: str, names: Sequence[str]) -> None:
         if kind == "list":
             seen[names[0].removeprefix("oms_source_record/").partition("/")[0]] += 1
-            seen["each pass"] += names[0] == world.store.prefix
+        # Name by name: each pass is passed over.
+        seen["each pass"] += kind == "find" and names[0] == prefix
 
     world.bucket.before = count
     return seen
@@ -316,7 +317,7 @@ def test_restart_begins_another_pass_beside_the_open_one(world, walks):
 
 def test_a_call_ends_with_an_error_where_the_log_bucket_does(world, walks):
     split(world, walks)
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
+    world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):
         driver(world, walks).by_hand(USUAL, restart=False)
 

@@ -56,12 +56,12 @@ some_keys = st.tuples(letters, st.integers(0, 40)).map(lambda drawn: f"{drawn[0]
 
 
 def key_sets(at_least: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(some_keys, min_size=at_least, max_size=40, unique=True).map(sorted)
+    return st.lists(some_keys, min_size=at_least, max_size=20, unique=True).map(sorted)
 
 
 # Keys, and how their ranges split: half of the time as they do, where there are enough of them.
 spaces = st.one_of(
-    st.tuples(key_sets(25), st.none()),
+    st.tuples(key_sets(15), st.none()),
     st.tuples(key_sets(5), st.sampled_from([middle, middle, beyond])),
 )
 
@@ -77,12 +77,13 @@ def play(world: PassWorld, happenings: list[tuple]) -> None:
     world.check()
 
 
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=SCHEDULES // 6)
 @given(
     space=spaces,
     lanes=st.integers(1, 4),
     page=st.integers(2, 5),
-    happenings=st.lists(workers, max_size=25),
+    # In half of them settings and objects change as well.
+    happenings=st.lists(workers, max_size=25) | st.lists(workers | workers | workers | changes, max_size=25),
     events=st.booleans(),
 )
 def test_law1_and_the_count_hold_in_each_interleaving(space, lanes, page, happenings, events, count_schedule):
@@ -92,23 +93,6 @@ def test_law1_and_the_count_hold_in_each_interleaving(space, lanes, page, happen
         world.check()
         assert not world.unseen()
     count_schedule("of passes", "every total is right, and every object covered, accepted or recorded")
-
-
-@settings(max_examples=SCHEDULES // 6)
-@given(
-    space=spaces,
-    lanes=st.integers(1, 4),
-    page=st.integers(2, 5),
-    happenings=st.lists(workers | workers | workers | changes, max_size=25),
-    events=st.booleans(),
-)
-def test_interleaving_with_changed_settings_or_objects(space, lanes, page, happenings, events, count_schedule):
-    with pass_world(buckets_of(space[0]), lanes, page, space[1]) as world:
-        play(world, happenings)
-        assert world.finish(events), "it does not come to its end"
-        world.check()
-        assert not world.unseen()
-    count_schedule("of passes", "settings and objects change, and no total is wrong")
 
 
 @settings(max_examples=SCHEDULES // 12)
@@ -122,7 +106,7 @@ def test_interleaving_with_changed_settings_or_objects(space, lanes, page, happe
 def test_interleaving_with_versioning_gives_no_wrong_total(space, lanes, before, happening, after, count_schedule):
     with pass_world(buckets_of(space[0]), lanes, 3, space[1]) as world:
         play(world, [*before, happening, *after])
-        world.finish(events=True)
+        world.finish(events=True, ticks=8)
         world.check()
     count_schedule("of passes", "versioning is switched on, and no total is wrong")
 
@@ -147,7 +131,7 @@ def two_ticks(*, dies: bool) -> tuple[bool, bool]:
         else:
             world.event(1)
         world.run(0)
-        ended = world.finish(events=True)
+        ended = world.finish(events=True, ticks=8)
         try:
             world.check()
         except AssertionError:

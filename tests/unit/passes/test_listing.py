@@ -11,10 +11,9 @@ from oss_oms_sync.ledger.records import is_long, record_prefix
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
-from support.fake_bucket import NO_RIGHT
-from support.fake_clouds import TASK
 from support.law import HOSTILE
-from support.reconcile_world import LONG, ReconcileWorld, counts
+from support.reconcile_world import LONG, NO_RIGHT, ReconcileWorld, counts
+from support.world import TASK
 
 
 def boundary_key(room_for: str) -> str:
@@ -39,7 +38,7 @@ def test_hostile_keys_are_told_apart(world):
 
 def test_a_prefix_narrows_what_is_listed(mocker):
     world = ReconcileWorld(LANES="1")
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
     for number in range(200):
         world.in_step(f"a/{number:03}")
     world.in_step("b/1")
@@ -51,7 +50,7 @@ def test_a_prefix_narrows_what_is_listed(mocker):
 
 def test_each_page_of_a_listing_is_asked_for_once(mocker):
     world = ReconcileWorld(LANES="1")
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
     for number in range(21):
         world.in_step(f"{number:02}")
     world.later()
@@ -119,13 +118,13 @@ def test_after_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
 def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
     world.in_step(LONG)
     world.later()
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "success_object_long" in name else None
+    world.bucket.fail(NO_RIGHT, where=lambda name: "success_object_long" in name)
     with pytest.raises(StorageError):
         world.tick()
     assert world.oms.calls == []
 
 
 def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
-    world.source.problem = lambda kind, name: NO_RIGHT
+    world.source.fail(NO_RIGHT)
     with pytest.raises(StorageError):
         world.tick()

@@ -14,8 +14,8 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
-from support.fake_clouds import payload
 from support.pass_world import PREFIX, PassWorld, pass_world
+from support.world import payload
 
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
@@ -30,8 +30,7 @@ def world():
 
 def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
     """From now on a pass takes several pieces."""
-    for bucket in world.sources.values():
-        bucket.seconds_a_page = seconds_a_page
+    world.listings_take(seconds_a_page)
 
 
 def store(world: PassWorld) -> PassStore:
@@ -40,7 +39,7 @@ def store(world: PassWorld) -> PassStore:
 
 def by_hand(world: PassWorld, **asked: object) -> dict:
     world.later(0.001)
-    return reconcile.run(json.dumps(asked), world.invocation()).to_json()
+    return world.within(lambda: reconcile.run(json.dumps(asked), world.invocation()).to_json())
 
 
 def written(world: PassWorld) -> list[str]:
@@ -128,7 +127,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
 
 def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world):
     world.tick()
-    world.bucket.add(StoredObject(world.totals[0][0], b"?"))
+    world.oss.fill(world.log_bucket, [world.totals[0][0]], size=1)
     world.later(timedelta(days=1).total_seconds())
     world.tick()
     assert len({name for name, *_ in world.totals}) == 2
@@ -195,7 +194,7 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleare
     for number in range(7):
         world.add(f"d{number}")
     world.later()
-    slow(world)
+    slow(world, 2.0)
     world.tick()
     (old,) = store(world).names()
     world.event(0, stops_before="/r/0001")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.fake_bucket import ROOT
 from support.reconcile_world import HOUR, ReconcileWorld, counts
+from support.world import ROOT
 
 
 def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
@@ -18,9 +18,7 @@ def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
 
 
 def test_payload_prefix_since_and_all_choose(world):
-    world.later(-30 * 24 * HOUR)
-    world.upload("a/old")
-    world.later(30 * 24 * HOUR)
+    world.upload("a/old", minutes_ago=30 * 24 * 60)
     world.in_step("a/new", "b/new")
     world.upload("b/missing")
     world.later()

@@ -9,16 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import Pass, open_passes
 from oss_oms_sync.passes.tally import Tally
-from support.fake_bucket import NO_RIGHT, MemoryBucket
-from support.fake_clouds import OK, TASK
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
+from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
+from support.world import DROP_AFTER, DROP_BEFORE, OK, TASK
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
@@ -71,7 +70,7 @@ def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
     ]
     for number, (name, stored) in enumerate(world.bucket.objects.items()):
         assert re.fullmatch(patterns[number], name)
-        assert stored.headers["Content-Type"] == "application/json"
+        assert stored.headers["content-type"] == "application/json"
         assert isinstance(json.loads(stored.body), dict)
     assert number + 1 == len(patterns)
 
@@ -89,16 +88,11 @@ def test_after_a_write_without_an_answer_what_is_stored_counts(world, landed):
     one = begun(world)
     piece = Piece(Kind.DONE, until="", after="z")
 
-    def lost(kind: str, name: str) -> StorageFailure | None:
-        if kind == "put" and landed:
-            world.bucket.add(StoredObject.of_json(name, piece.to_json()))
-        return StorageFailure("no answer in time", answered=False) if kind == "put" else None
-
-    world.bucket.problem = lost
+    world.bucket.fail(DROP_AFTER if landed else DROP_BEFORE, "put")
     if landed:
         assert world.store.write(one.name, "r", 1, piece) == piece
     else:
-        with pytest.raises(StorageError, match="no answer in time"):
+        with pytest.raises(StorageError, match="Connection aborted"):
             world.store.write(one.name, "r", 1, piece)
 
 
@@ -154,20 +148,22 @@ def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
 
 def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it(world, lines):
     first, second = ended(world), ended(world)
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    world.bucket.fail(NO_RIGHT, "delete")
     third = ended(world)
-    assert lines() == [{"pass": first.name, "problem": "no"}] * 2
+    assert [(line["pass"], "lacks oss:DeleteObject" in line["problem"]) for line in lines()] == [(first.name, True)] * 2
     assert kept(world) == {first.name, second.name, third.name}
-    world.bucket.problem = lambda kind, name: None
+    world.bucket.heal()
     last = ended(world)
     assert kept(world) == {third.name, last.name}
 
 
 def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, lines):
     one = begun(world)
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "list" else None
+    world.oss.deny("oss:ListObjects", world.log_bucket)
     world.store.clear_away(one.name)
-    assert lines() == [{"passes": "not cleared away", "problem": "no"}]
+    (line,) = lines()
+    assert line["passes"] == "not cleared away"
+    assert "lacks oss:ListObjects" in line["problem"]
 
 
 def test_the_first_piece_is_deleted_first_so_that_nobody_goes_on(world):
@@ -194,7 +190,7 @@ def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
     for number in range(25):
         world.upload(f"{number:02}")
     world.later()
-    world.oms.schedule = [OK, FROZEN]
+    world.oms.faults.then(OK, FROZEN)
     world.reconcile()
     world.later(days * 24 * HOUR)
     world.upload("00 new", minutes_ago=30)
@@ -214,7 +210,7 @@ def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 2)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begun(world, scope) for scope in scopes for _ in range(3)]
     assert list(world.store.names()) == sorted(one.name for one in passes)
@@ -235,14 +231,14 @@ def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
 
 def test_a_sign_that_cannot_be_written_stops_nobody(world, lines):
     one = begun(world)
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "/working/" in name else None
+    world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.sign_on(one.name, "r", 2)
-    assert [line["problem"] for line in lines()] == ["no"]
+    assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 
 def test_a_piece_that_cannot_be_got_is_an_error_and_not_a_missing_one(world):
     world.begin()
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" and "/passes/" in name else None
+    world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
     with pytest.raises(StorageError):
         world.reconcile()
 
@@ -262,12 +258,11 @@ def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(
     # GIVEN an open pass through another bucket
     world = ReconcileWorld(LANES="1")
     mistaken = world.beside(SOURCE_BUCKET="another", LANES="1")
-    mistaken.source = MemoryBucket(world.clock)
     for number in range(30):
         world.upload(f"{number:02}")
         mistaken.upload(f"{number:02} mistaken")
     world.later()
-    mistaken.oms.schedule = [OK, FROZEN]
+    mistaken.oms.faults.then(OK, FROZEN)
     assert not mistaken.reconcile(asked)["finished"]
     world.oms.accepted.clear()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.passes import work
-from support.fake_bucket import MemoryBucket
 from support.reconcile_world import ReconcileWorld
 
 
@@ -15,9 +14,8 @@ def split_early():
 
 
 def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
-    world = ReconcileWorld(LANES="4")
-    bucket: MemoryBucket = world.source
-    bucket.seconds_a_page = seconds_a_page
+    world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
+    world.oss.latency(listing=seconds_a_page)
     for number in range(objects):
         world.upload(f"{number:04}")
         world.accept(f"{number:04}")
@@ -26,13 +24,13 @@ def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
 
 
 def test_without_marks_a_range_is_walked_through_first_and_a_short_one_ends_with_that(mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
     result = many(100, seconds_a_page=0.1).tick()
     assert (result["ranges"], result["covered"], result["finished"]) == ({"open": 0, "done": 1}, 100, True)
 
 
 def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts(mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
     world = many(100, seconds_a_page=1.0)
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
@@ -45,13 +43,13 @@ def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts(mocker
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
 def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
     mocker.patch.object(work, "WORTH_SPLITTING", worth)
     world = many(100, seconds_a_page=0.1)
     assert world.tick()["finished"]
 
     # WHEN the next one begins, and has no time for more than some pages
-    world.source.seconds_a_page = 20.0
+    world.oss.latency(listing=4)
     world.later(86_400)
 
     # THEN what it walked through tells whether it split before that

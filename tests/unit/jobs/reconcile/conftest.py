@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from support.fake_bucket import MemoryBucket
 from support.reconcile_world import ReconcileWorld
 from support.splitting import split_early  # noqa: F401  a fixture
 
@@ -23,11 +22,5 @@ def one_lane() -> ReconcileWorld:
 @pytest.fixture
 def small_pages(mocker):
     """Pages of seven objects, so that a few dozen take as many turns as ten thousand; each takes a second."""
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
-    init = MemoryBucket.__init__
-
-    def slow(self: MemoryBucket, clock: object) -> None:
-        init(self, clock)
-        self.seconds_a_page = 1.0
-
-    mocker.patch.object(MemoryBucket, "__init__", slow)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch.object(ReconcileWorld, "page_seconds", 1.0)

@@ -6,10 +6,8 @@ from collections import deque
 
 import pytest
 
-from oss_oms_sync.jobs import reconcile
-from support.fake_bucket import ROOT
-from support.fake_clouds import payload
 from support.reconcile_world import FROZEN, ReconcileWorld
+from support.world import ROOT, payload
 
 
 class Triggered:
@@ -17,23 +15,17 @@ class Triggered:
 
     def __init__(self, world: ReconcileWorld) -> None:
         self._world = world
-        self._prefix = world.store.prefix
-        self._names: deque[str] = deque()
+        self._events: deque[bytes] = deque()
         self.invocations = 0
-        world.bucket.after = self._note
-
-    def _note(self, kind: str, names: list[str]) -> None:
-        if kind == "put":
-            self._names.extend(name for name in names if name.startswith(self._prefix))
+        created = ["oss:ObjectCreated:PutObject"]
+        world.oss.add_trigger("passes", world.log_bucket, created, world.store.prefix, "", self._events.append)
 
     def deliver_all(self) -> list[dict]:
         """Delivers each event, and those of what is written then; returns the answers."""
         answers = []
-        while self._names:
+        while self._events:
             self.invocations += 1
-            event = payload(self._names.popleft())
-            self._world.later(0.001)
-            answers.append(reconcile.run(event, self._world.invocation(570)).to_json())
+            answers.append(self._world.call(self._events.popleft()))
             assert self.invocations < 10_000
         return answers
 
@@ -48,18 +40,18 @@ def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
-    world, trigger = many(600, LANES=lanes, PIECE_SECONDS="10")
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    world, trigger = many(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
     trigger.deliver_all()
     result = world.reconcile({"look": True})
-    assert (result["finished"], result["scanned"], result["accepted"]) == (True, 600, 600)
+    assert (result["finished"], result["scanned"], result["accepted"]) == (True, 300, 300)
     assert max(world.oms.accepted.values()) == 1
 
 
 def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
     caplog.set_level("INFO", "oss_oms_sync")
     world, trigger = many(60, LANES="2")
     name = world.tick()["pass"]
@@ -74,10 +66,10 @@ def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
 
 
 def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
     world, trigger = many(60, LANES="2")
     world.tick()
-    world.oms.schedule = [FROZEN] * 100
+    world.oms.faults.add(FROZEN)
     (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
     assert stopped.startswith("OMS refuses every key: ACCOUNT")
 
@@ -86,32 +78,31 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker
 def test_an_event_of_anything_else_does_nothing(world, name):
     world.upload("a")
     world.later()
-    assert reconcile.run(payload(name), world.invocation()).to_json() == {"pieces": {}, "stopped": None}
+    assert world.call(payload(name)) == {"pieces": {}, "stopped": None}
     assert not world.oms.calls
     assert not list(world.store.names())
 
 
-@pytest.mark.parametrize("lanes", [16, 64])
-def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker, lanes):
+def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker):
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 20)
-    world, trigger = many(4000, LANES=str(lanes))
-    world.oms.schedule = [FROZEN] * 10_000
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    world, trigger = many(2000, LANES="16")
+    world.oms.faults.add(FROZEN)
 
     # WHEN a pass begins, THEN each range stops after a batch, and wakes nobody any more
     world.tick()
     trigger.deliver_all()
-    ranges = 2 * lanes
-    assert len(world.oms.calls) <= ranges
+    ranges = 2 * 16
+    assert len(world.oms.requests) <= ranges
     # A first piece for each range that there ever was, and one that says that it rests.
     assert trigger.invocations <= 2 * 2 * ranges
 
-    # AND for hours each tick tries one batch, whose piece wakes one instance for nothing
-    calls, invocations = len(world.oms.calls), trigger.invocations
-    for _ in range(24):
+    # AND for an hour each tick tries one batch, whose piece wakes one instance for nothing
+    calls, invocations = len(world.oms.requests), trigger.invocations
+    for _ in range(6):
         world.later(600)
         world.tick()
         trigger.deliver_all()
-    assert len(world.oms.calls) - calls == 24
-    assert trigger.invocations - invocations == 24
+    assert len(world.oms.requests) - calls == 6
+    assert trigger.invocations - invocations == 6
     assert not world.sent()

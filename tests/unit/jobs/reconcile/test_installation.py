@@ -8,17 +8,14 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.fake_bucket import NO_RIGHT, ROOT
-from support.reconcile_world import HOUR, ReconcileWorld
+from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
+from support.world import ROOT
 
 
 def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     world.bucket.objects.clear()
-    world.later(-73 * HOUR)
-    world.upload("before")
-    world.later(2 * HOUR)
-    world.upload("within three days before")
-    world.later(71 * HOUR)
+    world.upload("before", minutes_ago=73 * 60)
+    world.upload("within three days before", minutes_ago=71 * 60)
     world.tick()
     world.later(240 * HOUR)
     world.tick()
@@ -132,7 +129,7 @@ def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
 @pytest.mark.parametrize("unanswered", ["get", "list"])
 def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
     before = set(world.bucket.objects)
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == unanswered else None
+    world.bucket.fail(NO_RIGHT, unanswered)
     with pytest.raises(StorageError):
         world.tick()
     # Only that the timer struck.

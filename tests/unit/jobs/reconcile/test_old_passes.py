@@ -7,8 +7,9 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.fake_bucket import NO_RIGHT, ROOT, Died
-from support.reconcile_world import ReconcileWorld
+from sandbox.inprocess.instance import Killed
+from support.reconcile_world import NO_RIGHT, ReconcileWorld
+from support.world import ROOT
 
 BACKFILL = {"since": "1970-01-01T00:00:00Z"}
 
@@ -132,7 +133,7 @@ def test_the_object_that_consoles_make_of_a_folder_is_left_alone(old):
 
 def test_one_that_cannot_be_deleted_does_not_begin_again_each_time(old):
     kept(old, BACKFILL)
-    old.bucket.problem = lambda kind, name: NO_RIGHT if kind == "delete" else None
+    old.bucket.fail(NO_RIGHT, "delete")
     for _ in range(3):
         old.tick()
         old.later()
@@ -145,10 +146,10 @@ def test_killed_before_it_is_deleted_it_is_begun_by_the_next_tick(old):
 
     def strike(kind: str, names: list[str]) -> None:
         if kind == "put" and "/passes/" in names[0]:
-            raise Died
+            old.die()
 
     old.bucket.before = strike
-    with pytest.raises(Died):
+    with pytest.raises(Killed):
         old.tick()
     old.bucket.before = lambda kind, names: None
     old.tick()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.errors import PayloadError, SettingsError
-from support.fake_bucket import ROOT
 from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
+from support.world import ROOT
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Reason
-from support.fake_bucket import NO_RIGHT
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
+from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
+from support.world import oms_error
 
 
 def test_an_empty_bucket_is_finished_at_once(world):
@@ -38,9 +38,9 @@ def test_a_trial_is_no_pass_and_has_no_pace(world):
 
 
 def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(one_lane):
-    # GIVEN 3000 objects, 600 of which are sent in a minute
+    # GIVEN 1500 objects, 600 of which are sent in a minute
     world = one_lane
-    for number in range(3000):
+    for number in range(1500):
         world.upload(f"{number:04}")
     world.later()
     world.oms.round_trip = 1.0
@@ -61,28 +61,28 @@ def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_nex
 
 
 def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
-    # GIVEN a pass over 3000 objects, and one that is under way after all were written again
+    # GIVEN a pass over 1500 objects, and one that is under way after all were written again
     world = one_lane
-    for data in ("A", "B"):
-        for number in range(3000):
-            world.upload(f"{number:04}", data)
-        world.later()
-        if data == "A":
-            world.reconcile()
-            world.later(24 * HOUR)
+    keys = [f"{number:04}" for number in range(1500)]
+    world.in_step(*keys)
+    world.later()
+    world.reconcile()
+    for key in keys:
+        world.upload(key, "B")
+    world.later(24 * HOUR)
     world.oms.round_trip = 1.0
     world.tick()
 
     # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
     result = world.reconcile({"look": True})
     assert result["finished"] is False
-    assert 0 < result["objects"] < 3000
-    assert result["share"] == pytest.approx(result["objects"] / 3000, abs=0.001)
-    assert result["minutes_left"] == -(-(3000 - result["objects"]) // result["objects_per_minute"])
+    assert 0 < result["objects"] < 1500
+    assert result["share"] == pytest.approx(result["objects"] / 1500, abs=0.001)
+    assert result["minutes_left"] == -(-(1500 - result["objects"]) // result["objects_per_minute"])
 
 
 def test_ranges_that_are_open_and_done_are_counted(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
     for number in range(40):
         world.upload(f"{number:02}")
     world.later()
@@ -95,16 +95,16 @@ def test_ranges_that_are_open_and_done_are_counted(world, mocker):
 
 
 def account_refused(world: ReconcileWorld) -> None:
-    world.oms.schedule = [FROZEN]
+    world.oms.faults.then(FROZEN)
 
 
 def records_refused(world: ReconcileWorld) -> None:
-    world.oms.schedule = [404]
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "failed_object" in name and kind == "put" else None
+    world.oms.faults.then(oms_error(404))
+    world.bucket.fail(NO_RIGHT, "put", lambda name: "failed_object" in name)
 
 
 def time_used_up(world: ReconcileWorld) -> None:
-    world.source.seconds_a_page = 550.0
+    world.source.after = lambda kind, names: world.later(550)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def time_used_up(world: ReconcileWorld) -> None:
     ],
 )
 def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, cause, asked, told):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
     world = one_lane
     for number in range(100):
         world.upload(f"{number:03}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import etag_of
-from support.fake_bucket import NO_RIGHT, ROOT
-from support.reconcile_world import FROZEN, ReconcileWorld, adds_up
+from support.reconcile_world import FROZEN, NO_RIGHT, ReconcileWorld, adds_up
+from support.world import ROOT
 
 
 def test_batches_fill_across_pages(small_pages):
@@ -16,7 +16,7 @@ def test_batches_fill_across_pages(small_pages):
         world.in_step(f"{number:02}/there")
     world.later()
     assert world.reconcile()["accepted"] == 40
-    assert [len(call) for call in world.oms.calls] == [10] * 4
+    assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
 
 def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
@@ -30,11 +30,11 @@ def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_nex
     for number in range(30):
         world.upload(f"{number:02}")
     world.later()
-    world.oms.schedule = [FROZEN, FROZEN]
+    world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
     assert (first["submitted"], first["failed"], first["finished"]) == (10, 10, False)
     assert first["stopped"].startswith("OMS refuses every key: ACCOUNT")
-    assert (len(world.oms.calls), world.position()) == (1, "09")
+    assert (len(world.oms.requests), world.position()) == (1, "09")
     world.later(600)
     assert world.tick()["failed"] == 20
     world.later(600)
@@ -52,8 +52,8 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
         world.in_step(f"{one:02} covered")
     world.later()
     key = f"{bad:02}"
-    world.oms.refused = {key}
-    world.bucket.problem = lambda kind, name: NO_RIGHT if name == f"{ROOT}failed_object/{key}" else None
+    world.oms.refuse(lambda one: one == key)
+    world.bucket.fail(NO_RIGHT, where=lambda name: name == f"{ROOT}failed_object/{key}")
 
     # WHEN ticks come, THEN the pass is kept before that key, and says why
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
         assert result["stopped"] == "the log bucket takes no record of some keys"
         assert adds_up(result)
         world.later(600)
-    world.bucket.problem = lambda kind, name: None
+    world.bucket.heal()
     last = world.tick()
     assert last["finished"]
     assert adds_up(last)
