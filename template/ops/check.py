@@ -21,9 +21,10 @@ _CLOCKS = timedelta(minutes=10)
 _WRITES = timedelta(minutes=1)
 # What a comparison has counted.
 _COUNTED = ("source", "destination", "last_written", "classes", "folders")
+_JOBS = {"certify", "compare", "doctor", "reconcile", "replay", "status"}
 _STEPS = {"settle", "replay", "compare", "again", "reconcile", "sample"}
 # What a document without it raises is a form that certificates do not have.
-FORMLESS = (KeyError, TypeError, ValueError, AttributeError)
+FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _NO_FORM = Text("It has the form of a certificate", "文件具有证书的格式")
 
 
@@ -199,7 +200,9 @@ def _name(document: Document) -> Finding:
     made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
     name = f"{folder}{number}-{made}-{verdict}.json"
     claim = Text("Its name says what it is", "文件名与内容相符")
-    return Finding(claim, document["document"] == name and len(number) >= 4 and number.isdecimal(), name)
+    return Finding(
+        claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
+    )
 
 
 def _commands(document: Document) -> Finding:
@@ -212,8 +215,12 @@ def _is_call(command: str) -> bool:
     words = shlex.split(command)
     if shlex.join(words) != command:  # something that a shell acts on
         return False
-    is_invoke = len(words) == 5 and words[0] == "s" and words[2:4] == ["invoke", "-e"]
-    return words == ["s", "deploy", "-y"] or (is_invoke and isinstance(json.loads(words[4]), dict))
+    if words == ["s", "deploy", "-y"]:
+        return True
+    is_invoke = len(words) == 5 and words[0] == "s" and words[1] in _JOBS and words[2:4] == ["invoke", "-e"]
+    asked = json.loads(words[4]) if is_invoke else None
+    # No check is mended by opening the project.
+    return isinstance(asked, dict) and not {"open", "close"} & asked.keys()
 
 
 def _rehearsal(document: Document) -> Finding:

@@ -14,7 +14,9 @@ _JOB, _TRIGGER = "forward", "oss-content"
 _QUESTION = Text(
     "Close the project now, so that nothing is sent any more? [y/N]", "现在关闭项目，不再发送任何对象？[y/N]"
 )
-_CLOSED = Text("The project is closed since {}: nothing is sent any more.", "项目已于 {} 关闭，不再发送任何对象。")
+_CLOSED = Text(
+    "The project has been closed since {}: nothing is sent any more.", "项目已于 {} 关闭，不再发送任何对象。"
+)
 _HOW = Text(
     "To close the project: run the same command with --close, or: s certify invoke -e '{\"close\": true}'",
     "关闭项目：使用 --close 重新运行同一命令，或执行：s certify invoke -e '{\"close\": true}'",

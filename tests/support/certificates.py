@@ -124,7 +124,6 @@ def certificate(
             },
         },
         **counted(found),
-        "last_written": [{"key": "a/2", "at": "2026-01-31T07:58:00Z"}, {"key": "a/1", "at": "2026-01-30T10:00:00Z"}],
         "sample": sample,
         "accepted": {},
         "rehearsal": None,
@@ -158,6 +157,9 @@ def counted(found: Mapping[str, Sides]) -> dict[str, Any]:
     return {
         "source": {**side(source), "state_digest": "1" * 64},
         "destination": side(destination),
+        "last_written": [
+            {"key": key, "at": f"2026-01-31T07:{59 - number}:00Z"} for number, (key, _) in enumerate(source[:20])
+        ],
         "classes": {title: of_class(*found.get(title, ([], []))) for title in TITLES},
         "folders": folders,
     }

@@ -43,7 +43,7 @@ def a_day_of_work(box: Sandbox) -> None:
     box.wait_idle(60)
     box.oss.age(HOUR)
     for job in ("replay", "reconcile", "compare", "status"):
-        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer.json", b"{}")
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer-oss-oms-sync.json", b"{}")
 
 
 def free_port() -> int:

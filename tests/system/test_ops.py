@@ -150,7 +150,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert code == 0, out
     assert out.startswith("GO\n")
     assert "went by at once, in the sandbox" in said
-    assert "The project is closed since" in said
+    assert "The project has been closed since" in said
     listing = "".join(
         json.dumps({"key": key, "size": len(one.data)}) + "\n"
         for key, one in copied.oss.objects(copied.source_bucket).items()

@@ -138,7 +138,7 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     happened(project)
     in_process(project, "certify", {"close": True})
     told = story(project, in_process, "a")
-    assert "The project is closed since" in told["next"]
+    assert "The project has been closed since" in told["next"]
     assert "nothing is sent. To open it: " in told["next"]
     assert "起已关闭" in told["next_zh"]
     assert what_comes_of_it in told["next"]

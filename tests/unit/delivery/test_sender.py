@@ -283,7 +283,7 @@ def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_ope
     assert world.oms.calls == []
     assert not world.recorded("failed")
     assert world.sender.stopped == (
-        "The project is closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
+        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
         """ s certify invoke -e '{"open": true}'"""
     )
 
@@ -300,7 +300,7 @@ def test_a_run_looks_before_its_first_batch_and_again_after_a_minute(world):
     assert world.send("c") == []
     world.clock.sleep(1)
     assert world.send("d") == ["d"]
-    assert world.sender.stopped.startswith("The project is closed since")
+    assert world.sender.stopped.startswith("The project has been closed since")
 
 
 def test_a_run_that_has_nothing_to_send_does_not_look(world):

@@ -407,7 +407,7 @@ def test_after_go_the_trigger_is_taken_away_and_then_the_project_is_closed(comma
     assert command(seen, "--frozen-since", "2026-01-31T08:00:00Z", *words) == 0
     assert caller.asked[-2:] == [("remove", {"trigger": "oss-content"}), ("certify", {"close": True})]
     assert caller.removed == ["forward/oss-content"]
-    assert f"The project is closed since {NOW_TEXT}: nothing is sent any more." in seen.said
+    assert f"The project has been closed since {NOW_TEXT}: nothing is sent any more." in seen.said
     assert seen.said.endswith("Switch.\n")
 
 

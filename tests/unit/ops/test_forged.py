@@ -144,6 +144,23 @@ def test_a_command_that_does_something_else_is_noticed(check):
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
+@pytest.mark.parametrize("command", ["s certify invoke -e '{\"open\": true}'", "s remove invoke -e '{}'"])
+def test_a_command_that_opens_the_project_or_is_none_of_its_functions_is_noticed(check, command):
+    forged = answer("certificate-no-go")
+    forged["checks"][3]["command"] = command
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+
+
+def test_last_writes_that_were_left_out_are_noticed(check):
+    forged = answer("certificate-go")
+    del forged["last_written"][:-1]
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+
+
+def test_a_time_that_no_calendar_can_reckon_with_is_no_certificate(check):
+    assert is_refused(check(sealed({**answer("certificate-go"), "made": "0001-01-01T00:00:00Z"}), "--lang", "en"))
+
+
 def show(document: Document, *words: str) -> tuple[int, str]:
     """`ops.py show` of a document."""
     said = io.StringIO()

@@ -37,8 +37,8 @@ def remedies(tally: CompareTally, overwrite_mode: str | None) -> dict[str, Text]
         )
     if suspicious:
         found[ObjectClass.SUSPICIOUS.title] = Text(
-            f"{objects_en(suspicious)} of the same size have another MD5, or an ETag that is not one. Reading tells"
-            f" which differ: {_DEEP}. If one does: {heal.en}.",
+            f"{objects_en(suspicious)} of the same size, but with another MD5, or an ETag that is not one. To see"
+            f" which differ, read them: {_DEEP}. If one does: {heal.en}.",
             f"有 {suspicious} 个对象大小相同，但 MD5 不同，或其 ETag 不是 MD5。读取内容可以确认：{_DEEP}。"
             f"如确有不同：{heal.zh}。",
         )

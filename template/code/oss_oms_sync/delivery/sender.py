@@ -114,7 +114,8 @@ class Sender:
 
     def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
-        call = partial(submit, self._invocation, [key.key for key in batch], self._sending, bisect=self._bisect)
+        keys = [key.key for key in batch]
+        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect, closed=self._closing.refusal)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
@@ -142,6 +143,9 @@ class Sender:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
         stopping = [reason for reason in reasons if reason in STOPS_RUN]
+        if Reason.CLOSED in reasons:
+            self.stopped = failures[reasons.index(Reason.CLOSED)].message
+            return
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
@@ -162,7 +166,7 @@ class Sender:
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = _still_rejected(key, submission.outcomes[key.key])
-            if failure and failure.reason is Reason.DEADLINE:
+            if failure and failure.reason in (Reason.DEADLINE, Reason.CLOSED):  # not sent
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)

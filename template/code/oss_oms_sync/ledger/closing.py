@@ -42,7 +42,7 @@ class Closed:
         detail = ": ".join(filter(None, (self.by, self.why)))
         by, by_zh = (f" ({detail})", f"（{detail}）") if detail else ("", "")
         return Text(
-            f"The project is closed since {self.since}{by}: nothing is sent. To open it: {OPEN_COMMAND}",
+            f"The project has been closed since {self.since}{by}: nothing is sent. To open it: {OPEN_COMMAND}",
             f"项目自 {self.since} 起已关闭{by_zh}，不发送任何对象。如需重新打开：{OPEN_COMMAND}",
         )
 

@@ -1,11 +1,13 @@
 """What the jobs remember between runs, in the log bucket next to the records.
 
 oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
-oms_source_record/{task}/state/{job}-timer.json  written, empty, whenever a timer wakes the job: its age is what counts
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
+oms_source_record/{task}/state/newer_there.json  when replay last saw something newer in OBS that hides a failed copy
+oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
+                                                             what counts
 
 Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
-follows the job's name and `installed`.
+follows the names that do not end with the project's.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class JobState:
 
     def __init__(self, invocation: Invocation) -> None:
         self._key_filter = invocation.settings.key_filter
+        self._project = invocation.settings.project
         self._task_id = invocation.task_id
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
@@ -113,7 +116,7 @@ class JobState:
         the log.
         """
         if is_timer_event(event):
-            (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._name(f"{job}-timer"), {})])
+            (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
             if problem:
                 log.warning({"timer": "not noted", "problem": problem.message})
 
@@ -123,10 +126,13 @@ class JobState:
 
         Raises StorageError.
         """
-        names = [*(self._name(f"{job}-timer") for job in jobs), self._name("installed")]
+        names = [*(self._timer_name(job) for job in jobs), self._name("installed")]
         *notes, installed = self._bucket.get_all(names)
         woken = {job: Written.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
         return woken, Written.of(installed) if installed else None
+
+    def _timer_name(self, job: str) -> str:
+        return f"{record_root(self._task_id)}state/{job}-timer-{self._project}.json"
 
     def _name(self, job: str) -> str:
         return state_name(self._task_id, self._key_filter, job)

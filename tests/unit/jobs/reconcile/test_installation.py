@@ -133,5 +133,5 @@ def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(worl
     with pytest.raises(StorageError):
         world.tick()
     # Only that the timer struck.
-    assert set(world.bucket.objects) - before == {f"{ROOT}state/reconcile-timer.json"}
+    assert set(world.bucket.objects) - before == {f"{ROOT}state/reconcile-timer-oss-oms-sync.json"}
     assert world.bucket.calls["put"] == 1

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from support.replay_world import NO_RIGHT, ReplayWorld, free_run_file, many
@@ -82,6 +83,39 @@ def test_the_keys_of_an_envelope_are_recorded(closed):
     assert closed.failed() == {"a", "b"}
     assert reasons(closed) == {"CLOSED"}
     assert not closed.oms.calls
+
+
+def test_closed_just_after_it_asked_an_envelopes_keys_stand_somewhere_all_the_same(world, mocker):
+    # GIVEN a run that asks once while the project is open, and after that when it is closed
+    mocker.patch.object(Closing, "refusal", side_effect=["", *["closed"] * 9])
+    world.replay(ENVELOPE)
+
+    # THEN the only copy of its keys is not lost
+    assert not world.oms.calls
+    assert world.failed() | world.in_run_files() == {"a", "b"}
+
+
+def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_stay(world):
+    # GIVEN a batch of which OMS refuses some keys, slowly, and a project that is closed at the first call
+    world.fail(*many(10))
+    world.oms.refuse(lambda key: key < "key 00005")
+    world.oms.round_trip = 9
+
+    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": ""}
+
+    def close(request):
+        if request.url.startswith("https://oms."):
+            world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", json.dumps(mark).encode()))
+
+    world.ground.network.after = close
+
+    # WHEN it goes on, THEN the last call begins within a minute of the closing
+    began = world.clock.seconds
+    result = world.replay()
+    posts = [one.time - world.ground.EPOCH - began for one in world.oms.requests if one.method == "POST"]
+    assert max(posts) <= 60 + 9 + 1
+    assert OPEN_IT in result["stopped"]
+    assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
 
 
 def test_an_envelope_whose_keys_cannot_be_recorded_stays_with_function_compute(closed):

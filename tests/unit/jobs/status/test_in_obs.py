@@ -91,8 +91,16 @@ def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next
     compared(world, equal_contents=2, suspicious=1)
     state, text = world.verdict()
     assert state == BEHIND, text
-    assert "of 3 objects: 1 object of the same size have another MD5" in text
+    assert "of 3 objects: 1 object of the same size, but with another MD5" in text
     assert """s compare invoke -e '{"deep": true}'""" in text
+
+
+def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
+    compared(world, equal_contents=2, missing=3)
+    assert world.verdict()[0] == BEHIND
+    world.counters.answers["2026-03"] = {name: value for name, value in task().items() if "dst" not in name}
+    state, text = world.verdict()
+    assert (state, "python ops.py doctor" in text) == ("not known", True)
 
 
 def test_what_replay_saw_overwritten_in_obs_is_not_in_step_until_a_comparison_has_looked_at_everything(world):

@@ -89,4 +89,5 @@ def _last_certificate(invocation: Invocation) -> dict[str, object] | None:
 def _last_name(invocation: Invocation) -> str:
     """The name of the last certificate; empty if there is none."""
     names = (one.name for one in invocation.log_bucket.iter_objects(certificates_folder(invocation)))
-    return max(names, key=number_of, default="")
+    # Two calls at once may have come to one number, in different seconds or with different verdicts.
+    return max(names, key=lambda name: (number_of(name), name), default="")

@@ -105,7 +105,7 @@ def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         seen = Text("Replay has not read OMS's lists yet", "replay 尚未读取 OMS 的清单")
         if looked:
             seen = Text(
-                f"Replay has read OMS's lists at {looked}, and not since",
+                f"Replay last read OMS's lists at {looked}",
                 f"replay 最近一次读取 OMS 的清单是在 {looked}，此后未再读取",
             )
         following = Text(

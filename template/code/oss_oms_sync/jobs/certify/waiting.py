@@ -54,7 +54,7 @@ def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting
     settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
     due = {one.name for one in sources} - settled
     failed = [key for key in mine if key.key in due]
-    runs = list(_first_run_files(invocation))
+    runs, are_more_runs = _first_run_files(invocation)
     # Others are of other projects on the same task.
     in_run_files = [[key.key for key in run if matches(key.key)] if run else None for run in runs]
     mine_in_runs = [keys for keys in in_run_files if keys != []]
@@ -65,7 +65,7 @@ def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting
         [key for keys in mine_in_runs for key in keys or ()],
         len(mine_in_runs),
         sum(keys is None for keys in mine_in_runs),
-        records.are_more or len(runs) == _MOST_RUN_FILES,
+        records.are_more or are_more_runs,
     )
 
 
@@ -101,11 +101,11 @@ def _read(invocation: Invocation, names: Sequence[str]) -> list[FailedKey]:
     return keys
 
 
-def _first_run_files(invocation: Invocation) -> list[Sequence[FailedKey] | None]:
-    """The keys of each run file; None for one that is unreadable."""
+def _first_run_files(invocation: Invocation) -> tuple[list[Sequence[FailedKey] | None], bool]:
+    """The keys of each run file, None for one that is unreadable; and whether there are more than were read."""
     found: list[Sequence[FailedKey] | None] = []
     for run in RunFiles(invocation).leftovers():
-        found.append(run.keys if run else None)
         if len(found) == _MOST_RUN_FILES:
-            break
-    return found
+            return found, True
+        found.append(run.keys if run else None)
+    return found, False

@@ -141,7 +141,7 @@ def timer(job: str, context: CheckContext) -> Finding:
     woken, installed = context.timers
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
-    due = Text(f"; it is to do so every {every} min", f"；它应当每 {every} 分钟触发一次")
+    due = Text(f"; it should do so every {every} min", f"；它应当每 {every} 分钟触发一次")
     if last is None:
         seen = Text(f"no timer has woken {job} yet", f"定时触发器尚未触发过 {job}")
         if installed is None or installed.ago <= late:

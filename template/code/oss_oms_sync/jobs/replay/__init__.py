@@ -113,8 +113,9 @@ class Replay:
 
         Raises RecordError, and StorageError: then Function Compute keeps the envelope.
         """
+        # Asked once: whoever was told yes has keys in hand that stand nowhere else.
         if self._sender.may_send():
-            self.send_changes(changes)
+            self._send_named(changes)
         else:
             self._sender.record_unsent([FailedKey(change) for change in changes])
 
@@ -151,8 +152,10 @@ class Replay:
 
         Raises StorageError before anything is lost.
         """
-        if not self._sender.may_send():
-            return
+        if self._sender.may_send():
+            self._send_named(changes)
+
+    def _send_named(self, changes: Sequence[ObjectChange]) -> None:
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
         keys = []

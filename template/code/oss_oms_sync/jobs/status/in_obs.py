@@ -27,13 +27,15 @@ class InObs:
     """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end.
 
     `overdue`: the last one is so old that it is not known whether what was written since is in OBS. Without any,
-    nothing is claimed of OBS, and nothing can be overdue. `newer_there`: when replay last saw that OBS has something
-    newer, and other, than what OMS had failed to copy.
+    nothing is claimed of OBS, and nothing can be overdue. `is_unknown`: there are comparisons, but OMS does not say to
+    which bucket it copies, so it is not known which of them count. `newer_there`: when replay last saw that OBS has
+    something newer, and other, than what OMS had failed to copy.
     """
 
     last: CompareResult | None = None
     open: Sequence[tuple[PassState, Progress]] = field(default_factory=list)
     overdue: bool = False
+    is_unknown: bool = False
     newer_there: datetime | None = None
 
     @classmethod
@@ -43,8 +45,11 @@ class InObs:
         Raises StorageError.
         """
         newer_there = JobState(invocation).newer_there()
-        if isinstance(task, Failure) or not task.dst_bucket:
+        if isinstance(task, Failure):
             return cls(newer_there=newer_there)
+        if not task.dst_bucket:
+            compared = next(PassStore(invocation, "compare", CompareTally).names(), None)
+            return cls(is_unknown=compared is not None, newer_there=newer_there)
         store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
         states = store.states()
         last = last_whole(states, invocation.settings.key_filter.prefix)
@@ -53,7 +58,7 @@ class InObs:
             CompareResult.of(last, "", invocation.clock, task, since) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
             last is not None and last.is_late(invocation.settings.compare_period, now),
-            newer_there,
+            newer_there=newer_there,
         )
 
     @property

@@ -68,7 +68,7 @@ def reach_verdict(
     copied = copied or lacking_in_obs(in_obs) or differing_in_obs(copying, in_obs)
     if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
-    if last is None or in_obs.overdue:
+    if last is None or in_obs.overdue or in_obs.is_unknown:
         return Verdict(VerdictState.NOT_KNOWN, _not_known(coverage, in_obs))
     if last.found_nothing:
         return Verdict(VerdictState.NOT_KNOWN, _nothing_in_scope(last))
@@ -154,6 +154,15 @@ def _not_known(coverage: Coverage, in_obs: InObs) -> Text:
                 " since is in OBS is not known. To find out: python ops.py compare.",
                 f"{'此外，' if len(parts) > 1 else '但'}最近一次比对开始于 {began}，"
                 "尚不知道此后写入的对象是否已在 OBS 中。请执行 python ops.py compare。",
+            )
+        )
+    if in_obs.is_unknown:
+        parts.append(
+            Text(
+                f" {'And' if len(parts) > 1 else 'but'} OMS does not say to which bucket its task copies: what the"
+                " comparisons found in OBS is not known. To see why: python ops.py doctor.",
+                f"{'此外，' if len(parts) > 1 else '但'}OMS 未说明任务复制到哪个桶，"
+                "尚不知道比对在 OBS 中看到的结果。请执行 python ops.py doctor 查明原因。",
             )
         )
     if coverage.open:

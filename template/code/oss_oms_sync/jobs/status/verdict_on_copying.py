@@ -117,7 +117,7 @@ def differing_in_obs(copying: Copying, in_obs: InObs) -> Text | None:
     judged = timestamp(seen + SETTLED)
     return Text(
         f"Behind: OMS failed to copy what has been overwritten in OBS since, by something newer, as replay saw at"
-        f" {timestamp(seen)}; that is not overwritten unasked. To see which objects differ, after {judged}: python"
+        f" {timestamp(seen)}; it is not overwritten unless you ask. To see which objects differ, after {judged}: python"
         " ops.py compare",
         f"OMS 复制失败的对象中，有的此后在 OBS 中被较新的内容覆盖（replay 于 {timestamp(seen)} 看到），不会自动覆盖。"
         f"如需查明哪些对象不同，请在 {judged} 之后执行 python ops.py compare",
