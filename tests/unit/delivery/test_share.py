@@ -11,38 +11,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs import replay
 from oss_oms_sync.ledger.closing import Closing
-from support.fake_bucket import ROOT
-from support.fake_clouds import payload
 from support.law import RETURNED_FALSE, RETURNED_TRUE, SCHEDULES, check
-from support.replay_world import ReplayWorld
+from support.world import OK, ROOT, World, oms_error, payload
 
-ROOTS = {state: f"{ROOT}{state}_object/" for state in ("success", "failed")}
+BUSY = oms_error(429)
 
 
 @pytest.fixture
-def world() -> ReplayWorld:
+def world() -> World:
+    world = World()
     random.seed(17)
-    return ReplayWorld()
+    world.oms.round_trip, world.oss.round_trip = 0.001, 0.0
+    return world
 
 
-def tried(world: ReplayWorld, events: int) -> int:
+def tried(world: World, events: int) -> int:
     """How many of so many events OMS is called for."""
-    before = len(world.oms.calls)
+    before = len(world.oms.requests)
     for number in range(events):
         world.forward(payload(f"later {number}"))
-    return len(world.oms.calls) - before
+    return len(world.oms.requests) - before
 
 
-def throttle(world: ReplayWorld, events: int) -> None:
+def throttle(world: World, events: int) -> None:
     """So many events are tried, and throttled at each attempt."""
     throttled = 0
+    world.oms.faults.add(BUSY)
     while throttled < events:
-        world.oms.schedule = [429] * 5
-        before = len(world.oms.calls)
-        world.forward(payload(f"throttled {throttled}"))
-        throttled += len(world.oms.calls) > before
-    world.oms.schedule = []
+        throttled += tried(world, 1) > 0
+    world.oms.faults.clear()
 
 
 def test_without_throttling_every_event_is_tried(world):
@@ -50,20 +49,18 @@ def test_without_throttling_every_event_is_tried(world):
 
 
 def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
-    world.oms.schedule = [429, 429, "ok"]
+    world.oms.faults.then(BUSY, BUSY, OK)
     assert world.forward(payload("in a spike"))
     assert tried(world, 100) == 100
 
 
 def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
     throttle(world, 8)
-    calls = len(world.oms.calls)
     number = 0
-    while len(world.oms.calls) > calls or number == 0:
-        calls, number = len(world.oms.calls), number + 1
-        outcome = world.forward(payload(f"key {number}", etag="ABC"))
-    record = json.loads(world.bucket.objects[f"{ROOTS['failed']}key {number}"].body)
-    assert outcome is False
+    while world.forward(payload(f"key {number}", etag="ABC")):
+        number += 1
+    record = json.loads(world.record_body("failed", f"key {number}"))
+    assert f"key {number}" not in world.oms.accepted
     assert (record["reason"], record["status"], record["etag"]) == ("THROTTLED", None, "ABC")
     assert record["message"] == "not sent: OMS throttled calls before it, so replay sends it"
 
@@ -78,7 +75,7 @@ def test_each_throttled_event_halves_what_is_tried(world, throttled, least, most
 def test_some_events_are_tried_however_much_was_throttled(world):
     throttle(world, 30)
     world.oms.round_trip = 0
-    assert tried(world, 1000) > 0
+    assert tried(world, 300) > 0
 
 
 def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
@@ -89,14 +86,14 @@ def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
 
 def test_a_throttled_call_is_attempted_again_only_while_every_event_is_tried(world):
     throttle(world, 1)
-    before = len(world.oms.calls)
+    before = len(world.oms.requests)
     throttle(world, 1)
-    patient = len(world.oms.calls) - before
+    patient = len(world.oms.requests) - before
     throttle(world, 6)
-    before = len(world.oms.calls)
+    before = len(world.oms.requests)
     throttle(world, 1)
     assert patient > 1
-    assert len(world.oms.calls) - before == 1
+    assert len(world.oms.requests) - before == 1
 
 
 def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(world):
@@ -105,26 +102,28 @@ def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(worl
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks
     for number in range(20):
         world.forward(payload(f"key {number}"))
-    records = [json.loads(world.bucket.objects[name].body) for name in world.bucket.names(f"{ROOTS['failed']}key")]
+    records = [json.loads(world.record_body("failed", f"key {number}")) for number in range(20)]
     assert {record["reason"] for record in records} == {"CLOSED"}
 
 
 events = st.tuples(
-    st.integers(1, 12),
+    st.sampled_from([1, 1, 2, 11]),
     st.sampled_from([0.0, 0.01, 1.0, 20.0, 90.0]),
-    st.lists(st.sampled_from([429, "ok", (429, {"Retry-After": "1"}, "")]), max_size=8),
+    st.lists(st.sampled_from([BUSY, OK, oms_error(429, Retry_After="1")]), max_size=8),
 )
 
 
-@settings(max_examples=SCHEDULES // 2)
-@given(arriving=st.lists(events, min_size=1, max_size=25), replays=st.lists(st.sampled_from([429, "ok"]), max_size=40))
+@settings(max_examples=SCHEDULES // 3)
+@given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))
 def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
     # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule
-    world = ReplayWorld()
+    World.close_all()
+    world = World(OMS_RATE="20")
     keys: list[str] = []
     for number, (size, pause, schedule) in enumerate(arriving):
         world.clock.sleep(pause)
-        world.oms.schedule = list(schedule)
+        world.oms.faults.clear()
+        world.oms.faults.then(*schedule)
         mine = [f"{number} {key}" for key in range(size)]
         keys += mine
         for key in mine:
@@ -132,16 +131,16 @@ def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_sched
 
         # WHEN each is handled, THEN its keys are accepted or recorded as failed
         outcome = world.forward(payload(*mine))
-        state = check(
-            outcome, mine, world.oms.accepted, lambda state, key: f"{ROOTS[state]}{key}" in world.bucket.objects
-        )
+        state = check(outcome, mine, world.oms.accepted, lambda state, key: world.record_body(state, key) is not None)
         assert state in (RETURNED_TRUE, RETURNED_FALSE)
 
     # AND replay sends what is left, throttled as well, until all is accepted
-    world.oms.schedule = list(replays)
+    world.oms.faults.clear()
+    world.oms.faults.then(*replays)
+    waiting = [f"{ROOT}failed_object/", f"{ROOT}replay/"]
     for _ in range(60):
-        if world.failed() or world.in_run_files():
-            world.replay()
+        if any(map(world.bucket.names, waiting)):
+            world.within(lambda: replay.run("", world.invocation(240)))
     assert set(keys) == set(world.oms.accepted)
-    assert (world.failed(), world.in_run_files()) == (set(), set())
+    assert not any(map(world.bucket.names, waiting))
     count_schedule("of throttling", "every key accepted in the end")
