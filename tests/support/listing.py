@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from urllib.parse import quote
 
 from oss_oms_sync.clouds.objects import ObjectSummary
-from support.fake_clouds import OSS
+from sandbox.server.faults import Fault
+from support.world import KNOWN
 
 
 def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<EncodingType>url</EncodingType>") -> str:
@@ -29,6 +30,7 @@ def _contents(one: ObjectSummary, key: str) -> str:
     )
 
 
-def answer(*names: str, token: str = "") -> tuple[int, dict[str, str], str]:
+def answer(*names: str, token: str = "") -> Fault:
     """OSS's answer of a page of objects of these names."""
-    return 200, OSS, listing([ObjectSummary(name, "AB", 1, 1_767_225_600) for name in names], token)
+    page = listing([ObjectSummary(name, "AB", 1, 1_767_225_600) for name in names], token)
+    return Fault.status(200, page.encode(), KNOWN)
