@@ -228,6 +228,51 @@ def test_a_listing_that_oss_held_back_is_gone_on_with_as_much_later(world, held_
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)
 
 
+def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocker):
+    mocker.patch("oss_oms_sync.clouds.contents._PART_BYTES", 2)
+    world.source.add(StoredObject("a", b"hello"))
+    bucket = world.invocation(30).source_bucket
+    (listed,) = bucket.find_all(["a"])
+    assert list(bucket.iter_contents(listed)) == [b"he", b"ll", b"o"]
+
+    for changed in (lambda: world.source.add(StoredObject("a", b"hallo")), lambda: world.source.objects.remove("a")):
+        parts = bucket.iter_contents(listed)
+        world.source.add(StoredObject("a", b"hello"))
+        assert next(parts) == b"he"
+        changed()
+        with pytest.raises(StorageError) as caught:
+            list(parts)
+        assert caught.value.code == ("NoSuchKey" if "a" not in world.source.objects else "PreconditionFailed")
+
+
+def test_a_part_that_is_shorter_than_was_asked_for_is_none_of_the_contents(world):
+    world.source.add(StoredObject("a", b"hello"))
+    bucket = world.invocation(30).source_bucket
+    (listed,) = bucket.find_all(["a"])
+    world.oss.faults.add(Fault.status(206, b"hell", KNOWN))
+    with pytest.raises(StorageError, match="something else than OSS answered 206"):
+        list(bucket.iter_contents(listed))
+
+
+def test_a_listing_says_of_each_object_by_name_what_it_is_and_that_there_is_none(world):
+    for name in ("a", "bb"):
+        world.source.add(StoredObject(name, b"x"))
+    bucket = world.invocation(30).source_bucket
+    found, missing = bucket.find_all(["a", "b"])
+    assert (found.name, found.size, found.etag, missing) == ("a", 1, "9DD4E461268C8034F5C8564E155C67A6", None)
+    assert [bucket.first_name("", after) for after in ("", "a", "bb")] == ["a", "bb", ""]
+    assert {request.params["max-keys"] for request in world.oss.requests} == {"1"}
+
+
+def test_names_that_xml_cannot_carry_are_deleted_one_by_one_beside_the_others(world):
+    names = ["a", "b\x01", "c\r", "d"]
+    for name in names:
+        world.bucket.add(StoredObject(name, b""))
+    assert world.invocation(30).log_bucket.try_delete_all(names) == dict.fromkeys(names)
+    assert not world.bucket.objects
+    assert world.bucket.calls == {"delete": 3}
+
+
 def test_credentials_do_not_show_their_secrets():
     assert repr(Credentials("ID", "secret", "token")) == "Credentials(access_key_id='ID')"
 
