@@ -318,7 +318,14 @@ def test_a_bucket_of_another_region_is_not_followed_there_and_the_error_says_so(
     assert len(world.obs.requests) == 1
 
 
-@pytest.mark.parametrize("redirect", REDIRECTS)
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_refusal_that_is_not_written_as_obs_writes_it_is_somebody_elses(world, status):
+    world.obs.faults.add(Fault.status(status, PAGE.body))
+    error = error_of(lambda: bucket(world).list_page("", ""))
+    assert error.code == "NotObs"
+
+
+@pytest.mark.parametrize("redirect", [*REDIRECTS, Fault.status(304, headers={"Location": ""})])
 def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
     world.obs.faults.add(redirect)
     error = error_of(lambda: bucket(world).list_page("", ""))
@@ -345,6 +352,11 @@ def test_what_is_said_shows_no_secret():
 def test_a_parallel_file_system_is_told_from_a_bucket(world, is_one):
     world.obs.bucket("photos-obs").is_file_system = is_one
     assert bucket(world).is_file_system() is is_one
+
+
+def test_asking_for_the_bucket_itself_takes_a_right_of_its_own(world):
+    world.obs.deny("obs:bucket:HeadBucket")
+    assert "obs:bucket:HeadBucket on the bucket photos-obs" in error_of(bucket(world).head_bucket).fix.en
 
 
 # Single objects

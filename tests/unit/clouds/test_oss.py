@@ -77,8 +77,27 @@ def test_a_permanent_refusal_is_not_retried_and_says_what_to_do(world, status, f
 def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
     world.oss.remove_bucket(world.log_bucket)
     world.oss.create_bucket(world.log_bucket, "cn-beijing")
-    (problem,) = write(world, A)
-    assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
+    said = (
+        b"<Error><Code>InvalidArgument</Code><Message>Invalid signing region in Authorization header.</Message></Error>"
+    )
+    for one in (None, Fault.status(400, said, KNOWN)):
+        world.oss.faults.then(one)
+        (problem,) = write(world, A)
+        assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
+
+
+def test_finding_an_object_takes_the_right_to_list(world):
+    world.oss.deny("oss:ListObjects", world.log_bucket)
+    with pytest.raises(StorageError, match="lacks oss:ListObjects on photos-oms-log"):
+        world.invocation(30).log_bucket.find_all(["a"])
+
+
+def test_an_object_that_must_not_be_overwritten_is_not(world):
+    world.bucket.add(StoredObject("a", b"before"))
+    bucket = world.invocation(30).log_bucket
+    (problem,) = bucket.try_put_all([StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})])
+    assert (problem.code, problem.answered) == ("FileAlreadyExists", True)
+    assert bucket.get("a") == b"before"
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP, oss_error(503), DROP_BEFORE])
