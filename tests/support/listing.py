@@ -1,13 +1,17 @@
-"""A page of a listing, as OSS writes it."""
+"""Pages of listings, as OSS and OBS write them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from oss_oms_sync.clouds.objects import ObjectSummary
-from support.fake_clouds import OSS
+from sandbox.server.faults import Fault
+from support.world import KNOWN
+
+NEW_YEAR = 1_767_225_600
+OBS_NAMESPACE = ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"'
 
 
 def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<EncodingType>url</EncodingType>") -> str:
@@ -29,6 +33,36 @@ def _contents(one: ObjectSummary, key: str) -> str:
     )
 
 
-def answer(*names: str, token: str = "") -> tuple[int, dict[str, str], str]:
+def answer(*names: str, token: str = "") -> Fault:
     """OSS's answer of a page of objects of these names."""
-    return 200, OSS, listing([ObjectSummary(name, "AB", 1, 1_767_225_600) for name in names], token)
+    page = listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], token)
+    return Fault.status(200, page.encode(), KNOWN)
+
+
+def obs_listing(
+    objects: Sequence[ObjectSummary],
+    more: bool = False,
+    head: str = "<EncodingType>url</EncodingType>",
+    namespace: str = OBS_NAMESPACE,
+) -> str:
+    """Without `head` keys must be such that XML carries them."""
+    encode = (lambda text: quote_plus(text, safe="/")) if "url" in head else str
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult{namespace}><Name>photos-obs</Name>{head}'
+        f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+        f"{''.join(_obs_contents(one, encode(one.name)) for one in objects)}</ListBucketResult>"
+    )
+
+
+def _obs_contents(one: ObjectSummary, key: str) -> str:
+    modified = datetime.fromtimestamp(one.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.987Z")
+    kind = "" if one.type == "Normal" else f"<Type>{one.type}</Type>"
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{one.etag.lower()}&quot;</ETag>"
+        f"<Size>{one.size}</Size><Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>{kind}</Contents>"
+    )
+
+
+def obs_answer(*names: str, more: bool = False) -> Fault:
+    """OBS's answer of a page of objects of these names."""
+    return Fault.status(200, obs_listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], more).encode())

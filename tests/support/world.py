@@ -33,6 +33,15 @@ T = TypeVar("T")
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
 # Where all records of the task are.
 ROOT = f"oms_source_record/{TASK}/"
+# Settings as a user of the template sets them, for what needs no cloud.
+ENVIRONMENT = {
+    "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
+    "HW_AK": "FAKEACCESSKEY0000001",
+    "HW_SK": "fakeSecretKey00000000000000000000000001",
+    "LOG_BUCKET": "photos-oms-log",
+    "SOURCE_BUCKET": "photos",
+    "FC_REGION": "cn-hangzhou",
+}
 # What can go wrong with a call. What stands between a cloud and its client answers in the cloud's place.
 OK, HANG, DRIP, DROP_BEFORE, DROP_AFTER = None, Fault.hang(), Fault.drip(), Fault.drop_before(), Fault.drop_after()
 REDIRECTS = [Fault.status(302, b"", {"Location": to}) for to in ("https://login.example/", "http://[", "caf\xe9")]

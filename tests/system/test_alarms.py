@@ -19,7 +19,7 @@ from sandbox import Sandbox
 from sandbox.fc.logs import records
 from sandbox.server.faults import Fault
 from support.documents import Document
-from support.fake_clouds import payload
+from support.world import payload
 from tools.package import ROOT
 from tools.render import render
 

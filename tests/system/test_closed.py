@@ -14,9 +14,9 @@ import pytest
 from oss_oms_sync.clock import Clock, timestamp
 from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
-from support.fake_clouds import payload
 from support.instance import Instance
 from support.uploads import upload
+from support.world import payload
 from tools.render import render
 
 TIMEOUT = 60

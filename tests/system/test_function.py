@@ -13,8 +13,8 @@ import pytest
 from sandbox import Sandbox
 from sandbox.fc.logs import said
 from sandbox.server.faults import Fault
-from support.fake_clouds import payload
 from support.law import HOSTILE
+from support.world import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 EVENTS = Path(__file__).parents[1] / "events"

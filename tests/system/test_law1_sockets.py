@@ -22,9 +22,9 @@ from oss_oms_sync.jobs import forward
 from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.fake_clouds import payload
 from support.instance import Instance
 from support.law import SOCKET_SCHEDULES, check, object_keys
+from support.world import payload
 
 TIMEOUT = 0.7
 # What the machine itself may add: a test must not depend on how busy it is.

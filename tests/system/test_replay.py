@@ -8,8 +8,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.fake_clouds import payload
 from support.kill import kill_at
+from support.world import payload
 from tools.render import render
 
 TIMEOUT = 60

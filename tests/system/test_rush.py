@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.fake_clouds import payload
+from support.world import payload
 from tools.render import render
 
 TIMEOUT = 120

@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.clock import Clock, timestamp
 from sandbox import Sandbox
 from sandbox.fc.logs import said
-from support.fake_clouds import payload
+from support.world import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 

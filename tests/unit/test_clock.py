@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after, parse_time, timestamp
-from support.fake_clouds import VirtualClock
+from support.world import World
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
 
 
 def test_timeouts_are_never_zero():
-    clock = VirtualClock()
+    clock = World().clock
     assert Deadline(0, clock).cap(5) > 0
     assert Deadline(0.5, clock).cap(5) == 0.5
     assert Deadline(3, clock).cap(2) == 2

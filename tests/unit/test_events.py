@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync import events
 from oss_oms_sync.events import CONTENT_EVENTS, ObjectChange, ParsedEvents
 from oss_oms_sync.settings import Settings
-from support.fake_clouds import ENVIRONMENT, event
+from support.world import ENVIRONMENT, event
 
 FILES = Path(__file__).parents[1] / "events"
 SETTINGS = Settings.from_env(ENVIRONMENT)

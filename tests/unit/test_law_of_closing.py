@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+import json
 from typing import Any
+from unittest.mock import patch
 
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.errors import OmsSyncError
-from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import record_name
-from support.fake_clouds import DROP_AFTER, HANG, OK, PAGE, TASK, World, payload
+from sandbox.inprocess.network import Adapter
+from sandbox.server.faults import Fault
 from support.law import SCHEDULES, check
+from support.world import DROP_AFTER, HANG, OK, PAGE, ROOT, World, oms_error, oss_error, payload
 
 MINUTE = 60
 
@@ -25,6 +24,7 @@ class ClosingWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
+        self.mark = f"{ROOT}state/closed-{self.settings.project}.json"
         self.closed_at: float | None = None
         # Since when the instance has had the answer that the project is closed.
         self.knows_at: float | None = None
@@ -32,95 +32,84 @@ class ClosingWorld(World):
         self.number = 0
         # Whether it was frozen, or has handled no event yet.
         self.has_not_asked = True
-        self._watch(self.oms, self._submitted)
-        self._watch(self.oss, self._answered)
+        # What was sent to OMS, whatever became of it.
+        self.sent: list[Any] = []
+        really_send = Adapter.send
 
-    def _watch(self, cloud: Any, seen: Callable[[requests.PreparedRequest, float, Any], None]) -> None:
-        send = type(cloud).send
-
-        def watched(request: requests.PreparedRequest, **options: Any) -> Any:
-            began = self.clock.seconds
-            if self.turn_at_call is not None:
-                self.turn_at_call -= 1
-                if self.turn_at_call < 0:
-                    self.turn_at_call = None
-                    self.turn()
-            try:
-                answer = send(cloud, request, **options)
-            except requests.RequestException:
-                answer = None
-            seen(request, began, answer)
-            if answer is None:
-                raise requests.ConnectionError("Connection aborted.")
+        def send(adapter: Adapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            self._sends(request)
+            answer = really_send(adapter, request, **options)
+            self._is_told(request, answer)
             return answer
 
-        cloud.send = watched
+        self._patches.enter_context(patch.object(Adapter, "send", send))
 
-    def _submitted(self, request: requests.PreparedRequest, began: float, answer: Any) -> None:
-        is_retry = self.oms.calls[-1] in self.oms.calls[:-1]
-        assert self.knows_at is None or began <= self.knows_at or is_retry, "sent after it knew"
+    def _sends(self, request: requests.PreparedRequest) -> None:
+        if self.turn_at_call is not None:
+            self.turn_at_call -= 1
+            if self.turn_at_call < 0:
+                self.turn_at_call = None
+                self.turn()
+        if request.method == "POST":
+            is_retry = request.body in self.sent
+            assert self.knows_at is None or self.clock.seconds <= self.knows_at or is_retry, "sent after it knew"
+            self.sent.append(request.body)
 
-    def _answered(self, request: requests.PreparedRequest, began: float, answer: Any) -> None:
-        if self.oss._is_look(request) and answer is not None and answer.status_code in (200, 404):
-            says_closed = b'"closed":true' in answer.raw._fp.getvalue().replace(b" ", b"")
+    def _is_told(self, request: requests.PreparedRequest, answer: requests.Response) -> None:
+        if "/state/closed" in str(request.url) and request.method == "GET" and answer.status_code in (200, 404):
+            says_closed = b'"closed": true' in answer.raw._fp.getvalue()
             self.knows_at = self.clock.seconds if says_closed else None
 
     def turn(self) -> None:
-        """The project is closed, or opened again. The clock stands still for this, and nothing fails."""
-        schedules = self.oss.schedule, self.oss.look_schedule
-        self.oss.schedule, self.oss.look_schedule = [], []
-        known, now = self.knows_at, self.clock.seconds
-        closing = Closing(self.invocation())
-        if self.closed_at is None:
-            closing.close()
-            self.closed_at = now
-        else:
-            closing.open()
-            self.closed_at = None
-        self.knows_at, self.clock.seconds = known, now
-        self.oss.schedule, self.oss.look_schedule = schedules
+        """The project is closed, or opened again."""
+        self.closed_at = self.clock.seconds if self.closed_at is None else None
+        mark = {"closed": self.closed_at is not None, "at": "2026-01-02T00:00:00Z", "by": "", "why": ""}
+        self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
 
     def wait(self, seconds: float) -> None:
-        self.clock.sleep(seconds)
+        self.later(seconds)
 
     def freeze(self, seconds: float) -> None:
-        """Its monotonic clock stands still."""
-        self.clock.ahead += timedelta(seconds=seconds)
+        self.one.freeze()
+        self.later(seconds)
+        self.one.thaw()
         self.has_not_asked = True
 
     def start_anew(self) -> None:
-        self._oss = replace(self._oss, remembered={})
+        self.start()
         self.has_not_asked = True
 
     def turn_within(self, call: int) -> None:
         self.turn_at_call = call
 
-    def reading(self, faults: list[Any]) -> None:
-        self.oss.look_schedule = list(faults)
+    def reading(self, faults: list[Fault | None]) -> None:
+        self.oss.faults.clear()
+        self.oss.faults.then(*faults, where=lambda request: request.method == "GET")
 
-    def oms_fails(self, faults: list[Any]) -> None:
-        self.oms.schedule = list(faults)
+    def oms_fails(self, faults: list[Fault | None]) -> None:
+        self.oms.faults.clear()
+        self.oms.faults.then(*faults)
 
     def event(self, number: int) -> str:
         """An event of so many keys; the state that they are in."""
         keys = [f"{self.number}/{one:02}" for one in range(number)]
         self.number += 1
-        closed_at, began, calls = self.closed_at, self.clock.seconds, len(self.oms.calls)
+        closed_at, began, sent = self.closed_at, self.clock.seconds, len(self.sent)
         try:
-            outcome = self.forward(payload(*keys))
+            outcome = self.within(lambda: self.one.module().handler(payload(*keys), self.one.context()))
         except OmsSyncError:
             outcome = None
         self.turn_at_call = None
-        was_sent = len(self.oms.calls) > calls
+        was_sent = len(self.sent) > sent
         if closed_at is not None and self.closed_at == closed_at:
             assert not (was_sent and self.has_not_asked), "it sent without asking"
             assert not (was_sent and began - closed_at >= MINUTE), "it sent later than a minute after the closing"
         self.has_not_asked = False
-        return check(
-            outcome, keys, self.oms.accepted, lambda state, key: record_name(TASK, state, key) in self.oss.objects
-        )
+        return check(outcome, keys, self.oms.accepted, lambda state, key: self.record_body(state, key) is not None)
 
 
+looks = st.sampled_from([oss_error(403), oss_error(500), HANG, DROP_AFTER, PAGE, OK])
+calls = st.sampled_from([*map(oms_error, (401, 400, 503)), HANG, DROP_AFTER, OK])
 happenings = st.lists(
     st.one_of(
         st.tuples(st.just("event"), st.sampled_from([1, 1, 10, 25])),
@@ -130,8 +119,8 @@ happenings = st.lists(
         st.tuples(st.just("wait"), st.sampled_from([1, 30, 61, 3600])),
         st.tuples(st.just("freeze"), st.sampled_from([60, 3600])),
         st.tuples(st.just("start_anew")),
-        st.tuples(st.just("reading"), st.lists(st.sampled_from([403, 500, HANG, DROP_AFTER, PAGE, OK]), max_size=6)),
-        st.tuples(st.just("oms_fails"), st.lists(st.sampled_from([401, 400, 503, HANG, DROP_AFTER, OK]), max_size=6)),
+        st.tuples(st.just("reading"), st.lists(looks, max_size=6)),
+        st.tuples(st.just("oms_fails"), st.lists(calls, max_size=6)),
     ),
     max_size=14,
 )
@@ -140,6 +129,7 @@ happenings = st.lists(
 @settings(max_examples=SCHEDULES // 2)
 @given(happenings)
 def test_law1_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):
+    World.close_all()
     world, state = ClosingWorld(), "no event"
     for what, *details in happenings:
         state = getattr(world, what)(*details) or state

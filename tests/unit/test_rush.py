@@ -1,31 +1,27 @@
 """Above the rate of calls that OMS's gateway admits, in virtual time, with the real forward and replay.
 
-As large as a tenth of the real thing: 100 uploads a second and 20 calls a second, in place of 1,000 and 200. In full,
-which takes minutes: RUSH=1 pytest tests/unit/test_rush.py
+As large as a fiftieth of the real thing: 20 uploads a second and 4 calls a second, in place of 1,000 and 200. In full,
+which takes an hour: RUSH=1 pytest tests/unit/test_rush.py
 """
 
 from __future__ import annotations
 
 import os
-import random
 
 import pytest
 
-from support.rush import FORWARD_SECONDS, OMS_SECONDS, Rush
+from support.rush import OMS_SECONDS, Rush
 
-SCALE = float(os.environ.get("RUSH", "0.1"))
-LIMIT = 200 * SCALE
+SCALE = float(os.environ.get("RUSH", "0.02"))
 
 
-def rush(uploads: float, seconds: float, oms_rate: float, phase: float = 59) -> Rush:
+def rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) -> Rush:
     """What became of so many uploads a second."""
-    random.seed(17)
-    instances = int(300 * SCALE)
-    one = Rush(uploads * SCALE, seconds, LIMIT, instances, phase, OMS_RATE=str(oms_rate * SCALE))
+    one = Rush(uploads * scale, seconds, 200 * scale, int(300 * scale), OMS_RATE=str(oms_rate * scale))
     one.run()
 
     # Whatever else it shows: no key is lost, and none waits any more.
-    assert one.gateway.accepted.keys() == one.written.keys()
+    assert one.accepted_at.keys() == one.written.keys()
     assert one.recorded("success") == one.written.keys()
     assert one.recorded("failed") == set()
     return one
@@ -43,14 +39,15 @@ def test_five_times_the_limit_for_three_minutes_is_drained_soon_after_by_few_cal
 
 @pytest.mark.parametrize(("oms_rate", "uploads"), [(20, 350), (100, 750)])
 def test_up_to_the_rate_that_the_documents_name_the_backlog_stays_small(oms_rate, uploads):
-    one = rush(uploads, 240, oms_rate)
+    # At less than two calls a second, replay is slower than in proportion.
+    one = rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate))
     assert one.waits[-1] <= 120
 
 
 def test_below_the_limit_every_key_is_accepted_at_once():
     one = rush(180, 120, 20)
     assert one.keys_a_call == 1
-    assert one.waits[-1] <= FORWARD_SECONDS + OMS_SECONDS + 0.1
+    assert one.waits[-1] <= OMS_SECONDS + 0.1
 
 
 def test_a_spike_of_one_second_is_forwarded_within_seconds_and_not_left_to_replay():

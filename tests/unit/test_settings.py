@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.settings import Settings
-from support.fake_clouds import ENVIRONMENT, TASK
+from support.world import ENVIRONMENT, TASK
 
 URL = ENVIRONMENT["SYNC_URL"]
 

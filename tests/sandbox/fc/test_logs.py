@@ -9,7 +9,7 @@ import pytest
 from sandbox.__main__ import describe
 from sandbox.fc.logs import records, said
 from sandbox.server.faults import Fault
-from support.fake_clouds import payload
+from support.world import payload
 
 CODE = Path(__file__).parents[3] / "template" / "code"
 DATED = '2026-01-31T12:00:00.123Z {"job": "forward"}'

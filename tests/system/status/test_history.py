@@ -10,8 +10,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.fake_clouds import payload as event_of
 from support.uploads import upload
+from support.world import payload as event_of
 
 HOUR = 3600
 

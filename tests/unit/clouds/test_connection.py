@@ -6,6 +6,7 @@ import contextlib
 import gc
 import socket
 import threading
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -15,7 +16,6 @@ import urllib3
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
 from oss_oms_sync.clouds.pool import CallPool
-from support.fake_clouds import VirtualClock
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -176,14 +176,14 @@ def opened_ahead(session: Session, url: str) -> None:
         thread.join(60)
 
 
-def test_a_connection_that_was_opened_ahead_long_ago_is_not_used():
-    clock = VirtualClock()
+def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker):
+    clock = Clock()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         with Session(url, clock) as session:
             opened_ahead(session, url)
             connection, _ = listener.accept()
-            clock.sleep(31)
+            mocker.patch.object(clock, "now", return_value=clock.now() + timedelta(seconds=31))
             session.use()
             with connection:
                 assert connection.recv(100) == b""

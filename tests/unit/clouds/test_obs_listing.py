@@ -15,11 +15,11 @@ from obs.convertor import Adapter, Convertor
 from oss_oms_sync.clouds.listings import NotAListing
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs_listing import UnreadObsPage
-from support.fake_obs import NAMESPACE, NEW_YEAR, listing
 from support.law import HOSTILE
+from support.listing import NEW_YEAR, OBS_NAMESPACE, obs_listing
 
 A = ObjectSummary("a", "AB", 1, NEW_YEAR)
-PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendable")], more=True)
+PAGE = obs_listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendable")], more=True)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,7 +39,7 @@ def read(text: str) -> ListPage:
 
 def read_by_sdk(text: str) -> ListPage:
     # Its caller takes the namespace away.
-    found = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(NAMESPACE, ""), {})
+    found = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(OBS_NAMESPACE, ""), {})
     objects = [
         ObjectSummary(
             one.key or "",
@@ -69,40 +69,40 @@ objects = st.lists(
 
 @given(objects=objects, more=st.booleans())
 def test_it_reads_what_was_listed_and_as_the_sdk_does(objects, more):
-    text = listing(objects, more)
+    text = obs_listing(objects, more)
     assert read(text) == ListPage([one._replace(type="Normal") for one in objects], more) == read_by_sdk(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;", min_size=1), max_size=5))
 def test_names_that_are_not_encoded_are_not_decoded(names):
-    text = listing([A._replace(name=name) for name in names], head="")
+    text = obs_listing([A._replace(name=name) for name in names], head="")
     assert [one.name for one in read(text).objects] == names
     assert read(text) == read_by_sdk(text)
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
 def test_names_that_are_encoded_in_odd_ways_are_decoded_as_the_sdk_does(encoded):
-    text = listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
+    text = obs_listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
     assert read(text) == read_by_sdk(text)
 
 
 @pytest.mark.parametrize("namespace", ["", ' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"', ' xmlns="urn:x"'])
 def test_the_namespace_does_not_matter(namespace):
-    assert read(listing([A], namespace=namespace)) == ListPage([A], more=False)
+    assert read(obs_listing([A], namespace=namespace)) == ListPage([A], more=False)
 
 
 @pytest.mark.parametrize("end", [".000Z", ".999Z", "Z"])
 def test_of_a_time_the_whole_seconds_count(end):
-    assert read(listing([A]).replace(".987Z", end)).objects == [A]
+    assert read(obs_listing([A]).replace(".987Z", end)).objects == [A]
 
 
 @given(objects=objects, more=st.booleans())
 def test_where_the_next_page_begins_is_seen_without_parsing(objects, more):
     expected = objects[-1].name if objects and more else ""
-    assert UnreadObsPage(listing(objects, more).encode()).guess_next() == expected
+    assert UnreadObsPage(obs_listing(objects, more).encode()).guess_next() == expected
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], more=True, head="").encode()])
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", obs_listing([A], more=True, head="").encode()])
 def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
     assert UnreadObsPage(body).guess_next() == ""
 

@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
-from support.fake_clouds import VirtualClock
+from support.world import World
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 IF_NOT_ATTEMPTED = "untried"
@@ -30,7 +30,7 @@ class Server:
 
 
 def try_on(server: Server, seconds: float = 60, budget: RetryBudget | None = None):
-    clock = VirtualClock()
+    clock = World().clock
     budget = budget or RetryBudget(Deadline(seconds, clock), clock)
     return budget.run(server.call, server.reconnect, IF_NOT_ATTEMPTED), clock.seconds
 
@@ -65,7 +65,7 @@ def test_throttling_is_waited_out_for_three_seconds():
 
 @pytest.mark.usefixtures("longest_waits")
 def test_throttling_budget_is_one_for_the_whole_job():
-    clock = VirtualClock()
+    clock = World().clock
     budget = RetryBudget(Deadline(60, clock), clock)
     for _ in range(5):
         budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
@@ -123,7 +123,7 @@ def test_a_lost_connection_is_retried_at_once_and_only_once_so():
 
 
 def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
-    clock = VirtualClock()
+    clock = World().clock
     calls = []
 
     def hang() -> Attempt[str]:
@@ -137,7 +137,7 @@ def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
 
 @pytest.mark.usefixtures("longest_waits")
 def test_once_throttlings_budget_is_used_up_each_call_is_made_once():
-    clock = VirtualClock()
+    clock = World().clock
     budget = RetryBudget(Deadline(60, clock), clock)
     budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
     server = Server(throttled=True)

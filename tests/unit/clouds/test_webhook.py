@@ -9,11 +9,12 @@ import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds import webhook
+from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.webhook import Message, Webhook
 from oss_oms_sync.clouds.webhook_call import Answer, NotAnswered, NotSent
 from oss_oms_sync.settings import Settings
-from support.fake_clouds import ENVIRONMENT, VirtualClock, VirtualPool
 from support.robots import ROBOTS, Robot, text_of
+from support.world import ENVIRONMENT, VirtualClock, World
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 FIELDS = dict.fromkeys(
@@ -62,12 +63,12 @@ class Chat:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str, *outcomes: Answer | Exception | str) -> None:
         start, robot = ROBOTS[kind]
-        self.clock = VirtualClock()
+        self.clock = World().clock
         self.calls = Calls(robot, outcomes, self.clock)
         monkeypatch.setattr(webhook, "WebhookCall", self.calls)
         self.url = start + TOKEN
         settings = Settings.from_env({**ENVIRONMENT, "ALERT_WEBHOOK": self.url})
-        self.webhook = Webhook(settings, VirtualPool(self.clock), self.clock)
+        self.webhook = Webhook(settings, CallPool(), self.clock)
 
     def tell(self, message: Message = MESSAGE, seconds: float = 100) -> str:
         return self.webhook.deliver(message, Deadline(seconds, self.clock))

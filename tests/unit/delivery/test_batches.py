@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 import requests
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,9 @@ from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.reasons import Failure, Reason
-from support.fake_clouds import DRIP, DROP_AFTER, DROP_BEFORE, ENVIRONMENT, HANG, REDIRECTS, TASK, World
+from sandbox.inprocess.network import Adapter
+from sandbox.server.faults import Fault
+from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, REDIRECTS, World, oms_error
 
 TEN = [f"key {number}" for number in range(10)]
 
@@ -36,16 +38,11 @@ def reasons(submission) -> set[Reason | None]:
     return {failure and failure.reason for failure in submission.outcomes.values()}
 
 
-def error(status: int, code: str, message: str = "no", **headers: str):
-    body = f'{{"error_code": "{code}", "error_msg": "{message}"}}'
-    return (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-
-
 def test_keys_go_url_encoded_in_batches(world):
     keys = ["a/b c+d%20.txt", "山/海 🎉", *[f"k{number}" for number in range(21)]]
     submission = send(world, keys)
-    assert [len(call) for call in world.oms.calls] == [10, 10, 3]
-    assert world.oms.calls[0][:2] == ["a%2Fb%20c%2Bd%2520.txt", "%E5%B1%B1%2F%E6%B5%B7%20%F0%9F%8E%89"]
+    assert [len(call.sent) for call in world.oms.calls] == [10, 10, 3]
+    assert world.oms.calls[0].sent[:2] == ["a%2Fb%20c%2Bd%2520.txt", "%E5%B1%B1%2F%E6%B5%B7%20%F0%9F%8E%89"]
     assert submission.outcomes == dict.fromkeys(keys)
     assert submission.calls == 3
 
@@ -53,42 +50,43 @@ def test_keys_go_url_encoded_in_batches(world):
 def test_raw_encoding_sends_keys_as_they_are():
     world = World(OMS_KEY_ENCODING="raw")
     send(world, ["a/b c"])
-    assert world.oms.calls == [["a/b c"]]
+    assert [call.sent for call in world.oms.calls] == [["a/b c"]]
 
 
 def test_no_keys_cost_no_call(world):
     assert send(world, []).outcomes == {}
-    assert world.oms.calls == []
+    assert not world.oms.requests
 
 
 @pytest.mark.parametrize(
-    "fault", [500, 502, 503, 504, 429, DROP_BEFORE, DROP_AFTER, HANG, DRIP, error(400, "APIG.0308")]
+    "fault",
+    [*map(oms_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG, DRIP, oms_error(400, "APIG.0308")],
 )
 def test_a_passing_fault_is_retried(world, fault):
-    world.oms.schedule = [fault]
+    world.oms.faults.then(fault)
     assert send(world, TEN).outcomes == dict.fromkeys(TEN)
-    assert len(world.oms.calls) == 2
+    assert len(world.oms.requests) == 2
 
 
 def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
-    world.oms.schedule = [DROP_BEFORE]
+    world.oms.faults.then(DROP_BEFORE)
     send(world, TEN)
-    assert world.clock.seconds == pytest.approx(2 * world.oms.round_trip)
-    assert world.oms.closed == 1
+    assert world.clock.seconds == pytest.approx(1.5 * world.oms.round_trip)
+    assert world.oms.connections == 2
 
 
 def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
     send(world, ["a"])
     world.clock.sleep(29)
     send(world, ["b"])
-    assert world.oms.closed == 0
+    assert world.oms.connections == 1
     world.clock.sleep(31)
     send(world, ["c"])
-    assert world.oms.closed == 1
+    assert world.oms.connections == 2
 
 
 def test_retry_after_is_heeded(world):
-    world.oms.schedule = [error(429, "APIGW.0308", Retry_After="2")]
+    world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After="2"))
     assert reasons(send(world, TEN)) == {None}
     assert 2 <= world.clock.seconds < 2.5
 
@@ -96,16 +94,16 @@ def test_retry_after_is_heeded(world):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (429, Reason.THROTTLED),
-        (error(500, "APIGW.0308"), Reason.THROTTLED),
-        (503, Reason.UNAVAILABLE),
+        (oms_error(429), Reason.THROTTLED),
+        (oms_error(500, "APIGW.0308"), Reason.THROTTLED),
+        (oms_error(503), Reason.UNAVAILABLE),
         (DROP_BEFORE, Reason.UNREACHABLE),
         (HANG, Reason.TIMEOUT),
         (DRIP, Reason.TIMEOUT),
     ],
 )
 def test_a_permanent_fault_is_given_up_on_in_time(world, fault, reason):
-    world.oms.schedule = [fault] * 1000
+    world.oms.faults.add(fault)
     submission = send(world, [f"k{number}" for number in range(100)], seconds=55)
     assert len(submission.outcomes) == 100
     assert reasons(submission) <= {reason, Reason.DEADLINE}
@@ -115,78 +113,74 @@ def test_a_permanent_fault_is_given_up_on_in_time(world, fault, reason):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (error(401, "APIGW.0301"), Reason.CREDENTIALS),
-        (error(400, "OMS.0068"), Reason.CREDENTIALS),
-        (error(403, "APIGW.0302"), Reason.FORBIDDEN),
-        (error(400, "OMS.0072"), Reason.FORBIDDEN),
-        (error(400, "OMS.0201"), Reason.ACCOUNT),
-        (error(400, "OMS.0202"), Reason.ACCOUNT),
-        (error(404, "APIGW.0101"), Reason.NO_TASK),
+        (oms_error(401, "APIGW.0301"), Reason.CREDENTIALS),
+        (oms_error(400, "OMS.0068"), Reason.CREDENTIALS),
+        (oms_error(403, "APIGW.0302"), Reason.FORBIDDEN),
+        (oms_error(400, "OMS.0072"), Reason.FORBIDDEN),
+        (oms_error(400, "OMS.0201"), Reason.ACCOUNT),
+        (oms_error(400, "OMS.0202"), Reason.ACCOUNT),
+        (oms_error(404, "APIGW.0101"), Reason.NO_TASK),
     ],
 )
 def test_what_concerns_every_key_is_asked_once(world, answer, reason):
-    world.oms.schedule = [answer] * 100
+    world.oms.faults.add(answer)
     submission = send(world, [f"k{number}" for number in range(35)])
     assert reasons(submission) == {reason}
     assert len(submission.outcomes) == 35
-    assert len(world.oms.calls) == 1
+    assert len(world.oms.requests) == 1
     assert world.clock.seconds < 1
-
-
-def test_a_clock_that_is_off_is_told_from_wrong_credentials(world):
-    world.clock.ahead = timedelta(minutes=20)
-    world.oms.schedule = [error(401, "APIGW.0301", Date="Fri, 02 Jan 2026 00:00:00 GMT")]
-    assert reasons(send(world, TEN)) == {Reason.CLOCK}
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 301, 302, 405, 409, 418, 501])
 def test_an_unknown_answer_is_neither_taken_for_success_nor_followed(world, status):
-    world.oms.schedule = [(status, {"Location": "https://elsewhere.example.com/"}, "")]
+    world.oms.faults.then(Fault.status(status, headers={"Location": "https://elsewhere.example.com/"}))
     assert reasons(send(world, TEN)) == {Reason.UNEXPECTED}
-    assert len(world.oms.calls) == 1
+    assert len(world.oms.requests) == 1
 
 
 def test_a_refused_key_does_not_hold_back_its_nine_neighbours(world):
-    for place in range(10):
-        world.oms.refused, world.oms.calls = {TEN[place]}, []
+    for place in TEN:
+        world.oms.refuse(lambda key, place=place: key == place)
+        before = len(world.oms.calls)
         submission = send(world, TEN)
-        assert submission.outcomes[TEN[place]].reason is Reason.REJECTED
+        assert submission.outcomes[place].reason is Reason.REJECTED
         assert sum(failure is None for failure in submission.outcomes.values()) == 9
-        assert len(world.oms.calls) == submission.calls <= 9
+        assert len(world.oms.calls) - before == submission.calls <= 9
 
 
 @pytest.mark.parametrize(("bad", "most"), [(2, 15), (3, 17), (9, 19)])
 def test_several_refused_keys_hold_back_none_of_the_others_wherever_they_stand(world, bad, most):
-    for places in itertools.combinations(range(10), bad):
-        world.oms.refused, world.oms.calls = {TEN[place] for place in places}, []
+    for refused in itertools.combinations(TEN, bad):
+        world.oms.refuse(refused.__contains__)
+        before = len(world.oms.calls)
         outcomes = send(world, TEN).outcomes
-        assert {key for key, failure in outcomes.items() if failure} == world.oms.refused
+        assert [key for key, failure in outcomes.items() if failure] == list(refused)
         assert {failure.reason for failure in outcomes.values() if failure} == {Reason.REJECTED}
-        assert len(world.oms.calls) <= most
+        assert len(world.oms.calls) - before <= most
 
 
 def test_a_refusal_of_everything_makes_nothing_rejected(world):
-    world.oms.refused = set(TEN)
+    world.oms.refuse(lambda _: True)
     submission = send(world, TEN)
     assert reasons(submission) == {Reason.REFUSED}
     assert submission.calls == 19
 
 
 def test_a_single_refused_key_is_not_rejected_because_nothing_shows_the_task_works(world):
-    world.oms.refused = {"a"}
+    world.oms.refuse(lambda _: True)
     assert reasons(send(world, ["a"])) == {Reason.REFUSED}
 
 
 def test_what_was_accepted_while_bisecting_stays_so_when_the_rest_is_not_sent(world):
-    world.oms.schedule = [400, "ok", error(401, "APIGW.0301")]
+    world.oms.faults.then(oms_error(400), OK, oms_error(401, "APIGW.0301"))
     outcomes = send(world, TEN).outcomes
     assert [outcomes[key] is None for key in TEN] == [True] * 5 + [False] * 5
     assert Counter(failure.reason for failure in outcomes.values() if failure) == {Reason.CREDENTIALS: 5}
 
 
 def test_a_failure_tells_what_oms_said_in_one_clean_line_without_secrets(world):
-    ak, sk = ENVIRONMENT["HW_AK"], ENVIRONMENT["HW_SK"]
-    world.oms.schedule = [error(401, "APIGW.0301", f"verify fail: {ak}\\n\\u001b[31m{sk} " + "x" * 500)]
+    ak, sk = world.huawei_credentials
+    world.oms.faults.then(oms_error(401, "APIGW.0301", f"verify fail: {ak}\n\x1b[31m{sk} " + "x" * 500))
     failure = send(world, ["a"]).outcomes["a"]
     assert failure.message.startswith("verify fail: *** [31m*** xxx")
     assert len(failure.message) == 300
@@ -195,22 +189,25 @@ def test_a_failure_tells_what_oms_said_in_one_clean_line_without_secrets(world):
 
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", "[]", "{}", '"x"', "", "[" * 100_000])
 def test_an_error_in_another_form_is_kept_as_text(world, body):
-    world.oms.schedule = [(404, {}, body)]
+    world.oms.faults.then(Fault.status(404, body.encode()))
     failure = send(world, ["a"]).outcomes["a"]
     assert failure == Failure(Reason.NO_TASK, 404, None, failure.message)
     assert failure.message[:20] == body[:20]
 
 
-def test_every_call_gets_the_smaller_of_its_own_timeout_and_what_is_left(world):
-    world.oms.schedule = [HANG] * 9
+def test_every_call_gets_the_smaller_of_its_own_timeout_and_what_is_left(world, mocker):
+    sent = mocker.spy(Adapter, "send")
+    world.oms.faults.add(HANG)
     send(world, ["a"], seconds=12)
-    assert world.oms.timeouts[0] == (3.0, 10.0)
-    assert max(world.oms.timeouts[1]) <= 2.0
+    first, second = (call.kwargs["timeout"] for call in sent.call_args_list)
+    assert first == (3.0, 10.0)
+    assert max(second) <= 2.0
+    assert world.clock.seconds <= 12
 
 
 @pytest.mark.parametrize("body", ["", " \n", "{}", '{"request_id": "1"}'])
 def test_a_200_without_a_word_of_error_is_acceptance(world, body):
-    world.oms.schedule = [(200, {}, body)]
+    world.oms.faults.then(Fault.status(200, body.encode()))
     assert reasons(send(world, ["a"])) == {None}
 
 
@@ -218,13 +215,13 @@ def test_a_200_without_a_word_of_error_is_acceptance(world, body):
     "body", ["<html>log in</html>", '{"error_code": "OMS.0001", "error_msg": "no"}', "[]", "[" * 100_000]
 )
 def test_a_200_that_is_not_omss_is_no_acceptance(world, body):
-    world.oms.schedule = [(200, {}, body)]
+    world.oms.faults.then(Fault.status(200, body.encode()))
     assert reasons(send(world, ["a"])) == {Reason.UNEXPECTED}
 
 
 def test_neither_an_error_code_nor_a_text_cut_short_shows_a_secret(world):
-    sk = ENVIRONMENT["HW_SK"]
-    world.oms.schedule = [error(401, f"bad {sk}\\n"), (404, {}, " " * 992 + sk)]
+    _, sk = world.huawei_credentials
+    world.oms.faults.then(oms_error(401, f"bad {sk}\n"), Fault.status(404, b" " * 992 + sk.encode()))
     for key in ("a", "b"):
         failure = send(world, [key]).outcomes[key]
         assert sk[:6] not in f"{failure.error_code} {failure.message}"
@@ -235,26 +232,22 @@ def test_a_secret_inside_another_is_masked_with_it():
     assert presentable("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
-def test_temporary_credentials_are_signed_in(mocker):
+def test_temporary_credentials_are_signed_in():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
-    sent = mocker.spy(world.oms, "send")
-    send(world, ["a"])
-    headers = sent.call_args.args[0].headers
-    assert headers["X-Security-Token"] == "FAKETOKEN"
-    assert "x-security-token" in headers["Authorization"]
+    world.oms.add_credentials(*world.huawei_credentials, "FAKETOKEN")
+    assert reasons(send(world, ["a"])) == {None}
+    (request,) = world.oms.requests
+    assert "x-security-token" in request.headers["authorization"]
 
 
-def test_a_netrc_file_does_not_replace_the_signature(mocker, tmp_path, monkeypatch):
+def test_a_netrc_file_does_not_replace_the_signature(tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("machine oms.cn-north-4.myhuaweicloud.com login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    world = World()
-    sent = mocker.spy(world.oms, "send")
-    send(world, ["a"])
-    assert sent.call_args.args[0].headers["Authorization"].startswith("SDK-HMAC-SHA256 ")
+    assert reasons(send(World(), ["a"])) == {None}
 
 
 def test_any_other_error_of_requests_is_a_failure_not_an_exception(world, mocker):
-    mocker.patch.object(world.oms, "send", side_effect=requests.exceptions.ChunkedEncodingError("broken"))
+    mocker.patch.object(Adapter, "send", side_effect=requests.exceptions.ChunkedEncodingError("broken"))
     assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
 
 
@@ -266,35 +259,38 @@ def test_every_reason_says_what_to_do_in_both_languages():
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
 def test_no_redirect_is_followed_and_the_failure_names_it_for_every_key(world, redirect):
-    world.oms.schedule = [redirect]
+    world.oms.faults.then(redirect)
     outcomes = send(world, TEN).outcomes
-    said = f"a redirect to {redirect[1]['Location']}, which is never followed"
+    said = f"a redirect to {redirect.headers['Location']}, which is never followed"
     assert outcomes == dict.fromkeys(TEN, Failure(Reason.UNEXPECTED, 302, None, said))
-    assert len(world.oms.calls) == 1
+    assert len(world.oms.requests) == 1
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
 def test_asking_for_the_task_survives_a_redirect(world, redirect):
-    world.oms.schedule = [redirect]
-    assert world.client.task(Deadline(60, world.clock)).reason is Reason.UNEXPECTED
+    world.oms.faults.then(redirect)
+    assert world.invocation().oms.task(Deadline(60, world.clock)).reason is Reason.UNEXPECTED
 
 
-def test_no_more_is_read_of_an_answer_than_is_needed(world):
+def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
+    read = mocker.spy(urllib3.HTTPResponse, "read")
     for status in (200, 404):
-        world.oms.schedule = [(status, {}, "x" * 10_000_000)]
+        world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))
         assert len(send(world, ["a"]).outcomes["a"].message) == 300
-    assert max(body.tell() for body in world.oms.bodies) == 64 * 1024 + 1
+    assert [call.args[1] for call in read.call_args_list] == [64 * 1024 + 1] * 2
 
 
 def test_an_acceptance_that_was_cut_off_is_none(world):
-    world.oms.schedule = [(200, {"Content-Length": "40"}, "")] * 5
+    world.oms.faults.add(Fault.status(200, headers={"Content-Length": "40"}))
     assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
 
 
-@pytest.mark.parametrize("answer", [(401, "APIGW.0301"), (400, "OMS.0068")])
-def test_a_clock_that_is_off_is_told_from_wrong_keys_whatever_the_answer(world, answer):
-    world.oms.schedule = [error(*answer, Date="Thu, 01 Jan 2026 23:40:00 GMT")]
-    assert reasons(send(world, ["a"])) == {Reason.CLOCK}
+@pytest.mark.parametrize("minutes", [-20, 20])
+@pytest.mark.parametrize("answer", [OK, oms_error(400, "OMS.0068")])
+def test_a_clock_that_is_off_is_told_from_wrong_credentials_whatever_the_answer(world, minutes, answer):
+    world.one.skew = 60 * minutes
+    world.oms.faults.then(answer)
+    assert reasons(send(world, TEN)) == {Reason.CLOCK}
 
 
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
@@ -307,20 +303,17 @@ def test_no_part_of_a_secret_is_shown_wherever_it_stands(before, secrets, gap):
 
 def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
     world = World()
-    points = [{"time_stamp": 1767312000000 + step * 300_000, "statistic_num": 0} for step in range(288)]
-    datas = [{"data_type": name, "data": points} for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")]
-    answer = {"sync_task_id": TASK, "statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
-    world.oms.schedule = [(200, {}, json.dumps(answer, separators=(",", ":")))]
     now = world.clock.now()
     start = now - timedelta(days=1)
-    series = {name: [(point["time_stamp"], 0) for point in points] for name in DATA_TYPES}
-    told = world.client.statistics(start, now, Deadline(30, world.clock))
+    stamps = range(int(start.timestamp() * 1000), int(now.timestamp() * 1000) + 1, 300_000)
+    series = {name: [(stamp, 0) for stamp in stamps] for name in DATA_TYPES}
+    told = world.invocation().oms.statistics(start, now, Deadline(30, world.clock))
     assert told == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 
 def test_a_location_shows_no_secret_however_it_is_encoded():
     token = "tok/EN+0123456789secret=="
     world = World(HW_SECURITY_TOKEN=token)
-    world.oms.schedule = [(302, {"Location": f"https://login.example/?t={quote(token, safe='')}"}, "")]
+    world.oms.faults.then(Fault.status(302, headers={"Location": f"https://login.example/?t={quote(token, safe='')}"}))
     failure = send(world, ["a"], 30).outcomes["a"]
     assert "0123456789secret" not in failure.message

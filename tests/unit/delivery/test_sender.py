@@ -8,27 +8,25 @@ import logging
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, record_name
 from oss_oms_sync.reasons import Reason
-from support.fake_bucket import MemoryWorld
-from support.fake_clouds import HANG, TASK
+from support.world import HANG, OK, TASK, World, oms_error, oss_error
 
-BAD = (400, {}, '{"error_code": "OMS.0001", "error_msg": "bad key"}')
-FROZEN = (400, {}, '{"error_code": "OMS.0202", "error_msg": "frozen"}')
-NO_RIGHT = StorageFailure("no", answered=True, code="AccessDenied")
+BAD, FROZEN = oms_error(400, "OMS.0001", "bad key"), oms_error(400, "OMS.0202", "frozen")
+DOWN, BUSY = oms_error(500), oms_error(429)
 KEYS = [f"k{number}" for number in range(10)]
 
 
-class Sends(MemoryWorld):
-    """A world whose log bucket is in memory, and one run's sender."""
+class Sends(World):
+    """A world whose OSS takes no time, and one run's sender."""
 
     def __init__(self, timeout: float = 600, rate: float = 20.0) -> None:
         super().__init__()
+        self.oss.round_trip = 0.0
         self.settings = dataclasses.replace(self.settings, oms_rate=rate)
         self.sender = Sender(self.invocation(timeout))
 
@@ -57,7 +55,7 @@ def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorde
     # GIVEN an OMS so slow that the time is up in the midst of bisecting a batch
     world = Sends(timeout=20)
     world.oms.round_trip = 3.0
-    world.oms.refused = {"k9"}
+    world.oms.refuse("k9".__eq__)
 
     # WHEN it is sent
     left = world.send(*KEYS)
@@ -90,12 +88,12 @@ def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run():
     world.clock.sleep(9.95)
     assert world.send(*KEYS) == KEYS
     assert world.sender.stopped == "the time is up"
-    assert world.oms.calls == []
+    assert not world.oms.requests
 
 
 def test_a_key_in_doubt_is_left_once_whatever_became_of_it_and_has_no_failed_record(world):
     # GIVEN keys whose records may still be deleted: one that OMS takes, one that it refuses
-    world.oms.refused = {"bad", "bad and held"}
+    world.oms.refuse(lambda key: key.startswith("bad"))
     left = world.send("good and held", "bad and held", "good", "bad", in_doubt=("good and held", "bad and held"))
     assert left == ["good and held", "bad and held"]
     assert world.recorded("success") == {"good", "good and held"}
@@ -109,19 +107,19 @@ def test_keys_in_doubt_that_the_time_did_not_reach_are_left_once():
 
 
 def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys(world, lines):
-    world.oms.refused = {"k1", "k2"}
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "put" else None
+    world.oms.refuse(["k1", "k2"].__contains__)
+    world.bucket.fail(oss_error(403), "put")
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
-    told = [line for line in lines() if "problem" in line]
+    told = [line for line in lines() if "oss:PutObject" in line.pop("problem", "")]
     assert told == [
-        {"key": "k0", "record": record_name(TASK, "success", "k0"), "problem": "no"},
-        {"key": "k1", "record": record_name(TASK, "failed", "k1"), "problem": "no"},
-        {"key": "k2", "record": record_name(TASK, "failed", "k2"), "problem": "no"},
+        {"key": "k0", "record": record_name(TASK, "success", "k0")},
+        {"key": "k1", "record": record_name(TASK, "failed", "k1")},
+        {"key": "k2", "record": record_name(TASK, "failed", "k2")},
     ]
 
 
 def test_every_failure_is_told_to_who_looks_closely(world, lines):
-    world.oms.schedule = [FROZEN]
+    world.oms.faults.then(FROZEN)
     world.send("a")
     assert {"key": "a", "reason": "ACCOUNT", "message": "frozen"} in lines()
 
@@ -129,7 +127,7 @@ def test_every_failure_is_told_to_who_looks_closely(world, lines):
 @pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
 def test_ten_seconds_but_no_more_than_half_of_the_time_are_kept_for_recording(timeout, recorded_at):
     world = Sends(timeout=timeout)
-    world.oms.schedule = [HANG] * 1000
+    world.oms.faults.add(HANG)
     moments = []
     world.bucket.before = lambda kind, names: moments.append(world.clock.seconds)
     world.send(*(f"{number:02}" for number in range(100)))
@@ -145,7 +143,7 @@ def test_calls_keep_to_the_rate():
 
 def test_bisecting_counts_as_the_calls_that_it_is():
     world = Sends(rate=10)
-    world.oms.refused = {"k0"}
+    world.oms.refuse("k0".__eq__)
     world.send(*KEYS)
     calls = len(world.oms.calls)
     world.send("another")
@@ -164,7 +162,7 @@ def test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_a
 
     at_full_rate = seconds_of_ten_batches()
     for _ in range(4):  # one more would stop the run
-        world.oms.schedule = [429] * 5
+        world.oms.faults.then(*[BUSY] * 5)
         world.send(*KEYS)
     slowed, later = seconds_of_ten_batches(), [seconds_of_ten_batches() for _ in range(3)][-1]
     assert at_full_rate == pytest.approx(9 / 4, abs=0.3)
@@ -175,7 +173,7 @@ def test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_a
 def test_single_throttled_calls_do_not_slow_a_run_down():
     world = Sends(rate=20)
     world.oms.round_trip = 0.001
-    world.oms.schedule = [429, "ok"] * 20
+    world.oms.faults.then(*[BUSY, OK] * 20)
     world.send(*(f"{number:03}" for number in range(200)))
     begun = world.clock.seconds
     world.send(*(f"{number:03}" for number in range(200)))
@@ -203,7 +201,7 @@ def test_calls_go_side_by_side_where_one_after_the_other_would_not_reach_the_rat
 
 
 def test_a_submission_given_up_with_those_beside_it_leaves_failed_records(world, mocker):
-    mocker.patch.object(world.pool, "begin").return_value.result.return_value = None
+    mocker.patch.object(Sender, "_begin").return_value.result.return_value = None
     assert world.send("a", "b") == []
     assert world.recorded("failed") == {"a", "b"}
     assert world.sender.failed == {"TIMEOUT": 2}
@@ -211,18 +209,17 @@ def test_a_submission_given_up_with_those_beside_it_leaves_failed_records(world,
 
 def test_a_rate_below_a_call_a_second_is_kept():
     world = Sends(rate=0.5)
-    world.oms.schedule = [429]
+    world.oms.faults.then(BUSY)
     world.send(*KEYS, "another")
     assert world.clock.seconds >= 2 / 0.5
 
 
 def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_count(world):
-    down, up = [500] * 5, ["ok"]
-    world.oms.schedule = down * 4 + up + down * 4
+    world.oms.faults.then(*[DOWN] * 20, OK, *[DOWN] * 20)
     for _ in range(9):
         assert world.send(*KEYS) == []
     assert world.sender.stopped == ""
-    world.oms.schedule = down
+    world.oms.faults.then(*[DOWN] * 5)
     world.send(*KEYS)
     assert world.sender.stopped == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
     assert world.send(*KEYS) == KEYS
@@ -230,7 +227,7 @@ def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_cou
 
 def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     # GIVEN four batches that OMS cannot take, and one of which it refuses the first half key by key
-    world.oms.schedule = [500] * 20 + [BAD] * 10 + [500] * 5
+    world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
     for _ in range(5):
         world.send(*KEYS)
     assert world.sender.failed == {"UNAVAILABLE": 45, "REFUSED": 5}
@@ -238,18 +235,17 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
 
 
 def test_after_a_wholly_refused_batch_none_is_bisected_until_one_is_accepted(world):
-    world.oms.schedule = [BAD] * 20
+    world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
         world.send(*KEYS)
-        assert len(world.oms.calls) == calls
-    world.oms.schedule = ["ok", BAD]
+        assert len(world.oms.requests) == calls
     world.send(*KEYS)
     world.send(*KEYS)
-    assert len(world.oms.calls) > 22
+    assert len(world.oms.requests) > 22
 
 
 def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_task(world):
-    world.oms.schedule = [BAD] * 1000
+    world.oms.faults.add(BAD)
     for _ in range(6):
         world.send(*KEYS, reason="REJECTED")
     assert (world.sender.stopped, world.sender.failed) == ("", {"REJECTED": 60})
@@ -259,20 +255,20 @@ def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_tas
 def test_the_records_of_the_latest_rejected_keys_are_kept_in_mind(world, mocker):
     mocker.patch("oss_oms_sync.delivery.sender.MAX_REJECTED_KEPT", 2)
     world = Sends()
-    world.oms.refused = {"k1", "k2", "k3"}
+    world.oms.refuse(["k1", "k2", "k3"].__contains__)
     world.send(*KEYS)
     assert [record.name for record in world.sender.rejected] == [record_name(TASK, "failed", f"k{n}") for n in (2, 3)]
 
 
 def test_the_oldest_failure_is_of_what_failed_again(world):
-    world.oms.schedule = [FROZEN]
+    world.oms.faults.then(FROZEN)
     ages = ["2025", "2023", "2024", ""]
     world.sender.send([FailedKey(ObjectChange(f"k{n}"), f"{age}-01-01" if age else "") for n, age in enumerate(ages)])
     assert world.sender.oldest_failure == "2023-01-01"
 
 
 def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
-    world.oms.schedule = [FROZEN]
+    world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
     assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
@@ -280,7 +276,7 @@ def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
 def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_open_it(world):
     Closing(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
-    assert world.oms.calls == []
+    assert not world.oms.requests
     assert not world.recorded("failed")
     assert world.sender.stopped == (
         "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
@@ -316,10 +312,11 @@ def test_a_run_whose_time_is_up_does_not_look():
 
 
 def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world):
-    world.bucket.problem = lambda kind, name: NO_RIGHT if kind == "get" else None
+    world.bucket.fail(oss_error(403), "get")
     assert world.send(*KEYS) == KEYS
-    assert world.oms.calls == []
-    assert world.sender.stopped == "It is not known whether the project is closed, so nothing is sent: no"
+    assert not world.oms.requests
+    assert world.sender.stopped.startswith("It is not known whether the project is closed, so nothing is sent: ")
+    assert "oss:GetObject" in world.sender.stopped
 
 
 def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(world):
@@ -330,6 +327,6 @@ def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(
     assert world.recorded("failed") == set(KEYS)
     body = json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)
     assert (body["reason"], body["message"]) == ("CLOSED", world.sender.stopped)
-    world.bucket.problem = lambda kind, name: NO_RIGHT
-    with pytest.raises(RecordError, match="10 failed keys are not recorded: no"):
+    world.bucket.fail(oss_error(403))
+    with pytest.raises(RecordError, match=r"10 failed keys are not recorded: .*oss:PutObject"):
         world.sender.record_unsent(keys)
