@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from support.certify_world import CertifyWorld, check, results
 from support.compare_world import DAY, HOUR, MINUTE
 from support.fake_bucket import ROOT, BucketView
-from support.reconcile_world import ReconcileWorld
+from support.memory_reconcile import ReconcileWorld
 
 
 def asked(command: str) -> dict:
