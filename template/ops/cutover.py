@@ -235,7 +235,7 @@ def _certify(session: Session, plan: Plan) -> Any:
         if "SAMPLE" in again and sample["read"] > read:
             read = sample["read"]
             session.screen.progress(_READING.of(session.lang).format(read, sample["drawn"]))
-        elif "COPY_FAILED" in again and waited < _MAX_LISTS_SECONDS:
+        elif "COPY_FAILED" in again and document["verdict"] != "NO-GO" and waited < _MAX_LISTS_SECONDS:
             session.screen.progress(_LISTS.of(session.lang))
             if not session.caller.let_pass(_LISTS_SECONDS):
                 session.clock.sleep(_LISTS_SECONDS)

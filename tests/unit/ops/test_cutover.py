@@ -254,6 +254,10 @@ def test_certify_is_called_again_while_replay_has_yet_to_read_oms_lists_and_not_
     seen = world(certify=waits)
     assert run(seen.session, Plan(FROZEN))["verdict"] == "NOT PROVEN"
     assert 3 < len(seen.session.caller.payloads("certify")) < 10
+    # Where something has failed already, that would change nothing.
+    seen = world(certify=certificate({"COPY_FAILED": unread, "MISSING": "failed"}, "NO-GO"))
+    assert run(seen.session, Plan(FROZEN))["verdict"] == "NO-GO"
+    assert len(seen.session.caller.payloads("certify")) == 1
 
 
 def test_a_rehearsal_waits_for_nobody_who_writes():

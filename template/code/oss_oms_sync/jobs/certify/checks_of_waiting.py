@@ -106,7 +106,7 @@ def _copy_failed(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
         if looked:
             seen = Text(
                 f"Replay last read OMS's lists at {looked}",
-                f"replay 最近一次读取 OMS 的清单是在 {looked}，此后未再读取",
+                f"replay 最近一次读取 OMS 的清单是在 {looked}",
             )
         following = Text(
             "Its timer does so every minute: certify again after that. If it does not, look at replay's timer and log",
