@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -114,7 +115,11 @@ class CallInstance:
         what it imports is shared."""
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
+            # What a function prints is for processes to show: here the process's own logging stays as it is.
+            log = logging.getLogger("oss_oms_sync")
+            kept = log.handlers, log.propagate
             exec(_compiled(Path(self._setup["code"]) / f"{name}.py"), vars(module))
+            log.handlers, log.propagate = kept
             vars(module).update(
                 os=SimpleNamespace(environ=dict(self._environment)),
                 Clock=lambda: self._clock,

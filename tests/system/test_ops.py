@@ -60,7 +60,7 @@ def copied(deployed: Sandbox) -> Sandbox:
     ("words", "code", "first"),
     [
         (("doctor",), 0, "Set up right: "),
-        (("status",), 1, "Nothing waits, but no reconcile pass"),
+        (("status",), 1, "Not known: nothing waits, but no reconcile pass"),
         (("story", "a/1"), 0, "'a/1': It is in OBS, with the same contents."),
         (("story", "nowhere"), 1, "'nowhere': There is no such object"),
         (("replay",), 0, "Nothing is left to send again."),
@@ -164,4 +164,4 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     copied.bucket(copied.source_bucket).put_object("late", b"1")
     copied.wait_idle(PATIENCE)
     assert [one.function for one in copied.fc.invocations[before:]] == []
-    assert ops("status")[1].startswith("The project is closed")
+    assert ops("status")[1].startswith("The project has been closed")
