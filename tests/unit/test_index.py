@@ -148,7 +148,9 @@ def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message):
 @pytest.mark.parametrize("job", ["forward", "replay", "reconcile", "doctor", "status"])
 def test_every_line_of_an_invocation_names_its_job_whatever_module_writes_it(index, monkeypatch, job):
     lines = io.StringIO()
-    monkeypatch.setattr(index.log.handlers[0], "stream", lines)
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(index._lines)
+    monkeypatch.setattr(index.log, "handlers", [handler])
     index.log.setLevel("INFO")
     index._instance.cache_clear()
     index.os.environ["SYNC_URL"] = ""
