@@ -24,8 +24,9 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import record_name, success_etag
 from support.etags import obs_etag
 from support.fake_bucket import BucketView, MemoryBucket
-from support.fake_clouds import TASK, VirtualClock, VirtualOms, payload
+from support.fake_clouds import VirtualClock, VirtualOms
 from support.memory_reconcile import FROZEN, LockStepPool, ReconcileWorld
+from support.world import TASK, payload
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 STEP = 300

@@ -22,7 +22,8 @@ from oss_oms_sync.clouds.oss_listing import UnreadPage
 from oss_oms_sync.clouds.pages import PageAhead
 from oss_oms_sync.clouds.pool import Begun, CallPool
 from oss_oms_sync.errors import StorageError
-from support.fake_clouds import TASK, World
+from support.fake_clouds import World
+from support.world import TASK
 
 # Where all records of the task are.
 ROOT = f"oms_source_record/{TASK}/"

@@ -28,16 +28,8 @@ from oss_oms_sync.clouds.oss import Credentials, OssClient
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.jobs import forward
 from oss_oms_sync.settings import Settings
+from support.world import ENVIRONMENT, TASK
 
-TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
-ENVIRONMENT = {
-    "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
-    "HW_AK": "FAKEACCESSKEY0000001",
-    "HW_SK": "fakeSecretKey00000000000000000000000001",
-    "LOG_BUCKET": "photos-oms-log",
-    "SOURCE_BUCKET": "photos",
-    "FC_REGION": "cn-hangzhou",
-}
 HANG, DRIP, DROP_BEFORE, DROP_AFTER, OK = "hang", "drip", "drop before", "drop after", "ok"
 # By what OSS's answers are known.
 OSS = {"x-oss-request-id": "5D12"}
@@ -257,28 +249,3 @@ class World:
 
     def record_body(self, state: str, key: str) -> bytes | None:
         return self.oss.objects.get(f"oms_source_record/{TASK}/{state}_object/{key}")
-
-
-def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos", **parts: Any) -> dict[str, Any]:
-    """One element of an OSS trigger's payload."""
-    return {
-        "eventName": name,
-        "eventSource": "acs:oss",
-        "eventTime": parts.get("time", "2026-01-02T00:00:00.000Z"),
-        "eventVersion": "1.0",
-        "oss": {
-            "bucket": {"arn": f"acs:oss:cn-hangzhou:1234567890:{bucket}", "name": bucket, "ownerIdentity": "1"},
-            "object": {"deltaSize": 9, "eTag": parts.get("etag", "0123456789ABCDEF"), "key": key, "size": 9},
-            "ossSchemaVersion": "1.0",
-            "ruleId": "rule",
-        },
-        "region": "cn-hangzhou",
-        "requestParameters": {"sourceIPAddress": "10.0.0.1"},
-        "responseElements": {"requestId": "5D12"},
-        "userIdentity": {"principalId": "1"},
-    }
-
-
-def payload(*keys: str, **parts: Any) -> bytes:
-    """The OSS trigger's payload for `keys`."""
-    return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()

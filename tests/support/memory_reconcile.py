@@ -14,10 +14,10 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.passes.store import PassState, PassStore
-from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
-from support.fake_clouds import TASK, VirtualPool
+from support.fake_clouds import VirtualPool
+from support.world import TASK
 
 LONG = "最" * 330
 HOUR = 3600.0
@@ -140,31 +140,3 @@ class LockStepPool(VirtualPool):
             return _Done(call(), None)
         except Exception as error:
             return _Done(None, error)
-
-
-def counts(result: dict) -> dict:
-    """Only what is not zero."""
-    return {name: result[name] for name in COUNTS if result[name]}
-
-
-def adds_up(result: dict) -> bool:
-    parts = (result[name] for name in ("covered", "failed_before", "submitted", "pending"))
-    return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
-
-
-def busy_world(number: int = 60, **environment: str) -> ReconcileWorld:
-    """Every third object missing, every third stale, long keys among them."""
-    world = ReconcileWorld(**environment)
-    for one in range(number):
-        key = f"{one:02}{LONG if one % 7 == 0 else ''}"
-        world.upload(key, "B")
-        if one % 3:
-            world.accept(key, "AB"[one % 3 - 1])
-    world.accept("zz deleted")
-    world.later()
-    return world
-
-
-def missing(number: int = 60) -> set[str]:
-    """What has to be sent of busy_world(number): what is missing or stale."""
-    return {f"{one:02}{LONG if one % 7 == 0 else ''}" for one in range(number) if one % 3 < 2}

@@ -20,7 +20,8 @@ from oss_oms_sync.passes.store import Pass, PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import ROOT, MemoryWorld
-from support.fake_clouds import TASK, World
+from support.fake_clouds import World
+from support.world import TASK
 
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

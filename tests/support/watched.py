@@ -16,8 +16,8 @@ from oss_oms_sync.jobs.status import watch
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, record_name
 from oss_oms_sync.reasons import Failure, Reason
-from support.fake_clouds import TASK
 from support.status_world import StatusWorld
+from support.world import TASK
 
 WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=0123456789abcdef0123456789abcdef"
 PERIOD = timedelta(minutes=15)

@@ -18,7 +18,7 @@ from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.passes.names import differences_prefix
 from support.certify_world import CertifyWorld, check, results
 from support.compare_world import DAY, HOUR, MINUTE, PART
-from support.fake_clouds import TASK
+from support.world import TASK
 
 NO_RIGHT = StorageFailure("no right", answered=True, code="AccessDenied")
 

@@ -11,9 +11,9 @@ import pytest
 
 from oss_oms_sync.clouds.webhook import ROBOTS
 from oss_oms_sync.reasons import Reason
-from support.fake_clouds import TASK
 from support.robots import KEYWORD, text_of
 from support.watched import Watched
+from support.world import TASK
 
 STATES = ("in step", "behind", "broken", "closed")
 

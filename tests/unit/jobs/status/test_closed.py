@@ -11,8 +11,8 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import ROOT
-from support.fake_clouds import TASK
 from support.status_world import IN_STEP, StatusWorld
+from support.world import TASK
 
 
 def fail(world: StatusWorld, key: str, reason: Reason) -> None:

@@ -14,8 +14,8 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey, record_name
-from support.fake_clouds import TASK
 from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
+from support.world import TASK
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
 CLAIM = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"

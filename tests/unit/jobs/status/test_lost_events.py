@@ -11,8 +11,8 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT
-from support.fake_clouds import TASK
 from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
+from support.world import TASK
 
 
 def lose(world: StatusWorld, number: int, name: str = "lost") -> None:
