@@ -36,8 +36,8 @@ setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.d
 unit: .venv/.dev ## Run the unit tests alone, or one file of tests (FILE=tests/unit/test_events.py): seconds
 	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q tests/unit)
 
-test: setup ## Run every test, side by side on all cores
-	$(PYTEST) --cov --cov-fail-under=95
+test: setup ## Run every test, side by side on all cores (EXTRAS=1: also coverage, and both runtimes)
+	$(PYTEST) $(if $(EXTRAS),-m "" --cov --cov-fail-under=95)
 
 check: setup ## Lint, and check types and layers
 	$(BIN)/ruff check $(CODE)

@@ -74,6 +74,7 @@ def test_every_module_can_be_imported(runtime):
     assert len(modules) == len(list((CODE / "oss_oms_sync").rglob("*.py"))) - 1
 
 
+@pytest.mark.extras
 def test_the_functions_unit_tests_pass(runtime):
     tests = runtimes.installed(f"{runtime.name}-tests")
 
