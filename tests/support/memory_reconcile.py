@@ -13,7 +13,8 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.passes.store import PassState, PassStore
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import NO_RIGHT, ROOT, MemoryWorld
 from support.fake_clouds import VirtualPool
