@@ -151,6 +151,7 @@ class CompareCount:
         if entry.source and is_inside:
             self._add_version(entry.source, entry.destination, found)
             self._note_written(entry.key, entry.source.modified)
+            self._largest = max(self._largest, entry.source.size)
             self._count_time(entry.source, entry, found)
         if found.is_listed:
             text = line(found.sign, entry.key)
