@@ -1,4 +1,4 @@
-"""Whether nothing changes any more: the project is closed, OMS has finished, both buckets stood still, nothing waits."""
+"""Whether nothing changes any more: the project is closed, OMS has finished, both buckets stand still."""
 
 from __future__ import annotations
 
