@@ -269,4 +269,6 @@ class Sandbox:
 
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)
-        return SourceObject(found.data, found.etag, found.last_modified) if found else None
+        # OMS fails to copy a symbolic link.
+        is_object = found is not None and found.type != "Symlink"
+        return SourceObject(found.data, found.etag, found.last_modified) if found and is_object else None

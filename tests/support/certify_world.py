@@ -9,7 +9,7 @@ from typing import Any
 
 from oss_oms_sync.clock import Clock, timestamp
 from oss_oms_sync.jobs import certify, replay
-from support.compare_world import HOUR, MINUTE, CompareWorld
+from support.memory_compare import HOUR, MINUTE, CompareWorld
 
 
 class CertifyWorld(CompareWorld):

@@ -12,18 +12,16 @@ MINUTE = 60
 @pytest.fixture
 def world() -> CompareWorld:
     world = CompareWorld(LANES="1")
-    world.clock.seconds = 86_400
+    world.later(86_400)
     return world
 
 
 def accept(world: CompareWorld, key: str, minutes_ago: float) -> None:
-    """OMS accepted an object that is twenty minutes older."""
-    now = world.clock.seconds
-    world.clock.seconds = now - (minutes_ago + 20) * MINUTE
+    """OMS accepts an object that is twenty minutes older, and so many minutes pass."""
     world.put(key, "1")
-    world.clock.seconds = now - minutes_ago * MINUTE
+    world.later(20 * MINUTE)
     world.deliver()
-    world.clock.seconds = now
+    world.later(minutes_ago * MINUTE)
 
 
 def class_of(world: CompareWorld, key: str) -> str:
@@ -43,10 +41,9 @@ def test_what_oms_has_finished_and_is_not_there_is_missing(world):
 
 
 def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
-    accept(world, "a", 60)
+    accept(world, "a", 10)
     accept(world, "b", 30)
     world.begin_copy()
-    world.remove("a")
     world.end_copy()
     world.remove("a")
     assert class_of(world, "a") == "missing"
@@ -61,20 +58,12 @@ def test_counters_of_the_last_ten_minutes_are_not_trusted(world):
 @pytest.mark.parametrize(("minutes", "found"), [(59, "in_flight"), (61, "missing")])
 def test_where_oms_does_not_tell_an_hour_counts(world, minutes, found):
     accept(world, "a", minutes)
-    work = world.oms.work
-
-    def without_statistics(request):
-        return world.oms.answer(request, 403, {}, "") if "/statistics" in request.url else work(request)
-
-    world.oms.work = without_statistics
+    world.oms.deny("oms:synctask:statistics")
     assert class_of(world, "a") == found
 
 
 def test_another_version_that_was_accepted_is_not_this_one(world):
     accept(world, "a", 5)
-    world.clock.seconds += 60
-    now = world.clock.seconds
-    world.clock.seconds = now - 20 * MINUTE
     world.put("a", "2", "md5", "lost")
-    world.clock.seconds = now
+    world.source.modified["a"] -= 20 * MINUTE
     assert class_of(world, "a") == "missing"
