@@ -247,15 +247,18 @@ class CompareWorld(ReconcileWorld):
         )
 
     def _in_hand_since(self) -> float:
-        """When OMS accepted the oldest of what it has not worked on, if it works in order: to five minutes, and at
-        least ten minutes ago. It tells of the last day only."""
+        """When OMS accepted the oldest of what it may still work on, if it works in order: to five minutes, and at
+        least ten minutes ago; what it accepted over half an hour ago it has lost if it has finished nothing since."""
         now = int(self._now())
-        first = (now - DAY) // STEP * STEP
-        counted = ((kind, at // 1000, many) for (kind, at), many in self.task._counts.items())
-        known = [(kind, at) for kind, at, many in counted if at >= first for _ in range(many)]
-        asked = sorted(at for kind, at in known if kind == "REQUEST")
-        left = len(asked) - sum(kind in ("SUCCESS", "FAILURE", "SKIP") for kind, _ in known)
-        return min(now - 600, asked[-left] // STEP * STEP) if left > 0 else now - 600
+        counted = [(kind, at // 1000) for (kind, at), many in self.task._counts.items() for _ in range(many)]
+        asked = sorted(at for kind, at in counted if kind == "REQUEST")
+        done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
+        left = len(asked) - len(done)
+        if left <= 0:
+            return now - 600
+        is_alive = now - min(now, (max(done, default=-HOUR * DAY) // STEP + 1) * STEP) < HOUR // 2
+        oldest = asked[-left] // STEP * STEP
+        return min(now - 600, oldest if is_alive else max(oldest, now - HOUR // 2 + 0.001))
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
