@@ -107,7 +107,8 @@ def test_a_look_begins_nothing_and_shows_the_last_pass_of_that_scope(world):
     begun = world.compare()
     assert world.compare({"look": True})["pass"] == begun["pass"]
     assert world.compare({"look": True})["classes"] == begun["classes"]
-    assert world.compare({"look": True, "deep": True})["pass"] is None
+    assert world.compare({"look": True, "deep": True})["pass"] == begun["pass"]
+    assert world.compare({"look": True, "prefix": "a/"})["pass"] is None
 
 
 def test_a_call_after_the_end_begins_another_pass_and_so_does_restart(world):

@@ -12,7 +12,8 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from support.fake_bucket import ROOT
 from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
 
