@@ -20,6 +20,30 @@ def world() -> CopiesWorld:
     return CopiesWorld()
 
 
+def test_another_project_of_the_task_sends_nothing_of_one_that_is_closed():
+    # GIVEN a project whose replay died with keys in hand, and that is closed since
+    world = CopiesWorld(PROJECT="one", OBJECT_PREFIX="one/")
+    world.fail("one/a")
+    world.bucket.after = lambda kind, _: kind == "delete" and world.die()
+    with pytest.raises(Killed):
+        world.replay()
+    world.bucket.after = lambda *_: None
+    assert world.in_run_files() == {"one/a"}
+    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": ""}
+    world.bucket.add(StoredObject(f"{ROOT}state/closed-one.json", json.dumps(mark).encode()))
+
+    # WHEN another project's replay works on, an hour later
+    world.later(60 * MINUTE)
+    world.given = {**world.given, "PROJECT": "another", "OBJECT_PREFIX": "another/"}
+    world.start()
+    world.fail("another/b")
+    world.tick()
+
+    # THEN it sends what is its own, and the closed one's keys stay
+    assert world.sent() == ["another/b"]
+    assert world.in_run_files() == {"one/a"}
+
+
 def version_2_fails(world: CopiesWorld) -> None:
     """It is written, its event fails, and a copy of version 1 that OMS began earlier lands."""
     world.later(2)

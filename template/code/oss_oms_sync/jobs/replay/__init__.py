@@ -225,8 +225,8 @@ class Replay:
     def _leftovers(self, dry: bool) -> None:
         """Send what earlier runs left, or what another run has in hand: sending twice is harmless.
 
-        That includes keys outside this project's filter, which may have changed or be another project's: the keys were
-        inside when they were taken, and are recorded nowhere else.
+        That includes keys outside this project's filter, which may have changed: the keys were inside when they were
+        taken, and are recorded nowhere else.
         """
         for run_file in self._runs.leftovers():
             if run_file is None:
