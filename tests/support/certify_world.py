@@ -9,7 +9,7 @@ from typing import Any
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs import certify, compare, reconcile, replay
+from oss_oms_sync.jobs import certify, compare, replay
 from sandbox.oms.task import CopyFault
 from support.etags import obs_etag
 from support.world import ROOT, World, oms_error, payload
@@ -93,18 +93,20 @@ class CertifyWorld(World):
         self.replay(TICK)
 
     def compare(self, **asked: object) -> dict[str, Any]:
-        """A comparison from its beginning, or what else is asked for."""
-        self.later(0.001)
+        """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
+        if "standstill" not in asked:
+            self.call(open=True)
         text = json.dumps(asked if "again" in asked else {"restart": True, **asked})
         answer = self.within(lambda: compare.run(text, self.invocation(570))).to_json()
         self.later(0.01)
         return answer
 
-    def stand_still(self, after: float = 1) -> None:
-        """Show that nothing has changed; meanwhile replay's timer strikes, as it does every minute."""
-        self.later(after)
-        self.within(lambda: reconcile.run('{"restart": true}', self.invocation(570)))
+    def stand_still(self, wait: float = 15 * MINUTE) -> None:
+        """Close the project, let OMS finish, and show that nothing has changed; meanwhile replay's timer strikes."""
+        self.call(close=True)
+        self.later(wait)
         self.tick_replay()
+        self.compare(standstill=True)
 
     def freeze(self, rest: float = HOUR) -> None:
         """Nobody writes from now on; what is on its way arrives."""
@@ -116,7 +118,7 @@ class CertifyWorld(World):
     def prove(self, **asked: object) -> None:
         """All that certify needs."""
         self.compare(**asked)
-        self.stand_still(MINUTE)
+        self.stand_still()
 
     def judge_again(self, **asked: object) -> None:
         """The same for what differed, an hour later."""

@@ -32,9 +32,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     options = Options.parse(event, invocation.clock.now())
     if options.mark:
         return _of_the_mark(invocation, options)
-    evidence = gather(invocation, options.frozen_since, options.sample)
-    checks = all_checks(evidence, invocation.settings, options.accept)
-    document = _stored(invocation, lambda number: build(invocation, evidence, checks, options.accept, number))
+    evidence = gather(invocation, options)
+    checks = all_checks(evidence, invocation.settings)
+    document = _stored(invocation, lambda number: build(invocation, evidence, checks, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
     return document
 

@@ -28,16 +28,13 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class Waiting:
-    """`failed`: the failed records of objects that are to be sent; `needless`: how many others there are; `unread`:
-    records of which nobody knows the key. `in_run_files`: this project's keys in the `run_files` of replay that have
-    any, `unreadable` of which are. `are_more`: there is more than was looked at."""
+    """`keys`: those of failed records and of replay's run files that are to be sent, and `needless` how many others
+    there are. `unread`: records and run files of which nobody knows the keys. `are_more`: there is more than was looked
+    at."""
 
-    failed: Sequence[FailedKey]
+    keys: Sequence[FailedKey]
     needless: int
     unread: int
-    in_run_files: Sequence[str]
-    run_files: int
-    unreadable: int
     are_more: bool
 
 
@@ -47,26 +44,16 @@ def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting
     Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
     """
     records = list_failed(invocation, _MOST)
-    keys = _read(invocation, [one.name for one in records.listed])
-    matches = invocation.settings.key_filter.matches
-    mine = [key for key in keys if matches(key.key)]
-    sources = [one for one in invocation.source_bucket.find_all([key.key for key in mine]) if one]
-    settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
-    due = {one.name for one in sources} - settled
-    failed = [key for key in mine if key.key in due]
+    read = _read(invocation, [one.name for one in records.listed])
     runs, are_more_runs = _first_run_files(invocation)
     # Others are of other projects on the same task.
-    in_run_files = [[key.key for key in run if matches(key.key)] if run else None for run in runs]
-    mine_in_runs = [keys for keys in in_run_files if keys != []]
-    return Waiting(
-        failed,
-        len(mine) - len(failed),
-        len(records.listed) - len(keys),
-        [key for keys in mine_in_runs for key in keys or ()],
-        len(mine_in_runs),
-        sum(keys is None for keys in mine_in_runs),
-        records.are_more or are_more_runs,
-    )
+    matches = invocation.settings.key_filter.matches
+    keys = {one.key: one for one in (*(key for run in runs for key in run or ()), *read) if matches(one.key)}
+    sources = [one for one in invocation.source_bucket.find_all(list(keys)) if one]
+    settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
+    due = [keys[one.name] for one in sources if one.name not in settled]
+    unread = len(records.listed) - len(read) + sum(run is None for run in runs)
+    return Waiting(due, len(keys) - len(due), unread, records.are_more or are_more_runs)
 
 
 def _settled(destination: ObsBucket, sources: Sequence[ObjectSummary], now: float) -> set[str]:
