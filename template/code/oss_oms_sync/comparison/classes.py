@@ -78,8 +78,8 @@ PROVEN = {
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet. `young`: up to this age an object
-    is too young to be judged.
+    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet. `young`: up to this age an
+    object is too young to be judged.
     """
 
     listed: float
