@@ -62,7 +62,7 @@ def _next_at_oms(answer: Answer) -> tuple[str, str] | None:
         return "again", _AGAIN
     if whole(classes, "suspicious", "source", "objects"):
         return "differ", _DEEP
-    return ("compare", "python ops.py compare") if text(answer, "copying", "overwritten") else None
+    return None
 
 
 def _next_look(answer: Answer) -> tuple[str, str]:

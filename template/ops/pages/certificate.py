@@ -41,7 +41,7 @@ _RESULTS = {
     "passed": ("passed", "good"),
 }
 _NOT_COUNTED = Sides(**NOT_COUNTED)
-_STEPS = ("settle", "replay", "compare", "again", "reconcile", "sample")
+_STEPS = ("replay", "settle", "compare", "again", "close", "oms", "standstill", "sample")
 _CLOSE = """s certify invoke -e '{"close": true}'"""
 _CUTOVER = "python ops.py cutover"
 

@@ -97,8 +97,8 @@ _ADVICE = {
         "请先排除原因。然后可按对象名立即重发：",
     ),
     "advise failed": (
-        "Replay reads OMS's lists of failures, and resends what OBS still lacks. To do it now:",
-        "replay 读取 OMS 的失败清单，并重发 OBS 中仍缺失的对象。立即执行：",
+        "Replay reads OMS's lists of failures, and resends what they name. To do it now:",
+        "replay 读取 OMS 的失败清单，并重发其中的对象。立即执行：",
     ),
     "advise wait": ("OMS is still copying. Look again in some minutes:", "OMS 仍在复制。几分钟后再次查看："),
     "advise again": (
@@ -516,7 +516,9 @@ _CERTIFICATE = {
     "step replay": ("resend what failed", "重发失败的对象"),
     "step compare": ("compare both buckets", "比对两侧的桶"),
     "step again": ("judge late keys again", "重新判定较晚的对象"),
-    "step reconcile": ("show that the source stood still", "确认源端没有变化"),
+    "step close": ("close the project", "关闭项目"),
+    "step oms": ("wait until OMS has finished", "等待 OMS 完成"),
+    "step standstill": ("show that both buckets stand still", "确认两侧的桶没有变化"),
     "step sample": ("read the sample", "读取抽样对象"),
     "would fail": ("Would not pass", "将不通过"),
     "would fail none": ("All checks would pass.", "所有检查都将通过。"),

@@ -28,11 +28,13 @@ _SIDE = {"source": Text("source", "源端"), "destination": Text("destination", 
 _SIDES = Text("{} {}: {} objects, {} bytes", "{} {}：{} 个对象，{} 字节")
 _MINUTES = Text("The freeze would last about {} minutes: {}", "停写约需 {} 分钟：{}")
 _STEPS = {
-    "settle": Text("settling", "静置"),
     "replay": Text("replay", "重发"),
+    "settle": Text("settling", "静置"),
     "compare": Text("compare", "比对"),
     "again": Text("judging again", "重新判定"),
-    "reconcile": Text("reconcile", "对账"),
+    "close": Text("closing", "关闭"),
+    "oms": Text("waiting for OMS", "等待 OMS"),
+    "standstill": Text("standstill", "静止检查"),
     "sample": Text("sampling", "抽样"),
 }
 _ACCEPTED = Text("accepted by name: {}: {}", "已具名接受：{}：{}")

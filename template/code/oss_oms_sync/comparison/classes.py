@@ -14,6 +14,8 @@ from oss_oms_sync.passes.classify import Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
 SETTLED_SECONDS = 15 * 60
+# The same on cutover day, when nobody writes any more; at other times it would only be sent twice more often.
+CUTOVER_SETTLED_SECONDS = 5 * 60
 # The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.
 CLOCKS_SECONDS = 60
 # OMS writes lists of what it did there, for ever (see its "User Guide", "Viewing migration results").
@@ -76,16 +78,18 @@ PROVEN = {
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet.
+    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet. `young`: up to this age an
+    object is too young to be judged.
     """
 
     listed: float
     in_hand: InHand | None = None
+    young: float = SETTLED_SECONDS
 
     @property
     def settled(self) -> float:
         """What was written later is too young to be judged."""
-        return self.listed - SETTLED_SECONDS
+        return self.listed - self.young
 
     @property
     def surely_listed(self) -> float:

@@ -63,7 +63,6 @@ def but(*changes):
             but(lambda given: given["compare"]["last"]["classes"]["suspicious"]["source"].update(objects=1)),
             "python ops.py compare --deep",
         ),
-        (but(lambda given: given["copying"].update(overwritten="2026-01-12T07:00:00Z")), "python ops.py compare"),
         (set_not_known("reconcile", "compare"), "python ops.py reconcile"),
         (set_not_known("compare"), "python ops.py compare"),
         (set_not_known(), "python ops.py doctor"),

@@ -41,7 +41,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 def _of_the_mark(invocation: Invocation, options: Options) -> dict[str, object]:
     if options.mark == "look":
-        return mark.look(invocation)
+        return mark.look(invocation, options)
     answer = (mark.close if options.mark == "close" else mark.open_again)(invocation, options.run)
     log.info(answer)
     return answer

@@ -45,7 +45,7 @@ class Options:
         """
         asked = options.parse(event, OPTIONS)
         marks = [name for name in _MARKS if asked.get(name) is True]
-        if marks and len(asked.keys() - {"run"}) > 1:
+        if marks and len(asked.keys() - {"run", "frozen_since"}) > 1:
             raise PayloadError(
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time"

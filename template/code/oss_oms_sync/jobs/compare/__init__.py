@@ -15,7 +15,7 @@ from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.again import judge_again
-from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.classes import CUTOVER_SETTLED_SECONDS, SETTLED_SECONDS, Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules, StandstillCount
 from oss_oms_sync.comparison.differences import keep
 from oss_oms_sync.comparison.file_system import FileSystem
@@ -105,7 +105,8 @@ class _Comparison:
         invocation, states = self._invocation, self.store.states()
         state = _named(options, states, invocation.clock.now())
         if state and state.ended and options.again and isinstance(state.passed, CompareTally):
-            judged = judge_again(invocation, self._destination, state.passed, self._rules(state.of))
+            rules = self._rules(state.of, cutover=options.scope.cutover)
+            judged = judge_again(invocation, self._destination, state.passed, rules)
             state = self.store.amend(state, judged)
         stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
         before = self._driver.before(state)
@@ -134,14 +135,14 @@ class _Comparison:
         if one.scope.standstill:
             still = StandstillCount(self._invocation.settings.key_filter, _tally(start))
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
-        rules = self._rules(one)
+        rules = self._rules(one, cutover=one.scope.cutover)
         if rules.file_system and start.after:
             rules.file_system.begin_after(start.after)
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
-    def _rules(self, one: Pass) -> Rules:
-        """How a pass judges keys now."""
+    def _rules(self, one: Pass, *, cutover: bool) -> Rules:
+        """How a pass judges keys now; on the day of the `cutover` it is also asked about younger ones."""
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
         lag_since = parse_time(one.before_started) or installed
@@ -149,7 +150,7 @@ class _Comparison:
         is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand),
+            Moments(now.timestamp(), self._in_hand, CUTOVER_SETTLED_SECONDS if cutover else SETTLED_SECONDS),
             None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,

@@ -61,7 +61,6 @@ class StatusReport:
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
         backlog = read_backlog(self._invocation)
         failures = _failures(copying, backlog)
-        overwritten = in_obs.overwritten_since(acknowledged.at if acknowledged else None)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed)
@@ -76,11 +75,7 @@ class StatusReport:
                 "log": self._settings.log_bucket,
             },
             "oms": task_json(task),
-            "copying": {
-                **copying.to_json(),
-                "failures": failures and failures.to_json(),
-                "overwritten": timestamp(overwritten) if overwritten else None,
-            },
+            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
             "statistics": statistics_json(shown),
             "backlog": backlog.to_json(),
             "replay": self._state.load("replay").get("last"),
@@ -138,7 +133,7 @@ def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
     """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
     began = in_obs.began
-    if not in_obs.is_clean or in_obs.overwritten_since(None) or began is None:
+    if not in_obs.is_clean or began is None:
         return False
     if isinstance(last_day, Failure) or last_day.unread:
         return False
