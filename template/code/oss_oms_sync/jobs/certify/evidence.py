@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.clocks import date_at
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -24,7 +23,6 @@ from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.names import ROOT_RANGE, piece_name
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
@@ -158,10 +156,8 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     if not (isinstance(passed, CompareTally) and isinstance(tally, CompareTally)):
         return None
     standstill = None
-    if answer.standstill:
-        first_piece = f"{store.prefix}{answer.standstill.of.name}/{piece_name(ROOT_RANGE, 0)}"
-        (written,) = invocation.log_bucket.find_all([first_piece])
-        standstill = Standstill(answer.standstill, from_epoch(written.modified)) if written else None
+    if answer.standstill and (began := store.began(answer.standstill.of.name)):
+        standstill = Standstill(answer.standstill, began)
     return Comparison(state, passed, tally, standstill)
 
 
