@@ -60,6 +60,7 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
         "id": name,
         "result": result,
         "gates": True,
+        "waits": False,
         "seen": f"{name} seen",
         "seen_zh": f"{name} 所见",
         "wanted": "none",
