@@ -66,6 +66,7 @@ def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
             box.wait_idle(_PATIENCE)
             box.oss.age(int(seconds))
             box.obs.age(int(seconds))
+            box.task.age(int(seconds))
             # What they know of the closed mark holds for a minute. Compare looks at it in each piece.
             for function in ("forward", "replay", "reconcile"):
                 box.fc.update_function(function)
