@@ -84,13 +84,15 @@ class CertifyWorld(World):
 
     # What jobs do.
 
-    def replay(self, text: str = "") -> None:
+    def replay(self) -> None:
+        """By hand, in an open project."""
+        self.call(open=True)
+        self.tick_replay("")
+
+    def tick_replay(self, text: str = TICK) -> None:
+        """By its timer, which reads OMS's lists as well."""
         self.within(lambda: replay.run(text, self.invocation(240)))
         self.later(0.01)
-
-    def tick_replay(self) -> None:
-        """Replay by its timer, which reads OMS's lists as well."""
-        self.replay(TICK)
 
     def compare(self, **asked: object) -> dict[str, Any]:
         """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
@@ -147,6 +149,12 @@ def results(document: dict[str, Any]) -> dict[str, str]:
     return {
         check["id"]: check["result"] for check in document["checks"] if check["result"] != "passed" and check["gates"]
     }
+
+
+def failed(document: dict[str, Any]) -> list[str]:
+    """The checks that failed, of a document that says NO-GO."""
+    assert document["verdict"] == "NO-GO"
+    return [name for name, result in results(document).items() if result == "failed"]
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.certificates import CHECKS, bound, gates, said, side_of
+from ops.certificates import CHECKS, bound, gates, line, said, side_of
 from ops.check import doubts
 from ops.figures import figure
 from ops.terminal import Line, Marked
@@ -98,8 +98,8 @@ def _checks(document: Report, lang: str) -> Iterator[Line]:
         yield from (f"      {key!r}" for key in one["keys"][:_SHOWN_KEYS])
         if one[f"next{suffix}"]:
             yield f"      -> {one[f'next{suffix}']}"
-        if one["command"] and one["command"] not in one[f"next{suffix}"]:
-            yield f"      -> {one['command']}"
+        if one["step"]:
+            yield f"      -> {line(one['step'])}"
 
 
 def _counted(document: Report, name: str, lang: str) -> str:

@@ -79,7 +79,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], n
         "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
         "checks": [check.to_json() for check in checks],
         "run": evidence.options.run,
-        "closed": evidence.closed.to_json() if evidence.closed else None,
+        "closed": asdict(evidence.closed) if evidence.closed else None,
         "open_projects": list(evidence.open_projects),
         "oms": _oms(evidence.oms),
         "passes": {"compare": _compared(found, evidence), "standstill": _still(found, evidence)},
