@@ -91,7 +91,7 @@ class FakeCaller:
     def restore_trigger(self, job: str, trigger: str) -> None:
         self.asked.append(("deploy", {"trigger": trigger}))
 
-    def let_pass(self, seconds: float) -> bool:
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:
         return False
 
     def stop(self) -> None:
