@@ -125,7 +125,7 @@ class Store(Service):
         return self._buckets[bucket].deliveries
 
     def age(self, seconds: int, bucket: str = "", prefix: str = "") -> None:
-        """Make what is stored so much older, as if that time had gone by: all, or what is under a prefix of a bucket."""
+        """Make all that is stored, or what a bucket has under a prefix, so much older, as if that time had gone by."""
         with self.lock:
             for one in [self._buckets[bucket]] if bucket else self._buckets.values():
                 for key, obj in one.objects.items():

@@ -134,6 +134,7 @@ def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
     # GIVEN options that make no sense, and a file that cannot be written: nothing is called
     before = len(copied.fc.invocations)
     assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
+    assert asked_functions(copied, before) == set()
     with pytest.raises(SystemExit):
         ops("cutover", "--frozen-since", "now", "--sample", "301")
     assert asked_functions(copied, before) == set()
