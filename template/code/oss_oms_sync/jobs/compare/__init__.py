@@ -19,7 +19,7 @@ from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules, StandstillCount
 from oss_oms_sync.comparison.differences import keep
 from oss_oms_sync.comparison.file_system import FileSystem
-from oss_oms_sync.comparison.in_hand import in_hand_since
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
@@ -153,7 +153,7 @@ class _Comparison:
         is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand_since),
+            Moments(now.timestamp(), self._in_hand),
             None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
@@ -175,8 +175,8 @@ class _Comparison:
         return FileSystem.of(self._destination) is not None
 
     @cached_property
-    def _in_hand_since(self) -> float:
-        return in_hand_since(self._invocation)
+    def _in_hand(self) -> InHand:
+        return in_hand(self._invocation)
 
     def _both(self, one: Pass, start: Piece) -> Iterator[Entry]:
         """What both buckets have after the piece `start`, without any records."""
