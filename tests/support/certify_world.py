@@ -80,7 +80,7 @@ class CertifyWorld(World):
         """A run of replay that is over has left these."""
         fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
         body = {"busy_until": "", "keys": [{"key": key, **fields, "held": False} for key in keys]}
-        self.bucket.add(StoredObject(f"{ROOT}replay/{next(self._unique)}.json", json.dumps(body).encode()))
+        self.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/{next(self._unique)}.json", json.dumps(body).encode()))
 
     # What jobs do.
 

@@ -196,7 +196,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
         }
         if found
         else None,
-        "closed": asdict(evidence.closed) if evidence.closed else None,
+        "closed": evidence.closed.to_json() if evidence.closed else None,
     }
 
 

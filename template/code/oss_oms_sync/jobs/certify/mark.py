@@ -15,8 +15,8 @@ _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (Verdict.GO, Verdict.NO_GO))
 _OPEN = Text(
-    "The project is open: what was recorded meanwhile is sent in minutes. Deploy if the trigger is gone.",
-    "项目已打开：期间记录的对象会在几分钟内发送。如触发器已删除，请重新部署。",
+    "The project is open: what was recorded while it was closed is sent in minutes.",
+    "项目处于打开状态：关闭期间记录的对象会在几分钟内发送。",
 )
 
 
@@ -71,5 +71,4 @@ def _document(invocation: Invocation, name: str) -> dict[str, object] | None:
 
 def _answer(closed: Closed | None) -> dict[str, object]:
     following = closed.text if closed else _OPEN
-    mark = {"since": closed.since, "by": closed.by, "why": closed.why, "run": closed.run} if closed else None
-    return {"closed": mark, "next": following.en, "next_zh": following.zh}
+    return {"closed": closed.to_json() if closed else None, "next": following.en, "next_zh": following.zh}

@@ -65,7 +65,7 @@ def reach_verdict(
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
     copied = failed_to_copy(copying, failures) or yet_to_copy(copying)
-    copied = copied or lacking_in_obs(in_obs) or differing_in_obs(copying, in_obs)
+    copied = copied or lacking_in_obs(in_obs) or differing_in_obs(in_obs)
     if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None or in_obs.overdue or in_obs.is_unknown:
