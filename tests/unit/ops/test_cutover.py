@@ -11,7 +11,7 @@ from ops import cli, cutover
 from ops.cutover import Cutover, Plan
 from ops.errors import FunctionError, ToolError
 from ops.words import Text
-from oss_oms_sync.comparison.classes import CUTOVER_SETTLED_SECONDS
+from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
 from support.certificates import certificate, rehearsal
 from support.ops import NASTY, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
 
@@ -40,7 +40,7 @@ def asked(seen: Seen, job: str) -> list[dict]:
 
 
 def test_what_is_settled_is_one_constant_in_both_worlds():
-    assert cutover.SETTLED.total_seconds() == CUTOVER_SETTLED_SECONDS
+    assert cutover.SETTLED.total_seconds() == CUTOVER_SECONDS
 
 
 def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
