@@ -48,6 +48,8 @@ def findings(document: Document) -> Iterator[Finding]:
     is_compared = document["passes"]["compare"] is not None
     if any((document[name] is not None) is not is_compared for name in _COUNTED):
         raise ValueError("counts without a comparison, or a comparison without counts")
+    if document["passes"]["standstill"] is not None and not is_compared:
+        raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
     yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
     yield _all_checks(document)

@@ -111,12 +111,20 @@ def certificate(
         "frozen_since": "2026-01-31T08:00:00Z",
         "run": "run-1",
         "closed": {
-            **{"since": "2026-01-31T09:12:30Z", "by": "certify", "why": "", "run": "run-1", "opened": ""},
+            "since": "2026-01-31T09:12:30Z",
+            "by": "certify",
+            "why": "",
+            "run": "run-1",
+            "opened": "",
             "written": "2026-01-31T09:12:30Z",
         },
         "open_projects": [],
         "oms": {
-            **{"left": 0, "may_finish": False, "accepted": 8, "recorded": 7, "largest": 7},
+            "left": 0,
+            "may_finish": False,
+            "accepted": 8,
+            "recorded": 7,
+            "largest": 7,
             "busy": "2026-01-31T09:05:00Z",
         },
         "checks": checks,
@@ -202,7 +210,14 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A rehearsal that is sound, if `results` are those of `would_be`."""
     minutes = {
-        **{"settle": 5, "replay": 1, "compare": 54, "again": 5, "close": 2, "oms": 10, "standstill": 54, "sample": 2},
+        "settle": 5,
+        "replay": 1,
+        "compare": 54,
+        "again": 5,
+        "close": 2,
+        "oms": 10,
+        "standstill": 54,
+        "sample": 2,
         "total": 133,
     }
     of_freeze = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
