@@ -211,6 +211,11 @@ class Sandbox:
         self.oss.add_trigger(name, bucket, events, prefix, suffix, lambda event: self.fc.submit(function, event))
         self._triggers[function].add(name)
 
+    def tick_all(self) -> None:
+        """Let the timers of all deployed functions strike, one after the other."""
+        for function in list(self._timers):
+            self.tick(function)
+
     def tick(self, function: str) -> Invocation:
         """Let the timer of a deployed function strike, and wait for what it wakes."""
         return self.fc.invoke(function, self._timers[function].event(self._ground.now()))

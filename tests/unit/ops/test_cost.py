@@ -16,7 +16,7 @@ from ops.effort import Effort
 from ops.prices import DOLLARS_A_REQUEST, Prices
 from ops.text import cost as cost_text
 from ops.words import Text
-from oss_oms_sync.comparison.classes import SETTLED_SECONDS
+from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
 from oss_oms_sync.settings_table import SETTINGS
 from support.ops import Seen
 from tools.render import defaults
@@ -56,7 +56,7 @@ def test_a_listing_of_obs_costs_as_the_benchmark_reckons():
 def test_what_the_project_does_by_default_is_what_is_reckoned_with():
     assert int(SETTINGS["OMS_RATE"].default) == effort._OMS_RATE
     assert int(SETTINGS["PIECE_SECONDS"].default) == effort._PIECE_SECONDS
-    assert effort._SETTLE_MINUTES * 60 == SETTLED_SECONDS
+    assert effort._SETTLE_MINUTES * 60 == CUTOVER_SECONDS
     asked = defaults()
     assert asked["replayPeriod"] == f"{effort.TIMERS['replay'][0]}m"
     assert (asked["reconcilePeriod"], asked["comparePeriod"]) == ("1d", "7d")

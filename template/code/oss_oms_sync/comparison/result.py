@@ -12,6 +12,7 @@ from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text
 
 # What a pass can be asked for besides (passes/scope.py).
@@ -27,7 +28,7 @@ class CompareResult:
     tally: CompareTally
     finished: bool
     following: str
-    stopped: str = ""
+    stopped: Stopped | None = None
     state: PassState | None = None
     progress: Progress | None = None
     overwrite_mode: str | None = None
@@ -37,7 +38,7 @@ class CompareResult:
     def of(
         cls,
         state: PassState | None,
-        stopped: str,
+        stopped: Stopped | None,
         clock: Clock,
         task: TaskInfo,
         before: PassState | None = None,
@@ -48,6 +49,7 @@ class CompareResult:
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress, following = Progress.of(state, before, clock.now()), state.following("compare")
         mode = task.object_overwrite_mode
+        stopped = stopped or state.stopped
         return cls(state.tally, bool(state.ended), following, stopped, state, progress, mode, stood_still)
 
     def to_json(self) -> dict[str, object]:
@@ -71,7 +73,7 @@ class CompareResult:
             "stood_still": self.stood_still,
             "finished": self.finished,
             "next": self.following,
-            "stopped": self.stopped or None,
+            **stop_json(self.stopped),
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
@@ -80,13 +82,14 @@ class CompareResult:
             **progress_json(self.state, self.progress),
         }
 
-    def _deep(self) -> dict[str, int] | None:
-        """What reading showed, if anything was to be read."""
+    def _deep(self) -> dict[str, object] | None:
+        """What reading showed, if anything was to be read; `keys` are the first of each kind that it did not prove."""
         counts = self.tally.counts
         names = (*(f"deep_{one.value}" for one in Proof), "deep_bytes")
         if not any(counts.get(name) for name in names):
             return None
-        return {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
+        shown: dict[str, object] = {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
+        return {**shown, "keys": {name: list(keys) for name, keys in self.tally.unread.items()}}
 
     def _found(self) -> dict[str, object]:
         """What is only known at the end."""

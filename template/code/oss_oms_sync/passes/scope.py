@@ -23,8 +23,8 @@ class Scope:
     """What a pass is of, and its wishes. It is of the keys that `key_filter` lets through, and a `standstill` or not.
 
     Wishes: `since` is None for the usual start, the installation. `everything`: objects with any records, written at
-    any time unless `since` limits it. Only compare knows `deep`, `overwrite` and standstills,
-    and that on the day of the `cutover` younger objects are judged than usual.
+    any time unless `since` limits it. Only compare knows `deep`, `overwrite`, `cutover` and standstills. `cutover`:
+    what is five minutes old is judged.
     """
 
     key_filter: KeyFilter

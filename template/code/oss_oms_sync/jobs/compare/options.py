@@ -33,8 +33,8 @@ _JUDGING = ("since", "again", "deep", "overwrite", "cutover", "dry_run")
 
 @dataclass(frozen=True)
 class Options:
-    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: the run of
-    a cutover that asks, empty if none does."""
+    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: who judges
+    `again`; of what has become due each key is sent once for each run, and none if that is empty."""
 
     scope: Scope
     frozen_since: datetime | None

@@ -51,7 +51,8 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
-    Closing(invocation).establish()
+    if events.is_timer_event(event):
+        Closing(invocation).establish()
     this = Replay(invocation)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()
