@@ -37,6 +37,7 @@ _VIEWS: dict[str, _View] = {
     "reconcile": (passes.reconcile, passes.exit_code),
     "compare": (passes.compare, passes.exit_code),
     "certificate": (certificate.lines, certificate.exit_code),
+    "closing": (closing.lines, lambda _: 0),
 }
 _PAGES = {"status": status_page.page, "certificate": certificate_page.page}
 
@@ -167,6 +168,14 @@ def _file_name(document: Any) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
 
+def _close(session: Session, options: Namespace) -> int:
+    return _show(session, options, closing.close(session), "closing")
+
+
+def _open(session: Session, options: Namespace) -> int:
+    return _show(session, options, closing.open_again(session), "closing")
+
+
 def _check(session: Session, options: Namespace) -> int:
     document, found = checking.findings(options.certificate, options.source, options.destination, session.clock.now())
     told = (
@@ -209,6 +218,8 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": _replay,
     "reconcile": _reconcile,
     "compare": _compare,
+    "close": _close,
+    "open": _open,
     "cutover": _cutover,
     "check": _check,
     "cost": _cost,

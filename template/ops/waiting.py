@@ -60,6 +60,23 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
     return answer
 
 
+def call_once(session: Session, job: str, payload: Payload) -> Any:
+    """One call for a pass, which may go on in the cloud after it; return what it answers."""
+    session.screen.begin()
+    return _call(session, job, payload, session.clock.monotonic())
+
+
+def pause(session: Session, seconds: float, countdown: Text) -> None:
+    """Wait, and say how long it will be; in the sandbox the time goes by at once."""
+    session.screen.begin()
+    if seconds <= 0 or session.caller.let_pass(seconds):
+        return
+    end = session.clock.monotonic() + seconds
+    while (left := end - session.clock.monotonic()) > 0:
+        session.screen.progress(countdown.of(session.lang).format(duration(left)))
+        session.clock.sleep(min(1.0, left))
+
+
 def _call(session: Session, job: str, payload: Payload, began: float) -> Any:
     """One call, which works and waits; meanwhile others look how far it is."""
     call = InBackground(session.caller, job, payload)

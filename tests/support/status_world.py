@@ -125,6 +125,7 @@ class StatusWorld(World):
             again=0,
             oldest_not_there=oldest,
             listed={"source": nothing, "destination": nothing},
+            twin_listed=f"{0:064x}",
             drawn={"seed": "", "population": 0, "ranked": []},
             last_written=[],
             parts=[],
@@ -157,7 +158,7 @@ class StatusWorld(World):
 
     def mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
         """Somebody closes the project, or opens it."""
-        value = {"closed": closed, "at": at(self.clock.now()), "by": by, "why": why, "run": ""}
+        value = {"closed": closed, "at": at(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
         self.keep(f"state/closed-{self.settings.project}.json", value)
 
     def reconcile(self, **asked: object) -> dict[str, object]:

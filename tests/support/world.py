@@ -258,15 +258,16 @@ class World(InProcess):
         record = self.bucket.objects.get(f"{ROOT}{state}_object/{key}")
         return record and record.body
 
-    def _before(self, request: requests.PreparedRequest) -> None:
-        if found := self._what(request):
-            bucket, what = found
+    def _before(self, request: Any) -> None:
+        request.found = self._what(request)
+        if request.found:
+            bucket, what = request.found
             bucket.calls[what.kind] += 1
             bucket.before(what.kind, what.names)
 
-    def _after(self, request: requests.PreparedRequest) -> None:
-        if found := self._what(request):
-            bucket, what = found
+    def _after(self, request: Any) -> None:
+        if request.found:
+            bucket, what = request.found
             bucket.after(what.kind, what.names)
 
     def _what(self, request: requests.PreparedRequest) -> tuple[Stored, What] | None:

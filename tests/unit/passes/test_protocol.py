@@ -170,7 +170,7 @@ def test_a_piece_that_gets_nowhere_rests(world):
 
 def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     # GIVEN a pass that has as many pieces as there may be
-    for module in ("work", "store"):
+    for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
     slow(world)
     world.tick()

@@ -18,7 +18,7 @@ from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
+from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -55,6 +55,8 @@ class Sender:
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)
+        # Why nothing may be sent, once that is so.
+        self._refusal: Failure | None = None
         self._refused_in_a_row = 0
         self._bisect = True
         self.stopped = ""
@@ -65,8 +67,12 @@ class Sender:
 
     def may_send(self) -> bool:
         """Whether the run may go on: there is time, OMS takes keys, and the project is open."""
-        if not self.stopped:
-            self.stopped = "the time is up" if self._sending.expired() else self._closing.refusal()
+        if self.stopped:
+            return False
+        if self._sending.expired():
+            self.stopped = "the time is up"
+        elif refusal := self._closing.refusal():
+            self._refused(refusal)
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
@@ -74,7 +80,7 @@ class Sender:
 
         Raises RecordError.
         """
-        failure = Failure(Reason.CLOSED, message=self.stopped)
+        failure = self._refusal or Failure(Reason.DEADLINE, message=self.stopped)
         recorded = record(self._invocation, [(key, failure) for key in keys])
         for one in recorded:
             self._count(one.key, failure)
@@ -101,6 +107,9 @@ class Sender:
             left += self._finish(*one, in_doubt)
         return left
 
+    def _refused(self, refusal: Failure) -> None:
+        self._refusal, self.stopped = refusal, refusal.message
+
     def _may_go_on(self) -> bool:
         if self.stopped:
             return False
@@ -115,7 +124,7 @@ class Sender:
     def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
-        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect, closed=self._closing.refusal)
+        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
@@ -143,8 +152,8 @@ class Sender:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
         stopping = [reason for reason in reasons if reason in STOPS_RUN]
-        if Reason.CLOSED in reasons:
-            self.stopped = failures[reasons.index(Reason.CLOSED)].message
+        if refusal := next((failure for failure in failures if failure.reason in MAY_NOT_SEND), None):
+            self._refused(refusal)
             return
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
@@ -166,7 +175,7 @@ class Sender:
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = _still_rejected(key, submission.outcomes[key.key])
-            if failure and failure.reason in (Reason.DEADLINE, Reason.CLOSED):  # not sent
+            if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not sent
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)

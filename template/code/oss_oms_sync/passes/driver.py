@@ -13,7 +13,8 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, PassState, PassStore, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.states import Pass, PassState, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker
 
 # How long an event may take to wake a worker, before whoever waits does the work.
@@ -61,13 +62,18 @@ class Driver:
         return PiecesDone({name: piece for name, piece in done.items() if piece})
 
     def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, str]:
-        """Begin a pass of `scope` if one is due by `period`, or else wake what stands still in any pass."""
+        """Begin a pass of `scope` if one is due by `period` and none of its identity is open, or else wake what stands
+        still in any pass."""
         states = self._store.states()
         mine = newest_of(states, scope)
-        if period and not (mine and mine.goes_on) and self._is_due(mine, period):
+        # One that was asked for with a time looked at less, perhaps.
+        last = newest_of([one for one in states if one.scope.since in (None, scope.since)], scope)
+        if period and not (mine and mine.goes_on) and self._is_due(last, period):
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
-            return self.begin(scope, from_epoch(self._now() // seconds * seconds), states)
+            slot = from_epoch(self._now() // seconds * seconds)
+            is_over = mine is not None and mine.of.name >= self._store.name_of(scope, slot)
+            return self.begin(scope, None if is_over else slot, states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
             return mine, ""
@@ -83,21 +89,23 @@ class Driver:
         return self._store.state(first.pass_name), stopped
 
     def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, str]:
-        """Work on the open pass of `scope`, or on a new one, and wait for its end as long as there is time."""
+        """Work on the open pass of `scope` that has the same wishes, or on a new one, and wait for its end as long as
+        there is time."""
         states = self._store.states()
         mine = None if restart else newest_of(states, scope)
-        state, stopped = (mine, "") if mine and mine.goes_on else self.begin(scope, states=states)
+        is_mine = mine and mine.goes_on and mine.scope == scope
+        state, stopped = (mine, "") if is_mine else self.begin(scope, states=states)
         if state is None or stopped:
             return state, stopped
         stopped = self._wait(state.of.name)
         return self._store.state(state.of.name), stopped
 
     def look(self, scope: Scope) -> PassState | None:
-        """The newest pass of `scope`, ended or not, as it is."""
+        """The newest pass with the identity of `scope`, ended or not, as it is."""
         return newest_of(self._store.states(), scope)
 
     def before(self, state: PassState | None) -> PassState | None:
-        """The pass by which an open pass can be measured: the last of its scope that had ended when it began."""
+        """The pass by which an open pass can be measured: the last like it that had ended when it began."""
         is_open = state is not None and not state.ended
         return self._store.state(state.of.before) if state and is_open and state.of.before else None
 

@@ -17,7 +17,8 @@ from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import expected_objects, find_cut
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 
 # An instance walks through fewer objects in the time that it takes to wake two others for them.
 WORTH_SPLITTING = 20_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oss_oms_sync.ledger.closing import Closing
 from support.reconcile_world import busy_world, missing
 
-OPEN_IT = """To open it: s certify invoke -e '{"open": true}'"""
+OPEN_IT = "To open it: python ops.py open"
 
 
 def test_a_pass_rests_and_goes_on_once_the_project_is_open_again():

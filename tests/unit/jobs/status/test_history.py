@@ -25,7 +25,7 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
     # GIVEN a key without a record, and a run file that cannot be read
     if there:
         world.upload("a", minutes_ago=60, accepted=False)
-    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b"?"))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
 
     # WHEN its story is told, THEN it does not say that there is no record
     told = world.status(key="a")
@@ -33,20 +33,20 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
     assert "log" in told["next"]
 
     # AND what another run file says is still found
-    world.keep("replay/2.json", HELD)
+    world.keep("replay/oss-oms-sync/2.json", HELD)
     assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
 
 
 def test_a_history_without_the_right_to_read_run_files_says_so(world):
     world.upload("a", minutes_ago=60, accepted=False)
-    world.keep("replay/1.json", HELD)
+    world.keep("replay/oss-oms-sync/1.json", HELD)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
     assert UNKNOWN in world.status(key="a")["story"]
 
 
 def test_what_oms_accepted_is_told_whatever_run_files_say(world):
     world.upload("a", minutes_ago=60)
-    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b"?"))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     assert world.status(key="a")["story"] == "OMS accepted this version."
 
 

@@ -20,7 +20,8 @@ from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.names import scope_json
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Walked
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.passes.progress import Progress, progress_json
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import COUNTS
 
 
