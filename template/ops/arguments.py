@@ -86,6 +86,7 @@ def _passes(commands: _Commands) -> None:
     compare.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
     compare.add_argument("--overwrite", action="store_true", help="send also what somebody overwrote in OBS")
     compare.add_argument("--again", action="store_true", help="judge what differed in the last pass once more")
+    compare.add_argument("--standstill", action="store_true", help="only list both buckets, and make their digests")
     for parser in (reconcile, compare):
         parser.add_argument("--prefix", metavar="PREFIX", type=_prefix, help="only keys that begin so")
         parser.add_argument("--since", metavar="TIME", help="also what was written before the installation, since then")

@@ -137,7 +137,8 @@ def _reconcile(session: Session, options: Namespace) -> int:
 
 
 def _compare(session: Session, options: Namespace) -> int:
-    payload = _payload(options, "deep", "again", "overwrite", "since", "prefix", "dry_run", "restart", "look")
+    wishes = ("deep", "overwrite", "since", "prefix", "standstill")
+    payload = _payload(options, *wishes, "again", "dry_run", "restart", "look")
     return _pass(session, options, "compare", payload, options.look or options.dry_run or options.again)
 
 

@@ -176,6 +176,7 @@ def a_pass(**changes: Any) -> dict[str, Any]:
         "covered": 1000,
         "finished": True,
         "next": "The pass has ended.",
+        "stop": None,
         "stopped": None,
         "pass": "p1",
         "ranges": {"open": 0, "done": 4},
@@ -191,7 +192,14 @@ def a_pass(**changes: Any) -> dict[str, Any]:
 
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    still = {"finished": False, "stopped": "the time is up", "ended": None, "share": 0.34, "minutes_left": 12}
+    still = {
+        "finished": False,
+        "stop": "time",
+        "stopped": "the time is up",
+        "ended": None,
+        "share": 0.34,
+        "minutes_left": 12,
+    }
     return a_pass(**{"next": "The pass goes on by itself.", **still, **changes})
 
 
@@ -239,6 +247,7 @@ REPLAYED = {
     "oldest_failure": None,
     "by_reason": {},
     "finished": True,
+    "stop": None,
     "stopped": None,
     "copies": None,
 }

@@ -12,6 +12,7 @@ from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text
 
 
@@ -24,7 +25,7 @@ class CompareResult:
     tally: CompareTally
     finished: bool
     following: str
-    stopped: str = ""
+    stopped: Stopped | None = None
     state: PassState | None = None
     progress: Progress | None = None
     overwrite_mode: str | None = None
@@ -34,7 +35,7 @@ class CompareResult:
     def of(
         cls,
         state: PassState | None,
-        stopped: str,
+        stopped: Stopped | None,
         clock: Clock,
         task: TaskInfo,
         before: PassState | None = None,
@@ -45,6 +46,7 @@ class CompareResult:
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress, following = Progress.of(state, before, clock.now()), state.following("compare")
         mode = task.object_overwrite_mode
+        stopped = stopped or state.stopped
         return cls(state.tally, bool(state.ended), following, stopped, state, progress, mode, stood_still)
 
     def to_json(self) -> dict[str, object]:
@@ -67,7 +69,7 @@ class CompareResult:
             "stood_still": self.stood_still,
             "finished": self.finished,
             "next": self.following,
-            "stopped": self.stopped or None,
+            **stop_json(self.stopped),
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,

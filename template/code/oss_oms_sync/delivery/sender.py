@@ -19,6 +19,7 @@ from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
+from oss_oms_sync.stop import TIME_IS_UP, Stop
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """The submissions of one run. `stopped` says why they ended early; empty if they did not."""
+    """The submissions of one run. `stop` and `stopped` say why they ended early; None and empty if they did not."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
         """`share`: how many runs share the rate. `seconds`: after these it begins no call, and waits for none."""
@@ -59,6 +60,7 @@ class Sender:
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
         self._bisect = True
+        self.stop: Stop | None = None
         self.stopped = ""
         self.accepted = 0
         self.failed: Counter[str] = Counter()
@@ -70,7 +72,7 @@ class Sender:
         if self.stopped:
             return False
         if self._sending.expired():
-            self.stopped = "the time is up"
+            self._end(*TIME_IS_UP)
         elif refusal := self._closing.refusal():
             self._refused(refusal)
         return not self.stopped
@@ -108,14 +110,18 @@ class Sender:
         return left
 
     def _refused(self, refusal: Failure) -> None:
-        self._refusal, self.stopped = refusal, refusal.message
+        self._refusal = refusal
+        self._end(Stop[refusal.reason.name], refusal.message)
+
+    def _end(self, stop: Stop, why: str) -> None:
+        self.stop, self.stopped = stop, why
 
     def _may_go_on(self) -> bool:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
         if wait >= self._beginning.remaining():
-            self.stopped = "the time is up"
+            self._end(*TIME_IS_UP)
             return False
         if wait > 0:
             self._clock.sleep(wait)
@@ -163,11 +169,14 @@ class Sender:
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
-            self.stopped = "the time is up"
+            self._end(*TIME_IS_UP)
         elif stopping:
-            self.stopped = f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}"
+            self._end(Stop.REFUSED, f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}")
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
-            self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
+            last = reasons[-1].name
+            self._end(
+                Stop.NOTHING_TAKEN, f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {last}"
+            )
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
         """Write the records of what was submitted; return the keys whose state is recorded nowhere else."""

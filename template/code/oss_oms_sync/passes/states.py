@@ -13,6 +13,7 @@ from oss_oms_sync.passes.names import scope_json
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.stop import Stop, Stopped
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
@@ -92,7 +93,7 @@ class Amendment(NamedTuple):
 @dataclass(frozen=True)
 class PassState:
     """How far a pass is. `passed` is what it has counted, `amendment` the last one of its total. `ended` is empty while
-    it is open; `ranges_open` and `ranges_done` count its ranges."""
+    it is open; `ranges_open` and `ranges_done` count its ranges. `stuck`: why a range of it came nowhere for long."""
 
     of: Pass
     passed: Tally
@@ -101,6 +102,12 @@ class PassState:
     ranges_done: int
     pieces: int
     amendment: Amendment | None = None
+    stuck: Stopped | None = None
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why it does not go on by itself today."""
+        return None if self.ended else too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
     def tally(self) -> Tally:
@@ -127,10 +134,10 @@ class PassState:
         if self.ended:
             return "The pass has ended."
         if not self.goes_on:
-            return f"The pass has {self.pieces} pieces, the most there may be. The next call begins another."
+            return f"The pass is too large. What it did is behind the next one: python ops.py {job} --restart"
         return (
             "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
-            f""" stands still. Look how far it is: s {job} invoke -e '{{"look": true}}'"""
+            f" stands still. Look how far it is: python ops.py {job} --look"
         )
 
     @property
@@ -162,6 +169,11 @@ class PassState:
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
         return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))
+
+
+def too_large(pieces: int) -> Stopped:
+    """Why a pass of so many pieces goes on no more."""
+    return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
 class Answer(NamedTuple):

@@ -180,7 +180,8 @@ class PassStore:
         pieces = self.last_pieces(pass_name, tree)
         if one is None or pieces.keys() != tree.last.keys():
             return None
-        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
+        stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
+        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
         """A pass at its end; None if it is open, or its total unreadable."""

@@ -129,7 +129,7 @@ def test_the_timer_begins_a_pass_when_its_period_is_over_and_not_before():
 
 def test_without_a_period_the_timer_begins_nothing():
     answer = CompareWorld(COMPARE_PERIOD="off").compare(TICK)
-    assert answer["stopped"] == "COMPARE_PERIOD is off, and no pass was begun by hand"
+    assert answer["stop"] == "period_off"
 
 
 @pytest.mark.parametrize("asked", [{"limit": 5}, {"all": True}, {"deep": 1}, {"since": "yesterday"}, {"prefix": None}])

@@ -29,7 +29,7 @@ from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Entry
-from oss_oms_sync.passes.driver import Driver, PiecesDone
+from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
@@ -37,6 +37,7 @@ from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.states import Pass, PassState, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.stop import Stop, Stopped
 
 # For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
@@ -92,9 +93,12 @@ class _Comparison:
         if options.look or options.again:
             return self._look(options)
         if is_timer_event(event):
-            state, stopped = self._driver.by_timer(options.scope, settings.compare_period)
+            # While nothing may be sent no tick begins a pass, but an open one is gone on with.
+            refused = refusal(self._invocation)
+            state, stopped = self._driver.by_timer(options.scope, None if refused else settings.compare_period)
             if state is None and not stopped:
-                stopped = "COMPARE_PERIOD is off, and no pass was begun by hand"
+                off = Stopped(Stop.PERIOD_OFF, "COMPARE_PERIOD is off, and no pass was begun by hand")
+                stopped = refused or off
         else:
             state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
         return CompareResult.of(state, stopped, clock, self._task)
@@ -109,7 +113,7 @@ class _Comparison:
             state = self.store.amend(state, judged)
         stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
         before = self._driver.before(state)
-        return CompareResult.of(state, "", invocation.clock, self._task, before, stood_still=stood_still)
+        return CompareResult.of(state, None, invocation.clock, self._task, before, stood_still=stood_still)
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""

@@ -48,7 +48,7 @@ class InObs:
         answer = answering(states, invocation.settings.key_filter.prefix, None, now)
         last = answer.of if answer else None
         return cls(
-            CompareResult.of(last, "", invocation.clock, task) if last else None,
+            CompareResult.of(last, None, invocation.clock, task) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )
