@@ -86,8 +86,8 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
     # Before `now`: a certificate tells of no pass that ended after it was made.
     reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     state = JobState(invocation)
-    lists, looked = state.load("failed_copies"), state.load("replay").get("looked")
-    problem, unread = lists.get("said"), lists.get("unread")
+    lists = state.load("failed_copies")
+    looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
     return Evidence(
         invocation.clock.now(),
         frozen_since,

@@ -101,8 +101,6 @@ class Replay:
         self._looks = False
         self._needless = 0
         self._copies: FailedCopiesResult | None = None
-        # When the look at OMS's lists began, if it read all that was new.
-        self._looked = ""
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
@@ -145,9 +143,7 @@ class Replay:
         # Imported here because no other call needs it, nor the client of OBS.
         from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
-        began = timestamp(self._clock.now())
         self._copies = FailedCopies(self._invocation).record()
-        self._looked = "" if self._copies.stopped else began
 
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
         """Send exactly these keys, with or without failed records; none if the project is closed.
@@ -184,7 +180,7 @@ class Replay:
         keeps_position = selection.is_whole and not selection.dry_run
         after = self._send_pages(selection, str(stored.get("after") or "") if keeps_position else "")
         if keeps_position:
-            self._remember(after, str(self._looked or stored.get("looked") or ""))
+            self._remember(after)
 
     def result(self) -> ReplayResult:
         """What the run did so far."""
@@ -339,11 +335,11 @@ class Replay:
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
-    def _remember(self, after: str, looked: str) -> None:
-        """Store where the next run continues, which keys rest, when OMS's lists were read, and how this run ended."""
+    def _remember(self, after: str) -> None:
+        """Store where the next run continues, which keys rest, and how this run ended."""
         self._resting.reject(self._sender.rejected)
         last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
-        state = {"after": after, **self._resting.to_json(), **({"looked": looked} if looked else {}), "last": last}
+        state = {"after": after, **self._resting.to_json(), "last": last}
         try:
             self._state.store("replay", state)
         except StorageError as error:

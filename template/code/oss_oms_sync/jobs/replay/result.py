@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,4 +30,4 @@ class ReplayResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
-        return {**asdict(replace(self, copies=None)), "copies": self.copies and self.copies.to_json()}
+        return asdict(self)
