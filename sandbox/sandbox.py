@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import oss2
 
 from sandbox import runtimes
+from sandbox.fc.forks import Forks
 from sandbox.fc.instance import Instances, Processes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
@@ -60,8 +61,12 @@ class Sandbox:
         *,
         overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
         ssl_context: ssl.SSLContext | None = None,
+        forks: bool = False,
     ) -> None:
+        """`forks`: instances of the template's code start warm, which hides what its import takes."""
         self._ground, instances = self._stands_on()
+        if forks:
+            instances = Forks()
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
@@ -71,6 +76,8 @@ class Sandbox:
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
         self._triggers: defaultdict[str, set[str]] = defaultdict(set)
+        # By function and name.
+        self._deployed: dict[tuple[str, str], Mapping[str, Any]] = {}
         # The names that functions have here, by those that they have in the cloud.
         self._local_names: dict[str, str] = {}
 
@@ -155,7 +162,16 @@ class Sandbox:
         self.fc.create_function(name, folder / props["code"], **settings)
         self._local_names[props["functionName"]] = name
         for trigger in props.get("triggers", []):
+            self._deployed[name, trigger["triggerName"]] = trigger
             self._add_trigger(name, trigger)
+
+    def restore_trigger(self, function: str, trigger: str) -> None:
+        """Let a trigger that was deployed call its function again; nothing changes if it does.
+
+        Raises KeyError if there was none.
+        """
+        self.remove_trigger(function, trigger)
+        self._add_trigger(function, self._deployed[function, trigger])
 
     def remove_resource(self, name: str) -> None:
         """Remove a function and its triggers."""
@@ -269,4 +285,6 @@ class Sandbox:
 
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)
-        return SourceObject(found.data, found.etag, found.last_modified) if found else None
+        # OMS fails to copy a symbolic link.
+        is_object = found is not None and found.type != "Symlink"
+        return SourceObject(found.data, found.etag, found.last_modified) if found and is_object else None

@@ -20,7 +20,7 @@ _counted: Counter[str] = Counter()
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
     """Both clouds and Function Compute."""
-    with Sandbox() as sandbox:
+    with Sandbox(forks=True) as sandbox:
         yield sandbox
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,14 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 def manifest() -> dict[str, Any]:
     """publish.yaml: the version's one place, and the questions."""
-    return dict(yaml.safe_load((ROOT / "publish.yaml").read_text(encoding="utf-8")))
+    found: dict[str, Any] = json.loads(_as_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
+    return found
+
+
+@lru_cache
+def _as_json(text: str) -> str:
+    """Reading YAML takes most of the time that rendering takes."""
+    return json.dumps(yaml.safe_load(text))
 
 
 def contents() -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache, lru_cache
 from pathlib import Path
 
 import jinja2
@@ -11,6 +12,7 @@ import jinja2
 from .package import contents, manifest
 
 
+@cache
 def environment() -> jinja2.Environment:
     """Jinja2 with the one filter that s.yaml uses, meaning what hooks/filter.js means by it."""
     jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
@@ -46,4 +48,9 @@ def render(answers: dict[str, str], folder: Path) -> None:
             target = folder / name.removeprefix("src/").removesuffix(".stpl")
             target.parent.mkdir(parents=True, exist_ok=True)
             templated = name == "src/s.yaml" or name.endswith(".stpl")
-            target.write_bytes(environment().from_string(data.decode()).render(given).encode() if templated else data)
+            target.write_bytes(_template(data).render(given).encode() if templated else data)
+
+
+@lru_cache
+def _template(data: bytes) -> jinja2.Template:
+    return environment().from_string(data.decode())

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ _SCRIPT = Path(__file__).with_name("bootstrap.py")
 _INITIALIZER_SECONDS = 30.0
 # How long an invocation that was told to end (SIGTERM) may take for its `finally` blocks, before it is killed.
 _GRACE_SECONDS = 2.0
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,22 @@ class Instances(Protocol):
         """A new one. It imports nothing of the function before its first invocation."""
 
 
+class Process(Protocol):
+    """The part of asyncio's Process that is used."""
+
+    stdout: asyncio.StreamReader | None
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    async def wait(self) -> object: ...
+
+
 class Processes:
     """Each instance is a child process."""
 
@@ -97,25 +113,34 @@ class Processes:
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
     ) -> ProcessInstance:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            reader, writer = await asyncio.open_connection(sock=ours, limit=_MAX_MESSAGE_BYTES)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *(runtime.interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
-                    env=dict(environment),
-                    cwd=setup["code"],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    pass_fds=[theirs.fileno()],
-                    limit=_MAX_MESSAGE_BYTES,
-                )
-            except BaseException:
-                writer.close()
-                raise
-        writer.write(json.dumps({**setup, "libraries": str(runtime.libraries)}).encode() + b"\n")
+        async with connected(setup, runtime) as (theirs, reader, writer):
+            process = await asyncio.create_subprocess_exec(
+                *(runtime.interpreter, "-S", "-s", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())),
+                env=dict(environment),
+                cwd=setup["code"],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                limit=MAX_MESSAGE_BYTES,
+            )
         return ProcessInstance(process, reader, writer)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    setup: Mapping[str, Any], runtime: runtimes.Runtime
+) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A socket for an instance that starts meanwhile, and this side of it; its setup is on the way."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES)
+        try:
+            yield theirs, reader, writer
+        except BaseException:
+            writer.close()
+            raise
+    writer.write(json.dumps({**setup, "libraries": str(runtime.libraries)}).encode() + b"\n")
 
 
 class ProcessInstance:
@@ -123,7 +148,7 @@ class ProcessInstance:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -131,6 +156,7 @@ class ProcessInstance:
         self._reader = reader
         self._writer = writer
         self._frozen = False
+        self._is_ready = False
         self.busy = False
 
     async def initialize(self, initializer: str) -> None:
@@ -176,10 +202,11 @@ class ProcessInstance:
             self._process.send_signal(number)
 
     async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
-        started = time.monotonic()
         logs: list[str] = []
         self.busy = True
         try:
+            await self._start()
+            started = time.monotonic()
             reply = await asyncio.wait_for(self._reply(message, logs), timeout)
         except asyncio.TimeoutError:
             await self._terminate(logs)
@@ -197,6 +224,13 @@ class ProcessInstance:
             tuple(logs),
             time.monotonic() - started,
         )
+
+    async def _start(self) -> None:
+        """Wait until it has started, or is dead: how long that takes is no part of any invocation."""
+        if not self._is_ready:
+            with contextlib.suppress(ConnectionError):
+                await self._reader.readline()
+            self._is_ready = True
 
     async def _terminate(self, logs: list[str]) -> None:
         """What the `finally` blocks print still belongs to the invocation."""

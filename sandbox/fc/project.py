@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
     """The props of each resource in `folder`/s.yaml. `secret` gives the value that the tool's store has for a name."""
-    document = yaml.safe_load((folder / "s.yaml").read_text(encoding="utf-8"))
+    document = _read((folder / "s.yaml").read_text(encoding="utf-8"))
 
     def value(match: re.Match[str]) -> str:
         kind, variable, name = match.groups()
@@ -32,3 +33,8 @@ def resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str,
         return [resolve(inner) for inner in node] if isinstance(node, list) else node
 
     return {name: resolve(resource["props"]) for name, resource in document["resources"].items()}
+
+
+@lru_cache
+def _read(text: str) -> Any:
+    return yaml.safe_load(text)

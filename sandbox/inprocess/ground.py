@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
+import heapq
+from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timezone
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,6 +23,9 @@ T = TypeVar("T")
 class VirtualLoop(asyncio.BaseEventLoop):
     """It has no sockets to wait for, so where nothing is ready, it is at once as late as the next thing is due."""
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self) -> None:
         super().__init__()
         self._selector = self
@@ -28,12 +34,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._seconds
 
-    def select(self, timeout: float | None) -> tuple[()]:
-        """What the base class calls between two rounds."""
-        if timeout is None:
-            raise RuntimeError("everything waits, and nothing will ever happen")
-        self._seconds += timeout
-        return ()
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """As in the base class, which would also look whether the loop is closed or debugged."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def _run_once(self) -> None:
+        """One round, in place of the base class's, which is made for sockets and takes twice the time."""
+        ready, scheduled = self._ready, self._scheduled
+        while not ready:
+            if not scheduled:
+                raise RuntimeError("everything waits, and nothing will ever happen")
+            due = scheduled[0].when()
+            while scheduled and scheduled[0].when() <= due:
+                timer = heapq.heappop(scheduled)
+                if not timer.cancelled():
+                    self._seconds = due
+                    ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is left out once it is due."""
 
     def _process_events(self, event_list: object) -> None:
         pass

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
@@ -89,11 +90,16 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
 
 def _check_date(given: str, now: float) -> None:
     try:
-        signed_at = datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+        signed_at = _seconds(given)
     except ValueError:
         raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
     if abs(now - signed_at) > _MAX_SKEW_SECONDS:
         raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
+
+
+@lru_cache
+def _seconds(given: str) -> float:
+    return datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _check_body_hash(request: Request) -> None:

@@ -137,7 +137,7 @@ class Oss(Store):
         }
 
     def latency_of(self, request: Request) -> float:
-        return self._latency.get(_operation(request, address_of(request)).action, 0)
+        return self._latency.get(_operation(request, address_of(request)).action, 0) if self._latency else 0
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -180,12 +181,12 @@ def _timestamp(request: Request) -> str:
 
 def _check_date(authorization: _Authorization, now: float) -> None:
     try:
-        signed_at = datetime.strptime(authorization.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        signed_at = _seconds(authorization.timestamp)
     except ValueError:
         raise access_denied("OSS authentication requires a valid Date.") from None
     if authorization.scope.date != authorization.timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
-    age = now - signed_at.timestamp()
+    age = now - signed_at
     # A URL is good for as long as it says; its beginning may lie a little in the future.
     if authorization.validity is not None and age > authorization.validity:
         raise access_denied("Request has expired.", ec="")
@@ -196,19 +197,21 @@ def _check_date(authorization: _Authorization, now: float) -> None:
             "The difference between the request time and the current time is too large.",
             ec="0002-00000504",
             MaxAllowedSkewMilliseconds=str(_MAX_SKEW_SECONDS * 1000),
-            RequestTime=iso_time(signed_at.timestamp()),
+            RequestTime=iso_time(signed_at),
             ServerTime=iso_time(now),
         )
+
+
+@lru_cache
+def _seconds(timestamp: str) -> float:
+    return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
     canonical = canonical_request(request, path, authorization.additional_headers)
     digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
     to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
-    key = f"aliyun_v4{credential.secret}".encode()
-    for part in scope:
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    expected = hmac.new(key, to_sign, hashlib.sha256).hexdigest()
+    expected = hmac.digest(_signing_key(credential.secret, scope), to_sign, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
         raise OssError(
             403,
@@ -219,6 +222,14 @@ def _check_signature(request: Request, path: str, authorization: _Authorization,
             StringToSign=to_sign.decode(),
             CanonicalRequest=canonical.decode("utf-8", "backslashreplace"),
         )
+
+
+@lru_cache
+def _signing_key(secret: str, scope: tuple[str, ...]) -> bytes:
+    key = f"aliyun_v4{secret}".encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def canonical_request(request: Request, path: str, additional_headers: str) -> bytes:

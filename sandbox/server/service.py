@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
 from sandbox.server.faults import Fault, Faults
@@ -190,8 +190,7 @@ class Service(ABC):
         await asyncio.sleep(one_way)
         if connection.silent:
             await connection.lost.wait()
-        date = formatdate(self.now(), usegmt=True)
-        return Response(response.status, response.body, {"Date": date, **response.headers})
+        return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
 
     async def _answer(self, request: Request, connection: Connection) -> Response:
         if connection.silent:
@@ -224,3 +223,8 @@ class Service(ABC):
             connection.silent = True
         await connection.lost.wait()
         return Response(503)
+
+
+@lru_cache
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)

@@ -23,9 +23,9 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 
 @pytest.fixture
-def box(capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
+def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
     """The sandbox. Whatever a test makes in it is searched for secrets afterwards: law 5."""
-    with Sandbox() as sandbox:
+    with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(one), default=str) for one in sandbox.fc.invocations]
         with contextlib.suppress(KeyError):  # some tests do without a log bucket

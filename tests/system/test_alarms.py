@@ -103,7 +103,7 @@ class Logstore(NamedTuple):
 def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
     """A project on a bad day."""
     folder = tmp_path_factory.mktemp("project")
-    with Sandbox() as box:
+    with Sandbox(forks=True) as box:
         render(box.answers(), folder)
         settings = (folder / "s.yaml").read_text(encoding="utf-8")
         # Nobody listens there.

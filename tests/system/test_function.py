@@ -45,6 +45,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed, form):
     assert records(deployed) == {f"success_object/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
 
 
+@pytest.mark.cold_starts
 def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
     # GIVEN names that clients get wrong, uploaded in each way
     bucket = deployed.bucket(deployed.source_bucket)

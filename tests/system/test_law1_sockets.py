@@ -42,7 +42,7 @@ numbers = itertools.count()
 @pytest.fixture(scope="module")
 def instance() -> Iterator[tuple[Sandbox, Instance]]:
     """One instance of the function for all schedules, as between events that follow each other."""
-    with Sandbox() as box, pytest.MonkeyPatch.context() as patch:
+    with Sandbox(forks=True) as box, pytest.MonkeyPatch.context() as patch:
         for module, name, value in [
             (oms, "_CONNECT_SECONDS", 0.1),
             (oms, "_READ_SECONDS", 0.1),
@@ -89,7 +89,7 @@ def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
         def now(self):
             return super().now() + frozen["for"]
 
-    with Sandbox() as box:
+    with Sandbox(forks=True) as box:
         clock = Frozen()
         invocation = Instance(box, clock).invocation()
         submit(invocation, ["a"], invocation.deadline)
@@ -107,7 +107,7 @@ def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
 
 def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch):
     monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
-    with Sandbox() as box:
+    with Sandbox(forks=True) as box:
         invocation = Instance(box).invocation()
         submit(invocation, ["a"], invocation.deadline)
         box.oms.silence_connections()

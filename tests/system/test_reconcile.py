@@ -135,7 +135,7 @@ def highest_memory(box: Sandbox) -> int:
 def test_of_200_000_objects_the_missing_and_stale_are_sent_in_the_memory_of_2_000(tmp_path):
     peaks = {}
     for number in (2_000, 200_000):
-        with Sandbox(overwrite_mode="FULL_OVERWRITE") as box:
+        with Sandbox(overwrite_mode="FULL_OVERWRITE", forks=True) as box:
             wanted = furnish(box, number)
             folder = tmp_path / str(number)
             # In one piece, by one instance.

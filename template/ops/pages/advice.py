@@ -6,7 +6,7 @@ from ops.pages.answers import Answer, fields, part, rows, text, whole
 from ops.pages.layout import Step
 from ops.pages.words import Words
 
-_OPEN = """s certify invoke -e '{"open": true}'"""
+_OPEN = "python ops.py open"
 _DEEP = "python ops.py compare --deep"
 _AGAIN = """s compare invoke -e '{"again": true}'"""
 

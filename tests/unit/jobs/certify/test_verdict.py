@@ -127,7 +127,6 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     world.freeze()
     world.task.copies.then(CopyFault.lost())
     world.prove()
-    world.task.lag = DAY  # its counts tell nothing of it
     world.judge_again()
     document = world.certify()
     (name,) = results(document)

@@ -10,7 +10,8 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
 
 DESTINATION = "photos-obs"

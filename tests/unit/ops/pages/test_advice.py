@@ -43,7 +43,7 @@ def but(*changes):
 @pytest.mark.parametrize(
     ("change", "command"),
     [
-        (set_verdict("closed"), """s certify invoke -e '{"open": true}'"""),
+        (set_verdict("closed"), "python ops.py open"),
         (set_verdict("broken"), "python ops.py doctor"),
         (set_verdict("no such state"), "python ops.py doctor"),
         (set_verdict("behind"), "python ops.py replay --key KEY"),

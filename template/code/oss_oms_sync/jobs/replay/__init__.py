@@ -27,6 +27,7 @@ from oss_oms_sync.jobs.replay.resting import Resting, version
 from oss_oms_sync.jobs.replay.result import ReplayResult
 from oss_oms_sync.jobs.replay.selection import Selection, changes_of
 from oss_oms_sync.jobs.replay.turn import Turn
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -50,6 +51,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
+    Closing(invocation).establish()
     this = Replay(invocation)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()

@@ -9,12 +9,12 @@ from datetime import datetime
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import amended
 from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState, PassStore, last_ended, last_whole, open_passes
+from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
 
@@ -45,10 +45,10 @@ class InObs:
             return cls(is_unknown=compared is not None)
         store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
         states = store.states()
-        last = last_whole(states, invocation.settings.key_filter.prefix)
-        since = amended(invocation, store.amended_name(last.of.name)) if last else None
+        answer = answering(states, invocation.settings.key_filter.prefix, None, now)
+        last = answer.of if answer else None
         return cls(
-            CompareResult.of(last, "", invocation.clock, task, since) if last else None,
+            CompareResult.of(last, None, invocation.clock, task) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import timestamp
@@ -69,7 +68,7 @@ class StatusReport:
         return summary, {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
-            "closed": asdict(closed) if closed else None,
+            "closed": closed.to_json() if closed else None,
             "task": {
                 "id": self._invocation.task_id,
                 "source": self._settings.source_bucket,

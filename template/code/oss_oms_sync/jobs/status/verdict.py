@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.status.verdict_on_copying import (
 )
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 from oss_oms_sync.text import Text, objects_en

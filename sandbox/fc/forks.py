@@ -1,0 +1,109 @@
+"""Instances that are forked from a process which has imported the function's code: for tests that start many, and look
+at other things than a cold start."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import filecmp
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sandbox.fc.instance import MAX_MESSAGE_BYTES, Processes, ProcessInstance, connected
+from sandbox.runtimes import Runtime
+
+CODE = Path(__file__).parents[2] / "template" / "code"
+_SCRIPT = Path(__file__).with_name("mother.py")
+
+
+class Forks(Processes):
+    """Each instance is a child of its runtime's mother, where it is to run the very code that this imported; all
+    others start as ever."""
+
+    async def start(
+        self, runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> ProcessInstance:
+        if not hasattr(os, "pidfd_open") or not _is_the_code(Path(setup["code"])):
+            return await super().start(runtime, setup, environment)
+        output, its_output = os.pipe()
+        async with connected(setup, runtime) as (theirs, reader, writer):
+            message = json.dumps({"environment": dict(environment), "code": setup["code"]}).encode()
+            pid = _mother(runtime).fork(message, theirs.fileno(), its_output)
+        os.close(its_output)
+        process = _Child(pid)
+        await process.read(output)
+        return ProcessInstance(process, reader, writer)
+
+
+class _Child:
+    """What asyncio's Process is of a child of one's own; it says nothing before `read`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.stdout: asyncio.StreamReader | None = None
+        self.returncode: int | None = None
+        self._fd = os.pidfd_open(pid)
+        self._has_ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._fd, self._end)
+
+    async def read(self, output: int) -> None:
+        self.stdout = asyncio.StreamReader(MAX_MESSAGE_BYTES)
+        protocol = asyncio.StreamReaderProtocol(self.stdout)
+        await self._loop.connect_read_pipe(lambda: protocol, os.fdopen(output, "rb", 0))
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            signal.pidfd_send_signal(self._fd, number)
+
+    async def wait(self) -> None:
+        await self._has_ended.wait()
+
+    def _end(self) -> None:
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+        self.returncode = -1
+        self._has_ended.set()
+
+
+class _Mother:
+    def __init__(self, runtime: Runtime) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    *(runtime.interpreter, "-S", "-s", str(_SCRIPT)),
+                    *(str(theirs.fileno()), str(CODE), str(runtime.libraries)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={"PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        assert self._control.recv(16) == b"ready"
+        atexit.register(self._stop)
+
+    def fork(self, message: bytes, channel: int, output: int) -> int:
+        socket.send_fds(self._control, [message], [channel, output])
+        return int(self._control.recv(16))
+
+    def _stop(self) -> None:
+        self._control.close()
+        self._process.wait()
+
+
+@cache
+def _mother(runtime: Runtime) -> _Mother:
+    return _Mother(runtime)
+
+
+def _is_the_code(folder: Path) -> bool:
+    names, here = ([str(path.relative_to(one)) for path in one.rglob("*.py")] for one in (CODE, folder))
+    return {*names} == {*here} and not any(filecmp.cmpfiles(folder, CODE, names, shallow=False)[1:])

@@ -1,0 +1,75 @@
+"""The process that instances are forked from: one of a runtime, with the function's code and its libraries imported
+already, which takes most of an instance's start.
+
+Each message over its socket is one instance to start: its environment and setup, the socket that leads to it, and
+where its output goes. The answer is its process id. It ends with the socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import socket
+import sys
+from typing import Any
+
+import bootstrap  # type: ignore[import-not-found]  # beside this script
+
+_PACKAGE = "oss_oms_sync"
+_MAX_MESSAGE_BYTES = 64 * 1024
+
+
+def prepare(code: str, libraries: str) -> None:
+    """Import all that an instance may import of the function, but for the module of its handlers."""
+    own = list(sys.path)
+    sys.path[:] = [code, libraries, *own[1:]]
+    for one in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
+        importlib.import_module(one.name)
+    importlib.import_module(f"{_PACKAGE}.clouds.oss2_import").import_oss2()
+    sys.path[:] = own
+    gc.freeze()
+
+
+def be_instance(parent: int, message: dict[str, Any], channel: int, output: int) -> None:
+    bootstrap.die_with_parent(parent)
+    for number in (1, 2):
+        os.dup2(output, number)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(message["environment"])
+    os.chdir(message["code"])
+    own = list(sys.path)
+    sys.path.insert(0, message["code"])
+    # It notes when the import began, and where it is.
+    importlib.reload(sys.modules[_PACKAGE])
+    sys.path[:] = own
+    bootstrap.serve(socket.socket(fileno=channel).makefile("rwb"))
+
+
+def main(control: socket.socket) -> None:
+    me = os.getpid()
+    control.send(b"ready")
+    while True:
+        text, files, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 2)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not text:
+            return
+        pid = os.fork()
+        if not pid:
+            control.close()
+            be_instance(me, json.loads(text), *files)
+            return
+        for file in files:
+            os.close(file)
+        control.send(str(pid).encode())
+
+
+if __name__ == "__main__":
+    prepare(*sys.argv[2:])
+    main(socket.socket(fileno=int(sys.argv[1])))
