@@ -64,7 +64,7 @@ def memory(objects: int) -> float:
     if process:
         _, _, used = os.wait4(process, 0)
         return used.ru_maxrss / 1024
-    count = CompareCount(Rules(KeyFilter(), Moments(NOW, NOW), 0.0, 0.0), CompareTally())
+    count = CompareCount(Rules(KeyFilter(), Moments(NOW, None), 0.0, 0.0), CompareTally())
     for entry in entries(objects):
         count.judge(entry)
         count.add()

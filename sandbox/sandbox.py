@@ -76,6 +76,8 @@ class Sandbox:
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
         self._triggers: defaultdict[str, set[str]] = defaultdict(set)
+        # By function and name.
+        self._deployed: dict[tuple[str, str], Mapping[str, Any]] = {}
         # The names that functions have here, by those that they have in the cloud.
         self._local_names: dict[str, str] = {}
 
@@ -160,7 +162,16 @@ class Sandbox:
         self.fc.create_function(name, folder / props["code"], **settings)
         self._local_names[props["functionName"]] = name
         for trigger in props.get("triggers", []):
+            self._deployed[name, trigger["triggerName"]] = trigger
             self._add_trigger(name, trigger)
+
+    def restore_trigger(self, function: str, trigger: str) -> None:
+        """Let a trigger that was deployed call its function again; nothing changes if it does.
+
+        Raises KeyError if there was none.
+        """
+        self.remove_trigger(function, trigger)
+        self._add_trigger(function, self._deployed[function, trigger])
 
     def remove_resource(self, name: str) -> None:
         """Remove a function and its triggers."""
@@ -274,4 +285,6 @@ class Sandbox:
 
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)
-        return SourceObject(found.data, found.etag, found.last_modified) if found else None
+        # OMS fails to copy a symbolic link.
+        is_object = found is not None and found.type != "Symlink"
+        return SourceObject(found.data, found.etag, found.last_modified) if found and is_object else None

@@ -13,7 +13,10 @@ from ops.language import usual
 from ops.prices import Prices
 
 ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
-_CODES = "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven."
+_CODES = (
+    "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven; 4: not to be"
+    " trusted."
+)
 _ABOUT = (
     "Everything there is to do with the deployed project. Each command calls `s <function> invoke` in this folder,"
     f" waits, and shows the answer. {_CODES}"
@@ -68,6 +71,8 @@ def _simple(commands: _Commands) -> None:
     replay.add_argument("--reason", metavar="REASON", help="only what failed for this reason")
     replay.add_argument("--limit", type=int, metavar="N", help="at most so many")
     replay.add_argument("--dry-run", action="store_true", help="only count")
+    _add(commands, "close", "close the project: two minutes later nothing is sent any more, by anything")
+    _add(commands, "open", "open the project again, and begin to send what was written meanwhile")
     _add(
         commands, "show", "show an answer that is given on standard input, such as a certificate", page=True, asks=False
     )
@@ -81,6 +86,7 @@ def _passes(commands: _Commands) -> None:
     compare.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
     compare.add_argument("--overwrite", action="store_true", help="send also what somebody overwrote in OBS")
     compare.add_argument("--again", action="store_true", help="judge what differed in the last pass once more")
+    compare.add_argument("--standstill", action="store_true", help="only list both buckets, and make their digests")
     for parser in (reconcile, compare):
         parser.add_argument("--prefix", metavar="PREFIX", type=_prefix, help="only keys that begin so")
         parser.add_argument("--since", metavar="TIME", help="also what was written before the installation, since then")

@@ -43,6 +43,9 @@ class Caller(Protocol):
     def remove_trigger(self, job: str, trigger: str) -> None:
         """Take a trigger of a function away; not an error if it is gone."""
 
+    def restore_trigger(self, job: str, trigger: str) -> None:
+        """Put a trigger of a function back, as s.yaml has it; nothing changes if it is there."""
+
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
@@ -85,7 +88,14 @@ class Tool:
 
     def remove_trigger(self, job: str, trigger: str) -> None:
         """See Caller."""
-        output, errors, code = self._run(self._program(), [job, "remove", "--trigger", trigger, "-y", *self._template])
+        self._change(job, "remove", trigger)
+
+    def restore_trigger(self, job: str, trigger: str) -> None:
+        """See Caller."""
+        self._change(job, "deploy", trigger)
+
+    def _change(self, job: str, action: str, trigger: str) -> None:
+        output, errors, code = self._run(self._program(), [job, action, "--trigger", trigger, "-y", *self._template])
         if code:
             raise failures.of_tool(job, output, errors, code)
 
@@ -204,6 +214,10 @@ class Sandbox:
     def remove_trigger(self, job: str, trigger: str) -> None:
         """See Caller."""
         self._post(f"remove/{job}/{trigger}", b"")
+
+    def restore_trigger(self, job: str, trigger: str) -> None:
+        """See Caller."""
+        self._post(f"deploy/{job}/{trigger}", b"")
 
     def keep_secret(self, key: str, value: str) -> None:  # noqa: ARG002 (there is no store)
         """See Caller. Raises UsageError."""

@@ -11,7 +11,7 @@ from typing import Any
 from ops import check, listings
 from ops.certificates import KIND, SCHEMA
 from ops.counts import Finding, Noting, in_listing
-from ops.errors import OpsError, UsageError
+from ops.errors import UntrustedError, UsageError
 from ops.terminal import Line, Marked
 from ops.text import certificate
 from ops.words import Text, colon
@@ -24,7 +24,7 @@ _UNSOUND = Text("This certificate is not to be trusted.", "该证书不可信。
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
     """A certificate, and what was looked at in it at the time `now`.
 
-    Raises OpsError if it is not a certificate, and UsageError where a file is unreadable.
+    Raises UntrustedError if it is not a certificate, and UsageError where a file is unreadable.
     """
     document = _read(file)
     try:
@@ -42,9 +42,9 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
 
 
 def exit_code(document: Any, found: list[Finding]) -> int:
-    """1 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
+    """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
     if not all(one.holds for one in found):
-        return 1
+        return 4
     return certificate.CODES.get(document["verdict"], 3)
 
 
@@ -91,8 +91,8 @@ def _of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _no_certificate(file: Path) -> OpsError:
-    return OpsError(
+def _no_certificate(file: Path) -> UntrustedError:
+    return UntrustedError(
         Text(f"{file} is not a certificate, or is damaged", f"{file} 不是证书，或已损坏"),
         Text(
             "Get it again: `python ops.py cutover` writes it, and the log bucket has it under"

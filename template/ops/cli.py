@@ -37,6 +37,7 @@ _VIEWS: dict[str, _View] = {
     "reconcile": (passes.reconcile, passes.exit_code),
     "compare": (passes.compare, passes.exit_code),
     "certificate": (certificate.lines, certificate.exit_code),
+    "closing": (closing.lines, lambda _: 0),
 }
 _PAGES = {"status": status_page.page, "certificate": certificate_page.page}
 
@@ -136,7 +137,8 @@ def _reconcile(session: Session, options: Namespace) -> int:
 
 
 def _compare(session: Session, options: Namespace) -> int:
-    payload = _payload(options, "deep", "again", "overwrite", "since", "prefix", "dry_run", "restart", "look")
+    wishes = ("deep", "overwrite", "since", "prefix", "standstill")
+    payload = _payload(options, *wishes, "again", "dry_run", "restart", "look")
     return _pass(session, options, "compare", payload, options.look or options.dry_run or options.again)
 
 
@@ -165,6 +167,14 @@ def _file_name(document: Any) -> str:
     """The name that the document has in the log bucket, without its folders."""
     name = str(document["document"]).rpartition("/")[2]
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
+
+
+def _close(session: Session, options: Namespace) -> int:
+    return _show(session, options, closing.close(session), "closing")
+
+
+def _open(session: Session, options: Namespace) -> int:
+    return _show(session, options, closing.open_again(session), "closing")
 
 
 def _check(session: Session, options: Namespace) -> int:
@@ -209,6 +219,8 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": _replay,
     "reconcile": _reconcile,
     "compare": _compare,
+    "close": _close,
+    "open": _open,
     "cutover": _cutover,
     "check": _check,
     "cost": _cost,

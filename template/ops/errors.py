@@ -4,7 +4,8 @@ OpsError
 ├── UsageError       the command asks for something that cannot be done
 ├── ToolError        the Serverless Devs tool, or what stands in for it, gave no answer
 ├── CloudError       Function Compute did not run the function to its end
-└── FunctionError    the function ran, and raised an error
+├── FunctionError    the function ran, and raised an error
+└── UntrustedError   a document is not what it claims to be
 """
 
 from __future__ import annotations
@@ -46,3 +47,9 @@ class FunctionError(OpsError):
     def __init__(self, kind: str, happened: Text, fix: Text) -> None:
         self.kind = kind
         super().__init__(happened, fix)
+
+
+class UntrustedError(OpsError):
+    """Nobody may go by it."""
+
+    exit_code = 4

@@ -20,8 +20,9 @@ _REDRAW_SECONDS = 1.0
 # A pass that stopped is called again so often, before whoever waits gives up.
 _ATTEMPTS = 3
 _REST_SECONDS = 30.0
-# Why a call came back that says nothing against the pass.
-_GOES_ON = ("the time is up", "a newer pass of this scope has begun")
+# Why a call came back that says nothing against the pass; and what no other call would change.
+_GOES_ON = ("time", "superseded")
+_FINAL = ("closed", "too_large")
 
 _GOING_ON = Text("{} {}: {}", "{} {}：{}")
 _RESTS = Text("{} rests: {}. It is tried again in {:.0f} seconds", "{} 暂停：{}。{:.0f} 秒后重试")
@@ -47,9 +48,9 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
     answer = _call(session, job, payload, began)
     attempts = 1
     while not answer["finished"]:
-        is_moving = answer["stopped"] in _GOES_ON
+        is_moving = answer["stop"] in _GOES_ON
         attempts = 1 if is_moving else attempts + 1
-        if attempts > _ATTEMPTS:
+        if attempts > _ATTEMPTS or answer["stop"] in _FINAL:
             break
         if not is_moving:
             why = answer["stopped"] or answer["next"]
@@ -58,6 +59,23 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
         answer = _call(session, job, scope, began)
     session.hint = before
     return answer
+
+
+def call_once(session: Session, job: str, payload: Payload) -> Any:
+    """One call for a pass, which may go on in the cloud after it; return what it answers."""
+    session.screen.begin()
+    return _call(session, job, payload, session.clock.monotonic())
+
+
+def pause(session: Session, seconds: float, countdown: Text) -> None:
+    """Wait, and say how long it will be; in the sandbox the time goes by at once."""
+    session.screen.begin()
+    if seconds <= 0 or session.caller.let_pass(seconds):
+        return
+    end = session.clock.monotonic() + seconds
+    while (left := end - session.clock.monotonic()) > 0:
+        session.screen.progress(countdown.of(session.lang).format(duration(left)))
+        session.clock.sleep(min(1.0, left))
 
 
 def _call(session: Session, job: str, payload: Payload, began: float) -> Any:

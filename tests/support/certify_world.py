@@ -1,60 +1,143 @@
-"""A world for the tests of certify: that of compare, in which everything that a cutover needs can be done by hand."""
+"""A world for the tests of certify, in which all that a cutover needs can be done by hand."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from datetime import timedelta
+from itertools import count
 from typing import Any
 
-from oss_oms_sync.clock import Clock, timestamp
-from oss_oms_sync.jobs import certify, replay
-from support.compare_world import HOUR, MINUTE, CompareWorld
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs import certify, compare, reconcile, replay
+from sandbox.oms.task import CopyFault
+from support.etags import obs_etag
+from support.world import ROOT, World, oms_error, payload
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# What OMS writes in parts, in bytes, and its parts.
+PART = 2
+TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"})
 
 
-class CertifyWorld(CompareWorld):
-    """`skews`: how far the clouds' clocks are off, by host."""
+class CertifyWorld(World):
+    """OMS has copied the source objects `keys`; the project was installed an hour ago."""
 
-    def __init__(self, keys: Sequence[str] = (), **environment: str) -> None:
-        super().__init__(keys, **environment)
-        self.skews: dict[str, timedelta | None] = {}
+    def __init__(self, *keys: str, **environment: str) -> None:
+        super().__init__(**{"OMS_RATE": "1000", **environment})
+        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+        self.task.part_size = PART
         self.frozen = ""
+        self._unique = count()
+        for key in keys:
+            self.put(key, key[:2])
+        self.later(1)
 
-    def date_at(self, url: str, clock: Clock, pool: object) -> Any:
-        skew = next((skew for host, skew in self.skews.items() if host in url), timedelta())
-        return None if skew is None else clock.now() + skew
+    # What happens to objects.
 
-    def tick_replay(self) -> dict[str, Any]:
+    def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
+        """A user writes an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at
+        once. Of other kinds than `md5` the ETag is not that of the contents."""
+        headers = {}
+        if kind != "md5":
+            some = hashlib.md5(f"{kind} {next(self._unique)}".encode()).hexdigest().upper()
+            etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
+            headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
+        self.source.add(StoredObject(key, data.encode(), headers))
+        if fate == "lost" or kind == "Symlink":
+            return
+        if fate == "refused":
+            self.oms.faults.then(oms_error(400, "OMS.0202", "frozen"))
+        elif fate == "accepted":
+            self.task.copies.then(CopyFault.held())
+        etag = self.source.service.objects(self.source.name)[key].etag
+        self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
+        self.later(0.01)
+
+    def delete(self, key: str) -> None:
+        self.source.objects.pop(key, None)
+
+    def write(self, key: str, data: str) -> None:
+        """Somebody writes an object in OBS."""
+        self.there.add(StoredObject(key, data.encode()))
+
+    def remove(self, key: str) -> None:
+        """Somebody deletes an object in OBS."""
+        self.there.objects.pop(key, None)
+
+    def copy_all(self) -> None:
+        """OMS copies what it held back."""
+        held = list(self.task.held)
+        self.task.begin(*held)
+        self.task.end(*held)
+
+    def record_failed(self, *keys: str, reason: str = "REJECTED") -> None:
+        for key in keys:
+            body = {"key": key, "reason": reason, "first_failure": "2026-01-01T00:00:00Z"}
+            self.bucket.add(StoredObject(f"{ROOT}failed_object/{key}", json.dumps(body).encode()))
+
+    def run_file(self, *keys: str) -> None:
+        """A run of replay that is over has left these."""
+        fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+        body = {"busy_until": "", "keys": [{"key": key, **fields, "held": False} for key in keys]}
+        self.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/{next(self._unique)}.json", json.dumps(body).encode()))
+
+    # What jobs do.
+
+    def replay(self, text: str = "") -> None:
+        self.within(lambda: replay.run(text, self.invocation(240)))
+        self.later(0.01)
+
+    def tick_replay(self) -> None:
         """Replay by its timer, which reads OMS's lists as well."""
-        event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}
-        return replay.run(json.dumps(event), self.invocation(240)).to_json()
+        self.replay(TICK)
 
-    def freeze(self) -> None:
+    def compare(self, **asked: object) -> dict[str, Any]:
+        """A comparison from its beginning, or what else is asked for."""
+        self.later(0.001)
+        text = json.dumps(asked if "again" in asked else {"restart": True, **asked})
+        answer = self.within(lambda: compare.run(text, self.invocation(570))).to_json()
+        self.later(0.01)
+        return answer
+
+    def stand_still(self, after: float = 1) -> None:
+        """Show that nothing has changed; meanwhile replay's timer strikes, as it does every minute."""
+        self.later(after)
+        self.within(lambda: reconcile.run('{"restart": true}', self.invocation(570)))
+        self.tick_replay()
+
+    def freeze(self, rest: float = HOUR) -> None:
         """Nobody writes from now on; what is on its way arrives."""
         self.later(1)
         self.frozen = timestamp(self.clock.now())
         self.tick_replay()
-        self.copy_all()
+        self.later(rest)
+
+    def prove(self, **asked: object) -> None:
+        """All that certify needs."""
+        self.compare(**asked)
+        self.stand_still(MINUTE)
+
+    def judge_again(self, **asked: object) -> None:
+        """The same for what differed, an hour later."""
         self.later(HOUR)
+        self.compare(again=True, **asked)
+        self.stand_still()
 
     def certify(self, timeout: float = 570, **asked: object) -> dict[str, Any]:
         self.later(1)
-        return certify.run(json.dumps({"frozen_since": self.frozen, **asked}), self.invocation(timeout))
+        return self.call(timeout, frozen_since=self.frozen, **asked)
 
     def rehearse(self, **asked: object) -> dict[str, Any]:
-        return certify.run(json.dumps(asked), self.invocation(570))
+        return self.call(**asked)
 
-    def reconcile(self, *asked: Any, **more: Any) -> dict[str, Any]:
-        """Reconcile; meanwhile replay's timer strikes, as it does every minute."""
-        answer = super().reconcile(*asked, **more)
-        self.tick_replay()
-        return answer
+    def call(self, timeout: float = 570, **asked: object) -> dict[str, Any]:
+        return self.within(lambda: certify.run(json.dumps(asked), self.invocation(timeout)))
 
-    def prove(self, **asked: object) -> dict[str, Any]:
-        """Compare, and reconcile after that, which is all that certify needs."""
-        self.compare({"restart": True, **asked})
-        self.later(MINUTE)
-        return self.reconcile({"restart": True})
+    def is_go(self, **asked: object) -> bool:
+        document = self.certify(**asked)
+        assert (document["verdict"], results(document)) == ("GO", {}), document["text"]
+        return True
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
@@ -62,6 +145,10 @@ def results(document: dict[str, Any]) -> dict[str, str]:
     return {
         check["id"]: check["result"] for check in document["checks"] if check["result"] != "passed" and check["gates"]
     }
+
+
+def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    return document["verdict"], results(document)
 
 
 def check(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from oss_oms_sync.clock import from_epoch
-from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, failed_record, record_name, success_record
-from oss_oms_sync.reasons import Failure, Reason
 from sandbox import Sandbox
 from sandbox.obs.objects import ObsObject
 from sandbox.oss.objects import OssObject, etag_of
@@ -25,7 +21,6 @@ APPENDED = A[:16]
 # Written at the source, and in OBS; accepted; later than any listing.
 OLD, LATER, RECORDED, FUTURE = 4 * HOUR, 3 * HOUR, 2 * HOUR, -10 * MINUTE
 JUST = 3 * MINUTE
-BUSY = Failure(Reason.UNAVAILABLE, 503)
 
 
 class One(NamedTuple):
@@ -166,7 +161,7 @@ def _fill(box: Sandbox, keys: list[str], row: Row) -> None:
         box.obs.fill(box.destination_bucket, keys, row.there.size, row.there.etag.lower(), row.there.age)
     for kind, told in (("success", row.accepted), ("failed", row.failed and ("{}", row.failed))):
         if told:
-            names: Iterable[str] = (record_name(box.task_id, kind, key) for key in keys)
+            names: Iterable[str] = (f"oms_source_record/{box.task_id}/{kind}_object/{key}" for key in keys)
             box.oss.fill(box.log_bucket, names, 32, etag_of(told[0].encode()), told[1])
 
 
@@ -179,15 +174,19 @@ def _put(box: Sandbox, key: str, row: Row) -> None:
         etag, size, age, _ = row.there
         box.obs.bucket(box.destination_bucket).objects[key] = ObsObject(bytes(size), etag.lower(), now - age)
     if row.accepted:
-        _record(box, success_record(box.task_id, ObjectChange(key, etag=row.accepted[0])), now - row.accepted[1])
+        _record(box, "success", key, row.accepted[0], now - row.accepted[1])
     if row.failed is not None:
-        failure = failed_record(box.task_id, FailedKey(ObjectChange(key)), BUSY, from_epoch(now))
-        _record(box, failure, now - row.failed)
+        _record(box, "failed", key, json.dumps({"key": key, "reason": "UNAVAILABLE"}), now - row.failed)
 
 
-def _record(box: Sandbox, one: StoredObject, at: float) -> None:
-    headers = {name.lower(): value for name, value in one.headers.items()}
-    box.oss.buckets[box.log_bucket].objects[one.name] = OssObject(one.body, etag_of(one.body), int(at), headers)
+def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
+    """What became of a key, under its name or, if that is too long, under its hash."""
+    name, headers = f"oms_source_record/{box.task_id}/{kind}_object/{key}", {}
+    if len(name.encode()) > 1023:
+        name = f"oms_source_record/{box.task_id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+        if kind == "success":
+            body, headers = key, {"x-oss-meta-etag": body}
+    box.oss.buckets[box.log_bucket].objects[name] = OssObject(body.encode(), etag_of(body.encode()), int(at), headers)
 
 
 def _milliseconds(box: Sandbox, age: float) -> dict[str, str]:

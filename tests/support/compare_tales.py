@@ -17,7 +17,7 @@ fates = st.sampled_from(["copied", "copied", "accepted", "refused", "comes", "lo
 pauses = st.tuples(st.just("pause"), st.sampled_from([0, 0, 1, 70, 1000, 4000, DAY]))
 short_pauses = st.tuples(st.just("pause"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
-    st.tuples(st.sampled_from(["oms_refuses", "close"]), st.booleans()),
+    st.tuples(st.sampled_from(["oms_refuses", "shut"]), st.booleans()),
     st.tuples(st.just("reconcile_all")),
     st.tuples(st.just("compare")),
 )

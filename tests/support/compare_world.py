@@ -1,135 +1,30 @@
-"""A world for the tests of compare, in memory and virtual time: the source, the records, an OMS that copies when it is
-told to, and the destination. It keeps what each of them had while compare read them, for an oracle that sees it all."""
+"""A world for the tests of compare: OMS copies when it is told to. It keeps what there was of each key while compare
+read it, for an oracle that sees everything."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count, product
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from unittest.mock import patch
+from urllib.parse import unquote
 
-import requests
+from requests import PreparedRequest
 
-from oss_oms_sync.clock import Deadline, timestamp
-from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
-from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.jobs import compare, replay
-from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import record_name, success_etag
+from sandbox.oms.task import Copy, CopyFailure, CopyFault
 from support.etags import obs_etag
-from support.fake_bucket import BucketView, MemoryBucket
-from support.fake_clouds import VirtualClock, VirtualOms
-from support.memory_reconcile import FROZEN, LockStepPool, ReconcileWorld
-from support.world import TASK, payload
+from support.reconcile_world import FROZEN, ReconcileWorld, etag_of, record_name
+from support.world import ROOT, Stored, StoredObject, payload
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 STEP = 300
-DESTINATION = "photos-obs"
 # What OMS writes in parts, in bytes, and its parts.
 PART = 2
-
-
-class EtagBucket(MemoryBucket):
-    """Objects whose ETag may be anything: the header `etag` says it."""
-
-    is_file_system = False
-
-    def _listed(self, name: str) -> ObjectSummary:
-        one = super()._listed(name)
-        return one._replace(etag=self.objects[name].headers.get("etag", one.etag))
-
-    def summary(self, name: str) -> ObjectSummary | None:
-        return self._listed(name) if name in self.objects else None
-
-
-class _DestinationView(BucketView):
-    """The destination as one invocation sees it."""
-
-    def is_file_system(self) -> bool:
-        return bool(self._memory.is_file_system)
-
-    def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
-        return [problem or self._head(name) for name in names for problem in [self._memory.problem("head", name)]]
-
-    def read(self, name: str, start: int = 0, length: int = 2**24) -> ObjectPart | None:
-        (head,) = self.try_head_all([name])
-        if isinstance(head, StorageFailure):
-            return None
-        return ObjectPart(head, start, self._memory.objects[name].body[start : start + length])
-
-    def _head(self, name: str) -> ObjectHead | StorageFailure:
-        (one,) = self.find_all([name])
-        if one is None:
-            return StorageFailure("there is none", answered=True, code="NoSuchKey")
-        encryption = self._memory.objects[name].headers.get("encryption", "")
-        return ObjectHead(one.size, one.etag, one.modified, None, encryption)
-
-
-class _MemoryObs:
-    def __init__(self, world: CompareWorld) -> None:
-        self._world = world
-
-    def bucket(self, task: TaskInfo, deadline: Deadline) -> BucketView:
-        view = _DestinationView(self._world.there, deadline, self._world.pool)
-        view.name = str(task.dst_bucket)
-        vars(view)["url"] = f"https://{task.dst_bucket}.obs.cn-north-4.myhuaweicloud.com"
-        return view
-
-
-class CopyingOms(VirtualOms):
-    """Accepted keys wait until a test lets them be copied, in any order. `history` has each event that OMS counts."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(clock)
-        self.refuses = False
-        self.status, self.source = "SYNCHRONIZING", "photos"
-        self.overwrite_mode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-        self.waiting: list[str] = []
-        self.history: list[tuple[str, int]] = []
-
-    def note(self, kind: str) -> None:
-        self.history.append((kind, int(self._clock.now().timestamp())))
-
-    def work(self, request: requests.PreparedRequest) -> requests.Response:
-        if request.method == "POST" and self.refuses:
-            return self.answer(request, *FROZEN)
-        if request.method == "POST":
-            before = self.accepted.copy()
-            response = super().work(request)
-            keys = list((self.accepted - before).elements())
-            self.waiting += keys
-            for _ in keys:
-                self.note("REQUEST")
-            return response
-        url = urlsplit(str(request.url))
-        if not url.path.endswith("/statistics"):
-            task = {
-                "status": self.status,
-                "src_bucket": self.source,
-                "dst_region": "cn-north-4",
-                "dst_bucket": DESTINATION,
-                "object_overwrite_mode": self.overwrite_mode,
-            }
-            return self.answer(request, 200, {}, json.dumps(task))
-        asked = parse_qs(url.query)
-        start, end = (int(asked[name][0]) // 1000 for name in ("start_time", "end_time"))
-        counts = Counter((kind, at - at % STEP) for kind, at in self.history)
-        steps = range(start - start % STEP, end + 1, STEP)
-        datas = [
-            {
-                "data_type": kind,
-                "data": [{"time_stamp": 1000 * step, "statistic_num": counts[kind, step]} for step in steps],
-            }
-            for kind in asked["data_type"][0].split(",")
-        ]
-        answer = {"statistic_time_type": "FIVE_MINUTES", "statistic_datas": datas}
-        return self.answer(request, 200, {}, json.dumps(answer))
 
 
 class Version(NamedTuple):
@@ -159,7 +54,7 @@ class Compared:
     key in between."""
 
     result: dict[str, Any]
-    sent: list[str]
+    sent: set[str]
     began: float
     ended: float
     in_hand: tuple[float, float]
@@ -176,50 +71,45 @@ class Compared:
 class CompareWorld(ReconcileWorld):
     """`keys` are those that are ever in use."""
 
-    pool_type = LockStepPool
-    oms_type = CopyingOms
-
     def __init__(self, keys: Sequence[str] = (), **environment: str) -> None:
+        # Who compares, and what that sends.
+        self._comparing: Any = None
+        self._sent: set[str] = set()
         super().__init__(**environment)
         self.keys = list(keys)
-        self.source = EtagBucket(self.clock)
-        self.there = EtagBucket(self.clock)
-        self.encrypted = False
         self.events: list[tuple[str, str]] = []
-        self._copying: list[tuple[str, bytes]] = []
+        self.refuses = False
+        self.oms.faults.add(FROZEN, where=lambda request: self.refuses and request.method == "POST")
+        self.task.copies.add(CopyFault.held())
+        self.task.lists.held = True
+        self.task.part_size = PART
+        self._begun: list[Copy] = []
         self._unique = count()
-        self._snapshots: list[dict[str, Seen]] | None = None
+        self._snapshots: list[dict[str, Seen]] = []
         self._during: list[tuple[Any, ...]] = []
-        self._others: set[int] = set()
+        self._is_moving = False
         for bucket in (self.source, self.bucket, self.there):
-            bucket.before = self._step
-
-    def invocation(self, seconds: float = 60, oms: Any = None) -> Invocation:
-        invocation = super().invocation(seconds, oms)
-        object.__setattr__(invocation, "obs", lambda: _MemoryObs(self))
-        return invocation
+            bucket.before, bucket.after = self._move, self._look
 
     # What can happen.
 
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
         """A user writes an object at the source. Its event is lost, will come, is refused by OMS or accepted, or OMS
         copies it at once."""
+        etag = etag_of(data)
         headers = {}
         if kind != "md5":
-            some = hashlib.md5(f"{kind} {next(self._unique)}".encode()).hexdigest().upper()
-            parts = obs_etag(data.encode(), PART).upper()
-            etags = {"form": some, "Multipart": parts, "Appendable": some[:16], "Symlink": some}
-            headers = {"etag": etags[kind], "x-oss-object-type": "Normal" if kind == "form" else kind}
+            some, parts = etag_of(f"{kind} {next(self._unique)}"), obs_etag(data.encode(), PART).upper()
+            etag = {"form": some, "Multipart": parts, "Appendable": some[:16], "Symlink": some}[kind]
+            headers = {"etag": etag, "x-oss-object-type": "Normal" if kind == "form" else kind}
         self.source.add(StoredObject(key, data.encode(), headers))
-        summary = self.source.summary(key)
-        assert summary
         if fate == "lost" or kind == "Symlink":
             return
-        self.events.append((key, summary.etag))
+        self.events.append((key, etag))
         if fate != "comes":
-            refuses, self.oms.refuses = self.oms.refuses, fate == "refused"
+            refuses, self.refuses = self.refuses, fate == "refused"
             self.deliver(-1)
-            self.oms.refuses = refuses
+            self.refuses = refuses
         if fate == "copied":
             self.copy_all()
 
@@ -239,61 +129,57 @@ class CompareWorld(ReconcileWorld):
 
     def begin_copy(self, number: int = 0) -> None:
         """OMS comes to an accepted key: it reads the object, skips it, or fails because there is none."""
-        if not self.oms.waiting:
-            return
-        key = self.oms.waiting.pop(number % len(self.oms.waiting))
-        source, there = self.source.summary(key), self.there.summary(key)
-        if source is None or source.type == "Symlink":
-            self.oms.note("FAILURE")
-        elif there and there.size == source.size and there.modified >= source.modified:
-            self.oms.note("SKIP")
-        else:
-            self._copying.append((key, self.source.objects[key].body))
+        if waiting := self._waiting():
+            copy = waiting[number % len(waiting)]
+            self.task.begin(copy)
+            if copy.overwrites:
+                self._begun.append(copy)
+            else:
+                self.task.end(copy)
 
     def end_copy(self, number: int = 0) -> None:
-        if self._copying:
-            key, body = self._copying.pop(number % len(self._copying))
-            self.write(key, body.decode(), PART)
-            self.oms.note("SUCCESS")
+        if self._begun:
+            self.task.end(self._begun.pop(number % len(self._begun)))
 
     def fail_copy(self, number: int = 0) -> None:
-        if self.oms.waiting:
-            self.oms.waiting.pop(number % len(self.oms.waiting))
-            self.oms.note("FAILURE")
+        if waiting := self._waiting():
+            copy = waiting[number % len(waiting)]
+            self.task.begin(copy)
+            copy.failure = CopyFailure("UPLOAD_DST_OBJ_FAILURE")
+            self.task.end(copy)
 
     def copy_all(self) -> None:
-        while self.oms.waiting or self._copying:
+        while self.task.held:
             self.begin_copy()
             self.end_copy()
 
+    def _waiting(self) -> list[Copy]:
+        return [copy for copy in self.task.held if copy not in self._begun]
+
     def write(self, key: str, data: str, part: int | None = None) -> None:
         """Somebody writes an object in OBS."""
-        headers = {"etag": obs_etag(data.encode(), part).upper()}
-        if self.encrypted:
-            some = hashlib.md5(f"encrypted {next(self._unique)}".encode()).hexdigest().upper()
-            headers = {"etag": some, "encryption": "kms"}
-        self.there.add(StoredObject(key, data.encode(), headers))
+        self.obs.put(self.destination_bucket, key, data.encode(), part)
 
     def remove(self, key: str) -> None:
         """Somebody deletes an object in OBS."""
         self.there.objects.pop(key, None)
 
     def encrypt(self, on: bool) -> None:
-        self.encrypted = on
+        self.obs.bucket(self.destination_bucket).encrypted = on
 
     def oms_refuses(self, on: bool) -> None:
-        self.oms.refuses = on
+        self.refuses = on
 
-    def close(self, on: bool) -> None:
+    def shut(self, on: bool) -> None:
         """Somebody closes the project, or opens it again."""
-        closing = Closing(self.invocation())
-        closing.close() if on else closing.open()
+        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": "Li Lei", "why": "", "run": ""}
+        self.bucket.add(StoredObject.of_json(f"{ROOT}state/closed-oss-oms-sync.json", mark))
 
     def pause(self, seconds: float) -> None:
         self.later(seconds)
 
     def replay(self) -> None:
-        replay.run("", self.invocation(240))
+        self.within(lambda: replay.run("", self.invocation(240)))
 
     def reconcile_all(self) -> None:
         self.reconcile()
@@ -306,71 +192,105 @@ class CompareWorld(ReconcileWorld):
 
     def compare(self, asked: object = None, timeout: float = 570) -> dict[str, Any]:
         self.later(0.001)
-        return compare.run(json.dumps(asked) if asked is not None else "", self.invocation(timeout)).to_json()
+        if not self.one.alive:
+            self.start()
+        text, invocation = json.dumps(asked) if asked is not None else "", self.invocation(timeout)
+        return self.within(lambda: compare.run(text, invocation).to_json())
 
     def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> Compared:
-        """Compare while the world moves: at each page that is read, the next of `during` happens."""
-        self._during = list(during)
-        self._snapshots = [self.snapshot()]
-        calls, began, in_hand = len(self.oms.calls), self._now(), self._in_hand_since()
-        result = self.compare(asked)
-        snapshots, self._snapshots = self._snapshots, None
-        own = [keys for number, keys in enumerate(self.oms.calls) if number >= calls and number not in self._others]
-        sent = [unquote(key) for keys in own for key in keys]
-        in_hands = (in_hand, self._in_hand_since())
-        seen = {key: [one[key] for one in snapshots] for key in self.keys}
-        return Compared(result, sent, began, self._now(), in_hands, seen)
+        """Compare while the world moves: at each page that is read, the next of `during` happens, to another
+        instance."""
+        self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
+        began, in_hand = self._now(), self._in_hand_since()
+        self._comparing, invocation = self.one, self.invocation(570)
+        if during:
+            self.start()
+        text = json.dumps(asked) if asked is not None else ""
+        work = self.ground.run(lambda: compare.run(text, invocation).to_json(), self._comparing)
+        result: dict[str, Any] = self.ground.call(work)
+        self._comparing, in_hands = None, (in_hand, self._in_hand_since())
+        seen = {key: [one[key] for one in self._snapshots] for key in self.keys}
+        return Compared(result, self._sent, began, self._now(), in_hands, seen)
 
     def snapshot(self) -> dict[str, Seen]:
         """What there is of each key."""
         return {key: self._seen(key) for key in self.keys}
 
-    def _step(self, kind: str, names: Sequence[str]) -> None:
+    def _before(self, request: PreparedRequest) -> None:
+        super()._before(request)
+        if request.method == "POST" and (request.url or "").endswith("/events") and self._is_own():
+            self._sent.update(map(unquote, json.loads(request.body or "")["object_keys"]))
+
+    def _is_own(self) -> bool:
+        return self._comparing is not None and self.ground.owner() is self._comparing
+
+    def _move(self, kind: str, names: Sequence[str]) -> None:
         is_page = kind == "list" and "/passes/" not in names[0] and "/working/" not in names[0]
-        if self._snapshots is None or not self._during or not is_page:
-            return
-        snapshots, self._snapshots = self._snapshots, None
-        before = len(self.oms.calls)
-        self.play([self._during.pop(0)])
-        self._others.update(range(before, len(self.oms.calls)))
-        self._snapshots = [*snapshots, self.snapshot()]
+        if self._during and is_page and self._is_own() and not self._is_moving:
+            self._is_moving = True
+            self.play([self._during.pop(0)])
+            self._snapshots.append(self.snapshot())
+            self._is_moving = False
+
+    def _look(self, kind: str, names: Sequence[str]) -> None:
+        if self._is_moving and kind in ("put", "delete"):
+            self._snapshots.append(self.snapshot())
 
     def _seen(self, key: str) -> Seen:
+        success, failed = (self.bucket.objects.get(record_name(kind, key)) for kind in ("success", "failed"))
+        accepted = success and success.headers.get("x-oss-meta-etag", success.body.decode()).removesuffix(" again")
         return Seen(
-            _version(self.source, key), self._accepted(key), self._recorded("failed", key), _version(self.there, key)
+            _version(self.source, key),
+            (accepted, self.bucket.modified[success.name]) if success and accepted else None,
+            self.bucket.modified[failed.name] if failed else None,
+            _version(self.there, key),
         )
 
-    def _accepted(self, key: str) -> tuple[str, int] | None:
-        name = record_name(TASK, "success", key)
-        record = self.bucket.objects.get(name)
-        if record is None:
-            return None
-        lower = {header.lower(): value for header, value in record.headers.items()}
-        etag = success_etag(StoredObject(name, record.body, lower)).removesuffix(" again")
-        return etag, self.bucket.modified[name]
-
-    def _recorded(self, kind: Any, key: str) -> int | None:
-        name = record_name(TASK, kind, key)
-        return self.bucket.modified[name] if name in self.bucket.objects else None
-
     def _in_hand_since(self) -> float:
-        """When OMS accepted the oldest of what it has not worked on, if it works in order: to five minutes, and at
-        least ten minutes ago. It tells of the last day only."""
+        """When OMS accepted the oldest of what it may still work on, if it works in order: to five minutes, and at
+        least ten minutes ago; what it accepted over half an hour ago it has lost if it has finished nothing since."""
         now = int(self._now())
-        first = (now - DAY) // STEP * STEP
-        known = [(kind, at) for kind, at in self.oms.history if at >= first]
-        asked = sorted(at for kind, at in known if kind == "REQUEST")
-        left = len(asked) - sum(kind != "REQUEST" for kind, _ in known)
-        return min(now - 600, asked[-left] // STEP * STEP) if left > 0 else now - 600
+        counted = [(kind, at // 1000) for (kind, at), many in self.task._counts.items() for _ in range(many)]
+        asked = sorted(at for kind, at in counted if kind == "REQUEST")
+        done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
+        left = len(asked) - len(done)
+        if left <= 0:
+            return now - 600
+        is_alive = now - min(now, (max(done, default=-HOUR * DAY) // STEP + 1) * STEP) < HOUR // 2
+        oldest = asked[-left] // STEP * STEP
+        return min(now - 600, oldest if is_alive else max(oldest, now - HOUR // 2 + 0.001))
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
 
 
-def _version(bucket: EtagBucket, key: str) -> Version | None:
-    summary = bucket.summary(key)
-    if summary is None:
+def _version(bucket: Stored, key: str) -> Version | None:
+    one: Any = bucket.service.objects(bucket.name).get(key)
+    if one is None:
         return None
-    data = bucket.objects[key].body
-    is_md5 = summary.etag == hashlib.md5(data).hexdigest().upper()
-    return Version(data.decode(), summary.etag, summary.modified, is_md5, summary.type == "Symlink")
+    is_md5, is_link = one.etag.upper() == etag_of(one.data.decode()), getattr(one, "type", "") == "Symlink"
+    return Version(one.data.decode(), one.etag.upper(), int(one.last_modified), is_md5, is_link)
+
+
+def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
+    """A hook of a bucket that calls this at the first request of a kind."""
+    left = [call]
+
+    def hook(asked: str, _: Sequence[str]) -> None:
+        if left and asked == kind:
+            left.pop()()
+
+    return hook
+
+
+@contextmanager
+def pages_of(number: int) -> Iterator[None]:
+    """Within this a page of a listing of either cloud has so many objects."""
+    with ExitStack() as stack:
+        for place in (
+            "sandbox.oss.listing._MAX_KEYS",
+            "sandbox.obs.listing._MAX_KEYS",
+            "oss_oms_sync.clouds.oss.PAGE_SIZE",
+        ):
+            stack.enter_context(patch(place, number))
+        yield

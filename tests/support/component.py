@@ -69,7 +69,7 @@ class Fc3:
         """What the component prints."""
         options = arguments(action, args)
         if action == "deploy":
-            return self._deploy(resource, props, Path(folder))
+            return self._deploy(resource, props, Path(folder), options.trigger)
         if resource not in self.deployed:
             raise RefusedError(f"function {props['functionName']} does not exist")
         if action == "remove":
@@ -81,8 +81,10 @@ class Fc3:
             return self._invoke(self.box, resource, given)
         return "\n".join(line for one in self.box.fc.invocations if one.function == resource for line in one.logs)
 
-    def _deploy(self, resource: str, props: dict[str, Any], folder: Path) -> str:
-        if self.box:
+    def _deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None) -> str:
+        if self.box and trigger:
+            self.box.restore_trigger(resource, trigger)
+        elif self.box:
             self.box.deploy_resource(resource, props, folder)
         self.deployed[resource] = props
         return ""

@@ -54,7 +54,7 @@ class FakeCaller:
         self.meanwhile: Callable[[str], None] = lambda job: None
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
-        if "look" in payload:
+        if "look" in payload and job != "certify":
             self.looked.append((job, dict(payload)))
             return self.passes.get(job, NO_PASS)
         self.asked.append((job, dict(payload)))
@@ -68,6 +68,9 @@ class FakeCaller:
     def remove_trigger(self, job: str, trigger: str) -> None:
         self.removed.append(f"{job}/{trigger}")
         self.asked.append(("remove", {"trigger": trigger}))
+
+    def restore_trigger(self, job: str, trigger: str) -> None:
+        self.asked.append(("deploy", {"trigger": trigger}))
 
     def let_pass(self, seconds: float) -> bool:
         return False
@@ -173,6 +176,7 @@ def a_pass(**changes: Any) -> dict[str, Any]:
         "covered": 1000,
         "finished": True,
         "next": "The pass has ended.",
+        "stop": None,
         "stopped": None,
         "pass": "p1",
         "ranges": {"open": 0, "done": 4},
@@ -188,7 +192,14 @@ def a_pass(**changes: Any) -> dict[str, Any]:
 
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    still = {"finished": False, "stopped": "the time is up", "ended": None, "share": 0.34, "minutes_left": 12}
+    still = {
+        "finished": False,
+        "stop": "time",
+        "stopped": "the time is up",
+        "ended": None,
+        "share": 0.34,
+        "minutes_left": 12,
+    }
     return a_pass(**{"next": "The pass goes on by itself.", **still, **changes})
 
 
@@ -236,6 +247,7 @@ REPLAYED = {
     "oldest_failure": None,
     "by_reason": {},
     "finished": True,
+    "stop": None,
     "stopped": None,
     "copies": None,
 }

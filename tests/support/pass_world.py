@@ -20,7 +20,8 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes import store
 from oss_oms_sync.passes.classify import Classifier, Entry
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
 from support.reconcile_world import FROZEN, HOUR, ReconcileWorld, slow

@@ -13,7 +13,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.store import PassState, PassStore
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from sandbox.server.faults import Fault
 from support.world import ROOT, Stored, World, oms_error, oss_error

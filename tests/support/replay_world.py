@@ -82,4 +82,4 @@ def free_run_file(*keys: str, **entry: object) -> StoredObject:
     """The run file of a run that is over."""
     fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
-    return StoredObject(f"{ROOT}replay/1.json", json.dumps({"busy_until": "", "keys": entries}).encode())
+    return StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", json.dumps({"busy_until": "", "keys": entries}).encode())

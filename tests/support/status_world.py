@@ -16,7 +16,8 @@ from oss_oms_sync.jobs import reconcile, status
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.reasons import Failure, Reason
 from support.fake_bucket import ROOT, MemoryWorld

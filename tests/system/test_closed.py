@@ -21,7 +21,7 @@ from tools.render import render
 
 TIMEOUT = 60
 HOUR = 3600
-OPEN_IT = """To open it: s certify invoke -e '{"open": true}'"""
+OPEN_IT = "To open it: python ops.py open"
 
 
 @pytest.fixture(params=["python3.12", "python3.10"])

@@ -126,7 +126,7 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(wo
     assert any(name.endswith(f"/{report['pass']}/total") for name in world.bucket.objects)
 
     # AND an event of the log bucket, of which nobody waits for an answer, with what was done
-    assert index.reconcile_handler(payload("foreign"), CONTEXT) == {"pieces": {}, "stopped": None}
+    assert index.reconcile_handler(payload("foreign"), CONTEXT) == {"pieces": {}, "stop": None, "stopped": None}
 
 
 def line_of(index, message, *arguments) -> str:

@@ -17,7 +17,7 @@ def grant(action: str) -> Text:
 
 
 # What opens a closed project again.
-OPEN_COMMAND = """s certify invoke -e '{"open": true}'"""
+OPEN_COMMAND = "python ops.py open"
 
 
 class Reason(Enum):
@@ -81,10 +81,15 @@ class Reason(Enum):
         "请在 OMS 控制台确认任务状态为“同步中”。该对象稍后会自动重发。",
     )
     CLOSED = (
-        "Nothing is sent while the project is closed: the cutover is over. The object key is resent once the project is"
-        f" opened again: `{OPEN_COMMAND}`. If it is not closed, see the message: whether it is could not be read.",
-        "项目已关闭（割接已完成），不再发送任何对象。重新打开后该对象会自动重发："
-        f"`{OPEN_COMMAND}`。若项目并未关闭，请查看错误信息：无法读取项目是否已关闭。",
+        "Nothing is sent while the project is closed, but somebody still wrote to the source. Find out who, and whether"
+        f" the object is needed in OBS. It is resent once the project is opened again: `{OPEN_COMMAND}`.",
+        "项目已关闭，不发送任何对象，但源端仍有写入。请查明写入者，以及 OBS 是否需要该对象。重新打开项目后该对象会自动"
+        f"重发：`{OPEN_COMMAND}`。",
+    )
+    MARK_UNREAD = (
+        "See the message: whether the project is closed could not be read from the log bucket, so nothing is sent. The"
+        " object key is resent as soon as that is known.",
+        "请查看错误信息：无法从记录 Bucket 读取项目是否已关闭，因此不发送任何对象；一旦得知，该对象会自动重发。",
     )
     COPY_FAILED = (
         "OMS accepted this object key but failed to copy the object. See OMS's code and message, and what to do about"
@@ -118,5 +123,7 @@ class Failure:
 
 # Reasons that concern every key, and do not pass by themselves.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
+# Reasons for which OMS is not called.
+MAY_NOT_SEND = {Reason.CLOSED, Reason.MARK_UNREAD}
 # Reasons that neither bisecting nor another batch would change.
-STOPS_RUN = {*PERMANENT, Reason.DEADLINE, Reason.CLOSED}
+STOPS_RUN = {*PERMANENT, *MAY_NOT_SEND, Reason.DEADLINE}

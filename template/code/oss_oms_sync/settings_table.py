@@ -126,9 +126,10 @@ SETTINGS = {
     "PROJECT": Setting(
         "oss-oms-sync",
         Text(
-            "name of the function `forward`, which the other functions' names extend; passes, and the mark of a closed"
-            " project, are stored under it",
-            "函数 `forward` 的名称，其他函数的名称在其后加后缀；对账的中间结果和项目的关闭标记以此命名存放",
+            "name of the function `forward`, which the other functions' names extend; passes, run files of"
+            " replay, and the mark of a closed project are stored under it",
+            "函数 `forward` 的名称，其他函数的名称在其后加后缀；"
+            "对账的中间结果、replay 的运行文件和项目的关闭标记以此命名存放",
         ),
     ),
     "LANES": Setting(

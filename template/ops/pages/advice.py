@@ -6,7 +6,7 @@ from ops.pages.answers import Answer, fields, part, rows, text, whole
 from ops.pages.layout import Step
 from ops.pages.words import Words
 
-_OPEN = """s certify invoke -e '{"open": true}'"""
+_OPEN = "python ops.py open"
 _DEEP = "python ops.py compare --deep"
 _AGAIN = """s compare invoke -e '{"again": true}'"""
 
@@ -62,7 +62,7 @@ def _next_at_oms(answer: Answer) -> tuple[str, str] | None:
         return "again", _AGAIN
     if whole(classes, "suspicious", "source", "objects"):
         return "differ", _DEEP
-    return ("compare", "python ops.py compare") if text(answer, "copying", "overwritten") else None
+    return None
 
 
 def _next_look(answer: Answer) -> tuple[str, str]:

@@ -97,8 +97,8 @@ _ADVICE = {
         "请先排除原因。然后可按对象名立即重发：",
     ),
     "advise failed": (
-        "Replay reads OMS's lists of failures, and resends what OBS still lacks. To do it now:",
-        "replay 读取 OMS 的失败清单，并重发 OBS 中仍缺失的对象。立即执行：",
+        "Replay reads OMS's lists of failures, and resends what they name. To do it now:",
+        "replay 读取 OMS 的失败清单，并重发其中的对象。立即执行：",
     ),
     "advise wait": ("OMS is still copying. Look again in some minutes:", "OMS 仍在复制。几分钟后再次查看："),
     "advise again": (

@@ -13,8 +13,6 @@ LACKING = ("missing", "older", "overwritten", "moving", "in_flight", "failed_bef
 UNPROVEN = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 _RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "orphans")
 _SHOWN_KEYS = 3
-# What a call says that was to take only so many.
-_LIMIT = "the limit is reached"
 
 _ENDED = Text("The pass has ended.", "本轮已结束。")
 _OPEN = Text("The pass has not ended.", "本轮尚未结束。")
@@ -35,13 +33,20 @@ _WOULD_SEND = Text("It would send, first:", "将发送（最前面的）：")
 _PACE = Text("{:,} objects a minute", "每分钟 {:,} 个对象")
 _LEFT = Text("{:,} min left", "剩余 {:,} 分钟")
 _SEEN = Text("{:,} objects", "{:,} 个对象")
+_LISTED = Text("Both buckets were listed, and nothing was judged.", "已列举两侧的桶，未作任何判定。")
+_DIGESTS = {
+    "state": Text("state digest of the source: {}", "源端的状态摘要：{}"),
+    "twin": Text("twin digest of OBS: {}", "OBS 的对应摘要：{}"),
+}
 _BEGINNING = Text("begins", "正在开始")
 
 
 def exit_code(report: Report) -> int:
     """0 if a pass has ended and all is well, 3 if nothing lacks and not all is proven, else 1."""
-    if not report["finished"] and report["stopped"] != _LIMIT:
+    if not report["finished"] and report["stop"] != "limit":
         return 1
+    if report.get("standstill"):
+        return 0
     if "scanned" in report:
         return 1 if report["failed"] or report.get("missing") else 0
     if _any(report, LACKING):
@@ -64,6 +69,9 @@ def compare(report: Report, lang: str) -> Iterator[Line]:
     yield _title(report, lang)
     yield from _sent_and_when(report, lang)
     if not report["finished"]:
+        return
+    if report.get("standstill"):
+        yield from (f"  {text.of(lang).format(report[name])}" for name, text in _DIGESTS.items())
         return
     if report.get("amended"):
         yield f"  {_AMENDED.of(lang).format(report['amended'])}"
@@ -105,6 +113,8 @@ def _title(report: Report, lang: str) -> Line:
         return Marked("", (_OPEN if report["pass"] else _NONE).of(lang), "warning")
     if "scanned" in report:
         return Marked("", _ENDED.of(lang), "ok")
+    if report.get("standstill"):
+        return Marked("", _LISTED.of(lang), "ok")
     text, state = {0: (_EQUAL, "ok"), 1: (_LACKS, "fault"), 3: (_NOT_PROVEN, "warning")}[exit_code(report)]
     return Marked("", text.of(lang), state)
 

@@ -34,7 +34,8 @@ def failed(reason: str, *keys: str) -> list[tuple[str, bytes]]:
 
 def in_hand(reason: str) -> list[tuple[str, bytes]]:
     """The run file of a replay."""
-    return [("replay/1.json", json.dumps({"busy_until": "", "keys": [{"key": "k", "reason": reason}]}).encode())]
+    run = {"busy_until": "", "keys": [{"key": "k", "reason": reason}]}
+    return [("replay/oss-oms-sync/1.json", json.dumps(run).encode())]
 
 
 MANY = [f"a{number:04}" for number in range(1001)]
@@ -159,7 +160,7 @@ def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
     installed_long_ago(box)
     entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
-    box.oss.put(box.log_bucket, f"{root}/replay/1.json", json.dumps(run).encode())
+    box.oss.put(box.log_bucket, f"{root}/replay/oss-oms-sync/1.json", json.dumps(run).encode())
     box.oss.put(box.source_bucket, "a", b"contents")
     box.oss.age(HOUR)
     assert "records flow" in states(handler(box, box.environment()), "warning")

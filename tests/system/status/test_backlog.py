@@ -71,7 +71,7 @@ def test_another_projects_pass_and_replay_are_not_ones_own(project, in_process):
 def test_run_files_count_as_waiting(project, in_process):
     entry = {"key": "a", "event_name": "", "event_time": "", "etag": "", "first_failure": "2020-01-01T00:00:00Z"}
     run = {"busy_until": "", "keys": [{**entry, "reason": "", "held": False}]}
-    name = f"oms_source_record/{project.task_id}/replay/20200101T000000Z-0.json"
+    name = f"oms_source_record/{project.task_id}/replay/oss-oms-sync/20200101T000000Z-0.json"
     project.oss.put(project.log_bucket, name, json.dumps(run).encode())
     project.oss.put(project.log_bucket, f"{name[:-5]}x.json", b"unreadable")
     report = in_process(project, "status")

@@ -163,7 +163,7 @@ def test_an_open_pass_does_not_hide_the_one_that_ended_before_it(project, in_pro
 
 def test_an_unreadable_run_file_is_not_green(project, in_process):
     green(project, in_process)
-    name = f"oms_source_record/{project.task_id}/replay/1.json"
+    name = f"oms_source_record/{project.task_id}/replay/oss-oms-sync/1.json"
     project.oss.put(project.log_bucket, name, b"?")
     assert "unreadable" in in_process(project, "status")["verdict"]["text"]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.classes import UNLISTED
 from oss_oms_sync.errors import PayloadError, StorageError
 from support.compare_world import HOUR, CompareWorld
 from support.law import SCHEDULES
+from support.reconcile_world import refusing
 
 LONG = "海" * 330
 KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", "zz/in OBS only"]
@@ -103,10 +103,8 @@ def test_the_watermark_moves_to_the_oldest_object_that_is_not_there_still(world)
 
 
 def test_a_pass_that_goes_on_is_not_judged_again(world):
-    world.source.problem = lambda kind, name: StorageFailure("no", answered=True, code="AccessDenied")
-    with pytest.raises(StorageError):
+    with refusing(world.source), pytest.raises(StorageError):
         world.compare()
-    world.source.problem = lambda kind, name: None
     assert not world.compare({"again": True})["finished"]
 
 
@@ -128,7 +126,7 @@ def test_lists_that_do_not_name_what_was_counted_are_an_error_and_change_nothing
     listed = world.bucket.objects[name]
     lines = listed.body.decode().splitlines(keepends=True)
     changed = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
-    world.bucket.objects[name] = replace(listed, body="".join(changed).encode())
+    world.bucket.add(StoredObject(name, "".join(changed).encode()))
     with pytest.raises(StorageError, match="found 7 that differ: the lists are incomplete"):
         world.compare({"again": True})
     assert classes(world.compare({"look": True})) == classes(before)
@@ -139,7 +137,7 @@ def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
     (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
     total = json.loads(world.bucket.objects[name].body)
     total["tally"]["listed"]["source"]["objects"] += 1
-    world.bucket.objects[name] = StoredObject.of_json(name, total)
+    world.bucket.add(StoredObject.of_json(name, total))
     assert not world.compare({"again": True})["adds_up"]
 
 
@@ -152,10 +150,8 @@ def test_lists_that_are_gone_are_an_error_and_not_equal(world):
 
 def test_an_obs_that_refuses_is_an_error_and_leaves_the_total_as_it_was(world):
     before = world.compare()
-    world.there.problem = lambda kind, name: StorageFailure("no", answered=True, code="AccessDenied")
-    with pytest.raises(StorageError):
+    with refusing(world.there), pytest.raises(StorageError):
         world.compare({"again": True})
-    world.there.problem = lambda kind, name: None
     assert classes(world.compare({"look": True})) == classes(before)
 
 
@@ -211,6 +207,7 @@ def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_a
         patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
     ):
         # GIVEN a comparison, after which what was not equal moved on
+        CompareWorld.close_all()
         world = CompareWorld(SOME, LANES="1")
         play(world, SOME, before)
         world.later(HOUR)

@@ -10,15 +10,18 @@ import pytest
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
+from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.passes.classify import Entry
 
 NOW = 1_000_000.0
 HOUR, MINUTE = 3600, 60
-MOMENTS = Moments(listed=NOW, in_hand_since=NOW - HOUR)
+# OMS has finished all that it accepted an hour ago, and is still finishing.
+IN_HAND = NOW - HOUR
+MOMENTS = Moments(NOW, InHand(NOW, left=1, oldest=IN_HAND, finished=NOW))
 MD5, OTHER_MD5, PARTS = "A" * 32, "B" * 32, f"{'A' * 32}-2"
 
 # When something was written: long ago, before OMS's oldest unfinished step, after it, behind the listings, just now.
-LONG_AGO, ACCEPTED, IN_HAND, LATE, NEW = (
+LONG_AGO, ACCEPTED, RECENT, LATE, NEW = (
     NOW - 10 * HOUR,
     NOW - 2 * HOUR,
     NOW - 30 * MINUTE,
@@ -36,7 +39,7 @@ def successes(source: ObjectSummary | None) -> list[ObjectSummary | None]:
     """None, of this version, of this version once more, of another one."""
     etag = source.etag if source else MD5
     bodies = (etag, f"{etag} again", "an older one")
-    times = (LONG_AGO - HOUR, ACCEPTED, IN_HAND, LATE)
+    times = (LONG_AGO - HOUR, ACCEPTED, RECENT, LATE)
     return [None, *(ObjectSummary("k", etag_of(body), 3, int(at), "Normal") for body, at in product(bodies, times))]
 
 
@@ -113,7 +116,7 @@ TABLE: list[Row] = [
     (ObjectClass.FAILED_BEFORE, lambda e: bool(e.source and e.failed) and e.failed.modified >= e.source.modified),
     (
         ObjectClass.IN_FLIGHT,
-        lambda e: names_this_version(e) and e.success.modified >= MOMENTS.in_hand_since and lacks(e),
+        lambda e: names_this_version(e) and e.success.modified >= IN_HAND and lacks(e),
     ),
     (ObjectClass.MISSING, lambda e: e.source is not None and e.destination is None),
     (ObjectClass.OLDER, lambda e: lacks(e) and e.destination is not None),

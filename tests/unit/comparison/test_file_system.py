@@ -23,7 +23,7 @@ LACKING = {
     "in a folder of a file's name, after others": (["a", "a!", "a-b/c", "a.txt"], "a/b", "12", False),
     "a folder without contents": ([], "a/", "", True),
     "beside a file": (["a"], "ab/c", "12", True),
-    "in a folder": (["a/", "a/a"], "a/b", "12", True),
+    "in a folder": ([("a/", ""), "a/a"], "a/b", "12", True),
     "a file": (["b"], "a", "12", True),
 }
 
@@ -31,6 +31,10 @@ LACKING = {
 @pytest.fixture
 def world() -> CompareWorld:
     return CompareWorld(LANES="1")
+
+
+def make_file_system(world: CompareWorld, is_one: bool = True) -> None:
+    world.obs.bucket(world.destination_bucket).is_file_system = is_one
 
 
 def furnish(world: CompareWorld, there: Iterable[str | tuple[str, str]], key: str, data: str) -> None:
@@ -47,7 +51,7 @@ def furnish(world: CompareWorld, there: Iterable[str | tuple[str, str]], key: st
 @pytest.mark.parametrize("is_file_system", [True, False])
 def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what, is_file_system):
     there, key, data, is_held = LACKING[what]
-    world.there.is_file_system = is_file_system
+    make_file_system(world, is_file_system)
     furnish(world, there, key, data)
     answer = world.compare()
     if is_held or not is_file_system:
@@ -60,15 +64,15 @@ def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what
 
 
 def test_what_is_there_is_held_whatever_its_name(world):
-    world.there.is_file_system = True
     world.put("a//b", "12", "md5", "copied")
+    make_file_system(world)
     world.later(HOUR)
     assert world.compare()["classes"]["equal_contents"]["keys"] == ["a//b"]
 
 
 def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
     # GIVEN a file and a folder of one name, of which neither is in OBS
-    world.there.is_file_system = True
+    make_file_system(world)
     furnish(world, ["x/a"], "x/b", "12")
     world.put("x/b/c", "12", "md5", "lost")
     world.later(HOUR)

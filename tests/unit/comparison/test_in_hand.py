@@ -1,80 +1,110 @@
-"""What OMS may still have in hand, by its statistics: only what is older counts as missing."""
+"""What OMS may have in hand, by its counts: the rest is missing, and so is in the end what it accepted and lost."""
 
 from __future__ import annotations
 
 import pytest
 
-from support.compare_world import CompareWorld
-
-MINUTE = 60
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from sandbox.oms.task import CopyFailure, CopyFault
+from support.certify_world import DAY, HOUR, MINUTE, CertifyWorld
 
 
 @pytest.fixture
-def world() -> CompareWorld:
-    world = CompareWorld(LANES="1")
-    world.clock.seconds = 86_400
-    return world
+def world() -> CertifyWorld:
+    return CertifyWorld()
 
 
-def accept(world: CompareWorld, key: str, minutes_ago: float) -> None:
-    """OMS accepted an object that is twenty minutes older."""
-    now = world.clock.seconds
-    world.clock.seconds = now - (minutes_ago + 20) * MINUTE
-    world.put(key, "1")
-    world.clock.seconds = now - minutes_ago * MINUTE
-    world.deliver()
-    world.clock.seconds = now
+def accept(world: CertifyWorld, key: str, fault: CopyFault | None = None) -> None:
+    """OMS accepts an object that is twenty minutes older."""
+    world.task.copies.then(fault or CopyFault.held())
+    world.put(key, "1", fate="copied")
+    world.source.modified[key] -= 20 * MINUTE
 
 
-def class_of(world: CompareWorld, key: str) -> str:
-    classes = world.compare()["classes"]
+def class_of(world: CertifyWorld, key: str) -> str:
+    """What a comparison says of it that sends nothing."""
+    classes = world.compare(dry_run=True, restart=False)["classes"]
     return next(name for name, found in classes.items() if key in found["keys"])
 
 
-def test_what_oms_has_not_finished_is_in_flight_however_long_it_takes(world):
-    accept(world, "a", 5 * 60)
+def test_what_oms_finished_and_is_not_there_is_missing(world):
+    world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
+    accept(world, "a", CopyFault.late(1))
+    # Counts of the last ten minutes are not trusted.
+    world.later(9 * MINUTE)
     assert class_of(world, "a") == "in_flight"
-
-
-def test_what_oms_has_finished_and_is_not_there_is_missing(world):
-    accept(world, "a", 30)
-    world.fail_copy()
+    world.later(2 * MINUTE)
     assert class_of(world, "a") == "missing"
 
 
 def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
-    accept(world, "a", 60)
-    accept(world, "b", 30)
-    world.begin_copy()
+    accept(world, "a", CopyFault.late(1))
+    world.later(20 * MINUTE)
     world.remove("a")
-    world.end_copy()
-    world.remove("a")
+    accept(world, "b")
+    world.later(20 * MINUTE)
+    assert (class_of(world, "a"), class_of(world, "b")) == ("missing", "in_flight")
+
+
+def test_what_oms_has_not_finished_is_in_flight_as_long_as_it_finishes_anything(world):
+    for key in ("1", "2", "3", "a"):
+        accept(world, key)
+    for copy in list(world.task.held)[:3]:
+        world.later(25 * MINUTE)
+        world.task.begin(copy)
+        world.task.end(copy)
+        assert class_of(world, "a") == "in_flight"
+    # After half an hour without anything, it is lost.
+    world.later(40 * MINUTE)
     assert class_of(world, "a") == "missing"
 
 
-def test_counters_of_the_last_ten_minutes_are_not_trusted(world):
-    accept(world, "a", 9)
-    world.fail_copy()
+@pytest.mark.parametrize(("gigabytes", "minutes"), [(0, 30), (90, 120)])
+def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
+    counts = InHand(now=1e9, left=1, oldest=0, finished=0)
+    size = gigabytes * 10**9
+    assert counts.may_have(1e9 - minutes * MINUTE + 1, size)
+    assert not counts.may_have(1e9 - minutes * MINUTE - 1, size)
+
+
+def test_what_was_finished_in_the_window_and_accepted_before_it_hides_nothing(world):
+    # GIVEN copies that OMS accepted a week ago, and now finishes
+    for key in "abc":
+        accept(world, key)
+    world.later(7 * DAY + HOUR)
+    world.copy_all()
+    world.later(20 * MINUTE)
+
+    # WHEN one is accepted after that, THEN it is left, whatever the sum says
+    accept(world, "d")
+    world.later(20 * MINUTE)
+    assert in_hand(world.invocation()).left == 1
+    assert class_of(world, "d") == "in_flight"
+    # And what is left by counters that know of no window.
+    world.copy_all()
+    assert in_hand(world.invocation()).left == 0
+    assert in_hand(world.invocation(), left=2).left == 2
+
+
+def test_hours_tell_what_is_in_flight_and_not_that_nothing_is_left(world):
+    world.task.step = "ONE_HOUR"
+    accept(world, "a")
+    world.later(20 * MINUTE)
+    assert in_hand(world.invocation()).left is None
     assert class_of(world, "a") == "in_flight"
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(59, "in_flight"), (61, "missing")])
 def test_where_oms_does_not_tell_an_hour_counts(world, minutes, found):
-    accept(world, "a", minutes)
-    work = world.oms.work
-
-    def without_statistics(request):
-        return world.oms.answer(request, 403, {}, "") if "/statistics" in request.url else work(request)
-
-    world.oms.work = without_statistics
+    world.oms.deny("oms:synctask:statistics")
+    accept(world, "a")
+    world.later(minutes * MINUTE)
     assert class_of(world, "a") == found
 
 
 def test_another_version_that_was_accepted_is_not_this_one(world):
-    accept(world, "a", 5)
-    world.clock.seconds += 60
-    now = world.clock.seconds
-    world.clock.seconds = now - 20 * MINUTE
-    world.put("a", "2", "md5", "lost")
-    world.clock.seconds = now
+    accept(world, "a")
+    world.later(HOUR // 2)
+    world.put("a", "2", fate="lost")
+    world.later(20 * MINUTE)
     assert class_of(world, "a") == "missing"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
 from oss_oms_sync.errors import StorageError
-from support.compare_world import HOUR, CompareWorld
+from sandbox.server.faults import Fault
+from support.compare_world import HOUR, CompareWorld, once
 from support.etags import obs_etag
-from support.fake_bucket import BucketView
 from support.law import SCHEDULES
 
 MB, MIB = 1_000_000, 1024 * 1024
@@ -89,18 +89,16 @@ def test_encrypted_stays_unproven_and_is_said(world):
 
 def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_encrypted(world):
     put(world, "a flipped byte", "a flipped bjte")
-    refused = StorageFailure("no", answered=True, code="AccessDenied")
-    world.there.problem = lambda kind, name: refused if kind == "head" else None
+    world.obs.deny("obs:object:GetObject")
     assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 14})
 
 
 def test_an_obs_that_does_not_answer_is_no_encryption(world):
     put(world, "a flipped byte", "a flipped bjte")
-    busy = StorageFailure("OBS returned a server error", answered=True, code="Unavailable")
-    world.there.problem = lambda kind, name: busy if kind == "head" else None
+    world.there.fail(Fault.status(500), "head")
     with pytest.raises(StorageError, match="server error"):
         world.compare({"deep": True})
-    world.there.problem = lambda kind, name: None
+    world.there.heal()
     world.later(HOUR)
     assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
 
@@ -108,16 +106,8 @@ def test_an_obs_that_does_not_answer_is_no_encryption(world):
 @pytest.mark.parametrize("meanwhile", [("put", "a", "another", "Appendable", "lost"), ("delete", "a")])
 def test_what_changes_before_it_is_read_is_moving(world, meanwhile):
     put(world, "a flipped byte", "a flipped bjte")
-    list_page = world.source.list_page
-
-    def then_changes(*details):
-        page = list_page(*details)
-        world.play([meanwhile])
-        return page
-
-    with patch.object(world.source, "list_page", then_changes), patch("support.fake_bucket.BucketView.find_all") as now:
-        now.side_effect = lambda names: [world.source.summary(name) for name in names]
-        assert deep(world) == ("moving", {"changed": 1})
+    world.source.after = once("list", lambda: world.play([meanwhile]))
+    assert deep(world) == ("moving", {"changed": 1})
 
 
 def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
@@ -131,15 +121,15 @@ def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
 
 def slow_reading(world: CompareWorld, seconds: float):
     """Each object takes so long to be read, bit by bit."""
-    read = BucketView.iter_contents
+    read = Bucket.iter_contents
 
-    def slowly(view, one):
+    def slowly(bucket, one):
         for _ in range(100):
             world.clock.sleep(seconds / 100)
             yield b""
-        yield from read(view, one)
+        yield from read(bucket, one)
 
-    return patch.object(BucketView, "iter_contents", slowly)
+    return patch.object(Bucket, "iter_contents", slowly)
 
 
 def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
@@ -230,6 +220,7 @@ def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
 )
 def test_law1_nothing_that_differs_is_called_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
+        CompareWorld.close_all()
         world = CompareWorld(["a"], LANES="1")
         world.encrypt(encrypted)
         put(world, data, there, part, kind)
@@ -258,7 +249,7 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
 )
 def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(world, mode, is_sent, words):
     # GIVEN a version that OMS has skipped, and an object of another size that somebody wrote
-    world.oms.overwrite_mode = mode
+    world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
     world.put("b", "12", "md5", "lost")
     world.later(HOUR)

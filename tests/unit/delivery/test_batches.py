@@ -17,6 +17,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import presentable
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
@@ -27,7 +28,11 @@ TEN = [f"key {number}" for number in range(10)]
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    """One whose instance knows that the project is open, so that it asks nothing but OMS."""
+    one = World()
+    one.oss.round_trip = 0
+    assert Closing(one.invocation()).refusal() is None
+    return one
 
 
 def send(world: World, keys: list[str], seconds: float = 60):

@@ -135,7 +135,7 @@ def test_an_event_is_recorded_if_it_is_not_known_whether_the_project_is_closed(w
     world.oss.faults.add(fault, where=is_look)
     assert world.forward(payload("a")) is False
     assert not world.oms.requests
-    assert reason(world, "a") == "CLOSED"
+    assert reason(world, "a") == "MARK_UNREAD"
     assert json.loads(world.record_body("failed", "a"))["message"].startswith("It is not known whether")
     assert world.clock.seconds < 6
 

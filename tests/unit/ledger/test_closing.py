@@ -22,61 +22,70 @@ def closing(world: World) -> Closing:
     return Closing(world.invocation(600))
 
 
+def mark(world: World) -> dict:
+    return json.loads(world.bucket.objects[MARK].body)
+
+
 def test_a_project_is_open_until_it_is_closed(world, closing):
     assert closing.state() is None
-    closing.close("Li Lei", "cut over")
-    assert closing.state() == Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over")
-    assert json.loads(world.bucket.objects[MARK].body) == {
-        "closed": True,
-        "at": "2026-01-02T00:00:00Z",
-        "by": "Li Lei",
-        "why": "cut over",
-    }
+    closed = closing.close("Li Lei", "cut over", "run 1")
+    assert closed == Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over", "run 1")
+    assert closing.state() == replace(closed, written="2026-01-02T00:00:00Z")
+    said = {"at": "2026-01-02T00:00:00Z", "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": ""}
+    assert mark(world) == {"closed": True, **said}
 
 
-def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom(world, closing):
+def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom_and_the_next_one_when(world, closing):
     closing.close("Li Lei")
     world.later(60)
-    closing.open("Han Meimei", "rolled back")
+    assert closing.open("Han Meimei", "rolled back") is None
     assert closing.state() is None
-    assert json.loads(world.bucket.objects[MARK].body) == {
-        "closed": False,
-        "at": "2026-01-02T00:01:00Z",
-        "by": "Han Meimei",
-        "why": "rolled back",
-    }
+    at = mark(world)["opened"]
+    said = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at}
+    assert mark(world) == {"closed": False, **said}
     # A delete whose answer is lost could undo a later closing.
     assert world.bucket.calls["delete"] == 0
-
-
-def test_closing_a_closed_project_changes_nothing(world, closing):
-    first = closing.close("Li Lei")
     world.later(60)
-    assert closing.close("Han Meimei") == closing.state() == first
+    assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
+
+
+def test_a_repeated_closing_rewrites_the_mark(world, closing):
+    closing.close("Li Lei", run="run 1")
+    before = mark(world)
+    world.later(60)
+    closing.close("Han Meimei")
+    assert mark(world)["at"] > before["at"]
+    assert (mark(world)["by"], mark(world)["run"]) == ("Han Meimei", "")
+
+
+def test_a_run_opens_only_a_mark_that_is_its_own(closing):
+    closing.close(run="run 1")
+    assert closing.open(run="run 2").run == "run 1"
+    assert closing.state() is not None
+    assert closing.open(run="run 1") is None
+    assert closing.state() is None
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_unreadable_mark_says_neither_and_can_be_written_anew(world, closing, body):
     world.bucket.add(StoredObject(MARK, body))
-    with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in the log bucket is unreadable.*s certify"):
+    with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in .* is unreadable.*ops\.py close"):
         closing.state()
     closing.open()
     assert closing.state() is None
     world.bucket.add(StoredObject(MARK, body))
-    assert closing.close() == closing.state()
+    assert closing.close().since == closing.state().since
 
 
-@pytest.mark.parametrize("kind", ["get", "put"])
-def test_what_the_log_bucket_refuses_is_raised(world, closing, kind):
-    world.bucket.fail(oss_error(403), kind)
+def test_what_the_log_bucket_refuses_is_raised(world, closing):
+    world.bucket.fail(oss_error(403), "get")
     with pytest.raises(StorageError):
-        closing.close()
-    if kind == "get":
+        closing.state()
+    assert closing.close().since  # the write decides
+    world.bucket.fail(oss_error(403), "put")
+    for write in (closing.close, closing.open):
         with pytest.raises(StorageError):
-            closing.state()
-    else:
-        with pytest.raises(StorageError):
-            closing.open()
+            write()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +107,6 @@ def test_the_mark_in_words_says_since_when_by_whom_and_why_on_one_line_each():
 
 
 def test_what_a_person_gives_as_name_becomes_one_line(closing):
-    assert closing.close("Li\nLei\x1b[31m", "a" * 1000) == closing.state()
+    closing.close("Li\nLei\x1b[31m", "a" * 1000)
     assert closing.state().by == "Li Lei [31m"
     assert len(closing.state().why) == 300

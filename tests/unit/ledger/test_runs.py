@@ -62,11 +62,11 @@ def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"busy_until": 5, "keys": []}'])
 def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, lines, body):
-    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", body))
     run = runs(world).new(KEYS, [], 60)
     assert leftovers(world) == [None, RunFile(run.name, KEYS, set(), lease_expired=False)]
     problem = "unreadable: look at it, and delete it when done"
-    assert lines() == [{"run_file": f"{ROOT}replay/1.json", "problem": problem}]
+    assert lines() == [{"run_file": f"{ROOT}replay/oss-oms-sync/1.json", "problem": problem}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):

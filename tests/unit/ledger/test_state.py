@@ -31,7 +31,7 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_tim
     state(world).installed(note=True)
     RunFiles(world.invocation()).new(KEYS, [], 60)
     patterns = [
-        r"replay/20260102T000000Z-[0-9a-f]{8}\.json",
+        r"replay/oss-oms-sync/20260102T000000Z-[0-9a-f]{8}\.json",
         r"state/installed\.json",
         r"state/replay\.json",
     ]

@@ -134,10 +134,11 @@ def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
     assert waiting.wait(30)
 
 
-def test_a_trigger_is_taken_away_by_the_tool(stand_in, tmp_path):
+def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
     stand_in.plan({"*": {}})
     Tool(None, tmp_path).remove_trigger("forward", "oss-content")
-    assert stand_in.calls == [["forward", "remove", "--trigger", "oss-content", "-y"]]
+    Tool(None, tmp_path).restore_trigger("forward", "oss-content")
+    assert stand_in.calls == [["forward", act, "--trigger", "oss-content", "-y"] for act in ("remove", "deploy")]
     stand_in.plan({"*": {"err": "AccessDenied", "code": 1}})
     with pytest.raises(CloudError):
         Tool(None, tmp_path).remove_trigger("forward", "oss-content")

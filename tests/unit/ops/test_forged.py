@@ -57,7 +57,7 @@ def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
 
 def is_refused(found: tuple[int, str]) -> bool:
     code, said = found
-    return code == 1 and ("not to be trusted" in said or "is not a certificate, or is damaged" in said)
+    return code == 4 and ("not to be trusted" in said or "is not a certificate, or is damaged" in said)
 
 
 @pytest.mark.parametrize("name", NAMES)

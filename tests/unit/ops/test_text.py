@@ -135,6 +135,7 @@ def test_replay_says_what_is_left_and_why():
         "failed": 2,
         "oldest_failure": "2026-01-01T00:00:00Z",
         "by_reason": {"THROTTLED": 2},
+        "stop": "time",
         "stopped": "the time is up",
     }
     out = text(replay.lines(answer, "en"))
@@ -187,8 +188,16 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         (a_pass(**NONE), 1, "No pass of this scope has begun."),
         (a_pass(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
         (a_pass(**{**NONE, "finished": True}, missing=["a"]), 1, "One call without a pass, which is not continued."),
-        (a_pass(**NONE | {"stopped": "the limit is reached"}), 0, "One call without a pass, which is not continued."),
-        (a_pass(**NONE | {"stopped": "the time is up"}), 1, "One call without a pass, which is not continued."),
+        (
+            a_pass(**NONE | {"stop": "limit", "stopped": "the limit is reached"}),
+            0,
+            "One call without a pass, which is not continued.",
+        ),
+        (
+            a_pass(**NONE | {"stop": "time", "stopped": "the time is up"}),
+            1,
+            "One call without a pass, which is not continued.",
+        ),
     ],
 )
 def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):

@@ -15,9 +15,11 @@ from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, PassState, PassStore
+from oss_oms_sync.passes.states import Pass, PassState
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
+from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped
 from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
 
 USUAL = Scope(KeyFilter(), None, everything=False)
@@ -25,7 +27,7 @@ PART = Scope(KeyFilter("a"), None, everything=True)
 DAY = timedelta(days=1)
 # A piece takes 120 seconds at most, and a minute later its worker counts as lost.
 LOST = 181
-NO_SPACE = "there is no room"
+NO_SPACE = Stopped(Stop.STORAGE, "there is no room")
 
 
 class Walks:
@@ -42,7 +44,9 @@ class Walks:
         self.began.append((start.after, start.until))
         self.meanwhile()
         told = self.kinds.get(start.until, Piece(Kind.DONE, until="", after="z"))
-        return Walked(replace(start, kind=told.kind, after=told.after, cut=told.cut, why=told.why, tally=told.tally))
+        return Walked(
+            replace(start, kind=told.kind, after=told.after, cut=told.cut, stopped=told.stopped, tally=told.tally)
+        )
 
 
 @pytest.fixture
@@ -56,8 +60,8 @@ def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
 
 
-def rests(why: str = NO_SPACE) -> Piece:
-    return Piece(Kind.REST, until="", after="", why=why)
+def rests() -> Piece:
+    return Piece(Kind.REST, until="", after="", stopped=NO_SPACE)
 
 
 def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
@@ -80,7 +84,7 @@ def woken(world: ReconcileWorld) -> list[str]:
 
 def test_a_tick_begins_a_pass_where_none_was_and_does_its_first_piece(world, walks):
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (bool(state.ended), stopped, len(walks.began)) == (True, "", 1)
+    assert (bool(state.ended), stopped, len(walks.began)) == (True, None, 1)
 
 
 def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
@@ -108,7 +112,7 @@ def test_a_tick_begins_another_only_a_period_after_the_last_began(world, walks, 
     driver(world, walks).by_timer(USUAL, DAY)
     world.later(hours * HOUR)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (len(list(world.store.names())), stopped) == (number, "")
+    assert (len(list(world.store.names())), stopped) == (number, None)
     assert state.ended
 
 
@@ -120,7 +124,7 @@ def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
 
 
 def test_with_the_period_off_a_tick_begins_nothing(world, walks):
-    assert driver(world, walks).by_timer(USUAL, None) == (None, "")
+    assert driver(world, walks).by_timer(USUAL, None) == (None, None)
     assert not list(world.store.names())
 
 
@@ -156,7 +160,7 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
     assert walks.began == [("", "m"), ("m", "")]
     assert woken(world) == ["r1"]
-    assert (state.of, bool(state.ended), stopped) == (one, True, "")
+    assert (state.of, bool(state.ended), stopped) == (one, True, None)
 
 
 def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
@@ -258,7 +262,7 @@ def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks,
 def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
     split(world, walks)
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, walks.began) == (True, "", [("", "m"), ("m", "")])
+    assert (bool(state.ended), stopped, walks.began) == (True, None, [("", "m"), ("m", "")])
 
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
@@ -277,7 +281,7 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
 
     # THEN it did only the other half, and answers once all is done
-    assert (bool(state.ended), stopped, walks.began) == (True, "", [("m", "")])
+    assert (bool(state.ended), stopped, walks.began) == (True, None, [("m", "")])
     assert 60 < world.clock.seconds - began < 70
 
 
@@ -288,7 +292,7 @@ def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, w
         world.store.sign_on(one.name, name, 1)
     began = world.clock.seconds
     state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, walks.began) == (False, "the time is up", [])
+    assert (bool(state.ended), stopped, walks.began) == (False, TIME_IS_UP, [])
     assert 100 < world.clock.seconds - began < 115
 
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from oss_oms_sync.passes import work
-from support.compare_world import DAY, HOUR, CompareWorld
+from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.reconcile_world import slow
 
 
 @pytest.fixture
-def world(mocker) -> CompareWorld:
+def world(mocker) -> Iterator[CompareWorld]:
     """A hundred objects, each worth a range of its own, and time for some pages only."""
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 10)
     mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld([f"{number:03}" for number in range(100)], LANES="2")
-    for key in world.keys:
-        world.put(key, key, fate="copied")
+    world = CompareWorld(LANES="2")
+    for number in range(100):
+        world.put(f"{number:03}", "1", fate="copied")
     world.later(HOUR)
-    return world
+    with pages_of(10):
+        yield world
 
 
 def first_look(world: CompareWorld, job: str) -> dict:
     """What a tick's first pass of a job shows where each page takes 20 seconds."""
     world.later(DAY)
-    world.source.seconds_a_page = 20.0
-    return world.reconcile(timeout=70) if job == "reconcile" else world.compare(timeout=70)
+    slow(world.source, 4.0)
+    return world.reconcile(timeout=20) if job == "reconcile" else world.compare(timeout=20)
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.stop import Stop, Stopped
 
 
 def counted(number: int) -> Tally:
@@ -66,9 +67,10 @@ pieces = st.builds(
     after=texts,
     begin=texts,
     cut=texts,
-    why=texts,
+    stopped=st.none() | st.builds(Stopped, st.sampled_from(Stop), texts),
     tally=st.builds(Tally, st.dictionaries(st.sampled_from(["scanned", "covered"]), st.integers(0, 10**9))),
     about=st.none() | st.just({"source_bucket": "photos"}),
+    stuck=st.integers(0, 20),
 )
 
 
@@ -81,7 +83,7 @@ def test_a_piece_is_read_as_it_was_written(piece):
 @pytest.mark.parametrize("value", [None, 1, []])
 def test_a_piece_that_is_not_whole_is_unreadable(name, value):
     assert Piece.from_json({**SPLIT.to_json(), name: value}) is None
-    follows = {"kind": "perhaps", "after": "", "cut": "", "why": ""}
+    follows = {"kind": "perhaps", "after": "", "cut": "", "stop": None, "stopped": None, "stuck": 0}
     assert Piece.from_json({**SPLIT.to_json(), "follows": follows}) is None
     assert Piece.from_json(value) is None
 

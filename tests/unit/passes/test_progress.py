@@ -11,7 +11,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, PassState
+from oss_oms_sync.passes.states import Pass, PassState
 from oss_oms_sync.passes.tally import Tally
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)

@@ -14,7 +14,9 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.stop import Stop
 from support.pass_world import PREFIX, PassWorld, pass_world
+from support.reconcile_world import HOUR
 from support.world import payload
 
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
@@ -165,12 +167,12 @@ def test_a_piece_that_gets_nowhere_rests(world):
     (pass_name,) = store(world).names()
     piece = store(world).read(pass_name, "r", 0)
     assert piece is not None
-    assert (piece.kind, piece.after, piece.why) == (Kind.REST, "", "there was no time for a single batch")
+    assert (piece.kind, piece.after, piece.stopped.stop) == (Kind.REST, "", Stop.NO_PROGRESS)
 
 
 def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     # GIVEN a pass that has as many pieces as there may be
-    for module in ("work", "store"):
+    for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
     slow(world)
     world.tick()
@@ -182,11 +184,17 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     world.tick()
     assert written(world) == ["r/0000"]
 
-    # AND a call by hand begins another, which comes as far and says so
+    # AND a call by hand says so instead of beginning another, until somebody says that it should
     result = by_hand(world)
-    assert result["stopped"] == "the pass has 1 pieces, the most there may be"
-    assert result["next"].endswith("The next call begins another.")
+    assert (result["stop"], result["next"].endswith("python ops.py reconcile --restart")) == ("too_large", True)
+    assert written(world) == ["r/0000"]
+    assert by_hand(world, restart=True)["stop"] == "too_large"
     assert written(world) == ["r/0000"] * 2
+
+    # AND the timer's next begins when it is due
+    world.later(25 * HOUR)
+    world.tick()
+    assert written(world) == ["r/0000"] * 3
 
 
 def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleared_away(world):

@@ -14,7 +14,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, open_passes
+from oss_oms_sync.passes.states import Pass, open_passes
 from oss_oms_sync.passes.tally import Tally
 from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
 from support.world import DROP_AFTER, DROP_BEFORE, OK, TASK

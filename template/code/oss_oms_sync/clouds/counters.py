@@ -94,9 +94,14 @@ class Statistics:
         return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
 
     @property
+    def is_exact(self) -> bool:
+        """Whether a step is one of five minutes."""
+        return self.step == "FIVE_MINUTES"
+
+    @property
     def step_length(self) -> timedelta:
         """The length of a step, at most."""
-        return _FIVE_MINUTES if self.step == "FIVE_MINUTES" else _HOUR
+        return _FIVE_MINUTES if self.is_exact else _HOUR
 
     def count_after(self, time: datetime, data_type: str) -> int:
         """The count in the steps that began after `time`."""

@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.classes import UNLISTED
 from oss_oms_sync.comparison.count import CompareCount, Rules
@@ -22,6 +19,7 @@ from oss_oms_sync.comparison.tally import CompareTally, Side, written_last
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
+from oss_oms_sync.passes.digests import MODULUS
 
 MAX_KEYS = 10_000
 # So many are looked at side by side before the next are read.
@@ -64,29 +62,10 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
         drawn=total.drawn.merged(now.drawn),
         # What was written is not unwritten because it is gone, or was written once more.
         last_written=written_last([*total.last_written, *now.last_written]),
+        twin=now.twin,
         source_listed=now.source_listed,
         destination_listed=now.destination_listed,
     )
-
-
-def keep_amended(invocation: Invocation, name: str, tally: CompareTally) -> None:
-    """Store an amended total as the object `name`.
-
-    Raises StorageError.
-    """
-    at = timestamp(invocation.clock.now())
-    invocation.log_bucket.put(StoredObject.of_json(name, {"at": at, "tally": tally.to_json()}))
-
-
-def amended(invocation: Invocation, name: str) -> tuple[str, CompareTally] | None:
-    """When a total was amended, and what it is since; None if it was not.
-
-    Raises StorageError.
-    """
-    match jsontext.load(invocation.log_bucket.get(name) or b"{}"):
-        case {"at": str(at), "tally": dict(tally)}:
-            return at, CompareTally.from_json(tally)
-    return None
 
 
 def _kept(total: CompareTally) -> CompareTally:
@@ -97,7 +76,7 @@ def _kept(total: CompareTally) -> CompareTally:
         folder: {name: count for name, count in counts.items() if name in UNLISTED}
         for folder, counts in total.folders.items()
     }
-    kept = CompareTally(classes=classes, folders=folders)
+    kept = CompareTally(classes=classes, folders=folders, twin=(total.twin - total.twin_listed) % MODULUS)
     return replace(
         kept,
         source_listed=_less(total.source_listed, total.side("source"), kept.side("source")),

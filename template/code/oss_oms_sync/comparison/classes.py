@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.classify import Entry, is_covered
 
@@ -75,11 +76,11 @@ PROVEN = {
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand_since`: what OMS accepted from then on it may not have copied yet.
+    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet.
     """
 
     listed: float
-    in_hand_since: float
+    in_hand: InHand | None = None
 
     @property
     def settled(self) -> float:
@@ -108,7 +109,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
 def differ(source: ObjectSummary, destination: ObjectSummary) -> bool:
     """Whether a copy that is not older than its source is known to be another object, by size or MD5."""
     entry = Entry(source.name, source, destination=destination)
-    return classify(entry, Moments(math.inf, math.inf)) in (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
+    return classify(entry, Moments(math.inf)) in (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:
@@ -143,7 +144,7 @@ def _of_settled(
         return ObjectClass.FAILED_BEFORE
     is_accepted = is_covered(source, success)
     if destination is None or destination.modified < source.modified:
-        if success and is_accepted and success.modified >= moments.in_hand_since:
+        if success and is_accepted and moments.in_hand and moments.in_hand.may_have(success.modified, source.size):
             return ObjectClass.IN_FLIGHT
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not same_size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
@@ -37,7 +37,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MODULUS, digest, state_digest
+from oss_oms_sync.passes.digests import MODULUS, digest, state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.range_walk import NoRoomError
 
@@ -86,7 +86,8 @@ class CompareCount:
         self._classes = {name: _Class(count) for name, count in start.classes.items()}
         self._folders = {name: {title: list(four) for title, four in of.items()} for name, of in start.folders.items()}
         self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
-        self._again, self._state, self._oldest = start.again, start.state, start.oldest_not_there
+        self._again, self._oldest = start.again, start.oldest_not_there
+        self._state, self._twin, self._twin_listed = start.state, start.twin, start.twin_listed
         self._drawing = Drawing(rules.seed, start.drawn)
         # A heap: the first is the one that was written first.
         self._last_written = sorted(start.last_written)
@@ -147,7 +148,7 @@ class CompareCount:
         if found is ObjectClass.OUTSIDE:
             return
         if entry.source and is_inside:
-            self._state += state_digest(entry.source)
+            self._add_version(entry.source, entry.destination, found)
             self._note_written(entry.key, entry.source.modified)
             self._count_time(entry.source, entry, found)
         if found.is_listed:
@@ -166,6 +167,7 @@ class CompareCount:
             dict(self._counts),
             tuple(self._marks),
             self._state % MODULUS,
+            self._twin % MODULUS,
             {name: running.count() for name, running in self._classes.items()},
             {name: {title: FolderCount(*four) for title, four in of.items()} for name, of in self._folders.items()},
             self._accepted.histogram(),
@@ -174,11 +176,22 @@ class CompareCount:
             self._oldest,
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
+            self._twin_listed % MODULUS,
             self._drawing.drawn(),
             sorted(self._last_written, reverse=True),
             self._start.parts,
             Lines(self._lines, len(self._lines)),
         )
+
+    def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None, found: ObjectClass) -> None:
+        """Add what both buckets hold of a key of the source to the digests."""
+        version = version_digest(source)
+        self._state += state_digest(version, source.modified)
+        if destination:
+            twin = twin_digest(version, source, destination)
+            self._twin += twin
+            if found.is_listed:
+                self._twin_listed += twin
 
     def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
         key, source, destination = entry.key.encode(), entry.source, entry.destination
@@ -257,6 +270,41 @@ class CompareCount:
             self._copied.add(destination.modified - written)
         elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             self._copied.not_yet += 1
+
+
+class StandstillCount:
+    """The count of a range of a standstill pass: what is in both buckets, by their digests, and no judgement. `start`
+    and `is_full` are as for CompareCount."""
+
+    def __init__(self, key_filter: KeyFilter, start: CompareTally) -> None:
+        self._key_filter = key_filter
+        self._start = start
+        self._marks = Marks(start.marks)
+        self._state, self._twin = start.state, start.twin
+        self._entry = Entry("", None)
+        self.is_full = False
+
+    def judge(self, entry: Entry) -> None:
+        """Note a key, of which nothing is to be sent. It does not count yet."""
+        self._entry = entry
+
+    def add(self) -> None:
+        """Count the key that was noted."""
+        key, source, destination = self._entry.key, self._entry.source, self._entry.destination
+        if source is None:
+            return
+        self._marks.add(key)
+        if self._key_filter.matches(key):
+            version = version_digest(source)
+            self._state += state_digest(version, source.modified)
+            self._twin += twin_digest(version, source, destination) if destination else 0
+
+    def sent(self, accepted: int, failed: int) -> None:
+        """Nothing is."""
+
+    def tally(self) -> CompareTally:
+        """All that is counted so far."""
+        return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
 
 
 class _Class:

@@ -1,40 +1,117 @@
-"""What OMS may still have in hand, by its own counters."""
+"""Whether OMS may still have what it accepted, by its own counts and with patience: what it loses, it never says."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from oss_oms_sync.clouds.counters import Statistics
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.reasons import Failure
 
-# OMS tells of a day in steps of five minutes.
-_LOOKED_BACK = timedelta(days=1)
-# Where OMS does not tell, what it accepted within this time counts as in hand.
-_ASSUMED = timedelta(hours=1)
-# Counters of the last minutes may not be complete yet.
-_COUNTED_AFTER = timedelta(minutes=10)
+# How far back OMS tells what it did every five minutes is not documented: the longest of these that it does.
+_WINDOWS = (timedelta(days=7), timedelta(days=1))
+# Where OMS does not tell, what it accepted within so many seconds counts as in hand.
+_ASSUMED = 3600.0
+# Counts of the last minutes may not be complete yet.
+_COUNTED_AFTER = 600.0
+# A record is later than what it tells of, by a step of five minutes and what clocks may differ by, at most.
+_RECORDED_AFTER = 360.0
+# An object of so many bytes may take OMS a minute, in which it need not finish anything else.
+_BYTES_A_MINUTE = 10**9
 
 
-def in_hand_since(invocation: Invocation) -> float:
-    """OMS has worked on all that it accepted before this time, in seconds since 1970, if it works in order."""
+@dataclass(frozen=True)
+class InHand:
+    """What OMS's counts said at the time `now`; times are in seconds since 1970.
+
+    `left`: how many objects it had accepted and not finished at most; None if it does not tell, or only by the hour.
+    It had finished all that it accepted before `oldest`, if it works in order. It last finished something before
+    `finished`, and accepted or finished something before `busy`. `accepted`: when each step began, and how many objects
+    it accepted in it.
+    """
+
+    now: float
+    left: int | None
+    oldest: float
+    finished: float
+    busy: float = -math.inf
+    accepted: Sequence[tuple[float, int]] = ()
+
+    @classmethod
+    def assumed(cls, now: float) -> InHand:
+        """Where OMS does not tell."""
+        return cls(now, None, now - _ASSUMED, now)
+
+    def may_have(self, accepted: float, size: int = 0, patience: float = 1800.0) -> bool:
+        """Whether OMS may still be about to copy what it accepted at this time: an object of `size` bytes. It has lost
+        it if it finished nothing for as long as `patience`, in seconds, and a minute for each GB."""
+        if accepted >= self.now - _COUNTED_AFTER:
+            return True
+        quiet = self.now - max(accepted, self.finished)
+        return accepted >= self.oldest and quiet < patience + 60 * size / _BYTES_A_MINUTE
+
+    def accepted_since(self, time: float) -> int:
+        """How many objects it accepted since then, and perhaps shortly before."""
+        return sum(number for begin, number in self.accepted if begin >= time - _RECORDED_AFTER)
+
+
+def in_hand(invocation: Invocation, left: int = 0) -> InHand:
+    """Ask OMS; `left`: how many it has not finished by its months' counters, which know of no window."""
     now = invocation.clock.now()
-    answer = invocation.oms.statistics(now - _LOOKED_BACK, now, invocation.deadline)
-    if isinstance(answer, Failure) or answer.unread:
-        return (now - _ASSUMED).timestamp()
-    counted = _oldest_unfinished(answer)
-    recent = (now - _COUNTED_AFTER).timestamp()
-    return recent if counted is None else min(recent, counted)
+    found = None
+    for window in _WINDOWS:
+        answer = invocation.oms.statistics(now - window, now, invocation.deadline)
+        if isinstance(answer, Failure) or answer.unread:
+            continue
+        found = answer
+        if answer.is_exact:
+            break
+    return _counted(found, now.timestamp(), left) if found else InHand.assumed(now.timestamp())
 
 
-def _oldest_unfinished(statistics: Statistics) -> float | None:
-    """When the step began whose requests OMS has not all worked on; None if it has worked on as many as there were."""
-    totals = {name: sum(number for _, number in points) for name, points in statistics.series.items()}
-    left = totals["REQUEST"] - totals["SUCCESS"] - totals["FAILURE"] - totals["SKIP"]
+def _counted(statistics: Statistics, now: float, left: int) -> InHand:
+    steps = _steps(statistics)
+    length = statistics.step_length.total_seconds()
+    # What was finished in the window may have been accepted before it: so no sum of the whole window tells what is
+    # left, but the largest of those from any step to the last does.
+    rest = 0
+    for _, accepted, finished in reversed(steps):
+        rest += accepted - finished
+        left = max(left, rest)
+    return InHand(
+        now,
+        left if statistics.is_exact else None,
+        _oldest(steps, left, statistics.start.timestamp()),
+        _end([begin for begin, _, finished in steps if finished], length, now),
+        _end([begin for begin, accepted, finished in steps if accepted or finished], length, now),
+        [(begin, accepted) for begin, accepted, _ in steps if accepted],
+    )
+
+
+def _steps(statistics: Statistics) -> list[tuple[float, int, int]]:
+    """When each step began, and how many objects it accepted and finished in it, in their order."""
+    steps: dict[float, tuple[int, int]] = {}
+    for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
+        for begin, number in statistics.series[name]:
+            accepted, finished = steps.get(begin / 1000, (0, 0))
+            steps[begin / 1000] = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+    return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
+
+
+def _oldest(steps: Sequence[tuple[float, int, int]], left: int, start: float) -> float:
+    """When the step began in which the oldest of what is left was accepted; infinite if nothing is."""
     if left <= 0:
-        return None
-    for begin, number in sorted(statistics.series["REQUEST"], reverse=True):
-        left -= number
+        return math.inf
+    for begin, accepted, _ in reversed(steps):
+        left -= accepted
         if left <= 0:
-            return begin / 1000
-    return statistics.start.timestamp()
+            return begin
+    return start
+
+
+def _end(begins: Sequence[float], length: float, now: float) -> float:
+    """When the last of these steps ended, or will."""
+    return min(now, max(begins) + length) if begins else -math.inf

@@ -11,47 +11,48 @@ from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text
 
 
 @dataclass(frozen=True)
 class CompareResult:
     """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `amended` when keys were last judged again; `progress` is None where there is no pass. `overwrite_mode`
-    is the sync task's."""
+    no further; `progress` is None where there is no pass. `overwrite_mode` is the sync task's. `stood_still`: whether a
+    standstill pass has seen since what the pass has judged; None if there was none."""
 
     tally: CompareTally
     finished: bool
     following: str
-    stopped: str = ""
+    stopped: Stopped | None = None
     state: PassState | None = None
-    amended: str | None = None
     progress: Progress | None = None
     overwrite_mode: str | None = None
+    stood_still: bool | None = None
 
     @classmethod
     def of(
         cls,
         state: PassState | None,
-        stopped: str,
+        stopped: Stopped | None,
         clock: Clock,
         task: TaskInfo,
-        amended: tuple[str, CompareTally] | None = None,
         before: PassState | None = None,
+        stood_still: bool | None = None,
     ) -> CompareResult:
-        """The answer that tells of a pass, or that there is none; `amended` is what its total has become since, and by
-        the one `before` it an open pass is measured."""
+        """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
         if state is None or not isinstance(state.tally, CompareTally):
             return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        progress = Progress.of(state, before, clock.now())
-        at, tally = amended or (None, state.tally)
+        progress, following = Progress.of(state, before, clock.now()), state.following("compare")
         mode = task.object_overwrite_mode
-        return cls(tally, bool(state.ended), state.following("compare"), stopped, state, at, progress, mode)
+        stopped = stopped or state.stopped
+        return cls(state.tally, bool(state.ended), following, stopped, state, progress, mode, stood_still)
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
         state, tally = self.state, self.tally
+        is_standstill = state is not None and state.scope.standstill
         sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
         return {
             **sent,
@@ -61,15 +62,19 @@ class CompareResult:
                 "copied": tally.copied_lag.summary(),
                 "again": tally.again,
             },
-            **(self._found() if self.finished else {}),
+            **(self._found() if self.finished and not is_standstill else {}),
+            "standstill": is_standstill,
+            "state": f"{tally.state:064x}" if self.finished else None,
+            "twin": f"{tally.twin:064x}" if self.finished else None,
+            "stood_still": self.stood_still,
             "finished": self.finished,
             "next": self.following,
-            "stopped": self.stopped or None,
+            **stop_json(self.stopped),
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,
             "ended": (state.ended or None) if state else None,
-            "amended": self.amended,
+            "amended": (state.amended or None) if state else None,
             **progress_json(self.state, self.progress),
         }
 

@@ -131,7 +131,8 @@ class CompareTally(Tally):
 
     `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
     in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
-    `drawn` are objects for a sample, of those that count as equal. `last_written`: those of the source in scope that
+    `twin_listed` is the part of `twin` that is of keys in the lists of differences. `drawn` are objects for a sample,
+    of those that count as equal. `last_written`: those of the source in scope that
     were written last, the latest first. `parts` are the lists of differences, and `lines` those that are not written
     yet.
     """
@@ -144,6 +145,7 @@ class CompareTally(Tally):
     oldest_not_there: int | None = None
     source_listed: Side = field(default_factory=Side)
     destination_listed: Side = field(default_factory=Side)
+    twin_listed: int = 0
     drawn: Drawn = field(default_factory=Drawn)
     last_written: Sequence[Written] = ()
     parts: Sequence[str] = ()
@@ -159,6 +161,7 @@ class CompareTally(Tally):
             base.counts,
             base.marks,
             base.state,
+            base.twin,
             added(self.classes, other.classes),
             _joined(self.folders, other.folders),
             self.accepted_lag.merged(other.accepted_lag),
@@ -167,6 +170,7 @@ class CompareTally(Tally):
             min(oldest, default=None),
             self.source_listed.plus(other.source_listed),
             self.destination_listed.plus(other.destination_listed),
+            (self.twin_listed + other.twin_listed) % MODULUS,
             self.drawn.merged(other.drawn),
             written_last([*self.last_written, *other.last_written]),
             [*self.parts, *other.parts],
@@ -198,6 +202,7 @@ class CompareTally(Tally):
             "again": self.again,
             "oldest_not_there": self.oldest_not_there,
             "listed": {"source": self.source_listed.to_json(), "destination": self.destination_listed.to_json()},
+            "twin_listed": f"{self.twin_listed:064x}",
             "drawn": self.drawn.to_json(),
             "last_written": list(self.last_written),
             "parts": list(self.parts),
@@ -215,6 +220,7 @@ class CompareTally(Tally):
                 "again": int(again),
                 "oldest_not_there": oldest,
                 "listed": {"source": source, "destination": destination},
+                "twin_listed": str(twin_listed),
                 "drawn": drawn,
                 "last_written": list(last_written),
                 "parts": list(parts),
@@ -223,6 +229,7 @@ class CompareTally(Tally):
                     base.counts,
                     base.marks,
                     base.state,
+                    base.twin,
                     {name: ClassCount.from_json(count) for name, count in classes.items()},
                     {folder: {name: _folder(four) for name, four in of.items()} for folder, of in folders.items()},
                     Histogram.from_json(accepted),
@@ -231,11 +238,12 @@ class CompareTally(Tally):
                     oldest if isinstance(oldest, int) else None,
                     Side.from_json(source),
                     Side.from_json(destination),
+                    int(twin_listed, 16),
                     Drawn.from_json(drawn),
                     [Written(*one) for one in last_written],
                     [str(part) for part in parts],
                 )
-        return cls(base.counts, base.marks, base.state)
+        return cls(base.counts, base.marks, base.state, base.twin)
 
 
 def added(one: Mapping[str, ClassCount], other: Mapping[str, ClassCount]) -> dict[str, ClassCount]:

@@ -10,6 +10,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
 T = TypeVar("T")
@@ -30,18 +31,17 @@ def submit(
     deadline: Deadline,
     *,
     bisect: bool = True,
-    closed: Callable[[], str] = str,
     patient: bool = True,
 ) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    `closed` tells before each call why nothing may be sent: empty unless the project is closed. A refused batch is
-    bisected down to the refused key, unless `bisect` is False. A throttled call is attempted again for some seconds,
-    unless `patient` is False. Every key has an outcome, whatever OMS answers; after an
-    exception, nothing is known about any key.
+    Before each call, retries and halves included, it is asked whether anything may be sent: see `Closing.refusal`. A
+    refused batch is bisected down to the refused key, unless `bisect` is False. A throttled call is attempted again for
+    some seconds, unless `patient` is False. Every key has an outcome, whatever OMS answers; after an exception, nothing
+    is known about any key.
     """
     budget = RetryBudget(deadline, invocation.clock, patient=patient)
-    bisection = _Bisection(invocation.oms, deadline, budget, bisect, closed)
+    bisection = _Bisection(invocation.oms, deadline, budget, bisect, Closing(invocation).refusal)
     for batch in batches(keys):
         bisection.send_batch(batch)
     return bisection.submission
@@ -51,13 +51,18 @@ class _Bisection:
     """One submission, with what is known so far."""
 
     def __init__(
-        self, oms: OmsClient, deadline: Deadline, budget: RetryBudget, bisect: bool, closed: Callable[[], str]
+        self,
+        oms: OmsClient,
+        deadline: Deadline,
+        budget: RetryBudget,
+        bisect: bool,
+        refusal: Callable[[], Failure | None],
     ) -> None:
         self._oms = oms
         self._deadline = deadline
         self._budget = budget
         self._bisect = bisect
-        self._closed = closed
+        self._refusal = refusal
         self._fatal: Failure | None = None
         self.submission = Submission()
 
@@ -72,7 +77,7 @@ class _Bisection:
                     outcomes[key] = replace(failure, reason=Reason.REJECTED)
 
     def _send(self, keys: Sequence[str]) -> None:
-        failure = self._fatal or self._refusal() or self._call(keys)
+        failure = self._fatal or self._call(keys)
         if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
             middle = len(keys) // 2
             self._send(keys[:middle])
@@ -82,14 +87,13 @@ class _Bisection:
             self._fatal = failure
         self.submission.outcomes.update(dict.fromkeys(keys, failure))
 
-    def _refusal(self) -> Failure | None:
-        why = self._closed()
-        return Failure(Reason.CLOSED, message=why) if why else None
-
     def _call(self, keys: Sequence[str]) -> Failure | None:
         """Submit `keys` in one call, retried while that helps."""
 
         def call() -> Attempt[Failure | None]:
+            # Before a retry too: the project may have been closed since, or the instance frozen.
+            if refusal := self._refusal():
+                return Attempt(refusal)
             self.submission.calls += 1
             outcome = self._oms.attempt(keys, self._deadline)
             self.submission.throttled += outcome.throttled

@@ -18,7 +18,8 @@ from oss_oms_sync.delivery.recording import record
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
+from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
+from oss_oms_sync.stop import TIME_IS_UP, Stop
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """The submissions of one run. `stopped` says why they ended early; empty if they did not."""
+    """The submissions of one run. `stop` and `stopped` say why they ended early; None and empty if they did not."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
         """`share`: how many runs share the rate. `seconds`: after these it begins no call, and waits for none."""
@@ -55,8 +56,11 @@ class Sender:
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)
+        # Why nothing may be sent, once that is so.
+        self._refusal: Failure | None = None
         self._refused_in_a_row = 0
         self._bisect = True
+        self.stop: Stop | None = None
         self.stopped = ""
         self.accepted = 0
         self.failed: Counter[str] = Counter()
@@ -65,8 +69,12 @@ class Sender:
 
     def may_send(self) -> bool:
         """Whether the run may go on: there is time, OMS takes keys, and the project is open."""
-        if not self.stopped:
-            self.stopped = "the time is up" if self._sending.expired() else self._closing.refusal()
+        if self.stopped:
+            return False
+        if self._sending.expired():
+            self._end(*TIME_IS_UP)
+        elif refusal := self._closing.refusal():
+            self._refused(refusal)
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
@@ -74,7 +82,7 @@ class Sender:
 
         Raises RecordError.
         """
-        failure = Failure(Reason.CLOSED, message=self.stopped)
+        failure = self._refusal or Failure(Reason.DEADLINE, message=self.stopped)
         recorded = record(self._invocation, [(key, failure) for key in keys])
         for one in recorded:
             self._count(one.key, failure)
@@ -101,12 +109,19 @@ class Sender:
             left += self._finish(*one, in_doubt)
         return left
 
+    def _refused(self, refusal: Failure) -> None:
+        self._refusal = refusal
+        self._end(Stop[refusal.reason.name], refusal.message)
+
+    def _end(self, stop: Stop, why: str) -> None:
+        self.stop, self.stopped = stop, why
+
     def _may_go_on(self) -> bool:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
         if wait >= self._beginning.remaining():
-            self.stopped = "the time is up"
+            self._end(*TIME_IS_UP)
             return False
         if wait > 0:
             self._clock.sleep(wait)
@@ -115,7 +130,7 @@ class Sender:
     def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
-        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect, closed=self._closing.refusal)
+        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
@@ -143,8 +158,8 @@ class Sender:
         failures = [failure for failure in submission.outcomes.values() if failure]
         reasons = [failure.reason for failure in failures]
         stopping = [reason for reason in reasons if reason in STOPS_RUN]
-        if Reason.CLOSED in reasons:
-            self.stopped = failures[reasons.index(Reason.CLOSED)].message
+        if refusal := next((failure for failure in failures if failure.reason in MAY_NOT_SEND), None):
+            self._refused(refusal)
             return
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
@@ -154,11 +169,14 @@ class Sender:
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
-            self.stopped = "the time is up"
+            self._end(*TIME_IS_UP)
         elif stopping:
-            self.stopped = f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}"
+            self._end(Stop.REFUSED, f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}")
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
-            self.stopped = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
+            last = reasons[-1].name
+            self._end(
+                Stop.NOTHING_TAKEN, f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {last}"
+            )
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
         """Write the records of what was submitted; return the keys whose state is recorded nowhere else."""
@@ -166,7 +184,7 @@ class Sender:
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = _still_rejected(key, submission.outcomes[key.key])
-            if failure and failure.reason in (Reason.DEADLINE, Reason.CLOSED):  # not sent
+            if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not sent
                 left += [key] if key.key not in in_doubt else []
                 continue
             self._count(key, failure)

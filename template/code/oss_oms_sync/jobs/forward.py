@@ -17,7 +17,6 @@ from oss_oms_sync.delivery.share import Share
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import Failure, Reason
 
 # How long writing the records of a batch may take: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
@@ -69,11 +68,10 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys`, or leave them to replay: while OMS throttles, and if the project is open."""
-    share, closing = Share(invocation), Closing(invocation)
+    share = Share(invocation)
     if left := share.refusal():
-        why = closing.refusal()
-        return Submission(dict.fromkeys(keys, Failure(Reason.CLOSED, message=why) if why else left))
-    submission = submit(invocation, keys, deadline, closed=closing.refusal, patient=share.is_whole)
+        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or left))
+    submission = submit(invocation, keys, deadline, patient=share.is_whole)
     share.note(submission)
     return submission
 

@@ -1,40 +1,58 @@
 """Whether the project is closed: after the cutover no job sends anything, because the users' applications now write to
 the destination themselves.
 
-oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at": ..., "by": ..., "why": ...}
+oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run", "opened"}
+
+`run` is the run of a cutover that set the mark, empty if somebody did it by hand; a run opens only a mark that is its
+own. `opened` is when the project was last opened, which tells whether a GO still stands.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
-could undo a later closing. If it cannot be known whether the project is closed, nothing is sent either: every key
-stays where it is, or is recorded as failed, and is sent as soon as it is known.
+could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
+it cannot be known whether the project is closed, nothing is sent either: every key stays where it is, or is recorded as
+failed, and is sent as soon as it is known.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.ledger.records import record_root
-from oss_oms_sync.reasons import OPEN_COMMAND
+from oss_oms_sync.reasons import OPEN_COMMAND, Failure, Reason
 from oss_oms_sync.text import Text
 
 # For how long an instance that saw the project open takes that for granted, from when it asked.
 _KNOWN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Closed:
-    """The mark of a closed project: since when (UTC, as in records), by whom, and why (both may be empty)."""
+    """The mark of a closed project: since when (UTC, as in records), by whom, and why (both may be empty); which run
+    set it, and when the project was last opened before that, both empty if none did.
+
+    `written`: when OSS stored it, by its own clock, in the format of records; empty for a mark that was not read.
+    """
 
     since: str
     by: str
     why: str
+    run: str = ""
+    opened: str = ""
+    written: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As answers have it."""
+        return {"since": self.since, "by": self.by, "why": self.why, "run": self.run}
 
     @property
     def text(self) -> Text:
@@ -57,71 +75,115 @@ class Closing:
         self._clock = invocation.clock
         self._remembered = invocation.oss.remembered
 
-    def close(self, by: str = "", why: str = "") -> Closed:
-        """Close the project, and return its mark; a project that is closed already keeps the one it has.
+    def close(self, by: str = "", why: str = "", run: str = "") -> Closed:
+        """Close the project, or close it anew, and return its mark.
 
         Raises StorageError: then it is not known to be closed.
         """
-        body = self._bucket.get(self.name)
         try:
-            mark = parse_mark(self.name, body)
-        except StorageError:  # unreadable
-            mark = None
-        return mark or self._write(by, why, closed=True)
+            before = self._read()
+        except StorageError:  # unreadable, or it cannot be read now: the write decides
+            before = None
+        opened = before.opened if before else ""
+        mark = Closed(timestamp(self._clock.now()), presentable(by), presentable(why), run, opened)
+        self._bucket.put(self._object(mark, closed=True))
+        return mark
 
-    def open(self, by: str = "", why: str = "") -> None:
-        """Open the project again.
+    def open(self, by: str = "", why: str = "", run: str = "") -> Closed | None:
+        """Open the project again; a `run` opens it only if the mark is its own. Return the mark that stays, or None.
 
         Raises StorageError: then it is not known to be open.
         """
-        self._write(by, why, closed=False)
+        if run and (closed := self.state()) and closed.run != run:
+            return closed
+        now = timestamp(self._clock.now())
+        self._bucket.put(self._object(Closed(now, presentable(by), presentable(why), run, now), closed=False))
+        return None
+
+    def establish(self) -> None:
+        """Write that the project is open if it has no mark; once an instance. A late write undoes nothing, because OSS
+        refuses it where there is a mark, and nothing depends on it: a failure is a warning in the log."""
+        remembered_as = f"{self.name} is there"
+        if remembered_as in self._remembered:
+            return
+        (found,) = self._bucket.try_get_all([self.name])
+        problem = found if isinstance(found, StorageFailure) else None
+        if problem and problem.code == "NoSuchKey":
+            first = StoredObject.of_json(self.name, {"closed": False})
+            headers = {**first.headers, "x-oss-forbid-overwrite": "true"}
+            (problem,) = self._bucket.try_put_all([replace(first, headers=headers)])
+        if problem and problem.code != "FileAlreadyExists":
+            log.warning({"mark": "not written", "problem": problem.message})
+        else:
+            self._remembered[remembered_as] = True
 
     def state(self) -> Closed | None:
         """The mark of the project if it is closed; None if it is open.
 
         Raises StorageError, also if the mark is unreadable: then neither is known.
         """
-        return parse_mark(self.name, self._bucket.get(self.name))
+        mark = self._read()
+        return mark.closed if mark else None
 
-    def refusal(self) -> str:
-        """Why nothing may be sent; empty if it may. To be asked before each call to OMS.
+    def refusal(self) -> Failure | None:
+        """Why nothing may be sent: CLOSED, or MARK_UNREAD if that is not known; None if it may. To be asked before each
+        call to OMS, retries too.
 
         Who has not asked the log bucket within the last minute asks, and waits for the answer: so does a new instance,
-        one that was frozen, and one that was told anything else than that the project is open.
+        one that was frozen, and one that was told anything else than that the project is open. So a call that begins
+        does so within a minute of the closing, and has ended, or arrived although its answer was lost, within two.
         """
         asked_at = _Moment(self._clock.monotonic(), self._clock.now())
         seen_open = self._remembered.get(self.name)
         if isinstance(seen_open, _Moment) and asked_at.seconds_since(seen_open) < _KNOWN_SECONDS:
-            return ""
-        self._remembered.pop(self.name, None)
-        bucket = self._bucket.within(min(_LOOK_SECONDS, self._deadline.remaining() / 2))
-        try:
-            closed = parse_mark(self.name, bucket.get(self.name))
-        except StorageError as error:
-            return f"It is not known whether the project is closed, so nothing is sent: {error}"
-        if closed:
-            return closed.text.en
-        self._remembered[self.name] = asked_at
-        return ""
-
-    def _write(self, by: str, why: str, *, closed: bool) -> Closed:
-        mark = Closed(timestamp(self._clock.now()), presentable(by), presentable(why))
-        value = {"closed": closed, "at": mark.since, "by": mark.by, "why": mark.why}
-        self._bucket.put(StoredObject.of_json(self.name, value))
-        return mark
-
-
-def parse_mark(name: str, body: bytes | None) -> Closed | None:
-    """What a mark says of the project: when it was closed, or None if it is open; `body` is None if there is no mark.
-
-    Raises StorageError if that is unreadable.
-    """
-    match {"closed": False} if body is None else jsontext.load(body):
-        case {"closed": False}:
             return None
-        case {"closed": True, "at": str(since), "by": str(by), "why": str(why)}:
-            return Closed(since, by, why)
-    raise StorageError(f"{name} in the log bucket is unreadable. Write it anew: {OPEN_COMMAND}")
+        self._remembered.pop(self.name, None)
+        try:
+            mark = self._read(min(_LOOK_SECONDS, self._deadline.remaining() / 2))
+        except StorageError as error:
+            message = f"It is not known whether the project is closed, so nothing is sent: {error}"
+            return Failure(Reason.MARK_UNREAD, message=message)
+        if mark and mark.closed:
+            return Failure(Reason.CLOSED, message=mark.closed.text.en)
+        self._remembered[self.name] = asked_at
+        return None
+
+    def _read(self, seconds: float | None = None) -> _Mark | None:
+        """The mark; None if there is none. Raises StorageError."""
+        bucket = self._bucket if seconds is None else self._bucket.within(seconds)
+        (found,) = bucket.get_all([self.name])
+        return _Mark.of(found) if found else None
+
+    def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
+        said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run, "opened": mark.opened}
+        return StoredObject.of_json(self.name, {"closed": closed, **said})
+
+
+class _Mark(NamedTuple):
+    """What a mark says: `closed` is None for an open project; `opened` is when it was last opened, empty if never."""
+
+    closed: Closed | None
+    opened: str
+
+    @classmethod
+    def of(cls, read: StoredObject) -> _Mark:
+        """Raises StorageError if that is unreadable."""
+        match jsontext.load(read.body):
+            case {"closed": False, **rest}:
+                return cls(None, str(rest.get("opened") or ""))
+            case {
+                "closed": True,
+                "at": str(at),
+                "by": str(by),
+                "why": str(why),
+                "run": str(run),
+                "opened": str(opened),
+            }:
+                written = parse_http_date(read.headers.get("last-modified"))
+                return cls(Closed(at, by, why, run, opened, timestamp(written) if written else ""), opened)
+        raise StorageError(
+            f"{read.name} in the log bucket is unreadable. Write it anew: python ops.py close, or {OPEN_COMMAND}"
+        )
 
 
 class _Moment(NamedTuple):

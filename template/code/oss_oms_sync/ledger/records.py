@@ -12,7 +12,7 @@ oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -88,11 +88,8 @@ def success_etag(record: StoredObject) -> str:
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
-def copy_attempts(record: StoredObject | None, etag: str) -> int:
-    """How often the version `etag` was accepted once more because OMS had failed to copy it, by its success record (as
-    read)."""
-    if record is None or _once(success_etag(record)) != etag:
-        return 0
+def copy_attempts(record: StoredObject) -> int:
+    """How often a version was accepted once more because OMS had failed to copy it, by its success record (as read)."""
     counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
     return int(counted) if counted.isdecimal() else 0
 
@@ -151,6 +148,14 @@ class FailedKey:
     def key(self) -> str:
         """The object's name in plain text."""
         return self.change.key
+
+    def of(self, change: ObjectChange) -> FailedKey:
+        """The key with what is to be sent of it now. One that names no version leaves the version that failed; and how
+        often OMS failed to copy a version does not count for another."""
+        if not change.etag:
+            return self
+        is_same = change.etag == self.change.etag
+        return replace(self, change=change, copy_attempts=self.copy_attempts if is_same else 0)
 
     @property
     def failed_again(self) -> bool:

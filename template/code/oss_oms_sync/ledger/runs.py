@@ -1,6 +1,8 @@
 """Replay's run files: they hold keys that are in no failed record while a run works on them.
 
-oms_source_record/{task}/replay/{run}.json
+oms_source_record/{task}/replay/{project}/{run}.json
+
+Each project has its own, because another one on the same task may be closed, and not send what this one may.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ class RunFile:
 
 
 class RunFiles:
-    """The run files of one sync task."""
+    """The run files of one project."""
 
     def __init__(self, invocation: Invocation) -> None:
         # The prefix of their names.
-        self.folder = f"{record_root(invocation.task_id)}replay/"
+        self.folder = f"{record_root(invocation.task_id)}replay/{invocation.settings.project}/"
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 

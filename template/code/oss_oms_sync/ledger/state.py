@@ -2,7 +2,6 @@
 
 oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
-oms_source_record/{task}/state/newer_there.json  when replay last saw something newer in OBS that hides a failed copy
 oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
                                                              what counts
 
@@ -94,20 +93,6 @@ class JobState:
         Raises StorageError.
         """
         self._bucket.put(StoredObject.of_json(self._name(job), value))
-
-    def note_newer_there(self) -> None:
-        """Remember that just now OBS had something newer, and other, than what OMS had failed to copy.
-
-        Raises StorageError.
-        """
-        self.store("newer_there", {"at": timestamp(self._clock.now())})
-
-    def newer_there(self) -> datetime | None:
-        """When that was seen last; None if it never was.
-
-        Raises StorageError.
-        """
-        return parse_time(str(self.load("newer_there").get("at")))
 
     def note_timer(self, job: str, event: bytes | str) -> None:
         """Leave the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.

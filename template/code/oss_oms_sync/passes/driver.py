@@ -9,18 +9,26 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.known_marks import known_marks
 from oss_oms_sync.passes.names import Wake
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree
+from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.store import Pass, PassState, PassStore, last_ended, newest_of, open_passes
-from oss_oms_sync.passes.work import Walk, Worker
+from oss_oms_sync.passes.states import Pass, PassState, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.work import Walk, Worker, lanes_of
+from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped, stop_json
 
 # How long an event may take to wake a worker, before whoever waits does the work.
 _EVENT_SECONDS = 10.0
 # A piece may take so much longer than PIECE_SECONDS before its worker counts as lost.
 _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
+# So long a tick leaves alone what came nowhere for long.
+_DAY_SECONDS = 86400.0
+_NEWER = Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
 # With less time left, whoever waits begins nothing more.
 _LAST_SECONDS = 60.0
 
@@ -36,15 +44,21 @@ class PiecesDone:
         """As it is logged: nobody waits for it."""
         return {
             "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
-            "stopped": next((piece.why for piece in self.pieces.values() if piece.why), None),
+            **stop_json(next((piece.stopped for piece in self.pieces.values() if piece.stopped), None)),
         }
+
+
+def refusal(invocation: Invocation) -> Stopped | None:
+    """Why nothing may be sent: the project is closed, or that is not known."""
+    refused = Closing(invocation).refusal()
+    return Stopped(Stop[refused.reason.name], refused.message) if refused else None
 
 
 class Driver:
     """One invocation of a job that works on passes. `walk` does the job's part of a range.
 
     Methods raise StorageError: what was done until then is kept. Most return the pass in question, if there is one, and
-    why this invocation went no further with it; empty if nothing stopped it.
+    what stopped this invocation's work on it.
     """
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
@@ -60,44 +74,70 @@ class Driver:
         done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
         return PiecesDone({name: piece for name, piece in done.items() if piece})
 
-    def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, str]:
-        """Begin a pass of `scope` if one is due by `period`, or else wake what stands still in any pass."""
+    def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
+        """Begin a pass of `scope` if one is due by `period` and none of its identity is open, or else wake what stands
+        still in any pass."""
         states = self._store.states()
         mine = newest_of(states, scope)
-        if period and not (mine and mine.goes_on) and self._is_due(mine, period):
+        # One that was asked for with a time looked at less, perhaps.
+        last = newest_of([one for one in states if one.scope.since in (None, scope.since)], scope)
+        if period and not (mine and mine.goes_on) and self._is_due(last, period):
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
-            return self.begin(scope, from_epoch(self._now() // seconds * seconds), states)
+            slot = from_epoch(self._now() // seconds * seconds)
+            is_over = mine is not None and mine.of.name >= self._store.name_of(scope, slot)
+            return self.begin(scope, None if is_over else slot, states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
-            return mine, ""
+            return mine, None
         # Only one is tried: if OMS is down, so much it costs and no more. It is the one that has stood still longest,
         # so that each has its turn, whatever holds back another.
         first, *others = (wake for _, wake in sorted(still))
         piece = self._worker.go_on(first, rested=True)
         if piece and piece.kind is Kind.REST:
-            return self._store.state(first.pass_name), piece.why
+            return self._store.state(first.pass_name), piece.stopped
         for other in others:
             self._store.wake(other.pass_name, other.range_name)
         stopped = self._wait(first.pass_name)
         return self._store.state(first.pass_name), stopped
 
-    def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, str]:
-        """Work on the open pass of `scope`, or on a new one, and wait for its end as long as there is time."""
+    def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
+        """Work on the open pass of `scope` that has the same wishes, or on a new one, and wait for its end as long as
+        there is time. One that is too large is begun anew only by `restart`."""
         states = self._store.states()
         mine = None if restart else newest_of(states, scope)
-        state, stopped = (mine, "") if mine and mine.goes_on else self.begin(scope, states=states)
+        if mine is None or mine.ended or mine.scope != scope:
+            state, stopped = self.begin(scope, states=states)
+        else:
+            state, stopped = mine, None if mine.goes_on else mine.stopped
         if state is None or stopped:
             return state, stopped
         stopped = self._wait(state.of.name)
         return self._store.state(state.of.name), stopped
 
+    def too_many(self, scope: Scope) -> Stopped | None:
+        """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send and
+        none is open."""
+        mine, settings = newest_of(self._store.states(), scope), self._settings
+        if not scope.everything or scope.since or (mine and not mine.ended and mine.scope == scope):
+            return None
+        marks = known_marks(self._invocation, self._store, self.about_now(scope, note=False))
+        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings)
+        most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
+        if objects <= most:
+            return None
+        return Stopped(
+            Stop.TOO_LARGE,
+            f"about {objects:,} objects would be sent, and a pass sends at most {most:,}. Let a migration task of OMS"
+            " copy them, or begin it all the same: python ops.py reconcile --all --restart",
+        )
+
     def look(self, scope: Scope) -> PassState | None:
-        """The newest pass of `scope`, ended or not, as it is."""
+        """The newest pass with the identity of `scope`, ended or not, as it is."""
         return newest_of(self._store.states(), scope)
 
     def before(self, state: PassState | None) -> PassState | None:
-        """The pass by which an open pass can be measured: the last of its scope that had ended when it began."""
+        """The pass by which an open pass can be measured: the last like it that had ended when it began."""
         is_open = state is not None and not state.ended
         return self._store.state(state.of.before) if state and is_open and state.of.before else None
 
@@ -121,31 +161,31 @@ class Driver:
 
     def begin(
         self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None
-    ) -> tuple[PassState | None, str]:
+    ) -> tuple[PassState | None, Stopped | None]:
         """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this.
         `states`: as for about_now."""
         one = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
         piece = self._worker.begin(one)
-        return self._store.state(one.name), piece.why
+        return self._store.state(one.name), piece.stopped
 
     def _is_due(self, last: PassState | None, period: timedelta) -> bool:
         return last is None or last.of.started <= timestamp(self._clock.now() - period)
 
-    def _wait(self, name: str) -> str:
-        """Until a pass has ended: do what nobody else does. Return why it went no further."""
+    def _wait(self, name: str) -> Stopped | None:
+        """Until a pass has ended: do what nobody else does. Return what stopped that."""
         while self._has_time():
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
-                return ""
+                return None
             idle = next(self._idle(name, tree, written), None)
             piece = self._worker.go_on(Wake(name, idle, None), rested=True) if idle else None
             if piece and piece.kind is Kind.REST:
-                return piece.why
+                return piece.stopped
             if idle and piece is None and self._store.newest(name) != name:
-                return "a newer pass of this scope has begun"
+                return _NEWER
             if piece is None:
                 self._clock.sleep(_POLL_SECONDS)
-        return "the time is up"
+        return TIME_IS_UP
 
     def _idle(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
         """The ranges on which nobody works, as far as can be seen; first the one that waits longest."""
@@ -157,11 +197,15 @@ class Driver:
                 yield range_name
 
     def _still(self, name: str) -> Iterator[tuple[int, Wake]]:
-        """The ranges of a pass that have not moved for longer than a piece can last, and since when."""
+        """The ranges of a pass that have not moved for longer than a piece can last, and since when; those that came
+        nowhere many times only on the day after."""
         (tree, written), worked_on = self._store.tree_and_times(name), self._store.worked_on(name)
         for one in tree.open:
             latest = max(written.get(one, 0), worked_on.get(one, 0))
-            if self._now() - latest >= self._lost_after:
+            if self._now() - latest < self._lost_after:
+                continue
+            last = self._store.read(name, one, tree.last[one])
+            if not (last and last.is_stuck and self._now() - latest < _DAY_SECONDS):
                 yield latest, Wake(name, one, None)
 
     @property

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.store import Pass, PassState, PassStore
+from oss_oms_sync.passes.states import Pass, PassState
+from oss_oms_sync.passes.store import PassStore
 
 # Both walk through the same objects, so the marks of one serve the other.
 _OTHER = {"reconcile": "compare", "compare": "reconcile"}

@@ -7,9 +7,9 @@ oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the p
 oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by whoever is called with it
 oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   somebody works on that piece since then
 
-An OSS trigger calls the job with each name under `passes/`. A pass is named after what it depends on (source bucket,
-version of the classes, scope) and its beginning, so the passes of a scope sort by time. A range is `r`, or the name of
-the range that split with `0` or `1` for its half.
+An OSS trigger calls the job with each name under `passes/`. A pass is named after what it is of (buckets, version of
+the classes, keys, standstill or not) and its beginning, so the passes of one identity sort by time. A range is `r`, or
+the name of the range that split with `0` or `1` for its half.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def differences_prefix(project: str, job: str, task_id: str) -> str:
 
 
 def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
-    """The name of the pass that began at that moment, or whose slot began then. All that a pass depends on is in it, so
-    a pass of other settings never has the same name, even in the same slot."""
-    identity = {"source_bucket": source_bucket, "classes": classes, **scope_json(scope)}
+    """The name of the pass that began at that moment, or whose slot began then. All that a pass is of is in it, so a
+    pass of other settings never has the same name, even in the same slot; its wishes are not."""
+    identity = {"source_bucket": source_bucket, "classes": classes, **scope_json(scope.identity)}
     if destination_bucket:
         identity["destination_bucket"] = destination_bucket
     digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
@@ -69,14 +69,14 @@ def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: 
 
 
 def kin(name: str) -> str:
-    """What the names of all passes begin with that are of the same scope and settings as the pass `name`."""
+    """What the names of all passes begin with that are of the same identity as the pass `name`."""
     return name.partition("-")[0] + "-"
 
 
 def scope_json(scope: Scope) -> dict[str, object]:
     """A scope as it is stored."""
     since = timestamp(scope.since) if scope.since else ""
-    wanted = {name: True for name in ("deep", "overwrite") if getattr(scope, name)}
+    wanted = {name: True for name in ("deep", "overwrite", "standstill") if getattr(scope, name)}
     return {**asdict(scope.key_filter), "since": since, "all": scope.everything, **wanted}
 
 

@@ -14,9 +14,12 @@ from functools import reduce
 
 from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
 from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.stop import Stop, Stopped, stop_json
 
 # Together with LANES this bounds the bill of whatever goes wrong.
 MAX_PIECES = 10_000
+# After so many pieces in a row that came no further, a range is left alone until tomorrow.
+_MAX_STUCK = 10
 
 
 class Kind(Enum):
@@ -27,7 +30,7 @@ class Kind(Enum):
     # The rest is cut in two: up to `cut`, and after it.
     SPLIT = "split"
     DONE = "done"
-    # It ended early, for the reason `why`: only a tick or a manual call goes on.
+    # It ended early, because of what `stopped` says: only a tick or a manual call goes on.
     REST = "rest"
 
 
@@ -36,7 +39,7 @@ class Piece:
     """What is known of a range after a piece: everything up to the key `after` is classified, sent and counted.
 
     The range is the keys after `begin`, up to and with `until`; `until` is "" for no limit. `about` is what the first
-    piece of a pass says of the pass.
+    piece of a pass says of the pass. `stuck`: how many pieces in a row, with this one, came no further.
     """
 
     kind: Kind
@@ -44,9 +47,15 @@ class Piece:
     after: str
     begin: str = ""
     cut: str = ""
-    why: str = ""
+    stopped: Stopped | None = None
     tally: Tally = field(default_factory=Tally)
     about: Mapping[str, object] | None = None
+    stuck: int = 0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no tick goes on with it before tomorrow."""
+        return self.kind is Kind.REST and self.stuck >= _MAX_STUCK
 
     def halves(self) -> tuple[Piece, Piece]:
         """The first pieces of the two ranges that it split into."""
@@ -55,7 +64,13 @@ class Piece:
         return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut, tally=nothing)
 
     def to_json(self) -> dict[str, object]:
-        follows = {"kind": self.kind.value, "after": self.after, "cut": self.cut, "why": self.why}
+        follows = {
+            "kind": self.kind.value,
+            "after": self.after,
+            "cut": self.cut,
+            **stop_json(self.stopped),
+            "stuck": self.stuck,
+        }
         about = {} if self.about is None else {"pass": self.about}
         return {**about, "after": self.begin, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
 
@@ -66,20 +81,29 @@ class Piece:
             case {
                 "after": str(begin),
                 "until": str(until),
-                "follows": {"kind": str(kind), "after": str(after), "cut": str(cut), "why": str(why)},
+                "follows": {
+                    "kind": str(kind),
+                    "after": str(after),
+                    "cut": str(cut),
+                    "stop": stop,
+                    "stopped": why,
+                    "stuck": int(stuck),
+                },
                 "tally": dict(tally),
                 **rest,
             } if kind in (one.value for one in Kind):
                 about = rest.get("pass")
+                stopped = Stopped(Stop(stop), str(why)) if stop in (one.value for one in Stop) else None
                 return cls(
                     Kind(kind),
                     until,
                     after,
                     begin,
                     cut,
-                    why,
+                    stopped,
                     tally_type.from_json(tally),
                     about if isinstance(about, dict) else None,
+                    stuck,
                 )
         return None
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync.clock import parse_time
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 
 
 @dataclass(frozen=True)

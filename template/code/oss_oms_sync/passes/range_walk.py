@@ -16,12 +16,14 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 
 _MAX_SHOWN = 100
 # With less than this left it ends: a page, a batch and the piece itself still have to go through.
 _RESERVED_SECONDS = 30.0
-# As the sender says it.
-_TIME_IS_UP = "the time is up"
+
+
+_NO_RECORD = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
 
 
 class NoRoomError(Exception):
@@ -88,7 +90,7 @@ class RangeWalk:
         self._taken = 0
         # The first keys that a dry run would send.
         self.missing: list[str] = []
-        self.stopped = "the limit is reached" if trial and trial.limit == 0 else ""
+        self.stopped = LIMIT_REACHED if trial and trial.limit == 0 else None
 
     def run(self) -> Walked:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -96,21 +98,25 @@ class RangeWalk:
         try:
             at_end = self._go()
         except NoRoomError:
-            at_end, self.stopped = False, _TIME_IS_UP
+            at_end, self.stopped = False, TIME_IS_UP
         except StorageError as raised:
             at_end, error = False, raised
         self._send()
         done = self._settled()
         if at_end and not self._batch:
             return Walked(replace(done, kind=Kind.DONE))
-        why = str(error) if error else self.stopped or self._sender.stopped
-        if why == _TIME_IS_UP and self._sender.failed and not self._sender.accepted:
+        stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender_stopped()
+        if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Else those who go on at once would be busy for as long as OMS is.
             why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
-        self.stopped = why
-        if why in ("", _TIME_IS_UP):
+            stopped = Stopped(Stop.NOTHING_TAKEN, why)
+        self.stopped = stopped
+        if stopped in (None, TIME_IS_UP):
             return Walked(done, error)
-        return Walked(replace(done, kind=Kind.REST, why=why), error)
+        return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
+
+    def _sender_stopped(self) -> Stopped | None:
+        return Stopped(self._sender.stop, self._sender.stopped) if self._sender.stop else None
 
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
@@ -119,7 +125,7 @@ class RangeWalk:
             if until and entry.key > until:
                 return True
             if monotonic() > self._end or count.is_full:
-                self.stopped = self.stopped or _TIME_IS_UP
+                self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
             key = count.judge(entry)
@@ -135,9 +141,9 @@ class RangeWalk:
         """Send the batch if it is full, and see whether there is more to be sent."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
-        self.stopped = self.stopped or self._sender.stopped
+        self.stopped = self.stopped or self._sender_stopped()
         if not self.stopped and self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
-            self.stopped = "the limit is reached"
+            self.stopped = LIMIT_REACHED
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
@@ -151,7 +157,7 @@ class RangeWalk:
         """Submit the open batch. It stays open, and no other is begun, until all of it is accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
-            self.stopped = self._sender.stopped or "the log bucket takes no record of some keys"
+            self.stopped = self._sender_stopped() or _NO_RECORD
             return
         self._count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []

@@ -1,4 +1,4 @@
-"""Which objects a pass covers."""
+"""What a pass is of, and what it is to do besides."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class Scope:
-    """Which objects a pass covers. `since` is None for the usual start, the installation. `everything`: objects with
-    any records, written at any time unless `since` limits it. Only compare knows `deep` and `overwrite`."""
+    """What a pass is of, and its wishes. It is of the keys that `key_filter` lets through, and a `standstill` or not.
+
+    Wishes: `since` is None for the usual start, the installation. `everything`: objects with any records, written at
+    any time unless `since` limits it. Only compare knows `deep`, `overwrite` and standstills.
+    """
 
     key_filter: KeyFilter
     since: datetime | None
     everything: bool
     deep: bool = False
     overwrite: bool = False
+    standstill: bool = False
 
     @classmethod
     def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
@@ -45,8 +49,13 @@ class Scope:
         time = parse_time(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
-        everything, deep, overwrite = (options.get(name) is True for name in ("all", "deep", "overwrite"))
-        return cls(KeyFilter(longer, key_filter.suffix), time, everything, deep, overwrite)
+        wanted = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill"))
+        return cls(KeyFilter(longer, key_filter.suffix), time, *wanted)
+
+    @property
+    def identity(self) -> Scope:
+        """The same without wishes: of two passes with one identity only the newer is gone on with."""
+        return Scope(self.key_filter, None, everything=False, standstill=self.standstill)
 
     def begin(self, installed: datetime) -> datetime:
         """Objects written before this time are not looked at."""

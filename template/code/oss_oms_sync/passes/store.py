@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.once import read_all, write_once
 from oss_oms_sync.passes.names import (
     AFTER_ALL,
@@ -27,138 +26,16 @@ from oss_oms_sync.passes.names import (
     passes_prefix,
     piece_name,
     pings,
-    scope_json,
     wakes,
     working_prefix,
 )
-from oss_oms_sync.passes.pieces import MAX_PIECES, Piece, Tree, fold
+from oss_oms_sync.passes.pieces import Piece, Tree, fold
 from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.states import CLASSES_VERSION, Amendment, Pass, PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD
 
-# A pass takes time, so the next one may begin this much later than its period says.
-_LATE = timedelta(days=1)
-# Where no timer begins the next one, a pass tells of no more than this.
-_BY_HAND = timedelta(days=3)
-# Which classes there are, and when an object is in which: a pass does not change its mind half way.
-CLASSES_VERSION = 1
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What a pass is about, as its first piece says. `before` is the pass of its scope that ended last, and
-    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
-    Times are ISO 8601 in UTC."""
-
-    name: str
-    source_bucket: str
-    scope: Scope
-    started: str
-    installed: str
-    before: str = ""
-    before_started: str = ""
-    destination_bucket: str = ""
-    seed: str = ""
-    classes: int = CLASSES_VERSION
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "source_bucket": self.source_bucket,
-            "scope": scope_json(self.scope),
-            "started": self.started,
-            "installed": self.installed,
-            "before": self.before,
-            "before_started": self.before_started,
-            "destination_bucket": self.destination_bucket,
-            "classes": self.classes,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_json(cls, name: str, value: object) -> Pass | None:
-        """What `to_json` made; None if it is unreadable."""
-        match value:
-            case {
-                "source_bucket": str(bucket),
-                "scope": {
-                    "prefix": str(prefix),
-                    "suffix": str(suffix),
-                    "since": str(since),
-                    "all": bool(everything),
-                    **wanted,
-                },
-                "started": str(started),
-                "installed": str(installed),
-                "before": str(before),
-                "before_started": str(before_started),
-                "destination_bucket": str(destination),
-                "classes": int(classes),
-                "seed": str(seed),
-            } if parse_time(since) or not since:
-                deep, overwrite = (wanted.get(option) is True for option in ("deep", "overwrite"))
-                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, deep, overwrite)
-                return cls(name, bucket, scope, started, installed, before, before_started, destination, seed, classes)
-        return None
-
-
-@dataclass(frozen=True)
-class PassState:
-    """How far a pass is. `ended` is empty while it is open; `ranges_open` and `ranges_done` count its ranges."""
-
-    of: Pass
-    tally: Tally
-    ended: str
-    ranges_open: int
-    ranges_done: int
-    pieces: int
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether there is more of it to come."""
-        return not self.ended and self.pieces < MAX_PIECES
-
-    def following(self, job: str) -> str:
-        """What comes next, as a sentence."""
-        if self.ended:
-            return "The pass has ended."
-        if not self.goes_on:
-            return f"The pass has {self.pieces} pieces, the most there may be. The next call begins another."
-        return (
-            "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
-            f""" stands still. Look how far it is: s {job} invoke -e '{{"look": true}}'"""
-        )
-
-    @property
-    def scope(self) -> Scope:
-        """Which objects it covers."""
-        return self.of.scope
-
-    @property
-    def started(self) -> str:
-        """When it began."""
-        return self.of.started
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What it counted so far, by the names of COUNTS and NEW."""
-        return self.tally.counts
-
-    @property
-    def objects(self) -> int:
-        """How many objects of the source bucket it has walked past."""
-        return sum(mark.objects for mark in self.tally.marks)
-
-    @property
-    def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it has walked past passes the project's filter: the sum of their
-        digests is nothing."""
-        return not self.tally.state
-
-    def is_late(self, period: timedelta | None, now: datetime) -> bool:
-        """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
-        return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))
 
 
 class PassStore:
@@ -190,10 +67,6 @@ class PassStore:
         buckets = (self._settings.source_bucket, self.destination_bucket)
         is_within = one.scope.key_filter.is_within(self._settings.key_filter)
         return (one.source_bucket, one.destination_bucket) == buckets and is_within and one.classes == CLASSES_VERSION
-
-    def amended_name(self, pass_name: str) -> str:
-        """The object that holds what a pass's total has become since; no trigger hears of it."""
-        return f"{self.differences}{pass_name}/again.json"
 
     def names(self) -> Iterator[str]:
         """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
@@ -255,6 +128,23 @@ class PassStore:
         }
         self._write_once(f"{one.name}/{TOTAL}", value)
 
+    def amend(self, state: PassState, tally: Tally) -> PassState:
+        """Write down what the total of a pass has become, behind its last amendment; return what is known of it then.
+        No trigger hears of it."""
+        number = state.amendment.number if state.amendment else 0
+        at = timestamp(self._clock.now())
+        while True:
+            number += 1
+            name = f"{self._amendments(state.of.name)}{number:06}.json"
+            one = StoredObject.of_json(name, {"at": at, "tally": tally.to_json()})
+            stored = write_once(self._bucket, one)
+            # Another may have come to the same number.
+            if stored is None or stored.body == one.body:
+                return replace(state, amendment=Amendment(number, at, tally))
+
+    def _amendments(self, pass_name: str) -> str:
+        return f"{self.differences}{pass_name}/again-"
+
     def wake(self, pass_name: str, range_name: str) -> None:
         """Have somebody look at a range again: the trigger tells of it."""
         name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
@@ -290,7 +180,8 @@ class PassStore:
         pieces = self.last_pieces(pass_name, tree)
         if one is None or pieces.keys() != tree.last.keys():
             return None
-        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces)
+        stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
+        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
         """A pass at its end; None if it is open, or its total unreadable."""
@@ -306,9 +197,18 @@ class PassStore:
                 "pieces": int(pieces),
                 "tally": dict(tally),
             }:
-                one = Pass.from_json(pass_name, about)
-                return PassState(one, self.tally_type.from_json(tally), ended, 0, ranges, pieces) if one else None
+                one, passed = Pass.from_json(pass_name, about), self.tally_type.from_json(tally)
+                return PassState(one, passed, ended, 0, ranges, pieces, self._amendment(pass_name)) if one else None
         log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
+        return None
+
+    def _amendment(self, pass_name: str) -> Amendment | None:
+        """The last amendment of a pass."""
+        prefix = self._amendments(pass_name)
+        name = max((one.name for one in self._bucket.iter_objects(prefix)), default="")
+        match jsontext.load(self._bucket.get(name) or b"{}") if name else {}:
+            case {"at": str(at), "tally": dict(tally)}:
+                return Amendment(int(name[len(prefix) : -len(".json")]), at, self.tally_type.from_json(tally))
         return None
 
     def states(self) -> list[PassState]:
@@ -319,13 +219,14 @@ class PassStore:
         return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
 
     def clear_away(self, ended: str) -> None:
-        """Delete what no pass needs any more: those like the one that `ended` before the last but one, and what nobody
-        worked on for so long that the next is due by any period. What cannot be deleted now is deleted after the next
-        pass; that is logged, and nothing is raised."""
+        """Delete what no pass needs any more: those like the one that `ended` before the last but one, but for the last
+        without wishes, and what nobody worked on for so long that the next is due by any period. What cannot be deleted
+        now is deleted after the next pass; that is logged, and nothing is raised."""
         try:
             names = list(self.names())
             mine = [name for name in names if name.startswith(kin(ended))]
-            for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))}):
+            usual = [name for name in mine if (one := self.ended(name)) and one.scope == one.scope.identity]
+            for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))} - {*usual[-1:]}):
                 self._delete(name)
         except StorageError as error:
             log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
@@ -365,27 +266,3 @@ class PassStore:
         if stored and piece is None:
             log.error({"piece": stored.name, "problem": "unreadable: begin another pass with restart"})
         return piece
-
-
-def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """The pass of `scope` that began last."""
-    return max((one for one in passes if one.scope == scope), key=lambda one: one.of.name, default=None)
-
-
-def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """The pass of `scope` that began last of those that ended."""
-    return newest_of([one for one in passes if one.ended], scope)
-
-
-def last_whole(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """The pass over all keys with the project's `prefix` that began last of those that ended, whatever else was in its
-    scope."""
-    whole = (one for one in passes if one.ended and one.scope.key_filter.prefix == prefix)
-    # Two may have begun in the same second; their names tell which was later.
-    return max(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]), default=None)
-
-
-def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Those that have not ended, and are the newest of their scopes: nobody goes on with others."""
-    newest = {one.scope: one for one in sorted(passes, key=lambda one: one.of.name)}
-    return [one for one in newest.values() if not one.ended]

@@ -20,11 +20,12 @@ NEW, NEW_MISSING = "new", "new_missing"
 class Tally:
     """Counts by name (COUNTS, NEW, NEW_MISSING), and marks of the keys that exist. `state` is the sum of the state
     digests of all objects of the source that the project's filter lets through, below 2^256: two passes that have the
-    same saw the very same versions."""
+    same saw the very same versions. `twin` is that of the twin digests of what OBS holds of their keys."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     marks: Sequence[Mark] = ()
     state: int = 0
+    twin: int = 0
 
     def merged(self, other: Tally) -> Tally:
         """The sum of both; `other` is of later keys."""
@@ -32,6 +33,7 @@ class Tally:
             dict(Counter(self.counts) + Counter(other.counts)),
             tuple(Marks.merge(self.marks, other.marks)),
             (self.state + other.state) % MODULUS,
+            (self.twin + other.twin) % MODULUS,
         )
 
     def completed(self, before: Tally | None) -> Tally:
@@ -44,7 +46,8 @@ class Tally:
 
     def to_json(self) -> dict[str, object]:
         """As it is stored in pieces and totals."""
-        return {"counts": dict(self.counts), "marks": self.marks, "state": f"{self.state:064x}"}
+        digests = {"state": f"{self.state:064x}", "twin": f"{self.twin:064x}"}
+        return {"counts": dict(self.counts), "marks": self.marks, **digests}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Tally:
@@ -52,5 +55,6 @@ class Tally:
         counts = value.get("counts")
         known = counts.items() if isinstance(counts, dict) else ()
         numbers = {name: number for name, number in known if isinstance(name, str) and type(number) is int}
-        state = value.get("state")
-        return cls(numbers, tuple(Marks.from_json(value.get("marks"))), int(state, 16) if isinstance(state, str) else 0)
+        digests = (value.get(name) for name in ("state", "twin"))
+        state, twin = (int(one, 16) if isinstance(one, str) else 0 for one in digests)
+        return cls(numbers, tuple(Marks.from_json(value.get("marks"))), state, twin)

@@ -17,13 +17,20 @@ from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.splitting import expected_objects, find_cut
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass, too_large
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.settings import Settings
+from oss_oms_sync.stop import Stop, Stopped
 
 # An instance walks through fewer objects in the time that it takes to wake two others for them.
 WORTH_SPLITTING = 20_000
 # Where no earlier pass tells how many there are, a range is walked through for so long before it splits.
 FIRST_SECONDS = 3.0
-_NOT_BEGUN = "a pass of this scope that is newer has begun meanwhile, or the first piece of this one is unreadable"
+_NOT_BEGUN = Stopped(
+    Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
+)
+_NO_PROGRESS = Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
+_UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again tomorrow, or when somebody asks by hand"
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +48,11 @@ class Walked:
 Walk = Callable[[Pass, Piece, int, float], Walked]
 
 
+def lanes_of(settings: Settings) -> int:
+    """How many ranges are worked on at once: no more send than the rate has half-calls."""
+    return min(settings.lanes, max(1, int(2 * settings.oms_rate)))
+
+
 class Worker:
     """Works on the passes of one job."""
 
@@ -51,8 +63,7 @@ class Worker:
         self._source = invocation.source_bucket
         self._store = store
         self._walk = walk
-        # No more ranges send at once than the rate has half-calls.
-        self._lanes = min(settings.lanes, max(1, int(2 * settings.oms_rate)))
+        self._lanes = lanes_of(settings)
 
     def begin(self, one: Pass) -> Piece:
         """Do the first piece of a pass, which brings it into being, and return it as it is stored. If that is not
@@ -61,7 +72,7 @@ class Worker:
         Raises StorageError: what was done until then is kept.
         """
         start = Piece(Kind.MORE, until="", after="", tally=self._store.tally_type(), about=one.to_json())
-        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, why=_NOT_BEGUN)
+        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
         """Do the next piece of a range, or whatever follows from the last; `rested`: also where it rests.
@@ -87,8 +98,8 @@ class Worker:
         if last.kind in (Kind.SPLIT, Kind.DONE):
             return self._act(one, wake.range_name, last)
         if tree.pieces >= MAX_PIECES:
-            log.error({"pass": one.name, "problem": f"it has {tree.pieces} pieces, the most there may be"})
-            return replace(last, kind=Kind.REST, why=f"the pass has {tree.pieces} pieces, the most there may be")
+            log.error({"pass": one.name, "problem": too_large(tree.pieces).why})
+            return replace(last, kind=Kind.REST, stopped=too_large(tree.pieces))
         self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
         return self._do(one, wake.range_name, number, last, tree)
 
@@ -101,7 +112,7 @@ class Worker:
 
     def _do(self, one: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
         """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
-        start = replace(last, kind=Kind.MORE, why="")
+        start = replace(last, kind=Kind.MORE, stopped=None)
         walked = self._split_or_walk(one, start, max(1, len(tree.open)))
         is_first = number < 0
         if self._store.newest(one.name) > one.name if is_first else self._current(one.name) is None:
@@ -179,7 +190,12 @@ class Worker:
 
 
 def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
-    """A piece that got nowhere rests, or its events would wake one such piece after the other."""
-    if piece.kind is Kind.MORE and piece.after == start.after:
-        return replace(piece, kind=Kind.REST, why="there was no time for a single batch")
-    return piece
+    """A piece that got nowhere rests, or its events would wake one such piece after the other; and until tomorrow if
+    many before it did not either."""
+    if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
+        return replace(piece, stuck=0)
+    stop, why = piece.stopped or _NO_PROGRESS
+    resting = replace(piece, kind=Kind.REST, stopped=Stopped(stop, why), stuck=start.stuck + 1)
+    if not resting.is_stuck:
+        return resting
+    return replace(resting, stopped=Stopped(stop, why + _UNTIL_TOMORROW.format(resting.stuck)))

@@ -9,8 +9,7 @@ import pytest
 
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.jobs import certify
-from support.certify_world import CertifyWorld, check
-from support.compare_world import HOUR
+from support.certify_world import HOUR, CertifyWorld, check
 
 PARTS = {
     "schema",
@@ -112,20 +111,19 @@ def test_no_float_is_in_it_because_languages_write_them_differently(world, docum
 
 def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, document):
     source = {key: len(one.body) for key, one in world.source.objects.items()}
-    there = {key: len(one.body) for key, one in world.there.objects.items() if not key.startswith("oms/sync_task/")}
+    there = {key: len(one.body) for key, one in world.there.objects.items() if not key.startswith("oms/")}
     assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
     assert document["source"]["objects"] == document["destination"]["objects"] == 3
 
 
 def test_what_is_outside_the_scope_is_not_in_its_digests():
-    world = CertifyWorld(["a.jpg", "b.tmp"], OBJECT_SUFFIX=".jpg")
-    for key in world.keys:
-        world.put(key, "1", fate="copied")
+    world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
+    world.put("b.tmp", "x", fate="lost")
     world.freeze()
     world.prove()
     document = world.certify()
     assert document["scope"] == {"prefix": "", "suffix": ".jpg"}
-    assert document["source"]["digest"] == digest({"a.jpg": 1})
+    assert document["source"]["digest"] == digest({"a.jpg": 2})
 
 
 def test_it_says_which_code_made_it(document):
@@ -134,7 +132,7 @@ def test_it_says_which_code_made_it(document):
 
 
 def test_every_text_is_there_in_both_languages(world, document):
-    world.oms.status = "STOPPED"
+    world.task.status = "STOPPED"
     for one in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
         for name in ("seen", "wanted", "next"):
             assert bool(one[name]) == bool(one[f"{name}_zh"]), one
@@ -175,7 +173,7 @@ def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
 
 
 def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, document):
-    answer = certify.run(b'{"close": true}', world.invocation())
+    answer = world.call(close=True)
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
     assert answer["closed"]["why"] == f"{document['document']}: GO"
     assert "nothing is sent" in str(answer["next"])
@@ -184,24 +182,24 @@ def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, 
 
 def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
     rehearsed = world.rehearse()
-    last = certify.run(json.dumps({"frozen_since": world.frozen}), world.invocation())
+    last = world.call(frozen_since=world.frozen)
     assert (rehearsed["verdict"], last["verdict"]) == ("REHEARSAL", "GO")
     assert rehearsed["made"] == last["made"]
-    assert certify.run(b'{"close": true}', world.invocation())["certificate"]["document"] == last["document"]
+    assert world.call(close=True)["certificate"]["document"] == last["document"]
 
 
 def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
-    mocker.patch("oss_oms_sync.jobs.certify._last_name", return_value="")
-    again = certify.run(json.dumps({"frozen_since": world.frozen}), world.invocation())
+    mocker.patch("oss_oms_sync.jobs.certify.mark.last_name", return_value="")
+    again = world.call(frozen_since=world.frozen)
     assert json.loads(world.bucket.objects[document["document"]].body) == document
     assert json.loads(world.bucket.objects[again["document"]].body) == again
 
 
 def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
-    answer = certify.run(b'{"close": true}', world.invocation())
+    answer = world.call(close=True)
     assert answer["certificate"] is None
-    assert certify.run(b'{"open": true}', world.invocation())["closed"] is None
+    assert world.call(open=True)["closed"] is None
     world.freeze()
     assert world.certify()["shown"]["closed"] is None
 
@@ -229,11 +227,10 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
 def test_what_cannot_be_done_is_refused_and_nothing_is_stored(world, payload, message):
     before = dict(world.bucket.objects)
     with pytest.raises(PayloadError, match=message):
-        certify.run(payload, world.invocation())
+        world.within(lambda: certify.run(payload, world.invocation()))
     assert dict(world.bucket.objects) == before
 
 
 def test_without_a_source_bucket_there_is_nothing_to_certify():
-    world = CertifyWorld([], SOURCE_BUCKET="")
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
-        certify.run("{}", world.invocation())
+        CertifyWorld(SOURCE_BUCKET="").call()

@@ -3,176 +3,134 @@
 from __future__ import annotations
 
 import hashlib
-from unittest.mock import patch
+from collections.abc import Sequence
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.drawing import Drawing, Drawn
 from oss_oms_sync.passes.digests import digest
-from support.certify_world import CertifyWorld, check, results
-from support.fake_bucket import BucketView
-
-NO_RIGHT = StorageFailure("no right", answered=True, code="AccessDenied")
-
-
-def sampled(world: CertifyWorld, asked: int, **more: object) -> dict:
-    return world.certify(sample=asked, **more)
+from support.certify_world import MINUTE, CertifyWorld, check, results, verdict
+from support.world import oss_error
 
 
 @pytest.fixture
-def ready(world: CertifyWorld) -> CertifyWorld:
-    world.freeze()
-    world.prove()
-    return world
+def reads(ready: CertifyWorld) -> list[str]:
+    """The keys of the objects that are read, once for each side."""
+    read: list[str] = []
+
+    def note(kind: str, names: Sequence[str]) -> None:
+        if kind == "get":
+            read.extend(names)
+
+    ready.source.before = ready.there.before = note
+    return read
 
 
-@pytest.fixture
-def reads():
-    """The objects that are read, with the bytes."""
-    read: list[tuple[str, int]] = []
-    real = BucketView.iter_contents
-
-    def noted(self, one):
-        for part in real(self, one):
-            read.append((one.name, len(part)))
-            yield part
-
-    with patch.object(BucketView, "iter_contents", noted):
-        yield read
+def tamper(world: CertifyWorld) -> None:
+    """Contents that no listing tells apart."""
+    there = world.obs.bucket(world.there.name).objects
+    world.there.add(StoredObject("b", b"B"))
+    object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
 def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, reads):
     document = ready.certify()
-    assert document["verdict"] == "GO"
-    assert document["sample"] is None
+    assert (document["verdict"], document["sample"]) == ("GO", None)
     assert (check(document, "SAMPLE")["result"], check(document, "SAMPLE")["gates"]) == ("not run", False)
     assert not reads
 
 
-def test_whole_objects_are_read_on_both_sides_and_no_more_than_it_says(ready, reads):
-    document = sampled(ready, 2)
+def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
+    document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
     sample = document["sample"]
     assert (sample["asked"], sample["population"], sample["drawn"], sample["read"]) == (2, 3, 2, 2)
-    assert sorted(name for name, _ in reads) == sorted(2 * sample["keys"])
-    assert sum(size for _, size in reads) == 2 * sample["bytes"]
+    assert sorted(reads) == sorted(2 * sample["keys"])
+    assert sample["bytes"] == sum(len(ready.source.objects[key].body) for key in sample["keys"])
+
+    # What was read is not read again.
+    assert ready.certify(sample=2)["verdict"] == "GO"
+    assert len(reads) == 4
+    assert ready.certify(sample=300)["sample"]["read"] == 3
+    assert len(reads) == 6
+    # A sample of all says that it was all.
+    told = "All that count as equal were read (3 objects of up to 1 GiB): none differs"
+    assert told in check(ready.certify(sample=300), "SAMPLE")["seen"]
 
 
 def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
-    sample = sampled(ready, 2)["sample"]
+    sample = ready.certify(sample=2)["sample"]
     drawing = Drawing(sample["seed"], Drawn())
-    for key in ready.keys:
-        drawing.add(key, digest(key.encode(), len(ready.source.objects[key].body)))
+    for key, one in ready.source.objects.items():
+        drawing.add(key, digest(key.encode(), len(one.body)))
     assert sample["keys"] == drawing.drawn().keys[:2]
-
-
-def test_another_pass_has_another_seed(ready):
-    first = sampled(ready, 1)["sample"]["seed"]
+    # Another pass has another seed.
     ready.prove()
-    assert len(first) == 32
-    assert sampled(ready, 1)["sample"]["seed"] != first
-
-
-def test_what_was_read_is_not_read_again(ready, reads):
-    sampled(ready, 2)
-    before = len(reads)
-    assert sampled(ready, 2)["verdict"] == "GO"
-    assert len(reads) == before
-    assert sampled(ready, 3)["sample"]["read"] == 3
-    assert len(reads) == before + 2
-
-
-def test_a_sample_of_all_says_that_it_was_all(ready):
-    document = sampled(ready, 300)
-    assert (document["sample"]["drawn"], document["sample"]["read"]) == (3, 3)
-    assert (
-        "All that count as equal were read (3 objects of up to 1 GiB): none differs"
-        in check(document, "SAMPLE")["seen"]
-    )
-
-
-def test_an_object_that_differs_is_a_no_go(ready):
-    # Contents that no listing tells apart.
-    ready.there.objects["b"] = StoredObject("b", b"B", ready.there.objects["b"].headers)
-    document = sampled(ready, 3)
-    assert (document["verdict"], results(document)) == ("NO-GO", {"SAMPLE": "failed"})
-    assert check(document, "SAMPLE")["keys"] == ["b"] == document["sample"]["differing"]
-    # Another comparison does not hide it.
-    ready.prove()
-    assert results(sampled(ready, 3)) == {"SAMPLE": "failed"}
-    ready.there.objects["b"] = StoredObject("b", b"b", ready.there.objects["b"].headers)
-    ready.prove()
-    assert sampled(ready, 3)["verdict"] == "GO"
+    assert len(sample["seed"]) == 32
+    assert ready.certify(sample=1)["sample"]["seed"] != sample["seed"]
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
-def test_a_difference_that_was_read_once_is_not_gone_where_fewer_objects_or_none_are_asked_for(ready, asked):
-    ready.there.objects["b"] = StoredObject("b", b"B", ready.there.objects["b"].headers)
-    sampled(ready, 3)
-    document = sampled(ready, asked)
-    assert (document["verdict"], results(document)) == ("NO-GO", {"SAMPLE": "failed"})
+def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready, asked):
+    tamper(ready)
+    ready.certify(sample=3)
+    document = ready.certify(sample=asked)
+    assert verdict(document) == ("NO-GO", {"SAMPLE": "failed"})
     assert check(document, "SAMPLE")["keys"] == ["b"] == document["sample"]["differing"]
+
+
+def test_another_comparison_does_not_hide_what_differs(ready):
+    tamper(ready)
+    ready.later(20 * MINUTE)
+    ready.prove()
+    assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
+    ready.write("b", "b")
+    ready.later(20 * MINUTE)
+    ready.prove()
+    assert ready.is_go(sample=3)
 
 
 @pytest.mark.parametrize("harm", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
 def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     harm(ready)
-    assert results(sampled(ready, 3)) == {"SAMPLE": "failed"}
+    assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
 def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
-    def refused(self, one):
-        raise NO_RIGHT.to_error()
-        yield
-
-    memory = getattr(ready, bucket)
-    real = BucketView.iter_contents
-
-    def reading(self, one):
-        yield from (refused(self, one) if self._memory is memory else real(self, one))
-
-    with patch.object(BucketView, "iter_contents", reading):
-        document = sampled(ready, 3)
-    assert (document["verdict"], results(document)) == ("NOT PROVEN", {"SAMPLE": "not run"})
-    assert "no right" in check(document, "SAMPLE")["seen"]
+    side = getattr(ready, bucket)
+    side.fail(oss_error(403), "get")
+    document = ready.certify(sample=3)
+    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
+    assert "AccessDenied" in check(document, "SAMPLE")["seen"]
     assert check(document, "SAMPLE")["command"].startswith("s certify invoke -e ")
     # With it, the same command reads them.
-    assert sampled(ready, 3)["verdict"] == "GO"
+    side.heal()
+    assert ready.is_go(sample=3)
 
 
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
-    real = BucketView.iter_contents
-
-    def slow(self, one):
-        ready.clock.sleep(90)
-        yield from real(self, one)
-
-    with patch.object(BucketView, "iter_contents", slow):
-        first = sampled(ready, 3)
-        assert results(first) == {"SAMPLE": "not run"}
-        assert first["sample"]["read"] == 2
-        assert "the next call goes on" in check(first, "SAMPLE")["seen"]
-        assert sampled(ready, 3)["verdict"] == "GO"
+    ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
+    first = ready.certify(sample=3)
+    assert results(first) == {"SAMPLE": "not run"}
+    assert first["sample"]["read"] == 2
+    assert "the next call goes on" in check(first, "SAMPLE")["seen"]
+    assert ready.is_go(sample=3)
 
 
 def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(world):
-    for key in world.keys:
+    for key in list(world.source.objects):
         world.put(key, "12", "form", fate="lost")
     world.freeze()
+    # Without a comparison, too.
+    document = world.certify(sample=3)
+    assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not run", "NOT PROVEN")
     world.prove()
-    document = sampled(world, 3)
+    document = world.certify(sample=3)
     assert document["sample"]["drawn"] == 0
     assert check(document, "SAMPLE")["result"] == "not run"
     assert document["verdict"] != "GO"
-
-
-def test_without_a_comparison_nothing_is_sampled(world):
-    world.freeze()
-    document = sampled(world, 3)
-    assert check(document, "SAMPLE")["result"] == "not run"
-    assert document["verdict"] == "NOT PROVEN"
 
 
 def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claimed():

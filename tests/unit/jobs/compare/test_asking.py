@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
-from oss_oms_sync.jobs import compare
-from support.compare_world import DAY, HOUR, CompareWorld
+from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.reconcile_world import slow
 
 TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 
@@ -95,10 +93,10 @@ def test_a_trial_sends_nothing_and_leaves_nothing(world):
     assert set(world.bucket.objects) == names
 
 
-def test_a_trial_that_has_no_time_for_all_says_so(world, mocker):
-    mocker.patch("support.fake_bucket.PAGE_SIZE", 1)
-    world.source.seconds_a_page = world.there.seconds_a_page = 2
-    answer = world.compare({"dry_run": True}, timeout=10)
+def test_a_trial_that_has_no_time_for_all_says_so(world):
+    slow(world.source, 4)
+    with pages_of(2):
+        answer = world.compare({"dry_run": True}, timeout=10)
     assert not answer["finished"]
     assert "classes" not in answer
     assert answer["next"] == "A trial is not continued: the next one begins anew."
@@ -109,7 +107,8 @@ def test_a_look_begins_nothing_and_shows_the_last_pass_of_that_scope(world):
     begun = world.compare()
     assert world.compare({"look": True})["pass"] == begun["pass"]
     assert world.compare({"look": True})["classes"] == begun["classes"]
-    assert world.compare({"look": True, "deep": True})["pass"] is None
+    assert world.compare({"look": True, "deep": True})["pass"] == begun["pass"]
+    assert world.compare({"look": True, "prefix": "a/"})["pass"] is None
 
 
 def test_a_call_after_the_end_begins_another_pass_and_so_does_restart(world):
@@ -130,7 +129,7 @@ def test_the_timer_begins_a_pass_when_its_period_is_over_and_not_before():
 
 def test_without_a_period_the_timer_begins_nothing():
     answer = CompareWorld(COMPARE_PERIOD="off").compare(TICK)
-    assert answer["stopped"] == "COMPARE_PERIOD is off, and no pass was begun by hand"
+    assert answer["stop"] == "period_off"
 
 
 @pytest.mark.parametrize("asked", [{"limit": 5}, {"all": True}, {"deep": 1}, {"since": "yesterday"}, {"prefix": None}])
@@ -143,36 +142,32 @@ def test_what_it_does_not_know_is_an_error_before_anything_is_done(world, asked)
 def test_without_a_source_bucket_it_says_what_to_set():
     world = CompareWorld(SOURCE_BUCKET="")
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
-        compare.run(json.dumps({}), world.invocation())
+        world.compare({})
 
 
 def test_a_closed_project_is_compared_to_its_end_and_sends_what_is_missing_once_it_is_open(world):
-    world.close(True)
+    world.shut(True)
     answer = world.compare({"overwrite": True})
     assert answer["finished"]
     assert (keys(answer, "missing"), answer["submitted"]) == (["a/1", "b/1"], 0)
     assert not world.sent()
-    world.close(False)
+    world.shut(False)
     world.later(HOUR)
     assert world.compare()["submitted"] == 2
 
 
-def test_closing_while_it_sends_stops_it_and_the_next_call_ends_without_sending(world):
-    send = world.oms.work
-
-    def then_closed(request):
-        if request.method == "POST":
-            world.close(True)
-        return send(request)
-
-    world.oms.work = then_closed
-    for number in range(40):
-        world.put(f"c/{number:02}", "1", "md5", "lost")
+def test_closing_while_it_sends_stops_it_and_the_next_call_ends_without_sending():
+    # GIVEN a comparison that sends for longer than it takes for granted that the project is open
+    world = CompareWorld(LANES="1", OMS_RATE="0.1", PIECE_SECONDS="300")
+    for number in range(120):
+        world.put(f"c/{number:03}", "1", "md5", "lost")
     world.later(HOUR)
-    world.oms.round_trip = 90.0
+    # WHEN somebody closes it meanwhile
+    world.oms.refuse(lambda _: bool(world.shut(True)))
     assert not world.compare()["finished"]
+    # THEN it stops, and the next call ends without sending
     sent = set(world.sent())
     world.later(HOUR)
     assert world.compare()["finished"]
     assert world.sent() == sent
-    assert len(sent) < 42
+    assert 0 < len(sent) < 120

@@ -50,7 +50,7 @@ def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
     world.later()
     idle = world.tick()
     assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, "No pass of this scope has begun.")
-    assert idle["stopped"] == "RECONCILE_PERIOD is off, and no pass was begun by hand"
+    assert idle["stop"] == "period_off"
     world.begin()
     world.later()
     assert (world.tick()["accepted"], world.tick()["accepted"]) == (25, 25)

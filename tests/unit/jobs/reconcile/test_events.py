@@ -78,7 +78,7 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker
 def test_an_event_of_anything_else_does_nothing(world, name):
     world.upload("a")
     world.later()
-    assert world.call(payload(name)) == {"pieces": {}, "stopped": None}
+    assert world.call(payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert not world.oms.calls
     assert not list(world.store.names())
 

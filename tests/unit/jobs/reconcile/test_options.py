@@ -39,7 +39,7 @@ def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
         world.upload(f"{number:02}")
     world.later()
     first = world.reconcile({"limit": 13})
-    assert (first["submitted"], first["finished"], first["stopped"]) == (13, False, "the limit is reached")
+    assert (first["submitted"], first["finished"], first["stop"]) == (13, False, "limit")
     assert first["next"] == "A trial is not continued: the next one begins anew."
     second = world.reconcile({"limit": 13})
     assert (second["covered"], second["submitted"], second["finished"]) == (13, 12, True)

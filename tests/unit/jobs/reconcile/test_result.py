@@ -18,6 +18,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "state_digest": "0" * 64,
         "finished": True,
         "next": "The pass has ended.",
+        "stop": None,
         "stopped": None,
         "pass": one.of.name,
         "ranges": {"open": 0, "done": 1},

@@ -207,7 +207,7 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
     # WHEN the old tick comes to its end, THEN it says whose turn it is
     old = world.tick()
     assert begun
-    assert old["stopped"].startswith("a pass of this scope that is newer has begun")
+    assert old["stop"] == "superseded"
     assert world.sent() == set()
 
     # AND the new pass goes on from its own place and finds that object

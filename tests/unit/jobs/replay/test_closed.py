@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.reasons import Failure, Reason
 from support.replay_world import NO_RIGHT, ReplayWorld, free_run_file, many
 from support.world import ROOT, event
 
-OPEN_IT = """To open it: s certify invoke -e '{"open": true}'"""
+OPEN_IT = "To open it: python ops.py open"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
 
 
@@ -87,7 +87,7 @@ def test_the_keys_of_an_envelope_are_recorded(closed):
 
 def test_closed_just_after_it_asked_an_envelopes_keys_stand_somewhere_all_the_same(world, mocker):
     # GIVEN a run that asks once while the project is open, and after that when it is closed
-    mocker.patch.object(Closing, "refusal", side_effect=["", *["closed"] * 9])
+    mocker.patch.object(Closing, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.replay(ENVELOPE)
 
     # THEN the only copy of its keys is not lost
@@ -101,11 +101,10 @@ def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_
     world.oms.refuse(lambda key: key < "key 00005")
     world.oms.round_trip = 9
 
-    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": ""}
-
     def close(request):
         if request.url.startswith("https://oms."):
-            world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", json.dumps(mark).encode()))
+            world.ground.network.after = lambda _: None
+            closing(world).close()
 
     world.ground.network.after = close
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.replay.verdict import rest
+from oss_oms_sync.jobs.replay.resting import rest
 from support.copies_world import HOUR, MINUTE, CopiesWorld
 from support.replay_world import NO_RIGHT, UNAUTHORIZED
 from support.world import DROP_BEFORE, HANG, OK, REDIRECTS
@@ -65,48 +65,15 @@ def test_a_resting_key_is_not_even_read_and_the_others_go(world):
     assert world.sent() == ["a"]
 
 
-def test_a_new_version_is_sent_at_once_whatever_the_old_one_went_through(world):
-    for _ in range(2):
-        world.upload("a", accepted=not world.sent())
-        world.list_failed("a")
-        world.tick()
-        world.later(4 * MINUTE)
-    world.upload("a", data=b"new contents")
-    world.list_failed("a")
-    world.tick()
-    assert "a" in world.sent()
-
-
-def test_a_resting_key_is_sent_when_it_is_named(world):
-    world.upload("a")
-    world.list_failed("a")
-    world.tick()
-    world.later(4 * MINUTE)
-    world.list_failed("a")
-    world.tick()
-    world.sent()
-    assert world.replay({"keys": ["a"]})["accepted"] == 1
-
-
 def again(world: CopiesWorld, *keys: str) -> None:
     """Failed records of keys that failed more than once, for a reason that has nothing to do with copying."""
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 
-@pytest.mark.parametrize("way", ["tick", "replay"])
-def test_a_failed_record_whose_object_is_gone_is_closed_whatever_its_reason(world, way):
-    again(world, "a", "b")
-    del world.source.objects["a"]
-    told = getattr(world, way)()
-    assert (told["taken"], told["resolved"], told["accepted"], told["left"]) == (2, 1, 1, 0)
-    assert world.sent() == ["b"]
-    assert world.failed() == world.in_run_files() == set()
-
-
 def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
-    world.replay()
+    world.tick()
     del world.source.objects["bad"]
     world.later(24 * HOUR + MINUTE)
     assert world.tick()["resolved"] == 0  # its first retry: it failed once so far
@@ -119,21 +86,6 @@ def test_what_failed_once_is_sent_without_a_look(world):
     world.fail("a")
     world.replay()
     assert world.source.calls["find"] == 0
-
-
-def test_a_resting_copy_that_obs_has_by_now_is_closed(world):
-    world.upload("a")
-    world.list_failed("a")
-    world.tick()
-    world.later(4 * MINUTE)
-    world.list_failed("a")
-    world.tick()
-    assert world.failed() == {"a"}
-    world.copy("a", data=b"somebody's own, newer and longer")
-    world.later(10 * MINUTE)
-    world.sent()
-    told = world.tick()
-    assert (told["resolved"], world.sent(), world.failed()) == (1, [], set())
 
 
 @pytest.mark.parametrize("problem", [NO_RIGHT, HANG])

@@ -10,7 +10,7 @@ from support.world import ROOT, oss_error
 
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):
-    for folder in ("failed_object/", "failed_object_long/", "replay/"):
+    for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
     world.fail("a")
     for payload in (None, {}, {"limit": 5}):

@@ -103,7 +103,7 @@ def test_a_choice_does_not_take_up_run_files_and_a_dry_run_counts_them(world):
 
 def test_an_unreadable_run_file_is_reported_and_skipped(world, problems):
     for number, body in enumerate([b"not json", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"keys": 5}']):
-        world.bucket.add(StoredObject(f"{ROOT}replay/{number}.json", body))
+        world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/{number}.json", body))
     world.fail("a")
     assert world.replay()["accepted"] == 1
     assert len([one for one in problems() if "unreadable" in one["problem"]]) == 4
@@ -113,7 +113,7 @@ def test_an_unreadable_run_file_is_reported_and_skipped(world, problems):
 def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
     world.fail("a")
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "success" in name)
-    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b"{}"))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"{}"))
     world.bucket.fail(DROP_AFTER, "get", where=lambda name: "/replay/" in name)
     assert world.replay()["finished"] is False
 
@@ -121,7 +121,7 @@ def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
 def test_a_run_file_that_vanished_meanwhile_is_passed_over(world):
     world.fail("a")
     world.oms.faults.then(UNAUTHORIZED)
-    world.bucket.add(StoredObject(f"{ROOT}replay/x.json", b"{}"))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"{}"))
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get", where=lambda name: "/replay/" in name)
     assert world.replay()["failed"] == 1
 
@@ -143,7 +143,7 @@ def test_a_run_file_that_cannot_be_shrunk_stays_as_it_was(world):
 
 
 def test_a_run_file_that_cannot_be_deleted_is_logged(world, problems):
-    world.bucket.add(StoredObject(f"{ROOT}replay/1.json", b'{"busy_until": "", "keys": []}'))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b'{"busy_until": "", "keys": []}'))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "/replay/" in name)
     world.replay()
     assert any("run_file" in one for one in problems())

@@ -25,11 +25,11 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
     assert report["verdict"] == {
         "state": "closed",
         "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is sent."
-        """ To open it: s certify invoke -e '{"open": true}'.""",
+        " To open it: python ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不发送任何对象。如需重新打开："
-        """s certify invoke -e '{"open": true}'。""",
+        "python ops.py open。",
     }
-    assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over"}
+    assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": ""}
 
 
 def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):

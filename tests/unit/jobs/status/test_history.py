@@ -12,7 +12,7 @@ from support.status_world import StatusWorld
 
 
 def run_file(world: StatusWorld, name: str, body: bytes) -> None:
-    world.bucket.add(StoredObject(f"{ROOT}replay/{name}.json", body))
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/{name}.json", body))
 
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."

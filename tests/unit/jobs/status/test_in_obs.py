@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.store import Pass, PassStore
-from support.fake_bucket import ROOT
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
 
 DESTINATION = "photos-obs"
@@ -101,34 +99,6 @@ def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_co
     world.counters.answers["2026-03"] = {name: value for name, value in task().items() if "dst" not in name}
     state, text = world.verdict()
     assert (state, "python ops.py doctor" in text) == ("not known", True)
-
-
-def test_what_replay_saw_overwritten_in_obs_is_not_in_step_until_a_comparison_has_looked_at_everything(world):
-    # GIVEN that replay saw something newer in OBS than what OMS had failed to copy, after the last comparison
-    compared(world, equal_contents=3)
-    note = json.dumps({"at": timestamp(NOW - timedelta(minutes=30))}).encode()
-    world.bucket.add(StoredObject(f"{ROOT}state/newer_there.json", note))
-
-    # WHEN status is asked, THEN it is behind, and the next step is a comparison
-    state, text = world.verdict()
-    assert (state, text.endswith("python ops.py compare")) == (BEHIND, True)
-    assert world.status()["copying"]["overwritten"] == "2026-03-10T11:30:00Z"
-
-    # AND one that began later ends it
-    compared(world, hours_ago=0.2, equal_contents=3)
-    assert world.verdict()[0] == IN_STEP
-
-
-def test_a_comparison_does_not_close_failures_that_replay_saw_overwritten_after_it(world):
-    world.counters.answers["2026-03"] = task(failed=2)
-    compared(world, hours_ago=2, equal_contents=7)
-    note = json.dumps({"at": timestamp(NOW - timedelta(hours=1))}).encode()
-    world.bucket.add(StoredObject(f"{ROOT}state/newer_there.json", note))
-    assert world.verdict()[0] == BEHIND
-    assert world.status()["copying"]["acknowledged"] is None
-
-    # AND somebody who has seen to it can say so
-    assert world.verdict(acknowledge=True)[0] == IN_STEP
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])

@@ -43,7 +43,7 @@ def but(*changes):
 @pytest.mark.parametrize(
     ("change", "command"),
     [
-        (set_verdict("closed"), """s certify invoke -e '{"open": true}'"""),
+        (set_verdict("closed"), "python ops.py open"),
         (set_verdict("broken"), "python ops.py doctor"),
         (set_verdict("no such state"), "python ops.py doctor"),
         (set_verdict("behind"), "python ops.py replay --key KEY"),
@@ -63,7 +63,6 @@ def but(*changes):
             but(lambda given: given["compare"]["last"]["classes"]["suspicious"]["source"].update(objects=1)),
             "python ops.py compare --deep",
         ),
-        (but(lambda given: given["copying"].update(overwritten="2026-01-12T07:00:00Z")), "python ops.py compare"),
         (set_not_known("reconcile", "compare"), "python ops.py reconcile"),
         (set_not_known("compare"), "python ops.py compare"),
         (set_not_known(), "python ops.py doctor"),

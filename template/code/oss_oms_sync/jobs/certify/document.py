@@ -27,7 +27,7 @@ from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
@@ -196,7 +196,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
         }
         if found
         else None,
-        "closed": asdict(evidence.closed) if evidence.closed else None,
+        "closed": evidence.closed.to_json() if evidence.closed else None,
     }
 
 

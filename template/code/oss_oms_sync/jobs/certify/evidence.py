@@ -11,7 +11,6 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import amended
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
@@ -19,7 +18,8 @@ from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.store import PassState, PassStore, last_whole
+from oss_oms_sync.passes.states import PassState, answering
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
 # What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
@@ -82,9 +82,10 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
     """
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
-    comparison = _comparison(invocation, destination) if destination else None
+    comparison = _comparison(invocation, destination, frozen_since) if destination else None
     # Before `now`: a certificate tells of no pass that ended after it was made.
-    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
+    prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
+    reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
     state = JobState(invocation)
     lists, looked = state.load("failed_copies"), state.load("replay").get("looked")
     problem, unread = lists.get("said"), lists.get("unread")
@@ -93,7 +94,7 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         frozen_since,
         task,
         comparison,
-        reconciled,
+        reconciled.of if reconciled else None,
         what_waits(invocation, destination),
         str(looked or ""),
         str(problem or ""),
@@ -113,13 +114,15 @@ def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket 
         return None
 
 
-def _comparison(invocation: Invocation, destination: ObsBucket) -> Comparison | None:
-    store = PassStore(invocation, "compare", CompareTally, destination.name)
-    state = last_whole(store.states(), invocation.settings.key_filter.prefix)
-    if state is None or not isinstance(state.tally, CompareTally):
+def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
+    states = PassStore(invocation, "compare", CompareTally, destination.name).states()
+    prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
+    # Where none answers since the freeze, the last one tells why.
+    answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
+    state = answer.of if answer else None
+    if state is None or not (isinstance(state.passed, CompareTally) and isinstance(state.tally, CompareTally)):
         return None
-    at, tally = amended(invocation, store.amended_name(state.of.name)) or ("", state.tally)
-    return Comparison(state, state.tally, tally, at)
+    return Comparison(state, state.passed, state.tally, state.amended)
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

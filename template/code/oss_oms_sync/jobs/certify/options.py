@@ -12,7 +12,14 @@ from oss_oms_sync.comparison.drawing import MAX_DRAWN
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.jobs.certify.commands import WHO_WHY
 
-OPTIONS: dict[str, type] = {"frozen_since": str, "sample": int, "accept": dict, "close": bool, "open": bool}
+_MARKS = ("close", "open", "look")
+OPTIONS: dict[str, type] = {
+    "frozen_since": str,
+    "sample": int,
+    "accept": dict,
+    "run": str,
+    **dict.fromkeys(_MARKS, bool),
+}
 
 # What may be accepted by name although nobody has proven it: classes of a comparison.
 ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
@@ -20,13 +27,14 @@ ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknow
 
 @dataclass(frozen=True)
 class Options:
-    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts a class, and why."""
+    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts a class, and why; `run`
+    is the run of a cutover that asks; `mark` is "close", "open" or "look", or empty for a certificate."""
 
     frozen_since: datetime | None
     sample: int
     accept: Mapping[str, str]
-    close: bool
-    open: bool
+    run: str
+    mark: str
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> Options:
@@ -35,15 +43,17 @@ class Options:
         Raises PayloadError.
         """
         asked = options.parse(event, OPTIONS)
-        close, open_ = asked.get("close") is True, asked.get("open") is True
-        if (close or open_) and len(asked) > 1:
+        marks = [name for name in _MARKS if asked.get(name) is True]
+        if marks and len(asked.keys() - {"run"}) > 1:
             raise PayloadError(
-                "The payload asks to close or open the project, and for something else: do one at a time"
+                "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
+                " at a time"
             )
         sample = asked.get("sample", 0)
         if not isinstance(sample, int) or sample > MAX_DRAWN:
             raise PayloadError(f"The payload's sample is {sample!r}. Give at most {MAX_DRAWN}")
-        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), close, open_)
+        run, mark = str(asked.get("run", "")), "".join(marks)
+        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), run, mark)
 
 
 def _frozen(text: object, now: datetime) -> datetime | None:

@@ -11,7 +11,7 @@ from oss_oms_sync.comparison.classes import SETTLED_SECONDS
 from oss_oms_sync.comparison.tally import Side
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Evidence
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.settings import Settings
 
 # These will be well once nothing is written any more: what they say today is not what they will say.

@@ -80,7 +80,7 @@ def _settled(destination: ObsBucket, sources: Sequence[ObjectSummary], now: floa
             if file_system and not copy:
                 file_system.begin_after(source.name)
             is_refused = file_system is not None and file_system.refuses(entry)
-            found = classify(entry, Moments(now, now))
+            found = classify(entry, Moments(now))
             if is_refused or found in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
                 settled.add(source.name)
     except StorageError:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from oss_oms_sync.clock import Deadline, parse_time
+from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.comparison.again import amended, judge_again, keep_amended
+from oss_oms_sync.comparison.again import judge_again
 from oss_oms_sync.comparison.classes import Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.count import CompareCount, Rules, StandstillCount
 from oss_oms_sync.comparison.differences import keep
 from oss_oms_sync.comparison.file_system import FileSystem
-from oss_oms_sync.comparison.in_hand import in_hand_since
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
@@ -28,13 +29,15 @@ from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Entry
-from oss_oms_sync.passes.driver import Driver, PiecesDone
+from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass, PassState, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walked
+from oss_oms_sync.stop import Stop, Stopped
 
 # For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
@@ -90,23 +93,27 @@ class _Comparison:
         if options.look or options.again:
             return self._look(options)
         if is_timer_event(event):
-            state, stopped = self._driver.by_timer(options.scope, settings.compare_period)
+            # While nothing may be sent no tick begins a pass, but an open one is gone on with.
+            refused = refusal(self._invocation)
+            state, stopped = self._driver.by_timer(options.scope, None if refused else settings.compare_period)
             if state is None and not stopped:
-                stopped = "COMPARE_PERIOD is off, and no pass was begun by hand"
+                off = Stopped(Stop.PERIOD_OFF, "COMPARE_PERIOD is off, and no pass was begun by hand")
+                stopped = refused or off
         else:
             state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
         return CompareResult.of(state, stopped, clock, self._task)
 
     def _look(self, options: Options) -> CompareResult:
-        """Say how far the newest pass is, and what it found; `again`: after its differences are judged once more."""
-        invocation, state = self._invocation, self._driver.look(options.scope)
-        if state is None or not state.ended:
-            return CompareResult.of(state, "", invocation.clock, self._task, before=self._driver.before(state))
-        name = self.store.amended_name(state.of.name)
-        if options.again and isinstance(state.tally, CompareTally):
-            rules = self._rules(state.of)
-            keep_amended(invocation, name, judge_again(invocation, self._destination, state.tally, rules))
-        return CompareResult.of(state, "", invocation.clock, self._task, amended(invocation, name))
+        """Say how far a pass is, the newest or the one that answers, and what it found; `again`: after its differences
+        are judged once more."""
+        invocation, states = self._invocation, self.store.states()
+        state = _named(options, states, invocation.clock.now())
+        if state and state.ended and options.again and isinstance(state.passed, CompareTally):
+            judged = judge_again(invocation, self._destination, state.passed, self._rules(state.of))
+            state = self.store.amend(state, judged)
+        stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
+        before = self._driver.before(state)
+        return CompareResult.of(state, None, invocation.clock, self._task, before, stood_still=stood_still)
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
@@ -128,6 +135,9 @@ class _Comparison:
     def _range_walk(
         self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
     ) -> RangeWalk:
+        if one.scope.standstill:
+            still = StandstillCount(self._invocation.settings.key_filter, _tally(start))
+            return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
         rules = self._rules(one)
         if rules.file_system and start.after:
             rules.file_system.begin_after(start.after)
@@ -143,7 +153,7 @@ class _Comparison:
         is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand_since),
+            Moments(now.timestamp(), self._in_hand),
             None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
@@ -165,8 +175,16 @@ class _Comparison:
         return FileSystem.of(self._destination) is not None
 
     @cached_property
-    def _in_hand_since(self) -> float:
-        return in_hand_since(self._invocation)
+    def _in_hand(self) -> InHand:
+        return in_hand(self._invocation)
+
+    def _both(self, one: Pass, start: Piece) -> Iterator[Entry]:
+        """What both buckets have after the piece `start`, without any records."""
+        prefix = one.scope.key_filter.prefix
+        with self._invocation.source_bucket.pages(prefix, start.after) as sources:
+            rows = ((each.name, each, None, None) for page in sources for each in page.objects)
+            with self._destination.pages(prefix, start.after) as pages:
+                yield from with_destination(rows, chain.from_iterable(page.objects for page in pages))
 
     def _entries(self, one: Pass, start: Piece, rules: Rules) -> Iterator[Entry]:
         """What all four listings have after the piece `start`."""
@@ -184,6 +202,16 @@ class _Comparison:
                     yield entry._replace(success=listing.success_of(entry.key))
                 else:
                     yield entry
+
+
+def _named(options: Options, states: Sequence[PassState], now: datetime) -> PassState | None:
+    """The pass that a call asks about."""
+    newest, frozen_since = newest_of(states, options.scope), options.frozen_since
+    if frozen_since is None or options.scope.standstill:
+        return newest
+    answer = answering(states, options.scope.key_filter.prefix, frozen_since, now)
+    is_since = newest and not newest.ended and newest.started >= timestamp(frozen_since)
+    return answer.of if answer else newest if is_since else None
 
 
 def _tally(piece: Piece) -> CompareTally:

@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
-from oss_oms_sync.passes.store import last_whole
+from oss_oms_sync.passes.states import answering
 from oss_oms_sync.text import Text
 
 _LOG_BUCKET = Text("log bucket", "记录 Bucket")
@@ -190,7 +190,10 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    last = None if is_found or is_whole else last_whole(context.passes.states(), key_filter.prefix)
+    is_known = is_found or is_whole
+    now = context.invocation.clock.now()
+    answer = None if is_known else answering(context.passes.states(), key_filter.prefix, None, now)
+    last = answer.of if answer else None
     if is_found or (last and not last.found_nothing):
         by, by_zh = (f", by the pass of {last.started}", f"（依据 {last.started} 开始的对账）") if last else ("", "")
         return Finding(Level.OK, Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))

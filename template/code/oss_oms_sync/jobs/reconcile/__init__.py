@@ -15,13 +15,15 @@ from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier
-from oss_oms_sync.passes.driver import Driver, PiecesDone
+from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.names import scope_json
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
-from oss_oms_sync.passes.store import Pass, PassStore
+from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Walked
+from oss_oms_sync.stop import Stop, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +81,16 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
         return _trial(options, invocation, driver)
     if options.look:
         state = driver.look(options.scope)
-        return ReconcileResult.of(state, "", clock, driver.before(state))
+        return ReconcileResult.of(state, None, clock, driver.before(state))
+    if refused := refusal(invocation):
+        return ReconcileResult.of(driver.look(options.scope), refused, clock)
     _begin_anew(invocation, driver)
     if is_timer_event(event):
         state, stopped = driver.by_timer(options.scope, settings.reconcile_period)
         if state is None and not stopped:
-            stopped = "RECONCILE_PERIOD is off, and no pass was begun by hand"
+            stopped = Stopped(Stop.PERIOD_OFF, "RECONCILE_PERIOD is off, and no pass was begun by hand")
+    elif not options.restart and (too_many := driver.too_many(options.scope)):
+        return ReconcileResult.of(None, too_many, clock)
     else:
         state, stopped = driver.by_hand(options.scope, restart=options.restart)
     return ReconcileResult.of(state, stopped, clock)

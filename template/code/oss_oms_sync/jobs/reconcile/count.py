@@ -8,7 +8,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
-from oss_oms_sync.passes.digests import MODULUS, state_digest
+from oss_oms_sync.passes.digests import MODULUS, state_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Tally
 
@@ -43,7 +43,7 @@ class ReconcileCount:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
             if object_class or self._key_filter.matches(entry.key):
-                self._state += state_digest(entry.source)
+                self._state += state_digest(version_digest(entry.source), entry.source.modified)
         if object_class is None:
             return
         counts[object_class.count] += 1

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.passes.progress import Progress, progress_json
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import COUNTS
+from oss_oms_sync.stop import Stopped, stop_json
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,20 @@ class ReconcileResult:
     counts: Mapping[str, int]
     finished: bool
     following: str
-    stopped: str = ""
+    stopped: Stopped | None = None
     state: PassState | None = None
     progress: Progress | None = None
     missing: Sequence[str] | None = None
 
     @classmethod
     def of(
-        cls, state: PassState | None, stopped: str, clock: Clock, before: PassState | None = None
+        cls, state: PassState | None, stopped: Stopped | None, clock: Clock, before: PassState | None = None
     ) -> ReconcileResult:
         """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
         if state is None:
             return cls({}, finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress = Progress.of(state, before, clock.now())
+        stopped = stopped or state.stopped
         return cls(state.counts, bool(state.ended), state.following("reconcile"), stopped, state, progress)
 
     def to_json(self) -> dict[str, object]:
@@ -43,7 +45,7 @@ class ReconcileResult:
             "state_digest": f"{state.tally.state:064x}" if state and state.ended else None,
             "finished": self.finished,
             "next": self.following,
-            "stopped": self.stopped or None,
+            **stop_json(self.stopped),
             "pass": state.of.name if state else None,
             "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
             "started": state.of.started if state else None,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oss_oms_sync import events, options
@@ -24,10 +23,11 @@ from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resolved import Resolved
-from oss_oms_sync.jobs.replay.resting import Resting
+from oss_oms_sync.jobs.replay.resting import Resting, version
 from oss_oms_sync.jobs.replay.result import ReplayResult
 from oss_oms_sync.jobs.replay.selection import Selection, changes_of
 from oss_oms_sync.jobs.replay.turn import Turn
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -51,6 +51,7 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
+    Closing(invocation).establish()
     this = Replay(invocation)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()
@@ -95,8 +96,11 @@ class Replay:
         self._state = JobState(invocation)
         self._runs = RunFiles(invocation)
         self._resting = Resting({}, invocation.clock)
-        # None as long as all keys are sent, as they are when they are named.
-        self._resolved: Resolved | None = None
+        # Whoever calls by hand, or for a cutover, does so to have everything sent.
+        self._lets_rest = False
+        self._resolved = Resolved(invocation)
+        # Keys that are named are sent without a look.
+        self._looks = False
         self._needless = 0
         self._copies: FailedCopiesResult | None = None
         # When the look at OMS's lists began, if it read all that was new.
@@ -129,6 +133,7 @@ class Replay:
             self._sender.stopped = "an earlier run is still sending"
             return
         try:
+            self._lets_rest = True
             self.record_failed_copies()
             self.send_records(Selection.parse({}))
         finally:
@@ -142,10 +147,9 @@ class Replay:
         # Imported here because no other call needs it, nor the client of OBS.
         from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
-        copies, began = FailedCopies(self._invocation), timestamp(self._clock.now())
-        self._copies = copies.record()
+        began = timestamp(self._clock.now())
+        self._copies = FailedCopies(self._invocation).record()
         self._looked = "" if self._copies.stopped else began
-        self._resolved = Resolved(self._invocation, copies.bucket)
 
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
         """Send exactly these keys, with or without failed records; none if the project is closed.
@@ -161,7 +165,7 @@ class Replay:
         keys = []
         for change, name in zip(changes, names, strict=True):
             known = failed_key(self._task_id, found[name]) if name in found else None
-            keys.append(replace(known, change=change) if known else FailedKey(change))
+            keys.append(known.of(change) if known else FailedKey(change))
         for start in range(0, len(keys), PAGE_SIZE):
             some = keys[start : start + PAGE_SIZE]
             self._take(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
@@ -176,7 +180,7 @@ class Replay:
         """
         stored = self._state.load("replay")
         self._resting = Resting(stored, self._clock)
-        self._resolved = self._resolved or Resolved(self._invocation)
+        self._looks = True
         if selection.is_whole:
             self._leftovers(selection.dry_run)
         keeps_position = selection.is_whole and not selection.dry_run
@@ -223,8 +227,8 @@ class Replay:
     def _leftovers(self, dry: bool) -> None:
         """Send what earlier runs left, or what another run has in hand: sending twice is harmless.
 
-        That includes keys outside this project's filter, which may have changed or be another project's: the keys were
-        inside when they were taken, and are recorded nowhere else.
+        That includes keys outside this project's filter, which may have changed: the keys were inside when they were
+        taken, and are recorded nowhere else.
         """
         for run_file in self._runs.leftovers():
             if run_file is None:
@@ -266,10 +270,11 @@ class Replay:
 
     def _read(self, page: Sequence[ObjectSummary], selection: Selection) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
-        due = [one for one in page if not self._resting.holds(one)]
+        due = [one for one in page if not (self._lets_rest and self._resting.holds(one))]
         full = [one.name for one in due if one.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
-        keys = []
+        keys: list[FailedKey] = []
+        resting: list[tuple[FailedKey, ObjectSummary]] = []
         for one in due:
             body = bodies.get(one.name, StoredObject(one.name, b""))
             if isinstance(body, StorageFailure):
@@ -280,7 +285,24 @@ class Replay:
             key = failed_key(self._task_id, body)
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
-            elif self._matches(key, selection) and not self._resting.until(key.not_before, one):
+            elif self._matches(key, selection):
+                if self._lets_rest and key.not_before > timestamp(self._clock.now()):
+                    resting.append((key, one))
+                else:
+                    keys.append(key)
+        return keys + self._rested(resting)
+
+    def _rested(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
+        """Let records rest that say when they are due; return the keys of those about another version than the source
+        has: a late failure of one may be written over that of the next, which does not wait for it."""
+        keys = []
+        sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
+        for (key, one), source in zip(resting, sources, strict=True):
+            if isinstance(source, StorageFailure):
+                continue  # the next run looks again
+            if source and key.change == version(source):
+                self._resting.until(key.not_before, one)
+            else:
                 keys.append(key)
         return keys
 
@@ -301,7 +323,7 @@ class Replay:
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        needless = self._resolved.among(keys) if self._resolved else set()
+        needless = self._resolved.among(keys) if self._looks else set()
         self._needless += len(needless)
         left = self._sender.send([key for key in keys if key.key not in needless], in_doubt)
         # A delete that may still land would take a record of a later failure with it.

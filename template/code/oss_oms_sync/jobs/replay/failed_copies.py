@@ -22,7 +22,6 @@ from oss_oms_sync.clouds.obs_answers import ObjectPart
 from oss_oms_sync.clouds.oms_lists import lists_folder, read_lines, sub_task
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.jobs.replay.copy_records import CopyRecords
-from oss_oms_sync.jobs.replay.verdict import Copy
 from oss_oms_sync.ledger.list_positions import FullLook, Listed, ListPosition, ListPositions
 from oss_oms_sync.ledger.state import JobState
 
@@ -48,7 +47,7 @@ class FailedCopiesResult:
     unreadable ones, in this run and in all. `stopped` says why it did not read all, or is None."""
 
     lists: int
-    lines: Mapping[Copy, int]
+    lines: Mapping[str, int]
     outside: int
     unread: int
     unread_in_all: int
@@ -67,7 +66,7 @@ class FailedCopiesResult:
         """As the caller gets it."""
         return {
             "lists": self.lists,
-            **{copy.value: self.lines.get(copy, 0) for copy in Copy},
+            **{became: self.lines.get(became, 0) for became in ("recorded", "gone", "symlinks", "accepted_again")},
             "outside": self.outside,
             "unread": self.unread,
             "unread_in_all": self.unread_in_all,
@@ -81,12 +80,11 @@ class _TimeIsUp(Exception):  # noqa: N818  what it is
 
 
 class FailedCopies:
-    """What OMS failed to copy. `bucket` is the destination, None if it is not known."""
+    """What OMS failed to copy."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._state = JobState(invocation)
-        self.bucket: ObsBucket | None = None
 
     def record(self) -> FailedCopiesResult:
         """Read what is new, and write failed records. Whatever prevents that is said in the result, because failed
@@ -99,8 +97,7 @@ class FailedCopies:
         reader: _Reader | None = None
         stopped = ""
         try:
-            self.bucket = self._destination(positions)
-            reader = _Reader(self._invocation, self.bucket, positions)
+            reader = _Reader(self._invocation, self._destination(positions), positions)
             reader.look()
         except _TimeIsUp:
             stopped = "the time for reading lists is up: the next run goes on"
@@ -142,7 +139,7 @@ class _Reader:
         self._folder = lists_folder(invocation.task_id)
         self._bucket = bucket
         self._positions = positions
-        self.records = CopyRecords(invocation, bucket)
+        self.records = CopyRecords(invocation)
         self.lists = self.unread = 0
         # What a line tells that has no end yet: it is read again with what is written on.
         self._open = Listed()

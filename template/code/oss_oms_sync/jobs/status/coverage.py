@@ -8,7 +8,7 @@ from datetime import datetime
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState, last_ended, open_passes
+from oss_oms_sync.passes.states import PassState, last_ended, open_passes
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
 

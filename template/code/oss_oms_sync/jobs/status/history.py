@@ -16,6 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
 from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
+from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
@@ -236,7 +237,7 @@ class KeyHistory:
         entry = Entry(self._key, source, listed_record(success, self._key), None, there)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
         # still have in hand.
-        found = classify(entry, Moments(math.inf, now - 3600))
+        found = classify(entry, Moments(math.inf, InHand.assumed(now)))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
             return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
         if found in EQUAL:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import amended
-from oss_oms_sync.comparison.classes import EQUAL, SETTLED_SECONDS, ObjectClass
+from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
-from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState, PassStore, last_ended, last_whole, open_passes
+from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
-
-# Only what was written so long before does a comparison judge; the rest it calls moving.
-SETTLED = timedelta(seconds=SETTLED_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -28,15 +24,13 @@ class InObs:
 
     `overdue`: the last one is so old that it is not known whether what was written since is in OBS. Without any,
     nothing is claimed of OBS, and nothing can be overdue. `is_unknown`: there are comparisons, but OMS does not say to
-    which bucket it copies, so it is not known which of them count. `newer_there`: when replay last saw that OBS has
-    something newer, and other, than what OMS had failed to copy.
+    which bucket it copies, so it is not known which of them count.
     """
 
     last: CompareResult | None = None
     open: Sequence[tuple[PassState, Progress]] = field(default_factory=list)
     overdue: bool = False
     is_unknown: bool = False
-    newer_there: datetime | None = None
 
     @classmethod
     def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
@@ -44,35 +38,25 @@ class InObs:
 
         Raises StorageError.
         """
-        newer_there = JobState(invocation).newer_there()
         if isinstance(task, Failure):
-            return cls(newer_there=newer_there)
+            return cls()
         if not task.dst_bucket:
             compared = next(PassStore(invocation, "compare", CompareTally).names(), None)
-            return cls(is_unknown=compared is not None, newer_there=newer_there)
+            return cls(is_unknown=compared is not None)
         store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
         states = store.states()
-        last = last_whole(states, invocation.settings.key_filter.prefix)
-        since = amended(invocation, store.amended_name(last.of.name)) if last else None
+        answer = answering(states, invocation.settings.key_filter.prefix, None, now)
+        last = answer.of if answer else None
         return cls(
-            CompareResult.of(last, "", invocation.clock, task, since) if last else None,
+            CompareResult.of(last, None, invocation.clock, task) if last else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
             last is not None and last.is_late(invocation.settings.compare_period, now),
-            newer_there=newer_there,
         )
 
     @property
     def began(self) -> datetime | None:
         """When the last whole comparison began."""
         return parse_time(self.last.state.started) if self.last and self.last.state else None
-
-    def overwritten_since(self, acknowledged: datetime | None) -> datetime | None:
-        """When replay saw something newer in OBS; None if a comparison has judged that since, or somebody has
-        acknowledged it."""
-        seen = self.newer_there
-        if seen is None or (acknowledged and acknowledged > seen):
-            return None
-        return None if self.began and self.began > seen + SETTLED else seen
 
     @property
     def lacking(self) -> int:

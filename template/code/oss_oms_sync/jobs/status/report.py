@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import timestamp
@@ -62,7 +61,6 @@ class StatusReport:
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
         backlog = read_backlog(self._invocation)
         failures = _failures(copying, backlog)
-        overwritten = in_obs.overwritten_since(acknowledged.at if acknowledged else None)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed)
@@ -70,18 +68,14 @@ class StatusReport:
         return summary, {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
-            "closed": asdict(closed) if closed else None,
+            "closed": closed.to_json() if closed else None,
             "task": {
                 "id": self._invocation.task_id,
                 "source": self._settings.source_bucket,
                 "log": self._settings.log_bucket,
             },
             "oms": task_json(task),
-            "copying": {
-                **copying.to_json(),
-                "failures": failures and failures.to_json(),
-                "overwritten": timestamp(overwritten) if overwritten else None,
-            },
+            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
             "statistics": statistics_json(shown),
             "backlog": backlog.to_json(),
             "replay": self._state.load("replay").get("last"),
@@ -139,7 +133,7 @@ def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
     """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
     began = in_obs.began
-    if not in_obs.is_clean or in_obs.overwritten_since(None) or began is None:
+    if not in_obs.is_clean or began is None:
         return False
     if isinstance(last_day, Failure) or last_day.unread:
         return False

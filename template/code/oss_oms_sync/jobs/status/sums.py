@@ -7,7 +7,7 @@ from operator import eq, le
 
 from oss_oms_sync.clouds.counters import MonthCounts
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import COUNTS
 
 _INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"

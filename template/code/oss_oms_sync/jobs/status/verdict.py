@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.status.verdict_on_copying import (
 )
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.store import PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 from oss_oms_sync.text import Text, objects_en
@@ -65,7 +65,7 @@ def reach_verdict(
         return Verdict(VerdictState.BROKEN, broken)
     last = coverage.recent
     copied = failed_to_copy(copying, failures) or yet_to_copy(copying)
-    copied = copied or lacking_in_obs(in_obs) or differing_in_obs(copying, in_obs)
+    copied = copied or lacking_in_obs(in_obs) or differing_in_obs(in_obs)
     if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None or in_obs.overdue or in_obs.is_unknown:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying
-from oss_oms_sync.jobs.status.in_obs import SETTLED, InObs
+from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
@@ -103,7 +102,7 @@ def lacking_in_obs(in_obs: InObs) -> Text | None:
     )
 
 
-def differing_in_obs(copying: Copying, in_obs: InObs) -> Text | None:
+def differing_in_obs(in_obs: InObs) -> Text | None:
     """None if nothing in OBS is known to differ that is not lacking there."""
     if in_obs.suspicious and in_obs.last and in_obs.last.state:
         began, remedy = in_obs.last.state.started, in_obs.last.remedies[ObjectClass.SUSPICIOUS.title]
@@ -111,17 +110,7 @@ def differing_in_obs(copying: Copying, in_obs: InObs) -> Text | None:
             f"Behind: by the comparison of {began}, of {objects_en(in_obs.total)}: {remedy.en}",
             f"{began} 开始的比对检查了 {in_obs.total} 个对象：{remedy.zh}",
         )
-    seen = in_obs.overwritten_since(copying.acknowledged.at if copying.acknowledged else None)
-    if seen is None:
-        return None
-    judged = timestamp(seen + SETTLED)
-    return Text(
-        f"Behind: OMS failed to copy what has been overwritten in OBS since, by something newer, as replay saw at"
-        f" {timestamp(seen)}; it is not overwritten unless you ask. To see which objects differ, after {judged}: python"
-        " ops.py compare",
-        f"OMS 复制失败的对象中，有的此后在 OBS 中被较新的内容覆盖（replay 于 {timestamp(seen)} 看到），不会自动覆盖。"
-        f"如需查明哪些对象不同，请在 {judged} 之后执行 python ops.py compare",
-    )
+    return None
 
 
 def seen_in_obs(in_obs: InObs) -> Text:

@@ -1,0 +1,74 @@
+"""Closes and opens the project, and says whether it is closed and whether a GO stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.jobs.certify.check import Verdict
+from oss_oms_sync.jobs.certify.document import certificates_folder, number_of
+from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.text import Text
+
+_BY = "certify"
+# How the name of a certificate ends that says GO; that of a NO-GO ends so too.
+_GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (Verdict.GO, Verdict.NO_GO))
+_OPEN = Text(
+    "The project is open: what was recorded while it was closed is sent in minutes.",
+    "项目处于打开状态：关闭期间记录的对象会在几分钟内发送。",
+)
+
+
+def close(invocation: Invocation, run: str) -> dict[str, object]:
+    """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it.
+
+    Raises StorageError: then it is not known to be closed.
+    """
+    last = _document(invocation, last_name(certificates(invocation)))
+    found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
+    why = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
+    return {**_answer(Closing(invocation).close(_BY, why, run)), "certificate": found}
+
+
+def open_again(invocation: Invocation, run: str) -> dict[str, object]:
+    """Open it again; a `run` leaves it closed unless the mark is its own.
+
+    Raises StorageError: then it is not known to be open.
+    """
+    return _answer(Closing(invocation).open(_BY, run=run))
+
+
+def look(invocation: Invocation) -> dict[str, object]:
+    """Whether the project is closed, and the GO that stands (None if none does): one that was given since the project
+    was last opened.
+
+    Raises StorageError: then neither is known.
+    """
+    closed = Closing(invocation).state()
+    given = (name for name in certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
+    go = _document(invocation, last_name(given)) if closed else None
+    stands = go is not None and closed is not None and str(go["made"]) > closed.opened
+    return {**_answer(closed), "go": go if stands else None}
+
+
+def certificates(invocation: Invocation) -> Iterable[str]:
+    """The names of the project's certificates."""
+    return (one.name for one in invocation.log_bucket.iter_objects(certificates_folder(invocation)))
+
+
+def last_name(names: Iterable[str]) -> str:
+    """The name of the last certificate; empty if there is none."""
+    # Two calls at once may have come to one number, in different seconds or with different verdicts.
+    return max(names, key=lambda name: (number_of(name), name), default="")
+
+
+def _document(invocation: Invocation, name: str) -> dict[str, object] | None:
+    """A certificate; None if it is none."""
+    found = jsontext.load(invocation.log_bucket.get(name) or b"{}") if name else {}
+    return found if isinstance(found, dict) and {"document", "verdict", "made"} <= found.keys() else None
+
+
+def _answer(closed: Closed | None) -> dict[str, object]:
+    following = closed.text if closed else _OPEN
+    return {"closed": closed.to_json() if closed else None, "next": following.en, "next_zh": following.zh}

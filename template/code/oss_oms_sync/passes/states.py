@@ -1,0 +1,233 @@
+"""What is known of passes: what each is about, how far it is, and which of them answers for both buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.names import scope_json
+from oss_oms_sync.passes.pieces import MAX_PIECES
+from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.stop import Stop, Stopped
+
+# A pass takes time, so the next one may begin this much later than its period says.
+_LATE = timedelta(days=1)
+# Where no timer begins the next one, a pass tells of no more than this.
+_BY_HAND = timedelta(days=3)
+# What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
+LATEST = timedelta(hours=24)
+# Which classes there are, and when an object is in which: a pass does not change its mind half way.
+CLASSES_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass is about, as its first piece says. `before` is the pass of its identity that ended last, and
+    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
+    Times are ISO 8601 in UTC."""
+
+    name: str
+    source_bucket: str
+    scope: Scope
+    started: str
+    installed: str
+    before: str = ""
+    before_started: str = ""
+    destination_bucket: str = ""
+    seed: str = ""
+    classes: int = CLASSES_VERSION
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "source_bucket": self.source_bucket,
+            "scope": scope_json(self.scope),
+            "started": self.started,
+            "installed": self.installed,
+            "before": self.before,
+            "before_started": self.before_started,
+            "destination_bucket": self.destination_bucket,
+            "classes": self.classes,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, name: str, value: object) -> Pass | None:
+        """What `to_json` made; None if it is unreadable."""
+        match value:
+            case {
+                "source_bucket": str(bucket),
+                "scope": {
+                    "prefix": str(prefix),
+                    "suffix": str(suffix),
+                    "since": str(since),
+                    "all": bool(everything),
+                    **wanted,
+                },
+                "started": str(started),
+                "installed": str(installed),
+                "before": str(before),
+                "before_started": str(before_started),
+                "destination_bucket": str(destination),
+                "classes": int(classes),
+                "seed": str(seed),
+            } if parse_time(since) or not since:
+                asked = (wanted.get(option) is True for option in ("deep", "overwrite", "standstill"))
+                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, *asked)
+                return cls(name, bucket, scope, started, installed, before, before_started, destination, seed, classes)
+        return None
+
+
+class Amendment(NamedTuple):
+    """What the total of a pass had become at a time, by the keys that were judged again until then."""
+
+    number: int
+    at: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class PassState:
+    """How far a pass is. `passed` is what it has counted, `amendment` the last one of its total. `ended` is empty while
+    it is open; `ranges_open` and `ranges_done` count its ranges. `stuck`: why a range of it came nowhere for long."""
+
+    of: Pass
+    passed: Tally
+    ended: str
+    ranges_open: int
+    ranges_done: int
+    pieces: int
+    amendment: Amendment | None = None
+    stuck: Stopped | None = None
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why it does not go on by itself today."""
+        return None if self.ended else too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
+
+    @property
+    def tally(self) -> Tally:
+        """What is counted, with what was judged again."""
+        return self.amendment.tally if self.amendment else self.passed
+
+    @property
+    def amended(self) -> str:
+        """When keys were last judged again; empty if they were not."""
+        return self.amendment.at if self.amendment else ""
+
+    @property
+    def as_of(self) -> str:
+        """When it looked at anything for the last time; empty while it is open."""
+        return max(self.ended, self.amended)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more of it to come."""
+        return not self.ended and self.pieces < MAX_PIECES
+
+    def following(self, job: str) -> str:
+        """What comes next, as a sentence."""
+        if self.ended:
+            return "The pass has ended."
+        if not self.goes_on:
+            return f"The pass is too large. What it did is behind the next one: python ops.py {job} --restart"
+        return (
+            "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
+            f" stands still. Look how far it is: python ops.py {job} --look"
+        )
+
+    @property
+    def scope(self) -> Scope:
+        """Which objects it covers."""
+        return self.of.scope
+
+    @property
+    def started(self) -> str:
+        """When it began."""
+        return self.of.started
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What it counted so far, by the names of COUNTS and NEW."""
+        return self.tally.counts
+
+    @property
+    def objects(self) -> int:
+        """How many objects of the source bucket it has walked past."""
+        return sum(mark.objects for mark in self.tally.marks)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no object of the source bucket that it has walked past passes the project's filter: the sum of their
+        digests is nothing."""
+        return not self.tally.state
+
+    def is_late(self, period: timedelta | None, now: datetime) -> bool:
+        """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
+        return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))
+
+
+def too_large(pieces: int) -> Stopped:
+    """Why a pass of so many pieces goes on no more."""
+    return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
+
+
+class Answer(NamedTuple):
+    """The pass that answers for both buckets: `of`. `standstill`: a standstill pass that began after its last look, one
+    that contradicts it, or else the last; None if there is none."""
+
+    of: PassState
+    standstill: PassState | None
+
+    @property
+    def stood_still(self) -> bool | None:
+        """Whether both buckets are still what the pass has judged; None if nobody has looked. Where they are not, the
+        pass answers no more: the next step is a new one."""
+        if self.standstill is None:
+            return None
+        judged, seen = self.of.tally, self.standstill.tally
+        return (judged.state, judged.twin) == (seen.state, seen.twin)
+
+
+def answering(passes: Sequence[PassState], prefix: str, since: datetime | None, now: datetime) -> Answer | None:
+    """Which of a job's passes over all keys with `prefix` answers: of those that began since then, and ended within
+    LATEST, the one that began last; one that a standstill pass contradicts only where there is no other. Without
+    `since` it is the last that ended at all."""
+    first, latest = (timestamp(since), timestamp(now - LATEST)) if since else ("", "")
+    whole = [one for one in passes if one.ended and not one.scope.standstill and one.scope.key_filter.prefix == prefix]
+    recent = [one for one in whole if one.started >= first and one.ended >= latest]
+    # Two may have begun in the same second; their names tell which was later.
+    recent.sort(key=lambda one: (one.started, one.of.name.partition("-")[2]))
+    found = [beside_standstills(one, passes) for one in recent]
+    if since:
+        found.sort(key=lambda one: one.stood_still is not False)
+    return found[-1] if found else None
+
+
+def beside_standstills(one: PassState, passes: Sequence[PassState]) -> Answer:
+    """A pass that has ended, with the standstill pass of `passes` that tells most of it."""
+    later = (other for other in passes if other.ended and other.started > one.as_of)
+    like = [other for other in later if other.scope.standstill and other.scope.key_filter == one.scope.key_filter]
+    answers = [Answer(one, other) for other in sorted(like, key=lambda other: other.started)] or [Answer(one, None)]
+    return next((each for each in answers if each.stood_still is False), answers[-1])
+
+
+def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """The pass with the identity of `scope` that began last."""
+    mine = (one for one in passes if one.scope.identity == scope.identity)
+    return max(mine, key=lambda one: one.of.name, default=None)
+
+
+def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """The pass with the identity of `scope` that began last of those that ended."""
+    return newest_of([one for one in passes if one.ended], scope)
+
+
+def open_passes(passes: Sequence[PassState]) -> list[PassState]:
+    """Those that have not ended, and are the newest of their identity: nobody goes on with others."""
+    newest = {one.scope.identity: one for one in sorted(passes, key=lambda one: one.of.name)}
+    return [one for one in newest.values() if not one.ended]

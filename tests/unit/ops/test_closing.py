@@ -1,0 +1,55 @@
+"""Closing by hand and opening again: what is done, in which order, and what is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops import cli
+from support.ops import FakeCaller, Seen, a_pass
+
+MARK = {"since": "2026-01-31T09:00:00Z", "by": "certify", "why": "", "run": ""}
+CLOSED = {"closed": MARK, "go": None, "next": "It is closed.", "next_zh": "已关闭。"}
+OPEN = {"closed": None, "go": None, "next": "It is open.", "next_zh": "已打开。"}
+
+
+@pytest.fixture
+def command(monkeypatch):
+    def command(seen: Seen, *words: str) -> int:
+        monkeypatch.setattr(cli.call, "caller", lambda template, folder: seen.session.caller)
+        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
+        return cli.main([*words, "--lang", seen.session.lang], seen.clock)
+
+    return command
+
+
+def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
+    seen = Seen(FakeCaller(certify=[CLOSED]))
+    looked_at: list[float] = []
+    seen.session.caller.meanwhile = lambda job: looked_at.append(seen.clock.seconds)
+    assert command(seen, "close") == 0
+    assert seen.session.caller.asked == [("certify", {"close": True}), ("certify", {"look": True})]
+    assert looked_at == [0, 120]
+    assert "closing: what was begun comes to its end, 1:00 to go" in seen.said
+    assert seen.out.getvalue().startswith("It is closed.\nThe mark was read again two minutes after it was set.")
+
+
+def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_ever(command):
+    seen = Seen(FakeCaller(certify=[OPEN, OPEN, CLOSED, CLOSED]))
+    assert command(seen, "close") == 0
+    assert seen.session.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
+    assert "It is closed again" in seen.said
+
+    seen = Seen(FakeCaller(certify=OPEN))
+    assert command(seen, "close") == 1
+    assert "The project does not stay closed" in seen.said
+
+
+def test_open_opens_puts_the_trigger_back_and_begins_a_pass(command):
+    seen = Seen(FakeCaller(certify=OPEN, reconcile=a_pass()))
+    assert command(seen, "open") == 0
+    assert seen.session.caller.asked == [
+        ("certify", {"open": True}),
+        ("deploy", {"trigger": "oss-content"}),
+        ("reconcile", {"restart": True}),
+    ]
+    assert seen.out.getvalue() == "It is open.\n"
