@@ -6,12 +6,13 @@ for longer than a freeze lasts. The comparison looks at these objects like at al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.errors import StorageError
@@ -19,7 +20,6 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.failed_records import list_failed
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles
-from oss_oms_sync.passes.classify import Entry
 
 # With more than this, nobody has to look at each: the answer is no.
 _MOST = 1000
@@ -49,30 +49,35 @@ def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting
     # Others are of other projects on the same task.
     matches = invocation.settings.key_filter.matches
     keys = {one.key: one for one in (*(key for run in runs for key in run or ()), *read) if matches(one.key)}
-    sources = [one for one in invocation.source_bucket.find_all(list(keys)) if one]
-    settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
-    due = [keys[one.name] for one in sources if one.name not in settled]
+    due = [keys[key] for key in _due(invocation, destination, list(keys))]
     unread = len(records.listed) - len(read) + sum(run is None for run in runs)
     return Waiting(due, len(keys) - len(due), unread, records.are_more or are_more_runs)
 
 
-def _settled(destination: ObsBucket, sources: Sequence[ObjectSummary], now: float) -> set[str]:
-    """The keys of these objects that are equal in OBS, or cannot be copied; none where OBS does not tell."""
-    settled = set()
-    try:
-        file_system = FileSystem.of(destination) if sources else None
-        there = destination.find_all([one.name for one in sources])
-        for source, copy in zip(sources, there, strict=True):
-            entry = Entry(source.name, source, destination=copy)
-            if file_system and not copy:
-                file_system.begin_after(source.name)
-            is_refused = file_system is not None and file_system.refuses(entry)
-            found = classify(entry, Moments(now, young=0))
-            if is_refused or found in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                settled.add(source.name)
-    except StorageError:
-        return set()
-    return settled
+def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
+    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
+    not tell."""
+    if destination:
+        try:
+            return list(_still_due(invocation, destination, keys))
+        except StorageError:
+            pass
+    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
+
+
+def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
+    file_system = FileSystem.of(destination) if keys else None
+    # Whatever its age: contents that are equal stay so.
+    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    for entry in entries(invocation, destination, keys):
+        if entry.source is None:
+            continue
+        if file_system and not entry.destination:
+            file_system.begin_after(entry.key)
+        is_refused = file_system is not None and file_system.refuses(entry)
+        found = classify(entry, moments)
+        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+            yield entry.key
 
 
 def _read(invocation: Invocation, names: Sequence[str]) -> list[FailedKey]:
