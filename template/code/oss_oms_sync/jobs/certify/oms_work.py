@@ -12,7 +12,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
@@ -121,6 +121,8 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
             found = replace(found, after=after, number=number, newest=float(str(newest)), is_all=is_all)
     if found.is_all:
         return found
+    left = invocation.deadline.remaining()
+    enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
     folder = f"{record_root(invocation.task_id)}success_object"
     with invocation.log_bucket.pages(folder, found.after) as pages:
         for page in pages:
@@ -128,7 +130,7 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
             newest = max([found.newest, *(float(one.modified) for one in new)])
             after = page.objects[-1].name if page.objects else found.after
             found = replace(found, after=after, number=found.number + len(new), newest=newest)
-            if invocation.deadline.remaining() < _WRITING_SECONDS:
+            if enough.expired():
                 break
         else:
             found = replace(found, is_all=True)
