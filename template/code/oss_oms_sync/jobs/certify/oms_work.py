@@ -151,7 +151,7 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     with invocation.log_bucket.pages(folder, found.after) as pages:
         for page in pages:
             found = found.plus(page.objects, since)
-            if enough.expired():
+            if page.objects and enough.expired():
                 break
         else:
             found = replace(found, is_all=True)
