@@ -186,7 +186,7 @@ def test_what_cannot_be_judged_again_is_said_and_left_to_the_certificate():
 
 
 def test_a_comparison_that_rests_is_said_and_left_to_the_certificate():
-    seen = world(compare=open_pass(stopped="OBS refuses"), certify=certificate({"SUMS": "not run"}, "NOT PROVEN"))
+    seen = world(compare=open_pass(stop="storage", stopped="OBS refuses"), certify=certificate({"SUMS": "not run"}, "NOT PROVEN"))
     assert run(seen)["verdict"] == "NOT PROVEN"
     assert "   look: stopped: OBS refuses\nCertify …" in seen.said
 
