@@ -59,12 +59,10 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
     compare(box, console, overwrite=True, restart=True)
     later(box)
     compare(box, console, restart=True)
-    wait_a_second()
-    console.print("\ns reconcile invoke -e '{\"restart\": true}'")
-    state = box.fc.invoke("reconcile", b'{"restart": true}').value["state_digest"]
-    _say(console, f"The state digest of the source is still {state}.")
-    # As it does every minute: what OMS has failed to copy until now is in its lists.
-    box.tick("replay")
+    close(box, console)
+    console.print("\ns compare invoke -e '{\"standstill\": true}'")
+    state = box.fc.invoke("compare", b'{"standstill": true}').value["state"]
+    _say(console, f"Both buckets are what was compared: the state digest of the source is still {state}.")
     return keep_books(box, set(LOST)), certify(box, console, frozen, sample=SAMPLE)
 
 
@@ -73,6 +71,17 @@ def later(box: Sandbox) -> None:
     box.wait_idle(timeout=PATIENCE_SECONDS)
     box.oss.age(HOUR // 2)
     box.obs.age(HOUR // 2)
+
+
+def close(box: Sandbox, console: Console) -> None:
+    """Nothing is sent any more; a quarter of an hour later OMS has finished too, and replay has read its lists."""
+    console.print("\ns certify invoke -e '{\"close\": true}'")
+    since = box.fc.invoke("certify", b'{"close": true}').value["closed"]["since"]
+    _say(console, f"Closed since {since}. A quarter of an hour later OMS has finished:")
+    box.oss.age(HOUR // 4, box.log_bucket, f"oms_source_record/{box.task_id}/state/")
+    box.task.age(HOUR // 4)
+    box.tick("replay")
+    wait_a_second()
 
 
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
