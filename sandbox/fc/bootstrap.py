@@ -160,6 +160,8 @@ def serve(channel: Any) -> None:
     exit_on_sigterm()
     standard_library = sys.path[1:]  # the first entry is this script's folder
     sys.path[:] = [setup["code"], setup["libraries"], *standard_library]
+    channel.write(b"ready\n")
+    channel.flush()
     for line in channel:
         message = json.loads(line)
         formatter.request_id = message["request_id"]

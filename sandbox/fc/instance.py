@@ -156,6 +156,7 @@ class ProcessInstance:
         self._reader = reader
         self._writer = writer
         self._frozen = False
+        self._is_ready = False
         self.busy = False
 
     async def initialize(self, initializer: str) -> None:
@@ -201,10 +202,11 @@ class ProcessInstance:
             self._process.send_signal(number)
 
     async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
-        started = time.monotonic()
         logs: list[str] = []
         self.busy = True
         try:
+            await self._start()
+            started = time.monotonic()
             reply = await asyncio.wait_for(self._reply(message, logs), timeout)
         except asyncio.TimeoutError:
             await self._terminate(logs)
@@ -222,6 +224,13 @@ class ProcessInstance:
             tuple(logs),
             time.monotonic() - started,
         )
+
+    async def _start(self) -> None:
+        """Wait until it has started, or is dead: how long that takes is no part of any invocation."""
+        if not self._is_ready:
+            with contextlib.suppress(ConnectionError):
+                await self._reader.readline()
+            self._is_ready = True
 
     async def _terminate(self, logs: list[str]) -> None:
         """What the `finally` blocks print still belongs to the invocation."""
