@@ -57,6 +57,16 @@ def test_a_version_that_oms_failed_to_copy_is_not_there_because_one_of_its_size_
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in told["story"]
     assert "Replay sends it again" in told["next"]
 
+    # AND once it was accepted again, whether OMS copied it or skipped it is not known
+    world.task.failures.clear()
+    world.later(HOUR)
+    call(world, "replay", TICK)
+    world.later(1)
+    assert world.task.skip_object == 1
+    told = call(world, "status", {"key": "a"})
+    assert "whether it is this version is not known" in told["story"]
+    assert "compare --deep" in told["next"]
+
 
 def test_a_comparison_that_proves_nothing_does_not_answer_for_what_oms_failed_to_copy(world):
     # GIVEN a failure that no list tells of, and a comparison that sees the object's size in OBS

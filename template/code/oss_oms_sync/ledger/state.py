@@ -138,8 +138,8 @@ class JobState:
         """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
 
         OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
-        its own, from before its filter was changed. A note without a filter may be its own too: older versions wrote it
-        for all.
+        its own, from before its filter was changed. A note without a filter may be its own too: somebody wrote it by
+        hand.
 
         Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
         """

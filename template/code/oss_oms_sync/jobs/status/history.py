@@ -20,7 +20,7 @@ from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
@@ -244,6 +244,15 @@ class KeyHistory:
             return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
         if waiting:
             return waiting
+        if found in EQUAL and COPY_ATTEMPTS_HEADER in success.headers:
+            return _Story(
+                Text(
+                    "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
+                    " that is not older; whether it is this version is not known.",
+                    "OMS 曾复制该版本失败，此后再次接受。OBS 中有大小相同且不较旧的对象，但不能确定是否为该版本。",
+                ),
+                Text("To find out: python ops.py compare --deep.", "如需查明，请执行 python ops.py compare --deep。"),
+            )
         if found in EQUAL:
             return _Story(
                 Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
