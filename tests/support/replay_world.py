@@ -28,6 +28,8 @@ class ReplayWorld(World):
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
         self.oms.round_trip, self.oss.round_trip = 0.001, 0.0
+        # As replay's first run left it.
+        self.bucket.add(StoredObject(f"{ROOT}state/closed-{self.settings.project}.json", b'{"closed": false}'))
 
     def fail(self, *keys: str, first: str = "", **details: object) -> None:
         """The source objects `keys` fail; `details` are what a failed record says of it."""

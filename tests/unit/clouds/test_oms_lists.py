@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.oms_lists import LONGEST_LINE, CopyFailure, Lines, lists_folder, read_lines, sub_task
+from oss_oms_sync.clouds.oms_lists import LONGEST_LINE, CopyFailure, Lines, lists_folder, read_lines
 from sandbox.oms.lists import ResultLists
 from support.law import HOSTILE, object_keys
 
@@ -104,10 +104,19 @@ def test_a_line_without_code_and_time_still_names_its_key():
     assert read("then,a,a,\n").failures == [CopyFailure("a", "", "", None)]
 
 
-def test_a_last_line_without_end_is_read_and_may_be_written_on():
-    whole = line("a") + "\n"
-    lines = read(whole + line("b", message=""))
-    assert (keys(lines), lines.open_line, lines.end) == (["a", "b"], True, len(whole))
+def test_a_last_line_without_end_is_read_and_what_is_written_after_it_is_passed_over():
+    whole = f"{line('a')}\n{line('b', message='')}"
+    lines = read(whole)
+    assert (keys(lines), lines.open_line, lines.end) == (["a", "b"], False, len(whole))
+    grown = f"{whole}timed out\n{line('c')}\n".encode()
+    lines = read_lines(grown, lines.end, begins=True, ends=True, most=MANY)
+    assert (keys(lines), lines.unread, lines.end) == (["c"], 0, len(grown))
+
+
+def test_a_last_line_that_names_no_key_yet_may_be_written_on():
+    whole = f"{line('a')}\n"
+    lines = read(f"{whole}{CODE},{TIME},b%20")
+    assert (keys(lines), lines.open_line, lines.end) == (["a"], True, len(whole))
 
 
 def test_lines_are_read_in_groups():
@@ -155,5 +164,4 @@ def test_what_the_sandbox_writes_is_read_and_where_it_lies_is_known(separator):
     lists.write(1_767_312_005)
     ((name, body),) = written.items()
     assert name.startswith(lists_folder("task"))
-    assert sub_task(name) == f"{lists_folder('task')}{lists.sub_task}"
     assert read(body).failures == [CopyFailure("山 a", CODE, "no", datetime.fromtimestamp(1_767_312_005, timezone.utc))]

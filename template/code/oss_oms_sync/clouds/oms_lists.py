@@ -40,16 +40,14 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a list. `end`: where the next one begins; `unread`: how many of them name no key, the first of which is
-    `example`. An `open_line` at the end of the list is read, but `end` is before it: it may be written on. `settled`:
-    how many of the `failures` are before `end`."""
+    """Lines of a list. `end`: where to go on; `unread`: how many of them name no key, the first of which is `example`.
+    There is an `open_line` if the last of these has no end: `end` is before it, because it may be written on."""
 
     failures: list[CopyFailure]
     end: int
     unread: int
     example: str
     open_line: bool
-    settled: int
 
 
 def lists_folder(task_id: str) -> str:
@@ -57,13 +55,9 @@ def lists_folder(task_id: str) -> str:
     return f"oms/sync_task/{task_id}/failed_object_lists/"
 
 
-def sub_task(name: str) -> str:
-    """The part of a list's name up to the sub-task: names of one sub-task rise in time."""
-    return name.rpartition("/")[0]
-
-
 def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:
-    """Read lines from `start` on, which is where a line begins, until `most` of them told of an object.
+    """Read lines from `start` on, until `most` of them told of an object. If no line begins there, what is left of one
+    that was read before it had an end is passed over.
 
     `begins`: `body` begins with the list's first line. `ends`: it ends with the last one; otherwise the last
     LONGEST_LINE bytes are left, because what is in them may be cut off.
@@ -71,7 +65,9 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
     unread: list[bytes] = []
-    is_first, open_line, settled = begins and start == 0, False, 0
+    is_first, open_line = begins and start == 0, False
+    if start and body[start - 1 : start] != newline:
+        start = _next_line(body, start, newline)
     while start < len(body) and len(failures) < most:
         if not ends and len(body) - start < LONGEST_LINE:
             break
@@ -83,12 +79,12 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
             # A first line without any digit, so without a time, is the columns' titles.
             unread.append(line)
         is_first = False
-        open_line = ends and body[stop - 1 : stop] != newline
+        open_line = not found and ends and body[stop - 1 : stop] != newline
         if open_line:
             break
-        start, settled = stop, len(failures)
+        start = stop
     example = unread[0][:200].decode("utf-8", "replace") if unread else ""
-    return Lines(failures, start, len(unread), example, open_line, settled)
+    return Lines(failures, start, len(unread), example, open_line)
 
 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
@@ -232,6 +230,23 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     assert lines == 100
 
 
+def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):
+    # GIVEN many sub-tasks whose lists were read, and a destination that answers slowly
+    for number in range(80):
+        world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))
+    world.tick()
+    world.there.before = lambda kind, _: kind == "list" and world.later(2)
+
+    # WHEN a list comes in the last of them, THEN what it names is sent within some minutes
+    world.later(5 * 60)
+    world.upload("a")
+    world.list_failed("a", sub="39")
+    for _ in range(3):
+        world.tick(timeout=240)
+        world.later(60)
+    assert world.sent() == ["a"]
+
+
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
 def test_only_the_timer_reads_lists(world, payload):
     world.upload("a")
@@ -245,16 +260,3 @@ def test_nothing_is_ever_written_into_the_destination(world):
     world.list_failed("a")
     world.tick()
     assert world.there.calls.keys() <= {"list", "get"}
-
-
-def test_the_state_is_written_only_if_something_moved(world):
-    world.upload("a")
-    world.list_failed("a")
-    world.tick()
-    world.tick()
-    (name,) = world.bucket.names(f"{ROOT}state/failed_copies")
-    before = world.bucket.modified[name]
-    world.later(5)
-    world.tick()
-    assert world.bucket.modified[name] == before
-    assert json.loads(world.bucket.objects[name].body)["positions"]

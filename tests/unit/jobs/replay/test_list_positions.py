@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.ledger.list_positions import MAX_RECENT, MAX_SUB_TASKS, Listed, ListPosition, ListPositions
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
 from support.copies_world import FOLDER, HOUR, MINUTE, CopiesWorld
+from support.world import ROOT
 
 
 @pytest.fixture
@@ -14,6 +18,12 @@ def world() -> CopiesWorld:
     world = CopiesWorld()
     world.upload(*(f"key {number:03}" for number in range(300)))
     return world
+
+
+def known(world: CopiesWorld) -> dict[str, Any]:
+    """What is stored of lists."""
+    stored = world.bucket.objects.get(f"{ROOT}state/failed_copies.json")
+    return json.loads(stored.body) if stored else {}
 
 
 def test_sub_tasks_may_sort_in_any_order(world):
@@ -57,51 +67,54 @@ def test_a_list_that_was_written_anew_is_read_from_its_beginning(world):
     assert world.sent() == ["key 003", "key 004", "key 005"]
 
 
-def test_a_list_that_comes_late_is_read_within_the_hour(world):
+def test_a_list_that_comes_late_is_read_by_the_next_run(world):
     world.list_failed("key 001", name="2000")
     world.tick()
     world.sent()
     world.later(5 * MINUTE)
     world.list_failed("key 002", name="1000")
-    sent = []
-    for _ in range(13):
-        world.tick()
-        sent += world.sent()
-        world.later(5 * MINUTE)
-    assert sent == ["key 002"]
+    world.tick()
+    assert world.sent() == ["key 002"]
 
 
-def test_a_new_list_of_a_known_sub_task_is_read_whatever_its_time_says(world):
-    world.list_failed("key 001", name="1000")
-    for _ in range(2):
-        world.tick()
-        world.later(61 * MINUTE)
-    name = world.list_failed("gone", name="2000")
-    world.there.modified[name] -= 3 * HOUR
-    assert world.copies() == {"lists": 1, "gone": 1}
-
-
-def test_a_full_look_reads_no_list_twice(world):
+def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):
     for number in range(20):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
     assert world.copies()["lists"] == 20
-    for _ in range(5):
-        world.later(61 * MINUTE)
+    for _ in range(3):
+        world.later(13 * HOUR)
         assert world.copies() == {}
+    assert known(world)["lists"] == {}
 
 
-def test_new_lists_among_thousands_of_old_ones_are_found_by_a_few_calls(world):
-    names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(6000)]
+def test_of_many_sub_tasks_each_run_goes_on_where_the_one_before_stopped(world):
+    # GIVEN so many that a run has no time to list, or read, them all
+    for number in range(10):
+        world.list_failed(f"key {number:03}", sub=f"{number:02}")
+    world.there.before = lambda kind, _: kind == "get" and world.later(12)
+
+    # WHEN new lists come in the first of them, time and again
+    sent: list[str] = []
+    for run in range(3):
+        world.tick(timeout=240)
+        sent += world.sent()
+        world.list_failed(f"key {100 + run}", sub="00", name=f"9{run}")
+
+    # THEN those in the others are read all the same
+    assert {f"key {number:03}" for number in range(10)} <= set(sent)
+
+
+def test_a_look_at_thousands_of_lists_is_followed_by_some_minutes_without_one(world):
+    names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
-    while world.tick()["copies"]["stopped"]:
-        pass
-    world.later(5 * MINUTE)
-    world.list_failed("key 001", sub="1", name="20000")
-    before = world.there.calls["list"]
     world.tick()
-    assert world.sent() == ["key 001"]
-    # One at the beginning, and one for each sub-task.
-    assert world.there.calls["list"] - before <= 4
+    pages = []
+    for _ in range(4):
+        before = world.there.calls["list"]
+        world.later(60)
+        world.tick()
+        pages.append(world.there.calls["list"] - before)
+    assert pages == [0, 3, 0, 3]
 
 
 def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
@@ -122,23 +135,33 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     assert set(world.sent()) == set(many)
 
 
+def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
+    for number in range(5):
+        world.list_failed(f"key {number:03}", name=str(number))
+    began, told = world.clock.now(), {"stopped": "x"}
+    world.there.before = lambda kind, _: kind == "get" and world.later(30)
+    while told["stopped"]:
+        assert known(world).get("looked", "") == ""
+        told = world.tick(timeout=240)["copies"]
+    assert known(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def test_state_that_is_unreadable_begins_anew():
-    for value in ({"positions": 1}, {"positions": {"a": 1}}, {"full": {"began": 1}}, {"recent": "abc"}):
+    for value in ({"lists": 1}, {"lists": {"a": 1}}, {"lists": {"a": list(range(9))}}, {"listed": "abc"}):
         assert ListPositions.from_json(value) == ListPositions()
     assert ListPositions.from_json({"unread": 3, "later": 1}) == ListPositions(unread=3)
 
 
-def test_state_stays_small_however_many_lists_there_are():
-    positions = ListPositions(since=0)
-    for number in range(MAX_RECENT + MAX_SUB_TASKS):
-        one = ObjectSummary(f"{FOLDER}{number}/1.failed_list.txt", "E", 9, number)
-        positions.note(one, Listed(2, 1))
-        positions.move(ListPosition.end_of(one))
+def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_is_half_read():
+    positions = ListPositions()
+    for number in range(MAX_LISTS + 10):
+        positions.move(
+            f"{FOLDER}{number}/1.failed_list.txt", ListRead("E", number, ended=number > 0, lines=2, outside=1)
+        )
     stored = positions.to_json()
-    assert len(stored["positions"]) == MAX_SUB_TASKS
-    assert len(stored["recent"]) == MAX_RECENT
+    assert len(stored["lists"]) == MAX_LISTS
     again = ListPositions.from_json(stored)
     assert again.to_json() == stored
+    assert f"{FOLDER}0/1.failed_list.txt" in again.lists
     (month,) = again.listed.values()
-    assert month == (2 * (MAX_RECENT + MAX_SUB_TASKS), MAX_RECENT + MAX_SUB_TASKS)
-    assert FOLDER in next(iter(again.positions))
+    assert month == (2 * (MAX_LISTS + 10), MAX_LISTS + 10)

@@ -22,7 +22,7 @@ def world() -> CopiesWorld:
 def test_a_tick_that_finds_a_run_at_work_sends_nothing_and_says_so(world):
     assert Turn(world.invocation(240)).take()
     result = world.tick()
-    assert (result["taken"], result["finished"], result["stopped"]) == (0, False, BUSY)
+    assert (result["taken"], result["finished"], result["stop"], result["stopped"]) == (0, False, "busy", BUSY)
     assert world.sent() == []
     assert world.failed() == set(many(5))
 

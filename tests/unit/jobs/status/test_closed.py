@@ -6,21 +6,13 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import FailedKey, failed_record
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import ROOT
-from support.status_world import IN_STEP, StatusWorld
-from support.world import TASK
-
-
-def fail(world: StatusWorld, key: str, reason: Reason) -> None:
-    world.bucket.add(failed_record(TASK, FailedKey(ObjectChange(key)), Failure(reason), world.clock.now()))
+from oss_oms_sync.reasons import Reason
+from support.status_world import IN_STEP
+from support.world import ROOT
 
 
 def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
-    Closing(world.invocation()).close("Li Lei", "cut over")
+    world.mark(closed=True, by="Li Lei", why="cut over")
     report = world.status()
     assert report["verdict"] == {
         "state": "closed",
@@ -33,9 +25,9 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
 
 
 def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
-    Closing(world.invocation()).close()
-    fail(world, "a", Reason.CLOSED)
-    fail(world, "b", Reason.CREDENTIALS)
+    world.mark(closed=True)
+    world.fail("a", "CLOSED")
+    world.fail("b", "CREDENTIALS")
     report = world.status()
     assert report["verdict"]["state"] == "closed"
     assert report["verdict"]["text"].endswith(" 2 object keys wait for that.")
@@ -45,12 +37,11 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
 
 
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
-    closing = Closing(world.invocation())
-    closing.close()
-    closing.open()
+    world.mark(closed=True)
+    world.mark(closed=False)
     assert world.verdict()[0] == IN_STEP
     assert world.status()["closed"] is None
-    fail(world, "a", Reason.CLOSED)
+    world.fail("a", "CLOSED")
     assert world.verdict()[1].startswith("Behind by 1 since")
 
 

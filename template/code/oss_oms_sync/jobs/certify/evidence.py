@@ -87,8 +87,8 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
     state = JobState(invocation)
-    lists, looked = state.load("failed_copies"), state.load("replay").get("looked")
-    problem, unread = lists.get("said"), lists.get("unread")
+    lists = state.load("failed_copies")
+    looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
     return Evidence(
         invocation.clock.now(),
         frozen_since,

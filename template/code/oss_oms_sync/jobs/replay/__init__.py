@@ -32,6 +32,7 @@ from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_n
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
+from oss_oms_sync.stop import Stop
 
 if TYPE_CHECKING:
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopiesResult
@@ -103,8 +104,6 @@ class Replay:
         self._looks = False
         self._needless = 0
         self._copies: FailedCopiesResult | None = None
-        # When the look at OMS's lists began, if it read all that was new.
-        self._looked = ""
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
@@ -130,7 +129,7 @@ class Replay:
         """
         turn = Turn(self._invocation)
         if not turn.take():
-            self._sender.stopped = "an earlier run is still sending"
+            self._sender.stop, self._sender.stopped = Stop.BUSY, "an earlier run is still sending"
             return
         try:
             self._lets_rest = True
@@ -147,9 +146,7 @@ class Replay:
         # Imported here because no other call needs it, nor the client of OBS.
         from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
-        began = timestamp(self._clock.now())
         self._copies = FailedCopies(self._invocation).record()
-        self._looked = "" if self._copies.stopped else began
 
     def send_changes(self, changes: Sequence[ObjectChange]) -> None:
         """Send exactly these keys, with or without failed records; none if the project is closed.
@@ -186,7 +183,7 @@ class Replay:
         keeps_position = selection.is_whole and not selection.dry_run
         after = self._send_pages(selection, str(stored.get("after") or "") if keeps_position else "")
         if keeps_position:
-            self._remember(after, str(self._looked or stored.get("looked") or ""))
+            self._remember(after)
 
     def result(self) -> ReplayResult:
         """What the run did so far."""
@@ -200,6 +197,7 @@ class Replay:
             oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
             finished=self._all_read and not self._left and not sender.stopped,
+            stop=sender.stop and sender.stop.value,
             stopped=sender.stopped or None,
             copies=self._copies,
         )
@@ -341,11 +339,11 @@ class Replay:
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
-    def _remember(self, after: str, looked: str) -> None:
-        """Store where the next run continues, which keys rest, when OMS's lists were read, and how this run ended."""
+    def _remember(self, after: str) -> None:
+        """Store where the next run continues, which keys rest, and how this run ended."""
         self._resting.reject(self._sender.rejected)
         last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
-        state = {"after": after, **self._resting.to_json(), **({"looked": looked} if looked else {}), "last": last}
+        state = {"after": after, **self._resting.to_json(), "last": last}
         try:
             self._state.store("replay", state)
         except StorageError as error:

@@ -40,16 +40,16 @@ class CopyRecords:
         self.lines: Counter[str] = Counter()
         self.outside = 0
 
-    def record(self, failures: Sequence[CopyFailure], listed: int) -> list[bool]:
-        """Deal with failures of a list that was written at `listed`, in seconds since 1970; return of each whether it
-        is outside of the project's filter.
+    def record(self, failures: Sequence[CopyFailure], listed: int) -> int:
+        """Deal with failures of a list that was written at `listed`, in seconds since 1970; return how many are outside
+        of the project's filter.
 
         Raises StorageError if one is not known to be written, or cannot be looked at.
         """
         key_filter = self._invocation.settings.key_filter
-        outside = [not key_filter.matches(one.key) for one in failures]
-        mine = {one.key: one for one, is_outside in zip(failures, outside, strict=True) if not is_outside}
-        self.outside += sum(outside)
+        mine = {one.key: one for one in failures if key_filter.matches(one.key)}
+        outside = sum(not key_filter.matches(one.key) for one in failures)
+        self.outside += outside
         due = []
         for one, source in zip(mine.values(), self._invocation.source_bucket.find_all(list(mine)), strict=True):
             if source is None or nothing_to_send(source):

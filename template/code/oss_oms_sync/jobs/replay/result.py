@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ReplayResult:
     """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
-    cover what waits. `stopped` says why the run ended early, or is None.
+    cover what waits. `stop` says why the run ended early, and `stopped` the same as a sentence; None if it did not.
 
     `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
     was no run to do so."""
@@ -25,9 +25,10 @@ class ReplayResult:
     oldest_failure: str | None
     by_reason: dict[str, int]
     finished: bool
+    stop: str | None
     stopped: str | None
     copies: FailedCopiesResult | None = None
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
-        return {**asdict(replace(self, copies=None)), "copies": self.copies and self.copies.to_json()}
+        return asdict(self)

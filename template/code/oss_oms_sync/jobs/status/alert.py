@@ -41,7 +41,7 @@ _NEXT = {
 }
 
 
-def alert(settings: Settings, summary: Summary, before: str, since: datetime, now: datetime) -> Message:
+def alert(settings: Settings, summary: Summary, before: str, since: str, now: datetime) -> Message:
     """The message that the verdict changed from the state that was told `before` (empty if none was), or lasts; it was
     first seen at `since`."""
     verdict = summary.verdict
@@ -53,7 +53,7 @@ def alert(settings: Settings, summary: Summary, before: str, since: datetime, no
             verdict.text,
             Text("\n", "\n"),
             _numbers(summary),
-            Text(f" Seen first at {timestamp(since)}.\n", f"首次发现：{timestamp(since)}（UTC）。\n"),
+            Text(f" Seen first at {since}.\n", f"首次发现：{since}（UTC）。\n"),
             _NEXT[verdict.state],
         ]
     )
@@ -66,7 +66,7 @@ def alert(settings: Settings, summary: Summary, before: str, since: datetime, no
             "source": settings.source_bucket,
             "verdict": verdict.state.value,
             "before": before or None,
-            "since": timestamp(since),
+            "since": since,
             "at": timestamp(now),
             "text": verdict.text.zh if is_chinese else verdict.text.en,
             "next": _NEXT[verdict.state].zh if is_chinese else _NEXT[verdict.state].en,
