@@ -44,8 +44,11 @@ class CertifyWorld(World):
             etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
             headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
         self.source.add(StoredObject(key, data.encode(), headers))
-        if fate == "lost" or kind == "Symlink":
-            return
+        if fate != "lost" and kind != "Symlink":
+            self.send(key, fate)
+
+    def send(self, key: str, fate: str) -> None:
+        """The event of an object comes, perhaps once more."""
         if fate == "refused":
             self.oms.faults.then(oms_error(400, "OMS.0202", "frozen"))
         elif fate == "accepted":

@@ -3,20 +3,23 @@
 Nothing is sent two minutes after the project was closed, so no record is written later than that, and they are counted
 once for a mark. What does not fit into one call is gone on with by the next:
 
-oms_source_record/{task}/state/recorded.json    {"mark", "after", "number", "newest", "is_all"}
+oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import Deadline, parse_time
 from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.in_hand import in_hand
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
@@ -32,6 +35,7 @@ _PATIENCE = 3600.0
 _COUNTED_BEFORE = timedelta(hours=1)
 # So many months before this one are asked for at most.
 _MOST_MONTHS = 24
+_STEP = 300
 # For what comes after the last record: the other checks, and the document.
 _WRITING_SECONDS = 60.0
 
@@ -68,7 +72,7 @@ class OmsWork:
         accepted = found.accepted_since((mark - _COUNTED_BEFORE).timestamp()) if mark else 0
         if found.left is None or months is None:
             return cls(None, True, None, accepted, recorded.number if recorded else None, largest)
-        uncounted = recorded.number - accepted if recorded and recorded.is_all else 0
+        uncounted = recorded.missing_in(found) if recorded and recorded.is_all else 0
         if (left := max(months, uncounted)) > found.left:
             found = replace(found, left=left, oldest=-math.inf)
         busy = max(found.busy, recorded.newest if recorded and uncounted > 0 else -math.inf)
@@ -100,14 +104,34 @@ def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | N
 
 @dataclass(frozen=True)
 class _Recorded:
-    """So many records were written since an hour before a mark, the last at `newest`; `after` is the last that was
-    looked at, and `is_all` whether there are no more."""
+    """How many records were written in each step of five minutes since an hour before a mark, by its beginning; the
+    last was at `newest`. `after` is the last that was looked at, and `is_all` whether there are no more."""
 
     mark: str
     after: str = ""
-    number: int = 0
+    steps: Mapping[str, int] = field(default_factory=dict)
     newest: float = -math.inf
     is_all: bool = False
+
+    @property
+    def number(self) -> int:
+        """All of them."""
+        return sum(self.steps.values())
+
+    def missing_in(self, counts: InHand) -> int:
+        """How many OMS has not counted yet: what it accepted more than once, or earlier, makes up for none of later."""
+        rest = missing = 0
+        for begin, number in sorted(self.steps.items(), reverse=True):
+            rest += number
+            missing = max(missing, rest - counts.accepted_since(float(begin)))
+        return missing
+
+    def plus(self, page: Sequence[ObjectSummary], since: float) -> _Recorded:
+        """With those of a page, too."""
+        times = [one.modified for one in page if one.modified >= since]
+        steps = Counter(self.steps) + Counter(f"{time - time % _STEP:012}" for time in times)
+        after = page[-1].name if page else self.after
+        return replace(self, after=after, steps=dict(steps), newest=float(max([self.newest, *times])))
 
 
 def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
@@ -117,8 +141,8 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     state, since = JobState(invocation), (mark - _COUNTED_BEFORE).timestamp()
     found = _Recorded(mark.isoformat())
     match state.load("recorded"):
-        case {"mark": found.mark, "after": str(after), "number": int(number), "newest": newest, "is_all": bool(is_all)}:
-            found = replace(found, after=after, number=number, newest=float(str(newest)), is_all=is_all)
+        case {"mark": found.mark, "after": str(after), "steps": dict(steps), "newest": newest, "is_all": bool(is_all)}:
+            found = replace(found, after=after, steps=steps, newest=float(str(newest)), is_all=is_all)
     if found.is_all:
         return found
     left = invocation.deadline.remaining()
@@ -126,11 +150,8 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     folder = f"{record_root(invocation.task_id)}success_object"
     with invocation.log_bucket.pages(folder, found.after) as pages:
         for page in pages:
-            new = [one for one in page.objects if one.modified >= since]
-            newest = max([found.newest, *(float(one.modified) for one in new)])
-            after = page.objects[-1].name if page.objects else found.after
-            found = replace(found, after=after, number=found.number + len(new), newest=newest)
-            if enough.expired():
+            found = found.plus(page.objects, since)
+            if page.objects and enough.expired():
                 break
         else:
             found = replace(found, is_all=True)
