@@ -5,10 +5,8 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
                                         "errorMessage"}} if the function raised
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
-    POST /later/<seconds>               lets so much time go by: what is stored becomes older, instances have forgotten
-                                        what they knew, and the timers strike; answers {}
-    POST /wait/<seconds>                the same, but objects and their records are as old as before, because digests
-                                        have been made of their times; answers {}
+    POST /later/<seconds>               lets so much time go by (`Sandbox.let_pass`); answers {}
+    POST /wait/<seconds>                the same, after a comparison has seen the objects' times; answers {}
 """
 
 from __future__ import annotations
@@ -66,15 +64,6 @@ def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
             return {}
         case [("later" | "wait") as how, seconds] if seconds.isascii() and seconds.isdigit():
             box.wait_idle(_PATIENCE)
-            if how == "later":
-                box.oss.age(int(seconds))
-                box.obs.age(int(seconds))
-            else:
-                box.oss.age(int(seconds), box.log_bucket, f"oms_source_record/{box.task_id}/state/")
-            box.task.age(int(seconds))
-            # What they know of the closed mark holds for a minute. Compare looks at it in each piece.
-            for function in ("forward", "replay", "reconcile"):
-                box.fc.update_function(function)
-            box.tick_all()
+            box.let_pass(int(seconds), settling=how == "later")
             return {}
     raise LookupError("/".join(path))

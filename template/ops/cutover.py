@@ -32,6 +32,8 @@ _AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0
 _FIRST_FEW = 3
 # OMS counts in steps of five minutes. What it does not finish within hours, certify says itself.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
+# Replay's timer reads OMS's lists every minute.
+_LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
 # So often in a row nothing has changed, and nothing is left that would by itself.
 _MAX_STILL = 3
 # What OMS, replay or the pass itself may yet bring to OBS; of these, some only take their time.
@@ -66,6 +68,9 @@ _TAKEN = Text("the one that began {}", "沿用 {} 开始的一轮")
 _OBJECTS = Text("{:,} objects in the source, {:,} in OBS", "源端 {:,} 个对象，OBS 中 {:,} 个")
 _JUDGED = Text("{:.1f} % of the objects could be judged", "{:.1f}% 的对象可以判定")
 _READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
+_LISTS = Text(
+    "waiting until replay has read OMS's lists. Asked again in {}", "等待 replay 读取 OMS 的清单。{} 后再次查询"
+)
 _WAITING_FOR = Text("on their way: {}", "在途：{}")
 _IS_CLOSED = Text("the project is closed already", "项目已经关闭")
 _SINCE = Text("closed since {}", "自 {} 起关闭")
@@ -304,22 +309,26 @@ class Cutover:
         self._end(answer["finished"], "" if answer["finished"] else self._text(_STOPPED, answer["stopped"]))
 
     def _certified(self) -> Any:
-        """The certificate; called again while that reads more of the sample."""
+        """The certificate; called again while that reads more of the sample. A rehearsal, which has not waited for OMS,
+        waits here until its lists are read."""
         session, plan = self._session, self._plan
         session.screen.say(f"{self._text(_CERTIFY)} …")
         asked = {"sample": plan.sample, "accept": dict(plan.accept) or None, "run": self._run}
         payload = {**self._since, **{name: value for name, value in asked.items() if value is not None}}
         session.screen.begin()
-        read = -1
+        read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            sample = document["sample"] or {"read": -1}
-            is_reading = any(one["id"] == "SAMPLE" and one["waits"] for one in document["checks"])
+            sample, waits = document["sample"], {one["id"] for one in document["checks"] if one["waits"]}
+            has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
             # Where nothing more was read, calling again would not help.
-            if not is_reading or sample["read"] <= read:
+            if sample and "SAMPLE" in waits and sample["read"] > read:
+                read = sample["read"]
+                session.screen.progress(self._text(_READING, read, sample["drawn"]))
+            elif "NOTHING_WAITS" in waits and has_time:
+                pause(session, _LISTS_SECONDS, _LISTS)
+            else:
                 return document
-            read = sample["read"]
-            session.screen.progress(self._text(_READING, read, sample["drawn"]))
 
     def _hint(self, hint: Text) -> None:
         self._session.hint = Text(hint.en.format(self._plan.again), hint.zh.format(self._plan.again))

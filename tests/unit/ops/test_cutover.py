@@ -186,7 +186,9 @@ def test_what_cannot_be_judged_again_is_said_and_left_to_the_certificate():
 
 
 def test_a_comparison_that_rests_is_said_and_left_to_the_certificate():
-    seen = world(compare=open_pass(stop="storage", stopped="OBS refuses"), certify=certificate({"SUMS": "not run"}, "NOT PROVEN"))
+    seen = world(
+        compare=open_pass(stop="storage", stopped="OBS refuses"), certify=certificate({"SUMS": "not run"}, "NOT PROVEN")
+    )
     assert run(seen)["verdict"] == "NOT PROVEN"
     assert "   look: stopped: OBS refuses\nCertify …" in seen.said
 
@@ -392,6 +394,15 @@ def test_a_rehearsal_freezes_and_closes_nothing_waits_for_nobody_and_says_what_i
     assert asked(seen, "certify") == [{"look": True}, {"sample": 10}]
     assert "80.0 % of the objects could be judged" in seen.said
     assert "settle" not in seen.said
+
+
+def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():
+    unread = rehearsal("NOT PROVEN", {"NOTHING_WAITS": {"result": "not run", "waits": True}})
+    seen = world(certify=[unread, unread, rehearsal()])
+    assert Cutover(seen.session, Plan(None)).run() == rehearsal()
+    seen = world(certify=unread)
+    assert Cutover(seen.session, Plan(None)).run() == unread
+    assert 3 < len(asked(seen, "certify")) < 10
 
 
 @pytest.mark.parametrize(
