@@ -30,6 +30,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._selector = self
         self._seconds = 0.0
+        # What is due within it is due now. The base class's nanosecond is lost in the time of some months.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._seconds

@@ -59,6 +59,7 @@ class Network:
         (re.compile(r"([a-z0-9-]+\.)?oss-[a-z0-9-]+\.aliyuncs\.com"), "Oss", "https://oss-{}-internal.aliyuncs.com"),
         (re.compile(r"([a-z0-9.-]+\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com"), "Obs", "https://obs.{}.myhuaweicloud.com"),
         (re.compile(r"oms\.[a-z0-9-]+\.myhuaweicloud\.com"), "Oms", "https://oms.{}.myhuaweicloud.com"),
+        (re.compile(r".+"), "Robots", "https://alerts.example.com"),
     )
 
     def __init__(self, ground: VirtualGround) -> None:

@@ -214,6 +214,10 @@ class Task:
         for fault, copies in together.items():
             self.service.later(fault.waits, partial(self._copy, copies, fault.takes))
 
+    def counted(self, kind: str, number: int, at: float) -> None:
+        """Objects of before there was anything here, which OMS counted at that time."""
+        self._counts[kind, int(at * 1000)] += number
+
     def begin(self, *copies: Copy) -> None:
         """Read their sources, and decide what becomes of them."""
         with self.service.lock:
@@ -321,7 +325,7 @@ class Task:
         return CopyFailure("UPLOAD_DST_OBJ_FAILURE", message) if message else None
 
     def _count(self, kind: str, number: int) -> None:
-        self._counts[kind, int(self.service.now() * 1000)] += number
+        self.counted(kind, number, self.service.now())
 
     def _told(self) -> list[tuple[str, int, int]]:
         """What was counted and is old enough to be shown: what, when in milliseconds, and how many."""

@@ -219,7 +219,7 @@ def test_every_question_has_what_a_person_needs_to_answer_it():
 def test_nobody_is_asked_for_what_has_a_default_that_suits():
     properties = package.manifest()["Parameters"]["properties"]
     silent = {name for name, question in properties.items() if not question.get("input", True)}
-    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod"}
+    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod", "compareDeep"}
     assert all("default" in properties[name] for name in silent)
 
 
@@ -239,6 +239,7 @@ def test_the_questions_names_are_the_public_interface_in_a_persons_order():
         "replayPeriod",
         "reconcilePeriod",
         "comparePeriod",
+        "compareDeep",
         "functionName",
     ]
 

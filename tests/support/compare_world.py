@@ -172,7 +172,7 @@ class CompareWorld(ReconcileWorld):
 
     def shut(self, on: bool) -> None:
         """Somebody closes the project, or opens it again."""
-        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": "Li Lei", "why": "", "run": ""}
+        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": "Li Lei", "why": "", "run": "", "opened": ""}
         self.bucket.add(StoredObject.of_json(f"{ROOT}state/closed-oss-oms-sync.json", mark))
 
     def pause(self, seconds: float) -> None:

@@ -15,5 +15,6 @@ ANSWERS = {
     "replayPeriod": "1m",
     "reconcilePeriod": "1d",
     "comparePeriod": "7d",
+    "compareDeep": "off",
     "functionName": "my-sync",
 }

@@ -37,20 +37,3 @@ def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(10)
-
-
-def request_of(connection: socket.socket) -> bytes:
-    got = b""
-    while not got.endswith(b"}"):
-        got += connection.recv(65536)
-    return got
-
-
-def answering(answer: bytes, got: list[bytes] | None = None) -> Serve:
-    def behave(connection: socket.socket) -> None:
-        request = request_of(connection)
-        if got is not None:
-            got.append(request)
-        connection.sendall(answer)
-
-    return behave

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -148,10 +148,10 @@ def etag_of(data: str) -> str:
 
 
 @contextmanager
-def refusing(bucket: Stored, kind: str = "") -> Iterator[None]:
-    """Within this, the bucket refuses requests of a kind (empty: of any)."""
+def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
+    """Within this, the bucket refuses requests of a kind (empty: of any) that name such an object."""
     is_over = False
-    bucket.fail(NO_RIGHT, kind, lambda _: not is_over)
+    bucket.fail(NO_RIGHT, kind, lambda name: not is_over and where(name))
     yield
     is_over = True
 

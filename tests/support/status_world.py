@@ -1,132 +1,151 @@
-"""A world for the tests of status: buckets in memory, an OMS that counts, and one fixed moment."""
+"""A world for the tests of status: what OMS counted, what passes left in the log bucket, and one fixed moment."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from oss_oms_sync.clock import Deadline, timestamp
-from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
-from oss_oms_sync.clouds.objects import StoredObject, etag_of
-from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.jobs import reconcile, status
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import Pass
-from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import ROOT, MemoryWorld
-from support.fake_clouds import World
-from support.world import TASK
+from sandbox.server.faults import Fault
+from sandbox.server.message import Request
+from support.reconcile_world import record_name
+from support.world import ROOT, TASK, World
 
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
-USUAL, BACKFILL = (
-    Scope(KeyFilter(), None, everything=False),
-    Scope(KeyFilter(), datetime(1970, 1, 1, tzinfo=timezone.utc), False),
-)
+# What passes are of.
+USUAL = {"prefix": "", "suffix": "", "since": "", "all": False}
+BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
+# In minutes before NOW: earlier in the month than OMS's statistics reach, and in the month before.
+EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 
 
-class Counters:
-    """What OMS counts, in objects. `months`: "2026-03" to (requests, copied, failed, skipped); `series`: a name to how
-    many minutes ago a step of `minutes` began, and its number."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.months: dict[str, tuple[object, ...]] = {}
-        self.series: dict[str, dict[int, object]] = {}
-        self.minutes = 5
-        self.answers: dict[str, Any] = {}
-
-    def task(self, deadline: Deadline, at: datetime | None = None) -> TaskInfo | Failure:
-        month = (at or self._world.clock.now()).astimezone(CHINA).strftime("%Y-%m")
-        names = ("acceptance_request", "success_object", "failure_object", "skip_object")
-        numbers = self.months.get(month, (0, 0, 0, 0))
-        counts = {f"monthly_{name}": number for name, number in zip(names, numbers, strict=True)}
-        answer = self.answers.get(month, {"status": "SYNCHRONIZING", "monthly_size": 0, **counts})
-        return answer if isinstance(answer, Failure) else TaskInfo.parse(answer)
-
-    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
-        def begin(minutes_ago: int) -> int:
-            return int((end - timedelta(minutes=minutes_ago)).timestamp() * 1000)
-
-        datas = [
-            {
-                "data_type": name,
-                "data": [
-                    {"time_stamp": begin(ago), "statistic_num": number}
-                    for ago, number in self.series.get(name, {}).items()
-                ],
-            }
-            for name in DATA_TYPES
-        ]
-        step = {5: "FIVE_MINUTES", 60: "ONE_HOUR"}[self.minutes]
-        answer = self.answers.get("statistics", {"statistic_time_type": step, "statistic_datas": datas})
-        return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
+def at(time: datetime) -> str:
+    """A time as the project writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class StatusWorld(MemoryWorld):
-    """A world whose buckets are in memory and whose OMS is its counters; installed four days ago."""
+def is_statistics(request: Request) -> bool:
+    return request.raw_path.endswith("/statistics")
+
+
+def is_month(month: str) -> Callable[[Request], bool]:
+    """Whether a request asks for the task's counters of a month, such as "2026-03"."""
+
+    def asks(request: Request) -> bool:
+        time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
+        return request.method == "GET" and not is_statistics(request) and time.strftime("%Y-%m") == month
+
+    return asks
+
+
+class StatusWorld(World):
+    """The project was installed four days ago, and no pass has ended."""
 
     def __init__(self, **environment: str) -> None:
-        super().__init__(OMS_RATE="1000", **environment)
-        self.clock.ahead = NOW - self.clock.now()
-        self.counters = Counters(self)
+        super().__init__(**{"OMS_RATE": "1000", **environment})
+        self.oms.round_trip = self.oss.round_trip = 0.0
+        self.go_to(NOW)
         self.install(NOW - timedelta(days=4))
 
-    def install(self, at: datetime) -> None:
-        body = json.dumps({"at": timestamp(at)}).encode()
-        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", body))
+    def keep(self, name: str, value: object) -> None:
+        """The log bucket has this under a name of the task's."""
+        self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
 
-    def go_to(self, now: datetime) -> None:
-        self.clock.ahead += now - self.clock.now()
+    def install(self, time: datetime) -> None:
+        self.keep("state/installed.json", {"at": at(time)})
 
-    def passed(self, scope: Scope = USUAL, *, ended: bool = True, **counts: int) -> None:
-        """A pass that counted so much until now, in one range."""
-        self.clock.sleep(0.001)
-        # A state that is not nothing: there are objects, old ones at least.
-        store, now, tally = PassStore(self.invocation(), "reconcile"), self.clock.now(), Tally(counts, state=1)
-        began = timestamp(now)
-        one = Pass(store.name_of(scope, now), self.settings.source_bucket, scope, started=began, installed=began)
-        kind = Kind.DONE if ended else Kind.MORE
-        store.write(one.name, "r", 0, Piece(kind, until="", after="", tally=tally, about=one.to_json()))
-        if ended:
-            store.write_end(one.name, "r")
-            store.write_total(one, tally, store.tree(one.name))
+    def go_to(self, time: datetime) -> None:
+        self.later((time - self.clock.now()).total_seconds())
+
+    def counted(self, minutes_ago: float, **numbers: int) -> None:
+        """OMS counted so many objects then: REQUEST, SUCCESS, FAILURE or SKIP."""
+        for kind, number in numbers.items():
+            self.task.counted(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
+
+    def series(self, **of: dict[int, int]) -> None:
+        """The same by minutes ago."""
+        for kind, numbers in of.items():
+            for minutes_ago, number in numbers.items():
+                self.counted(minutes_ago, **{kind: number})
+
+    def describes(self, **parts: object) -> None:
+        """OMS describes the task of this month with other parts; without those that are None."""
+        now = self.clock.now()
+        told = {**self.task.description(now.timestamp()), **parts}
+        text = json.dumps({name: value for name, value in told.items() if value is not None})
+        month = now.astimezone(CHINA).strftime("%Y-%m")
+        self.oms.faults.add(Fault.status(200, text.encode()), where=is_month(month))
+
+    def passed(
+        self, scope: dict[str, Any] = USUAL, *, ended: bool = True, job: str = "reconcile", **tally: Any
+    ) -> None:
+        """A pass of a job that counted so much until now, in one range. It is not nothing: there are objects."""
+        self.later(0.001)
+        name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
+        about = {"source_bucket": "photos", "scope": scope, "started": at(now), "installed": at(now), "classes": 1}
+        about |= {"before": "", "before_started": "", "seed": ""}
+        about["destination_bucket"] = self.there.name if job == "compare" else ""
+        if job == "reconcile":
+            tally = {"counts": tally, "marks": [], "state": f"{1:064x}"}
+        folder = (
+            f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}/"
+        )
+        piece: dict[str, Any] = {"after": "", "until": "", "follows": dict.fromkeys(("after", "cut", "stopped"), "")}
+        piece["follows"] |= {"kind": "more", "stop": None, "stuck": 0}
+        total = {"ended": at(now), "ranges": 1, "pieces": 1}
+        name, value = ("total", total) if ended else ("r/0000", piece)
+        text = json.dumps({"pass": about, "tally": tally, **value})
+        self.bucket.add(StoredObject(f"{folder}{name}", text.encode()))
+
+    def compared(self, oldest: int | None = None, *, ended: bool = True, **found: int) -> None:
+        """A comparison with so many objects of each class, until now."""
+        classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
+        tally = CompareTally(classes=classes, oldest_not_there=oldest)
+        self.passed(ended=ended, job="compare", **tally.to_json())
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         self.source.add(StoredObject(key, key.encode()))
         self.source.modified[key] -= minutes_ago * 60
         if accepted:
-            record = success_record(TASK, ObjectChange(key, etag=etag_of(key)))
-            self.bucket.add(record)
-            self.bucket.modified[record.name] -= minutes_ago * 60
+            name = record_name("success", key)
+            self.bucket.add(StoredObject(name, hashlib.md5(key.encode()).hexdigest().upper().encode()))
+            self.bucket.modified[name] -= minutes_ago * 60
 
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
         """Replay has read so many lines of OMS's lists of what it failed to copy."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
         value = json.loads(stored.body) if stored else {"listed": {}}
         value["listed"][month] = [lines, outside]
-        self.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", json.dumps(value).encode()))
+        self.keep("state/failed_copies.json", value)
+
+    def fail(self, key: str, reason: str, **details: object) -> None:
+        """The key fails for this reason."""
+        now = at(self.clock.now())
+        body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
+        self.keep(record_name("failed", key).removeprefix(ROOT), body)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
         """What OMS failed to copy so often has a failed record again."""
-        failure = Failure(Reason.COPY_FAILED, error_code=code)
-        failed = FailedKey(ObjectChange(key), copy_attempts=attempts)
-        self.bucket.add(failed_record(TASK, failed, failure, self.clock.now()))
+        self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
+
+    def mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
+        """Somebody closes the project, or opens it."""
+        value = {"closed": closed, "at": at(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
+        self.keep(f"state/closed-{self.settings.project}.json", value)
 
     def reconcile(self, **asked: object) -> dict[str, object]:
-        self.clock.sleep(0.001)
-        return reconcile.run(json.dumps(asked), self.invocation(570)).to_json()
+        self.later(0.001)
+        return self.within(lambda: reconcile.run(json.dumps(asked), self.invocation(570)).to_json())
 
     def status(self, *, timeout: float = 60, **asked: object) -> dict[str, Any]:
-        return status.run(json.dumps(asked), self.invocation(timeout, self.counters))
+        return self.within(lambda: status.run(json.dumps(asked), self.invocation(timeout)))
 
     def verdict(self, **asked: object) -> tuple[str, str]:
         told = self.status(**asked)["verdict"]

@@ -60,10 +60,11 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """What OSS or OBS answered to a call that a job depends on; `code` as in StorageFailure."""
+    """What OSS or OBS answered to a call that a job depends on; `code` and `is_refusal` as in StorageFailure."""
 
-    def __init__(self, problem: str, code: str = "") -> None:
+    def __init__(self, problem: str, code: str = "", *, is_refusal: bool = False) -> None:
         self.code = code
+        self.is_refusal = is_refusal
         super().__init__(problem)
 
 

@@ -35,6 +35,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _KEY_ENCODINGS = ("url", "raw")
 _LANGUAGES = ("en", "zh")
+_SWITCH = ("off", "on")
 # The tokens of all known webhooks are longer, and the words in their addresses shorter.
 _TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
@@ -72,6 +73,7 @@ class Settings:
     oms_rate: float
     reconcile_period: timedelta | None
     compare_period: timedelta | None
+    compare_deep: bool
     replay_period: timedelta | None
     status_period: timedelta | None
     # The name of the function `forward`, which the other functions' names extend.
@@ -120,6 +122,7 @@ class Settings:
             oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
             compare_period=reader.period("COMPARE_PERIOD"),
+            compare_deep=reader.one_of("COMPARE_DEEP", _SWITCH) == "on",
             replay_period=reader.period("REPLAY_PERIOD"),
             status_period=reader.period("STATUS_PERIOD"),
             project=reader.project(),

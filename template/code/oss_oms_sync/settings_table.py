@@ -109,6 +109,14 @@ SETTINGS = {
             "相邻两轮比对（源端与目的端）开始时间的间隔：`1d`、`7d`（最长 `30d`），或 `off`",
         ),
     ),
+    "COMPARE_DEEP": Setting(
+        "off",
+        Text(
+            "whether the timer's comparisons read each object that nothing else proves, once for each version: `off` or"
+            " `on`",
+            "定时比对是否读取其他方式无法证明一致的对象（每个版本读取一次）：`off` 或 `on`",
+        ),
+    ),
     "REPLAY_PERIOD": Setting(
         "1m",
         Text(

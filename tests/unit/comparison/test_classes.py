@@ -53,10 +53,26 @@ def destinations(source: ObjectSummary | None) -> list[ObjectSummary | None]:
     return [None, *(ObjectSummary("k", e, size, int(at), "Normal") for e, size, at in product(etags, (5, 6), times))]
 
 
+def proof_of(source: ObjectSummary, there: ObjectSummary, shown: str) -> ObjectSummary:
+    """What reading these two showed, kept just now."""
+    body = f"{source.etag} {source.modified} {there.etag} {shown}"
+    return ObjectSummary("k", etag_of(body), len(body), int(LATE), "Normal")
+
+
+def proofs(source: ObjectSummary | None, there: ObjectSummary | None) -> list[ObjectSummary | None]:
+    """None, what reading showed of these two, and that two others were equal: at another time, or of another ETag."""
+    if source is None or there is None or source.type == "Symlink" or source.modified > LONG_AGO:
+        return [None]
+    others = source._replace(modified=source.modified - 1), there._replace(etag="D" * 32)
+    shown = [proof_of(source, there, one) for one in ("equal", "different", "parts_differ")]
+    return [None, *shown, proof_of(others[0], there, "equal"), proof_of(source, others[1], "equal")]
+
+
 ENTRIES = [
-    Entry("k", source, success, failed, destination)
+    Entry("k", source, success, failed, destination, proof)
     for source in sources()
     for success, failed, destination in product(successes(source), failures(), destinations(source))
+    for proof in proofs(source, destination)
 ]
 
 
@@ -68,9 +84,23 @@ def is_link(e: Entry) -> bool:
 
 
 def has_proof(e: Entry) -> bool:
-    return bool(e.source and e.destination) and (
-        (e.source.size, e.source.etag) == (e.destination.size, e.destination.etag) and e.source.etag in (MD5, OTHER_MD5)
-    )
+    if e.source is None or e.destination is None or e.source.size != e.destination.size:
+        return False
+    return (e.source.etag == e.destination.etag and e.source.etag in (MD5, OTHER_MD5)) or is_kept(e, "equal")
+
+
+def is_kept(e: Entry, shown: str) -> bool:
+    if not e.proof or not e.source or not e.destination or e.source.size != e.destination.size:
+        return False
+    return e.proof == proof_of(e.source, e.destination, shown)
+
+
+def is_to_be_overwritten(e: Entry) -> bool:
+    """OMS was asked for this version after another was written in OBS."""
+    there = e.destination
+    if e.source is None or there is None or not e.success or there.modified >= e.success.modified:
+        return False
+    return e.source.size != there.size or is_kept(e, "different")
 
 
 def names_this_version(e: Entry) -> bool:
@@ -95,7 +125,7 @@ def would_be_equal(e: Entry) -> bool:
 def is_moving(e: Entry) -> bool:
     if e.source is None:
         return False
-    times = [one.modified for one in e[1:] if one]
+    times = [one.modified for one in e[1:5] if one]
     return e.source.modified > NOW - 15 * MINUTE or (max(times) > NOW - MINUTE and not would_be_equal(e))
 
 
@@ -116,12 +146,13 @@ TABLE: list[Row] = [
     (ObjectClass.FAILED_BEFORE, lambda e: bool(e.source and e.failed) and e.failed.modified >= e.source.modified),
     (
         ObjectClass.IN_FLIGHT,
-        lambda e: names_this_version(e) and e.success.modified >= IN_HAND and lacks(e),
+        lambda e: names_this_version(e) and e.success.modified >= IN_HAND and (lacks(e) or is_to_be_overwritten(e)),
     ),
     (ObjectClass.MISSING, lambda e: e.source is not None and e.destination is None),
     (ObjectClass.OLDER, lambda e: lacks(e) and e.destination is not None),
     (ObjectClass.OVERWRITTEN, lambda e: bool(e.source and e.destination) and e.source.size != e.destination.size),
-    (ObjectClass.SUSPICIOUS, differing_md5s),
+    (ObjectClass.OVERWRITTEN, lambda e: is_kept(e, "different")),
+    (ObjectClass.SUSPICIOUS, lambda e: differing_md5s(e) or is_kept(e, "parts_differ")),
     (ObjectClass.EQUAL_VERSION, lambda e: is_newer_of_equal_size(e) and names_this_version(e)),
     (ObjectClass.EQUAL_SIZE, is_newer_of_equal_size),
     (ObjectClass.ARRIVING, lambda e: e.destination is not None and e.destination.modified > NOW - 15 * MINUTE),

@@ -40,7 +40,7 @@ def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]
     """The class of the only object, and what reading showed; without what is zero."""
     compared = world.compared({"deep": True, **asked})
     shown = compared.result["deep"] or {}
-    return compared.class_of("a"), {name: number for name, number in shown.items() if number}
+    return compared.class_of("a"), {name: number for name, number in shown.items() if number and name != "keys"}
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,6 @@ def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
         shown = world.compare({"deep": True}, timeout=200)["deep"]
     # THEN neither is called too big
     assert (shown["equal"], shown["too_big"]) == (2, 0)
-
-
-def test_again_reads_what_it_has_time_for(world):
-    for key in "ab":
-        world.put(key, "five!", "form", "lost")
-    world.later(HOUR)
-    for key in "ab":
-        world.write(key, "FIVE!")
-    world.later(HOUR)
-    assert world.compare({"deep": True})["deep"]["different"] == 2
-    with slow_reading(world, 1000):
-        found = world.compare({"deep": True, "again": True})["classes"]
-    assert found["suspicious"]["keys"] == ["a", "b"]
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20), st.integers(1, 40))

@@ -30,6 +30,7 @@ def test_it_names_every_class_even_if_nothing_is_in_it(world):
         "digests": dict.fromkeys(("source", "destination"), "0" * 64),
         "keys": [],
         "proven_different": 0,
+        "in_vain": 0,
     }
 
 

@@ -16,12 +16,13 @@ from oss_oms_sync.comparison import count as counts
 from oss_oms_sync.comparison import tally as tallies
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry
 
 NOW = 1_000_000
-RULES = Rules(KeyFilter("", ""), Moments(NOW, NOW - 3600), sent_since=0, lag_since=NOW - 50_000)
+RULES = Rules(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0, lag_since=NOW - 50_000)
 keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
 summaries = st.builds(
     lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),

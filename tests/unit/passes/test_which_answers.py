@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
 
 KEYS = ("a/1", "a/2", "b")
-CLOSED = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": ""}
+CLOSED = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
 
 
 @pytest.fixture

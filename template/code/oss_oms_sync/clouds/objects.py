@@ -58,15 +58,17 @@ class StorageFailure:
     """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
 
     `code` is the cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_errors`.
+    `is_refusal`: OSS answers this, a 4xx, to any such call for this object, and not to all calls for whatever object.
     """
 
     message: str
     answered: bool
     code: str = ""
+    is_refusal: bool = False
 
     def to_error(self) -> StorageError:
         """The same as an exception."""
-        return StorageError(self.message, self.code)
+        return StorageError(self.message, self.code, is_refusal=self.is_refusal)
 
 
 def etag_of(body: bytes | str) -> str:

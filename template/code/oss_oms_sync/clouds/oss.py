@@ -267,7 +267,8 @@ class Bucket:
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
-            problem = StorageFailure(self._explain(error, code, action), answered, code)
+            is_refusal = answered and 400 <= error.status < 500 and not turned_away and code not in BAD_CREDENTIALS
+            problem = StorageFailure(self._explain(error, code, action), answered, code, is_refusal)
             return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_NOT_READ) as error:
             problem = StorageFailure(self._clean(root_cause(error)), answered=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import requests
 
@@ -22,16 +23,13 @@ class Transport:
     def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> Answer:
         """Make one call.
 
-        Raises requests.RequestException, also if something other than OSS reports success.
+        Raises NETWORK_ERRORS, also if something other than OSS reports success.
         """
-        response = self._session.request(
-            request.method,
-            request.url,
-            data=request.data,
-            params=request.params,
-            headers=request.headers,
-            stream=True,
-            timeout=timeout,
+        # All is encoded but the query; to prepare it once more as requests does would take longer than signing it.
+        query = f"?{urlencode(request.params)}" if request.params else ""
+        headers = {name: value for name, value in request.headers.items() if value is not None}
+        response = self._session.send_signed(
+            request.method, f"{request.url}{query}", headers, timeout, request.data or b""
         )
         answer = Answer(response, request.method)
         if answer.says_ok and not answer.request_id:

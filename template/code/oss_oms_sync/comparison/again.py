@@ -1,23 +1,24 @@
 """Judges the keys of a pass's lists of differences once more, one by one: so a late object does not cost another pass.
 
-All keys that are not equal are in the lists, except OMS's own and those outside of the project's filter. So the classes
-of what is not in the lists stay as they were, in the whole and in each folder, and all others are counted anew. That is
-only right if the lists name every key of those: whether they do is checked.
+All keys that are not equal are in the lists, except OMS's own and those outside of the project's filter. Those of them
+that may change by themselves are judged: what is only in OBS, or impossible, stays as it was, however many they are,
+and so do the classes of what is in no list, in the whole and in each folder. All others are counted anew. That is only
+right if the lists name every key of those: whether they do is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.classes import UNLISTED
+from oss_oms_sync.comparison.classes import AGAIN, LASTING
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import key_of
 from oss_oms_sync.comparison.tally import CompareTally, Side, written_last
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
 from oss_oms_sync.passes.digests import MODULUS
 
@@ -27,8 +28,18 @@ _AT_ONCE = 100
 _RESTART = """s compare invoke -e '{"restart": true}'"""
 
 
-def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTally, rules: Rules) -> CompareTally:
-    """The total as it would be if the keys in its lists had been judged now.
+def judge_again(
+    invocation: Invocation,
+    destination: ObsBucket,
+    total: CompareTally,
+    rules: Rules,
+    send: Callable[[Sequence[FailedKey]], None],
+    waiting: Iterable[str] = (),
+) -> CompareTally:
+    """The total as it would be if the keys in its lists had been judged now; `send` takes what has become due.
+
+    `waiting` are keys of failed records and run files: those that are in no list are read as well where the rules say
+    so, which may prove that they wait for nothing; they count as before.
 
     Raises PayloadError if there are too many, and StorageError, also if the lists are not complete.
     """
@@ -46,13 +57,20 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
             f" lists are incomplete. Begin another pass: {_RESTART}"
         )
     judged = CompareCount(rules, kept, postpones=False)
-    for start in range(0, len(keys), _AT_ONCE):
-        for entry in _entries(invocation, destination, keys[start : start + _AT_ONCE]):
+    for some in _groups(keys):
+        due = []
+        for entry in entries(invocation, destination, some):
             if rules.file_system and entry.source and not entry.destination:
                 rules.file_system.begin_after(entry.key)
-            judged.judge(entry)
+            if key := judged.judge(entry):
+                due.append(key)
             judged.add()
+        send(due)
     now = judged.tally()
+    if rules.prover:
+        for some in _groups(sorted(set(waiting) - set(keys))[:MAX_KEYS]):
+            for entry in entries(invocation, destination, some):
+                judged.judge(entry)
     return replace(
         total,
         classes=now.classes,
@@ -71,9 +89,9 @@ def judge_again(invocation: Invocation, destination: ObsBucket, total: CompareTa
 def _kept(total: CompareTally) -> CompareTally:
     """What was counted of keys that are in no list. A folder that has none of them is still one of those that count one
     by one."""
-    classes = {name: count for name, count in total.classes.items() if name in UNLISTED}
+    classes = {name: count for name, count in total.classes.items() if name in LASTING}
     folders = {
-        folder: {name: count for name, count in counts.items() if name in UNLISTED}
+        folder: {name: count for name, count in counts.items() if name in LASTING}
         for folder, counts in total.folders.items()
     }
     kept = CompareTally(classes=classes, folders=folders, twin=(total.twin - total.twin_listed) % MODULUS)
@@ -94,6 +112,10 @@ def _keys_in(tally: CompareTally) -> int:
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 
 
+def _groups(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
+
+
 def _listed(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
     for name in parts:
         body = invocation.log_bucket.get(name)
@@ -101,19 +123,18 @@ def _listed(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
             raise StorageError(
                 f"{name} in the log bucket is gone, so what differed is not known. Begin another pass: {_RESTART}"
             )
-        yield from map(key_of, body.decode().splitlines())
+        yield from (key_of(line) for line in body.decode().splitlines() if line[0] in AGAIN)
 
 
-def _entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
+def entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
+    """What listings would have of each of these keys.
+
+    Raises StorageError.
+    """
     task_id, log_bucket = invocation.task_id, invocation.log_bucket
     sources, there = invocation.source_bucket.find_all(keys), destination.find_all(keys)
-    successes = log_bucket.get_all([record_name(task_id, "success", key) for key in keys])
-    failures = log_bucket.get_all([record_name(task_id, "failed", key) for key in keys])
-    for key, source, success, failed, one in zip(keys, sources, successes, failures, there, strict=True):
-        yield Entry(
-            key,
-            source,
-            listed_record(success, key) if success else None,
-            listed_record(failed, key) if failed else None,
-            one,
-        )
+    kinds: tuple[Kind, ...] = ("success", "failed", "proven")
+    records = [log_bucket.get_all([record_name(task_id, kind, key) for key in keys]) for kind in kinds]
+    for key, source, one, *found in zip(keys, sources, there, *records, strict=True):
+        success, failed, proof = (listed_record(record, key) if record else None for record in found)
+        yield Entry(key, source, success, failed, one, proof)

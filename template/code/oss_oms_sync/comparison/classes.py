@@ -9,17 +9,23 @@ from enum import Enum
 
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.proof import Proof, kept
 from oss_oms_sync.passes.classify import Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
 SETTLED_SECONDS = 15 * 60
+# On cutover day: by then each event has come, and what is older only saves sending twice.
+CUTOVER_SECONDS = 5 * 60
 # The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.
 CLOCKS_SECONDS = 60
 # OMS writes lists of what it did there, for ever (see its "User Guide", "Viewing migration results").
 OMS_LISTS = "oms/sync_task/"
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
+
+
+# The signs of classes of which each key can be judged again by itself.
+AGAIN = "+*~"
 
 
 class ObjectClass(Enum):
@@ -52,6 +58,8 @@ class ObjectClass(Enum):
         self.sign = sign
         # Whether the lists of differences name it: not where nobody has to do anything about it.
         self.is_listed = sign != "=" and title not in ("oms_own", "outside")
+        # Whether one key of it is judged again by itself: what is only in OBS, or impossible, stays what it is.
+        self.is_judged_again = sign in AGAIN
         # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
         # The current version of such an object is not known to be in the destination bucket.
@@ -59,8 +67,8 @@ class ObjectClass(Enum):
 
 
 EQUAL = tuple(one for one in ObjectClass if one.is_equal)
-# What is in no list of differences, by name.
-UNLISTED = frozenset(one.title for one in ObjectClass if not one.is_listed)
+# What stays as it was when keys are judged again, by name.
+LASTING = frozenset(one.title for one in ObjectClass if not one.is_judged_again)
 # These are not known to be equal, or to differ, until somebody reads them.
 UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # What a proof makes of them; every other one leaves them as they are.
@@ -70,22 +78,26 @@ PROVEN = {
     Proof.PARTS_DIFFER: ObjectClass.SUSPICIOUS,
     Proof.CHANGED: ObjectClass.MOVING,
 }
+# These may be equal all the same, and then nothing is to be sent: OMS does not copy again what is equal.
+PERHAPS_EQUAL = (*UNPROVEN, ObjectClass.OLDER, ObjectClass.FAILED_BEFORE)
 
 
 @dataclass(frozen=True)
 class Moments:
     """By which times objects are judged, in seconds since 1970.
 
-    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet.
+    `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet. What is younger than
+    `settling`, in seconds, is not judged.
     """
 
     listed: float
     in_hand: InHand | None = None
+    settling: float = SETTLED_SECONDS
 
     @property
     def settled(self) -> float:
         """What was written later is too young to be judged."""
-        return self.listed - SETTLED_SECONDS
+        return self.listed - self.settling
 
     @property
     def surely_listed(self) -> float:
@@ -95,14 +107,14 @@ class Moments:
 
 def classify(entry: Entry, moments: Moments) -> ObjectClass:
     """The class of an entry whose key is within the project's filter."""
-    key, source, success, failed, destination = entry
+    source = entry.source
     if source is None:
-        return _without_source(key, success, destination, moments)
+        return _without_source(entry.key, entry.success, entry.destination, moments)
     if source.type == "Symlink":
         return ObjectClass.IMPOSSIBLE
     if source.modified > moments.settled:
         return ObjectClass.MOVING
-    found = _of_settled(source, success, failed, destination, moments)
+    found = _of_settled(source, entry, moments)
     return found if found in EQUAL or not is_late(entry, moments) else ObjectClass.MOVING
 
 
@@ -114,7 +126,7 @@ def differ(source: ObjectSummary, destination: ObjectSummary) -> bool:
 
 def is_late(entry: Entry, moments: Moments) -> bool:
     """Whether one of the listings may lack what the others have: then a difference is not to be relied on."""
-    return max(one.modified for one in entry[1:] if one) > moments.surely_listed
+    return max(one.modified for one in entry[1:5] if one) > moments.surely_listed
 
 
 def _without_source(
@@ -130,25 +142,28 @@ def _without_source(
     return ObjectClass.DELETED_AT_SOURCE if success else ObjectClass.UNKNOWN
 
 
-def _of_settled(
-    source: ObjectSummary,
-    success: ObjectSummary | None,
-    failed: ObjectSummary | None,
-    destination: ObjectSummary | None,
-    moments: Moments,
-) -> ObjectClass:
+def _of_settled(source: ObjectSummary, entry: Entry, moments: Moments) -> ObjectClass:
+    _, _, success, failed, destination, _ = entry
     same_size = destination is not None and destination.size == source.size
     if destination and same_size and source.etag == destination.etag and _MD5.fullmatch(source.etag):
+        return ObjectClass.EQUAL_CONTENTS
+    proof = kept(entry) if entry.proof else None
+    if proof is Proof.EQUAL:
         return ObjectClass.EQUAL_CONTENTS
     if failed and failed.modified >= source.modified:
         return ObjectClass.FAILED_BEFORE
     is_accepted = is_covered(source, success)
-    if destination is None or destination.modified < source.modified:
-        if success and is_accepted and moments.in_hand and moments.in_hand.may_have(success.modified, source.size):
+    is_lacking = destination is None or destination.modified < source.modified
+    if success and is_accepted and moments.in_hand and moments.in_hand.may_have(success.modified, source.size):
+        differs = destination is not None and (not same_size or proof is Proof.DIFFERENT)
+        if is_lacking or (differs and destination and destination.modified < success.modified):
             return ObjectClass.IN_FLIGHT
+    if destination is None or is_lacking:
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not same_size:
         return ObjectClass.OVERWRITTEN
+    if proof:
+        return PROVEN[proof]
     if _MD5.fullmatch(source.etag) and _MD5.fullmatch(destination.etag):
         return ObjectClass.SUSPICIOUS
     return ObjectClass.EQUAL_VERSION if is_accepted else ObjectClass.EQUAL_SIZE

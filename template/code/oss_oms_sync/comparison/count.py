@@ -9,6 +9,7 @@ from heapq import heappush, heapreplace
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison.classes import (
     EQUAL,
+    PERHAPS_EQUAL,
     PROVEN,
     UNPROVEN,
     Moments,
@@ -20,7 +21,7 @@ from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.drawing import LARGEST, Drawing
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.histogram import Lags
-from oss_oms_sync.comparison.proof import READ, Proof, Prover
+from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, Prover, kept
 from oss_oms_sync.comparison.tally import (
     MAX_FOLDERS,
     MAX_KEYS,
@@ -52,7 +53,8 @@ class Rules:
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
     Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
     `prover`, what nothing else proves is read. With a `file_system`, the destination is that. `seed`: by which objects
-    are drawn for a sample. `copies_same_size`: OMS may copy an object over one of the same size that is not older.
+    are drawn for a sample. `copies_same_size`: OMS may copy an object over one of the same size that is not older;
+    `always_copies`: it does, whatever it knows of both.
     """
 
     key_filter: KeyFilter
@@ -64,6 +66,7 @@ class Rules:
     seed: str = ""
     file_system: FileSystem | None = None
     copies_same_size: bool = False
+    always_copies: bool = False
 
     def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
         """Whether an object of this class is sent."""
@@ -94,6 +97,7 @@ class CompareCount:
         # Objects and bytes of the source, and of the destination.
         self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
         self._named = len(self._folders.keys() - {"", OTHERS})
+        self._unread = {name: list(keys) for name, keys in start.unread.items()}
         self._lines: list[str] = []
         self._lines_bytes = 0
         # Whether a piece of more keys would be too large.
@@ -114,23 +118,38 @@ class CompareCount:
         is_refused = rules.file_system is not None and rules.file_system.refuses(entry)
         if (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
-        proof = None
-        if rules.prover and source and entry.destination and found in UNPROVEN:
-            proof = rules.prover.prove(source, entry.destination)
-            # Only who has a whole piece's time for it can say that it is too big for a piece.
-            is_postponed = self._postpones and (self._has_begun or not rules.prover.has_whole_piece)
-            if proof is Proof.TOO_BIG and is_postponed:
-                raise NoRoomError
+        proof = self._prove(entry, found)
+        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
             found = PROVEN.get(proof, found)
             if found not in EQUAL and is_late(entry, rules.moments):
                 found = ObjectClass.MOVING
         self._judged = entry, found, proof, is_inside
-        # Proven to differ, but of the same size.
-        is_skipped = proof is not None and not rules.copies_same_size
-        if source is None or is_skipped or not rules.sends(found, source):
+        if source is None or not rules.sends(found, source) or self._is_skipped(entry, found):
             return None
-        etag = again(source.etag) if is_covered(source, entry.success) else source.etag
+        # What is sent over something that is there is no first time either.
+        is_again = found is ObjectClass.OVERWRITTEN or is_covered(source, entry.success)
+        etag = again(source.etag) if is_again else source.etag
         return FailedKey(ObjectChange(entry.key, etag=etag))
+
+    def _prove(self, entry: Entry, found: ObjectClass) -> Proof | None:
+        """What reading shows of an object that may be equal, and of which nothing else tells."""
+        source, destination, prover = entry.source, entry.destination, self._rules.prover
+        if not prover or not source or not destination or found not in PERHAPS_EQUAL:
+            return None
+        if source.size != destination.size or kept(entry):
+            return None
+        proof = prover.prove(source, destination)
+        # Only who has a whole piece's time for it can say that it is too big for a piece.
+        is_postponed = self._postpones and (self._has_begun or not prover.has_whole_piece)
+        if proof is Proof.TOO_BIG and is_postponed:
+            raise NoRoomError
+        return proof
+
+    def _is_skipped(self, entry: Entry, found: ObjectClass) -> bool:
+        """Whether OMS would skip an object of this class that differs in the same size, as far as is known."""
+        if found is not ObjectClass.OVERWRITTEN or not _are_same_size(entry):
+            return False
+        return not self._rules.copies_same_size or (not self._rules.always_copies and _is_in_vain(entry))
 
     def add(self) -> None:
         """Count the key that was judged."""
@@ -139,12 +158,17 @@ class CompareCount:
         if proof:
             self._counts[f"deep_{proof.value}"] += 1
             self._counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
+            if proof in UNREAD and len(keys := self._unread.setdefault(proof.value, [])) < MAX_KEYS:
+                keys.append(entry.key)
         if entry.source is None and entry.destination is None:
             self._counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
         self._count_sides(entry, found)
-        if proof is Proof.DIFFERENT and found is ObjectClass.OVERWRITTEN:
-            self._classes[found.title].proven_different += 1
+        if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and _are_same_size(entry):
+            into = self._classes[found.title]
+            # Nothing else shows that objects of one size differ.
+            into.proven_different += found is ObjectClass.OVERWRITTEN
+            into.in_vain += _is_in_vain(entry)
         if found is ObjectClass.OUTSIDE:
             return
         if entry.source and is_inside:
@@ -179,6 +203,7 @@ class CompareCount:
             self._twin_listed % MODULUS,
             self._drawing.drawn(),
             sorted(self._last_written, reverse=True),
+            {name: tuple(keys) for name, keys in self._unread.items()},
             self._start.parts,
             Lines(self._lines, len(self._lines)),
         )
@@ -190,7 +215,7 @@ class CompareCount:
         if destination:
             twin = twin_digest(version, source, destination)
             self._twin += twin
-            if found.is_listed:
+            if found.is_judged_again:
                 self._twin_listed += twin
 
     def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
@@ -307,6 +332,19 @@ class StandstillCount:
         return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
 
 
+def _are_same_size(entry: Entry) -> bool:
+    source, destination = entry.source, entry.destination
+    return source is not None and destination is not None and source.size == destination.size
+
+
+def _is_in_vain(entry: Entry) -> bool:
+    """Whether OMS accepted this version once more after what is in OBS was written, and did not copy it."""
+    source, success, destination = entry.source, entry.success, entry.destination
+    if not source or not success or not destination or success.etag != etag_of(again(source.etag)):
+        return False
+    return success.modified > max(source.modified, destination.modified)
+
+
 class _Class:
     """A ClassCount that grows."""
 
@@ -314,6 +352,7 @@ class _Class:
         "destination_bytes",
         "destination_digest",
         "destination_objects",
+        "in_vain",
         "keys",
         "proven_different",
         "source_bytes",
@@ -326,6 +365,7 @@ class _Class:
         self.destination_objects, self.destination_bytes, self.destination_digest = start.destination
         self.keys = list(start.keys)
         self.proven_different = start.proven_different
+        self.in_vain = start.in_vain
 
     def count(self) -> ClassCount:
         """What it has grown to."""
@@ -334,4 +374,5 @@ class _Class:
             Side(self.destination_objects, self.destination_bytes, self.destination_digest % MODULUS),
             tuple(self.keys),
             self.proven_different,
+            self.in_vain,
         )

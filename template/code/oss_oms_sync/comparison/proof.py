@@ -2,6 +2,15 @@
 
 OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
 it is encrypted; of one written in N parts it is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50 MB.
+
+What reading showed is kept, so each version is read once for each twin in OBS:
+
+oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal", or "different", or "parts_differ"
+
+(`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
+1970. So the body follows from what listings of both sides say, and a listing of the proofs, in which a record's ETag is
+the MD5 of its body, tells whether one is still true. OBS's time is not part of it: the source's bytes hash to that ETag
+whenever that was written.
 """
 
 from __future__ import annotations
@@ -12,10 +21,12 @@ from collections.abc import Callable
 from enum import Enum
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.clouds.oss import Bucket
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.records import record_name
+from oss_oms_sync.passes.classify import Entry
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
@@ -36,27 +47,58 @@ class Proof(Enum):
     CHANGED = "changed"
     # There is not time enough to read it.
     TOO_BIG = "too_big"
+    # OSS refuses: it is archived, or encrypted with a key that the function's role may not use.
+    UNREADABLE = "unreadable"
 
 
 # The source was read to its end.
 READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED})
+# What stays true while both sides are as they were.
+_KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
+# Why an object stays unproven.
+UNREAD = frozenset({Proof.UNKNOWN_PARTS, Proof.ENCRYPTED, Proof.TOO_BIG, Proof.UNREADABLE})
+
+
+def kept(entry: Entry) -> Proof | None:
+    """What the kept proof of a key says of the two versions that are there now; None if it is not of these."""
+    _, source, _, _, destination, record = entry
+    if not record or not source or not destination or source.size != destination.size:
+        return None
+    return next((one for one in _KEPT if record.etag == etag_of(_body(source, destination, one))), None)
+
+
+def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> str:
+    return f"{source.etag} {source.modified} {destination.etag} {proof.value}"
 
 
 class Prover:
     """Reads objects of the source bucket."""
 
-    def __init__(self, source: Bucket, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool) -> None:
-        """`enough`: when nothing more is read; `has_whole_piece`: whether that leaves as much time as a piece has."""
-        self._source = source
+    def __init__(
+        self, invocation: Invocation, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool, keeps: bool
+    ) -> None:
+        """`enough`: when nothing more is read; `has_whole_piece`: whether that leaves as much time as a piece has.
+        `keeps`: whether what is proven is written down."""
+        self._source, self._log_bucket = invocation.source_bucket, invocation.log_bucket
+        self._task_id = invocation.task_id
         self._destination = destination
         self._enough = enough
+        self._keeps = keeps
         self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        """Compare two objects of equal size.
+        """Compare two objects of equal size, and keep what that shows, at once: whoever dies afterwards loses nothing.
 
         Raises StorageError.
         """
+        proof = self._prove(source, destination)
+        if proof in _KEPT and self._keeps:
+            name = record_name(self._task_id, "proven", source.name)
+            body = _body(source, destination, proof).encode()
+            self._log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain"}))
+        return proof
+
+    def _prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
         etag = _ETAG.fullmatch(destination.etag)
         if not etag:
             return Proof.UNKNOWN_PARTS
@@ -80,6 +122,8 @@ class Prover:
         except StorageError as error:
             if error.code in _CHANGED:
                 return Proof.CHANGED
+            if error.is_refusal:
+                return Proof.UNREADABLE
             raise
         if destination.etag in [digest() for digest in digests]:
             return Proof.EQUAL

@@ -25,10 +25,17 @@ DELETE = Text(
 
 def remedies(tally: CompareTally, overwrite_mode: str | None) -> dict[str, Text]:
     """What to do, by the name of the class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
-    proven = _count(tally, ObjectClass.OVERWRITTEN).proven_different
+    proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
+    older = _count(tally, ObjectClass.OLDER).in_vain
     suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
-    heal = _heal(overwrite_mode)
+    heal = _heal(overwrite_mode, is_in_vain=in_vain > 0)
     found = {}
+    if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
+        found[ObjectClass.OLDER.title] = Text(
+            f"OMS accepted {objects_en(older)} of the same size once more, and did not copy them: they may be equal. To"
+            f" see it, read them: {_DEEP}.",
+            f"有 {older} 个大小相同的对象已再次被 OMS 接收但未复制，内容可能相同。读取内容可以确认：{_DEEP}。",
+        )
     if proven:
         found[ObjectClass.OVERWRITTEN.title] = Text(
             f"{objects_en(proven)} of the same size were read and differ. If OBS is to have what the source has:"
@@ -49,10 +56,15 @@ def _count(tally: CompareTally, one: ObjectClass) -> ClassCount:
     return tally.classes.get(one.title, ClassCount())
 
 
-def _heal(overwrite_mode: str | None) -> Text:
+def _heal(overwrite_mode: str | None, *, is_in_vain: bool) -> Text:
     match overwrite_mode:
         case "FULL_OVERWRITE":
             return Text(_SEND, _SEND)
+        case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
+            return Text(
+                f"OMS skipped what was sent again, because one of both objects has no CRC64, so {_MAKE_NEWER.en}",
+                f"重发的对象已被 OMS 跳过（有一侧没有 CRC64），请{_MAKE_NEWER.zh}",
+            )
         case "CRC64_COMPARISON_OVERWRITE":
             return Text(
                 f"{_SEND}. OMS skips it if one of both objects has no CRC64; then {_MAKE_NEWER.en}",

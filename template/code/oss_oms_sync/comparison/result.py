@@ -78,13 +78,14 @@ class CompareResult:
             **progress_json(self.state, self.progress),
         }
 
-    def _deep(self) -> dict[str, int] | None:
-        """What reading showed, if anything was to be read."""
+    def _deep(self) -> dict[str, object] | None:
+        """What reading showed, if anything was to be read; `keys` are the first of each kind that it did not prove."""
         counts = self.tally.counts
         names = (*(f"deep_{one.value}" for one in Proof), "deep_bytes")
         if not any(counts.get(name) for name in names):
             return None
-        return {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
+        shown: dict[str, object] = {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
+        return {**shown, "keys": {name: list(keys) for name, keys in self.tally.unread.items()}}
 
     def _found(self) -> dict[str, object]:
         """What is only known at the end."""

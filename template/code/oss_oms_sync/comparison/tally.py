@@ -45,12 +45,14 @@ class Side(NamedTuple):
 
 
 class ClassCount(NamedTuple):
-    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ."""
+    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
+    accepted once more by OMS in vain."""
 
     source: Side = Side()
     destination: Side = Side()
     keys: Sequence[str] = ()
     proven_different: int = 0
+    in_vain: int = 0
 
     def plus(self, other: ClassCount) -> ClassCount:
         """The sum of both; `other` is of later keys."""
@@ -59,6 +61,7 @@ class ClassCount(NamedTuple):
             self.destination.plus(other.destination),
             [*self.keys, *other.keys][:MAX_KEYS],
             self.proven_different + other.proven_different,
+            self.in_vain + other.in_vain,
         )
 
     def to_json(self) -> dict[str, object]:
@@ -69,6 +72,7 @@ class ClassCount(NamedTuple):
             "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
             "keys": list(self.keys),
             "proven_different": self.proven_different,
+            "in_vain": self.in_vain,
         }
 
     @classmethod
@@ -81,9 +85,10 @@ class ClassCount(NamedTuple):
                 "digests": {"source": str(source), "destination": str(destination)},
                 "keys": list(keys),
                 "proven_different": int(proven),
+                "in_vain": int(in_vain),
             }:
                 sides = Side(so, sb, int(source, 16)), Side(do, db, int(destination, 16))
-                return cls(*sides, list(map(str, keys)), proven)
+                return cls(*sides, list(map(str, keys)), proven, in_vain)
         return cls()
 
 
@@ -131,10 +136,10 @@ class CompareTally(Tally):
 
     `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
     in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
-    `twin_listed` is the part of `twin` that is of keys in the lists of differences. `drawn` are objects for a sample,
-    of those that count as equal. `last_written`: those of the source in scope that
-    were written last, the latest first. `parts` are the lists of differences, and `lines` those that are not written
-    yet.
+    `twin_listed` is the part of `twin` that is of keys that can be judged again. `drawn` are objects for a sample, of
+    those that count as equal. `last_written`: those of the source in scope that were written last, the latest first.
+    `unread`: the first keys that reading did not prove, by what was in its way. `parts` are the lists of differences,
+    and `lines` those that are not written yet.
     """
 
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
@@ -148,6 +153,7 @@ class CompareTally(Tally):
     twin_listed: int = 0
     drawn: Drawn = field(default_factory=Drawn)
     last_written: Sequence[Written] = ()
+    unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parts: Sequence[str] = ()
     lines: Lines = field(default_factory=Lines)
 
@@ -173,6 +179,10 @@ class CompareTally(Tally):
             (self.twin_listed + other.twin_listed) % MODULUS,
             self.drawn.merged(other.drawn),
             written_last([*self.last_written, *other.last_written]),
+            {
+                name: [*self.unread.get(name, ()), *other.unread.get(name, ())][:MAX_KEYS]
+                for name in sorted({*self.unread, *other.unread})
+            },
             [*self.parts, *other.parts],
         )
 
@@ -205,6 +215,7 @@ class CompareTally(Tally):
             "twin_listed": f"{self.twin_listed:064x}",
             "drawn": self.drawn.to_json(),
             "last_written": list(self.last_written),
+            "unread": {name: list(keys) for name, keys in self.unread.items()},
             "parts": list(self.parts),
         }
 
@@ -223,6 +234,7 @@ class CompareTally(Tally):
                 "twin_listed": str(twin_listed),
                 "drawn": drawn,
                 "last_written": list(last_written),
+                "unread": dict(unread),
                 "parts": list(parts),
             }:
                 return cls(
@@ -241,6 +253,7 @@ class CompareTally(Tally):
                     int(twin_listed, 16),
                     Drawn.from_json(drawn),
                     [Written(*one) for one in last_written],
+                    {str(name): list(map(str, keys)) for name, keys in unread.items()},
                     [str(part) for part in parts],
                 )
         return cls(base.counts, base.marks, base.state, base.twin)

@@ -5,8 +5,10 @@ https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html
 oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"; "{eTag} again" if
                                                         that version had been accepted before, and was sent again
 oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
+oms_source_record/{task}/proven_object/{key}            body: what reading it showed, see comparison/proof.py
 oms_source_record/{task}/success_object_long/{sha256}   for a key too long to follow the prefix:
-oms_source_record/{task}/failed_object_long/{sha256}    the key in the body
+oms_source_record/{task}/failed_object_long/{sha256}    the key in the body, but for proofs
+oms_source_record/{task}/proven_object_long/{sha256}
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
 from oss_oms_sync.reasons import Failure
 
-Kind = Literal["success", "failed"]
+Kind = Literal["success", "failed", "proven"]
 
 NO_ETAG = "-"
 # Holds the eTag in the record of a long key, whose body is the key.

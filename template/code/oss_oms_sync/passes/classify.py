@@ -36,13 +36,15 @@ _TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORD
 
 
 class Entry(NamedTuple):
-    """What the listings have of one key. A record's summary may be named by the key or by the record."""
+    """What the listings have of one key. A record's summary may be named by the key or by the record; so may that of
+    the kept `proof`, which may be of other versions than these."""
 
     key: str
     source: ObjectSummary | None
     success: ObjectSummary | None = None
     failed: ObjectSummary | None = None
     destination: ObjectSummary | None = None
+    proof: ObjectSummary | None = None
 
 
 class Classifier:
@@ -63,7 +65,7 @@ class Classifier:
 
     def classify(self, entry: Entry) -> ObjectClass | None:
         """Classify `entry`; None if the pass does not cover it."""
-        key, source, success, failed, _ = entry
+        key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
             gone = success and success.modified <= self._settled and self._key_filter.matches(key)
@@ -81,7 +83,7 @@ class Classifier:
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
-        _, source, success, failed, _ = entry
+        _, source, success, failed, *_ = entry
         if source is None or source.modified < self._new or object_class not in _TELLING:
             return None
         if object_class is ObjectClass.UNRECORDED:

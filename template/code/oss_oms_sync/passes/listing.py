@@ -96,14 +96,26 @@ class MergedListing:
         open_ones = [one.name for one in judged if self._both or not is_covered(one, success.get(one.name))]
         return success, self._read("failed", open_ones)
 
-    def success_of(self, key: str) -> ObjectSummary | None:
-        """The success record of a key that is in no listing of records because it is long; else None.
+    def is_long(self, key: str) -> bool:
+        """Whether the records of a key may be in no listing by key."""
+        return len(key) > self._shortest_long
+
+    def record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
+        """The record of a key that is in no listing of records because it is long; else None.
 
         Raises StorageError.
         """
-        if len(key) <= self._shortest_long or not is_long(self._task_id, "success", key):
-            return None
-        return self._read("success", [key]).get(key)
+        return self._read(kind, [key]).get(key)
+
+    def proofs(self) -> Iterator[_Record]:
+        """The kept proofs after `after`, by their keys.
+
+        Raises StorageError.
+        """
+        root = record_prefix(self._task_id, "proven")
+        with ExitStack() as stack:
+            for page in self._pages(self._log_bucket, root, stack):
+                yield from _records(page, root)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> dict[str, ObjectSummary]:
         key_of = {record_name(self._task_id, kind, key): key for key in keys if is_long(self._task_id, kind, key)}
@@ -129,6 +141,17 @@ def with_destination(rows: Iterator[Row], destination: Iterator[ObjectSummary]) 
         else:
             yield Entry(key, None, destination=there)
             there = next(destination, nothing)
+
+
+def with_proofs(entries: Iterator[Entry], proofs: Iterator[tuple[str, ObjectSummary | None]]) -> Iterator[Entry]:
+    """The same entries, each with the proof that is kept of its key. One of a key that is nowhere else is passed
+    over."""
+    end: _Record = _END, None
+    key, proof = next(proofs, end)
+    for entry in entries:
+        while key < entry.key:
+            key, proof = next(proofs, end)
+        yield entry._replace(proof=proof) if key == entry.key else entry
 
 
 def _records(page: Sequence[ObjectSummary], root: str) -> Iterator[_Record]:

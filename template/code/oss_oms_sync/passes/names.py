@@ -76,7 +76,7 @@ def kin(name: str) -> str:
 def scope_json(scope: Scope) -> dict[str, object]:
     """A scope as it is stored."""
     since = timestamp(scope.since) if scope.since else ""
-    wanted = {name: True for name in ("deep", "overwrite", "standstill") if getattr(scope, name)}
+    wanted = {name: True for name in ("deep", "overwrite", "standstill", "cutover") if getattr(scope, name)}
     return {**asdict(scope.key_filter), "since": since, "all": scope.everything, **wanted}
 
 

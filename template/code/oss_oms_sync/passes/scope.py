@@ -23,7 +23,8 @@ class Scope:
     """What a pass is of, and its wishes. It is of the keys that `key_filter` lets through, and a `standstill` or not.
 
     Wishes: `since` is None for the usual start, the installation. `everything`: objects with any records, written at
-    any time unless `since` limits it. Only compare knows `deep`, `overwrite` and standstills.
+    any time unless `since` limits it. Only compare knows `deep`, `overwrite`, `cutover` and standstills. `cutover`:
+    what is five minutes old is judged.
     """
 
     key_filter: KeyFilter
@@ -32,6 +33,7 @@ class Scope:
     deep: bool = False
     overwrite: bool = False
     standstill: bool = False
+    cutover: bool = False
 
     @classmethod
     def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
@@ -49,7 +51,7 @@ class Scope:
         time = parse_time(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
-        wanted = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill"))
+        wanted = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill", "cutover"))
         return cls(KeyFilter(longer, key_filter.suffix), time, *wanted)
 
     @property

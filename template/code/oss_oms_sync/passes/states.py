@@ -76,7 +76,7 @@ class Pass:
                 "classes": int(classes),
                 "seed": str(seed),
             } if parse_time(since) or not since:
-                asked = (wanted.get(option) is True for option in ("deep", "overwrite", "standstill"))
+                asked = (wanted.get(option) is True for option in ("deep", "overwrite", "standstill", "cutover"))
                 scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, *asked)
                 return cls(name, bucket, scope, started, installed, before, before_started, destination, seed, classes)
         return None

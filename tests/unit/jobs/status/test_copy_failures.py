@@ -9,21 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.ledger.list_positions import Listed
-from oss_oms_sync.ledger.records import FailedKey, record_name
-from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
-from support.world import TASK
+from oss_oms_sync.ledger.records import FailedKey
+from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
 CLAIM = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
 
 
-def fail(world: StatusWorld, number: int, month: str = "2026-03") -> None:
-    """OMS has failed to copy so many objects in a month."""
-    world.counters.months[month] = (10 + number, 10, number, 0)
+def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
+    """OMS failed to copy so many objects."""
+    world.counted(minutes_ago, REQUEST=number, FAILURE=number)
 
 
 def failures(world: StatusWorld) -> dict[str, int]:
@@ -100,8 +98,7 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
 def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):
     fail(world, 1)
     world.listed(1)
-    body = b'{"key": "a", "reason": "THROTTLED", "copy_attempts": 2, "first_failure": "2026-03-10T11:00:00Z"}'
-    world.bucket.add(StoredObject(record_name(TASK, "failed", "a"), body))
+    world.fail("a", "THROTTLED", copy_attempts=2)
     assert failures(world) == {"counted": 1, "waiting": 1}
 
 
@@ -139,7 +136,7 @@ def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
 
 def test_failures_of_last_month_whose_lists_came_in_this_one_add_up(world):
     world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
-    fail(world, 5, "2026-02")
+    fail(world, 5, BEFORE)
     fail(world, 1)
     world.listed(3, month="2026-02")
     world.listed(3)
@@ -147,7 +144,7 @@ def test_failures_of_last_month_whose_lists_came_in_this_one_add_up(world):
 
 
 def test_lists_of_before_the_installation_account_for_nothing(world):
-    fail(world, 5, "2026-02")
+    fail(world, 5, BEFORE)
     fail(world, 1)
     world.listed(5, month="2026-02")
     assert failures(world) == {"counted": 1, "unknown": 1}
@@ -162,7 +159,7 @@ def test_what_is_acknowledged_without_a_list_does_not_make_later_failures_unknow
 
     # WHEN two more are listed, and dealt with, THEN they are done
     world.go_to(NOW + timedelta(hours=2))
-    fail(world, 12)
+    fail(world, 2, 0)
     assert failures(world) == {"counted": 2, "unknown": 2}
     world.listed(10)
     assert failures(world) == {"counted": 2, "done": 2}
@@ -170,16 +167,15 @@ def test_what_is_acknowledged_without_a_list_does_not_make_later_failures_unknow
 
 def test_a_list_that_comes_after_its_failures_were_acknowledged_hides_no_later_ones(world):
     # GIVEN that two failures of just now are acknowledged before their list is there
-    fail(world, 10)
-    world.counters.series["FAILURE"] = {30: 2}
+    fail(world, 8)
+    fail(world, 2, 30)
     world.listed(8)
     world.verdict(acknowledge=True)
 
     # WHEN that comes, and two more objects fail, THEN these are not known
     world.go_to(NOW + timedelta(hours=2))
-    world.counters.series["FAILURE"] = {150: 2, 30: 2}
     world.listed(10)
-    fail(world, 12)
+    fail(world, 2, 30)
     assert failures(world) == {"counted": 2, "unknown": 2}
     world.listed(12)
     assert failures(world) == {"counted": 2, "done": 2}
@@ -189,7 +185,7 @@ def test_what_still_waits_when_it_is_acknowledged_waits_in_the_backlog_only(worl
     fail(world, 1)
     world.listed(1)
     world.copy_failed("a", MULTIPART)
-    world.clock.sleep(2)
+    world.later(2)
     world.verdict(acknowledge=True)
     assert failures(world) == {}
     assert world.verdict()[1].startswith("Behind by 1 since")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.scope import Scope
 from support.status_world import BACKFILL, IN_STEP, NOW, USUAL, StatusWorld
 
 
@@ -25,13 +23,12 @@ def test_after_a_backfill_in_step_has_no_beginning(world):
 
 
 def test_a_backfill_from_some_day_on_is_the_beginning(world):
-    since = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    world.passed(Scope(KeyFilter(), since, everything=False))
+    world.passed({**USUAL, "since": "2026-01-01T00:00:00Z"})
     assert world.verdict()[1].startswith("In step since 2026-01-01T00:00:00Z: ")
 
 
 def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looked_at(world):
-    world.passed(Scope(KeyFilter("a/"), None, everything=True))
+    world.passed({**USUAL, "prefix": "a/", "all": True})
     assert world.verdict()[1].startswith("In step since 2026-03-03T12:00:00Z: ")
 
 
@@ -39,9 +36,9 @@ def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looke
     ("scope", "words"),
     [
         (BACKFILL, "A backfill is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        (Scope(KeyFilter(), None, everything=True), "A backfill is under way"),
+        ({**USUAL, "all": True}, "A backfill is under way"),
         (USUAL, "A pass is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
-        (Scope(KeyFilter("a/"), None, everything=False), "A pass is under way"),
+        ({**USUAL, "prefix": "a/"}, "A pass is under way"),
     ],
     ids=["backfill", "all", "usual", "part"],
 )
@@ -56,11 +53,11 @@ def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
 
 def test_several_open_passes_are_counted(world):
     for prefix in ("a/", "b/", "c/"):
-        world.passed(Scope(KeyFilter(prefix), None, everything=False), ended=False)
+        world.passed({**USUAL, "prefix": prefix}, ended=False)
     assert ", and 2 more." in world.verdict()[1]
 
 
-@pytest.mark.parametrize("scope", [BACKFILL, Scope(KeyFilter(), None, everything=True)], ids=["since", "all"])
+@pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}], ids=["since", "all"])
 def test_a_backfill_alone_does_not_tell_whether_events_come(scope):
     world = StatusWorld()
     world.passed(scope)

@@ -6,46 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.states import Pass
-from oss_oms_sync.passes.store import PassStore
-from support.status_world import BEHIND, IN_STEP, NOW, USUAL, StatusWorld
-
-DESTINATION = "photos-obs"
-
-
-@pytest.fixture
-def world() -> StatusWorld:
-    world = StatusWorld()
-    world.passed(scanned=7)
-    world.counters.answers["2026-03"] = task()
-    return world
-
-
-def task(failed: int = 0) -> dict[str, object]:
-    counts = {"monthly_acceptance_request": 7 + failed, "monthly_success_object": 7, "monthly_skip_object": 0}
-    failures = {"monthly_failure_object": failed, "monthly_size": 0}
-    return {"status": "SYNCHRONIZING", "dst_bucket": DESTINATION, "dst_region": "cn-north-4", **counts, **failures}
-
-
-def compared(
-    world: StatusWorld, hours_ago: float = 1, oldest: int | None = None, *, ended: bool = True, **found: int
-) -> None:
-    """A comparison with so many objects of each class."""
-    store = PassStore(world.invocation(), "compare", CompareTally, DESTINATION)
-    began = NOW - timedelta(hours=hours_ago)
-    classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
-    tally = CompareTally(classes=classes, oldest_not_there=oldest)
-    at = timestamp(began)
-    one = Pass(store.name_of(USUAL, began), world.settings.source_bucket, USUAL, at, at, destination_bucket=DESTINATION)
-    kind = Kind.DONE if ended else Kind.MORE
-    store.write(one.name, "r", 0, Piece(kind, until="", after="", tally=tally, about=one.to_json()))
-    if ended:
-        store.write_end(one.name, "r")
-        store.write_total(one, tally, store.tree(one.name))
+from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 
 def test_without_a_comparison_it_says_that_nothing_has_looked(world):
@@ -55,38 +17,39 @@ def test_without_a_comparison_it_says_that_nothing_has_looked(world):
 
 
 def test_a_comparison_tells_what_was_in_obs_and_since_when(world):
-    compared(world, equal_contents=5, equal_version=2)
+    world.compared(equal_contents=5, equal_version=2)
     state, text = world.verdict()
     assert state == IN_STEP
     assert (
-        "All that was written before 2026-03-10T11:00:00Z was in OBS at 2026-03-10T11:00:00Z: 7 objects of 7, of which"
+        "All that was written before 2026-03-10T12:00:00Z was in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, of which"
         " 5 are proven to be equal, and 2 are not." in text
     )
     assert "Not among them" not in text
 
 
 def test_what_it_claims_to_be_in_obs_it_counts_beside_all_that_there_is(world):
-    compared(world, equal_contents=5, equal_size=2, in_flight=1, failed_before=3, outside=9)
+    world.compared(equal_contents=5, equal_size=2, in_flight=1, failed_before=3, outside=9)
     state, text = world.verdict()
     assert (state, "7 objects of 11, of which 5" in text) == (IN_STEP, True)
     assert "Not among them: 3 failed_before, 1 in_flight." in text
 
 
 def test_the_watermark_is_that_of_the_oldest_object_that_was_not_there(world):
-    compared(world, oldest=int((NOW - timedelta(hours=3)).timestamp()), equal_contents=5, in_flight=1)
+    oldest = NOW - timedelta(hours=3)
+    world.compared(oldest=int(oldest.timestamp()), equal_contents=5, in_flight=1)
     state, text = world.verdict()
-    assert (state, "before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T11:00:00Z" in text) == (IN_STEP, True)
+    assert (state, "before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T12:00:00Z" in text) == (IN_STEP, True)
 
 
 @pytest.mark.parametrize("name", ["missing", "older", "overwritten"])
 def test_what_a_comparison_found_lacking_keeps_it_behind(world, name):
-    compared(world, equal_contents=5, **{name: 3})
+    world.compared(equal_contents=5, **{name: 3})
     state, text = world.verdict()
     assert (state, "found 3 objects missing in OBS, or there in another version" in text) == (BEHIND, True)
 
 
 def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next_step(world):
-    compared(world, equal_contents=2, suspicious=1)
+    world.compared(equal_contents=2, suspicious=1)
     state, text = world.verdict()
     assert state == BEHIND, text
     assert "of 3 objects: 1 object of the same size, but with another MD5" in text
@@ -94,9 +57,9 @@ def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next
 
 
 def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
-    compared(world, equal_contents=2, missing=3)
+    world.compared(equal_contents=2, missing=3)
     assert world.verdict()[0] == BEHIND
-    world.counters.answers["2026-03"] = {name: value for name, value in task().items() if "dst" not in name}
+    world.describes(dst_bucket=None)
     state, text = world.verdict()
     assert (state, "python ops.py doctor" in text) == ("not known", True)
 
@@ -105,8 +68,7 @@ def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_co
 def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period, days):
     # GIVEN a comparison, and passes of reconcile in its time
     world = StatusWorld(COMPARE_PERIOD=period)
-    world.counters.answers["2026-03"] = task()
-    compared(world, hours_ago=0, equal_contents=7)
+    world.compared(equal_contents=7)
     world.go_to(NOW + timedelta(days=days))
     world.passed(scanned=7)
     assert world.verdict()[0] == IN_STEP
@@ -118,7 +80,7 @@ def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period,
     state, text = world.verdict()
     assert (state, "python ops.py compare" in text, "python ops.py reconcile" in text) == ("not known", True, False)
     assert world.status()["overdue"] == ["compare"]
-    compared(world, hours_ago=-24 * days, equal_contents=7)
+    world.compared(equal_contents=7)
     assert world.verdict()[0] == IN_STEP
 
 
@@ -131,19 +93,19 @@ def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one()
 
 
 def test_an_open_comparison_is_shown(world):
-    compared(world, ended=False, equal_contents=5)
+    world.compared(ended=False, equal_contents=5)
     shown = world.status()["compare"]
     assert (shown["last"], len(shown["open"])) == (None, 1)
-    assert shown["open"][0]["started"] == "2026-03-10T11:00:00Z"
+    assert shown["open"][0]["started"] == "2026-03-10T12:00:00Z"
 
 
 def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
     # GIVEN failures early in the month, of which OMS tells only how many
-    world.counters.answers["2026-03"] = task(failed=2)
+    world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     assert world.verdict()[0] == BEHIND
 
     # WHEN everything is seen in OBS
-    compared(world, hours_ago=2, equal_contents=7)
+    world.compared(equal_contents=7)
 
     # THEN they are closed for good, without anybody acknowledging them
     assert world.verdict()[0] == IN_STEP
@@ -151,17 +113,18 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
 
 
 @pytest.mark.parametrize(
-    ("minutes_ago", "found"),
+    ("minutes_later", "found"),
     [
-        pytest.param(30, {"equal_contents": 7}, id="it failed after the comparison"),
-        pytest.param(150, {"equal_contents": 7}, id="it may have been in flight"),
-        pytest.param(600, {"equal_contents": 6, "suspicious": 1}, id="not everything is seen"),
+        pytest.param(90, {"equal_contents": 7}, id="it failed after the comparison"),
+        pytest.param(-30, {"equal_contents": 7}, id="it may have been in flight"),
+        pytest.param(-480, {"equal_contents": 6, "suspicious": 1}, id="not everything is seen"),
+        pytest.param(-480, {"equal_contents": 6, "equal_size": 1}, id="not everything is proven"),
     ],
 )
-def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_ago, found):
-    world.counters.answers["2026-03"] = task(failed=2)
-    world.counters.series["FAILURE"] = {minutes_ago: 2}
-    compared(world, hours_ago=2, **found)
+def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_later, found):
+    world.compared(**found)
+    world.counted(-minutes_later, REQUEST=2, FAILURE=2)
+    world.later(2 * 3600)
     state, text = world.verdict()
     assert (state, "OMS failed to copy 2 objects" in text) == (BEHIND, True)
 

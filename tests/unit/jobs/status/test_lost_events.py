@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.clouds.objects import etag_of
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.reasons import Failure, Reason
-from support.fake_bucket import NO_RIGHT
+from support.reconcile_world import record_name, refusing
 from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
-from support.world import TASK
 
 
 def lose(world: StatusWorld, number: int, name: str = "lost") -> None:
@@ -75,13 +71,12 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
     # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
     world = StatusWorld()
     lose(world, 1)
-    world.oms.refused = {"lost/0"}
-    world.bucket.problem = lambda kind, name: NO_RIGHT if "failed_object/lost" in name else None
-    for _ in range(3):
-        assert not world.reconcile()["finished"]
+    world.oms.refuse(lambda key: True)
+    with refusing(world.bucket, "put", lambda name: "failed_object/lost" in name):
+        for _ in range(3):
+            assert not world.reconcile()["finished"]
 
     # WHEN it does
-    world.bucket.problem = lambda kind, name: None
     assert world.reconcile()["finished"]
 
     # THEN it is one
@@ -94,12 +89,11 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
 def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(kind, minutes, tells):
     # GIVEN an object and its record of so many minutes later
     world = StatusWorld()
-    world.upload("a", minutes_ago=60, accepted=False)
-    change = ObjectChange("a", etag=etag_of("a"))
-    failure = Failure(Reason.UNAVAILABLE, 503)
-    record = success_record(TASK, change) if kind == "success" else failed_record(TASK, FailedKey(change), failure, NOW)
-    world.bucket.add(record)
-    world.bucket.modified[record.name] -= (60 - minutes) * 60
+    world.upload("a", minutes_ago=60, accepted=kind == "success")
+    if kind == "failed":
+        world.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
+    written = NOW - timedelta(minutes=60 - minutes)
+    world.bucket.modified[record_name(kind, "a")] = int(written.timestamp())
 
     # WHEN a pass judges it, THEN it counts as new only if its event must have come
     assert world.reconcile()["submitted"] == 0

@@ -10,12 +10,13 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
+from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.comparison.again import judge_again
-from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
+from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules, StandstillCount
 from oss_oms_sync.comparison.differences import keep
 from oss_oms_sync.comparison.file_system import FileSystem
@@ -23,14 +24,18 @@ from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import CompareTally
+from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.failed_records import list_failed
+from oss_oms_sync.ledger.records import FailedKey, record_prefix
+from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
-from oss_oms_sync.passes.listing import MergedListing, with_destination
+from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
@@ -93,9 +98,10 @@ class _Comparison:
         if options.look or options.again:
             return self._look(options)
         if is_timer_event(event):
+            scope = replace(options.scope, deep=options.scope.deep or settings.compare_deep)
             # While nothing may be sent no tick begins a pass, but an open one is gone on with.
             refused = refusal(self._invocation)
-            state, stopped = self._driver.by_timer(options.scope, None if refused else settings.compare_period)
+            state, stopped = self._driver.by_timer(scope, None if refused else settings.compare_period)
             if state is None and not stopped:
                 off = Stopped(Stop.PERIOD_OFF, "COMPARE_PERIOD is off, and no pass was begun by hand")
                 stopped = refused or off
@@ -109,11 +115,19 @@ class _Comparison:
         invocation, states = self._invocation, self.store.states()
         state = _named(options, states, invocation.clock.now())
         if state and state.ended and options.again and isinstance(state.passed, CompareTally):
-            judged = judge_again(invocation, self._destination, state.passed, self._rules(state.of))
-            state = self.store.amend(state, judged)
+            state = self.store.amend(state, self._judged_again(options, state.of, state.passed))
         stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
         before = self._driver.before(state)
         return CompareResult.of(state, None, invocation.clock, self._task, before, stood_still=stood_still)
+
+    def _judged_again(self, options: Options, one: Pass, total: CompareTally) -> CompareTally:
+        """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
+        invocation, scope = self._invocation, one.scope
+        deep, cutover = scope.deep or options.scope.deep, scope.cutover or options.scope.cutover
+        rules = self._rules(replace(one, scope=replace(scope, deep=deep, cutover=cutover)))
+        sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", options.run)
+        waiting = _waiting(invocation) if deep else ()
+        return judge_again(invocation, self._destination, total, rules, sent.send, waiting)
 
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
@@ -138,14 +152,14 @@ class _Comparison:
         if one.scope.standstill:
             still = StandstillCount(self._invocation.settings.key_filter, _tally(start))
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
-        rules = self._rules(one)
+        rules = self._rules(one, keeps=trial is None)
         if rules.file_system and start.after:
             rules.file_system.begin_after(start.after)
         count = CompareCount(rules, _tally(start))
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
-    def _rules(self, one: Pass) -> Rules:
-        """How a pass judges keys now."""
+    def _rules(self, one: Pass, *, keeps: bool = True) -> Rules:
+        """How a pass judges keys now; `keeps`: what it proves is written down."""
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
         lag_since = parse_time(one.before_started) or installed
@@ -153,22 +167,23 @@ class _Comparison:
         is_closed = Closing(self._invocation).state() is not None
         return Rules(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand),
+            Moments(now.timestamp(), self._in_hand, CUTOVER_SECONDS if one.scope.cutover else SETTLED_SECONDS),
             None if is_closed else one.scope.begin(installed).timestamp(),
             lag_since.timestamp(),
             one.scope.overwrite,
-            self._prover() if one.scope.deep else None,
+            self._prover(keeps=keeps) if one.scope.deep else None,
             one.seed,
             FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=not self._task.skips_same_size,
+            always_copies=self._task.object_overwrite_mode == "FULL_OVERWRITE",
         )
 
-    def _prover(self) -> Prover:
+    def _prover(self, *, keeps: bool) -> Prover:
         invocation, left = self._invocation, self._invocation.deadline.remaining()
         # Who reads for longer than a piece may take counts as lost, and another would read the same.
         piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
         enough = Deadline(min(piece, room), invocation.clock)
-        return Prover(invocation.source_bucket, self._destination, enough, has_whole_piece=room >= piece)
+        return Prover(invocation, self._destination, enough, has_whole_piece=room >= piece, keeps=keeps)
 
     @cached_property
     def _is_file_system(self) -> bool:
@@ -187,7 +202,7 @@ class _Comparison:
                 yield from with_destination(rows, chain.from_iterable(page.objects for page in pages))
 
     def _entries(self, one: Pass, start: Piece, rules: Rules) -> Iterator[Entry]:
-        """What all four listings have after the piece `start`."""
+        """What all five listings have after the piece `start`."""
         prefix = one.scope.key_filter.prefix
 
         def needs_records(source: ObjectSummary) -> bool:
@@ -196,12 +211,53 @@ class _Comparison:
         with self._destination.pages(prefix, start.after) as pages:
             there = chain.from_iterable(page.objects for page in pages)
             listing = MergedListing(self._invocation, needs_records, prefix, start.after, both=True)
-            for entry in with_destination(listing.rows(), there):
-                if entry.source is None and entry.success is None and entry.destination:
-                    # The record of a long key is in no listing by key.
-                    yield entry._replace(success=listing.success_of(entry.key))
-                else:
+            for entry in with_proofs(with_destination(listing.rows(), there), listing.proofs()):
+                # The records of a long key are in no listing by key.
+                if entry.destination is None or not listing.is_long(entry.key):
                     yield entry
+                elif entry.source is None:
+                    yield entry._replace(success=listing.record_of("success", entry.key))
+                else:
+                    yield entry._replace(proof=listing.record_of("proven", entry.key))
+
+
+class _SentAgain:
+    """What judging again sends: of what has become due each key once for each `run`, as the object `name` remembers."""
+
+    def __init__(self, invocation: Invocation, name: str, run: str) -> None:
+        self._bucket = invocation.log_bucket
+        self._sender = Sender(invocation)
+        self._name = name
+        self._run = run
+        self._keys: set[str] = set()
+        match jsontext.load(self._bucket.get(name) or b"{}") if run else None:
+            case {"run": before, "keys": list(keys)} if before == run:
+                self._keys.update(map(str, keys))
+
+    def send(self, due: Sequence[FailedKey]) -> None:
+        """Send what was not sent yet.
+
+        Raises StorageError: then some may be sent once more.
+        """
+        keys = [key for key in due if key.key not in self._keys] if self._run else []
+        if not keys:
+            return
+        # What is left is still what it was, so it is found again.
+        left = {key.key for key in self._sender.send(keys)}
+        self._keys.update({key.key for key in keys} - left)
+        self._bucket.put(StoredObject.of_json(self._name, {"run": self._run, "keys": sorted(self._keys)}))
+
+
+def _waiting(invocation: Invocation) -> Iterator[str]:
+    """The keys of failed records, but for long ones, and of replay's run files.
+
+    Raises StorageError.
+    """
+    root = record_prefix(invocation.task_id, "failed")
+    names = (record.name for record in list_failed(invocation, MAX_KEYS).listed)
+    yield from (name.removeprefix(root) for name in names if name.startswith(root))
+    for run in RunFiles(invocation).leftovers():
+        yield from (key.key for key in run.keys) if run else ()
 
 
 def _named(options: Options, states: Sequence[PassState], now: datetime) -> PassState | None:

@@ -18,6 +18,8 @@ OPTIONS: dict[str, type] = {
     "deep": bool,
     "overwrite": bool,
     "standstill": bool,
+    "cutover": bool,
+    "run": str,
     "frozen_since": str,
     "dry_run": bool,
     "restart": bool,
@@ -26,15 +28,17 @@ OPTIONS: dict[str, type] = {
 
 
 # What a standstill pass has no use for: it reads no contents, judges nothing and sends nothing.
-_JUDGING = ("since", "again", "deep", "overwrite", "dry_run")
+_JUDGING = ("since", "again", "deep", "overwrite", "cutover", "dry_run")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then."""
+    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: who judges
+    `again`; of what has become due each key is sent once for each run, and none if that is empty."""
 
     scope: Scope
     frozen_since: datetime | None
+    run: str
     again: bool
     dry_run: bool
     restart: bool
@@ -64,4 +68,4 @@ class Options:
             raise PayloadError(
                 f"The payload asks for a standstill and for {judging[0]}. A standstill pass only lists both buckets"
             )
-        return cls(scope, frozen_since, *wanted)
+        return cls(scope, frozen_since, str(asked.get("run", "")), *wanted)

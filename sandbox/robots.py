@@ -1,0 +1,128 @@
+"""The webhooks of chats, as strict as what their pages say they take.
+
+Written from "Custom robot access" (open.dingtalk.com), "Use bots in groups" (open.feishu.cn), "Group robots"
+(developer.work.weixin.qq.com) and "Sending messages using incoming webhooks" (docs.slack.dev).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sandbox.server.message import Request, Response
+from sandbox.server.service import Service
+
+# What the robots of DingTalk and Feishu want to see in each message.
+KEYWORD = "oss-oms-sync"
+# What they answer to what people then see.
+_SHOWN = Response(200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}')
+_OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
+
+
+class Robots(Service):
+    """The robots of all chats, each by its host's name; any other host is a webhook that takes JSON. `took`: the
+    messages that people see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took: list[bytes] = []
+
+    def respond(self, request: Request) -> Response:
+        if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/json"):
+            return Response(415)
+        kind = next((one for one in ROBOTS.values() if one.host == request.headers["host"]), ROBOTS["JSON"])
+        response = kind.answer(request.body)
+        if response in (_SHOWN, _OK, _NO_CONTENT):
+            self.took.append(request.body)
+        return response
+
+    @property
+    def texts(self) -> list[str]:
+        """What people read."""
+        return list(map(text_of, self.took))
+
+
+def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
+    """The text in {kind: "text", part: {name: text}}; None if it is anything else."""
+    try:
+        value = json.loads(body.decode("utf-8"))
+        text = value[part][name]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return text if value == {kind: "text", part: {name: text}} and text else None
+
+
+def _dingtalk(body: bytes) -> Response:
+    content = _content(body, "msgtype", "text", "content")
+    if content is None:
+        return Response(200, '{"errcode":40035,"errmsg":"缺少参数 json"}'.encode())
+    if KEYWORD not in content:
+        return Response(200, b'{"errcode":310000,"errmsg":"keywords not in content"}')
+    return _SHOWN
+
+
+def _feishu(body: bytes) -> Response:
+    content = _content(body, "msg_type", "content", "text")
+    if content is None or len(body) > 20_000:
+        return Response(200, b'{"code":9499,"msg":"Bad Request","data":{}}')
+    if KEYWORD not in content:
+        return Response(200, b'{"code":19024,"msg":"Key Words Not Found","data":{}}')
+    return _SHOWN
+
+
+def _wecom(body: bytes) -> Response:
+    content = _content(body, "msgtype", "text", "content")
+    if content is None:
+        return Response(200, b'{"errcode":40008,"errmsg":"invalid message type, hint: [1769], from ip: 1.2.3.4"}')
+    if len(content.encode("utf-8", "replace")) > 2048:
+        return Response(200, b'{"errcode":40058,"errmsg":"text.content exceed max length 2048"}')
+    return _SHOWN
+
+
+def _slack(body: bytes) -> Response:
+    value = json.loads(body)
+    text = value.get("text")
+    if value != {"text": text}:
+        return Response(400, b"invalid_payload")
+    # What is not escaped would be a link or a mention of everybody.
+    if not text or re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):
+        return Response(400, b"no_text")
+    return _OK
+
+
+def _any_other(body: bytes) -> Response:
+    known = {"project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest"}
+    return _NO_CONTENT if json.loads(body).keys() >= known else Response(400)
+
+
+class Robot(NamedTuple):
+    """Where the robots of a chat are, what follows the host in an address, before the token, and what they answer."""
+
+    host: str
+    path: str
+    answer: Callable[[bytes], Response]
+
+    @property
+    def address(self) -> str:
+        return f"https://{self.host}/{self.path}"
+
+
+ROBOTS = {
+    "DingTalk": Robot("oapi.dingtalk.com", "robot/send?access_token=", _dingtalk),
+    "Feishu": Robot("open.feishu.cn", "open-apis/bot/v2/hook/", _feishu),
+    "Lark": Robot("open.larksuite.com", "open-apis/bot/v2/hook/", _feishu),
+    "WeCom": Robot("qyapi.weixin.qq.com", "cgi-bin/webhook/send?key=", _wecom),
+    "Slack": Robot("hooks.slack.com", "services/T00000000/B00000000/", _slack),
+    "JSON": Robot("alerts.example.com", "hook/", _any_other),
+}
+
+
+def text_of(body: bytes) -> str:
+    """What people read in a message, whatever its form."""
+    value = json.loads(body)
+    for part in ("text", "content"):
+        if isinstance(value.get(part), dict):
+            return str(value[part].get("content") or value[part].get("text"))
+    return str(value.get("message") or value["text"])

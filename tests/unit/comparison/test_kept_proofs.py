@@ -1,0 +1,210 @@
+"""What reading showed is kept: each version is read once for each twin in OBS, and no difference is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from oss_oms_sync.errors import StorageError
+from sandbox.inprocess.instance import Killed
+from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.reconcile_world import refusing
+from support.world import ROOT, oss_error
+
+ARCHIVED = oss_error(403, "InvalidObjectState")
+LONG = "海" * 330
+
+
+@pytest.fixture
+def world() -> CompareWorld:
+    return CompareWorld(LANES="1")
+
+
+def in_parts(world: CompareWorld, *keys: str, data: str = "parts", there: str = "parts") -> None:
+    """Objects whose ETags tell nothing, and what is in OBS since."""
+    for key in keys:
+        world.put(key, data, "Appendable", "lost")
+    world.later(HOUR)
+    for key in keys:
+        world.write(key, there)
+    world.later(HOUR)
+
+
+def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
+    """The classes of all keys."""
+    found = world.compare({"restart": True, **asked} if "again" not in asked else asked)
+    assert found["finished"]
+    assert found["adds_up"]
+    return {name: one["keys"] for name, one in found["classes"].items() if one["keys"]}
+
+
+def read(world: CompareWorld) -> int:
+    """How many objects of the source were read since the last call of this."""
+    return world.source.calls.pop("get", 0)
+
+
+def test_each_object_is_read_once_and_then_only_what_changed_on_either_side(world):
+    # GIVEN objects in parts, one of them with a name that leaves no room for a record's
+    keys = [LONG, *(f"{number:03}" for number in range(30))]
+    in_parts(world, *keys)
+    # WHEN they are compared deeply, THEN each is read, and the next time none
+    assert compare(world, deep=True) == {"equal_contents": sorted(keys)[:20]}
+    assert read(world) == 31
+    world.later(DAY)
+    assert compare(world, deep=True) == compare(world) == {"equal_contents": sorted(keys)[:20]}
+    assert read(world) == 0
+    # AND after some have changed, at the source or in OBS, only these
+    in_parts(world, *keys[:5], data="other", there="other")
+    for key in keys[5:10]:
+        world.write(key, "parts", 2)
+    world.later(HOUR)
+    assert len(compare(world)["equal_size"]) == 10
+    compare(world, deep=True)
+    assert read(world) == 5  # parts of two bytes are of no size that OMS uses
+
+
+@pytest.mark.parametrize("end", ["it dies", "OSS fails"])
+def test_a_pass_that_never_ends_loses_no_proof(world, end):
+    # GIVEN a deep comparison that comes to nothing after it has read two of four objects
+    in_parts(world, *"abcd")
+
+    def happens(kind: str, names: Sequence[str]) -> None:
+        if kind == "get" and names == ["c"]:
+            world.die() if end == "it dies" else world.source.fail(oss_error(500))
+
+    world.source.before = happens
+    with pytest.raises((Killed, StorageError)):
+        world.compare({"deep": True})
+    world.source.before = lambda *_: None
+    world.source.heal()
+    # WHEN another one compares, THEN what was read is known
+    assert compare(world) == {"equal_contents": ["a", "b"], "equal_size": ["c", "d"]}
+    read(world)
+    assert compare(world, deep=True) == {"equal_contents": ["a", "b", "c", "d"]}
+    assert read(world) == 2
+
+
+def test_a_proven_difference_is_never_forgotten_while_both_sides_are_as_they_were(world):
+    # GIVEN a version of the same size that OMS skipped, as deep reading shows
+    world.put("a", "version 2", "form", "lost")
+    world.later(HOUR)
+    world.write("a", "version 1")
+    world.later(HOUR)
+    assert compare(world, deep=True) == {"overwritten": ["a"]}
+    # THEN so it stays, in a comparison that reads nothing, and judged again
+    world.later(DAY)
+    assert compare(world) == {"overwritten": ["a"]}
+    assert compare(world, again=True) == {"overwritten": ["a"]}
+    assert compare(world, again=True, deep=True) == {"overwritten": ["a"]}
+    assert read(world) == 1
+    # UNTIL one side has changed
+    world.write("a", "version 2")
+    world.later(HOUR)
+    assert compare(world, again=True, deep=True) == {"equal_contents": ["a"]}
+
+
+def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world):
+    # GIVEN an archived object among others
+    in_parts(world, *"abc")
+    world.source.fail(ARCHIVED, "get", lambda name: name == "b")
+    # WHEN all are read
+    found = world.compare({"deep": True})
+    # THEN the pass ends; the others are proven, and it is said which is not
+    assert found["finished"]
+    assert {name: one["keys"] for name, one in found["classes"].items() if one["keys"]} == {
+        "equal_contents": ["a", "c"],
+        "equal_size": ["b"],
+    }
+    assert (found["deep"]["unreadable"], found["deep"]["keys"]) == (1, {"unreadable": ["b"]})
+
+
+def test_a_right_that_is_missing_for_all_of_oss_is_no_archived_object(world):
+    in_parts(world, "a")
+    world.source.fail(oss_error(403, "SecurityTokenExpired"), "get")
+    with pytest.raises(StorageError, match="temporary credentials"):
+        world.compare({"deep": True})
+
+
+def test_the_same_contents_uploaded_in_parts_again_are_equal_once_they_are_read(world):
+    # GIVEN equal contents, in parts, that are written once more, and an OMS that compares CRC64s
+    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
+    in_parts(world, "a")
+    in_parts(world, "b")
+    world.put("a", "parts", "Appendable", "copied")
+    world.later(HOUR)
+    # THEN it is older in OBS and sent, which OMS skips
+    assert compare(world) == {"older": ["a"], "equal_size": ["b"]}
+    world.copy_all()
+    world.later(HOUR)
+    remedies = world.compare({"restart": True})["remedies"]
+    world.copy_all()
+    world.later(HOUR)
+    # WHEN it is read, THEN it is equal, for good
+    assert compare(world, deep=True) == compare(world) == {"equal_contents": ["a", "b"]}
+    # AND that is what the answer had said
+    assert "read them: " in remedies["older"]["en"]
+    assert "1 object of the same size" in remedies["older"]["en"]
+
+
+def test_where_sending_has_not_helped_in_crc64_mode_another_remedy_is_told_and_nothing_is_sent(world):
+    # GIVEN an object that differs in the same size, that OMS skips for lack of a CRC64
+    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
+    in_parts(world, "a", data="version 2", there="version 1")
+    compare(world, deep=True, overwrite=True)
+    world.fail_copy()
+    world.later(HOUR)
+    sent = world.oms.accepted.total()
+    assert sent == 1
+    # WHEN that is asked for again
+    answer = world.compare({"restart": True, "deep": True, "overwrite": True})
+    # THEN it is not sent once more, and the remedy is another
+    assert answer["classes"]["overwritten"]["keys"] == ["a"]
+    remedy = answer["remedies"]["overwritten"]["en"]
+    assert "copy each onto itself at the source" in remedy
+    assert "overwrite" not in remedy
+    assert world.oms.accepted.total() == sent
+
+
+def test_an_object_that_failed_and_was_copied_by_hand_is_equal_once_it_is_read(world):
+    # GIVEN an object in parts that OMS rejected, and that somebody copied by hand
+    world.put("a", "parts", "Appendable", "refused")
+    world.later(HOUR)
+    world.write("a", "parts")
+    world.later(HOUR)
+    assert compare(world) == {"failed_before": ["a"]}
+    # WHEN it is read, THEN it is equal, and judged again as well
+    assert compare(world, deep=True) == {"equal_contents": ["a"]}
+    assert compare(world, again=True) == {"equal_contents": ["a"]}
+
+
+def test_what_oms_is_about_to_overwrite_is_in_flight(world):
+    # GIVEN another version in OBS than the source's, which was written there before OMS accepted this one
+    world.put("a", "12", "md5", "lost")
+    world.later(HOUR)
+    world.write("a", "123")
+    world.later(HOUR)
+    world.compare({"restart": True, "overwrite": True})
+    world.later(900)
+    assert compare(world) == {"in_flight": ["a"]}
+    # WHEN OMS has copied it, THEN it is equal; and were it lost, it would be what it was
+    world.fail_copy()
+    world.later(HOUR)
+    assert compare(world) == {"overwritten": ["a"]}
+
+
+def test_a_trial_keeps_nothing(world):
+    in_parts(world, "a")
+    found = world.compare({"dry_run": True, "deep": True})
+    assert found["classes"]["equal_contents"]["keys"] == ["a"]
+    assert not world.bucket.names(f"{ROOT}proven_object")
+
+
+def test_a_proof_that_cannot_be_written_ends_the_piece_before_it_is_stored(world):
+    in_parts(world, "a")
+    world.bucket.fail(oss_error(403), "put", lambda name: "/proven_object/" in name)
+    with pytest.raises(StorageError):
+        world.compare({"deep": True})
+    world.bucket.heal()
+    with refusing(world.source, "get"), pages_of(2):
+        assert not world.compare({"look": True})["finished"]

@@ -1,0 +1,101 @@
+"""What a pass may cost that gets nowhere, or is too large, or may send nothing: by the handlers alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from oss_oms_sync.clouds.objects import StoredObject
+from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
+
+TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}
+
+
+def reconcile(world: ReconcileWorld, event: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A call by hand, or another event, some seconds later."""
+    world.later(5)
+    handler, body, context = world.one.module().reconcile_handler, json.dumps(event or {}).encode(), world.one.context()
+    context.function.timeout = 600
+    answer: dict[str, Any] = world.within(lambda: handler(body, context))
+    return answer
+
+
+def pieces(world: ReconcileWorld) -> list[str]:
+    return [name for name in world.bucket.names(world.store.prefix) if name.rpartition("/")[2].isdecimal()]
+
+
+def stuck(world: ReconcileWorld, event: dict[str, Any] | None, times: int) -> int:
+    """How many pieces are written by so many calls, ten minutes apart, while the source cannot be listed."""
+    before = len(pieces(world))
+    for _ in range(times):
+        world.later(600)
+        with contextlib.suppress(Exception):
+            reconcile(world, event)
+    return len(pieces(world)) - before
+
+
+def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks(world):
+    world.upload("a")
+    world.source.fail(NO_RIGHT, "list")
+    assert stuck(world, TICK, 30) == 10
+    looked = reconcile(world, {"look": True})
+    assert (looked["finished"], "tried again tomorrow" in looked["stopped"]) == (False, True)
+    assert stuck(world, {}, 1) == 1
+    world.later(25 * HOUR)
+    world.source.heal()
+    world.later(HOUR)
+    assert reconcile(world, TICK)["finished"]
+
+
+def test_a_pass_of_ten_thousand_pieces_says_that_it_is_too_large_and_is_not_begun_again_by_itself(world):
+    # GIVEN a pass that has as many pieces as there may be
+    world.upload("a")
+    world.source.fail(NO_RIGHT, "list")
+    stuck(world, {}, 1)
+    world.source.heal()
+    (first,) = pieces(world)
+    for number in range(1, 10_000):
+        world.bucket.add(StoredObject(f"{first[:-4]}{number:04}", world.bucket.objects[first].body))
+
+    # WHEN somebody goes on asking, THEN that is all there is
+    world.later(HOUR)
+    for _ in range(2):
+        assert "the most there may be" in reconcile(world)["stopped"]
+    assert len(pieces(world)) == 10_000
+    assert reconcile(world, {"look": True})["stop"] == "too_large"
+
+    # AND the timer's next begins when it is due
+    world.later(25 * HOUR)
+    assert reconcile(world, TICK)["finished"]
+
+
+def test_a_closed_project_says_so_at_once_and_begins_no_pass(world):
+    world.upload("a")
+    world.later(HOUR)
+    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
+    world.bucket.add(
+        StoredObject(f"oms_source_record/{world.task_id}/state/closed-oss-oms-sync.json", json.dumps(mark).encode())
+    )
+    for event in ({}, TICK):
+        answer = reconcile(world, event)
+        assert (answer["pass"], "has been closed since" in answer["stopped"]) == (None, True)
+    assert pieces(world) == []
+
+
+def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
+    # GIVEN a bucket of which an earlier pass has left marks
+    for number in range(30):
+        world.upload(f"{number:02}")
+    world.later(HOUR)
+    assert reconcile(world)["finished"]
+    (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
+    told = json.loads(world.bucket.objects[total].body)
+    told["tally"]["marks"] = [["29", 10**12]]
+    world.bucket.add(StoredObject(total, json.dumps(told).encode()))
+
+    # WHEN all is to be sent, THEN it names another way, until somebody insists
+    world.oms.accepted.clear()
+    assert reconcile(world, {"all": True})["stop"] == "too_large"
+    assert world.sent() == set()
+    assert reconcile(world, {"all": True, "restart": True})["accepted"] == 30
