@@ -120,14 +120,16 @@ def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]
     list_records = allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = allow("oss:ListObjects", on=[source])
-    read_source = [allow("oss:GetObject", on=[f"{source}/*"])] if deep else []
+    read_source = [allow("oss:GetObject", on=[f"{source}/*"])]
+    # Where its timer reads objects, compare has to, whoever asks.
+    is_deep = deep or given.get("compareDeep") == "on"
     look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     statements = {
         "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source, *read_source],
-        "certify": [*look, *read_source],
+        "compare": [keep_records, list_records, list_source, *(read_source if is_deep else [])],
+        "certify": [*look, *(read_source if deep else [])],
         "doctor": [keep_records, list_records, list_source],
         "status": look,
         "trigger": [invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],

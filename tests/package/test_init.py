@@ -93,6 +93,8 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
         if path.is_file():
             name = path.relative_to(rendered)
             assert (project / name).read_bytes() == path.read_bytes(), name
+    kept = json.loads((project / "answers.json").read_text(encoding="utf-8"))
+    assert kept == {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
     assert {path.relative_to(project) for path in project.rglob("*") if path.is_file()} - {
         path.relative_to(rendered) for path in rendered.rglob("*")
     } == {Path(".env"), Path(".gitignore"), Path("answers.json")}
@@ -213,15 +215,3 @@ def test_hostile_answers_through_the_tool(tool, built, tmp_path):
         render.render(answers, rendered)
         for name in ("s.yaml", "events/put-object.json"):
             assert (project / name).read_text(encoding="utf-8") == (rendered / name).read_text(encoding="utf-8")
-
-
-def test_a_trigger_role_may_be_an_arn(tool, built, tmp_path):
-    arn = "acs:ram::1234567890:role/mine"
-    assert tool.init(built, tmp_path / "out", {**ANSWERS, "triggerRole": arn}).returncode == 0
-    assert yaml.safe_load((tmp_path / "out" / "s.yaml").read_text())["vars"]["triggerRole"] == arn
-
-
-def test_the_answers_are_kept_for_an_upgrade_but_for_the_secrets(tool, built, tmp_path):
-    assert tool.init(built, tmp_path / "out", ANSWERS).returncode == 0
-    kept = json.loads((tmp_path / "out" / "answers.json").read_text(encoding="utf-8"))
-    assert kept == {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}

@@ -18,58 +18,54 @@ from tools.serverless import served
 LEFT_OUT = object()
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"SYNC_URL": ANSWERS["SYNC_URL"] + "/"}, "SYNC_URL"),
-        ({"logBucket": "photos"}, "logBucket is the source bucket"),
-        ({"sourceBucket": ""}, "sourceBucket"),
-        ({"HW_SK": ""}, "Set the environment variable HW_SK"),
-        ({"HW_SK": LEFT_OUT}, "Set the environment variable HW_SK"),
-        ({"sourceBucket": LEFT_OUT, "logBucket": LEFT_OUT}, "is empty"),
-        ({"objectPrefix": "${env('HOME')}"}, "objectPrefix"),
-        ({"objectPrefix": "/photos/"}, "such as photos/"),
-        ({"objectPrefix": "a\x85b", "objectSuffix": "a\u2028b"}, "objectSuffix"),
-        ({"objectPrefix": None}, "null, not text"),
-        ({"region": "mars-1", "runtime": "python2.7", "functionName": "1x"}, "runtime"),
-        ({"objectSuffix": 5}, "objectSuffix"),
-        ({"HW_AK": 123}, "HW_AK"),
-        ({"objectPrefx": "a/", "syncurl": "x"}, "objectPrefx is not a parameter. Did you mean objectPrefix?"),
-        ({"colour": "red"}, "colour is not a parameter. They are: region, sourceBucket, "),
-    ],
-    ids=[
-        "url",
-        "buckets",
-        "empty",
-        "no secret",
-        "secret left out",
-        "several left out",
-        "expression",
-        "leading slash",
-        "line breaks beyond ASCII",
-        "null",
-        "several",
-        "number",
-        "number as a secret",
-        "misspelt names",
-        "unknown name",
-    ],
-)
-def test_wrong_parameters_are_refused_with_what_to_do_before_anything_is_made(tool, built, tmp_path, changes, told):
+# Of each answer, what is told of it. All that is wrong is told at once.
+WRONG = [
+    {
+        "SYNC_URL": (ANSWERS["SYNC_URL"] + "/", "SYNC_URL"),
+        "logBucket": ("photos", "logBucket is the source bucket"),
+        "objectPrefix": ("${env('HOME')}", "objectPrefix"),
+        "objectSuffix": (5, "objectSuffix"),
+        "HW_SK": ("", "Set the environment variable HW_SK"),
+        "region": ("mars-1", "region"),
+        "runtime": ("python2.7", "runtime"),
+        "functionName": ("1x", "functionName"),
+        "objectPrefx": ("a/", "objectPrefx is not a parameter. Did you mean objectPrefix?"),
+        "syncurl": ("x", "syncurl is not a parameter."),
+        "colour": ("red", "colour is not a parameter. They are: region, sourceBucket, "),
+    },
+    {
+        "sourceBucket": ("", "sourceBucket"),
+        "HW_SK": (LEFT_OUT, "Set the environment variable HW_SK"),
+        "objectPrefix": ("/photos/", "such as photos/"),
+    },
+    {
+        "sourceBucket": (LEFT_OUT, "sourceBucket"),
+        "logBucket": (LEFT_OUT, "is empty"),
+        "objectPrefix": ("a\x85b", "objectPrefix"),
+        "objectSuffix": ("a\u2028b", "objectSuffix"),
+        "HW_AK": (123, "HW_AK"),
+    },
+    {"objectPrefix": (None, "null, not text")},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ", ".join(wrong))
+def test_wrong_parameters_are_refused_with_what_to_do_before_anything_is_made(tool, built, tmp_path, wrong):
     # GIVEN a folder with something in it, which the tool would empty
     project = tmp_path / "out"
     project.mkdir()
     (project / "mine.txt").write_text("mine")
 
     # WHEN answers are given that cannot be right
-    answers = {name: value for name, value in {**ANSWERS, **changes}.items() if value is not LEFT_OUT}
-    done = tool.init(built, project, answers)
+    answers = {**ANSWERS, **{name: value for name, (value, _) in wrong.items()}}
+    done = tool.init(built, project, {name: value for name, value in answers.items() if value is not LEFT_OUT})
 
     # THEN it says so in one language, ends with 1, and nothing is touched
     assert done.returncode == 1, done.stdout
-    for name in changes:
-        assert name in done.stdout
-    assert told in done.stdout
+    told = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
+    assert len(told) == len(wrong), told
+    for name, (_, text) in wrong.items():
+        assert any(name in line and text in line for line in told), name
     assert not CHINESE.search(done.stdout)
     assert [path.name for path in project.iterdir()] == ["mine.txt"]
     assert {path.name for path in tmp_path.iterdir()} == {"home", "out"}

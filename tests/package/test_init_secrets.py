@@ -46,9 +46,9 @@ def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built
         subprocess.run([*git, "check-ignore", "-q", name], check=True)
 
 
-def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, built, tmp_path):
+def test_secrets_that_are_in_the_store_stay_there_when_none_are_given_and_are_replaced_by_others(tool, built, tmp_path):
     answers = {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
-    assert tool.init(built, tmp_path / "one", ANSWERS).returncode == 0
+    first = tool.init(built, tmp_path / "one", ANSWERS)
     done = tool.init(built, tmp_path / "two", answers)
     assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
@@ -64,12 +64,10 @@ def test_secrets_that_are_in_the_store_stay_there_when_none_are_given(tool, buil
     assert done.returncode == 1
     assert "HW_SK" in done.stdout
 
-
-def test_a_second_project_of_one_function_name_is_told_that_it_replaces_secrets(tool, built, tmp_path):
-    first = tool.init(built, tmp_path / "one", ANSWERS)
+    # Whoever gives another secret is told that it replaces the one of all projects of this function's name.
     assert "is replaced" not in first.stdout
-    second = tool.init(built, tmp_path / "two", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
-    assert "my-sync_HW_SK was in the tool's secret store and is replaced" in second.stdout
+    done = tool.init(built, tmp_path / "four", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
+    assert "my-sync_HW_SK was in the tool's secret store and is replaced" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 

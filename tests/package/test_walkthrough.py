@@ -40,16 +40,27 @@ def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
         yield Shell(tool, folder, url)
 
 
+@pytest.fixture(scope="session")
+def made(a_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a project that `s init` made and the tool's home, to copy; and the address to replace in it."""
+    folder = tmp_path_factory.mktemp("made")
+    with Sandbox() as box:
+        answers = box.answers()
+    done = Tool(shutil.copytree(a_home, folder / "home")).init(built, folder / "project", answers)
+    assert done.returncode == 0, done.stdout
+    return folder, answers["SYNC_URL"]
+
+
 @pytest.fixture
-def project(shell: Shell, fc3: Fc3, box: Sandbox) -> Path:
+def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, str]) -> Path:
     """A project for the sandbox in the shell's folder, made by `s init` and deployed."""
-    answers = {name: value for name, value in box.answers().items() if name not in ("HW_AK", "HW_SK")}
-    keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
-    given = json.dumps(answers)
-    shell.run(
-        's init oss-oms-sync -y -d project -a default --parameters "$GIVEN"; cd project; s deploy -y',
-        env={**keys, "GIVEN": given},
-    )
+    folder, address = made
+    shutil.copytree(folder / "home" / ".s", tool.home / ".s", dirs_exist_ok=True)
+    shutil.copytree(folder / "project", shell.folder / "project")
+    for name in ("s.yaml", "answers.json"):
+        file = shell.folder / "project" / name
+        file.write_text(file.read_text(encoding="utf-8").replace(address, box.task.sync_url), encoding="utf-8")
+    shell.run("cd project; s deploy -y")
     return shell.folder
 
 

@@ -131,6 +131,7 @@ def highest_memory(box: Sandbox) -> int:
     return max(int(line.split()[1]) for status in found for line in status if line.startswith("VmHWM:"))
 
 
+@pytest.mark.extras
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
 def test_of_200_000_objects_the_missing_and_stale_are_sent_in_the_memory_of_2_000(tmp_path):
     peaks = {}

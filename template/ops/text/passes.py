@@ -38,6 +38,17 @@ _DIGESTS = {
     "state": Text("state digest of the source: {}", "源端的状态摘要：{}"),
     "twin": Text("twin digest of OBS: {}", "OBS 的对应摘要：{}"),
 }
+_NOT_SURE = Text(" ({:,} objects are not proven to be equal)", "（另有 {:,} 个对象未证明相同）")
+# Why reading proved nothing.
+_UNREAD = {
+    "unreadable": Text(
+        "{:,} could not be read: archived, or encrypted with a key that the function's role may not use",
+        "{:,} 个无法读取：已归档，或所用密钥未授权给函数的角色",
+    ),
+    "too_big": Text("{:,} are too large for the time of a piece", "{:,} 个过大，在一段时间内读不完"),
+    "encrypted": Text("{:,} are encrypted in OBS, or may be", "{:,} 个在 OBS 中已加密或可能已加密"),
+    "unknown_parts": Text("{:,} came into OBS in parts that are not OMS's", "{:,} 个写入 OBS 时的分段大小与 OMS 不同"),
+}
 _BEGINNING = Text("begins", "正在开始")
 
 
@@ -83,12 +94,22 @@ def compare(report: Report, lang: str) -> Iterator[Line]:
             yield from (f"      {key!r}" for key in one["keys"][:_SHOWN_KEYS])
         if remedy := report["remedies"].get(name):
             yield f"      -> {remedy[lang]}"
+    yield from _unread(report.get("deep"), lang)
     if report["watermark"]:
-        yield f"  {word('watermark', lang)} {report['watermark']}"
+        unproven = sum(one["source"]["objects"] for name, one in report["classes"].items() if name in UNPROVEN)
+        beside = _NOT_SURE.of(lang).format(unproven) if unproven else ""
+        yield f"  {word('watermark', lang)} {report['watermark']}{beside}"
     for name in ("accepted", "copied"):
         lag = report["lag"][name]
         late = [f"{word(part, lang)} {seconds(lag[part])}" for part in LAGS]
         yield f"  {word(f'lag {name}', lang)}: {', '.join(late)}, {word('not yet', lang)} {lag['not_yet']:,}"
+
+
+def _unread(deep: Report | None, lang: str) -> Iterator[Line]:
+    """What reading did not prove, and the first keys of each kind."""
+    for name, keys in (deep or {}).get("keys", {}).items():
+        yield f"  {_UNREAD[name].of(lang).format(deep[name] if deep else 0)}"
+        yield from (f"      {key!r}" for key in keys[:_SHOWN_KEYS])
 
 
 def how_far(report: Report | None, lang: str) -> str:

@@ -46,9 +46,13 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
         return "failed_before"
     # OMS was asked for this version after it had been written.
     was_asked = seen.accepted is not None and seen.accepted[0] == source.etag and seen.accepted[1] >= source.written
-    if there is None or there.written < source.written:
-        if was_asked and seen.accepted[1] >= in_hand:
-            return "in_flight"
+    lacks = there is None or there.written < source.written
+    # What is of another size, and was there before, OMS is to overwrite.
+    differs = there is not None and len(there.data) != len(source.data)
+    is_asked_for = lacks or (differs and was_asked and there.written < seen.accepted[1])
+    if was_asked and seen.accepted[1] >= in_hand and is_asked_for:
+        return "in_flight"
+    if lacks:
         return "missing" if there is None else "older"
     if len(there.data) != len(source.data):
         return "overwritten"

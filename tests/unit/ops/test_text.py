@@ -228,6 +228,15 @@ def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
     assert passes.how_far(answer, "zh") == zh
 
 
+def test_compare_names_what_could_not_be_read_and_how_much_the_watermark_leaves_open():
+    deep = {"equal": 3, "unreadable": 4, "keys": {"unreadable": ["archived", NASTY, "c", "d"]}}
+    out = text(passes.compare(compared({"equal_size": sides(4, 4)}, deep=deep), "en"))
+    assert "  4 could not be read: archived, or encrypted" in out
+    assert "      'archived'\n" in out
+    assert "'d'" not in out
+    assert "(4 objects are not proven to be equal)" in out
+
+
 def test_compare_says_under_a_class_what_sending_again_may_not_heal():
     found = {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")}
     remedies = {"suspicious": {"en": "Read them.", "zh": "请读取。"}}
