@@ -1,7 +1,5 @@
 """Both languages have all words, and Chinese is written as Chinese is."""
 
-from __future__ import annotations
-
 import re
 from string import Formatter
 
