@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
 from oss_oms_sync.jobs import reconcile, status
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
@@ -91,11 +92,13 @@ class StatusWorld(World):
         about = {"source_bucket": "photos", "scope": scope, "started": at(now), "installed": at(now), "classes": 1}
         about |= {"before": "", "before_started": "", "seed": ""}
         about["destination_bucket"] = self.there.name if job == "compare" else ""
-        tally = {"marks": [], "state": f"{1:064x}", **(tally if job == "compare" else {"counts": tally})}
+        if job == "reconcile":
+            tally = {"counts": tally, "marks": [], "state": f"{1:064x}"}
         folder = (
             f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}/"
         )
-        piece = {"after": "", "until": "", "follows": {"kind": "more", "after": "", "cut": "", "why": ""}}
+        piece: dict[str, Any] = {"after": "", "until": "", "follows": dict.fromkeys(("after", "cut", "stopped"), "")}
+        piece["follows"] |= {"kind": "more", "stop": None, "stuck": 0}
         total = {"ended": at(now), "ranges": 1, "pieces": 1}
         name, value = ("total", total) if ended else ("r/0000", piece)
         text = json.dumps({"pass": about, "tally": tally, **value})
@@ -103,33 +106,9 @@ class StatusWorld(World):
 
     def compared(self, oldest: int | None = None, *, ended: bool = True, **found: int) -> None:
         """A comparison with so many objects of each class, until now."""
-        nothing = {"objects": 0, "bytes": 0, "digest": f"{0:064x}"}
-        lag = {"buckets": {}, "within": {}, "longest": 0, "not_yet": 0}
-        classes = {
-            name: {
-                "source": {"objects": number, "bytes": number},
-                "destination": {"objects": number, "bytes": number},
-                "digests": {"source": f"{0:064x}", "destination": f"{0:064x}"},
-                "keys": [],
-                "proven_different": 0,
-            }
-            for name, number in found.items()
-        }
-        self.passed(
-            ended=ended,
-            job="compare",
-            counts={},
-            classes=classes,
-            folders={},
-            lag={"accepted": lag, "copied": lag},
-            again=0,
-            oldest_not_there=oldest,
-            listed={"source": nothing, "destination": nothing},
-            twin_listed=f"{0:064x}",
-            drawn={"seed": "", "population": 0, "ranked": []},
-            last_written=[],
-            parts=[],
-        )
+        classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
+        tally = CompareTally(classes=classes, oldest_not_there=oldest)
+        self.passed(ended=ended, job="compare", **tally.to_json())
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         self.source.add(StoredObject(key, key.encode()))

@@ -229,12 +229,12 @@ class World(InProcess):
     @contextmanager
     def beside(self) -> Iterator[None]:
         """Within it, a second instance is in the place of the first, which may be waiting for an answer meanwhile."""
-        first = self.one, self._clients
+        first = self.one, self._clients, self.settings
         self.start()
         try:
             yield
         finally:
-            self.one, self._clients = first
+            self.one, self._clients, self.settings = first
 
     def die(self) -> None:
         """Kill the instance whose code is running."""

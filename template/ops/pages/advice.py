@@ -20,7 +20,7 @@ def next_step(answer: Answer, say: Words) -> Step:
 def _next(answer: Answer) -> tuple[str, str]:
     state = text(answer, "verdict", "state")
     if state == "closed":
-        return "open", _OPEN
+        return ("came after" if part(answer, "verdict", "alarm") is True else "open"), _OPEN
     if state not in ("in step", "behind", "broken", "not known"):
         return "setup", "python ops.py doctor"
     if state == "not known":
@@ -45,6 +45,8 @@ def _next_here(answer: Answer) -> tuple[str, str] | None:
         return "replay", "python ops.py replay"
     if whole(backlog, "unreadable_run_files"):
         return "reconcile", "python ops.py reconcile"
+    if rows(backlog, "left_behind"):
+        return "left behind", "python ops.py compare"
     new, missing = (whole(answer, "reconcile", "last", name) or 0 for name in ("new", "new_missing"))
     return ("trigger", "python ops.py doctor") if 2 * missing > new else None
 

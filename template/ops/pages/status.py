@@ -63,7 +63,8 @@ def _hero(answer: Answer, say: Words) -> Markup:
     word = say(f"state {state}")
     # The sentence may begin with the word that stands above it.
     lead = lead.removeprefix(f"{word}{say('colon')}")
-    return hero(word, _TONES[state], f"{lead[:1].upper()}{lead[1:]}", next_step(answer, say), say)
+    tone = "bad" if part(answer, "verdict", "alarm") is True else _TONES[state]
+    return hero(word, tone, f"{lead[:1].upper()}{lead[1:]}", next_step(answer, say), say)
 
 
 def _lacking(answer: Answer) -> list[str]:
@@ -117,6 +118,8 @@ def _backlog(answer: Answer, now: datetime | None, say: Words) -> Markup:
         for name, field in (("outside", "outside"), ("unreadable", "unreadable_run_files"))
         if whole(backlog, field) != 0
     ]
+    if left := rows(backlog, "left_behind"):
+        counts.append(("left behind", sum(whole(one, "run_files") or 0 for one in left)))
     is_empty = all(number == 0 for _, number in counts) and not part(backlog, "at_least")
     return join(
         (

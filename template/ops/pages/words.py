@@ -83,6 +83,14 @@ _ADVICE = {
         "Nothing, unless the cutover is to be undone. This opens the project again:",
         "无需操作。如需撤销割接，可重新打开项目：",
     ),
+    "advise came after": (
+        "What came after the close was not sent. This opens the project, so that it is:",
+        "关闭后收到的变更没有发送。以下命令打开项目，使其得到发送：",
+    ),
+    "advise left behind": (
+        "Nobody sends what a project that no longer runs has left. This finds and sends what is missing in OBS:",
+        "已停止运行的项目留下的对象无人发送。以下命令查找并补交 OBS 中缺失的对象：",
+    ),
     "advise doctor": (
         "Put right what is said above. This checks the setup and names what is still wrong:",
         "请先排除上述问题。以下命令检查配置，并指出仍有问题的地方：",
@@ -137,6 +145,7 @@ _STATUS = {
     "records": ("failed records", "失败记录"),
     "in replay": ("in replay's hands", "replay 处理中"),
     "outside": ("outside prefix and suffix, not resent", "前缀和后缀范围外，不重发"),
+    "left behind": ("run files of projects that no longer run", "已停止运行的项目留下的运行文件"),
     "unreadable": ("run files that cannot be read", "无法读取的运行文件"),
     "by reason": ("By reason, of {number} records that were read", "按原因统计，共读取 {number} 条记录"),
     "group lasting": ("Lasting: they need you", "持续：需要处理"),

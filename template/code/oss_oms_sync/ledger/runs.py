@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from datetime import timedelta
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.records import FailedKey, record_root
 
 # After its deadline, a run may still have a call on its way.
@@ -110,3 +111,17 @@ class RunFiles:
                 lease_expired = busy_until < timestamp(self._clock.now())
                 return RunFile(found.name, [key for key in keys if key], in_doubt, lease_expired)
         return None
+
+
+def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
+    """The run files of all projects of the sync task.
+
+    Raises StorageError.
+    """
+    root = f"{record_root(invocation.task_id)}replay/"
+    found = defaultdict[str, list[ObjectSummary]](list)
+    for one in invocation.log_bucket.iter_objects(root):
+        project, _, file = one.name.removeprefix(root).partition("/")
+        if file:
+            found[project].append(one)
+    return found

@@ -116,6 +116,18 @@ class JobState:
         woken = {job: Written.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
         return woken, Written.of(installed) if installed else None
 
+    def last_runs(self) -> dict[str, int]:
+        """When a timer last woke any job of each project of the task, in seconds since 1970.
+
+        Raises StorageError.
+        """
+        folder, last = f"{record_root(self._task_id)}state/", dict[str, int]()
+        for one in self._bucket.iter_objects(folder):
+            _, is_timer, project = one.name.removeprefix(folder).removesuffix(".json").partition("-timer-")
+            if is_timer:
+                last[project] = max(one.modified, last.get(project, 0))
+        return last
+
     def _timer_name(self, job: str) -> str:
         return f"{record_root(self._task_id)}state/{job}-timer-{self._project}.json"
 
@@ -126,8 +138,8 @@ class JobState:
         """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
 
         OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
-        its own, from before its filter was changed. A note without a filter may be its own too: older versions wrote it
-        for all.
+        its own, from before its filter was changed. A note without a filter may be its own too: somebody wrote it by
+        hand.
 
         Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
         """

@@ -87,21 +87,17 @@ def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(
     assert known(world)["lists"] == {}
 
 
-def test_of_many_sub_tasks_each_run_goes_on_where_the_one_before_stopped(world):
-    # GIVEN so many that a run has no time to list, or read, them all
-    for number in range(10):
-        world.list_failed(f"key {number:03}", sub=f"{number:02}")
-    world.there.before = lambda kind, _: kind == "get" and world.later(12)
+def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
+    # GIVEN more lists than a run has time to go through, and a new one behind them
+    names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
+    world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
+    world.list_failed("key 001", sub="9999")
+    world.there.before = lambda kind, _: kind == "list" and world.later(20)
 
-    # WHEN new lists come in the first of them, time and again
-    sent: list[str] = []
-    for run in range(3):
-        world.tick(timeout=240)
-        sent += world.sent()
-        world.list_failed(f"key {100 + run}", sub="00", name=f"9{run}")
-
-    # THEN those in the others are read all the same
-    assert {f"key {number:03}" for number in range(10)} <= set(sent)
+    # WHEN replay's timer strikes, and the next time, THEN it is read
+    assert "time for reading lists is up" in world.tick(timeout=240)["copies"]["stopped"]
+    world.tick(timeout=240)
+    assert world.sent() == ["key 001"]
 
 
 def test_a_look_at_thousands_of_lists_is_followed_by_some_minutes_without_one(world):

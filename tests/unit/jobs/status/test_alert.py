@@ -64,6 +64,7 @@ def test_the_same_for_machines(world):
         "task": TASK,
         "source": "photos",
         "verdict": "behind",
+        "alarm": False,
         "before": "in step",
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
@@ -104,6 +105,7 @@ def test_one_line_says_it_in_numbers(world, caplog):
     world.later(600)
     assert line(world, caplog) == {
         "verdict": "behind",
+        "alarm": False,
         "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
         "waiting": 1,
         "at_least": False,

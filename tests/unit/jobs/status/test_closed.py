@@ -16,6 +16,7 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
     report = world.status()
     assert report["verdict"] == {
         "state": "closed",
+        "alarm": False,
         "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is sent."
         " To open it: python ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不发送任何对象。如需重新打开："
@@ -32,6 +33,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     assert report["verdict"]["state"] == "closed"
     assert report["verdict"]["text"].endswith(" 2 object keys wait for that.")
     assert report["verdict"]["text_zh"].endswith("。有 2 个对象等待重新打开后发送。")
+    assert report["verdict"]["alarm"]
     assert report["backlog"]["by_reason"] == {"CLOSED": 1, "CREDENTIALS": 1}
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
 

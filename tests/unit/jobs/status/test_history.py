@@ -50,6 +50,19 @@ def test_what_oms_accepted_is_told_whatever_run_files_say(world):
     assert world.status(key="a")["story"] == "OMS accepted this version."
 
 
+def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
+    # GIVEN an accepted version in parts, which OMS failed to copy, and an older one of its size in OBS
+    world.obs.faults.clear()
+    world.upload("a", minutes_ago=60)
+    world.there.add(StoredObject("a", b"b"))
+    etag = "0123456789ABCDEF0123456789ABCDEF-2"
+    world.source.add(StoredObject("a", b"a", {"etag": etag}))
+    world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
+    assert world.status(key="a")["story"].startswith("It is in OBS, with the same size")
+    world.keep("replay/oss-oms-sync/1.json", HELD)
+    assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
+
+
 def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     # GIVEN an object that OMS accepted, and of which its list said that it failed to copy it
     world.upload("a", minutes_ago=60)

@@ -109,6 +109,25 @@ def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
     assert world.states == ["closed", "broken"]
 
 
+def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_acknowledged(world):
+    world.go("closed")
+    world.ticks(1)
+    world.fail("late", "CLOSED")
+    world.ticks(4 + 1, DAY / 4)
+    told = [(one["verdict"], one["alarm"], one["before"]) for one in world.told]
+    assert told == [
+        ("closed", False, "in step"),
+        ("closed", True, "closed"),
+        ("closed", True, "closed, alarm"),
+    ]
+    assert "python ops.py status --acknowledge" in world.told[1]["message"]
+
+    # AND no more once somebody has
+    world.status(acknowledge=True)
+    world.ticks(2 * 4, DAY / 4)
+    assert [one["alarm"] for one in world.told[3:]] == [False]
+
+
 def test_a_call_by_hand_tells_nobody_and_is_no_tick(world):
     world.go("broken")
     world.status()

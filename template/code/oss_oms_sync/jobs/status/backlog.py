@@ -1,4 +1,6 @@
-"""What waits in the log bucket to be resent: failed records, and the keys in replay's run files."""
+"""What waits in the log bucket to be resent: failed records, and the keys in replay's run files; and the run files that
+nobody takes over, because their project no longer runs.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +8,44 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.ledger.failed_records import list_failed
-from oss_oms_sync.ledger.records import FailedKey, failed_key
-from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at
+from oss_oms_sync.ledger.runs import RunFiles, by_project
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.reasons import Reason
 
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
+# A project none of whose jobs ran for so long does not run any more.
+_GONE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a project that no longer runs has left: so many run files under `folder`. `last_run` is when one of its jobs
+    last ran, as far as is known."""
+
+    project: str
+    run_files: int
+    folder: str
+    last_run: str
 
 
 @dataclass(frozen=True)
 class Backlog:
     """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
-    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `copies`: those keys
-    of records and run files that were read and that OMS had failed to copy."""
+    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
+    files of projects that no longer run. `copies`: those keys of records and run files that were read and that OMS had
+    failed to copy. `after_close`: when each record that was read and whose reason is CLOSED was written, in seconds
+    since 1970."""
 
     failed: int
     at_least: bool
@@ -37,7 +57,9 @@ class Backlog:
     run_files: int
     in_run_files: int
     unreadable_run_files: int
+    left_behind: Sequence[LeftBehind] = ()
     copies: Sequence[FailedKey] = ()
+    after_close: Sequence[int] = ()
 
     @property
     def waiting(self) -> int:
@@ -52,7 +74,7 @@ class Backlog:
     def to_json(self) -> dict[str, object]:
         """As the report shows it."""
         value = asdict(self)
-        del value["copies"]
+        del value["copies"], value["after_close"]
         return value
 
 
@@ -63,7 +85,9 @@ def read_backlog(invocation: Invocation) -> Backlog:
     """
     settings = invocation.settings
     records = list_failed(invocation, _MAX_RECORDS_COUNTED)
-    read = _read_failed(invocation, records.listed[:_MAX_RECORDS_READ])
+    # The newest, because they tell what happens now.
+    newest = sorted(records.listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
+    read = _read_failed(invocation, newest)
     keys = [key for key in read if settings.key_filter.matches(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
@@ -87,15 +111,33 @@ def read_backlog(invocation: Invocation) -> Backlog:
         run_files=runs.files,
         in_run_files=len(runs.keys),
         unreadable_run_files=runs.unreadable,
+        left_behind=_left_behind(invocation),
         copies=[key for key in (*runs.keys, *keys) if key.copy_attempts],
+        after_close=[read[key] for key in keys if key.reason == Reason.CLOSED.name],
     )
 
 
-def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> Sequence[FailedKey]:
-    """Read the keys of those records that can be read."""
+def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> dict[FailedKey, int]:
+    """The keys of those records that can be read, and when each was written, in seconds since 1970."""
     found = invocation.log_bucket.try_get_all([record.name for record in listed])
-    keys = [failed_key(invocation.task_id, record) for record in found if isinstance(record, StoredObject)]
-    return [key for key in keys if key]
+    records = [record for record in found if isinstance(record, StoredObject)]
+    keys = [(failed_key(invocation.task_id, record), modified_at(record)) for record in records]
+    return {key: written for key, written in keys if key}
+
+
+def _left_behind(invocation: Invocation) -> list[LeftBehind]:
+    """The run files of other projects of the task that no longer run: nobody takes them over."""
+    others = by_project(invocation)
+    others.pop(invocation.settings.project, None)
+    # Most tasks have none, and then nobody asks who runs.
+    ran = JobState(invocation).last_runs() if others else {}
+    left = []
+    for project, files in sorted(others.items()):
+        last = max(ran.get(project, 0), *(one.modified for one in files))
+        if from_epoch(last) < invocation.clock.now() - _GONE:
+            folder = files[0].name.rpartition("/")[0] + "/"
+            left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))
+    return left
 
 
 @dataclass

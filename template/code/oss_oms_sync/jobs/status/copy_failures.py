@@ -1,8 +1,8 @@
 """What became of the objects that OMS failed to copy, so that all of its failures are accounted for.
 
 OMS counts its failures, and names each in a list, which replay reads. Whatever was in a list and waits no more was
-dealt with: it is in OBS, or gone at the source, or was sent again, which OMS counts anew. What no list told of is not
-known.
+dealt with: it is gone at the source, or was sent again, which OMS counts anew. That says nothing of what is in OBS.
+What no list told of is not known.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STUCK_ATTEMPTS = 5
 class CopyFailures:
     """Failures by what became of their objects; together they are `counted`, OMS's own number, unless that is behind.
 
-    `done`: in OBS, gone at the source, newer in OBS, or sent again since. `waiting`: replay sends them again. `stuck`:
+    `done`: gone at the source, or sent again since. `waiting`: replay sends them again. `stuck`:
     it does, but that does not help until somebody removes the cause. `outside`: of another project. `unknown`: nothing
     is known of them, because no list told of them that was read. By OMS's codes: `codes` of those waiting and stuck,
     `stuck_codes` of the latter.

@@ -20,7 +20,7 @@ from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
@@ -89,12 +89,12 @@ class KeyHistory:
         body = jsontext.load(failed.body) if failed else None
         details = body if isinstance(body, dict) else {}
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
-        story = self._conclude(source, success, failed, details, accepted)
+        in_run_file = self._is_in_run_file()
+        story = self._conclude(source, success, failed, details, accepted, in_run_file)
         if accepted and source and success:
-            copying = self._conclude_copy_failed(success, failed, details)
-            if not isinstance(there, str):
-                copying = self._conclude_in_obs(source, success, there, copying)
-            story = copying or story
+            waiting = story if in_run_file else self._conclude_copy_failed(success, failed, details)
+            in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
+            story = in_obs or story
         told, following = story.told, self._next(story)
         log.info({"key": self._key, "story": told.en, "next": following.en})
         return {
@@ -138,6 +138,7 @@ class KeyHistory:
         failed: StoredObject | None,
         details: Mapping[str, object],
         accepted: bool,
+        in_run_file: bool | None,
     ) -> _Story:
         """The story, and what happens next."""
         if not self._settings.source_bucket:
@@ -155,7 +156,6 @@ class KeyHistory:
                 "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
             )
             return _Story(story, _NOTHING)
-        in_run_file = self._is_in_run_file()
         if in_run_file:
             return _Story(
                 Text("It failed, and replay has it in hand.", "提交失败，replay 正在处理。"),
@@ -230,9 +230,11 @@ class KeyHistory:
         source: ObjectSummary,
         success: StoredObject,
         there: ObjectSummary | None,
-        copying: _Story | None,
+        waiting: _Story | None,
     ) -> _Story | None:
-        """The same for an accepted version, by what OBS has; `copying` if a list says why OMS failed to copy it."""
+        """The same for an accepted version, by what OBS has; `waiting` if OMS failed to copy it, and it waits to be
+        sent again: then only equal contents show that it is there, because what has its size may be the version before.
+        """
         now = self._invocation.clock.now().timestamp()
         entry = Entry(self._key, source, listed_record(success, self._key), None, there)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
@@ -240,13 +242,22 @@ class KeyHistory:
         found = classify(entry, Moments(math.inf, InHand.assumed(now)))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
             return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
+        if waiting:
+            return waiting
+        if found in EQUAL and COPY_ATTEMPTS_HEADER in success.headers:
+            return _Story(
+                Text(
+                    "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
+                    " that is not older; whether it is this version is not known.",
+                    "OMS 曾复制该版本失败，此后再次接受。OBS 中有大小相同且不较旧的对象，但不能确定是否为该版本。",
+                ),
+                Text("To find out: python ops.py compare --deep.", "如需查明，请执行 python ops.py compare --deep。"),
+            )
         if found in EQUAL:
             return _Story(
                 Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
                 Text("Nothing. Compare with deep proves more.", "无需处理。compare 的 deep 能证明得更多。"),
             )
-        if copying:
-            return copying
         if found is ObjectClassInObs.IN_FLIGHT:
             story = Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。")
             return _Story(story, Text("Look again in a minute.", "请一分钟后再看。"), _WITH_OMS)

@@ -70,8 +70,9 @@ class InObs:
 
     @property
     def is_clean(self) -> bool:
-        """Whether everything was there that could be judged."""
-        return self.last is not None and not self.lacking and not self.suspicious
+        """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
+        object may be a version before the one that OMS failed to copy."""
+        return self.last is not None and not self.lacking and not self.suspicious and self.equal == self.proven
 
     @property
     def equal(self) -> int:

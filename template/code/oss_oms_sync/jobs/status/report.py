@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import timestamp
@@ -50,6 +51,7 @@ class StatusReport:
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         lists = ListPositions.from_json(self._state.load("failed_copies"))
+        backlog = read_backlog(self._invocation)
         if acknowledge:
             self._acknowledge(task, last_day, lists)
         acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
@@ -59,11 +61,11 @@ class StatusReport:
             acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
-        backlog = read_backlog(self._invocation)
         failures = _failures(copying, backlog)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
-        verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed)
+        late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
+        verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed, late)
         summary = Summary.of(verdict, backlog, copying, failures, coverage, in_obs, self._now)
         return summary, {
             "verdict": verdict.to_json(),
@@ -88,6 +90,14 @@ class StatusReport:
             "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
             "fixes": _fixes(backlog),
         }
+
+    def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
+        """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
+        if acknowledge and backlog.after_close:
+            self._state.store("after_close", {"acknowledged": max(backlog.after_close)})
+            return []
+        known = self._state.load("after_close").get("acknowledged")
+        return [one for one in backlog.after_close if not isinstance(known, int) or one > known]
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
         return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)

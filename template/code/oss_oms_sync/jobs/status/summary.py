@@ -70,7 +70,12 @@ class Summary:
     def to_json(self) -> dict[str, object]:
         """As one flat object, for a log line."""
         numbers = {name: value for name, value in asdict(self).items() if name != "verdict"}
-        return {"verdict": self.verdict.state.value, "text": self.verdict.text.en, **numbers}
+        return {
+            "verdict": self.verdict.state.value,
+            "alarm": self.verdict.is_alarm,
+            "text": self.verdict.text.en,
+            **numbers,
+        }
 
 
 def _age(since: str | None, now: datetime) -> int | None:

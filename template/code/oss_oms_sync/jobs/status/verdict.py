@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
@@ -14,6 +14,7 @@ from oss_oms_sync.jobs.status.copying import Copying
 from oss_oms_sync.jobs.status.coverage import Coverage
 from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.jobs.status.verdict_on_copying import (
+    ACKNOWLEDGE,
     differing_in_obs,
     failed_to_copy,
     lacking_in_obs,
@@ -39,15 +40,29 @@ class VerdictState(Enum):
     CLOSED = "closed"
 
 
+CLOSED_ALARM = "closed, alarm"
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """One sentence, and its kind."""
+    """One sentence, and its kind; `is_alarm`: somebody has to act now."""
 
     state: VerdictState
     text: Text
+    is_alarm: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a webhook is told: closed with and without an alarm are two things."""
+        return CLOSED_ALARM if self.state is VerdictState.CLOSED and self.is_alarm else self.state.value
 
     def to_json(self) -> dict[str, object]:
-        return {"state": self.state.value, "text": self.text.en, "text_zh": self.text.zh}
+        return {
+            "state": self.state.value,
+            "alarm": self.is_alarm,
+            "text": self.text.en,
+            "text_zh": self.text.zh,
+        }
 
 
 def reach_verdict(
@@ -57,16 +72,18 @@ def reach_verdict(
     coverage: Coverage,
     in_obs: InObs,
     closed: Closed | None,
+    late: Sequence[int],
 ) -> Verdict:
-    """The verdict on what matters most: `closed` is the mark of a closed project, in which nothing else does."""
+    """The verdict on what matters most: `closed` is the mark of a closed project, in which nothing else does but what
+    came after the close, recorded at the times `late`."""
     if closed:
-        return Verdict(VerdictState.CLOSED, _closed(closed, backlog))
+        return Verdict(VerdictState.CLOSED, _closed(closed, backlog, late), is_alarm=bool(late))
     if broken := _broken(copying.task, backlog):
-        return Verdict(VerdictState.BROKEN, broken)
+        return Verdict(VerdictState.BROKEN, broken, is_alarm=True)
     last = coverage.recent
     copied = failed_to_copy(copying, failures) or yet_to_copy(copying)
     copied = copied or lacking_in_obs(in_obs) or differing_in_obs(in_obs)
-    if behind := stuck_at_oms(failures) or _waiting(backlog) or _events_lost(last) or copied:
+    if behind := stuck_at_oms(failures) or _waiting(backlog) or _left_behind(backlog) or _events_lost(last) or copied:
         return Verdict(VerdictState.BEHIND, behind)
     if last is None or in_obs.overdue or in_obs.is_unknown:
         return Verdict(VerdictState.NOT_KNOWN, _not_known(coverage, in_obs))
@@ -75,13 +92,23 @@ def reach_verdict(
     return Verdict(VerdictState.IN_STEP, _in_step(last, coverage, copying, in_obs))
 
 
-def _closed(closed: Closed, backlog: Backlog) -> Text:
+def _closed(closed: Closed, backlog: Backlog, late: Sequence[int]) -> Text:
+    after = Text("", "")
+    if late:
+        last = timestamp(from_epoch(max(late)))
+        after = Text(
+            f" ALARM: {objects_en(len(late), 'changed ')} came after that, the last at {last}: recorded, and not sent."
+            " Find out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
+            f" {ACKNOWLEDGE}.",
+            f"。警报：关闭后又收到 {len(late)} 个对象的变更（最近一次：{last}，UTC），已记录但未发送。"
+            f"请查明谁仍在写入源 Bucket。如需发送，请打开项目；如果 OBS 不需要它们，请执行 {ACKNOWLEDGE}",
+        )
     at_least, at_least_zh = ("At least ", "至少") if backlog.at_least else ("", "")
     waiting = Text(
         f" {at_least}{backlog.waiting} object keys wait for that." if backlog.waiting else "",
         f"。{at_least_zh or '有'} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
     )
-    return Text.join([closed.text, Text(".", ""), waiting])
+    return Text.join([closed.text, Text(".", ""), after, waiting])
 
 
 def _broken(task: TaskInfo | Failure, backlog: Backlog) -> Text | None:
@@ -119,6 +146,19 @@ def _waiting(backlog: Backlog) -> Text | None:
             "落后：replay 的运行文件无法读取，其中的对象没有其他记录。请查看 replay 的日志，然后执行 reconcile。",
         )
     return None
+
+
+def _left_behind(backlog: Backlog) -> Text | None:
+    if not backlog.left_behind:
+        return None
+    names = ", ".join(f"{one.project} ({one.folder}: {one.run_files})" for one in backlog.left_behind)
+    return Text(
+        f"Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy such a"
+        " project again; or, if it was renamed or removed, run python ops.py compare, which sends what is missing,"
+        " then delete the files.",
+        f"已停止运行的项目留下了 replay 的运行文件，其中的对象无人发送：{names}。"
+        "请重新部署该项目；如果它已改名或移除，请执行 python ops.py compare 补交缺失的对象，然后删除这些文件。",
+    )
 
 
 def _events_lost(last: PassState | None) -> Text | None:

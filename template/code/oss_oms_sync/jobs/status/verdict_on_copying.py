@@ -10,7 +10,7 @@ from oss_oms_sync.jobs.status.in_obs import InObs
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.text import Text, objects_en
 
-_ACKNOWLEDGE = """s status invoke -e '{"acknowledge": true}'"""
+ACKNOWLEDGE = "python ops.py status --acknowledge"
 _COUNTERS_MISSING = Text(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console.",
     "本侧没有待发对象，但 OMS 的应答缺少计数：请在 OMS 控制台查看该任务。",
@@ -36,8 +36,8 @@ def failed_to_copy(copying: Copying, failures: CopyFailures | None) -> Text | No
     if isinstance(copying.months, Failure):
         english, chinese = copying.months.remedy("get")
         if not isinstance(copying.task, Failure):
-            english += f" It is about an earlier month: to count only from now on, {_ACKNOWLEDGE}"
-            chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {_ACKNOWLEDGE}"
+            english += f" It is about an earlier month: to count only from now on, {ACKNOWLEDGE}"
+            chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {ACKNOWLEDGE}"
         reason = copying.months.reason.name
         return Text(
             f"Nothing waits here, but OMS does not say what it copied, {reason}: {english}",
@@ -50,10 +50,12 @@ def failed_to_copy(copying: Copying, failures: CopyFailures | None) -> Text | No
     return Text(
         f"Behind: OMS failed to copy {objects_en(failures.unknown)}. Replay has not seen which in OMS's lists: look"
         " again in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
-        f" keys. Once each has been seen to: {_ACKNOWLEDGE}",
+        " keys. It ends when a comparison proves that all is in OBS (python ops.py compare --deep), or once each has"
+        f" been seen to: {ACKNOWLEDGE}",
         f"OMS 有 {failures.unknown} 个对象复制失败，replay 尚未在 OMS 的清单中看到它们：请几分钟后再查看。"
         "如果该数字不变，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
-        f"全部处理完毕后执行：{_ACKNOWLEDGE}",
+        "比对证明全部对象均已在 OBS 中（python ops.py compare --deep）后，此状态自动解除；"
+        f"也可在全部处理完毕后执行：{ACKNOWLEDGE}",
     )
 
 
@@ -81,10 +83,10 @@ def yet_to_copy(copying: Copying) -> Text | None:
     return Text(
         f"Behind at OMS: it has not worked on {objects_en(unfinished.objects)} that it accepted (over 15 minutes ago:"
         f" {unfinished.overdue}). If the number stays, see which in the OMS console, and send them again with replay's"
-        f" keys. Once each has been seen to: {_ACKNOWLEDGE}",
+        f" keys. Once each has been seen to: {ACKNOWLEDGE}",
         f"OMS 处理滞后：已接收的对象中有 {unfinished.objects} 个尚未处理，其中 {unfinished.overdue} 个已等待超过"
         " 15 分钟。如果该数字不再减少，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
-        f"全部处理完毕后执行：{_ACKNOWLEDGE}",
+        f"全部处理完毕后执行：{ACKNOWLEDGE}",
     )
 
 

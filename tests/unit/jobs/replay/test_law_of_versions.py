@@ -1,0 +1,248 @@
+"""Law 1 with versions: no order of writes, failures, late copies, lists, runs, deaths, late deletes and closings loses
+the version that the source has, or one that OMS says it failed to copy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter, defaultdict
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import OmsSyncError
+from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.ledger.state import JobState
+from sandbox.inprocess.instance import Killed
+from sandbox.server.faults import Fault
+from support.copies_world import FOLDER, MINUTE, CopiesWorld, oss_etag
+from support.law import SCHEDULES
+from support.replay_world import UNAUTHORIZED
+from support.steps import at_step
+from support.world import ROOT, World, event, oss_error
+
+BUSY = oss_error(409, "Busy")
+RECORDS, RUN_FILES = "failed_object", "/replay/"
+
+
+class Tale:
+    """What happens. `sent`: the version of each key that OMS last accepted; `open`: keys that it failed to copy and has
+    not accepted since."""
+
+    def __init__(self) -> None:
+        World.close_all()
+        self.world = CopiesWorld(OBJECT_PREFIX="mine/", PROJECT="mine")
+        self.versions: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
+        self.open: set[str] = set()
+        self.lines: defaultdict[str, list[str]] = defaultdict(list)
+        self.names: defaultdict[str, list[str]] = defaultdict(list)
+        self.listed = 0
+        self.is_closed, self.turned_at = False, 0.0
+        for key in KEYS:
+            self.write(key, "A", True)
+
+    # What others do.
+
+    def write(self, key: str, data: str, accepted: bool) -> None:
+        """A new version, whose event OMS accepts, or fails."""
+        self.note()
+        self.versions[key] += 1
+        self.world.later(1)
+        etag = oss_etag(data.encode())
+        if accepted and not self.is_closed:
+            self.world.bucket.add(StoredObject(f"{ROOT}success_object/{key}", etag.encode()))
+            self.sent[key] = self.versions[key]
+            self.open.discard(key)
+        else:
+            self.world.fail(key, etag=etag)
+        self.world.source.add(StoredObject(key, data.encode()))
+
+    def delete(self, key: str) -> None:
+        if key in self.world.source.objects:
+            del self.world.source.objects[key]
+
+    def envelope(self, key: str) -> None:
+        """Function Compute gave up on the event of an object."""
+        self.note()
+        self.versions[key] += 1
+        self.world.source.add(StoredObject(key, b"contents"))
+        with contextlib.suppress(OmsSyncError):
+            self.world.replay({"requestContext": {}, "requestPayload": {"events": [event(key)]}})
+            return
+        self.world.fail(key)  # it would try again, until that is so
+
+    def copy(self, key: str, data: str) -> None:
+        """A copy lands, of whichever version."""
+        self.world.copy(key, data=data.encode())
+
+    def fail(self, key: str, sub: str) -> None:
+        """OMS fails to copy what it accepted; its list comes later."""
+        if key in self.world.source.objects:
+            self.open.add(key)
+            self.lines[sub].append(self.world.line(key))
+
+    def list(self, sub: str, how: str) -> None:
+        """A list comes: a new one, one whose name is before the others', more lines in one that is there, or one with a
+        line that nobody can read."""
+        lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
+        if not lines:
+            return
+        number = 1000 + len(names) if how != "late" else 999 - len(names)
+        name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
+        before = self.world.there.objects[name].body if name in names else b""
+        unread = b"what is this, 1\n" if how == "broken" else b""
+        self.world.there.add(StoredObject(name, before + unread + lines.encode()))
+        names.append(name)
+        self.listed += lines.count("\n")
+
+    def close(self, closed: bool) -> None:
+        self.turned_at = self.world.clock.seconds if closed != self.is_closed else self.turned_at
+        self.is_closed = closed
+        mark = {"closed": closed, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": ""}
+        self.world.bucket.add(StoredObject(f"{ROOT}state/closed-mine.json", json.dumps(mark).encode()))
+
+    # Runs, and what happens to them.
+
+    def tick(self, step: int = 10**9, what: str = "die", *details: str | bool) -> None:
+        """The timer's run, or one by hand, at one step of which something happens."""
+        calls, began = len(self.world.oms.requests), self.world.clock.seconds
+        happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
+        with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
+            self.world.tick()
+        if not self.world.one.alive:
+            self.world.start()
+        # What it knows is no older than a minute.
+        may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
+        posts = [one for one in list(self.world.oms.requests)[calls:] if one.method == "POST"]
+        assert may_send or not posts
+
+    def by_hand(self) -> None:
+        """Also in the middle of another."""
+        with self.world.beside(), contextlib.suppress(OmsSyncError):
+            self.world.replay({})
+
+    def another_project(self) -> None:
+        """Its replay sends nothing of this one's."""
+        calls, mine = len(self.world.oms.calls), self.world.given
+        self.world.given = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
+        with self.world.beside(), contextlib.suppress(OmsSyncError):
+            self.world.tick()
+        self.world.given = mine
+        assert len(self.world.oms.calls) == calls
+
+    def deletes(self, late: str) -> None:
+        """From now on those land late that delete something with such a name."""
+        self.world.bucket.heal()
+        if late:
+            self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
+
+    def trouble(self, bucket: str) -> None:
+        for name in ("bucket", "source", "there"):
+            getattr(self.world, name).heal()
+        if bucket:
+            getattr(self.world, bucket).fail(BUSY)
+
+    def oms(self, down: bool) -> None:
+        self.world.oms.faults.clear()
+        if down:
+            self.world.oms.faults.add(UNAUTHORIZED)
+
+    def minutes(self, number: int) -> None:
+        self.world.later(number * MINUTE)
+
+    # The law.
+
+    def note(self) -> None:
+        """OMS accepted the versions that are there now, or later ones."""
+        for key in self.world.sent():
+            self.sent[key] = self.versions[key]
+            self.open.discard(key)
+
+    def check(self) -> None:
+        self.note()
+        there = self.world.source.objects.keys()
+        waiting = self.world.failed() | self.world.in_run_files()
+        lost = [key for key in KEYS if key in there and key not in waiting and self.sent[key] != self.versions[key]]
+        assert not lost
+
+    def end(self) -> None:
+        """All lists come, all is well again, and runs go on for a day."""
+        self.trouble("")
+        self.oms(False)
+        self.close(False)
+        for sub in list(self.lines):
+            self.list(sub, "new")
+        for _ in range(6):
+            self.minutes(250)
+            self.tick()
+            self.check()
+        waiting = self.world.failed() | self.world.in_run_files()
+        assert not waiting
+        assert not self.open & self.world.source.objects.keys()
+        positions = ListPositions.from_json(JobState(self.world.invocation()).load("failed_copies"))
+        assert sum(one.lines for one in positions.listed.values()) == self.listed
+
+
+KEYS = ["mine/a", "mine/b"]
+keys, subs = st.sampled_from(KEYS), st.sampled_from(["01", "02", "00"])
+data, steps = st.sampled_from("AB"), st.integers(0, 40)
+meanwhile = st.one_of(
+    st.tuples(st.just("write"), keys, data, st.just(False)),
+    st.tuples(st.just("close"), st.booleans()),
+    st.tuples(st.sampled_from(["by_hand", "die", "another_project"])),
+)
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), keys, data, st.booleans()),
+        st.tuples(st.just("copy"), keys, data),
+        st.tuples(st.just("fail"), keys, subs),
+        st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows", "broken"])),
+        st.tuples(steps, meanwhile).map(lambda drawn: ("tick", drawn[0], *drawn[1])),
+        st.tuples(st.just("deletes"), st.sampled_from([RECORDS, RUN_FILES, ROOT, ""])),
+        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "there", ""])),
+        st.tuples(st.sampled_from(["envelope", "delete"]), keys),
+        st.tuples(st.sampled_from(["oms", "close"]), st.booleans()),
+        st.tuples(st.just("minutes"), st.sampled_from([1, 7, 70])),
+        st.tuples(st.sampled_from(["tick", "by_hand", "another_project"])),
+    ),
+    max_size=16,
+)
+A = "mine/a"
+FAILS = [("write", A, "B", False)]
+LISTED = [("fail", A, "01"), ("list", "01", "new")]
+SETTLED = [("deletes", ""), *FAILS, ("tick", 8, "die"), ("minutes", 1)]
+DOWN, UP = ("oms", True), ("oms", False)
+
+
+@settings(max_examples=SCHEDULES // 6)
+@given(happenings)
+# The version before is copied late, and looks newer than the one that fails while replay has that one in hand.
+@example([*LISTED, ("tick", 14, "write", A, "B", False), ("copy", A, "A"), ("tick",)])
+@example(
+    [*LISTED, ("deletes", RECORDS), ("tick",), *FAILS, ("copy", A, "A"), ("minutes", 1), ("minutes", 1), ("tick",)]
+)
+@example([*LISTED, ("copy", A, "B"), ("tick",)])
+# A run file's key is another project's.
+@example([*FAILS, ("tick", 14, "die"), ("minutes", 7), ("another_project",)])
+# Late deletes of records and of run files.
+@example([*FAILS, ("deletes", ROOT), DOWN, ("tick",), ("deletes", ""), ("tick",), ("minutes", 1)])
+@example([*FAILS, ("deletes", ROOT), DOWN, ("tick",), ("minutes", 7), ("tick",), ("tick", 6, "die"), ("minutes", 1)])
+# A run file is settled, and deleted late; until then the next run finds it, and dies before it sends.
+@example(
+    [*FAILS, ("deletes", RECORDS), DOWN, ("tick",), ("minutes", 7), UP, ("deletes", RUN_FILES), ("tick",), *SETTLED]
+)
+@example([DOWN, ("envelope", A), ("minutes", 7), ("tick", 4, "by_hand")])
+# Lists that grow, come late, or are of a sub-task that comes before.
+@example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "grows")])
+@example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "late")])
+@example([*LISTED, ("tick",), ("fail", "mine/b", "00"), ("list", "00", "new")])
+def test_law1_no_order_of_versions_copies_lists_runs_and_deaths_loses_a_version(count_schedule, happenings):
+    tale = Tale()
+    for what, *details in happenings:
+        getattr(tale, what)(*details)
+        tale.world.later(1)
+        tale.check()
+    tale.end()
+    count_schedule("of versions", "every version waits or was sent, and all were in the end")
