@@ -15,9 +15,9 @@ from io import BytesIO
 
 import pytest
 import yaml
-from oss_oms_sync.jobs.certify.document import code_sha256
 
 import oss_oms_sync
+from oss_oms_sync.jobs.certify.document import code_sha256
 from support.documents import Document
 from tools import package, registry
 from tools.package import ROOT
