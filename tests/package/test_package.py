@@ -15,7 +15,7 @@ from io import BytesIO
 
 import pytest
 import yaml
-from oss_oms_sync.jobs.certify.code_hash import code_sha256
+from oss_oms_sync.jobs.certify.document import code_sha256
 
 import oss_oms_sync
 from support.documents import Document

@@ -53,6 +53,7 @@ def of_class(source: Iterable[tuple[str, int]], destination: Iterable[tuple[str,
         "digests": {"source": one["digest"], "destination": other["digest"]},
         "keys": [],
         "proven_different": 0,
+        "in_vain": 0,
     }
 
 

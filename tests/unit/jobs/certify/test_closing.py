@@ -107,7 +107,7 @@ def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
-    world.freeze()
+    world.freeze(rest=20 * MINUTE)
     world.prove()
     # GIVEN pages of two, and no time for more than one
     mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)

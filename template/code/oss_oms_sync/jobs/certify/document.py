@@ -68,7 +68,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], n
         "made": made,
         "made_by": {
             "version": oss_oms_sync.VERSION,
-            "code_sha256": _code_sha256(Path(oss_oms_sync.__file__).parents[1]),
+            "code_sha256": code_sha256(Path(oss_oms_sync.__file__).parents[1]),
         },
         "task": invocation.task_id,
         "project": settings.project,
@@ -93,7 +93,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], n
     return {**document, "sha256": sha256_of(document)}
 
 
-def _code_sha256(folder: Path) -> str:
+def code_sha256(folder: Path) -> str:
     """Which code made it: SHA-256 over the Python files in `folder`, sorted by path: of each its path in there, a zero
     byte, the SHA-256 of its contents as hex digits, and a newline."""
     lines = (
@@ -209,6 +209,7 @@ def _sampled(sample: Sample) -> dict[str, object]:
         "largest": LARGEST,
         "differing": list(sample.differing),
         "unread": sample.unread,
+        "unreadable": list(sample.unreadable),
     }
 
 

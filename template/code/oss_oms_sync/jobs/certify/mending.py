@@ -51,6 +51,9 @@ def mend_missing(found: Comparison, options: Options) -> tuple[Text, Step]:
 
 def mend_older(found: Comparison, task: TaskInfo, options: Options) -> tuple[Text, Step]:
     """For objects of which OBS has an older version."""
+    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER.title)
+    if told:  # OMS has skipped them once more
+        return told, comparing(options, found.state.scope, deep=True, restart=True)
     return _overwriting_nothing(found, task, options) or mend_missing(found, options)
 
 
@@ -58,7 +61,7 @@ def mend_overwritten(found: Comparison, task: TaskInfo, options: Options) -> tup
     """For objects that differ and are newer in OBS."""
     scope, one = found.state.scope, ObjectClass.OVERWRITTEN.title
     count = found.tally.classes.get(one, ClassCount())
-    skipped = count.proven_different if task.skips_same_size else 0
+    skipped = count.proven_different if task.skips_same_size else count.in_vain
     if nothing := _overwriting_nothing(found, task, options):
         return nothing
     of_same_size = remedies(found.tally, task.object_overwrite_mode).get(one)
