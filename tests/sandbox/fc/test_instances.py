@@ -1,7 +1,5 @@
 """The processes that functions run in: when one starts, for what it is kept, how it ends."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path
