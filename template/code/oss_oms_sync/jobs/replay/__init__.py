@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from oss_oms_sync import events, options
 from oss_oms_sync.clock import timestamp
@@ -33,9 +32,6 @@ from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.stop import Stop
-
-if TYPE_CHECKING:
-    from oss_oms_sync.jobs.replay.failed_copies import FailedCopiesResult
 
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
@@ -104,7 +100,7 @@ class Replay:
         # Keys that are named are sent without a look.
         self._looks = False
         self._needless = 0
-        self._copies: FailedCopiesResult | None = None
+        self._copies: dict[str, object] | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
