@@ -37,7 +37,7 @@ def test_it_is_called_again_until_it_has_ended_and_begun_anew_only_once():
 
 
 def test_what_rests_is_tried_again_after_a_pause_and_given_up_then():
-    answer = open_pass(stopped="OMS refuses every key: ACCOUNT. Pay")
+    answer = open_pass(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
     seen = Seen(FakeCaller(reconcile=answer))
     assert run_pass(seen.session, "reconcile", {}) == answer
     assert len(seen.session.caller.asked) == 3
@@ -48,15 +48,22 @@ def test_what_rests_is_tried_again_after_a_pause_and_given_up_then():
 
 
 def test_what_moves_in_between_has_its_tries_anew():
-    rests = open_pass(stopped="the log bucket refuses")
+    rests = open_pass(stop="storage", stopped="the log bucket refuses")
     seen = Seen(FakeCaller(reconcile=[rests, rests, open_pass(), rests, rests, a_pass()]))
     assert run_pass(seen.session, "reconcile", {})["finished"]
 
 
 def test_an_open_pass_that_says_no_reason_is_not_called_for_ever():
-    seen = Seen(FakeCaller(reconcile=open_pass(stopped=None, next="The pass has 10000 pieces")))
+    seen = Seen(FakeCaller(reconcile=open_pass(stop=None, stopped=None, next="The pass has 10000 pieces")))
     assert not run_pass(seen.session, "reconcile", {})["finished"]
     assert "reconcile rests: The pass has 10000 pieces." in seen.said
+
+
+@pytest.mark.parametrize("stop", ["closed", "too_large"])
+def test_what_no_other_call_would_change_is_said_at_once(stop):
+    seen = Seen(FakeCaller(reconcile=open_pass(stop=stop, stopped="it says why")))
+    assert not run_pass(seen.session, "reconcile", {})["finished"]
+    assert (len(seen.session.caller.asked), seen.clock.slept) == (1, [])
 
 
 class Working:

@@ -141,6 +141,21 @@ def test_since_a_freeze_the_pass_that_began_last_answers_and_an_older_one_never(
     assert ask(world, "compare", look=True, frozen_since=frozen)["pass"] is None
 
 
+def test_a_plain_comparison_after_a_deep_one_forgets_nothing_of_what_was_read(world):
+    # GIVEN an object whose ETag is that of parts, which only reading proves
+    world.source.add(StoredObject("parts", b"A", {"etag": f"{'0' * 32}-2"}))
+    world.there.add(StoredObject("parts", b"A"))
+    world.later(HOUR)
+    frozen = now(world)
+    deep = ask(world, "compare", deep=True)
+    assert deep["classes"]["equal_contents"]["source"]["objects"] == 4
+    # WHEN a colleague compares without reading, THEN the certificate goes by that, and the object is proven
+    plain = ask(world, "compare", restart=True)
+    document = ask(world, "certify", frozen_since=frozen)
+    assert document["passes"]["compare"]["pass"] == plain["pass"]
+    assert document["classes"]["equal_contents"]["source"]["objects"] == 4
+
+
 @pytest.mark.parametrize("wish", [{"deep": True}, {"again": True}, {"since": "2026-01-01"}])
 def test_a_standstill_pass_with_wishes_is_refused(world, wish):
     with pytest.raises(Exception, match="only lists both buckets"):

@@ -12,7 +12,6 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.known_marks import known_marks
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
@@ -121,7 +120,7 @@ class Driver:
         mine, settings = newest_of(self._store.states(), scope), self._settings
         if not scope.everything or scope.since or (mine and not mine.ended and mine.scope == scope):
             return None
-        marks = known_marks(self._invocation, self._store, self.about_now(scope, note=False))
+        marks = self._store.known_marks(self.about_now(scope, note=False))
         objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings)
         most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= most:

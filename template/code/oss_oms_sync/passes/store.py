@@ -14,6 +14,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.once import read_all, write_once
+from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import (
     AFTER_ALL,
     PASS,
@@ -50,6 +51,7 @@ class PassStore:
         self.job = job
         self.tally_type = tally_type
         self.destination_bucket = destination_bucket
+        self._invocation = invocation
         self._settings = settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
@@ -217,6 +219,17 @@ class PassStore:
         states = filter(None, map(self.state, list(self.names())))
         mine = (one for one in states if self.is_about(one.of))
         return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
+
+    def known_marks(self, one: Pass) -> Sequence[Mark]:
+        """Where the keys of a pass lie, by the last one like it, or else by the last over the same keys: both jobs walk
+        through the same objects. None if there is none."""
+        if one.before and (before := self.ended(one.before)):
+            return before.passed.marks
+        stores = [PassStore(self._invocation, job) for job in ("reconcile", "compare")]
+        ended = filter(None, (store.ended(name) for store in stores for name in list(store.names())))
+        walked = one.source_bucket, one.scope.key_filter.prefix
+        like = [each for each in ended if (each.of.source_bucket, each.scope.key_filter.prefix) == walked]
+        return max(like, key=lambda each: each.started).passed.marks if like else ()
 
     def clear_away(self, ended: str) -> None:
         """Delete what no pass needs any more: those like the one that `ended` before the last but one, but for the last

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.known_marks import known_marks
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
@@ -132,7 +131,7 @@ class Worker:
         seconds = self._settings.piece_seconds
         if open_ranges >= self._lanes:
             return self._walk(one, start, open_ranges, seconds)
-        marks = known_marks(self._invocation, self._store, one)
+        marks = self._store.known_marks(one)
         if marks and expected_objects(start.after, start.until, marks) < WORTH_SPLITTING:
             return self._walk(one, start, open_ranges, seconds)
         walked = Walked(start)

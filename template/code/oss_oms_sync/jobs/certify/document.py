@@ -171,6 +171,7 @@ def _sampled(sample: Sample) -> dict[str, object]:
         "largest": LARGEST,
         "differing": list(sample.differing),
         "unread": sample.unread,
+        "unreadable": list(sample.unreadable),
     }
 
 

@@ -10,14 +10,12 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.reconcile.count import ReconcileCount
-from oss_oms_sync.jobs.reconcile.old_passes import delete, old_passes
 from oss_oms_sync.jobs.reconcile.options import Options
 from oss_oms_sync.jobs.reconcile.result import ReconcileResult
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.names import scope_json
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
 from oss_oms_sync.passes.states import Pass
@@ -84,7 +82,6 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
         return ReconcileResult.of(state, None, clock, driver.before(state))
     if refused := refusal(invocation):
         return ReconcileResult.of(driver.look(options.scope), refused, clock)
-    _begin_anew(invocation, driver)
     if is_timer_event(event):
         state, stopped = driver.by_timer(options.scope, settings.reconcile_period)
         if state is None and not stopped:
@@ -107,15 +104,3 @@ def _trial(options: Options, invocation: Invocation, driver: Driver) -> Reconcil
     following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
     missing = walk.missing if options.dry_run else None
     return ReconcileResult(walked.piece.tally.counts, finished, following, walk.stopped, missing=missing)
-
-
-def _begin_anew(invocation: Invocation, driver: Driver) -> None:
-    """Begin what an older version had begun, which is forgotten only then; unless that was done, and only the old one
-    could not be deleted."""
-    old = old_passes(invocation)
-    for scope in {one.scope for one in old if one.is_open}:
-        if driver.look(scope) is None:
-            log.warning({"pass": "an older version began it, so it begins anew", "scope": scope_json(scope)})
-            driver.begin(scope)
-    if old:
-        delete(invocation, old)
