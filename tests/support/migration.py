@@ -64,6 +64,8 @@ class _Caller:
         self._box = box
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
+        if job == "doctor":  # which resolves real names
+            return {"ok": True, "checks": []}
         done = self._box.fc.invoke(job, json.dumps(payload).encode())
         if done.failed:
             error = {"errorType": done.error_type, "errorMessage": done.error_message}
@@ -72,6 +74,9 @@ class _Caller:
 
     def remove_trigger(self, job: str, trigger: str) -> None:
         self._box.remove_trigger(job, trigger)
+
+    def restore_trigger(self, job: str, trigger: str) -> None:
+        self._box.restore_trigger(job, trigger)
 
     def let_pass(self, seconds: float) -> bool:
         return False
