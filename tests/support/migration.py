@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from ops import answers, cli, failures
@@ -25,6 +25,9 @@ from sandbox.inprocess import InProcess
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from tools.render import render
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MINUTE = 60
 # Two of each size: what differs only in its bytes is what comparisons of sizes do not see.
@@ -117,7 +120,7 @@ class Migration(InProcess):
         # What is in the source, and was: key -> [(when, contents, or None once it is deleted)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
 
-    def __enter__(self) -> Migration:
+    def __enter__(self) -> Self:
         super().__enter__()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.call.caller", lambda *_: _Caller(self)))
