@@ -82,12 +82,14 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
             played.marks |= {"go", *(["deep"] if deep else []), *(["accepted"] if accept - {"oms_unfinished"} else [])}
             played.marks |= {"oms_unfinished"} if lost else set()
             return said.answer
-        open_checks = (
-            {one["id"] for one in said.answer["checks"] if one["result"] != "passed"} if said.answer else set()
-        )
-        if "OMS_FINISHED" in open_checks:
-            accept.add("oms_unfinished")
-        unproven = {one.removeprefix("PROOF_").lower() for one in open_checks if one.startswith("PROOF_")}
+        checks = [one for one in said.answer["checks"] if one["result"] != "passed"] if said.answer else []
+        for one in checks:
+            options = (one["step"] or {}).get("options", {})
+            if one["id"] == "FROZEN" and one["result"] == "failed":
+                frozen = options["frozen_since"]
+            if one["id"] == "OMS_FINISHED" and "oms_unfinished" in options.get("accept", {}):
+                accept.add("oms_unfinished")
+        unproven = {one["id"].removeprefix("PROOF_").lower() for one in checks if one["id"].startswith("PROOF_")}
         if unproven and deep:
             accept |= unproven
         deep = deep or bool(unproven)
