@@ -11,6 +11,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.delivery.batches import Submission, submit
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
@@ -156,6 +157,8 @@ def test_retry_after_may_be_a_date(world):
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
 def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes, reason):
+    # It knows that the project is open: OSS, which tells that, would refuse such a clock too.
+    assert Closing(world.invocation()).refusal() is None
     world.one.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))
     assert failure_of(world).reason is reason
