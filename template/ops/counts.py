@@ -143,6 +143,7 @@ def _is_possible(title: str, one: Document, document: Document) -> bool:
     )
     is_lists = title != "oms_own" or all(key.startswith(_OMS_LISTS) for key in keys)
     is_read = different <= (four[0] if title == "overwritten" else 0)
+    is_read &= whole(one["in_vain"]) <= (four[0] if title in ("overwritten", "older") else 0)
     return _fits(title, four) and are_zero and is_equal and is_named and is_lists and is_read
 
 

@@ -165,7 +165,8 @@ def test_every_command_has_help_with_its_exit_codes(command, capsys):
         cli.main([command, "--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven." in shown
+    codes = ("0: well;", "1: not, or there was no answer;", "2: the command cannot be run so;", "3: not proven; 4: not")
+    assert all(code in shown for code in codes)
     for option in ("--json", "--lang"):
         assert option in shown
 

@@ -11,8 +11,6 @@ from oss_oms_sync.clouds.counters import Statistics
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.reasons import Failure
 
-# How far back OMS tells what it did every five minutes is not documented: the longest of these that it does.
-_WINDOWS = (timedelta(days=7), timedelta(days=1))
 # Where OMS does not tell, what it accepted within so many seconds counts as in hand.
 _ASSUMED = 3600.0
 # Counts of the last minutes may not be complete yet.
@@ -58,26 +56,26 @@ class InHand:
         return sum(number for begin, number in self.accepted if begin >= time - _RECORDED_AFTER)
 
 
-def in_hand(invocation: Invocation, left: int = 0) -> InHand:
-    """Ask OMS; `left`: how many it has not finished by its months' counters, which know of no window."""
-    now = invocation.clock.now()
-    found = None
-    for window in _WINDOWS:
-        answer = invocation.oms.statistics(now - window, now, invocation.deadline)
+def in_hand(invocation: Invocation, *days: int) -> InHand:
+    """Ask OMS what it did in so many `days`, usually the last: the first of these of which it tells every five minutes,
+    or else whatever it tells. How far back it does is not documented."""
+    now, found = invocation.clock.now(), None
+    for number in days or (1,):
+        answer = invocation.oms.statistics(now - timedelta(days=number), now, invocation.deadline)
         if isinstance(answer, Failure) or answer.unread:
             continue
         found = answer
         if answer.is_exact:
             break
-    return _counted(found, now.timestamp(), left) if found else InHand.assumed(now.timestamp())
+    return _counted(found, now.timestamp()) if found else InHand.assumed(now.timestamp())
 
 
-def _counted(statistics: Statistics, now: float, left: int) -> InHand:
+def _counted(statistics: Statistics, now: float) -> InHand:
     steps = _steps(statistics)
     length = statistics.step_length.total_seconds()
     # What was finished in the window may have been accepted before it: so no sum of the whole window tells what is
     # left, but the largest of those from any step to the last does.
-    rest = 0
+    left = rest = 0
     for _, accepted, finished in reversed(steps):
         rest += accepted - finished
         left = max(left, rest)

@@ -439,6 +439,20 @@ def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
+def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_go(world, mocker):
+    # GIVEN an object in parts that OMS refuses, and that somebody has copied by hand
+    mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
+    world.put("odd", "1234", "Multipart", fate="lost")
+    world.later(1)
+    world.obs.put(world.there.name, "odd", b"1234", PART)
+    world.record_failed("odd")
+    world.freeze()
+
+    # WHEN it is read, THEN nothing waits
+    world.prove(deep=True)
+    assert world.is_go()
+
+
 def test_where_obs_does_not_tell_each_failed_record_counts(ready):
     ready.record_failed("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")

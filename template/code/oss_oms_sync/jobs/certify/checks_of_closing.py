@@ -10,7 +10,7 @@ from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import unseen
 from oss_oms_sync.jobs.certify.evidence import Evidence
-from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
@@ -69,54 +69,63 @@ def oms_finished(evidence: Evidence) -> Check:
         " for ten minutes",
         "按 OMS 的计数（涵盖所有成功记录），其接受的对象均已处理完毕，且十分钟内没有任何动作",
     )
-    if evidence.frozen_since is None:
-        return Check("OMS_FINISHED", Result.NOT_RUN, REHEARSED, wanted)
-    if evidence.closed is None:
-        seen = Text("The project is open: see CLOSED", "项目处于打开状态：见 CLOSED")
-        return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted)
-    work, why = evidence.oms, evidence.accepted.get(_UNFINISHED)
-    waits = Text("Nothing but time: ask again in a minute", "只需等待：一分钟后再查询")
-    go_on, accept = steps.cutover(evidence.options), steps.accepting(evidence.options, _UNFINISHED)
-    by_name = Text(f". Accepted by name: {why}", f"。已按名称接受：{why}")
+    work, go_on = evidence.oms, steps.cutover(evidence.options)
+    if evidence.frozen_since is None or evidence.closed is None:
+        is_open = Text("The project is open: see CLOSED", "项目处于打开状态：见 CLOSED")
+        return Check("OMS_FINISHED", Result.NOT_RUN, is_open if evidence.frozen_since else REHEARSED, wanted)
+    if (seen := _oms_is_busy(evidence)) is not None:
+        waits = Text("Nothing but time: ask again in a minute", "只需等待：一分钟后再查询")
+        return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
+    if work.left != 0:
+        return _unfinished(evidence, wanted)
+    since = timestamp(work.busy) if work.busy else "?"
+    seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
+    return Check("OMS_FINISHED", Result.PASSED, seen, wanted)
+
+
+def _oms_is_busy(evidence: Evidence) -> Text | None:
+    """What only time ends; None if nothing does."""
+    work = evidence.oms
     if work.left is None:
+        return None
+    if work.recorded is None:
+        return Text("Our records of what OMS accepted are not all counted yet", "OMS 接受记录尚未全部计数")
+    if work.left > 0:
+        left = Text(f"OMS has not finished {objects_en(work.left)}", f"OMS 有 {work.left} 个对象未处理完")
+        return left if work.may_finish else None
+    if work.busy and work.finished and evidence.now < work.finished:
+        return Text(f"OMS was busy until {timestamp(work.busy)}", f"OMS 一直工作到 {timestamp(work.busy)}")
+    return None
+
+
+def _unfinished(evidence: Evidence, wanted: Text) -> Check:
+    """What OMS does not tell, or will not finish: somebody may accept that by name."""
+    work, why = evidence.oms, evidence.accepted.get(_UNFINISHED)
+    if work.left is None:
+        result = Result.NOT_RUN
         seen = Text("OMS does not tell what it has left, by five minutes", "OMS 未按五分钟告知剩余的对象")
-        if why is not None:
-            return Check("OMS_FINISHED", Result.PASSED, Text.join([seen, by_name]), wanted)
         following = Text(
             "See the OMS console, and doctor for a right that is missing. What OMS still copies after the cutover"
             " overwrites what applications have written; accept that by name if it can be",
             "请查看 OMS 控制台；缺少的权限见 doctor。"
             "割接后 OMS 仍在复制的对象会覆盖应用写入的内容；如可接受，请按名称接受",
         )
-        return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, following, accept)
-    if work.recorded is None:
-        seen = Text("Our records of what OMS accepted are not all counted yet", "OMS 接受记录尚未全部计数")
-        return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
-    if work.left > 0:
-        seen = Text(f"OMS has not finished {objects_en(work.left)}", f"OMS 有 {work.left} 个对象未处理完")
-        if work.may_finish:
-            return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
-        quiet = Text(
-            f", and finished nothing for an hour ({work.largest // _GB} minutes more for the largest object)",
-            f"，且一小时内没有处理完任何对象（为最大的对象另加 {work.largest // _GB} 分钟）",
+    else:
+        result, minutes = Result.NOT_PROVEN, work.largest // _GB
+        seen = Text(
+            f"OMS has not finished {objects_en(work.left)}, and finished nothing for an hour ({minutes} minutes more"
+            " for the largest object)",
+            f"OMS 有 {work.left} 个对象未处理完，且一小时内没有处理完任何对象（为最大的对象另加 {minutes} 分钟）",
         )
-        seen = Text.join([seen, quiet])
-        if why is not None:
-            return Check("OMS_FINISHED", Result.PASSED, Text.join([seen, by_name]), wanted)
         following = Text(
             "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name",
             "OMS 可能已丢失这些对象，或将重复请求合并计数；否则仍可能写入。请按名称接受",
         )
-        return Check("OMS_FINISHED", Result.NOT_PROVEN, seen, wanted, following, accept)
-    if work.finished and evidence.now < work.finished:
-        seen = Text(
-            f"OMS was busy until {timestamp(work.finished - QUIET)}",
-            f"OMS 一直工作到 {timestamp(work.finished - QUIET)}",
-        )
-        return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
-    since = timestamp(work.finished - QUIET) if work.finished else "?"
-    seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
-    return Check("OMS_FINISHED", Result.PASSED, seen, wanted)
+    if why is not None:
+        by_name = Text(f". Accepted by name: {why}", f"。已按名称接受：{why}")
+        return Check("OMS_FINISHED", Result.PASSED, Text.join([seen, by_name]), wanted)
+    accept = steps.accepting(evidence.options, _UNFINISHED)
+    return Check("OMS_FINISHED", result, seen, wanted, following, accept)
 
 
 def stood_still(evidence: Evidence, scope: Check) -> Check:
@@ -172,32 +181,13 @@ def nothing_waits(evidence: Evidence) -> Check:
         "每条失败记录和运行文件中的对象在 OBS 中一致、无法复制或已在源端删除；且 OMS 处理完毕后已读取其复制失败清单",
     )
     others = Text("", "")
-    if waiting.needless:
+    if number := waiting.needless:
         others = Text(
-            f" ({waiting.needless} others are of objects that are gone at the source, equal in OBS, or impossible to"
-            " copy)",
-            f"（另有 {waiting.needless} 个对象已在源端删除、在 OBS 中一致或无法复制）",
+            f" ({number} others are of objects that are gone at the source, equal in OBS, or impossible to copy)",
+            f"（另有 {number} 个对象已在源端删除、在 OBS 中一致或无法复制）",
         )
-    send = steps.cutover(evidence.options)
     if waiting.keys or waiting.unread:
-        reasons = ", ".join(sorted({one.reason or "UNKNOWN" for one in waiting.keys}))
-        at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
-        parts = [
-            Text(
-                f"{at_least}{objects_en(len(waiting.keys))}{f' ({reasons})' if reasons else ''}{others.en}",
-                f"{at_least_zh}{len(waiting.keys)} 个对象{f'（{reasons}）' if reasons else ''}{others.zh}",
-            )
-        ]
-        if waiting.unread:
-            number = waiting.unread
-            parts.append(Text(f", {number} records or run files that cannot be read", f"，{number} 个文件无法读取"))
-        following = Text(
-            "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends"
-            " them again",
-            "各原因的处理方法见 status。之后请继续割接，割接会打开项目并重新发送",
-        )
-        keys = [one.key for one in waiting.keys][:MAX_KEYS]
-        return Check("NOTHING_WAITS", Result.FAILED, Text.join(parts), wanted, following, send, keys)
+        return _waits(evidence, wanted, others)
     if waiting.are_more:
         seen = Text(
             f"There are more failed records or run files than could be looked at{others.en}",
@@ -205,8 +195,34 @@ def nothing_waits(evidence: Evidence) -> Check:
         )
         following = Text("Send them again, in each project of this task", "请在使用该任务的每个项目中重新发送")
         return Check("NOTHING_WAITS", Result.NOT_RUN, seen, wanted, following, Step("replay"))
-    if evidence.lists_problem:
-        why = evidence.lists_problem
+    return _lists(evidence, wanted, others)
+
+
+def _waits(evidence: Evidence, wanted: Text, others: Text) -> Check:
+    """Where something waits."""
+    waiting = evidence.waiting
+    reasons = ", ".join(sorted({one.reason or "UNKNOWN" for one in waiting.keys}))
+    at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
+    parts = [
+        Text(
+            f"{at_least}{objects_en(len(waiting.keys))}{f' ({reasons})' if reasons else ''}{others.en}",
+            f"{at_least_zh}{len(waiting.keys)} 个对象{f'（{reasons}）' if reasons else ''}{others.zh}",
+        )
+    ]
+    if number := waiting.unread:
+        parts.append(Text(f", {number} records or run files that cannot be read", f"，{number} 个文件无法读取"))
+    following = Text(
+        "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
+        " again",
+        "各原因的处理方法见 status。之后请继续割接，割接会打开项目并重新发送",
+    )
+    keys, send = [one.key for one in waiting.keys][:MAX_KEYS], steps.cutover(evidence.options)
+    return Check("NOTHING_WAITS", Result.FAILED, Text.join(parts), wanted, following, send, keys)
+
+
+def _lists(evidence: Evidence, wanted: Text, others: Text) -> Check:
+    """Where no record waits: whether OMS's lists tell of nothing more."""
+    if why := evidence.lists_problem:
         seen = Text(f"OMS's lists are not read: {why}", f"未读取 OMS 的清单：{why}")
         following = Text("Doctor says which right is missing", "缺少的权限见 doctor")
         return Check("NOTHING_WAITS", Result.NOT_RUN, seen, wanted, following, steps.DOCTOR)
@@ -219,7 +235,8 @@ def nothing_waits(evidence: Evidence) -> Check:
             "Its timer does so every minute. If it does not, look at replay's timer and log",
             "其定时器每分钟读取一次。如一直没有读取，请查看 replay 的定时器和日志",
         )
-        return Check("NOTHING_WAITS", Result.NOT_RUN, seen, wanted, following, send, waits=True)
+        go_on = steps.cutover(evidence.options)
+        return Check("NOTHING_WAITS", Result.NOT_RUN, seen, wanted, following, go_on, waits=True)
     unread = evidence.unread_lines
     more = Text(
         f"; {unread} lines could not be read, but compare has looked at each object" if unread else "",

@@ -33,6 +33,8 @@ QUIET = timedelta(minutes=10)
 _PATIENCE = 3600.0
 # How long before the mark OMS's counts have to tell of all that our records do.
 _COUNTED_BEFORE = timedelta(hours=1)
+# The statistics of so many days are asked for; of fewer, where OMS does not tell that many by five minutes.
+_DAYS = (7, 1)
 # So many months before this one are asked for at most.
 _MOST_MONTHS = 24
 _STEP = 300
@@ -65,7 +67,7 @@ class OmsWork:
 
         Raises StorageError if they cannot be listed.
         """
-        found, months, recorded = in_hand(invocation), _left_in_months(invocation, task), None
+        found, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
         mark = parse_time(closed.written) if closed else None
         if mark:
             recorded = _recorded(invocation, mark)
