@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -359,7 +360,7 @@ def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     assert set(box.oms.accepted) == {"meanwhile", "afterwards"}
 
 
-def test_the_command_of_cutover_day_finds_what_was_lost_and_ends_in_go(shell, project, box):
+def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unasked(shell, project, box):
     # GIVEN lost events and a failure, an hour ago, when writing stopped
     upload(box, "good")
     box.oss.lose_events(lambda key: key.startswith("lost"))
@@ -371,14 +372,16 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_ends_in_go(shell, pr
     box.obs.age(3600)
     frozen = (datetime.now(timezone.utc) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    # WHEN the command is run, THEN it sends what was missing, waits for it, and says GO
-    box.start_timers(30)  # replay's reads OMS's lists meanwhile
+    # WHEN the command is run without a terminal, THEN it sends what was missing, waits for it, and tells how to close
+    box.tick_all()
     run, _ = Document.read(CUTOVER).commands_under("The day")
-    said = shell.run(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
-    assert "\nGO\n" in said
+    done = shell.attempt(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
+    assert (done.returncode, "\nNOT PROVEN\n" in done.stdout) == (3, True), done.stdout
+    assert re.search(r"-> python ops\.py cutover .*--close", done.stdout)
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
 
     # AND there is a certificate that stands a check, and a page of it
-    (certificate,) = shell.folder.glob("*-go.json")
-    assert "The certificate is sound. It says GO." in shell.run(f"python ops.py check {certificate.name}")
+    (certificate,) = shell.folder.glob("*-not-proven.json")
+    checked = shell.attempt(f"python ops.py check {certificate.name}")
+    assert "The certificate is sound. It says NOT PROVEN." in checked.stdout
     assert "<h1" in (shell.folder / "certificate.html").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support.ops import REPLAYED, TEMPLATE, StandInTool, a_pass, compared, failed, open_pass, printed, sides
+from support.ops import REPLAYED, TEMPLATE, StandInTool, compared, failed, open_pass, printed, sides
 from support.process import interruptible, started
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
@@ -90,7 +90,19 @@ class OnTerminal:
 def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
     done = subprocess.run([*PROGRAM, "--help"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("doctor", "status", "story", "replay", "reconcile", "compare", "cutover", "check", "show"):
+    for command in (
+        "doctor",
+        "status",
+        "story",
+        "replay",
+        "reconcile",
+        "compare",
+        "cutover",
+        "close",
+        "open",
+        "check",
+        "show",
+    ):
         assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE)
 
 
@@ -205,12 +217,14 @@ def test_the_same_off_a_terminal(environment, slow):
 
 
 def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
-    # GIVEN a project whose certify is not deployed yet
+    # GIVEN a project that is open, of which nobody answers for a certificate
+    looked = {"closed": None, "go": None, "checks": [], "next": "", "next_zh": ""}
     stand_in.plan(
         {
+            'certify invoke -e {"look": true}': {"out": printed(looked)},
+            "doctor": {"out": printed({"ok": True})},
             "replay": {"out": printed(REPLAYED)},
             "compare": {"out": printed(compared())},
-            "reconcile": {"out": printed(a_pass())},
             "certify": {"err": "FunctionNotFound", "code": 101},
         }
     )
@@ -220,13 +234,10 @@ def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in
     terminal.read_until("不是带时区的时间")
     terminal.type("r\n")
     assert terminal.end() == 1
-    assert "2. 比对两侧的桶 …" in terminal.shown
+    assert "3. 比对两侧的桶 …" in terminal.shown
     assert "函数计算中没有该函数" in terminal.shown
     assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
-        "replay",
-        "compare",
-        "reconcile",
-        "certify",
+        *("doctor", "replay", "compare", "compare", "compare", "certify"),
     ]
 
 
