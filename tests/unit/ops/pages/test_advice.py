@@ -47,6 +47,7 @@ def but(*changes):
         (set_verdict("behind"), "python ops.py replay --key KEY"),
         (lambda given: given["copying"]["failures"].update(stuck=0), "python ops.py replay"),
         (but(lambda given: given["backlog"].update(unreadable_run_files=1)), "python ops.py reconcile"),
+        (but(lambda given: given["backlog"].update(left_behind=[{"project": "old"}])), "python ops.py compare"),
         (but(lambda given: given["reconcile"]["last"].update(new=10, new_missing=6)), "python ops.py doctor"),
         (but(lambda given: given.update(oms={"problem": "FORBIDDEN"})), "python ops.py doctor"),
         (but(lambda given: given["copying"]["failures"].update(unknown=3)), "python ops.py replay"),

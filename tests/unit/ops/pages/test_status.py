@@ -52,6 +52,15 @@ def test_only_in_step_is_green(given, state):
     assert (tone == "good") == (state is VerdictState.IN_STEP)
 
 
+def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(given):
+    given["verdict"].update(state="closed", alarm=True)
+    given["backlog"].update(left_behind=[{"project": "old", "run_files": 2}])
+    shown = parse(status.page(given, "en"))
+    assert shown.one("h1").attributes["class"] == "bad"
+    assert "What came after the close was not sent" in shown.one(class_="next").text
+    assert "run files of projects that no longer run" in shown.text
+
+
 @pytest.mark.parametrize(
     "path",
     [
