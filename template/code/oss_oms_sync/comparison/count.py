@@ -167,9 +167,11 @@ class CompareCount:
         self._count_sides(entry, found)
         if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and _are_same_size(entry):
             into = self._classes[found.title]
-            # Nothing else shows that objects of one size differ.
-            into.proven_different += found is ObjectClass.OVERWRITTEN
-            into.in_vain += _is_in_vain(entry)
+            # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
+            is_proven = found is ObjectClass.OVERWRITTEN
+            may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
+            into.proven_different += is_proven
+            into.in_vain += (is_proven or may_be_equal) and _is_in_vain(entry)
         if found is ObjectClass.OUTSIDE:
             return
         if entry.source and is_inside:

@@ -33,8 +33,9 @@ def remedies(tally: CompareTally, overwrite_mode: str | None) -> dict[str, Text]
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
         found[ObjectClass.OLDER.title] = Text(
             f"OMS accepted {objects_en(older)} of the same size once more, and did not copy them: they may be equal. To"
-            f" see it, read them: {_DEEP}.",
-            f"有 {older} 个大小相同的对象已再次被 OMS 接收但未复制，内容可能相同。读取内容可以确认：{_DEEP}。",
+            f" see it, read them: {_DEEP}. What cannot be read: {DELETE.en}.",
+            f"有 {older} 个大小相同的对象已再次被 OMS 接收但未复制，内容可能相同。读取内容可以确认：{_DEEP}。"
+            f"无法读取的对象：请{DELETE.zh}。",
         )
     if proven:
         found[ObjectClass.OVERWRITTEN.title] = Text(
