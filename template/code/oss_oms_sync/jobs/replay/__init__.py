@@ -48,9 +48,11 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
-    Closing(invocation).establish()
+    by_timer = events.is_timer_event(event)
+    if by_timer:
+        Closing(invocation).establish()
     # Whoever calls by hand, or for a cutover, does so to have everything sent.
-    this = Replay(invocation, lets_rest=events.is_timer_event(event))
+    this = Replay(invocation, lets_rest=by_timer)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()
     log.info(result.to_json())
