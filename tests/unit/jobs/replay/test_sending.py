@@ -23,6 +23,7 @@ def test_nothing_to_replay_is_finished(world):
         "oldest_failure": None,
         "by_reason": {},
         "finished": True,
+        "stop": None,
         "stopped": None,
         "copies": None,
     }

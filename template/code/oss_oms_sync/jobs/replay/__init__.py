@@ -48,9 +48,11 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
-    if events.is_timer_event(event):
+    by_timer = events.is_timer_event(event)
+    if by_timer:
         Closing(invocation).establish()
-    this = Replay(invocation)
+    # Whoever calls by hand, or for a cutover, does so to have everything sent.
+    this = Replay(invocation, lets_rest=by_timer)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()
     log.info(result.to_json())
@@ -80,9 +82,9 @@ def _dispatch(event: bytes | str, replay: Replay, settings: Settings) -> Sequenc
 
 
 class Replay:
-    """One run."""
+    """One run. `lets_rest`: it passes over the failed records that rest."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, invocation: Invocation, *, lets_rest: bool) -> None:
         self._invocation = invocation
         self._key_filter = invocation.settings.key_filter
         self._task_id = invocation.task_id
@@ -94,8 +96,7 @@ class Replay:
         self._state = JobState(invocation)
         self._runs = RunFiles(invocation)
         self._resting = Resting({}, invocation.clock)
-        # Whoever calls by hand, or for a cutover, does so to have everything sent.
-        self._lets_rest = False
+        self._lets_rest = lets_rest
         self._resolved = Resolved(invocation)
         # Keys that are named are sent without a look.
         self._looks = False
@@ -129,7 +130,6 @@ class Replay:
             self._sender.stop, self._sender.stopped = Stop.BUSY, "an earlier run is still sending"
             return
         try:
-            self._lets_rest = True
             self.record_failed_copies()
             self.send_records(Selection.parse({}))
         finally:
