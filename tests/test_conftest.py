@@ -1,7 +1,5 @@
 """What a run of the tests prints about law 1."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from .package import ROOT
 
@@ -24,7 +25,12 @@ def available() -> bool:
 
 
 class Tool:
-    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of another one's home."""
+    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of another one's home.
+
+    `also` is in the environment of each.
+    """
+
+    also: ClassVar[dict[str, str]] = {}
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -36,6 +42,7 @@ class Tool:
             "HOME": str(home),
             "serverless_devs_config_home": str(home),
             "LANG": "C.UTF-8",
+            **self.also,
         }
         if is_new:
             self.run("set", "analysis", "disable")

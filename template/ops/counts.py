@@ -202,12 +202,14 @@ def sample_fits(document: Document) -> Finding:
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
     )
     keys, differing, unread = (_different(sample[name]) for name in ("keys", "differing", "unread"))
+    unreadable = _different(sample.get("unreadable", []))
     equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
     # Of what counts as equal, only larger objects than the largest are not drawn from.
     larger = sum(four[0] for four in equal) - population
     holds = {
         "asked": asked <= _MAX_SAMPLE and (asked > 0 or bool(differing)),
-        "drawn": drawn == len(keys) == min(asked, population),
+        "drawn": drawn == len(keys) == min(asked, min(population, _MAX_SAMPLE) - len(unreadable)),
+        "unreadable": not unreadable & keys,
         "read": read == drawn - len(unread) + len(differing - keys),
         "unread": unread <= keys - differing,
         "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_LARGEST + 1),

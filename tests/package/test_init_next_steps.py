@@ -1,7 +1,5 @@
 """What `s init` prints once a project is made: what comes next, and what to look at."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

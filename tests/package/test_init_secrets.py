@@ -1,7 +1,5 @@
 """`s init` gives the secrets to the tool's secret store, and to nothing else."""
 
-from __future__ import annotations
-
 import stat
 import subprocess
 

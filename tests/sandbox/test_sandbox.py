@@ -1,7 +1,5 @@
 """The ready-made world: an upload travels from OSS through a function to OMS and its destination."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """What wakes the functions of a deployed project: every trigger of its s.yaml, on the bucket that it names."""
 
-from __future__ import annotations
-
 import pytest
 
 KEYS_OF_EVENT = """

@@ -1,7 +1,5 @@
 """A fixture for tests in which a few dozen objects are as good as millions."""
 
-from __future__ import annotations
-
 import pytest
 
 from oss_oms_sync.passes import work

@@ -51,7 +51,15 @@ def test_torn_copies_flipped_bytes_and_skipped_versions_are_found_and_equal_ones
         "equal_size": ["encrypted"],
     }
     counts = {name: number for name, number in answer["deep"].items() if number}
+    assert counts.pop("keys") == {"encrypted": ["encrypted"]}
     assert counts == {"equal": 2, "different": 3, "encrypted": 1, "bytes": 4 * len(TEXT) + 9}
+    # What was proven is known from then on.
+    again = run(box, deep=True, restart=True)
+    assert {name: one["keys"] for name, one in again["classes"].items() if one["keys"]} == found
+    assert {name: number for name, number in again["deep"].items() if number and name != "keys"} == {
+        "encrypted": 1,
+        "bytes": len(TEXT),
+    }
     assert not box.oms.accepted
     # Of OBS only listings are read, and heads of those that differ.
     assert not [one for one in box.obs.actions if one.status == 206]

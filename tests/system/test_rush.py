@@ -1,7 +1,5 @@
 """More uploads than OMS's gateway admits, over sockets: forward gives way to replay's batches, and no key is lost."""
 
-from __future__ import annotations
-
 from support.world import payload
 from tools.render import render
 

@@ -1,7 +1,5 @@
 """Law 1 under generated fault schedules, in virtual time."""
 
-from __future__ import annotations
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

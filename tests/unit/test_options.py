@@ -1,7 +1,5 @@
 """What a job is asked for, by hand and by a timer."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

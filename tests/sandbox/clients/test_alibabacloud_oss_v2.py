@@ -1,7 +1,5 @@
 """A judge from outside: alibabacloud-oss-v2, the vendor's newer SDK, against the sandbox."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import os

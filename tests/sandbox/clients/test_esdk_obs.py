@@ -1,7 +1,5 @@
 """The vendor's own client (esdk-obs-python) judges the simulated OBS: as users call it, by the bucket's host name."""
 
-from __future__ import annotations
-
 import hashlib
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """The vendor's own client (huaweicloudsdkoms) judges the simulated OMS."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import pytest

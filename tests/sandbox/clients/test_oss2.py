@@ -1,7 +1,5 @@
 """A judge from outside: oss2's own iterators and transfers, against the sandbox."""
 
-from __future__ import annotations
-
 import os
 
 import oss2

@@ -1,7 +1,5 @@
 """Functions written in the tests themselves, and what became of them."""
 
-from __future__ import annotations
-
 import textwrap
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a function finds: libraries, environment, context, credentials."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox import Sandbox

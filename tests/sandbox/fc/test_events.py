@@ -1,7 +1,5 @@
 """Events that are queued: retries, destinations, and what is given up."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """One invocation: what the handler gets, what a caller is answered, what is logged."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """Instances side by side: how many there are, in what order events wait for them, and what becomes of a killed one."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """A function's output on its way into Simple Log Service, and as `make sandbox` shows it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

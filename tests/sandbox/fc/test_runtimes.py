@@ -1,7 +1,5 @@
 """The function on the interpreters of Function Compute's runtimes, with the runtimes' own libraries."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

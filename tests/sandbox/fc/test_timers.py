@@ -1,7 +1,5 @@
 """Timers that strike by themselves."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 

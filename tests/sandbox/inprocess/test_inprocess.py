@@ -1,8 +1,6 @@
 """What only the clouds within the process have: virtual time, one order of events, instances that are frozen or killed
 at any request."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """What OBS answers beside what was asked for: addresses, rights, limits, listings, and what is in a bucket."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from xml.etree import ElementTree

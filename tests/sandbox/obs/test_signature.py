@@ -1,7 +1,5 @@
 """The signature "OBS": every rule has a client that breaks it and is refused."""
 
-from __future__ import annotations
-
 from email.utils import formatdate
 
 import pytest

@@ -1,7 +1,5 @@
 """Addresses and refusals of OMS."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,7 +1,5 @@
 """What the API gateway before OMS checks: the signature, the clock, the rate, the path."""
 
-from __future__ import annotations
-
 import json
 import time
 from email.utils import parsedate_to_datetime

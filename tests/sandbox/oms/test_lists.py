@@ -1,7 +1,5 @@
 """The lists of what became of each object, and what OMS fails to copy because a test says so."""
 
-from __future__ import annotations
-
 import hashlib
 from urllib.parse import quote, unquote
 

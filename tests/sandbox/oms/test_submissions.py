@@ -1,7 +1,5 @@
 """Which keys OMS accepts, and which it refuses."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.oms.task import SourceObject

@@ -1,7 +1,5 @@
 """What becomes of accepted keys, and what a task says of itself."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.oms.task import CopyFault, SourceObject

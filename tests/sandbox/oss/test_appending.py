@@ -1,7 +1,5 @@
 """AppendObject: what grows, and when it is refused."""
 
-from __future__ import annotations
-
 import hashlib
 
 import oss2

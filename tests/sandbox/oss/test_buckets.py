@@ -1,7 +1,5 @@
 """The account's buckets, and what versioning changes."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 from oss2.models import BucketVersioningConfig

@@ -1,7 +1,5 @@
 """CopyObject: what a copy has of its source, and when it is refused."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 

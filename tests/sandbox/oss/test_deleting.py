@@ -1,7 +1,5 @@
 """DeleteObject and DeleteMultipleObjects: what goes, and which requests are refused."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 

@@ -1,7 +1,5 @@
 """Events that do not arrive at once and once: lost, twice, late, held back."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """The events that OSS hands to a function."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 

@@ -1,7 +1,5 @@
 """Buckets as large as real ones, made in a moment."""
 
-from __future__ import annotations
-
 import time
 
 import oss2

@@ -1,7 +1,5 @@
 """Answers that take their time, as those of a cloud do: one beside the other."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Listings of both versions: byte order, pages, common prefixes."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 

@@ -1,7 +1,5 @@
 """Uploads in parts."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 

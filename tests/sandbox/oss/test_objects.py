@@ -1,7 +1,5 @@
 """What OSS does with objects, and what it refuses to do."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """What OSS gives back of an object: ranges, conditions, stored headers."""
 
-from __future__ import annotations
-
 from email.utils import formatdate
 
 import oss2

@@ -1,7 +1,5 @@
 """What OSS can do and the sandbox cannot is refused with NotImplemented, and never ignored."""
 
-from __future__ import annotations
-
 import oss2
 import pytest
 

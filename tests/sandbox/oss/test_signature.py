@@ -1,7 +1,5 @@
 """Who may talk to OSS: V4 signatures in the header or in the URL, and nothing else."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import urlencode
 

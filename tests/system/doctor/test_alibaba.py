@@ -1,7 +1,5 @@
 """What doctor says of OSS, both buckets and the role."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.server.faults import Fault

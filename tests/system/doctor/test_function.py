@@ -1,7 +1,5 @@
 """What doctor says of the function itself."""
 
-from __future__ import annotations
-
 from textwrap import dedent
 
 from support.doctor import examine, states

@@ -1,7 +1,5 @@
 """What doctor says of OMS and the sync task."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.server.faults import Fault

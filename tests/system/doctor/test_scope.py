@@ -1,7 +1,5 @@
 """Whether there is anything in scope: a typo in prefix or suffix leaves out every object, and all else looks well."""
 
-from __future__ import annotations
-
 import pytest
 
 from support.doctor import deploy, states, the_check

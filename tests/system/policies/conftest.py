@@ -1,7 +1,5 @@
 """What the tests of policies share."""
 
-from __future__ import annotations
-
 import pytest
 
 from tools.render import render

@@ -1,7 +1,5 @@
 """OBS's signature equals that of the vendor's own SDK, byte for byte."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 
 import pytest

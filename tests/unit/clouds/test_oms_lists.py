@@ -50,12 +50,10 @@ def test_any_separator_and_line_end_is_read(separator, end):
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
-@pytest.mark.parametrize(
-    "key", [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
-)
-def test_keys_are_read_whatever_they_hold(key, separator):
-    lines = read(f"{line('before', separator)}\n{line(key, separator)}\n{line('after', separator)}\n")
-    assert keys(lines) == ["before", key, "after"]
+def test_keys_are_read_whatever_they_hold(separator):
+    odd = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
+    lines = read("".join(f"{line(key, separator)}\n" for one in odd for key in ("before", one, "after")))
+    assert keys(lines) == [key for one in odd for key in ("before", one, "after")]
     assert lines.unread == 0
 
 

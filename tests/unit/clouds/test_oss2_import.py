@@ -1,7 +1,5 @@
 """`oss2` is imported without what nobody here uses."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The signature equals that of the vendor's own signer, byte for byte."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from types import SimpleNamespace
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The records: the users' guide's layout, and long keys."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """The answer is found in what the Serverless Devs tool prints, and nothing that a key says can pass for one."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Which language ops.py speaks if nobody says."""
 
-from __future__ import annotations
-
 import pytest
 
 from ops.language import usual

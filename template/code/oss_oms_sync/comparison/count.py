@@ -92,6 +92,7 @@ class CompareCount(Count):
         self._drawing = Drawing(rules.seed, start.drawn)
         # A heap: the first is the one that was written first.
         self._last_written = sorted(start.last_written)
+        self._largest = start.largest
         # Objects and bytes of the source, and of the destination.
         self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
         self._named = len(self._folders.keys() - {"", OTHERS})
@@ -171,6 +172,7 @@ class CompareCount(Count):
             twin = self._add_version(entry.source, entry.destination)
             self._twin_listed += twin if found.is_judged_again else 0
             self._note_written(entry.key, entry.source.modified)
+            self._largest = max(self._largest, entry.source.size)
             self._count_time(entry.source, entry, found)
         if found.is_listed:
             text = line(found.sign, entry.key)
@@ -198,6 +200,7 @@ class CompareCount(Count):
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
             self._twin_listed % MODULUS,
+            self._largest,
             self._drawing.drawn(),
             sorted(self._last_written, reverse=True),
             {name: tuple(keys) for name, keys in self._unread.items()},

@@ -104,7 +104,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     document = ready.certify(sample=3)
     assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
-    assert check(document, "SAMPLE")["command"].startswith("s certify invoke -e ")
+    assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
     # With it, the same command reads them.
     side.heal()
     assert ready.is_go(sample=3)
@@ -151,3 +151,18 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     assert abs(missed[100] - 200 * 0.357) < 4 * (200 * 0.357 * 0.643) ** 0.5
     assert abs(missed[300] - 200 * 0.037) < 4 * (200 * 0.037 * 0.963) ** 0.5
     assert missed[300] <= 200 * 0.05
+
+
+def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready):
+    # GIVEN an archived object that would be drawn first
+    first = ready.certify(sample=1)["sample"]["keys"][0]
+    ready.prove()
+    ready.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
+    # WHEN all are asked for, THEN the others are read, and it is said which was not
+    sample = ready.certify(sample=3)["sample"]
+    assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
+    assert first not in sample["keys"]
+    # AND another call does not try it again
+    calls = ready.source.calls["get"]
+    assert ready.certify(sample=3)["sample"]["read"] == 2
+    assert ready.source.calls["get"] == calls

@@ -1,7 +1,5 @@
 """The next command is about what the verdict is about."""
 
-from __future__ import annotations
-
 import pytest
 
 from ops.pages.advice import next_step

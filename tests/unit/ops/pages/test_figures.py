@@ -1,7 +1,5 @@
 """Pictures: their parts add up."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 
 import pytest

@@ -1,7 +1,5 @@
 """Building blocks of pages: what comes from outside stays text, and shows what it is."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -36,7 +36,8 @@ class Sample:
 
     `equal` were read wholly on both sides. `differing` were too, or they were gone on one side or changed: all that any
     call has found in this comparison, also beyond the `asked`. `bytes` is what was read of each side. `problem`: why it
-    went no further before all were read.
+    went no further before all were read. `unreadable` are those that OSS does not let be read, such as archived ones:
+    they are passed over.
     """
 
     asked: int
@@ -47,6 +48,7 @@ class Sample:
     differing: Sequence[str] = ()
     bytes: int = 0
     problem: str = ""
+    unreadable: Sequence[str] = ()
 
     @property
     def unread(self) -> list[str]:
@@ -68,10 +70,14 @@ class Sample:
         # In thousandths, rounded up: no float stands in a certificate.
         share = min(1000, -(-3000 // len(self.equal)))
         percent = f"{share // 10}.{share % 10} %"
+        number = len(self.unreadable)
+        but, but_zh = (
+            (f" ({number} drawn could not be read)", f"（抽中的 {number} 个无法读取）") if number else ("", "")
+        )
         return Text(
             f"With 95 % confidence, fewer than {percent} of the {self.population} objects of up to 1 GiB that count as"
-            " equal differ",
-            f"以 95 % 的置信度，在 {self.population} 个视为一致且不超过 1 GiB 的对象中，有差异的少于 {percent}",
+            f" equal differ{but}",
+            f"以 95 % 的置信度，在 {self.population} 个视为一致且不超过 1 GiB 的对象中，有差异的少于 {percent}{but_zh}",
         )
 
     @classmethod
@@ -83,15 +89,20 @@ class Sample:
         """
         settings = invocation.settings
         folder = f"{differences_prefix(settings.project, 'compare', invocation.task_id)}{pass_name}/sample/"
-        keys = list(islice(drawn.keys, asked))
-        before = _Read.load(invocation, folder)
-        now, problem = _Reading(invocation, destination).go_on([key for key in keys if key not in before.outcomes])
-        if now.outcomes:
-            now.store(invocation, folder)
-        read = before.merged(now)
+        read, reading = _Read.load(invocation, folder), _Reading(invocation, destination)
+        problem = ""
+        # What turns out to be unreadable makes room for others.
+        while left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]:
+            now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
+            if now.outcomes:
+                now.store(invocation, folder)
+            read = read.merged(now)
+            if problem:
+                break
+        keys = read.taken(drawn, asked)
         equal = [key for key in keys if read.outcomes.get(key) is True]
         # Whoever asks for fewer, or for none, does not make what differed equal.
-        differing = [key for key, is_equal in read.outcomes.items() if not is_equal]
+        differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
         return cls(
             asked,
             drawn.seed,
@@ -101,14 +112,16 @@ class Sample:
             differing,
             sum(read.sizes.get(key, 0) for key in (*equal, *differing)),
             problem,
+            [key for key, is_equal in read.outcomes.items() if is_equal is None],
         )
 
 
 @dataclass
 class _Read:
-    """What was read: whether each key was equal, and how many bytes of each side that took."""
+    """What was read: whether each key was equal, None if it cannot be read; and how many bytes of each side that
+    took."""
 
-    outcomes: dict[str, bool] = field(default_factory=dict)
+    outcomes: dict[str, bool | None] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -134,8 +147,13 @@ class _Read:
 
     def merged(self, other: _Read) -> _Read:
         """What both have read; what one of them saw to differ does."""
-        differing = {key: False for read in (self, other) for key, is_equal in read.outcomes.items() if not is_equal}
+        outcomes = [one for read in (self, other) for one in read.outcomes.items()]
+        differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
+
+    def taken(self, drawn: Drawn, asked: int) -> list[str]:
+        """The first keys that were drawn and are not known to be unreadable."""
+        return list(islice((key for key in drawn.keys if self.outcomes.get(key, True) is not None), asked))
 
 
 class _Reading:
@@ -147,16 +165,23 @@ class _Reading:
         left = invocation.deadline.remaining()
         self._enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
 
-    def go_on(self, keys: Sequence[str]) -> tuple[_Read, str]:
-        """Read objects. Return what that showed, and why it went no further, or nothing."""
+    def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
+        """Read objects. Return what that showed, and why it went no further, or nothing. Unless it `may_read` others, a
+        right that is missing for one is missing for all."""
         read = _Read()
         try:
             sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
             for key, (source, there) in zip(keys, sides, strict=True):
-                is_equal = self._compare(source, there)
+                try:
+                    is_equal = self._compare(source, there)
+                except StorageError as error:
+                    if not error.is_refusal or (error.code == "AccessDenied" and not may_read):
+                        raise
+                    read.outcomes[key] = None
+                    continue
                 if is_equal is None:
                     return read, "the time is up: the next call goes on"
-                read.outcomes[key] = is_equal
+                may_read, read.outcomes[key] = True, is_equal
                 read.sizes[key] = source.size if source else 0
         except StorageError as error:
             return read, str(error)

@@ -17,13 +17,14 @@ from oss_oms_sync.ledger.failed_records import list_failed
 from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at
 from oss_oms_sync.ledger.runs import RunFiles, by_project
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.reasons import MAY_NOT_SEND
 
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
+_MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
 # A project none of whose jobs ran for so long does not run any more.
 _GONE = timedelta(days=1)
 
@@ -44,8 +45,8 @@ class Backlog:
     """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
     `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
     files of projects that no longer run. `copies`: those keys of records and run files that were read and that OMS had
-    failed to copy. `after_close`: when each record that was read and whose reason is CLOSED was written, in seconds
-    since 1970."""
+    failed to copy. `after_close`: when each record was written, in seconds since 1970, that was read and was not sent
+    because the project was closed, or nobody knew whether it was."""
 
     failed: int
     at_least: bool
@@ -113,7 +114,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
         unreadable_run_files=runs.unreadable,
         left_behind=_left_behind(invocation),
         copies=[key for key in (*runs.keys, *keys) if key.copy_attempts],
-        after_close=[read[key] for key in keys if key.reason == Reason.CLOSED.name],
+        after_close=[read[key] for key in keys if key.reason in _MAY_NOT_SEND],
     )
 
 
