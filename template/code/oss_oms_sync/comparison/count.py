@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappush, heapreplace
 
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
@@ -38,9 +38,8 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MODULUS, digest, state_digest, twin_digest, version_digest
-from oss_oms_sync.passes.marks import Marks
-from oss_oms_sync.passes.range_walk import NoRoomError
+from oss_oms_sync.passes.digests import MODULUS, digest
+from oss_oms_sync.passes.range_walk import Count, NoRoomError
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
@@ -76,21 +75,20 @@ class Rules:
         return is_lacking or (self.overwrite and found is ObjectClass.OVERWRITTEN)
 
 
-class CompareCount:
+class CompareCount(Count):
     """The count of a range so far, `start`, and what follows. `postpones`: what there is no time to read is left to the
     next piece; else it stays unproven."""
 
     def __init__(self, rules: Rules, start: CompareTally, *, postpones: bool = True) -> None:
+        super().__init__(rules.key_filter, start)
         self._rules = rules
         self._postpones = postpones
-        self._start = start
         self._counts = Counter(start.counts)
-        self._marks = Marks(start.marks)
         self._classes = {name: _Class(count) for name, count in start.classes.items()}
         self._folders = {name: {title: list(four) for title, four in of.items()} for name, of in start.folders.items()}
         self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
         self._again, self._oldest = start.again, start.oldest_not_there
-        self._state, self._twin, self._twin_listed = start.state, start.twin, start.twin_listed
+        self._parts, self._twin_listed = start.parts, start.twin_listed
         self._drawing = Drawing(rules.seed, start.drawn)
         # A heap: the first is the one that was written first.
         self._last_written = sorted(start.last_written)
@@ -101,8 +99,6 @@ class CompareCount:
         self._unread = {name: list(keys) for name, keys in start.unread.items()}
         self._lines: list[str] = []
         self._lines_bytes = 0
-        # Whether a piece of more keys would be too large.
-        self.is_full = False
         # With whether the key passes the project's filter.
         self._judged: tuple[Entry, ObjectClass, Proof | None, bool] = Entry("", None), ObjectClass.OUTSIDE, None, False
         # Whether this piece has counted anything.
@@ -175,7 +171,8 @@ class CompareCount:
         if found is ObjectClass.OUTSIDE:
             return
         if entry.source and is_inside:
-            self._add_version(entry.source, entry.destination, found)
+            twin = self._add_version(entry.source, entry.destination)
+            self._twin_listed += twin if found.is_judged_again else 0
             self._note_written(entry.key, entry.source.modified)
             self._largest = max(self._largest, entry.source.size)
             self._count_time(entry.source, entry, found)
@@ -209,19 +206,9 @@ class CompareCount:
             self._drawing.drawn(),
             sorted(self._last_written, reverse=True),
             {name: tuple(keys) for name, keys in self._unread.items()},
-            self._start.parts,
+            self._parts,
             Lines(self._lines, len(self._lines)),
         )
-
-    def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None, found: ObjectClass) -> None:
-        """Add what both buckets hold of a key of the source to the digests."""
-        version = version_digest(source)
-        self._state += state_digest(version, source.modified)
-        if destination:
-            twin = twin_digest(version, source, destination)
-            self._twin += twin
-            if found.is_judged_again:
-                self._twin_listed += twin
 
     def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
         key, source, destination = entry.key.encode(), entry.source, entry.destination
@@ -300,41 +287,6 @@ class CompareCount:
             self._copied.add(destination.modified - written)
         elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             self._copied.not_yet += 1
-
-
-class StandstillCount:
-    """The count of a range of a standstill pass: what is in both buckets, by their digests, and no judgement. `start`
-    and `is_full` are as for CompareCount."""
-
-    def __init__(self, key_filter: KeyFilter, start: CompareTally) -> None:
-        self._key_filter = key_filter
-        self._start = start
-        self._marks = Marks(start.marks)
-        self._state, self._twin = start.state, start.twin
-        self._entry = Entry("", None)
-        self.is_full = False
-
-    def judge(self, entry: Entry) -> None:
-        """Note a key, of which nothing is to be sent. It does not count yet."""
-        self._entry = entry
-
-    def add(self) -> None:
-        """Count the key that was noted."""
-        key, source, destination = self._entry.key, self._entry.source, self._entry.destination
-        if source is None:
-            return
-        self._marks.add(key)
-        if self._key_filter.matches(key):
-            version = version_digest(source)
-            self._state += state_digest(version, source.modified)
-            self._twin += twin_digest(version, source, destination) if destination else 0
-
-    def sent(self, accepted: int, failed: int) -> None:
-        """Nothing is."""
-
-    def tally(self) -> CompareTally:
-        """All that is counted so far."""
-        return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
 
 
 def _are_same_size(entry: Entry) -> bool:

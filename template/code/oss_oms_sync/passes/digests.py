@@ -34,5 +34,5 @@ def state_digest(version: int, modified: int) -> int:
 def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary) -> int:
     """Of what the destination holds of a key of the source, whose digest is `version`: without its time, which a copy
     of the same changes."""
-    is_same = (source.size, source.etag) == (destination.size, destination.etag)
+    is_same = source.etag == destination.etag and source.size == destination.size
     return version if is_same else version_digest(destination)

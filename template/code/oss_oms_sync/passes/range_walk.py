@@ -8,11 +8,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.digests import MODULUS, state_digest, twin_digest, version_digest
+from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
@@ -30,26 +34,51 @@ class NoRoomError(Exception):
     """What is to be done for a key does not fit into what is left of this piece: the next one begins with it."""
 
 
-class Count(Protocol):
-    """How a job counts the keys of a range."""
+class Count:
+    """How a job counts the keys of a range: `start` so far, and what follows. By itself it judges nothing, and counts
+    what both buckets hold of the keys of `key_filter`, the project's: that is a standstill pass."""
+
+    def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
+        self._key_filter = key_filter
+        self._start = start
+        self._marks = Marks(start.marks)
+        self._state, self._twin = start.state, start.twin
+        self._entry = Entry("", None)
+        # Whether a piece of more keys would be too large.
+        self.is_full = False
 
     def judge(self, entry: Entry) -> FailedKey | None:
         """Judge a key; return it if its object is to be sent. It does not count yet.
 
         Raises StorageError and NoRoomError.
         """
+        self._entry = entry
+        return None
 
     def add(self) -> None:
         """Count the key that was judged."""
+        key, source = self._entry.key, self._entry.source
+        if source:
+            self._marks.add(key)
+            if self._key_filter.matches(key):
+                self._add_version(source, self._entry.destination)
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
 
     def tally(self) -> Tally:
         """All that is counted so far."""
+        return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
 
-    # Whether a piece of more keys would be too large.
-    is_full: bool
+    def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
+        """Add what both buckets hold of a key of the source to the digests; return what was added to `twin`."""
+        version = version_digest(source)
+        self._state += state_digest(version, source.modified)
+        if destination is None:
+            return 0
+        twin = twin_digest(version, source, destination)
+        self._twin += twin
+        return twin
 
 
 class Trial(Protocol):

@@ -228,10 +228,11 @@ class PassStore:
 
     def known_marks(self, one: Pass) -> Sequence[Mark]:
         """Where the keys of a pass lie, by the last one like it, or else by the last over the same keys: both jobs walk
-        through the same objects. None if there is none."""
+        through the same objects, and a standstill pass through those of comparisons. None if there is none."""
         if one.before and (before := self.ended(one.before)):
             return before.passed.marks
-        stores = [PassStore(self._invocation, job) for job in ("reconcile", "compare")]
+        others = {"reconcile", "compare"} - (set() if one.scope.standstill else {self.job})
+        stores = [PassStore(self._invocation, job) for job in sorted(others)]
         ended = filter(None, (store.ended(name) for store in stores for name in list(store.names())))
         walked = one.source_bucket, one.scope.key_filter.prefix
         like = [each for each in ended if (each.of.source_bucket, each.scope.key_filter.prefix) == walked]

@@ -126,12 +126,18 @@ def test_an_unreadable_installation_is_an_error_and_not_a_new_one(world, body):
     assert world.bucket.objects[f"{ROOT}state/installed.json"].body == body
 
 
-@pytest.mark.parametrize("unanswered", ["get", "list"])
-def test_a_log_bucket_that_does_not_answer_is_an_error_and_not_an_empty_one(world, unanswered):
-    before = set(world.bucket.objects)
-    world.bucket.fail(NO_RIGHT, unanswered)
+def test_a_log_bucket_that_cannot_be_listed_is_an_error_and_not_an_empty_one(world):
+    world.upload("a")
+    world.later()
+    world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):
         world.tick()
-    # Only that the timer struck.
-    assert set(world.bucket.objects) - before == {f"{ROOT}state/reconcile-timer-oss-oms-sync.json"}
-    assert world.bucket.calls["put"] == 1
+    assert world.sent() == set()
+
+
+def test_a_log_bucket_that_cannot_be_read_is_not_that_of_an_open_project(world):
+    world.upload("a")
+    world.later()
+    world.bucket.fail(NO_RIGHT, "get")
+    assert world.tick()["stop"] == "mark_unread"
+    assert (world.sent(), list(world.store.names())) == (set(), [])

@@ -17,7 +17,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules, StandstillCount
+from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import keep
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
@@ -38,7 +38,7 @@ from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.range_walk import RangeWalk
+from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.states import Pass, PassState, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walked
@@ -150,7 +150,7 @@ class _Comparison:
         self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
     ) -> RangeWalk:
         if one.scope.standstill:
-            still = StandstillCount(self._invocation.settings.key_filter, _tally(start))
+            still = Count(self._invocation.settings.key_filter, _tally(start))
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
         rules = self._rules(one, keeps=trial is None)
         if rules.file_system and start.after:
