@@ -5,8 +5,8 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
                                         "errorMessage"}} if the function raised
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
-    POST /later/<seconds>               lets so much time go by: what is stored becomes older, instances have forgotten
-                                        what they knew, and replay's timer strikes; answers {}
+    POST /later/<seconds>               lets so much time go by (`Sandbox.let_pass`); answers {}
+    POST /wait/<seconds>                the same, after a comparison has seen the objects' times; answers {}
 """
 
 from __future__ import annotations
@@ -62,13 +62,8 @@ def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
         case ["deploy", function, trigger]:
             box.restore_trigger(function, trigger)
             return {}
-        case ["later", seconds] if seconds.isascii() and seconds.isdigit():
+        case [("later" | "wait") as how, seconds] if seconds.isascii() and seconds.isdigit():
             box.wait_idle(_PATIENCE)
-            box.oss.age(int(seconds))
-            box.obs.age(int(seconds))
-            # What they know of the closed mark holds for a minute. Compare looks at it in each piece.
-            for function in ("forward", "replay", "reconcile"):
-                box.fc.update_function(function)
-            box.tick("replay")
+            box.let_pass(int(seconds), settling=how == "later")
             return {}
     raise LookupError("/".join(path))

@@ -211,6 +211,26 @@ class Sandbox:
         self.oss.add_trigger(name, bucket, events, prefix, suffix, lambda event: self.fc.submit(function, event))
         self._triggers[function].add(name)
 
+    def let_pass(self, seconds: int, *, settling: bool) -> None:
+        """Let so much time go by at once: what is stored becomes older, instances have forgotten what they knew, and
+        the timers strike. Objects and their records grow older only while they are `settling`: once a comparison has
+        seen their times, digests are made of them."""
+        if settling:
+            self.oss.age(seconds)
+            self.obs.age(seconds)
+        else:
+            self.oss.age(seconds, self.log_bucket, f"oms_source_record/{self.task_id}/state/")
+        self.task.age(seconds)
+        # What they know of the closed mark holds for a minute. Compare looks at it in each piece.
+        for function in ("forward", "replay", "reconcile"):
+            self.fc.update_function(function)
+        self.tick_all()
+
+    def tick_all(self) -> None:
+        """Let the timers of all deployed functions strike, one after the other."""
+        for function in list(self._timers):
+            self.tick(function)
+
     def tick(self, function: str) -> Invocation:
         """Let the timer of a deployed function strike, and wait for what it wakes."""
         return self.fc.invoke(function, self._timers[function].event(self._ground.now()))

@@ -99,7 +99,7 @@ def write_checksums(package: Path) -> Path:
     """Writes SHA256SUMS beside the package, as `sha256sum --check` reads it; a comment there has the hash of the code,
     as certificates name it."""
     # Only here, because others import this module without the function's code.
-    from oss_oms_sync.jobs.certify.code_hash import code_sha256
+    from oss_oms_sync.jobs.certify.document import code_sha256
 
     target = package.with_name("SHA256SUMS")
     digest = hashlib.sha256(package.read_bytes()).hexdigest()

@@ -12,7 +12,7 @@ from ops import quantities
 from ops.language import usual
 from ops.prices import Prices
 
-ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished")
 _CODES = (
     "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven; 4: not to be"
     " trusted."
@@ -104,7 +104,9 @@ def _cutover(commands: _Commands) -> None:
     when.add_argument(
         "--frozen-since", metavar="TIME", help="since when nobody writes to the source: now, or 2026-01-31T08:00:00Z"
     )
-    cutover.add_argument("--sample", type=int, metavar="N", help="read N objects on both sides, at most 300")
+    cutover.add_argument(
+        "--sample", type=int, choices=range(301), metavar="N", help="read N objects on both sides, at most 300"
+    )
     cutover.add_argument(
         "--accept",
         action="append",
@@ -114,7 +116,9 @@ def _cutover(commands: _Commands) -> None:
     )
     cutover.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
     cutover.add_argument("--restart", action="store_true", help="compare anew, even if that was done since the freeze")
-    cutover.add_argument("--close", action="store_true", help="after GO, close the project without asking")
+    cutover.add_argument(
+        "--close", action="store_true", help="close the project without asking, when nothing is left to send"
+    )
     cutover.add_argument(
         "--out", metavar="FILE", type=Path, help="where the certificate goes (default: named by its time)"
     )

@@ -49,8 +49,9 @@ class Caller(Protocol):
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
-    def let_pass(self, seconds: float) -> bool:
-        """Whether so much time has gone by at once, as it does in the sandbox."""
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+        """Whether so much time has gone by at once, as it does in the sandbox; objects grow older there only while they
+        are `settling`, and not once a comparison has seen their times."""
 
     def stop(self) -> None:
         """Wait for nothing any more. What goes on in the cloud goes on."""
@@ -115,7 +116,7 @@ class Tool:
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
 
-    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:  # noqa: ARG002 (it takes as long as it takes)
         """See Caller."""
         return False
 
@@ -226,9 +227,9 @@ class Sandbox:
             Text(f"Unset {SANDBOX} to reach the cloud", f"要访问云端，请取消 {SANDBOX}"),
         )
 
-    def let_pass(self, seconds: float) -> bool:
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:
         """See Caller."""
-        self._post(f"later/{math.ceil(seconds)}", b"")
+        self._post(f"{'later' if settling else 'wait'}/{math.ceil(seconds)}", b"")
         return True
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from ops.words import Text
 
 # Of the format.
-SCHEMA = 1
+SCHEMA = 2
 KIND = "oss-oms-sync certificate"
 
 
@@ -44,6 +45,8 @@ class Rule(NamedTuple):
 # All of them, in the order in which certify has them.
 CHECKS = {
     "FROZEN": Rule(of_freeze=True),
+    "CLOSED": Rule(of_freeze=True),
+    "OMS_FINISHED": Rule(of_freeze=True),
     "STOOD_STILL": Rule(of_freeze=True),
     "SCOPE": Rule(),
     "SUMS": Rule(),
@@ -59,8 +62,7 @@ CHECKS = {
     "PROOF_IMPOSSIBLE": Rule(("impossible",), accepts=True),
     "UNKNOWN": Rule(("unknown",), accepts=True),
     "SAMPLE": Rule(),
-    "BACKLOG": Rule(),
-    "COPY_FAILED": Rule(),
+    "NOTHING_WAITS": Rule(),
     "TASK": Rule(),
     "CLOCK": Rule(),
 }
@@ -86,7 +88,9 @@ CLASSES = {
 NOT_COUNTED = {"source": ("outside",), "destination": ("outside", "oms_own")}
 # Of these a sample is drawn.
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
-ACCEPTABLE = tuple(rule.classes[0] for rule in CHECKS.values() if rule.accepts)
+# What OMS has not finished, by its counts.
+OMS_UNFINISHED = "oms_unfinished"
+ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED)
 
 
 def side_of(title: str) -> str:
@@ -98,6 +102,22 @@ def gates(check: object) -> bool:
     """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
     left_out = {"gates": False, "id": "SAMPLE", "result": "not run"}
     return not (isinstance(check, Mapping) and all(check.get(name) == value for name, value in left_out.items()))
+
+
+def line(step: Mapping[str, Any] | None) -> str:
+    """A next step as a shell takes it; empty if there is none."""
+    if step is None:
+        return ""
+    if step["job"] == "deploy":
+        return "s deploy -y"
+    words: list[str] = []
+    for name, value in step["options"].items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, Mapping):
+            words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
+        else:
+            words += [option] if value is True else [option, str(value)]
+    return shlex.join(["python", "ops.py", step["job"], *words])
 
 
 def sha256(document: Mapping[str, Any]) -> str:
@@ -119,14 +139,22 @@ def said(document: Mapping[str, Any]) -> Text:
         left = _listed(one["id"] for one in checks if one["result"] != "passed" and gates(one))
         return Text(f"Nothing is known to be wrong, but {left.en} did not pass.", f"未发现问题，但 {left.zh} 未通过。")
     began, as_of, of_class = document["passes"]["compare"]["started"], document["as_of"], document["classes"]
-    is_used = any(of_class[title][side_of(title)]["objects"] for title in document["accepted"])
+    is_used = any(of_class[title][side_of(title)]["objects"] for title in document["accepted"] if title in of_class)
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
-    # Nobody knows of OBS what happens there after an object was looked at.
+    still, since = document["passes"]["standstill"]["began"], document["closed"]["written"]
+    left = document["oms"]["left"]
+    oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
+    if left != 0:
+        number, number_zh = ("an unknown number of", "数量未知的") if left is None else (f"{left:,}", f"{left:,} 个")
+        oms = f"but OMS may still write: it has not finished {number} objects (accepted by name)"
+        oms_zh = f"但 OMS 仍可能写入：有{number_zh}对象未处理完（已按名称接受）"
+    # Nobody knows of OBS what happens there after that.
     return Text(
         f"Each object of the source ({source['objects']:,} objects, {source['bytes']:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {as_of}{but}, and the source stood still.",
+        f" looked at, between {began} and {as_of}{but}. Both buckets were still so at {still}; nothing is sent since"
+        f" two minutes after {since}, {oms}.",
         f"在 {began} 至 {as_of} 期间逐个检查时，源端的对象（{source['objects']:,} 个，{source['bytes']:,} 字节）"
-        f"均在 OBS 中{but_zh}，且源端没有变化。",
+        f"均在 OBS 中{but_zh}。{still} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
     )
 
 

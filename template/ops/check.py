@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
-from ops.certificates import ACCEPTABLE, CHECKS, KIND, SCHEMA, gates, sha256
+from ops.certificates import ACCEPTABLE, CHECKS, KIND, OMS_UNFINISHED, SCHEMA, gates, sha256
 from ops.clock import timestamp
 from ops.counts import RECORDS, Document, Finding, counts, moment, numbers, sample_fits, whole
 from ops.words import Text
@@ -21,8 +19,12 @@ _CLOCKS = timedelta(minutes=10)
 _WRITES = timedelta(minutes=1)
 # What a comparison has counted.
 _COUNTED = ("source", "destination", "last_written", "classes", "folders")
-_JOBS = {"certify", "compare", "doctor", "reconcile", "replay", "status"}
-_STEPS = {"settle", "replay", "compare", "again", "reconcile", "sample"}
+_COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "reconcile", "replay", "status"}
+_STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
+# After this nothing is sent in a closed project, and OMS changes nothing after it has done nothing for so long.
+_CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
+# What OMS has not finished it has lost, if it finished nothing for so long, and a minute for each GB.
+_PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # What a document without it raises is a form that certificates do not have.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _NO_FORM = Text("It has the form of a certificate", "文件具有证书的格式")
@@ -46,6 +48,8 @@ def findings(document: Document) -> Iterator[Finding]:
     is_compared = document["passes"]["compare"] is not None
     if any((document[name] is not None) is not is_compared for name in _COUNTED):
         raise ValueError("counts without a comparison, or a comparison without counts")
+    if document["passes"]["standstill"] is not None and not is_compared:
+        raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
     yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
     yield _all_checks(document)
@@ -54,7 +58,8 @@ def findings(document: Document) -> Iterator[Finding]:
     yield _in_order(document)
     yield _accepted(document)
     yield _name(document)
-    yield _commands(document)
+    yield _oms(document)
+    yield _steps(document)
     if document["sample"] is not None:
         yield sample_fits(document)
     if document["rehearsal"] is not None:
@@ -107,8 +112,8 @@ def _results(document: Document) -> Finding:
             can_be = {_of_classes(document, name)}
         elif name == "FROZEN":
             can_be = {_of_freeze(document) if scope == "passed" else "not run"}
-        elif name == "STOOD_STILL":
-            can_be = {"passed", "failed"} if _is_shown_still(document) else {"not run"}
+        elif name in _OF_CLOSING:
+            can_be = {_OF_CLOSING[name](document)} if document["frozen_since"] is not None else {"not run"}
         elif name == "SUMS":
             can_be = {"passed", "failed"}
         elif name == "SAMPLE":
@@ -141,11 +146,61 @@ def _of_freeze(document: Document) -> str:
     return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
 
 
-def _is_shown_still(document: Document) -> bool:
-    """Whether a pass began after all that was compared, so that it can tell whether the source has changed."""
-    reconciled = document["passes"]["reconcile"]
-    is_later = reconciled is not None and moment(reconciled["started"]) > moment(document["as_of"])
-    return document["frozen_since"] is not None and is_later
+def _of_mark(document: Document) -> str:
+    """Whether this run closed the project, two minutes or more before the standstill pass began, and no other project
+    of the task is open. Both times are OSS's."""
+    closed, still = document["closed"], document["passes"]["standstill"]
+    if closed is None or closed["run"] != document["run"] or document["open_projects"] or still is None:
+        return "not run"
+    return "passed" if moment(closed["written"]) + _CLOSED_AFTER <= moment(still["began"]) else "not run"
+
+
+def _of_oms(document: Document) -> str:
+    """Whether OMS had finished when the document was made, or what it had not was accepted by name."""
+    oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
+    if document["closed"] is None:
+        return "not run"
+    if oms["left"] is None:
+        return "passed" if is_accepted else "not run"
+    if oms["recorded"] is None or (oms["left"] and oms["may_finish"]):
+        return "not run"
+    if oms["left"]:
+        return "passed" if is_accepted else "not proven"
+    return "passed" if moment(document["made"]) >= _quiet_from(oms) else "not run"
+
+
+def _quiet_from(oms: Document) -> datetime:
+    """From when on nothing that OMS does can change what is in OBS, if nothing is left."""
+    return moment(oms["busy"]) + _QUIET if oms["busy"] is not None else datetime.min.replace(tzinfo=timezone.utc)
+
+
+def _of_standstill(document: Document) -> str:
+    """Whether both buckets were what the comparison had judged, after its last look and after OMS had finished."""
+    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
+    if still is None:
+        return "not run"
+    if any(compared[digest] != still[digest] for digest in ("state", "twin")):
+        return "failed"
+    return "passed" if moment(still["began"]) >= _quiet_from(document["oms"]) else "not run"
+
+
+_OF_CLOSING = {"CLOSED": _of_mark, "OMS_FINISHED": _of_oms, "STOOD_STILL": _of_standstill}
+
+
+def _oms(document: Document) -> Finding:
+    """What is said of OMS can be so: all that the records tell of is counted or left, and it may finish what is left as
+    long as it has done something lately."""
+    oms = document["oms"]
+    left, accepted, recorded, largest = (oms[name] for name in ("left", "accepted", "recorded", "largest"))
+    wrong = [name for name in ("accepted", "largest") if whole(oms[name]) < 0]
+    if left is not None and whole(left) < max(0, whole(recorded) - accepted if recorded is not None else 0):
+        wrong.append("left")
+    if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
+        quiet = moment(document["made"]) - moment(oms["busy"])
+        patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
+        if abs(quiet - patience) > _CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
+            wrong.append("may_finish")
+    return Finding.unless(Text("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
 
 
 def _of_classes(document: Document, name: str) -> str:
@@ -171,17 +226,19 @@ def _of_sample(document: Document, sample: Document | None) -> str:
 
 def _in_order(document: Document) -> Finding:
     """Nothing was over before it began, or after the document was made."""
-    compared, reconciled = document["passes"]["compare"], document["passes"]["reconcile"]
+    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     made, frozen = document["made"], document["frozen_since"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen, made] if frozen is not None else [made],
         "compare": [compared["started"], compared["ended"], *amended, made] if compared else [],
-        "reconcile": [reconciled["started"], reconciled["ended"], made] if reconciled else [],
+        "standstill": [document["as_of"], still["started"], still["ended"], made] if still else [],
     }
     wrong = [name for name, times in rows.items() if (known := [moment(one) for one in times]) != sorted(known)]
     if document["as_of"] != (rows["compare"][-2] if compared else None):
         wrong.append("as_of")
+    if compared and compared["state"] != document["source"]["state_digest"]:
+        wrong.append("state")
     return Finding.unless(Text("Its times are in order", "各时间先后有序"), wrong)
 
 
@@ -205,22 +262,15 @@ def _name(document: Document) -> Finding:
     )
 
 
-def _commands(document: Document) -> Finding:
-    """What somebody may copy into a shell calls this project's functions, and does nothing else."""
-    wrong = [one["id"] for one in document["checks"] if one["command"] and not _is_call(one["command"])]
-    return Finding.unless(Text("Its commands are this project's", "其中的命令都属于本项目"), wrong)
+def _steps(document: Document) -> Finding:
+    """What somebody may do next is a command of this project, and none opens it."""
+    wrong = [one["id"] for one in document["checks"] if one["step"] is not None and not _is_step(one["step"])]
+    return Finding.unless(Text("Its next steps are this project's", "其中的下一步都属于本项目"), wrong)
 
 
-def _is_call(command: str) -> bool:
-    words = shlex.split(command)
-    if shlex.join(words) != command:  # something that a shell acts on
-        return False
-    if words == ["s", "deploy", "-y"]:
-        return True
-    is_invoke = len(words) == 5 and words[0] == "s" and words[1] in _JOBS and words[2:4] == ["invoke", "-e"]
-    asked = json.loads(words[4]) if is_invoke else None
-    # No check is mended by opening the project.
-    return isinstance(asked, dict) and not {"open", "close"} & asked.keys()
+def _is_step(step: Document) -> bool:
+    is_known = step.keys() == {"job", "options"} and step["job"] in _COMMANDS
+    return is_known and all(map(str.isidentifier, step["options"]))
 
 
 def _rehearsal(document: Document) -> Finding:
@@ -237,7 +287,7 @@ def _rehearsal(document: Document) -> Finding:
     holds = {
         "failing": rehearsal["failing"] == failing,
         "minutes": minutes.keys() == _STEPS and total == (sum(known) if len(known) == len(_STEPS) else None),
-        **{name: minutes.get(name) == _minutes(passes[name]) for name in ("compare", "reconcile")},
+        **{name: minutes.get(name) == _minutes(passes["compare"]) for name in ("compare", "standstill")},
     }
     claim = Text("The rehearsal adds up", "演练数字相符")
     return Finding.unless(claim, [name for name, fits in holds.items() if not fits])

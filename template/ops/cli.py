@@ -108,7 +108,7 @@ def _write(session: Session, file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise UsageError(Text(str(error), str(error)), Text("Name another file", "请指定其他文件")) from None
+        raise _unwritable(error) from None
     session.screen.say(_WRITTEN.of(session.lang).format(file))
 
 
@@ -154,13 +154,32 @@ def _payload(options: Namespace, *names: str) -> dict[str, Any]:
 
 
 def _cutover(session: Session, options: Namespace) -> int:
-    plan = cutover.Plan(freeze.moment(session, options), options.sample, options.accept, options.deep, options.restart)
-    document = cutover.run(session, plan)
+    for file in (options.out or Path("certificate.json"), options.html):
+        if file:
+            _check_writable(file)
+    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
+    this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
+    document = this.run()
     code = _show(session, options, document, "certificate")
     _write(session, options.out or Path(_file_name(document)), json.dumps(document, indent=1) + "\n")
-    if plan.frozen:
-        closing.offer(session, is_go=code == 0, wanted=options.close)
+    this.after(document)
     return code
+
+
+def _check_writable(file: Path) -> None:
+    """Now, and not after an hour: raises UsageError if a file cannot be written there."""
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error: OSError) -> UsageError:
+    return UsageError(Text(str(error), str(error)), Text("Name another file", "请指定其他文件"))
 
 
 def _file_name(document: Any) -> str:

@@ -35,25 +35,36 @@ _QUESTION = Text(
     "Close the project now, so that nothing is sent any more? [y/N]", "现在关闭项目，不再发送任何对象？[y/N]"
 )
 _HOW = Text(
-    "To close the project: run the same command with --close, or: s certify invoke -e '{\"close\": true}'",
-    "关闭项目：使用 --close 重新运行同一命令，或执行：s certify invoke -e '{\"close\": true}'",
+    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal.",
+    "项目未关闭，因此不会有 GO：请使用 --close 重新运行同一命令，或在终端中运行。",
 )
-_STAYS_OPEN = Text("The project stays open, because the verdict is not GO.", "结论不是 GO，项目保持开启。")
+_SWITCH = Text(
+    "Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.",
+    "可以切换。项目保持关闭，触发器已移除：本项目不再触碰 OBS。",
+)
+_OPEN_AGAIN = Text(
+    "The project is open again, because something has to be sent ({}). Then run the cutover again.",
+    "由于还有内容需要发送（{}），项目已重新打开。之后请再次执行割接。",
+)
+_STAYS = Text(
+    "The project stays closed: run the cutover again after that step, and it goes on from there. To give up:"
+    " python ops.py open",
+    "项目保持关闭：完成上述步骤后再次执行割接，即可继续。如要放弃：python ops.py open",
+)
+# The one table of what becomes of a project that a cutover has closed: what these checks want sent, if they failed,
+# opens it. After any other it stays closed, and the next call goes on from there.
+_OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
-def offer(session: Session, *, is_go: bool, wanted: bool) -> None:
-    """After GO: close if that is wanted, ask if somebody is there, else say how."""
-    screen, lang = session.screen, session.lang
-    if not is_go:
-        if wanted:
-            screen.say(_STAYS_OPEN.of(lang))
-        return
-    if wanted or (screen.interactive and _agrees(session)):
-        session.caller.remove_trigger(FORWARD, TRIGGER)
-        for line in lines(close(session), lang):
-            screen.say(line)
-    else:
-        screen.say(_HOW.of(lang))
+def is_agreed(session: Session) -> bool:
+    """Whether somebody who is there agrees to close the project; else it is said how."""
+    try:
+        if session.screen.interactive and session.screen.ask(_QUESTION.of(session.lang)).lower() in ("y", "yes", "是"):
+            return True
+    except EOFError:
+        pass
+    session.screen.say(_HOW.of(session.lang))
+    return False
 
 
 def close(session: Session, run: str = "") -> Any:
@@ -94,8 +105,15 @@ def lines(answer: Any, lang: str) -> Iterator[Line]:
         yield _READ_AGAIN.of(lang)
 
 
-def _agrees(session: Session) -> bool:
-    try:
-        return session.screen.ask(_QUESTION.of(session.lang)).lower() in ("y", "yes", "是")
-    except EOFError:
-        return False
+def afterwards(session: Session, document: Any, run: str, is_closed: bool) -> None:
+    """After a cutover's certificate: GO takes the trigger away; if something has to be sent, what the `run` has closed
+    is opened (empty: it has not). Waiting opens nothing."""
+    screen, lang = session.screen, session.lang
+    failed = [one["id"] for one in document["checks"] if one["result"] == "failed" and one["id"] in _OPENS]
+    if document["verdict"] == "GO":
+        session.caller.remove_trigger(FORWARD, TRIGGER)
+        screen.say(Marked("", _SWITCH.of(lang), "GO"))
+    elif run and failed and not open_again(session, run)["closed"]:
+        screen.say(_OPEN_AGAIN.of(lang).format(", ".join(failed)))
+    elif is_closed:
+        screen.say(Marked("", _STAYS.of(lang), "closed"))

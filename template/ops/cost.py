@@ -78,7 +78,7 @@ def estimate(plan: Plan) -> Estimate:
         ],
         cutover=[
             item("compare", effort.compare_pass(plan.objects), plan.objects),
-            item("reconcile", effort.reconcile_pass(plan.objects), plan.objects),
+            item("standstill", effort.standstill_pass(plan.objects), plan.objects),
             item("sample", effort.sample(plan.sample, sampled), plan.sample, sampled),
             item("deep", effort.deep(plan.objects, plan.size), plan.objects, plan.size),
         ],

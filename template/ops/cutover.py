@@ -1,70 +1,99 @@
 """A cutover, or its rehearsal: from the moment at which nobody writes to the source any more to GO or NO-GO.
 
-Replay sends what failed; a comparison judges every object, and those that were on their way once more; a pass of
-reconcile shows that the source stood still; then certify says what all that amounts to. Each step can be repeated, so
-whoever is interrupted begins the same command again.
+What is there is sent and judged while the project is open. It is closed only when nothing is left that sending could
+mend; two minutes later nothing is sent any more, and once OMS has finished too, a standstill pass shows that both
+buckets are what was judged. Each step can be repeated: whoever is interrupted, or takes over, begins the same command
+again, and it goes on with what is there. Waiting never opens the project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from ops import closing
 from ops.call import Payload
-from ops.clock import parse_time, timestamp
-from ops.errors import FunctionError
+from ops.clock import timestamp
+from ops.errors import CloudError, FunctionError
 from ops.figures import classes_of
 from ops.terminal import Marked
-from ops.text import replay
-from ops.waiting import Session, duration, run_pass
+from ops.text import doctor, replay
+from ops.text.passes import LACKING, UNPROVEN
+from ops.waiting import Session, pause, run_pass
 from ops.words import Text
 
-# What is younger counts as moving (comparison/classes.py, SETTLED_SECONDS).
-SETTLED = timedelta(minutes=15)
-# Keys on their way are judged again so often and for so long.
-_AGAIN_SECONDS = 20.0
-_MAX_AGAIN_SECONDS = 900.0
+# What is younger counts as moving on cutover day (comparison/classes.py).
+SETTLED = timedelta(minutes=5)
+# Keys on their way are judged again so soon the first few times, then so often, and for so long.
+_AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0
+_FIRST_FEW = 3
+# OMS counts in steps of five minutes. What it does not finish within hours, certify says itself.
+_OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
 # Replay's timer reads OMS's lists every minute.
 _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
-# So often in a row nothing has changed, and nothing is left that would.
+# So often in a row nothing has changed, and nothing is left that would by itself.
 _MAX_STILL = 3
-# What OMS, replay or the pass itself may yet bring to OBS; the others stay as they are.
+# What OMS, replay or the pass itself may yet bring to OBS; of these, some only take their time.
 _ON_ITS_WAY = ("moving", "arriving", "in_flight", "failed_before", "missing", "older")
-_WAIT_FOR = {"moving", "arriving", "in_flight", "failed_before"}
-# Of these nothing is judged again.
-_AS_IT_IS = ("equal_contents", "equal_version", "equal_size", "oms_own", "outside")
+_WAIT_FOR = {"moving", "arriving", "in_flight"}
 
 _HINT = Text(
     "What was begun goes on in the cloud. Run the same command again with {}",
     "已开始的工作在云上继续进行。请使用 {} 重新运行同一命令",
 )
+_HINT_CLOSED = Text(
+    "The project is closed. Go on: run the same command again with {}. Or give up: python ops.py open",
+    "项目已关闭。继续：使用 {} 重新运行同一命令；放弃：python ops.py open",
+)
+_DOCTOR = Text("Look whether all is set up right", "检查配置是否正确")
 _REPLAY = Text("Send again what failed", "重发失败的对象")
 _SETTLE = Text("Let the last writes settle", "等待最后的写入稳定")
 _COMPARE = Text("Compare both buckets", "比对两侧的桶")
 _AGAIN = Text("Judge again what was on its way", "重新判定在途对象")
-_RECONCILE = Text("Show that the source stood still", "确认源端没有变化")
+_CLOSE = Text("Close the project, so that nothing is sent any more", "关闭项目，不再发送任何对象")
+_OMS = Text("Wait until OMS has finished", "等待 OMS 完成")
+_STANDSTILL = Text("Show that both buckets stand still", "确认两侧的桶没有变化")
 _CERTIFY = Text("Certify", "签发证书")
 _DONE = Text("done", "完成")
 _ATTENTION = Text("look", "注意")
 _NOTHING = Text("nothing was on its way", "没有在途对象")
 _SETTLED_TEXT = Text("the source is frozen since {}", "源端自 {} 起停写")
-_PASSED = Text("{} went by at once, in the sandbox", "沙箱中时间直接前进 {}")
-_WAITS = Text("waiting until {}, {} to go", "等待至 {}，还需 {}")
+_WAITS = Text("waiting until {}, {{}} to go", "等待至 {}，还需 {{}}")
 _LEFT = Text("left: {}", "剩余：{}")
 _STOPPED = Text("stopped: {}", "提前停止：{}")
 _TAKEN = Text("the one that began {}", "沿用 {} 开始的一轮")
 _OBJECTS = Text("{:,} objects in the source, {:,} in OBS", "源端 {:,} 个对象，OBS 中 {:,} 个")
-_SCANNED = Text("{:,} objects looked at, {:,} sent", "检查 {:,} 个对象，补发 {:,} 个")
+_JUDGED = Text("{:.1f} % of the objects could be judged", "{:.1f}% 的对象可以判定")
 _READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
-_LISTS = Text("waiting until replay has read OMS's lists", "等待 replay 读取 OMS 的清单")
+_LISTS = Text(
+    "waiting until replay has read OMS's lists. Asked again in {}", "等待 replay 读取 OMS 的清单。{} 后再次查询"
+)
 _WAITING_FOR = Text("on their way: {}", "在途：{}")
+_IS_CLOSED = Text("the project is closed already", "项目已经关闭")
+_SINCE = Text("closed since {}", "自 {} 起关闭")
+_ASK_AGAIN = Text("{}. Asked again in {{}}", "{}。{{}} 后再次查询")
+
+_NOT_SET_UP = Text("The cutover ends before it begins: something is not set up right", "割接尚未开始即结束：配置有误")
+_MEND = Text("Mend that, and run the command again", "请修正后重新运行该命令")
+_STANDS = Text(
+    "A GO stands: the project has been closed since, and nothing is left to do.",
+    "已有有效的 GO：项目此后一直处于关闭状态，无需再做任何事。",
+)
+_ANOTHER = Text(
+    "Another cutover has closed the project meanwhile: leave it to that one.", "期间另一次割接关闭了项目：请由它继续。"
+)
+_NOT_YET = Text(
+    "The project is not closed: something is left that has to be mended or proven first.",
+    "项目未关闭：仍有内容需要先修复或证明。",
+)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for; `frozen` is None for a rehearsal."""
+    """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
 
     frozen: datetime | None
     sample: int | None = None
@@ -72,72 +101,85 @@ class Plan:
     deep: bool = False
     # Whether to compare anew, even if a comparison has begun since the freeze.
     restart: bool = False
+    close: bool = False
+
+    @property
+    def again(self) -> str:
+        """How one goes on with it."""
+        return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 
-def run(session: Session, plan: Plan) -> Any:
-    """Take all steps; return the certificate.
-
-    Raises what calls raise.
-    """
-    when = f"--frozen-since {timestamp(plan.frozen)}" if plan.frozen else "--rehearse"
-    session.hint = Text(_HINT.en.format(when), _HINT.zh.format(when))
-    _Cutover(session, plan).steps()
-    document = _certify(session, plan)
-    session.hint = None
-    return document
-
-
-class _Cutover:
-    """The steps before the certificate."""
+class Cutover:
+    """One run of it, which has an id of its own: so it opens no project that another has closed."""
 
     def __init__(self, session: Session, plan: Plan) -> None:
         self._session = session
         self._plan = plan
-        self._scope = {"deep": True} if plan.deep else {}
+        self._run = secrets.token_hex(8)
+        wishes = {"cutover": True, "deep": plan.deep}
+        self._wishes = {name: True for name, is_wanted in wishes.items() if is_wanted}
+        self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
         self._number = 0
+        # Whether this run's mark was there when it was read again; whether the project is closed at all.
+        self._has_closed = self._is_closed = False
 
-    def steps(self) -> None:
-        """Take them one after the other, and say how each ended."""
+    def run(self) -> Any:
+        """Take all steps; return the certificate: the one of this run, or the GO that stands.
+
+        Raises CloudError where something is not set up right, and what calls raise.
+        """
+        session = self._session
+        self._hint(_HINT)
+        seen = session.caller.ask("certify", {"look": True})
+        self._is_closed = seen["closed"] is not None
+        go = (self._plan.frozen and seen["go"]) or self._prepared()
+        if go:
+            session.screen.say(self._text(_STANDS))
+        document = go or self._certified()
+        session.hint = None
+        return document
+
+    def after(self, document: Any) -> None:
+        """What follows from the certificate, in the cloud."""
+        if self._plan.frozen:
+            closing.afterwards(self._session, document, self._run if self._has_closed else "", self._is_closed)
+
+    def _prepared(self) -> Any:
+        """Everything before the certificate; return a GO that was found to stand meanwhile, or None."""
+        self._doctor()
         self._begin(_REPLAY)
         self._end(*self._replay())
         if self._plan.frozen:
             self._begin(_SETTLE)
             self._end(*self._settle(self._plan.frozen))
-        self._begin(_COMPARE)
-        known = self._known("compare", self._scope, self._plan.frozen and self._plan.frozen + SETTLED)
-        is_taken = bool(known and known["finished"] and not self._plan.restart)
-        compared = known if is_taken else self._work("compare", self._scope, known and not self._plan.restart)
-        self._end(*self._compared(compared, is_taken=is_taken))
-        if compared["finished"]:
-            self._begin(_AGAIN)
-            is_old = is_taken and any(name not in _AS_IT_IS for name, _ in classes_of(compared))
-            compared, is_well, outcome = self._again(compared, is_old=is_old)
-            self._end(is_well, outcome)
-        # Times are in whole seconds, and it has to begin after what it is compared with has ended.
-        self._session.clock.sleep(1.0)
-        self._begin(_RECONCILE)
-        known = self._known("reconcile", {}, self._as_of(compared))
-        self._end(*self._reconciled(self._work("reconcile", {}, known and not known["finished"])))
-
-    def _as_of(self, compared: Any) -> datetime | None:
-        """The second after the comparison last looked at anything; None where it did not end."""
-        times = filter(None, map(parse_time, (compared["ended"] or "", compared.get("amended") or "")))
-        latest = max(times, default=None)
-        return latest + timedelta(seconds=1) if latest else None
-
-    def _known(self, job: str, scope: Payload, since: datetime | None) -> Any:
-        """The newest pass of a scope, if it began since then; None if there is none, or it began before."""
-        if since is None:
+        compared = self._compare()
+        if not compared["finished"]:
             return None
-        newest = self._session.caller.ask(job, {**scope, "look": True})
-        return newest if newest["pass"] and newest["started"] >= timestamp(since) else None
+        compared = self._judge_again(compared)
+        if self._plan.frozen is None:
+            self._stand_still()
+        if self._plan.frozen is None or not self._may_close(compared):
+            return None
+        if not (self._plan.close or self._is_closed or closing.is_agreed(self._session)):
+            return None
+        go = self._close()
+        if go is None and self._has_closed and self._oms_has_finished():
+            self._stand_still()
+        return go
 
-    def _work(self, job: str, scope: Payload, goes_on: object) -> Any:
-        """Go on with the pass of a scope, or begin one; return what is known in the end."""
-        return run_pass(self._session, job, scope if goes_on else {**scope, "restart": True})
+    def _doctor(self) -> None:
+        self._begin(_DOCTOR)
+        found = self._session.caller.ask("doctor", {})
+        if not found["ok"]:
+            for line in doctor.lines(found, self._session.lang):
+                self._session.screen.say(line)
+            raise CloudError(_NOT_SET_UP, _MEND)
+        self._end(is_well=True)
 
     def _replay(self) -> tuple[bool, str]:
         """Send again what failed, as long as OMS takes some of it."""
+        if self._is_closed:
+            return True, self._text(_IS_CLOSED)
         while True:
             answer = self._session.caller.ask("replay", {})
             is_done = replay.is_well(answer)
@@ -147,110 +189,161 @@ class _Cutover:
 
     def _settle(self, frozen: datetime) -> tuple[bool, str]:
         """Wait until nothing is too young to be judged."""
-        session, until = self._session, frozen + SETTLED
-        session.screen.begin()
-        left = (until - session.clock.now()).total_seconds()
-        if left > 0 and session.caller.let_pass(left):
-            return True, self._text(_PASSED, duration(left))
-        while (left := (until - session.clock.now()).total_seconds()) > 0:
-            session.screen.progress(self._text(_WAITS, timestamp(until), duration(left)))
-            session.clock.sleep(min(1.0, left))
+        until = frozen + SETTLED
+        left = (until - self._session.clock.now()).total_seconds()
+        pause(self._session, left, Text(*(text.format(timestamp(until)) for text in _WAITS)), settling=True)
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
-    def _compared(self, answer: Any, *, is_taken: bool) -> tuple[bool, str]:
-        if not answer["finished"]:
-            return False, self._text(_STOPPED, answer["stopped"] or answer["next"])
-        found = [one for name, one in classes_of(answer) if name not in ("oms_own", "outside")]
-        counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
-        began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
-        return True, began + self._text(_OBJECTS, *counts)
+    def _compare(self) -> Any:
+        """The comparison that answers, or a new one; with `taken` if it was there."""
+        self._begin(_COMPARE)
+        known = self._known() if self._plan.frozen and not self._plan.restart else None
+        is_taken = known is not None and known["finished"]
+        answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
+        if answer["finished"]:
+            found = [one for name, one in classes_of(answer) if name not in ("oms_own", "outside")]
+            counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
+            began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
+            self._end(True, began + self._text(_OBJECTS, *counts))
+        else:
+            self._end(False, self._text(_STOPPED, answer["stopped"] or answer["next"]))
+        return {**answer, "taken": is_taken}
 
-    def _again(self, compared: Any, *, is_old: bool) -> tuple[Any, bool, str]:
-        """Judge once more what differs, until it is there, nothing moves any more, or time is up; `is_old`: somebody
-        may have mended it since. Return what compare said last, whether all is well, and what is to be said."""
-        last = compared
+    def _known(self) -> Any:
+        """The comparison that answers for both buckets since the freeze, or the open one; None if a new one has to
+        begin: there is none, a standstill pass contradicted it, or it has not read what is to be read."""
+        known = self._session.caller.ask("compare", {**self._wishes, **self._since, "look": True})
+        lacks = known["pass"] and self._plan.deep and "deep" not in known["wishes"]
+        return known if known["pass"] and known["stood_still"] is not False and not lacks else None
+
+    def _work(self, payload: Payload) -> Any:
+        return run_pass(self._session, "compare", payload)
+
+    def _judge_again(self, compared: Any) -> Any:
+        """Judge what differs once more, until it is there, nothing moves any more, or time is up; return what compare
+        said last."""
+        self._begin(_AGAIN)
+        last, problem = compared, ""
         try:
-            for last in self._judged_again(compared, at_once=is_old):
-                self._session.screen.progress(self._text(_WAITING_FOR, _told(_on_its_way(last))))
+            last = self._judged_again(compared)
         except FunctionError as error:  # too many of them, for one
-            return last, False, error.happened.of(self._session.lang)
-        if waiting := _on_its_way(last):
-            return last, False, self._text(_LEFT, _told(waiting))
-        return last, True, "" if _on_its_way(compared) else _NOTHING.of(self._session.lang)
+            problem = error.happened.of(self._session.lang)
+        if problem:
+            self._end(False, problem)
+        elif waiting := _on_its_way(last):
+            share = "; " + self._share(last) if self._plan.frozen is None else ""
+            self._end(False, self._text(_LEFT, _told(waiting)) + share)
+        else:
+            self._end(True, "" if _on_its_way(compared) else self._text(_NOTHING))
+        return last
 
-    def _judged_again(self, compared: Any, *, at_once: bool) -> Iterator[Any]:
-        """What compare says of its keys, as long as objects on their way have their time."""
-        clock, still = self._session.clock, 0
-        self._session.screen.begin()
+    def _judged_again(self, last: Any) -> Any:
+        """Somebody may have mended, since a comparison that was there already, what it found, and keys that wait have
+        to be judged too: so it is asked again at least once."""
+        clock, screen, still, times = self._session.clock, self._session.screen, 0, 0
+        screen.begin()
         began = clock.monotonic()
-        if at_once:
-            compared = self._session.caller.ask("compare", {**self._scope, "again": True})
-        yield compared
-        while (waiting := _on_its_way(compared)) and clock.monotonic() - began < _MAX_AGAIN_SECONDS:
-            clock.sleep(_AGAIN_SECONDS)
-            if "failed_before" in waiting:
+        while times == 0 or (_on_its_way(last) and clock.monotonic() - began < _MAX_AGAIN_SECONDS):
+            waiting = _on_its_way(last)
+            if waiting and not (last["taken"] and times == 0):
+                screen.progress(self._text(_WAITING_FOR, _told(waiting)))
+                clock.sleep(_AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS)
+            if "failed_before" in waiting and not self._is_closed:
                 self._session.caller.ask("replay", {})
-            compared = self._session.caller.ask("compare", {**self._scope, "again": True})
-            yield compared
-            still = still + 1 if _on_its_way(compared) == waiting and not waiting.keys() & _WAIT_FOR else 0
+            asked = {**self._wishes, **self._since, "again": True, "run": self._run}
+            last = {**self._session.caller.ask("compare", asked), "taken": False}
+            times += 1
+            still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & _WAIT_FOR else 0
             # In a rehearsal somebody writes all the time.
             if still == _MAX_STILL or self._plan.frozen is None:
-                return
+                break
+        return last
 
-    def _reconciled(self, answer: Any) -> tuple[bool, str]:
-        if not answer["finished"]:
-            return False, self._text(_STOPPED, answer["stopped"] or answer["next"])
-        return True, self._text(_SCANNED, answer["scanned"], answer["submitted"])
+    def _share(self, compared: Any) -> str:
+        counts = {name: one["source"]["objects"] for name, one in classes_of(compared)}
+        return self._text(_JUDGED, 100 * (1 - counts.get("moving", 0) / max(1, sum(counts.values()))))
+
+    def _may_close(self, compared: Any) -> bool:
+        """Whether nothing is left that sending could mend, or that has to be proven while it can be mended."""
+        found = {name for name, _ in classes_of(compared)}
+        if found & {*LACKING, "arriving"} or found & set(UNPROVEN) - self._plan.accept.keys():
+            self._session.screen.say(self._text(_NOT_YET))
+            return False
+        return True
+
+    def _close(self) -> Any:
+        """Close the project with a mark of this run; return a GO that stands, if another run has come to one."""
+        self._begin(_CLOSE)
+        self._hint(_HINT_CLOSED)
+        seen = closing.close(self._session, self._run)
+        self._is_closed = True
+        self._has_closed = seen["closed"]["run"] == self._run
+        self._end(self._has_closed, self._text(_SINCE, seen["closed"]["since"]) if self._has_closed else "")
+        if not self._has_closed and not seen["go"]:
+            self._session.screen.say(self._text(_ANOTHER))
+        return seen["go"]
+
+    def _oms_has_finished(self) -> bool:
+        """Wait until OMS has nothing left to do, and its lists of what it failed to copy were looked at since; whether
+        that is so, or was accepted. Certify says what else is to be done."""
+        self._begin(_OMS)
+        session, began = self._session, self._session.clock.monotonic()
+        while True:
+            checks = session.caller.ask("certify", {**self._since, "look": True, "run": self._run})["checks"]
+            waits = [one for one in checks if one["waits"]]
+            if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
+                break
+            seen = waits[0]["seen_zh" if session.lang == "zh" else "seen"].replace("{", "{{").replace("}", "}}")
+            if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX, settling=False):
+                pause(session, _OMS_SECONDS, Text(*(text.format(seen) for text in _ASK_AGAIN)))
+        accepted = {"OMS_FINISHED"} if "oms_unfinished" in self._plan.accept else set()
+        lacks = [one["id"] for one in checks if one["result"] != "passed" and one["id"] not in accepted]
+        self._end(not lacks, ", ".join(lacks))
+        return not lacks
+
+    def _stand_still(self) -> None:
+        self._begin(_STANDSTILL)
+        # Times are in whole seconds, and it has to begin after what it is compared with has ended.
+        self._session.clock.sleep(1.0)
+        answer = self._work({"standstill": True, "restart": True})
+        self._end(answer["finished"], "" if answer["finished"] else self._text(_STOPPED, answer["stopped"]))
+
+    def _certified(self) -> Any:
+        """The certificate; called again while that reads more of the sample. A rehearsal, which has not waited for OMS,
+        waits here until its lists are read."""
+        session, plan = self._session, self._plan
+        session.screen.say(f"{self._text(_CERTIFY)} …")
+        asked = {"sample": plan.sample, "accept": dict(plan.accept) or None, "run": self._run}
+        payload = {**self._since, **{name: value for name, value in asked.items() if value is not None}}
+        session.screen.begin()
+        read, began = -1, session.clock.monotonic()
+        while True:
+            document = session.caller.ask("certify", payload)
+            sample, waits = document["sample"], {one["id"] for one in document["checks"] if one["waits"]}
+            has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
+            # Where nothing more was read, calling again would not help.
+            if sample and "SAMPLE" in waits and sample["read"] > read:
+                read = sample["read"]
+                session.screen.progress(self._text(_READING, read, sample["drawn"]))
+            elif "NOTHING_WAITS" in waits and has_time:
+                pause(session, _LISTS_SECONDS, _LISTS)
+            else:
+                return document
+
+    def _hint(self, hint: Text) -> None:
+        self._session.hint = Text(hint.en.format(self._plan.again), hint.zh.format(self._plan.again))
 
     def _begin(self, name: Text) -> None:
         self._number += 1
-        self._session.screen.say(f"{self._number}. {name.of(self._session.lang)} …")
+        self._session.screen.say(f"{self._number}. {self._text(name)} …")
 
-    def _end(self, is_well: bool, outcome: str) -> None:
+    def _end(self, is_well: bool, outcome: str = "") -> None:
         word, state = (_DONE, "ok") if is_well else (_ATTENTION, "warning")
         after = f": {outcome}" if outcome else ""
-        self._session.screen.say(Marked("   ", word.of(self._session.lang), state, after))
+        self._session.screen.say(Marked("   ", self._text(word), state, after))
 
     def _text(self, text: Text, *values: object) -> str:
         return text.of(self._session.lang).format(*values)
-
-
-def _certify(session: Session, plan: Plan) -> Any:
-    """The certificate; called again while it says that the sample is not read to its end, or that replay has yet to
-    read OMS's lists."""
-    session.screen.say(f"{_CERTIFY.of(session.lang)} …")
-    payload: dict[str, Any] = {}
-    if plan.frozen:
-        payload["frozen_since"] = timestamp(plan.frozen)
-    if plan.sample is not None:
-        payload["sample"] = plan.sample
-    if plan.accept:
-        payload["accept"] = dict(plan.accept)
-    session.screen.begin()
-    read, waited = -1, 0.0
-    while True:
-        document = session.caller.ask("certify", payload)
-        sample, again = document["sample"] or {"read": -1}, _asking_again(document)
-        # Where nothing more was read, calling again would not help.
-        if "SAMPLE" in again and sample["read"] > read:
-            read = sample["read"]
-            session.screen.progress(_READING.of(session.lang).format(read, sample["drawn"]))
-        elif "COPY_FAILED" in again and document["verdict"] != "NO-GO" and waited < _MAX_LISTS_SECONDS:
-            session.screen.progress(_LISTS.of(session.lang))
-            if not session.caller.let_pass(_LISTS_SECONDS):
-                session.clock.sleep(_LISTS_SECONDS)
-            waited += _LISTS_SECONDS
-        else:
-            return document
-
-
-def _asking_again(document: Any) -> set[str]:
-    """The checks that need nothing but another call."""
-    return {
-        one["id"]
-        for one in document["checks"]
-        if one["result"] == "not run" and one["command"].startswith("s certify invoke")
-    }
 
 
 def _on_its_way(answer: Any) -> dict[str, int]:

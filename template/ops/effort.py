@@ -33,9 +33,9 @@ _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Each timer's minutes, and its requests to OSS when there is nothing to do.
 TIMERS = {"replay": (1, 10), "reconcile": (10, 5), "compare": (10, 4)}
-# Steps of a freeze that do not depend on the number of objects: what is younger may still be on its way; what waits is
-# sent again; late keys are judged again.
-_SETTLE_MINUTES, _REPLAY_MINUTES, _AGAIN_MINUTES = 15, 1, 5
+# Steps of a freeze that do not depend on the number of objects: what waits is sent again; what is younger may still be
+# on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
+_REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
 # Beginning to spread, and coming to an end.
 _SPREADING_SECONDS = 30
 
@@ -80,7 +80,16 @@ def reconcile_pass(objects: int) -> Effort:
 
 
 def compare_pass(objects: int) -> Effort:
-    """The same, and OBS listed."""
+    """The same, the kept proofs listed too, and OBS."""
+    return _beside_obs(objects)._replace(oss=3 * objects / _PAGE)
+
+
+def standstill_pass(objects: int) -> Effort:
+    """Both buckets listed, and nothing else."""
+    return _beside_obs(objects)._replace(oss=objects / _PAGE)
+
+
+def _beside_obs(objects: int) -> Effort:
     return _pass(objects, COMPARE_SECONDS)._replace(obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
 
 
@@ -113,19 +122,22 @@ def sample(number: int, bytes_: float) -> Effort:
 
 
 def deep(objects: int, size: int) -> Effort:
-    """The whole source read inside its region, as if nothing else proved any object to be equal."""
+    """The whole source read inside its region, as if nothing else proved any object to be equal; each proof is kept."""
     seconds = size / _DEEP_BYTES_A_SECOND
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
     """How long each step of a cutover takes, and all of them, in whole minutes."""
+    compared = _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
     steps = {
         "replay": _REPLAY_MINUTES,
         "settle": _SETTLE_MINUTES,
-        "compare": _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes)),
+        "compare": compared,
         "again": _AGAIN_MINUTES,
-        "reconcile": _minutes(pass_seconds(objects, RECONCILE_SECONDS, lanes)),
+        "close": _CLOSE_MINUTES,
+        "oms": _OMS_MINUTES,
+        "standstill": compared,
         "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_A_SECOND) if sampled_bytes else 0,
     }
     return {**steps, "total": sum(steps.values())}

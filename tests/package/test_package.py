@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import oss_oms_sync
-from oss_oms_sync.jobs.certify.code_hash import code_sha256
+from oss_oms_sync.jobs.certify.document import code_sha256
 from support.documents import Document
 from tools import package, registry
 from tools.package import ROOT

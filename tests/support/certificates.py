@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 IDS = (
-    *("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SCOPE", "SUMS"),
+    *("MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
-    *("SAMPLE", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK"),
+    *("SAMPLE", "NOTHING_WAITS", "TASK", "CLOCK"),
 )
 # The class by which a check is told; MOVING by arriving as well.
 TOLD_BY = {
@@ -52,6 +53,7 @@ def of_class(source: Iterable[tuple[str, int]], destination: Iterable[tuple[str,
         "digests": {"source": one["digest"], "destination": other["digest"]},
         "keys": [],
         "proven_different": 0,
+        "in_vain": 0,
     }
 
 
@@ -60,6 +62,7 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
         "id": name,
         "result": result,
         "gates": True,
+        "waits": False,
         "seen": f"{name} seen",
         "seen_zh": f"{name} 所见",
         "wanted": "none",
@@ -67,7 +70,7 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
         "keys": [],
         "next": "" if result == "passed" else f"mend {name}",
         "next_zh": "" if result == "passed" else f"修复 {name}",
-        "command": "",
+        "step": None,
         **changes,
     }
 
@@ -92,7 +95,7 @@ def certificate(
         checks.append(check(name, **one) if isinstance(one, dict) else check(name, one))
     stored = f"0001-20260131T092000Z-{verdict.lower().replace(' ', '-')}.json"
     document: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "kind": "oss-oms-sync certificate",
         "verdict": verdict,
         "text": f"It is {verdict}.",
@@ -107,6 +110,24 @@ def certificate(
         "log_bucket": "logs",
         "scope": {"prefix": "", "suffix": ""},
         "frozen_since": "2026-01-31T08:00:00Z",
+        "run": "run-1",
+        "closed": {
+            "since": "2026-01-31T09:12:30Z",
+            "by": "certify",
+            "why": "",
+            "run": "run-1",
+            "opened": "",
+            "written": "2026-01-31T09:12:30Z",
+        },
+        "open_projects": [],
+        "oms": {
+            "left": 0,
+            "may_finish": False,
+            "accepted": 8,
+            "recorded": 7,
+            "largest": 7,
+            "busy": "2026-01-31T09:05:00Z",
+        },
         "checks": checks,
         "passes": {
             "compare": {
@@ -115,12 +136,17 @@ def certificate(
                 "ended": "2026-01-31T09:10:00Z",
                 "objects_per_minute": 250_000,
                 "amended": "2026-01-31T09:12:00Z",
+                "state": "1" * 64,
+                "twin": "2" * 64,
             },
-            "reconcile": {
-                "pass": "fedcba9876543210-20260131T091201000000Z",
-                "started": "2026-01-31T09:12:01Z",
+            "standstill": {
+                "pass": "fedcba9876543210-20260131T091500000000Z",
+                "started": "2026-01-31T09:15:00Z",
+                "began": "2026-01-31T09:15:00Z",
                 "ended": "2026-01-31T09:19:00Z",
                 "objects_per_minute": 300_000,
+                "state": "1" * 64,
+                "twin": "2" * 64,
             },
         },
         **counted(found),
@@ -184,13 +210,23 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A rehearsal that is sound, if `results` are those of `would_be`."""
-    minutes = {"settle": 15, "replay": 1, "compare": 54, "again": 1, "reconcile": 7, "sample": 2, "total": 80}
+    minutes = {
+        "settle": 5,
+        "replay": 1,
+        "compare": 54,
+        "again": 5,
+        "close": 2,
+        "oms": 10,
+        "standstill": 54,
+        "sample": 2,
+        "total": 133,
+    }
+    of_freeze = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
     given = {
-        "FROZEN": "not run",
-        "STOOD_STILL": "not run",
+        **dict.fromkeys(of_freeze, "not run"),
         **(_ENOUGH.get(would_be, {}) if results is None else results),
     }
-    failing = [name for name in IDS if name in given and name not in ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")]
+    failing = [name for name in IDS if name in given and name not in (*of_freeze, "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}
     return certificate(given, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
 

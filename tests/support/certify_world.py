@@ -9,7 +9,7 @@ from typing import Any
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs import certify, compare, reconcile, replay
+from oss_oms_sync.jobs import certify, compare, replay
 from sandbox.oms.task import CopyFault
 from support.etags import obs_etag
 from support.world import ROOT, World, oms_error, payload
@@ -44,8 +44,11 @@ class CertifyWorld(World):
             etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
             headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
         self.source.add(StoredObject(key, data.encode(), headers))
-        if fate == "lost" or kind == "Symlink":
-            return
+        if fate != "lost" and kind != "Symlink":
+            self.send(key, fate)
+
+    def send(self, key: str, fate: str) -> None:
+        """The event of an object comes, perhaps once more."""
         if fate == "refused":
             self.oms.faults.then(oms_error(400, "OMS.0202", "frozen"))
         elif fate == "accepted":
@@ -84,27 +87,31 @@ class CertifyWorld(World):
 
     # What jobs do.
 
-    def replay(self, text: str = "") -> None:
+    def replay(self) -> None:
+        """By hand, in an open project."""
+        self.call(open=True)
+        self.tick_replay("")
+
+    def tick_replay(self, text: str = TICK) -> None:
+        """By its timer, which reads OMS's lists as well."""
         self.within(lambda: replay.run(text, self.invocation(240)))
         self.later(0.01)
 
-    def tick_replay(self) -> None:
-        """Replay by its timer, which reads OMS's lists as well."""
-        self.replay(TICK)
-
     def compare(self, **asked: object) -> dict[str, Any]:
-        """A comparison from its beginning, or what else is asked for."""
-        self.later(0.001)
+        """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
+        if "standstill" not in asked:
+            self.call(open=True)
         text = json.dumps(asked if "again" in asked else {"restart": True, **asked})
         answer = self.within(lambda: compare.run(text, self.invocation(570))).to_json()
         self.later(0.01)
         return answer
 
-    def stand_still(self, after: float = 1) -> None:
-        """Show that nothing has changed; meanwhile replay's timer strikes, as it does every minute."""
-        self.later(after)
-        self.within(lambda: reconcile.run('{"restart": true}', self.invocation(570)))
+    def stand_still(self, wait: float = 15 * MINUTE) -> None:
+        """Close the project, let OMS finish, and show that nothing has changed; meanwhile replay's timer strikes."""
+        self.call(close=True)
+        self.later(wait)
         self.tick_replay()
+        self.compare(standstill=True)
 
     def freeze(self, rest: float = HOUR) -> None:
         """Nobody writes from now on; what is on its way arrives."""
@@ -116,7 +123,7 @@ class CertifyWorld(World):
     def prove(self, **asked: object) -> None:
         """All that certify needs."""
         self.compare(**asked)
-        self.stand_still(MINUTE)
+        self.stand_still()
 
     def judge_again(self, **asked: object) -> None:
         """The same for what differed, an hour later."""
@@ -145,6 +152,12 @@ def results(document: dict[str, Any]) -> dict[str, str]:
     return {
         check["id"]: check["result"] for check in document["checks"] if check["result"] != "passed" and check["gates"]
     }
+
+
+def failed(document: dict[str, Any]) -> list[str]:
+    """The checks that failed, of a document that says NO-GO."""
+    assert document["verdict"] == "NO-GO"
+    return [name for name, result in results(document).items() if result == "failed"]
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:

@@ -19,7 +19,7 @@ short_pauses = st.tuples(st.just("pause"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
     st.tuples(st.sampled_from(["oms_refuses", "shut"]), st.booleans()),
     st.tuples(st.just("reconcile_all")),
-    st.tuples(st.just("compare")),
+    st.tuples(st.sampled_from(["compare", "compare_deep"])),
 )
 
 

@@ -77,6 +77,7 @@ class CompareWorld(ReconcileWorld):
         self._sent: set[str] = set()
         super().__init__(**environment)
         self.keys = list(keys)
+        self.has_read = False
         self.events: list[tuple[str, str]] = []
         self.refuses = False
         self.oms.faults.add(FROZEN, where=lambda request: self.refuses and request.method == "POST")
@@ -174,6 +175,11 @@ class CompareWorld(ReconcileWorld):
         """Somebody closes the project, or opens it again."""
         mark = {"closed": on, "at": timestamp(self.clock.now()), "by": "Li Lei", "why": "", "run": "", "opened": ""}
         self.bucket.add(StoredObject.of_json(f"{ROOT}state/closed-oss-oms-sync.json", mark))
+
+    def compare_deep(self) -> None:
+        """What is of equal size is read, and what that shows is kept."""
+        self.compare({"deep": True, "restart": True})
+        self.has_read = True
 
     def pause(self, seconds: float) -> None:
         self.later(seconds)

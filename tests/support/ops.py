@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ops
-from ops.clock import Clock
+from ops.clock import Clock, timestamp
 from ops.terminal import Screen
 from ops.waiting import Session
 
@@ -49,7 +49,12 @@ class FakeCaller:
         # What whoever looks sees of the passes of a job, and who has looked: without an answer here, no pass has begun.
         self.passes: dict[str, Any] = {}
         self.looked: list[tuple[str, dict[str, Any]]] = []
-        self.removed: list[str] = []
+        # The mark of a closed project; how many looks find that a late write has opened it; the GO that stands; and the
+        # checks for which a cutover waits, look after look.
+        self.mark: dict[str, str] | None = None
+        self.opened_late = 0
+        self.go: Any = None
+        self.checks: deque[list[dict[str, Any]]] = deque([[]])
         # What is done before a job answers.
         self.meanwhile: Callable[[str], None] = lambda job: None
 
@@ -59,20 +64,34 @@ class FakeCaller:
             return self.passes.get(job, NO_PASS)
         self.asked.append((job, dict(payload)))
         self.meanwhile(job)
+        if job == "certify" and payload.keys() & {"close", "open", "look"}:
+            return self._of_the_mark(payload)
         answers = self._answers[job]
         answer = answers.popleft() if len(answers) > 1 else answers[0]
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
+    def _of_the_mark(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        run = payload.get("run", "")
+        if "close" in payload:
+            self.mark = {"since": timestamp(NOW), "by": "certify", "why": "", "run": run}
+        elif "open" in payload and (not run or not self.mark or self.mark["run"] == run):
+            self.mark = None
+        elif self.mark and self.opened_late:
+            self.opened_late, self.mark = self.opened_late - 1, None
+        word = "closed" if self.mark else "open"
+        found = self.checks.popleft() if len(self.checks) > 1 and "frozen_since" in payload else self.checks[0]
+        said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
+        return {"closed": self.mark, "go": self.go, "checks": found if self.mark else [], **said}
+
     def remove_trigger(self, job: str, trigger: str) -> None:
-        self.removed.append(f"{job}/{trigger}")
         self.asked.append(("remove", {"trigger": trigger}))
 
     def restore_trigger(self, job: str, trigger: str) -> None:
         self.asked.append(("deploy", {"trigger": trigger}))
 
-    def let_pass(self, seconds: float) -> bool:
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:
         return False
 
     def stop(self) -> None:
@@ -234,6 +253,9 @@ def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[s
         "remedies": {},
         "lag": {"accepted": lag, "copied": lag, "again": 0},
         "amended": None,
+        "wishes": ["cutover"],
+        "standstill": False,
+        "stood_still": None,
         **changes,
     }
 

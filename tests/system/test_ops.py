@@ -126,31 +126,51 @@ def test_a_function_that_is_not_there_is_told(ops, deployed):
     assert (code, "The sandbox does not know what was asked for" in said) == (1, True)
 
 
+def asked_functions(box: Sandbox, before: int) -> set[str]:
+    return {one.function for one in box.fc.invocations[before:]}
+
+
+def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
+    # GIVEN options that make no sense, and a file that cannot be written: nothing is called
+    before = len(copied.fc.invocations)
+    assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
+    assert asked_functions(copied, before) == set()
+    with pytest.raises(SystemExit):
+        ops("cutover", "--frozen-since", "now", "--sample", "301")
+    assert asked_functions(copied, before) == set()
+
+    # GIVEN a key that was revoked: nothing but that is found out
+    copied.oms.remove_credentials(copied.huawei_credentials[0])
+    code, _, said = ops("cutover", "--frozen-since", "now")
+    assert (code, "access key" in said) == (1, True)
+    assert {"certify", "doctor"} <= asked_functions(copied, before) <= {"certify", "doctor", "compare", "reconcile"}
+
+
 def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_project(ops, copied, tmp_path):
     # GIVEN an object that somebody overwrote in OBS
     copied.obs.put(copied.destination_bucket, "a/2", b"somebody else's")
 
-    # WHEN the cutover is taken, THEN it says no, and with which command that is mended
+    # WHEN the cutover is taken, THEN it says no, and with which command that is mended, and closes nothing
     code, out, said = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.startswith("NO-GO\n")
     assert "  failed: OVERWRITTEN (objects: 1, bytes: " in out
     assert "      'a/2'\n" in out
-    assert '-> s compare invoke -e \'{"overwrite": true, "restart": true}\'' in out
-    assert "The project stays open" in said
+    assert "-> python ops.py compare --overwrite --restart" in out
+    assert "The project is not closed: something is left" in said
 
-    # AND after that it says GO, closes the project, and leaves a certificate that stands a check
+    # AND after that it closes the project, says GO, and leaves a certificate that stands a check
     assert ops("compare", "--overwrite", "--restart")[0] == 1
     later(copied)
+    copied.tick_all()
     # Passes are told apart by the second in which they begin.
     began = Clock().now()
     while Clock().now() == began:
         time.sleep(0.05)
     code, out, said = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
-    assert code == 0, out
+    assert code == 0, said + out
     assert out.startswith("GO\n")
-    assert "went by at once, in the sandbox" in said
-    assert "The project has been closed since" in said
+    assert "6. Close the project, so that nothing is sent any more …\n   done" in said
     listing = "".join(
         json.dumps({"key": key, "size": len(one.data)}) + "\n"
         for key, one in copied.oss.objects(copied.source_bucket).items()
@@ -159,9 +179,36 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")
     assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
 
-    # AND what is written now wakes nothing any more
+    # AND what is written now wakes nothing any more, and the same command gives the same certificate
     before = len(copied.fc.invocations)
     copied.bucket(copied.source_bucket).put_object("late", b"1")
     copied.wait_idle(PATIENCE)
-    assert [one.function for one in copied.fc.invocations[before:]] == []
+    assert asked_functions(copied, before) == set()
     assert ops("status")[1].startswith("The project has been closed")
+    code, _, said = ops("cutover", "--frozen-since", "now", "--out", "again.json")
+    assert (code, "A GO stands" in said) == (0, True)
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "go.json").read_text()
+
+    # AND opened again, the object that woke nothing is found and sent
+    assert ops("open")[0] == 0
+    later(copied)
+    ops("reconcile", "--restart")
+    copied.wait_idle(PATIENCE)
+    assert "late" in copied.task.destination
+
+
+def test_closed_by_hand_what_is_written_is_recorded_and_opened_again_it_is_sent(ops, copied):
+    assert ops("close")[1].startswith("The project has been closed since")
+    calls = len(copied.oms.calls)
+    upload(copied, "late")
+    copied.wait_idle(PATIENCE)
+    assert len(copied.oms.calls) == calls
+    assert json.loads(copied.oss.objects(copied.log_bucket)[record(copied, "late")].data)["reason"] == "CLOSED"
+    assert ops("open")[:2] == (0, "The project is open: what was recorded while it was closed is sent in minutes.\n")
+    copied.tick("replay")
+    copied.wait_idle(PATIENCE)
+    assert "late" in copied.task.destination
+
+
+def record(box: Sandbox, key: str) -> str:
+    return f"oms_source_record/{box.task_id}/failed_object/{key}"

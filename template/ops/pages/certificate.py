@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ops import certificates
 from ops.certificates import CHECKS, NOT_COUNTED, bound, gates, said, sha256, side_of
 from ops.check import doubts
 from ops.pages import comparison, html, layout, units
@@ -41,8 +42,7 @@ _RESULTS = {
     "passed": ("passed", "good"),
 }
 _NOT_COUNTED = Sides(**NOT_COUNTED)
-_STEPS = ("settle", "replay", "compare", "again", "reconcile", "sample")
-_CLOSE = """s certify invoke -e '{"close": true}'"""
+_STEPS = ("replay", "settle", "compare", "again", "close", "oms", "standstill", "sample")
 _CUTOVER = "python ops.py cutover"
 
 
@@ -92,15 +92,19 @@ def _what(seen: str) -> Markup | None:
 
 def _next(document: Answer, say: Words) -> Step | None:
     if text(document, "verdict") == "GO":
-        if part(document, "shown", "closed"):
-            return Step(say("advise closed"))
-        return Step(say("advise close"), _CLOSE)
+        return Step(say("advise closed"))
     # What failed comes before what was not looked at.
     for one in _by_result(document):
         following = in_language(one, "next", say.language)
         if part(one, "result") != "passed" and gates(one) and following:
-            return Step(following, text(one, "command") or "")
+            return Step(following, _line(one))
     return Step(say("advise cutover"), _CUTOVER)
+
+
+def _line(check: Answer) -> str:
+    """The command of a check's next step; empty if there is none."""
+    step = part(check, "step")
+    return certificates.line(step) if isinstance(step, dict) else ""
 
 
 def _by_result(document: Answer) -> list[Answer]:
@@ -202,7 +206,7 @@ def _looked_at(document: Answer, made: datetime | None, say: Words) -> Markup:
             (say("log bucket"), _name(text(document, "log_bucket"), say)),
             (say("frozen since"), time(frozen, made, say) if frozen else element("span", say("not frozen"))),
             (say("compared"), _pass(fields(document, "passes", "compare"), say)),
-            (say("reconciled"), _pass(fields(document, "passes", "reconcile"), say)),
+            (say("stood still"), _pass(fields(document, "passes", "standstill"), say)),
             (say("written last"), _written_last(document, made, say)),
             (say("made"), time(part(document, "made"), None, say)),
             (say("made by"), _maker(document, say)),
@@ -306,7 +310,7 @@ def _result(check: Answer, say: Words) -> Markup:
 
 def _trouble(document: Answer, check: Answer, say: Words) -> Markup:
     name, names = text(check, "id") or "", rows(check, "keys")
-    following, line = in_language(check, "next", say.language), text(check, "command")
+    following, line = in_language(check, "next", say.language), _line(check)
     return element(
         "div",
         element("h3", element("span", _check_name(name, say), " ", html.code(name)), _result(check, say)),
@@ -454,7 +458,7 @@ def _shown(document: Answer, say: Words) -> Markup:
     oms, gone, closed = (
         fields(shown, "oms"),
         fields(document, "classes", "deleted_at_source", "destination"),
-        part(shown, "closed"),
+        part(document, "closed"),
     )
     counted = [
         (say(title), number(whole(oms, name), say, "bad" if name == "failed" else ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.certificates import CHECKS, bound, gates, said, side_of
+from ops.certificates import CHECKS, bound, gates, line, said, side_of
 from ops.check import doubts
 from ops.figures import figure
 from ops.terminal import Line, Marked
@@ -28,11 +28,13 @@ _SIDE = {"source": Text("source", "源端"), "destination": Text("destination", 
 _SIDES = Text("{} {}: {} objects, {} bytes", "{} {}：{} 个对象，{} 字节")
 _MINUTES = Text("The freeze would last about {} minutes: {}", "停写约需 {} 分钟：{}")
 _STEPS = {
-    "settle": Text("settling", "静置"),
     "replay": Text("replay", "重发"),
+    "settle": Text("settling", "静置"),
     "compare": Text("compare", "比对"),
     "again": Text("judging again", "重新判定"),
-    "reconcile": Text("reconcile", "对账"),
+    "close": Text("closing", "关闭"),
+    "oms": Text("waiting for OMS", "等待 OMS"),
+    "standstill": Text("standstill", "静止检查"),
     "sample": Text("sampling", "抽样"),
 }
 _ACCEPTED = Text("accepted by name: {}: {}", "已具名接受：{}：{}")
@@ -96,8 +98,8 @@ def _checks(document: Report, lang: str) -> Iterator[Line]:
         yield from (f"      {key!r}" for key in one["keys"][:_SHOWN_KEYS])
         if one[f"next{suffix}"]:
             yield f"      -> {one[f'next{suffix}']}"
-        if one["command"] and one["command"] not in one[f"next{suffix}"]:
-            yield f"      -> {one['command']}"
+        if one["step"]:
+            yield f"      -> {line(one['step'])}"
 
 
 def _counted(document: Report, name: str, lang: str) -> str:

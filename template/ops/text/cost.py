@@ -22,7 +22,7 @@ _NAMES = {
     "compares": Text("compare every week", "每周一次比对"),
     "timers": Text("timers, if nothing happens", "定时器（无事发生时）"),
     "compare": Text("comparing both buckets", "比对两个桶"),
-    "reconcile": Text("reconcile, which proves that the source stood still", "对账，证明源端未再变化"),
+    "standstill": Text("a standstill pass, which shows that both buckets stand still", "静止检查，确认两个桶未再变化"),
     "sample": Text("a sample read on both sides", "两端各读取一份抽样"),
     "deep": Text(
         "if asked for: --deep, at most (all objects read at the source)", "可选：--deep，至多（读取源端全部对象）"
@@ -38,7 +38,9 @@ _STEPS = {
     "settle": Text("wait until all is old enough", "等待对象足够旧"),
     "compare": Text("compare", "比对"),
     "again": Text("judge late keys again", "再次判定迟到的对象"),
-    "reconcile": Text("reconcile", "对账"),
+    "close": Text("close the project", "关闭项目"),
+    "oms": Text("wait until OMS has finished", "等待 OMS 完成"),
+    "standstill": Text("standstill pass", "静止检查"),
     "sample": Text("read the sample", "读取抽样"),
     "total": Text("total", "合计"),
 }

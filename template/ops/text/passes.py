@@ -42,7 +42,7 @@ _NOT_SURE = Text(" ({:,} objects are not proven to be equal)", "（另有 {:,} �
 # Why reading proved nothing.
 _UNREAD = {
     "unreadable": Text(
-        "{:,} could not be read: archived, or encrypted with a key that the function's role may not use, or the role"
+        "{:,} could not be read: archived, or encrypted with a key that the function's role may not use, or that role"
         " may not read at all (python policies/show.py --deep)",
         "{:,} 个无法读取：已归档，或所用密钥未授权给函数的角色，或该角色没有读取权限（python policies/show.py --deep）",
     ),

@@ -308,3 +308,7 @@ def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(proj
     assert in_obs not in show(project)
     assert in_obs in show(project, "--deep")
     assert right in show(project, "--deep")
+    # The timer's comparisons read as well, where s.yaml says so.
+    config = project / "s.yaml"
+    config.write_text(config.read_text().replace('compareDeep: "off"', 'compareDeep: "on"'))
+    assert show(project).count(right) == 1

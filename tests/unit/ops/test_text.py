@@ -246,7 +246,7 @@ def test_compare_says_under_a_class_what_sending_again_may_not_heal():
 
 
 def test_a_certificate_names_what_did_not_pass_with_what_to_do():
-    missing = {"result": "failed", "keys": ["a", NASTY], "command": "s compare invoke -e '{\"again\": true}'"}
+    missing = {"result": "failed", "keys": ["a", NASTY], "step": {"job": "compare", "options": {"again": True}}}
     sample = {"result": "not run", "gates": False}
     document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
     out = text(certificate.lines(document, "en"))
@@ -255,7 +255,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert f"  {len(IDS) - 2} of {len(IDS)} checks passed\n  failed: MISSING (objects: 1, bytes: 4)\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
-    assert "      -> mend MISSING\n      -> s compare invoke -e '{\"again\": true}'\n" in out
+    assert "      -> mend MISSING\n      -> python ops.py compare --again\n" in out
     assert "SAMPLE" not in out
     assert "  accepted by name: equal_size: Li, checked\n" in out
     out = text(certificate.lines(document, "zh"))
@@ -265,13 +265,15 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
 
 
 def test_a_rehearsal_says_how_long_the_freeze_lasts():
-    document = rehearsal("NO-GO", {"STOOD_STILL": "not run", "MISSING": "failed"})
+    document = rehearsal("NO-GO", {"MISSING": "failed"})
     out = text(certificate.lines(document, "en"))
     assert "  as of 2026-01-31T09:12:00Z, while the source is written to\n" in out
     assert "  failed: MISSING (objects: 1, bytes: 4)\n" in out
     assert "STOOD_STILL" not in out
-    parts = "settling 15, replay 1, compare 54, judging again 1, reconcile 7, sampling 2"
-    assert f"  The freeze would last about 80 minutes: {parts}\n" in out
+    parts = (
+        "replay 1, settling 5, compare 54, judging again 5, closing 2, waiting for OMS 10, standstill 54, sampling 2"
+    )
+    assert f"  The freeze would last about 133 minutes: {parts}\n" in out
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ class Webhook:
     def _send(self, body: bytes) -> _Answer:
         """Raises NETWORK_ERRORS."""
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
-        response = self._session.send_signed("POST", self._settings.alert_webhook, headers, timeout, body)
-        return _Answer(response.status_code, read_body(response, MAX_SHORT_BODY))
+        with self._session as session:
+            response = session.send_signed("POST", self._settings.alert_webhook, headers, timeout, body)
+            return _Answer(response.status_code, read_body(response, MAX_SHORT_BODY))
 
 
 def _says_zero(name: str) -> Callable[[_Answer], bool]:

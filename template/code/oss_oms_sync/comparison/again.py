@@ -79,6 +79,7 @@ def judge_again(
         # What was drawn before counted as equal, and nothing that did is judged again.
         drawn=total.drawn.merged(now.drawn),
         # What was written is not unwritten because it is gone, or was written once more.
+        largest=max(total.largest, now.largest),
         last_written=written_last([*total.last_written, *now.last_written]),
         twin=now.twin,
         source_listed=now.source_listed,

@@ -94,6 +94,7 @@ class CompareCount:
         self._drawing = Drawing(rules.seed, start.drawn)
         # A heap: the first is the one that was written first.
         self._last_written = sorted(start.last_written)
+        self._largest = start.largest
         # Objects and bytes of the source, and of the destination.
         self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
         self._named = len(self._folders.keys() - {"", OTHERS})
@@ -174,6 +175,7 @@ class CompareCount:
         if entry.source and is_inside:
             self._add_version(entry.source, entry.destination, found)
             self._note_written(entry.key, entry.source.modified)
+            self._largest = max(self._largest, entry.source.size)
             self._count_time(entry.source, entry, found)
         if found.is_listed:
             text = line(found.sign, entry.key)
@@ -201,6 +203,7 @@ class CompareCount:
             Side(*self._listed[:2]),
             Side(*self._listed[2:]),
             self._twin_listed % MODULUS,
+            self._largest,
             self._drawing.drawn(),
             sorted(self._last_written, reverse=True),
             {name: tuple(keys) for name, keys in self._unread.items()},

@@ -15,6 +15,9 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text
 
+# What a pass can be asked for besides (passes/scope.py).
+_WISHES = ("since", "deep", "overwrite", "cutover")
+
 
 @dataclass(frozen=True)
 class CompareResult:
@@ -64,6 +67,7 @@ class CompareResult:
             },
             **(self._found() if self.finished and not is_standstill else {}),
             "standstill": is_standstill,
+            "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if self.finished else None,
             "twin": f"{tally.twin:064x}" if self.finished else None,
             "stood_still": self.stood_still,

@@ -136,10 +136,10 @@ class CompareTally(Tally):
 
     `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
     in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
-    `twin_listed` is the part of `twin` that is of keys that can be judged again. `drawn` are objects for a sample, of
-    those that count as equal. `last_written`: those of the source in scope that were written last, the latest first.
-    `unread`: the first keys that reading did not prove, by what was in its way. `parts` are the lists of differences,
-    and `lines` those that are not written yet.
+    `twin_listed` is the part of `twin` that is of keys that can be judged again. `largest`: the size of the largest
+    object of the source in scope. `drawn` are objects for a sample, of those that count as equal. `last_written`: those
+    of the source in scope that were written last, the latest first. `unread`: the first keys that reading did not
+    prove, by what was in its way. `parts` are the lists of differences, and `lines` those that are not written yet.
     """
 
     classes: Mapping[str, ClassCount] = field(default_factory=dict)
@@ -151,6 +151,7 @@ class CompareTally(Tally):
     source_listed: Side = field(default_factory=Side)
     destination_listed: Side = field(default_factory=Side)
     twin_listed: int = 0
+    largest: int = 0
     drawn: Drawn = field(default_factory=Drawn)
     last_written: Sequence[Written] = ()
     unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -177,6 +178,7 @@ class CompareTally(Tally):
             self.source_listed.plus(other.source_listed),
             self.destination_listed.plus(other.destination_listed),
             (self.twin_listed + other.twin_listed) % MODULUS,
+            max(self.largest, other.largest),
             self.drawn.merged(other.drawn),
             written_last([*self.last_written, *other.last_written]),
             {
@@ -213,6 +215,7 @@ class CompareTally(Tally):
             "oldest_not_there": self.oldest_not_there,
             "listed": {"source": self.source_listed.to_json(), "destination": self.destination_listed.to_json()},
             "twin_listed": f"{self.twin_listed:064x}",
+            "largest": self.largest,
             "drawn": self.drawn.to_json(),
             "last_written": list(self.last_written),
             "unread": {name: list(keys) for name, keys in self.unread.items()},
@@ -232,6 +235,7 @@ class CompareTally(Tally):
                 "oldest_not_there": oldest,
                 "listed": {"source": source, "destination": destination},
                 "twin_listed": str(twin_listed),
+                "largest": int(largest),
                 "drawn": drawn,
                 "last_written": list(last_written),
                 "unread": dict(unread),
@@ -251,6 +255,7 @@ class CompareTally(Tally):
                     Side.from_json(source),
                     Side.from_json(destination),
                     int(twin_listed, 16),
+                    largest,
                     Drawn.from_json(drawn),
                     [Written(*one) for one in last_written],
                     {str(name): list(map(str, keys)) for name, keys in unread.items()},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
@@ -167,6 +167,12 @@ class PassStore:
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": problem.message})
+
+    def began(self, pass_name: str) -> datetime | None:
+        """When a standstill pass began, by OSS's clock, as its first sign says: nothing was listed before that. None if
+        the sign is not there."""
+        (sign,) = self._bucket.find_all([f"{self._working}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
+        return from_epoch(sign.modified) if sign else None
 
     def worked_on(self, pass_name: str) -> dict[str, int]:
         """When somebody began to work on the latest piece of each range, in seconds since 1970."""

@@ -71,6 +71,8 @@ class Worker:
         Raises StorageError: what was done until then is kept.
         """
         start = Piece(Kind.MORE, until="", after="", tally=self._store.tally_type(), about=one.to_json())
+        if one.scope.standstill:
+            self._store.sign_on(one.name, ROOT_RANGE, 0)
         return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,28 +12,26 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.task import CopyFault
 from sandbox.server.faults import Fault
-from support.certify_world import DAY, HOUR, MINUTE, PART, CertifyWorld, check, results, verdict
+from support.certify_world import DAY, HOUR, MINUTE, PART, CertifyWorld, check, failed, results, verdict
 from support.world import ROOT, oms_error
 
-# The commands that checks tell.
-AGAIN = """s compare invoke -e '{"again": true}'"""
-RESTART = """s compare invoke -e '{"restart": true}'"""
-REPLAY = "s replay invoke -e '{}'"
-DEEP = """s compare invoke -e '{"deep": true, "restart": true}'"""
+RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
 
 def asked(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """The payload of a check's command."""
-    found = re.search(r"-e '(.*)'", check(document, name)["command"])
-    assert found
-    return json.loads(found[1])
+    """What the step of a check asks for besides the freeze, and what is accepted."""
+    step = check(document, name)["step"]
+    assert step["job"] in ("compare", "cutover")
+    return {name: value for name, value in step["options"].items() if name not in ("frozen_since", "accept")}
 
 
 def follow(world: CertifyWorld, document: dict[str, Any], name: str) -> None:
-    """Do what the check says, give OMS its time, and show that the source stood still."""
+    """Do what the check says, give OMS its time, and show that both buckets stood still."""
     payload = asked(document, name)
-    world.compare(**payload)
-    world.judge_again(**{name: value for name, value in payload.items() if name not in ("again", "restart")})
+    wishes = {name: value for name, value in payload.items() if name not in ("again", "restart")}
+    if "restart" in payload:
+        world.compare(**wishes)
+    world.judge_again(**wishes)
 
 
 def test_a_healthy_migration_is_a_go_that_excepts_nothing(ready):
@@ -47,18 +44,17 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     world.put("c", "x", fate="lost")
     world.freeze()
     began = timestamp(world.clock.now())
-    world.prove()
-
-    # WHEN another one is deleted in OBS before that, which nobody sees
-    world.remove("b")
+    world.compare()
     world.judge_again()
 
-    # THEN the document says when each was looked at, and not that all were there at the end
+    # THEN the document says when each was looked at, and when the last time was that it was still so
     document = world.certify()
-    assert document["passes"]["compare"]["started"] == began < document["as_of"]
+    still = document["passes"]["standstill"]["began"]
+    assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
         "GO: each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
-        f" {began} and {document['as_of']}, and the source stood still."
+        f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing is sent since two minutes"
+        f" after {document['closed']['written']}, and OMS had finished."
     )
 
 
@@ -67,7 +63,7 @@ def test_before_anything_was_looked_at_nothing_is_proven(world):
     document = world.certify()
     assert document["verdict"] == "NOT PROVEN"
     assert results(document)["SCOPE"] == results(document)["STOOD_STILL"] == results(document)["MISSING"] == "not run"
-    assert check(document, "SCOPE")["command"] == RESTART
+    assert asked(document, "SCOPE") == RESTART
     assert (document["classes"], document["as_of"]) == (None, None)
 
 
@@ -90,17 +86,18 @@ def test_what_obs_lacks_is_a_no_go_and_judging_it_again_mends_it(world, harm, na
     # GIVEN what is not in OBS
     harm(world)
     world.freeze()
-    world.prove()
+    world.compare()
 
     # WHEN the cutover is judged, THEN the check names it
     document = world.certify()
-    assert verdict(document) == ("NO-GO", {name: "failed"})
-    assert (check(document, name)["keys"], check(document, name)["command"]) == (["b"], AGAIN)
+    assert failed(document) == [name]
+    assert (check(document, name)["keys"], asked(document, name)) == (["b"], {})
 
-    # WHEN OMS has copied what compare sent, and it is judged again, and reconcile shows that nothing moved
+    # WHEN OMS has copied what compare sent, and it is judged again, and nothing moved after that
     world.later(HOUR)
     world.compare(again=True)
-    assert results(world.certify()) == {"STOOD_STILL": "not run", "COPY_FAILED": "not run"}
+    not_yet = dict.fromkeys(("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS"), "not run")
+    assert results(world.certify()) == not_yet
     world.stand_still()
     assert world.is_go()
 
@@ -126,15 +123,18 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     harm(world)
     world.freeze()
     world.task.copies.then(CopyFault.lost())
-    world.prove()
-    world.judge_again()
+    world.compare()
+    world.later(HOUR)
+    world.compare(again=True)
     document = world.certify()
-    (name,) = results(document)
-    assert check(document, name)["command"] == RESTART
+    (name,) = failed(document)
+    assert asked(document, name) == RESTART
 
     # WHEN the command is followed, THEN it is a go
     follow(world, document, name)
-    assert world.is_go()
+    # OMS has not finished what it lost, for ever.
+    assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
+    assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
 
 @pytest.mark.parametrize(("contents", "told"), [("21", "delete it in OBS"), ("123", "send these again")])
@@ -160,9 +160,9 @@ def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world
 def test_what_is_newer_in_obs_is_a_no_go_until_somebody_decides(world, overwrite):
     world.freeze()
     overwritten(world)
-    world.prove(overwrite=overwrite)
+    world.compare(overwrite=overwrite)
     document = world.certify()
-    assert results(document) == {"OVERWRITTEN": "failed"}
+    assert failed(document) == ["OVERWRITTEN"]
     # Where compare was asked to send it, it only has to be judged again.
     assert asked(document, "OVERWRITTEN") == {"overwrite": True, "again" if overwrite else "restart": True}
     follow(world, document, "OVERWRITTEN")
@@ -192,9 +192,9 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
     overwritten(world)
 
     # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
-    commands = [one["command"] for one in world.certify()["checks"]]
-    assert RESTART in commands
-    assert not any("overwrite" in one for one in commands)
+    steps = [one["step"]["options"] for one in world.certify()["checks"] if one["step"]]
+    assert {"frozen_since": world.frozen, **RESTART} in steps
+    assert not any("overwrite" in one for one in steps)
 
 
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])
@@ -207,7 +207,7 @@ def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world,
     assert document["verdict"] == "NOT PROVEN"
     (name,) = results(document)
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
-    assert (check(document, name)["keys"], check(document, name)["command"]) == (["b"], DEEP)
+    assert (check(document, name)["keys"], asked(document, name)) == (["b"], DEEP)
 
     # WHEN it is accepted by name, THEN it is a go that says so
     accepted = {name.removeprefix("PROOF_").lower(): "the owner: a cache"}
@@ -228,8 +228,9 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
     world.prove(deep=True)
     document = world.certify()
     (name,) = results(document)
-    assert "<who, why>" in check(document, name)["command"]
-    assert asked(document, name)["frozen_since"] == world.frozen
+    accepted = {name.removeprefix("PROOF_").lower(): "<who, why>"}
+    step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
+    assert check(document, name)["step"] == step
 
 
 def test_a_symbolic_link_is_accepted_by_name(world):
@@ -266,12 +267,12 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     assert world.is_go()
     document = world.certify()
     assert document["shown"]["deleted_at_source"] == {"objects": 1, "bytes": 1}
-    assert "1 others" in check(document, "BACKLOG")["seen"]
+    assert "1 others" in check(document, "NOTHING_WAITS")["seen"]
 
 
 def ends_late(world: CertifyWorld) -> None:
     """An upload in parts has the time of its beginning."""
-    world.put("a/late", "x", fate="lost")
+    world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
 
 
@@ -289,23 +290,26 @@ def test_what_happens_at_the_source_after_the_comparison_is_a_no_go(world, chang
     world.freeze()
     world.compare()
     change(world)
-    world.stand_still(MINUTE)
+    world.stand_still()
     document = world.certify()
     assert verdict(document) == ("NO-GO", {"STOOD_STILL": "failed"})
-    assert check(document, "STOOD_STILL")["command"] == RESTART
+    assert asked(document, "STOOD_STILL") == {}
     world.freeze()  # what was written belongs to it
     world.prove()
     assert world.is_go()
 
 
-def test_a_reconcile_pass_from_before_the_comparison_shows_nothing(world):
+def test_a_standstill_pass_from_before_the_comparison_shows_nothing(world):
     world.freeze()
     world.stand_still()
     world.later(MINUTE)
     world.compare()
+    world.call(close=True)
+    world.later(15 * MINUTE)
+    world.tick_replay()
     document = world.certify()
-    assert verdict(document) == ("NOT PROVEN", {"STOOD_STILL": "not run", "COPY_FAILED": "not run"})
-    assert check(document, "STOOD_STILL")["command"] == """s reconcile invoke -e '{"restart": true}'"""
+    assert verdict(document) == ("NOT PROVEN", {"CLOSED": "not run", "STOOD_STILL": "not run"})
+    assert asked(document, "STOOD_STILL") == {}
 
 
 def before_the_freeze(world: CertifyWorld) -> None:
@@ -337,7 +341,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
     document = world.certify()
     assert (document["verdict"], results(document)["SCOPE"]) == ("NOT PROVEN", "not run")
     assert seen in check(document, "SCOPE")["seen"]
-    assert check(document, "SCOPE")["command"] == RESTART
+    assert asked(document, "SCOPE") == RESTART
 
 
 def test_what_is_moving_is_a_no_go_until_a_quarter_of_an_hour_has_passed(world):
@@ -346,7 +350,7 @@ def test_what_is_moving_is_a_no_go_until_a_quarter_of_an_hour_has_passed(world):
     world.prove()
     document = world.certify()
     assert results(document)["MOVING"] == "failed"
-    assert check(document, "MOVING")["command"] == AGAIN
+    assert asked(document, "MOVING") == {}
     world.judge_again()
     assert world.is_go()
 
@@ -356,7 +360,7 @@ def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.put("b", "xy", fate="accepted")
     world.freeze(rest=20 * MINUTE)
     world.prove()
-    assert results(world.certify()) == {"IN_FLIGHT": "failed"}
+    assert results(world.certify()) == {"IN_FLIGHT": "failed", "OMS_FINISHED": "not run"}
     world.copy_all()
     world.judge_again()
     assert world.is_go()
@@ -368,10 +372,10 @@ def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
     world.freeze()
     world.prove()
     document = world.certify()
-    assert results(document) == {"FAILED": "failed", "BACKLOG": "failed"}
-    assert check(document, "BACKLOG")["command"] == REPLAY == check(document, "FAILED")["command"]
-    assert check(document, "BACKLOG")["keys"] == ["b"]
-    assert "ACCOUNT" in check(document, "BACKLOG")["seen"]
+    assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
+    assert asked(document, "NOTHING_WAITS") == {} == asked(document, "FAILED")
+    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
+    assert "ACCOUNT" in check(document, "NOTHING_WAITS")["seen"]
 
     world.oms.faults.clear()
     world.replay()
@@ -381,10 +385,14 @@ def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
 
 def test_a_run_file_of_replay_is_a_no_go_until_a_run_has_taken_it_over(ready):
     ready.run_file("b")
+    # What is equal in OBS waits for nothing.
+    assert ready.is_go()
+    ready.remove("b")
     document = ready.certify()
-    assert results(document) == {"BACKLOG": "failed"}
-    assert "1 run files with 1 keys" in check(document, "BACKLOG")["seen"]
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
     ready.replay()
+    ready.prove()
     assert ready.is_go()
 
 
@@ -392,9 +400,10 @@ def test_what_oms_failed_to_copy_and_waits_to_be_sent_again_is_a_no_go(ready):
     ready.record_failed("b", reason="COPY_FAILED")
     ready.remove("b")
     document = ready.certify()
-    assert results(document) == {"COPY_FAILED": "failed"}
-    assert check(document, "COPY_FAILED")["keys"] == ["b"]
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
     ready.replay()
+    ready.prove()
     assert ready.is_go()
 
 
@@ -433,14 +442,14 @@ def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world
 def test_where_obs_does_not_tell_each_failed_record_counts(ready):
     ready.record_failed("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
-    assert results(ready.certify()) == {"BACKLOG": "failed"}
+    assert results(ready.certify()) == {"NOTHING_WAITS": "failed"}
 
 
 def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     document = ready.certify()
-    assert results(document) == {"BACKLOG": "failed"}
-    assert "1 that cannot be read" in check(document, "BACKLOG")["seen"]
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert "1 records or run files that cannot be read" in check(document, "NOTHING_WAITS")["seen"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():
@@ -454,17 +463,18 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     assert world.is_go()
 
     # But not where one of its own is among them.
+    world.remove("a/1")
     world.run_file("b/1", "a/1")
     document = world.certify()
-    assert results(document) == {"BACKLOG": "failed"}
-    assert "1 run files with 1 keys" in check(document, "BACKLOG")["seen"]
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert check(document, "NOTHING_WAITS")["keys"] == ["a/1"]
 
 
 def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
     world.freeze()
     world.prove()
-    assert verdict(world.certify()) == ("NOT PROVEN", {"COPY_FAILED": "not run"})
+    assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
 
 @pytest.mark.parametrize(
@@ -510,7 +520,8 @@ def test_clocks_that_are_off_or_not_told(ready, cloud, skew, expected):
 
 
 def harm_total(world: CertifyWorld, harm: Callable[[bytes], bytes]) -> None:
-    (name,) = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
+    totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
+    name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
     body = world.bucket.objects[name].body
     assert harm(body) != body
     world.bucket.add(StoredObject(name, harm(body)))
@@ -551,6 +562,7 @@ def test_what_comes_and_goes_at_the_source_before_keys_are_judged_again_does_not
 
 
 def test_certify_writes_nothing_but_its_document_and_sends_nothing(ready):
+    ready.certify()
     before, sent = set(ready.bucket.objects), len(ready.oms.calls)
     document = ready.certify()
     assert set(ready.bucket.objects) - before == {document["document"]}

@@ -166,29 +166,24 @@ def test_without_right_to_read_the_destination_replay_works_as_before_and_says_s
     assert world.sent() == ["a"]
 
 
-@pytest.mark.parametrize("bucket", ["source", "bucket"])
-def test_what_cannot_be_looked_at_is_read_again_by_the_next_run(world, bucket):
-    world.upload("a")
-    world.list_failed("a")
-    asked = getattr(world, bucket)
-    asked.fail(oss_error(409, "Busy"), where=lambda name: name in ("a", f"{ROOT}success_object/a"))
-    told = world.copies()
-    assert (told.keys(), told["lists"]) == ({"lists", "stopped"}, 1)
-    assert "answered 409 Busy" in told["stopped"]
-    assert world.sent() == []
-    asked.heal()
-    world.tick()
-    assert world.sent() == ["a"]
-
-
-def test_a_failure_whose_record_cannot_be_written_is_read_again_by_the_next_run(world):
+@pytest.mark.parametrize(
+    ("bucket", "kind", "what"),
+    [
+        ("source", "find", "a"),
+        ("bucket", "get", f"{ROOT}success_object/a"),
+        ("bucket", "put", f"{ROOT}failed_object/a"),
+    ],
+)
+def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(world, bucket, kind, what):
     world.upload("a", "b")
     world.list_failed("a")
     world.later(1)
     world.list_failed("b")
-    world.bucket.fail(NO_RIGHT, "put", where=lambda name: name.endswith("failed_object/a"))
-    assert "oss:PutObject" in world.copies()["stopped"]
-    world.bucket.heal()
+    asked = getattr(world, bucket)
+    asked.fail(oss_error(409, "Busy"), kind, where=lambda name: name == what)
+    assert "answered 409 Busy" in world.copies()["stopped"]
+    assert world.sent() == []
+    asked.heal()
     world.tick()
     assert world.sent() == ["a", "b"]
 

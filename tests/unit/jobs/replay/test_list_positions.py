@@ -26,14 +26,6 @@ def known(world: CopiesWorld) -> dict[str, Any]:
     return json.loads(stored.body) if stored else {}
 
 
-def test_sub_tasks_may_sort_in_any_order(world):
-    for sub in ("05", "01", "09", "03"):
-        world.list_failed(f"key 0{sub}", sub=sub)
-        world.tick()
-        assert world.sent() == [f"key 0{sub}"]
-        world.later(5 * MINUTE)
-
-
 def test_a_list_that_grows_is_read_on_where_it_ended(world):
     name = world.list_failed("key 001", "key 002")
     world.tick()
@@ -65,16 +57,6 @@ def test_a_list_that_was_written_anew_is_read_from_its_beginning(world):
     world.there.add(StoredObject(name, "".join(map(world.line, ["key 003", "key 004", "key 005"])).encode()))
     world.tick()
     assert world.sent() == ["key 003", "key 004", "key 005"]
-
-
-def test_a_list_that_comes_late_is_read_by_the_next_run(world):
-    world.list_failed("key 001", name="2000")
-    world.tick()
-    world.sent()
-    world.later(5 * MINUTE)
-    world.list_failed("key 002", name="1000")
-    world.tick()
-    assert world.sent() == ["key 002"]
 
 
 def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):

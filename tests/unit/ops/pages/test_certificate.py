@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.certificates import CHECKS, bound, said
+from ops.certificates import CHECKS, bound, line, said
 from ops.pages import certificate
 from support.web_page import EXAMPLES, Element, answer, parse
 
@@ -86,7 +86,7 @@ def change(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         change("source", to=None),
         change("destination", to=None),
         change("classes", to=None),
-        change("schema", to=2),
+        change("schema", to=1),
         change("verdict", to="go"),
     ],
 )
@@ -100,12 +100,12 @@ def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made):
 
 def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled():
     given = answer(GO)
-    given["checks"][15] |= {"result": "not run", "gates": False}
+    given["checks"][17] |= {"result": "not run", "gates": False}
     given["sample"] = None
     shown = page(signed(given))
     assert word(shown) == ("GO", "good")
     assert "does not gate" in section(shown, "checks").text
-    assert "19 of 19" in shown.one(class_="figures").text
+    assert "20 of 20" in shown.one(class_="figures").text
     assert "Nothing was sampled" in section(shown, "sample").text
 
 
@@ -180,17 +180,17 @@ def test_every_check_is_there_with_what_was_seen(name, language):
         assert check["id"] in shown
         assert check[f"seen{ending}"] in shown
         if check["result"] != "passed" and check["gates"]:
-            for part in (check[f"wanted{ending}"], check[f"next{ending}"], check["command"], *check["keys"]):
+            for part in (check[f"wanted{ending}"], check[f"next{ending}"], line(check["step"]), *check["keys"]):
                 assert part in shown
 
 
 def test_what_has_not_passed_comes_first_the_worst_before_all():
     given = answer("certificate-not-proven")
-    given["checks"][19] |= {"result": "failed", "next": "Set the clock.", "command": "s deploy -y"}
+    given["checks"][20] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
     given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(signed(given))
     order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
-    assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "STOOD_STILL"]
+    assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
     # AND that is what the next command is about
     assert shown.one(class_="next").text == "NextSet the clock.s deploy -y"
 
@@ -198,22 +198,18 @@ def test_what_has_not_passed_comes_first_the_worst_before_all():
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        (GO, """s certify invoke -e '{"close": true}'"""),
-        ("certificate-no-go", """s compare invoke -e '{"again": true}'"""),
-        ("certificate-not-proven", """s compare invoke -e '{"restart": true, "deep": true}'"""),
-        ("certificate-rehearsal", """s compare invoke -e '{"again": true}'"""),
+        ("certificate-not-proven", "python ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"),
+        ("certificate-rehearsal", "python ops.py compare --again"),
     ],
 )
 def test_there_is_one_next_command(name, command):
     assert page(answer(name)).one(class_="next").one("pre").text == command
 
 
-def test_a_closed_project_is_not_to_be_closed_again():
-    given = answer(GO)
-    given["shown"]["closed"] = {"since": "2026-01-31T09:30:00Z", "by": "J. Doe", "why": ""}
-    shown = page(signed(given))
+def test_after_a_go_the_project_is_closed_already():
+    shown = page(answer(GO))
     assert "closed already" in shown.one(class_="next").text
-    assert "closed since 2026-01-31 09:30:00" in section(shown, "shown").text
+    assert "closed since 2026-01-31 08:50:01" in section(shown, "shown").text
 
 
 def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail():
@@ -221,7 +217,7 @@ def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail()
     part = section(page(given), "rehearsal")
     shares = [int(one.attributes["style"].removeprefix("flex-grow:")) for one in part.one(class_="bar").every("i")]
     assert sum(shares) == given["rehearsal"]["minutes"]["total"]
-    assert "total64 min" in part.text
+    assert "total81 min" in part.text
     assert "Would be NO-GO" in part.text
     assert [one.text for one in part.every("code")] == given["rehearsal"]["failing"]
     given["rehearsal"]["minutes"]["total"] += 1

@@ -32,16 +32,16 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     options = Options.parse(event, invocation.clock.now())
     if options.mark:
         return _of_the_mark(invocation, options)
-    evidence = gather(invocation, options.frozen_since, options.sample)
-    checks = all_checks(evidence, invocation.settings, options.accept)
-    document = _stored(invocation, lambda number: build(invocation, evidence, checks, options.accept, number))
+    evidence = gather(invocation, options)
+    checks = all_checks(evidence, invocation.settings)
+    document = _stored(invocation, lambda number: build(invocation, evidence, checks, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
     return document
 
 
 def _of_the_mark(invocation: Invocation, options: Options) -> dict[str, object]:
     if options.mark == "look":
-        return mark.look(invocation)
+        return mark.look(invocation, options)
     answer = (mark.close if options.mark == "close" else mark.open_again)(invocation, options.run)
     log.info(answer)
     return answer

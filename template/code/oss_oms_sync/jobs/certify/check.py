@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text
 
 NOTHING = Text("", "")
@@ -24,17 +25,18 @@ class Result(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what was `seen`, what is `wanted`, the first `keys` concerned, and what to do next, with the command
-    for it. One that does not gate is shown, and decides nothing."""
+    """One check: what was `seen`, what is `wanted`, the first `keys` concerned, and what to do `next`, as a `step`. One
+    that does not gate is shown, and decides nothing; one that `waits` needs nothing but time."""
 
     id: str
     result: Result
     seen: Text
     wanted: Text
     next: Text = NOTHING
-    command: str = ""
+    step: Step | None = None
     keys: Sequence[str] = ()
     gates: bool = True
+    waits: bool = False
 
     def to_json(self) -> dict[str, object]:
         """As the document has it."""
@@ -42,6 +44,7 @@ class Check:
             "id": self.id,
             "result": self.result.value,
             "gates": self.gates,
+            "waits": self.waits,
             "seen": self.seen.en,
             "seen_zh": self.seen.zh,
             "wanted": self.wanted.en,
@@ -49,7 +52,7 @@ class Check:
             "keys": list(self.keys),
             "next": self.next.en,
             "next_zh": self.next.zh,
-            "command": self.command,
+            "step": self.step.to_json() if self.step else None,
         }
 
 

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
+from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import checks_of_classes, unseen
-from oss_oms_sync.jobs.certify.checks_of_waiting import checks_of_waiting
-from oss_oms_sync.jobs.certify.commands import certify_command, command, compare_command
-from oss_oms_sync.jobs.certify.evidence import LATEST, Comparison, Evidence
+from oss_oms_sync.jobs.certify.checks_of_closing import REHEARSED, closed, nothing_waits, oms_finished, stood_still
+from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
 
-_REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
 
-
-def all_checks(evidence: Evidence, settings: Settings, accepted: Mapping[str, str]) -> list[Check]:
+def all_checks(evidence: Evidence, settings: Settings) -> list[Check]:
     """All checks."""
     scope = _scope(evidence, settings)
     not_looked = scope if scope.result is Result.NOT_RUN else None
     return [
-        _frozen(evidence, scope, accepted),
-        _stood_still(evidence, scope),
+        _frozen(evidence, scope),
+        closed(evidence),
+        oms_finished(evidence),
+        stood_still(evidence, scope),
         scope,
         _sums(evidence, scope),
-        *checks_of_classes(evidence, accepted, not_looked),
-        _sample(evidence, accepted),
-        *checks_of_waiting(evidence, accepted),
+        *checks_of_classes(evidence, not_looked),
+        _sample(evidence),
+        nothing_waits(evidence),
         _task(evidence, settings),
         _clock(evidence),
     ]
@@ -48,7 +49,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     )
     found = evidence.comparison
     following = Text("Compare both buckets", "请比对两个桶")
-    begin = compare_command(found.state.scope if found else None, restart=True)
+    begin = steps.comparing(evidence.options, found.state.scope if found else None, restart=True)
     if isinstance(evidence.task, Failure):
         reason, (en, zh) = evidence.task.reason.name, evidence.task.remedy("get")
         seen = Text(f"OMS does not tell which bucket is the destination, {reason}", f"无法从 OMS 获知目的桶，{reason}")
@@ -72,16 +73,16 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
             "Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy",
             "请更正 s.yaml 中的源端桶或前缀、后缀，并重新部署",
         )
-        return Check("SCOPE", Result.NOT_PROVEN, seen, wanted, following, "s deploy -y")
+        return Check("SCOPE", Result.NOT_PROVEN, seen, wanted, following, steps.DEPLOY)
     return Check("SCOPE", Result.PASSED, seen, wanted)
 
 
-def _frozen(evidence: Evidence, scope: Check, accepted: Mapping[str, str]) -> Check:
+def _frozen(evidence: Evidence, scope: Check) -> Check:
     """Whether nothing was written after the freeze."""
     wanted = Text("No object was written later than a minute after the freeze", "没有对象的写入时间晚于冻结后一分钟")
     frozen, found = evidence.frozen_since, evidence.comparison
     if frozen is None:
-        return Check("FROZEN", Result.NOT_RUN, _REHEARSED, wanted)
+        return Check("FROZEN", Result.NOT_RUN, REHEARSED, wanted)
     if found is None or scope.result is not Result.PASSED:
         return unseen("FROZEN", wanted, scope)
     written = found.tally.last_written
@@ -102,48 +103,8 @@ def _frozen(evidence: Evidence, scope: Check, accepted: Mapping[str, str]) -> Ch
         f" --frozen-since {timestamp(later)}",
         f"请确认源端不再有写入。实际冻结时间晚于所述时间，请以 --frozen-since {timestamp(later)} 执行割接",
     )
-    again = certify_command(later, evidence.sample.asked if evidence.sample else 0, accepted)
+    again = steps.cutover(evidence.options, frozen=later)
     return Check("FROZEN", Result.FAILED, seen, wanted, following, again, late)
-
-
-def _stood_still(evidence: Evidence, scope: Check) -> Check:
-    """Whether the source has not changed from the first page of the comparison to a reconcile pass after its end."""
-    wanted = Text(
-        "A reconcile pass begun after the comparison's end sees the very same versions of all objects",
-        "在比对结束之后开始的对账，看到所有对象的版本完全相同",
-    )
-    begin = command("reconcile", {"restart": True})
-    if evidence.frozen_since is None:
-        return Check("STOOD_STILL", Result.NOT_RUN, _REHEARSED, wanted)
-    if evidence.comparison is None or scope.result is Result.NOT_RUN:
-        return unseen("STOOD_STILL", wanted, scope)
-    as_of, after = evidence.comparison.as_of, evidence.reconciled
-    if after is None or after.started <= as_of:
-        seen = Text(f"No reconcile pass has begun after {as_of} and ended", f"{as_of} 之后没有开始并完成的对账")
-        following = Text(
-            "Reconcile once more, to show that the source stood still", "请再执行一次对账，以证明源端没有变化"
-        )
-        return Check("STOOD_STILL", Result.NOT_RUN, seen, wanted, following, begin)
-    compared, reconciled = evidence.comparison.tally.state, after.tally.state
-    if compared != reconciled:
-        seen = Text(
-            f"The source changed between {evidence.comparison.state.started} and {after.ended}: its state digest was"
-            f" {compared:064x}, and is {reconciled:064x}",
-            f"源端在 {evidence.comparison.state.started} 至 {after.ended} 之间有变化：状态摘要由 {compared:064x} 变为"
-            f" {reconciled:064x}",
-        )
-        following = Text(
-            "See that nothing writes to the source or deletes there any more. Then compare again, and reconcile after"
-            " that",
-            "请确认源端不再有写入或删除，然后重新比对，之后再执行对账",
-        )
-        restart = compare_command(evidence.comparison.state.scope, restart=True)
-        return Check("STOOD_STILL", Result.FAILED, seen, wanted, following, restart)
-    seen = Text(
-        f"The same state digest at {as_of} and {after.ended}: {compared:064x}",
-        f"{as_of} 与 {after.ended} 的状态摘要相同：{compared:064x}",
-    )
-    return Check("STOOD_STILL", Result.PASSED, seen, wanted)
 
 
 def _sums(evidence: Evidence, scope: Check) -> Check:
@@ -159,7 +120,7 @@ def _sums(evidence: Evidence, scope: Check) -> Check:
     if wrong:
         seen = Text(f"Does not add up: {', '.join(wrong)}", f"不相符：{'、'.join(wrong)}")
         following = Text("Compare again. If that does not help, open an issue", "请重新比对；如仍不相符，请提交 issue")
-        again = compare_command(evidence.comparison.state.scope, restart=True)
+        again = steps.comparing(evidence.options, evidence.comparison.state.scope, restart=True)
         return Check("SUMS", Result.FAILED, seen, wanted, following, again)
     source = evidence.comparison.tally.side("source")
     return Check(
@@ -191,7 +152,7 @@ def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
             yield f"folders of {one.title}"
 
 
-def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
+def _sample(evidence: Evidence) -> Check:
     """Whether the objects that were drawn are equal, byte by byte."""
     sample = evidence.sample
     if sample is None:
@@ -208,7 +169,7 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
             "请重新比对，并读取所有尚未证明的对象（deep）；同时查明谁在写入两侧的桶",
         )
         scope = evidence.comparison.state.scope if evidence.comparison else None
-        again = compare_command(scope, deep=True, restart=True)
+        again = steps.comparing(evidence.options, scope, deep=True, restart=True)
         return Check("SAMPLE", Result.FAILED, seen, wanted, following, again, sample.differing[:MAX_KEYS])
     wanted = Text(
         f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
@@ -221,12 +182,12 @@ def _sample(evidence: Evidence, accepted: Mapping[str, str]) -> Check:
             f"{read} of {len(sample.drawn)} drawn objects were read{why}",
             f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
         )
-        again = certify_command(evidence.frozen_since, sample.asked, accepted)
-        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, Text("Certify again", "请再次执行 certify"), again)
+        following = Text("Go on with the cutover, which reads on", "请继续割接，割接会继续读取")
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, steps.cutover(evidence.options))
     if not read and evidence.comparison and evidence.comparison.tally.side("source").objects:
         seen = Text("No object of up to 1 GiB counts as equal", "没有视为一致且不超过 1 GiB 的对象")
-        following = Text("There is nothing to sample: certify without", "没有可抽样的对象：请去掉抽样")
-        without = certify_command(evidence.frozen_since, 0, accepted)
+        following = Text("There is nothing to sample: go on without", "没有可抽样的对象：请去掉抽样后继续")
+        without = steps.cutover(evidence.options, sample=0)
         return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, without)
     bound = sample.bound or Text("There is nothing to sample", "没有可抽样的对象")
     seen = Text(
@@ -241,21 +202,21 @@ def _task(evidence: Evidence, settings: Settings) -> Check:
     wanted = Text(f"The sync task of the bucket {bucket} is synchronizing", f"桶 {bucket} 的同步任务处于同步中")
     if not isinstance(task, TaskInfo):
         seen = Text(f"OMS does not tell, {task.reason.name}", f"OMS 未告知，{task.reason.name}")
-        return Check("TASK", Result.NOT_RUN, seen, wanted, task.remedy("get"), command("doctor", {}))
+        return Check("TASK", Result.NOT_RUN, seen, wanted, task.remedy("get"), steps.DOCTOR)
     if not (task.src_bucket and task.status):
         seen = Text("OMS does not say which bucket it reads, or whether it does", "OMS 未告知任务的源端桶或状态")
         following = Text(
             "Look at the task in the OMS console, and at what doctor says of it",
             "请在 OMS 控制台查看该任务，并查看 doctor 的说明",
         )
-        return Check("TASK", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
+        return Check("TASK", Result.NOT_RUN, seen, wanted, following, steps.DOCTOR)
     seen = Text(f"Of the bucket {task.src_bucket}: {task.status}", f"源端桶 {task.src_bucket}：{task.status}")
     if task.src_bucket != bucket:
         following = Text(
             "Correct SYNC_URL or the source bucket in s.yaml, and deploy",
             "请更正 s.yaml 中的 SYNC_URL 或源端桶，并重新部署",
         )
-        return Check("TASK", Result.FAILED, seen, wanted, following, "s deploy -y")
+        return Check("TASK", Result.FAILED, seen, wanted, following, steps.DEPLOY)
     if not task.is_running:
         following = Text("Start it in the OMS console", "请在 OMS 控制台启动该任务")
         return Check("TASK", Result.FAILED, seen, wanted, following)
@@ -273,8 +234,8 @@ def _clock(evidence: Evidence) -> Check:
     told = [f"{name} {seconds} s" for name, seconds in known.items()] + [f"{name} ?" for name in unknown]
     seen = Text(", ".join(told), "，".join(told))
     if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
-        return Check("CLOCK", Result.FAILED, seen, wanted, Reason.CLOCK.fix, command("doctor", {}))
+        return Check("CLOCK", Result.FAILED, seen, wanted, Reason.CLOCK.fix, steps.DOCTOR)
     if unknown:
         following = Text("Doctor says why it is not reached", "无法访问的原因见 doctor")
-        return Check("CLOCK", Result.NOT_RUN, seen, wanted, following, command("doctor", {}))
+        return Check("CLOCK", Result.NOT_RUN, seen, wanted, following, steps.DOCTOR)
     return Check("CLOCK", Result.PASSED, seen, wanted)

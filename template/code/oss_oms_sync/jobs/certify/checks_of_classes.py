@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
+from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import NOTHING, Check, Result
-from oss_oms_sync.jobs.certify.commands import WHO_WHY, certify_command, command, compare_command
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.jobs.certify.mending import mend_missing, mend_older, mend_overwritten
+from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 
 
@@ -143,18 +144,18 @@ _PROOFS = (
 )
 
 
-def checks_of_classes(evidence: Evidence, accepted: Mapping[str, str], not_looked: Check | None) -> Iterator[Check]:
+def checks_of_classes(evidence: Evidence, not_looked: Check | None) -> Iterator[Check]:
     """A check for each class that decides anything; `not_looked` is the one that says why no comparison counts."""
     for zero in _ZERO:
         yield unseen(zero.id, zero.wanted, not_looked) if not_looked else _zero(zero, evidence)
     for proof in _PROOFS:
-        yield unseen(proof.id, proof.wanted, not_looked) if not_looked else _proof(proof, evidence, accepted)
+        yield unseen(proof.id, proof.wanted, not_looked) if not_looked else _proof(proof, evidence)
 
 
 def unseen(name: str, wanted: Text, not_looked: Check) -> Check:
     """The check `name` where no comparison counts, which `not_looked` explains."""
     seen = Text("No comparison counts: see SCOPE", "没有有效的比对：见 SCOPE")
-    return Check(name, Result.NOT_RUN, seen, wanted, not_looked.next, not_looked.command)
+    return Check(name, Result.NOT_RUN, seen, wanted, not_looked.next, not_looked.step)
 
 
 def _zero(zero: _Zero, evidence: Evidence) -> Check:
@@ -167,24 +168,24 @@ def _zero(zero: _Zero, evidence: Evidence) -> Check:
     return Check(zero.id, Result.FAILED, seen, zero.wanted, *_mend(zero, evidence), keys)
 
 
-def _mend(zero: _Zero, evidence: Evidence) -> tuple[Text, str]:
-    """What to do about objects that are in the classes of a check, and the command for it."""
+def _mend(zero: _Zero, evidence: Evidence) -> tuple[Text, Step]:
+    """What to do about objects that are in the classes of a check, and the step for it."""
     found, task = evidence.comparison, evidence.task
     if found and isinstance(task, TaskInfo):
         match zero.id:
             case "MISSING":
-                return mend_missing(found)
+                return mend_missing(found, evidence.options)
             case "OLDER":
-                return mend_older(found, task)
+                return mend_older(found, task, evidence.options)
             case "OVERWRITTEN":
-                return mend_overwritten(found, task)
+                return mend_overwritten(found, task, evidence.options)
     if zero.id == "FAILED":
-        return zero.next, command("replay", {})
-    return zero.next, compare_command(found.state.scope if found else None, again=True)
+        return zero.next, steps.cutover(evidence.options) if evidence.frozen_since else Step("replay")
+    return zero.next, steps.comparing(evidence.options, found.state.scope if found else None, again=True)
 
 
-def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Check:
-    count, why = _count(evidence, proof.of), accepted.get(proof.of.title)
+def _proof(proof: _Proof, evidence: Evidence) -> Check:
+    count, why = _count(evidence, proof.of), evidence.accepted.get(proof.of.title)
     side = _side(proof.of, count)
     if not side.objects:
         return Check(proof.id, Result.PASSED, Text("none", "无"), proof.wanted)
@@ -194,7 +195,7 @@ def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Ch
         return Check(proof.id, Result.PASSED, seen, proof.wanted, keys=count.keys)
     scope = evidence.comparison.state.scope if evidence.comparison else None
     if proof.reading and not (scope and scope.deep):
-        following = compare_command(scope, deep=True, restart=True)
+        following = steps.comparing(evidence.options, scope, deep=True, restart=True)
         return Check(proof.id, Result.NOT_PROVEN, seen, proof.wanted, proof.next, following, count.keys)
     more = proof.next
     if proof.reading:
@@ -202,8 +203,7 @@ def _proof(proof: _Proof, evidence: Evidence, accepted: Mapping[str, str]) -> Ch
             "Reading did not prove them. Compare them by hand, then accept them by name",
             "读取后仍无法证明。请自行比对，然后按类别接受",
         )
-    sampled = evidence.sample.asked if evidence.sample else 0
-    accepting = certify_command(evidence.frozen_since, sampled, {**accepted, proof.of.title: WHO_WHY})
+    accepting = steps.accepting(evidence.options, proof.of.title)
     return Check(proof.id, Result.NOT_PROVEN, seen, proof.wanted, more, accepting, count.keys)
 
 

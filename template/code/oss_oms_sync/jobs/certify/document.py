@@ -22,8 +22,8 @@ from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.tally import ClassCount
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
-from oss_oms_sync.jobs.certify.code_hash import code_sha256
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.oms_work import OmsWork
 from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.progress import Progress
@@ -34,7 +34,7 @@ from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def certificates_folder(invocation: Invocation) -> str:
@@ -48,15 +48,13 @@ def number_of(name: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def build(
-    invocation: Invocation, evidence: Evidence, checks: Sequence[Check], accepted: Mapping[str, str], number: int
-) -> dict[str, object]:
+def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], number: int) -> dict[str, object]:
     """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
     verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
-    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence, accepted)
+    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
@@ -80,15 +78,29 @@ def build(
         "scope": asdict(settings.key_filter),
         "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
         "checks": [check.to_json() for check in checks],
-        "passes": {"compare": _compared(found, evidence), "reconcile": _pass(evidence.reconciled, evidence)},
+        "run": evidence.options.run,
+        "closed": asdict(evidence.closed) if evidence.closed else None,
+        "open_projects": list(evidence.open_projects),
+        "oms": _oms(evidence.oms),
+        "passes": {"compare": _compared(found, evidence), "standstill": _still(found, evidence)},
         **_counted(found),
         "sample": _sampled(evidence.sample) if evidence.sample else None,
-        "accepted": dict(accepted),
+        "accepted": dict(evidence.accepted),
         "rehearsal": rehearsal.to_json() if rehearsal else None,
         "shown": _shown(evidence),
         "document": f"{certificates_folder(invocation)}{name}",
     }
     return {**document, "sha256": sha256_of(document)}
+
+
+def code_sha256(folder: Path) -> str:
+    """Which code made it: SHA-256 over the Python files in `folder`, sorted by path: of each its path in there, a zero
+    byte, the SHA-256 of its contents as hex digits, and a newline."""
+    lines = (
+        f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+        for path in sorted(folder.rglob("*.py"))
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sha256_of(document: Mapping[str, object]) -> str:
@@ -97,7 +109,7 @@ def sha256_of(document: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepted: Mapping[str, str]) -> Text:
+def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text:
     open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
     failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
     if verdict is Verdict.NO_GO:
@@ -107,16 +119,24 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence, accepte
             f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
-    found = evidence.comparison
+    found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
     source, began, ended = found.in_scope("source"), found.state.started, found.as_of
-    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in accepted)
+    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.accepted)
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
-    # Nobody knows of OBS what happens there after an object was looked at.
+    stood, since = timestamp(still.began) if still else "?", closed.written if closed else "?"
+    oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
+    if work.left != 0:
+        left = "an unknown number of objects" if work.left is None else objects_en(work.left)
+        left_zh = "数量未知的" if work.left is None else f"{work.left} 个"
+        oms = f"but OMS may still write: it has not finished {left} (accepted by name)"
+        oms_zh = f"但 OMS 仍可能写入：有{left_zh}对象未处理完（已按名称接受）"
+    # Nobody knows of OBS what happens there after that.
     return Text(
         f"GO: each object of the source ({objects_en(source.objects)}, {source.bytes:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {ended}{but}, and the source stood still.",
+        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing is sent since"
+        f" two minutes after {since}, {oms}.",
         f"GO：在 {began} 至 {ended} 期间逐个检查时，源端的对象（{source.objects:,} 个，{source.bytes:,} 字节）"
-        f"均在 OBS 中{but_zh}，且源端没有变化。",
+        f"均在 OBS 中{but_zh}。{stood} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
     )
 
 
@@ -148,8 +168,26 @@ def _counted(found: Comparison | None) -> dict[str, object]:
     }
 
 
+def _oms(work: OmsWork) -> dict[str, object]:
+    busy = timestamp(work.busy) if work.busy else None
+    counted = {name: getattr(work, name) for name in ("left", "may_finish", "accepted", "recorded", "largest")}
+    return {**counted, "busy": busy}
+
+
 def _compared(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
-    return {**(_pass(found.state, evidence) or {}), "amended": found.amended or None} if found else None
+    if found is None:
+        return None
+    more = {"amended": found.amended or None, "state": f"{found.tally.state:064x}", "twin": f"{found.tally.twin:064x}"}
+    return {**(_pass(found.state, evidence) or {}), **more}
+
+
+def _still(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
+    still = found.standstill if found else None
+    if still is None:
+        return None
+    seen = still.state.tally
+    more = {"began": timestamp(still.began), "state": f"{seen.state:064x}", "twin": f"{seen.twin:064x}"}
+    return {**(_pass(still.state, evidence) or {}), **more}
 
 
 def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | None:
@@ -197,7 +235,6 @@ def _shown(evidence: Evidence) -> dict[str, object]:
         }
         if found
         else None,
-        "closed": evidence.closed.to_json() if evidence.closed else None,
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from oss_oms_sync import jsontext
 from oss_oms_sync.clouds.clocks import date_at
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -14,32 +16,45 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.certify.oms_work import OmsWork
+from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
 from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
-# What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
-LATEST = timedelta(hours=24)
+
+@dataclass(frozen=True)
+class Standstill:
+    """A standstill pass, which `began` then by OSS's clock."""
+
+    state: PassState
+    began: datetime
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The last whole comparison: what its pass found, and what that is since its keys were last judged again, which was
-    at the time `amended`; empty if they were not."""
+    """The comparison that answers: what its pass found, what that is since its keys were last judged again, and the
+    standstill pass that was made after that; None if there is none."""
 
     state: PassState
     passed: CompareTally
     tally: CompareTally
-    amended: str
+    standstill: Standstill | None
 
     @property
     def as_of(self) -> str:
         """When it looked at anything for the last time."""
-        return max(self.state.ended, self.amended)
+        return self.state.as_of
+
+    @property
+    def amended(self) -> str:
+        """When its keys were last judged again; empty if they were not."""
+        return self.state.amended
 
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, and without OMS's own lists,
@@ -53,16 +68,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that checks go by.
+    """All that checks go by: what was asked for, and what was found.
 
-    `comparison` and `reconciled` are the last passes over everything that ended. `clocks`: how far the function's clock
-    is off each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists
-    of failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
-    `unread_lines`: lines of them that it could not read. `sample` is None if nothing was to be sampled.
+    `reconciled` is the last reconcile pass over everything that ended. `clocks`: how far the function's clock is off
+    each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists of
+    failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
+    `unread_lines`: lines of them that it could not read. `open_projects`: others of the task that are not closed.
+    `sample` is None if nothing was to be sampled.
     """
 
+    options: Options
     now: datetime
-    frozen_since: datetime | None
     task: TaskInfo | Failure
     comparison: Comparison | None
     reconciled: PassState | None
@@ -72,26 +88,39 @@ class Evidence:
     unread_lines: int
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
+    open_projects: Sequence[str]
+    oms: OmsWork
     sample: Sample | None
 
+    @property
+    def frozen_since(self) -> datetime | None:
+        """None in a rehearsal."""
+        return self.options.frozen_since
 
-def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) -> Evidence:
-    """Look at everything; `asked`: how many objects are to be sampled.
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """Who accepts what, and why."""
+        return self.options.accept
+
+
+def gather(invocation: Invocation, options: Options) -> Evidence:
+    """Look at everything.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
-    comparison = _comparison(invocation, destination, frozen_since) if destination else None
-    # Before `now`: a certificate tells of no pass that ended after it was made.
+    comparison = _comparison(invocation, destination, options.frozen_since) if destination else None
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
     state = JobState(invocation)
     lists = state.load("failed_copies")
     looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
+    closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     return Evidence(
+        options,
+        # After the passes: a certificate tells of none that ended after it was made.
         invocation.clock.now(),
-        frozen_since,
         task,
         comparison,
         reconciled.of if reconciled else None,
@@ -100,8 +129,10 @@ def gather(invocation: Invocation, frozen_since: datetime | None, asked: int) ->
         str(problem or ""),
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),
-        Closing(invocation).state(),
-        _sample(invocation, destination, comparison, asked),
+        closed,
+        _open_projects(invocation),
+        OmsWork.ask(invocation, task, closed, largest),
+        _sample(invocation, destination, comparison, options.sample),
     )
 
 
@@ -115,14 +146,31 @@ def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket 
 
 
 def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
-    states = PassStore(invocation, "compare", CompareTally, destination.name).states()
-    prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
+    store = PassStore(invocation, "compare", CompareTally, destination.name)
+    states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Where none answers since the freeze, the last one tells why.
     answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
-    state = answer.of if answer else None
-    if state is None or not (isinstance(state.passed, CompareTally) and isinstance(state.tally, CompareTally)):
+    if answer is None:
         return None
-    return Comparison(state, state.passed, state.tally, state.amended)
+    state, passed, tally = answer.of, answer.of.passed, answer.of.tally
+    if not (isinstance(passed, CompareTally) and isinstance(tally, CompareTally)):
+        return None
+    standstill = None
+    if answer.standstill and (began := store.began(answer.standstill.of.name)):
+        standstill = Standstill(answer.standstill, began)
+    return Comparison(state, passed, tally, standstill)
+
+
+def _open_projects(invocation: Invocation) -> list[str]:
+    """The other projects of the task that are not closed, or of which that cannot be read."""
+    prefix = f"{record_root(invocation.task_id)}state/closed-"
+    names = [one.name for one in invocation.log_bucket.iter_objects(prefix)]
+    projects = {name: re.sub(r"\.json$", "", name.removeprefix(prefix)) for name in names}
+    found = {}
+    for name, one in zip(names, invocation.log_bucket.get_all(names), strict=True):
+        mark = jsontext.load(one.body) if one else None
+        found[projects[name]] = isinstance(mark, dict) and mark.get("closed") is True
+    return [one for one, is_closed in found.items() if not is_closed and one != invocation.settings.project]
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from oss_oms_sync import jsontext
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.jobs.certify.check import Verdict
+from oss_oms_sync.jobs.certify.checks_of_closing import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import certificates_folder, number_of
+from oss_oms_sync.jobs.certify.evidence import gather
+from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.text import Text
 
@@ -39,9 +42,9 @@ def open_again(invocation: Invocation, run: str) -> dict[str, object]:
     return _answer(Closing(invocation).open(_BY, run=run))
 
 
-def look(invocation: Invocation) -> dict[str, object]:
+def look(invocation: Invocation, options: Options) -> dict[str, object]:
     """Whether the project is closed, and the GO that stands (None if none does): one that was given since the project
-    was last opened.
+    was last opened. With the time of a freeze also the checks for which a cutover waits before its standstill pass.
 
     Raises StorageError: then neither is known.
     """
@@ -49,7 +52,11 @@ def look(invocation: Invocation) -> dict[str, object]:
     given = (name for name in certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
     go = _document(invocation, last_name(given)) if closed else None
     stands = go is not None and closed is not None and str(go["made"]) > closed.opened
-    return {**_answer(closed), "go": go if stands else None}
+    checks = []
+    if closed and options.frozen_since:
+        evidence = gather(invocation, options)
+        checks = [check(evidence).to_json() for check in (oms_finished, nothing_waits)]
+    return {**_answer(closed), "go": go if stands else None, "checks": checks}
 
 
 def certificates(invocation: Invocation) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What to do about objects that OBS lacks or has otherwise, with the command for it: one that is known to do nothing is
+"""What to do about objects that OBS lacks or has otherwise, with the step for it: one that is known to do nothing is
 never told."""
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.remedies import DELETE, remedies
 from oss_oms_sync.comparison.tally import ClassCount
-from oss_oms_sync.jobs.certify.commands import compare_command
 from oss_oms_sync.jobs.certify.evidence import Comparison
+from oss_oms_sync.jobs.certify.options import Options
+from oss_oms_sync.jobs.certify.steps import comparing
+from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text
 
 _SENT = Text(
@@ -34,41 +36,44 @@ _NOTHING_OVER = Text(
 )
 
 
-def mend_missing(found: Comparison) -> tuple[Text, str]:
+def mend_missing(found: Comparison, options: Options) -> tuple[Text, Step]:
     """For objects that are not in OBS."""
     scope, oldest = found.state.scope, found.tally.oldest_not_there
     installed = parse_time(found.state.of.installed)
     begin = scope.begin(installed) if installed else None
     if begin and oldest is not None and oldest < begin.timestamp():
         told = Text(_OLD.en.format(timestamp(begin)), _OLD.zh.format(timestamp(begin)))
-        return told, compare_command(scope, restart=True, since=timestamp(from_epoch(oldest)))
+        return told, comparing(options, scope, restart=True, since=timestamp(from_epoch(oldest)))
     if found.amended:
-        return _STILL, compare_command(scope, restart=True)
-    return _SENT, compare_command(scope, again=True)
+        return _STILL, comparing(options, scope, restart=True)
+    return _SENT, comparing(options, scope, again=True)
 
 
-def mend_older(found: Comparison, task: TaskInfo) -> tuple[Text, str]:
+def mend_older(found: Comparison, task: TaskInfo, options: Options) -> tuple[Text, Step]:
     """For objects of which OBS has an older version."""
-    return _overwriting_nothing(found, task) or mend_missing(found)
+    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER.title)
+    if told:  # OMS has skipped them once more
+        return told, comparing(options, found.state.scope, deep=True, restart=True)
+    return _overwriting_nothing(found, task, options) or mend_missing(found, options)
 
 
-def mend_overwritten(found: Comparison, task: TaskInfo) -> tuple[Text, str]:
+def mend_overwritten(found: Comparison, task: TaskInfo, options: Options) -> tuple[Text, Step]:
     """For objects that differ and are newer in OBS."""
     scope, one = found.state.scope, ObjectClass.OVERWRITTEN.title
     count = found.tally.classes.get(one, ClassCount())
-    skipped = count.proven_different if task.skips_same_size else 0
-    if nothing := _overwriting_nothing(found, task):
+    skipped = count.proven_different if task.skips_same_size else count.in_vain
+    if nothing := _overwriting_nothing(found, task, options):
         return nothing
     of_same_size = remedies(found.tally, task.object_overwrite_mode).get(one)
     if of_same_size and skipped == count.source.objects:
-        return of_same_size, compare_command(scope, restart=True)
+        return of_same_size, comparing(options, scope, restart=True)
     if scope.overwrite and not found.amended:
-        return _SENT, compare_command(scope, again=True)
+        return _SENT, comparing(options, scope, again=True)
     told = Text.join([_DECIDE, Text(". ", "。"), of_same_size]) if of_same_size and skipped else _DECIDE
-    return told, compare_command(scope, overwrite=True, restart=True)
+    return told, comparing(options, scope, overwrite=True, restart=True)
 
 
-def _overwriting_nothing(found: Comparison, task: TaskInfo) -> tuple[Text, str] | None:
+def _overwriting_nothing(found: Comparison, task: TaskInfo, options: Options) -> tuple[Text, Step] | None:
     if task.object_overwrite_mode != "NO_OVERWRITE":
         return None
-    return _NOTHING_OVER, compare_command(found.state.scope, restart=True)
+    return _NOTHING_OVER, comparing(options, found.state.scope, restart=True)

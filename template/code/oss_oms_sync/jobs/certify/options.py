@@ -10,8 +10,9 @@ from oss_oms_sync import options
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.comparison.drawing import MAX_DRAWN
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.jobs.certify.commands import WHO_WHY
 
+# In the place of who accepts something, and why, until somebody says it.
+WHO_WHY = "<who, why>"
 _MARKS = ("close", "open", "look")
 OPTIONS: dict[str, type] = {
     "frozen_since": str,
@@ -21,13 +22,13 @@ OPTIONS: dict[str, type] = {
     **dict.fromkeys(_MARKS, bool),
 }
 
-# What may be accepted by name although nobody has proven it: classes of a comparison.
-ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+# What may be accepted by name although nobody has proven it: classes of a comparison, and what OMS has not finished.
+ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts a class, and why; `run`
+    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run`
     is the run of a cutover that asks; `mark` is "close", "open" or "look", or empty for a certificate."""
 
     frozen_since: datetime | None
@@ -44,7 +45,7 @@ class Options:
         """
         asked = options.parse(event, OPTIONS)
         marks = [name for name in _MARKS if asked.get(name) is True]
-        if marks and len(asked.keys() - {"run"}) > 1:
+        if marks and len(asked.keys() - {"run", "frozen_since"}) > 1:
             raise PayloadError(
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time"

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.comparison.classes import SETTLED_SECONDS
 from oss_oms_sync.comparison.tally import Side
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Evidence
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.settings import Settings
 
 # These will be well once nothing is written any more: what they say today is not what they will say.
-_OF_THE_FREEZE = ("FROZEN", "STOOD_STILL", "MOVING", "IN_FLIGHT")
+_OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
 # An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
 _SAMPLE_BYTES_A_SECOND = 30_000_000
-# Judging the late keys again takes a minute, and OMS some before it.
-_AGAIN_MINUTES = 5
+# What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
+_SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ class Rehearsal:
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
-    waiting = len(evidence.waiting.failed) + len(evidence.waiting.in_run_files)
+    compare = _length(evidence.comparison.state if evidence.comparison else None)
     steps = {
-        "settle": SETTLED_SECONDS // 60,
-        "replay": _rounded_up(waiting / (settings.oms_rate * KEYS_PER_CALL)),
-        "compare": _length(evidence.comparison.state if evidence.comparison else None),
+        "settle": _SETTLE_MINUTES,
+        "replay": _rounded_up(len(evidence.waiting.keys) / (settings.oms_rate * KEYS_PER_CALL)),
+        "compare": compare,
         "again": _AGAIN_MINUTES,
-        "reconcile": _length(evidence.reconciled),
+        "close": CLOSED_AFTER // timedelta(minutes=1),
+        "oms": QUIET // timedelta(minutes=1),
+        # It lists what the comparison lists, but for the records.
+        "standstill": compare,
         "sample": _sampling(evidence),
     }
     known = [minutes for minutes in steps.values() if minutes is not None]

@@ -6,12 +6,13 @@ for longer than a freeze lasts. The comparison looks at these objects like at al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.errors import StorageError
@@ -19,7 +20,6 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.failed_records import list_failed
 from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles
-from oss_oms_sync.passes.classify import Entry
 
 # With more than this, nobody has to look at each: the answer is no.
 _MOST = 1000
@@ -28,16 +28,13 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class Waiting:
-    """`failed`: the failed records of objects that are to be sent; `needless`: how many others there are; `unread`:
-    records of which nobody knows the key. `in_run_files`: this project's keys in the `run_files` of replay that have
-    any, `unreadable` of which are. `are_more`: there is more than was looked at."""
+    """`keys`: those of failed records and of replay's run files that are to be sent, and `needless` how many others
+    there are. `unread`: records and run files of which nobody knows the keys. `are_more`: there is more than was looked
+    at."""
 
-    failed: Sequence[FailedKey]
+    keys: Sequence[FailedKey]
     needless: int
     unread: int
-    in_run_files: Sequence[str]
-    run_files: int
-    unreadable: int
     are_more: bool
 
 
@@ -47,45 +44,40 @@ def what_waits(invocation: Invocation, destination: ObsBucket | None) -> Waiting
     Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
     """
     records = list_failed(invocation, _MOST)
-    keys = _read(invocation, [one.name for one in records.listed])
-    matches = invocation.settings.key_filter.matches
-    mine = [key for key in keys if matches(key.key)]
-    sources = [one for one in invocation.source_bucket.find_all([key.key for key in mine]) if one]
-    settled = _settled(destination, sources, invocation.clock.now().timestamp()) if destination else set()
-    due = {one.name for one in sources} - settled
-    failed = [key for key in mine if key.key in due]
+    read = _read(invocation, [one.name for one in records.listed])
     runs, are_more_runs = _first_run_files(invocation)
     # Others are of other projects on the same task.
-    in_run_files = [[key.key for key in run if matches(key.key)] if run else None for run in runs]
-    mine_in_runs = [keys for keys in in_run_files if keys != []]
-    return Waiting(
-        failed,
-        len(mine) - len(failed),
-        len(records.listed) - len(keys),
-        [key for keys in mine_in_runs for key in keys or ()],
-        len(mine_in_runs),
-        sum(keys is None for keys in mine_in_runs),
-        records.are_more or are_more_runs,
-    )
+    matches = invocation.settings.key_filter.matches
+    keys = {one.key: one for one in (*(key for run in runs for key in run or ()), *read) if matches(one.key)}
+    due = [keys[key] for key in _due(invocation, destination, list(keys))]
+    unread = len(records.listed) - len(read) + sum(run is None for run in runs)
+    return Waiting(due, len(keys) - len(due), unread, records.are_more or are_more_runs)
 
 
-def _settled(destination: ObsBucket, sources: Sequence[ObjectSummary], now: float) -> set[str]:
-    """The keys of these objects that are equal in OBS, or cannot be copied; none where OBS does not tell."""
-    settled = set()
-    try:
-        file_system = FileSystem.of(destination) if sources else None
-        there = destination.find_all([one.name for one in sources])
-        for source, copy in zip(sources, there, strict=True):
-            entry = Entry(source.name, source, destination=copy)
-            if file_system and not copy:
-                file_system.begin_after(source.name)
-            is_refused = file_system is not None and file_system.refuses(entry)
-            found = classify(entry, Moments(now))
-            if is_refused or found in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                settled.add(source.name)
-    except StorageError:
-        return set()
-    return settled
+def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
+    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
+    not tell."""
+    if destination:
+        try:
+            return list(_still_due(invocation, destination, keys))
+        except StorageError:
+            pass
+    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
+
+
+def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
+    file_system = FileSystem.of(destination) if keys else None
+    # Whatever its age: contents that are equal stay so.
+    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    for entry in entries(invocation, destination, keys):
+        if entry.source is None:
+            continue
+        if file_system and not entry.destination:
+            file_system.begin_after(entry.key)
+        is_refused = file_system is not None and file_system.refuses(entry)
+        found = classify(entry, moments)
+        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+            yield entry.key
 
 
 def _read(invocation: Invocation, names: Sequence[str]) -> list[FailedKey]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from oss_oms_sync import events, options
 from oss_oms_sync.clock import timestamp
@@ -34,9 +33,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.stop import Stop
 
-if TYPE_CHECKING:
-    from oss_oms_sync.jobs.replay.failed_copies import FailedCopiesResult
-
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
@@ -52,7 +48,8 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     the log bucket does not let it work: every key is then where it was, or in a run file.
     """
     JobState(invocation).note_timer("replay", event)
-    Closing(invocation).establish()
+    if events.is_timer_event(event):
+        Closing(invocation).establish()
     this = Replay(invocation)
     problems = _dispatch(event, this, invocation.settings)
     result = this.result()
@@ -103,7 +100,7 @@ class Replay:
         # Keys that are named are sent without a look.
         self._looks = False
         self._needless = 0
-        self._copies: FailedCopiesResult | None = None
+        self._copies: dict[str, object] | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True

@@ -8,7 +8,6 @@ read is counted and said; compare finds the object.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.destination import destination
@@ -33,23 +32,6 @@ _GROUP = 100
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FailedCopiesResult:
-    """What a run read in OMS's lists: lines by what became of their objects, lines outside of the project's filter, and
-    unreadable ones, in this run and in all. `stopped` says why it did not read all, or is None."""
-
-    lists: int
-    recorded: int
-    gone: int
-    symlinks: int
-    accepted_again: int
-    outside: int
-    unread: int
-    unread_in_all: int
-    unread_example: str | None
-    stopped: str | None
-
-
 class _TimeIsUp(Exception):  # noqa: N818  what it is
     """The rest of the run's time is for sending."""
 
@@ -66,9 +48,10 @@ class FailedCopies:
         self._positions = ListPositions()
         self._lists = self._unread = 0
 
-    def record(self) -> FailedCopiesResult:
-        """Go on reading, and write failed records. Whatever prevents that is said in the result, because failed records
-        can be sent without it.
+    def record(self) -> dict[str, object]:
+        """Go on reading, and write failed records; return how many lists were read, the lines in them by what became of
+        their objects, those outside of the project's filter, and unreadable ones, in this run and in all. Whatever
+        prevents that is said as `stopped`, because failed records can be sent without it.
 
         Raises StorageError if the log bucket does not tell how far the lists were read.
         """
@@ -85,26 +68,22 @@ class FailedCopies:
             # Once, and not in each run: it may be meant to be so.
             log.info({"failed_copies": stopped or "OMS's lists can be read"})
             positions.said = stopped
-        self._store(positions.to_json(), before)
-        lines = {name: self._records.lines[name] for name in ("recorded", "gone", "symlinks", "accepted_again")}
-        return FailedCopiesResult(
-            lists=self._lists,
-            **lines,
-            outside=self._records.outside,
-            unread=self._unread,
-            unread_in_all=positions.unread,
-            unread_example=positions.example or None,
-            stopped=stopped or None,
-        )
-
-    def _store(self, after: dict[str, object], before: dict[str, object]) -> None:
-        if after == before:
-            return
+        after = positions.to_json()
         try:
-            self._state.store(_STATE, after)
+            if after != before:
+                self._state.store(_STATE, after)
         except StorageError as error:
             # The next run reads the same lines again.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+        return {
+            "lists": self._lists,
+            **{name: self._records.lines[name] for name in ("recorded", "gone", "symlinks", "accepted_again")},
+            "outside": self._records.outside,
+            "unread": self._unread,
+            "unread_in_all": positions.unread,
+            "unread_example": positions.example or None,
+            "stopped": stopped or None,
+        }
 
     def _look(self) -> None:
         """Go on through the names of all lists, and read those that are new or have changed.
@@ -158,23 +137,19 @@ class FailedCopies:
         while True:
             lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_GROUP)
             outside = self._records.record(lines.failures, at.modified)
-            self._note_unread(name, lines.unread, lines.example)
+            if lines.unread:
+                self._unread += lines.unread
+                self._positions.unread += lines.unread
+                self._positions.example = presentable(lines.example, self._invocation.settings.secrets)
+                log.warning({"list": name, "lines_unread": lines.unread, "example": self._positions.example})
             at_end = ends and (lines.open_line or lines.end == len(body))
-            stands = lines.end == start and not at_end
-            start = lines.end
+            stands, start = lines.end == start, lines.end
             listed = Listed(len(lines.failures), outside)
             at = at.after(body[:start], part.start + start, listed, ended=at_end)
             self._positions.move(name, at)
             if at_end or stands:
                 return at
             self._check_time()
-
-    def _note_unread(self, name: str, unread: int, example: str) -> None:
-        if unread:
-            self._unread += unread
-            self._positions.unread += unread
-            self._positions.example = presentable(example, self._invocation.settings.secrets)
-            log.warning({"list": name, "lines_unread": unread, "example": self._positions.example})
 
     def _check_time(self) -> None:
         if self._until.expired():

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from oss_oms_sync.jobs.replay.failed_copies import FailedCopiesResult
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class ReplayResult:
     finished: bool
     stop: str | None
     stopped: str | None
-    copies: FailedCopiesResult | None = None
+    copies: dict[str, object] | None = None
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""

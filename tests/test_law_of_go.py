@@ -1,0 +1,137 @@
+"""The law of GO: after a GO nothing in OBS changes by our doing or OMS's, and every object in scope equals its source,
+as far as the certificate claims it. It binds every GO in which `oms_unfinished` was not accepted.
+
+The oracle looks at the buckets only; it knows no class, and asks no code of the function.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "100"))
+
+
+class Played:
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+        self.marks: set[str] = set()
+        self.commands = 0
+        self.story: list[str] = []
+
+
+def play(seed: int) -> Played:
+    played = Played()
+    mode = MODES[seed % 3]
+    with Migration(seed, mode=mode) as world:
+        dice = world.dice
+        played.story = world.story
+        keys = [f"k{number}" for number in range(dice.choice([1, 1, 2, 3]))]
+        parts = {key: dice.random() < 0.3 for key in keys}
+        freeze = dice.uniform(20, 30) * MINUTE
+        calm = freeze + dice.choice([-1800, -300, 0, 600, 2400])
+        storms(world, calm)
+        copies(world, calm, loses=dice.random() < 0.2)
+        deaf = dice.random() < 0.2
+
+        def write(key: str) -> None:
+            if deaf and dice.random() < 0.5:
+                hidden = world.oss._buckets[world.source_bucket]
+                triggers, hidden.triggers = hidden.triggers, {}
+                world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
+                hidden.triggers = triggers
+                world.say("event lost")
+            else:
+                world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
+
+        for key in keys:
+            for _ in range(dice.choice([1, 1, 2, 3])):
+                world.at(dice.uniform(0, freeze), write, key)
+        if dice.random() < 0.2:
+            world.at(freeze + dice.uniform(0, 3600), write, dice.choice(keys))
+        if dice.random() < 0.1:
+            world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
+        world.later(freeze + dice.uniform(1, 120))
+        frozen = datetime.fromtimestamp(int(world.ground.EPOCH + freeze), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        said = cut_over(world, played, frozen)
+        if said is None:
+            return played
+        after_go(world, played, said, keys)
+    return played
+
+
+def cut_over(world: Migration, played: Played, frozen: str) -> Any:
+    dice = world.dice
+    deep, accept = dice.random() < 0.3, set()
+    if dice.random() < 0.2:
+        accept = {"equal_size", "equal_version"}
+    for _ in range(8):
+        played.commands += 1
+        given = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull, *(["--deep"] if deep else [])]
+        for name in sorted(accept):
+            given += ["--accept", f"{name}=tester, because"]
+        said = world.ops(*given)
+        if said.code == 0:
+            lost = "oms_unfinished" in accept
+            played.marks |= {"go", *(["deep"] if deep else []), *(["accepted"] if accept - {"oms_unfinished"} else [])}
+            played.marks |= {"oms_unfinished"} if lost else set()
+            return said.answer
+        open_checks = (
+            {one["id"] for one in said.answer["checks"] if one["result"] != "passed"} if said.answer else set()
+        )
+        if "OMS_FINISHED" in open_checks:
+            accept.add("oms_unfinished")
+        unproven = {one.removeprefix("PROOF_").lower() for one in open_checks if one.startswith("PROOF_")}
+        if unproven and deep:
+            accept |= unproven
+        deep = deep or bool(unproven)
+        world.later(dice.uniform(30, 600))
+    return None
+
+
+def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
+    dice = world.dice
+    if "oms_unfinished" in played.marks:  # OMS may still write, as the certificate says
+        return
+    exempt = "accepted" in played.marks
+    for key in keys:
+        source, there = world.in_source(key), world.in_obs(key)
+        if source is not None and source != there and not (exempt and there and len(source) == len(there)):
+            played.wrong.append(f"LIE: {key} differs: {source[:1]!r} {there and there[:1]!r}")
+    app: dict[str, bytes] = {}
+
+    def write_there(key: str) -> None:
+        app[key] = CONTENTS[dice.choice("ABCD")] + b"app"
+        world.say("an application writes to OBS", key)
+        world.obs.put(world.destination_bucket, key, app[key])
+
+    before = {key: world.in_obs(key) for key in keys}
+    calls = len(world.oms.calls)
+    for key in keys:
+        world.at(world.seconds + dice.uniform(1, 600), write_there, key)
+    if dice.random() < 0.5:
+        world.at(world.seconds + dice.uniform(1, 600), world.write, dice.choice(keys), CONTENTS["A"])
+    world.later(60 * MINUTE)
+    accepted = [one for one in world.oms.calls[calls:] if one.status == 200]
+    if accepted:
+        played.wrong.append(f"AFTER GO: sent {[one.keys for one in accepted]}")
+    for key in keys:
+        now = world.in_obs(key)
+        if now != app.get(key, before[key]):
+            played.wrong.append(f"AFTER GO: OMS overwrites {key}")
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_a_go_stays_true(block):
+    found: Counter[str] = Counter()
+    for seed in range(block, SCHEDULES, 4):
+        played = play(seed)
+        assert not played.wrong, f"seed {seed}: {played.wrong}\n" + "\n".join(played.story)
+        found.update(played.marks or {"never"})
+    assert found["go"] > 0.5 * SCHEDULES / 4

@@ -1,0 +1,172 @@
+"""What a certificate wants of a project that is closed, and of OMS: each outcome, and the step that ends it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison.tally import CompareTally
+from support.certify_world import HOUR, MINUTE, CertifyWorld, check, results
+from support.world import ROOT
+
+
+def state_of(world: CertifyWorld) -> tuple[str, bool]:
+    """How OMS_FINISHED ends, and whether it needs nothing but time."""
+    one = check(world.certify(), "OMS_FINISHED")
+    return one["result"], one["waits"]
+
+
+@pytest.fixture
+def closed(world: CertifyWorld) -> CertifyWorld:
+    """Frozen, compared, and closed, when OMS has one more copy of an object to do; two minutes have gone by."""
+    world.freeze()
+    world.compare()
+    world.send("b", "accepted")
+    world.call(close=True)
+    world.later(3 * MINUTE)
+    return world
+
+
+def test_oms_that_is_finishing_is_waited_for_and_so_are_ten_quiet_minutes_after_it(closed):
+    assert state_of(closed) == ("not run", True)
+    closed.copy_all()
+    assert state_of(closed) == ("not run", True)
+    closed.later(15 * MINUTE)
+    assert state_of(closed) == ("passed", False)
+
+
+@pytest.mark.parametrize("gigabytes", [0, 90])
+def test_what_oms_has_lost_is_accepted_by_name_after_an_hour_and_a_minute_for_each_gb(closed, mocker, gigabytes):
+    # GIVEN the largest object in scope
+    real = CompareTally.from_json
+    mocker.patch.object(
+        CompareTally, "from_json", lambda value: real({**value, "largest": gigabytes * 10**9}), create=True
+    )
+    # WHEN OMS does nothing any more
+    closed.later((50 + gigabytes) * MINUTE)
+    assert state_of(closed) == ("not run", True)
+    closed.later(20 * MINUTE)
+
+    # THEN it has lost that, or may still write: the certificate says how many
+    assert state_of(closed) == ("not proven", False)
+    closed.stand_still()
+    document = closed.certify()
+    assert results(document) == {"OMS_FINISHED": "not proven"}
+    step = check(document, "OMS_FINISHED")["step"]
+    assert step["options"]["accept"] == {"oms_unfinished": "<who, why>"}
+    document = closed.certify(accept={"oms_unfinished": "the owner: nobody writes there"})
+    assert document["verdict"] == "GO"
+    assert "OMS may still write: it has not finished 1 object (accepted by name)" in document["text"]
+
+
+def denied(world: CertifyWorld) -> None:
+    world.oms.deny("oms:synctask:statistics")
+
+
+def by_the_hour(world: CertifyWorld) -> None:
+    world.task.step = "ONE_HOUR"
+
+
+@pytest.mark.parametrize("harm", [denied, by_the_hour])
+def test_where_oms_does_not_tell_nothing_is_proven_unless_that_is_accepted_by_name(ready, harm):
+    harm(ready)
+    document = ready.certify()
+    assert (document["verdict"], results(document)) == ("NOT PROVEN", {"OMS_FINISHED": "not run"})
+    assert not check(document, "OMS_FINISHED")["waits"]
+    document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
+    assert document["verdict"] == "GO"
+    assert "OMS may still write" in document["text"]
+
+
+def test_what_is_left_from_before_the_window_is_known_by_the_months(world):
+    # GIVEN what OMS accepted more than a week ago, and lost
+    world.put("b", "b", fate="accepted")
+    world.later(9 * 24 * HOUR)
+    world.freeze()
+    world.prove()
+    assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
+
+
+def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
+    # GIVEN counts that are twenty minutes late, and an event once more just before the project is closed
+    world.task.lag = 20 * MINUTE
+    world.freeze()
+    world.compare()
+    world.send("b", "accepted")
+    world.call(close=True)
+    world.later(12 * MINUTE)
+    assert state_of(world) == ("not run", True)
+    # WHEN it is copied, and counted, THEN it has finished
+    world.copy_all()
+    world.later(10 * MINUTE)
+    assert state_of(world) == ("not run", True)
+    world.later(15 * MINUTE)
+    assert state_of(world) == ("passed", False)
+
+
+def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
+    world.freeze(rest=20 * MINUTE)
+    world.prove()
+    # GIVEN pages of two, and no time for more than one
+    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)
+    folder = f"{ROOT}success_object"
+    world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
+    seen = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]
+    assert (seen[0], seen[-1]) == (None, 3)
+
+
+def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
+    document = ready.certify(run="another")
+    assert results(document) == {"CLOSED": "not run"}
+    ready.call(close=True, run="mine")
+    # A mark that is younger than the standstill pass shows nothing either.
+    assert results(ready.certify(run="mine"))["CLOSED"] == "not run"
+    ready.later(15 * MINUTE)
+    ready.tick_replay()
+    ready.compare(standstill=True)
+    assert ready.is_go(run="mine")
+
+
+@pytest.mark.parametrize("wait", [1, 3])
+def test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing(world, wait):
+    world.freeze()
+    world.compare()
+    world.later(HOUR)
+    world.tick_replay()
+    world.stand_still(wait=wait * MINUTE)
+    assert results(world.certify()) == ({"CLOSED": "not run", "OMS_FINISHED": "not run"} if wait == 1 else {})
+
+
+def test_other_projects_of_the_task_that_are_open_are_named(ready):
+    other = f"{ROOT}state/closed-other.json"
+    for mark in (b'{"closed": false}', b"unreadable"):
+        ready.bucket.add(StoredObject(other, mark))
+        document = ready.certify()
+        assert results(document) == {"CLOSED": "not run"}
+        assert document["open_projects"] == ["other"]
+        assert "open: other" in check(document, "CLOSED")["seen"]
+    ready.bucket.add(StoredObject(other, json.dumps({"closed": True}).encode()))
+    assert ready.is_go()
+
+
+def test_what_somebody_writes_to_obs_after_the_comparison_is_a_no_go(world):
+    world.freeze()
+    world.compare()
+    world.write("b", "?")
+    world.stand_still()
+    document = world.certify()
+    assert results(document) == {"STOOD_STILL": "failed"}
+    assert "changed in OBS" in check(document, "STOOD_STILL")["seen"]
+
+
+def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
+    closed.compare(standstill=True)
+    closed.copy_all()
+    closed.later(15 * MINUTE)
+    closed.tick_replay()
+    document = closed.certify()
+    assert results(document) == {"STOOD_STILL": "not run"}
+    closed.compare(standstill=True)
+    assert closed.is_go()
