@@ -53,7 +53,7 @@ def told(tally: CompareTally) -> dict[str, object]:
     return {**told, "objects": sum(mark.objects for mark in tally.marks)}
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
 def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, cuts, folders):
     limits = {"MAX_FOLDERS": folders, "MAX_WRITTEN": 3}

@@ -95,7 +95,7 @@ def test_law1_and_the_count_hold_in_each_interleaving(space, lanes, page, happen
     count_schedule("of passes", "every total is right, and every object covered, accepted or recorded")
 
 
-@settings(max_examples=SCHEDULES // 12)
+@settings(max_examples=SCHEDULES // 6)
 @given(
     space=spaces,
     lanes=st.integers(1, 4),
