@@ -61,6 +61,17 @@ def test_equal_contents_are_proven(world, data, there, part):
     assert shown == {name: number for name, number in {"equal": 1, "bytes": len(data)}.items() if number}
 
 
+@pytest.mark.parametrize("length", [1, 238, 239, 300, 960, 1000])
+def test_what_was_proven_of_a_key_is_known_from_then_on_however_long_it_is(world, length):
+    key = "k" * length
+    world.put(key, "a flipped byte", "Appendable", "lost")
+    world.later(HOUR)
+    world.write(key, "a flipped bjte")
+    world.later(HOUR)
+    world.compare({"deep": True})
+    assert world.compared({"restart": True}).class_of(key) == "overwritten"
+
+
 @pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
 def test_a_flipped_byte_a_torn_copy_and_a_skipped_version_of_the_same_size_are_found(world, there):
     put(world, "a flipped byte", there)

@@ -84,7 +84,8 @@ class Classifier:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
         _, source, success, failed, *_ = entry
-        if source is None or source.modified < self._new or object_class not in _TELLING:
+        # A pass over everything looks at no records.
+        if self._everything or source is None or source.modified < self._new or object_class not in _TELLING:
             return None
         if object_class is ObjectClass.UNRECORDED:
             return False

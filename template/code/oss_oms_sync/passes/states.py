@@ -210,8 +210,10 @@ def answering(passes: Sequence[PassState], prefix: str, since: datetime | None, 
 
 def beside_standstills(one: PassState, passes: Sequence[PassState]) -> Answer:
     """A pass that has ended, with the standstill pass of `passes` that tells most of it."""
-    later = (other for other in passes if other.ended and other.started > one.as_of)
+    later = (other for other in passes if other.ended and other.started > one.ended)
     like = [other for other in later if other.scope.standstill and other.scope.key_filter == one.scope.key_filter]
+    # Judging keys again tells of OBS anew, and nothing of the source.
+    like = [other for other in like if other.started > one.as_of or other.tally.state != one.tally.state]
     answers = [Answer(one, other) for other in sorted(like, key=lambda other: other.started)] or [Answer(one, None)]
     return next((each for each in answers if each.stood_still is False), answers[-1])
 

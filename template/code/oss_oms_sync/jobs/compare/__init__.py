@@ -212,13 +212,13 @@ class _Comparison:
             there = chain.from_iterable(page.objects for page in pages)
             listing = MergedListing(self._invocation, needs_records, prefix, start.after, both=True)
             for entry in with_proofs(with_destination(listing.rows(), there), listing.proofs()):
-                # The records of a long key are in no listing by key.
+                # The records of a long key may be in no listing by key.
                 if entry.destination is None or not listing.is_long(entry.key):
                     yield entry
                 elif entry.source is None:
-                    yield entry._replace(success=listing.record_of("success", entry.key))
+                    yield entry._replace(success=entry.success or listing.record_of("success", entry.key))
                 else:
-                    yield entry._replace(proof=listing.record_of("proven", entry.key))
+                    yield entry._replace(proof=entry.proof or listing.record_of("proven", entry.key))
 
 
 class _SentAgain:

@@ -118,7 +118,7 @@ class Replay:
         if self._sender.may_send():
             self._send_named(changes)
         else:
-            self._sender.record_unsent([FailedKey(change) for change in changes])
+            self._sender.record_unsent([key for key, _ in self._named(changes)])
 
     def take_turn(self) -> None:
         """Do what the timer is for, unless an earlier run is still at it: record failed copies, and send all records.
@@ -154,15 +154,20 @@ class Replay:
             self._send_named(changes)
 
     def _send_named(self, changes: Sequence[ObjectChange]) -> None:
+        named = self._named(changes)
+        for start in range(0, len(named), PAGE_SIZE):
+            some = named[start : start + PAGE_SIZE]
+            self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
+
+    def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
+        """Keys with what their failed records know of them, and whether they have one."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
-        keys = []
+        named = []
         for change, name in zip(changes, names, strict=True):
             known = failed_key(self._task_id, found[name]) if name in found else None
-            keys.append(known.of(change) if known else FailedKey(change))
-        for start in range(0, len(keys), PAGE_SIZE):
-            some = keys[start : start + PAGE_SIZE]
-            self._take(some, [key.key for key, name in zip(some, names[start:], strict=False) if name in found])
+            named.append((known.of(change) if known else FailedKey(change), name in found))
+        return named
 
     def send_records(self, selection: Selection) -> None:
         """Send the keys of the failed records: all, or those of the `selection`.

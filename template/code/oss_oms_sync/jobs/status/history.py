@@ -236,7 +236,9 @@ class KeyHistory:
         sent again: then only equal contents show that it is there, because what has its size may be the version before.
         """
         now = self._invocation.clock.now().timestamp()
-        entry = Entry(self._key, source, listed_record(success, self._key), None, there)
+        proof = self._record("proven")
+        proven = listed_record(proof, self._key) if proof else None
+        entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
         # still have in hand.
         found = classify(entry, Moments(math.inf, InHand.assumed(now)))
