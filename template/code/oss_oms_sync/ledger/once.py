@@ -37,7 +37,7 @@ def read_all(bucket: Bucket, names: Sequence[str]) -> list[StoredObject | None]:
     found = bucket.get_all(names)
     if any(one and "x-oss-version-id" in one.headers for one in found):
         raise StorageError(
-            "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a log"
-            " bucket without versioning"
+            "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a"
+            " log bucket without versioning"
         )
     return found
