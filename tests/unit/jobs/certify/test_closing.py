@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.tally import CompareTally
+from oss_oms_sync.filters import KeyFilter
 from support.certify_world import HOUR, MINUTE, CertifyWorld, check, results
 from support.world import ROOT
 
@@ -146,9 +151,59 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         document = ready.certify()
         assert results(document) == {"CLOSED": "not run"}
         assert document["open_projects"] == ["other"]
-        assert "open: other" in check(document, "CLOSED")["seen"]
+        assert "too late: other" in check(document, "CLOSED")["seen"]
+    # What was closed only now could send until two minutes ago.
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True}).encode()))
+    assert results(ready.certify()) == {"CLOSED": "not run"}
+    ready.later(2 * MINUTE)
+    ready.compare(standstill=True)
     assert ready.is_go()
+
+
+def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
+    def opened(kind: str, names: Sequence[str]) -> None:
+        if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
+            ready.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b'{"closed": false}'))
+
+    ready.bucket.after = opened
+    assert "CLOSED" in results(ready.certify())
+
+
+# A GO that stands.
+
+
+def test_a_go_stands_until_the_project_is_opened_whatever_the_clocks_of_instances_say(ready):
+    go = ready.certify()
+    assert ready.call(look=True)["go"] == go
+    # Another cutover that closes it anew opens nothing.
+    ready.call(close=True, run="another")
+    assert ready.call(look=True)["go"] == go
+    # WHEN an instance whose clock is behind opens it, and it is closed again
+    ready.clock.ahead = -timedelta(hours=1)
+    ready.call(open=True)
+    ready.clock.ahead = timedelta()
+    ready.call(close=True)
+    assert ready.call(look=True)["go"] is None
+
+
+@pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
+def test_no_go_stands_where_the_mark_does_not_say_that_the_project_stayed_closed(ready, mark):
+    ready.certify()
+    name = f"{ROOT}state/closed-oss-oms-sync.json"
+    ready.bucket.objects.pop(name)
+    if mark:
+        ready.bucket.add(StoredObject(name, mark))
+    ready.call(close=True)
+    assert ready.call(look=True)["go"] is None
+
+
+def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
+    go = ready.certify()
+    later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
+    assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
+    assert ready.call(look=True, frozen_since=later)["go"] is None
+    ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
+    assert ready.call(look=True)["go"] is None
 
 
 def test_what_somebody_writes_to_obs_after_the_comparison_is_a_no_go(world):

@@ -40,7 +40,10 @@ def closed(evidence: Evidence) -> Check:
         return Check("CLOSED", Result.NOT_RUN, seen, wanted, following, go_on)
     if evidence.open_projects:
         names = ", ".join(evidence.open_projects)
-        seen = Text(f"Other projects of the sync task are open: {names}", f"同步任务的其他项目未关闭：{names}")
+        seen = Text(
+            f"Other projects of the sync task are open, or were closed too late: {names}",
+            f"同步任务的其他项目未关闭，或关闭得太晚：{names}",
+        )
         following = Text(
             "Close each in its own folder with this, two minutes before the cutover goes on",
             "请在各项目的文件夹中用此命令关闭，两分钟后再继续割接",
