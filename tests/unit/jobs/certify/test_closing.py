@@ -85,10 +85,11 @@ def test_where_oms_does_not_tell_nothing_is_proven_unless_that_is_accepted_by_na
     assert "OMS may still write" in document["text"]
 
 
-def test_what_is_left_from_before_the_window_is_known_by_the_months(world):
-    # GIVEN what OMS accepted more than a week ago, and lost
+@pytest.mark.parametrize("days", [9, 31])
+def test_what_is_left_from_before_the_window_is_known_by_the_months(world, days):
+    # GIVEN what OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
-    world.later(9 * 24 * HOUR)
+    world.later(days * 24 * HOUR)
     world.freeze()
     world.prove()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
@@ -109,6 +110,22 @@ def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
     assert state_of(world) == ("not run", True)
     world.later(15 * MINUTE)
     assert state_of(world) == ("passed", False)
+
+
+def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes_up_for_it(world):
+    # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
+    world.task.lag = 20 * MINUTE
+    world.freeze()
+    world.compare()
+    for key in ("a/1", "b", "b"):
+        world.send(key, "copied")
+    world.later(5 * MINUTE)
+    world.send("a/2", "copied")
+    last = timestamp(world.clock.now())
+    world.call(close=True)
+    # WHEN only the first are counted
+    world.later(18 * MINUTE)
+    assert world.certify()["oms"]["busy"] >= last
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):

@@ -183,7 +183,9 @@ def _sample(evidence: Evidence) -> Check:
             f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
         )
         following = Text("Go on with the cutover, which reads on", "请继续割接，割接会继续读取")
-        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, steps.cutover(evidence.options))
+        # Where one was read, the next call reads others.
+        again = steps.cutover(evidence.options)
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, again, waits=read > 0)
     if not read and evidence.comparison and evidence.comparison.tally.side("source").objects:
         seen = Text("No object of up to 1 GiB counts as equal", "没有视为一致且不超过 1 GiB 的对象")
         following = Text("There is nothing to sample: go on without", "没有可抽样的对象：请去掉抽样后继续")
