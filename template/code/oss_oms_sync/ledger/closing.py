@@ -80,11 +80,11 @@ class Closing:
 
         Raises StorageError: then it is not known to be closed.
         """
-        now = timestamp(self._clock.now())
         try:
             before = self._read()
         except StorageError:  # unreadable, or it cannot be read now: the write decides
             before = None
+        now = timestamp(self._clock.now())
         # Where nothing says that it was closed all the time, it may have been open until now.
         opened = before.opened if before and (before.closed or before.opened) else now
         mark = Closed(now, presentable(by), presentable(why), run, opened)
