@@ -112,6 +112,14 @@ def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
     assert state_of(world) == ("passed", False)
 
 
+def test_oms_that_has_done_nothing_for_days_has_finished_and_the_check_names_no_time(world):
+    world.later(9 * 24 * HOUR)
+    world.freeze()
+    world.prove()
+    seen = check(world.certify(), "OMS_FINISHED")
+    assert (seen["result"], seen["seen"]) == ("passed", "Nothing is left, and it has done nothing for days")
+
+
 def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes_up_for_it(world):
     # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
     world.task.lag = 20 * MINUTE

@@ -15,7 +15,7 @@ from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 
-REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
+REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未停写：本次为演练")
 _UNFINISHED = "oms_unfinished"
 _GB = 10**9
 
@@ -81,8 +81,10 @@ def oms_finished(evidence: Evidence) -> Check:
         return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
     if work.left != 0:
         return _unfinished(evidence, wanted)
-    since = timestamp(work.busy) if work.busy else "?"
-    seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
+    seen = Text("Nothing is left, and it has done nothing for days", "没有剩余，且多日没有任何动作")
+    if work.busy:
+        since = timestamp(work.busy)
+        seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
     return Check("OMS_FINISHED", Result.PASSED, seen, wanted)
 
 
