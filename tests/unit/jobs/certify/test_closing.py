@@ -177,6 +177,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         assert results(document) == {"CLOSED": "not run"}
         assert document["open_projects"] == ["other"]
         assert "too late: other" in check(document, "CLOSED")["seen"]
+        assert "state/closed-other.json" in check(document, "CLOSED")["next"]
     # What was closed only now could send until two minutes ago.
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True}).encode()))
     assert results(ready.certify()) == {"CLOSED": "not run"}

@@ -44,9 +44,12 @@ def closed(evidence: Evidence) -> Check:
             f"Other projects of the sync task are open, or were closed too late: {names}",
             f"同步任务的其他项目未关闭，或关闭得太晚：{names}",
         )
+        marks = ", ".join(f"state/closed-{name}.json" for name in evidence.open_projects)
         following = Text(
-            "Close each in its own folder with this, two minutes before the cutover goes on",
-            "请在各项目的文件夹中用此命令关闭，两分钟后再继续割接",
+            "Close each in its own folder with this, two minutes before the cutover goes on. Of one that was removed"
+            f" from Function Compute, delete the mark in the task's folder of the log bucket: {marks}",
+            "请在各项目的文件夹中用此命令关闭，两分钟后再继续割接。"
+            f"如项目已从函数计算中删除，请在日志桶的任务目录中删除其标记：{marks}",
         )
         return Check("CLOSED", Result.NOT_RUN, seen, wanted, following, Step("close"))
     still = evidence.comparison.standstill if evidence.comparison else None
