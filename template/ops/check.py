@@ -15,8 +15,8 @@ _RESULTS = {"passed", "failed", "not run", "not proven"}
 _LATEST = timedelta(hours=24)
 # So far the clock of the machine that checks may be behind.
 _CLOCKS = timedelta(minutes=10)
-# So much later than the freeze a write may seem to be, for the same reason.
-_WRITES = timedelta(minutes=1)
+# So far those of the clouds and of the function's instances may be apart (CLOCK).
+_APART = timedelta(minutes=1)
 # What a comparison has counted.
 _COUNTED = ("source", "destination", "last_written", "classes", "folders")
 _COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "reconcile", "replay", "status"}
@@ -142,7 +142,7 @@ def _of_freeze(document: Document) -> str:
     """Whether nothing was written after the freeze."""
     if document["frozen_since"] is None:
         return "not run"
-    frozen = moment(document["frozen_since"]) + _WRITES
+    frozen = moment(document["frozen_since"]) + _APART
     return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
 
 
@@ -225,17 +225,22 @@ def _of_sample(document: Document, sample: Document | None) -> str:
 
 
 def _in_order(document: Document) -> Finding:
-    """Nothing was over before it began, or after the document was made."""
+    """Nothing was over before it began, or after the document was made, and OSS's clock says the same of a beginning as
+    the instance's."""
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen = document["made"], document["frozen_since"]
+    made, frozen, closed = moment(document["made"]) + _APART, document["frozen_since"], document["closed"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
-        "frozen_since": [frozen, made] if frozen is not None else [made],
-        "compare": [compared["started"], compared["ended"], *amended, made] if compared else [],
-        "standstill": [document["as_of"], still["started"], still["ended"], made] if still else [],
+        "frozen_since": [frozen] if frozen is not None else [],
+        "compare": [compared["started"], compared["ended"], *amended] if compared else [],
+        "standstill": [document["as_of"], still["started"], still["ended"]] if still else [],
+        "began": [still["began"]] if still else [],
+        **{name: [closed[name]] if closed and closed[name] else [] for name in ("opened", "since", "written")},
     }
-    wrong = [name for name, times in rows.items() if (known := [moment(one) for one in times]) != sorted(known)]
-    if document["as_of"] != (rows["compare"][-2] if compared else None):
+    wrong = [name for name, times in rows.items() if (known := [*map(moment, times), made]) != sorted(known)]
+    if still and abs(moment(still["began"]) - moment(still["started"])) > _APART:
+        wrong.append("began by OSS's clock")
+    if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")
     if compared and compared["state"] != document["source"]["state_digest"]:
         wrong.append("state")

@@ -440,7 +440,7 @@ _CERTIFICATE = {
     "not proven": ("not proven", "未证明"),
     "not run": ("not run", "未执行"),
     "does not gate": ("does not gate", "不影响结论"),
-    "check FROZEN": ("Nothing was written after the freeze", "冻结之后没有写入"),
+    "check FROZEN": ("Nothing was written after the freeze", "停写之后没有写入"),
     "check CLOSED": ("The project is closed", "项目已关闭"),
     "check OMS_FINISHED": ("OMS has finished", "OMS 已处理完毕"),
     "check STOOD_STILL": ("Both buckets stood still", "两侧的桶没有变化"),

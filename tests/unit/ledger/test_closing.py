@@ -29,9 +29,10 @@ def mark(world: World) -> dict:
 def test_a_project_is_open_until_it_is_closed(world, closing):
     assert closing.state() is None
     closed = closing.close("Li Lei", "cut over", "run 1")
-    assert closed == Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over", "run 1")
-    assert closing.state() == replace(closed, written="2026-01-02T00:00:00Z")
-    said = {"at": "2026-01-02T00:00:00Z", "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": ""}
+    at = "2026-01-02T00:00:00Z"  # until when it was open, too
+    assert closed == Closed(at, "Li Lei", "cut over", "run 1", at)
+    assert closing.state() == replace(closed, written=at)
+    said = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at}
     assert mark(world) == {"closed": True, **said}
 
 

@@ -182,6 +182,28 @@ def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
     assert late & {*wrong(certificate(**changes))}
 
 
+STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"passes": {**PASSES, "standstill": {**STILL, "began": "2026-01-31T09:16:01Z"}}},
+        # After it was made.
+        *({"closed": {**CLOSED, name: "2026-01-31T09:21:01Z"}} for name in ("opened", "since")),
+        {"passes": {**PASSES, "standstill": {**STILL, "ended": "2026-01-31T09:21:01Z"}}},
+    ],
+)
+def test_times_of_two_clocks_that_are_over_a_minute_apart_are_noticed(changes):
+    assert wrong(certificate(**changes)) == ["Its times are in order"]
+
+
+def test_clocks_that_differ_by_a_minute_make_no_certificate_unsound():
+    still = {**STILL, "began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}
+    closed = {**CLOSED, "since": "2026-01-31T09:13:30Z"}
+    assert wrong(certificate(passes={**PASSES, "standstill": still}, closed=closed)) == []
+
+
 def test_a_name_that_is_there_twice_is_no_certificate(tmp_path):
     # Who reads the first of them reads a GO, and Python reads the last.
     file = tmp_path / "certificate.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from ops.errors import FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
 from support.certificates import certificate, rehearsal
+from support.certify_world import CertifyWorld, check
 from support.ops import NASTY, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
 
 FROZEN = NOW - timedelta(hours=1)
@@ -359,12 +361,18 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
 # The certificate.
 
 
-def reading(read: int) -> dict:
-    sample = {"read": read, "drawn": 300}
-    return certificate({"SAMPLE": {"result": "not run", "waits": True}}, "NOT PROVEN", sample=sample)
+@pytest.fixture(scope="module")
+def reading() -> Callable[[int], dict]:
+    """Certificates whose sample there was no time for, with the check that certify makes of that."""
+    seen = CertifyWorld("a", "b", "c")
+    seen.freeze()
+    seen.prove()
+    seen.source.before = lambda kind, _: seen.later(180) if kind == "get" else None
+    unread = check(seen.certify(sample=3), "SAMPLE")
+    return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={"read": read, "drawn": 300})
 
 
-def test_certify_is_called_until_the_sample_is_read(monkeypatch):
+def test_certify_is_called_until_the_sample_is_read(monkeypatch, reading):
     monkeypatch.setenv("TERM", "xterm")
     caller = world(certify=[reading(100), reading(250), certificate()]).session.caller
     seen = Seen(caller, typed="")
@@ -377,8 +385,8 @@ def test_certify_is_called_until_the_sample_is_read(monkeypatch):
     assert "reading the sample: 250 of 300" in seen.said
 
 
-def test_a_sample_that_cannot_be_read_any_further_is_left_to_the_certificate():
-    seen = world(certify=[reading(0), reading(100), reading(100)])
+def test_a_sample_that_cannot_be_read_any_further_is_left_to_the_certificate(reading):
+    seen = world(certify=[reading(50), reading(100), reading(100)])
     assert run(seen, sample=300)["verdict"] == "NOT PROVEN"
     assert len([one for one in asked(seen, "certify") if "sample" in one]) == 3
 

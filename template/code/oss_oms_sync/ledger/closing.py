@@ -4,7 +4,7 @@ the destination themselves.
 oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run", "opened"}
 
 `run` is the run of a cutover that set the mark, empty if somebody did it by hand; a run opens only a mark that is its
-own. `opened` is when the project was last opened, which tells whether a GO still stands.
+own. `opened` is when the project was last open as far as that is known, which tells whether a GO still stands.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
 could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Closed:
     """The mark of a closed project: since when (UTC, as in records), by whom, and why (both may be empty); which run
-    set it, and when the project was last opened before that, both empty if none did.
+    set it, empty if none did; and when the project was last opened before that, or closed for the first time.
 
     `written`: when OSS stored it, by its own clock, in the format of records; empty for a mark that was not read.
     """
@@ -84,8 +84,10 @@ class Closing:
             before = self._read()
         except StorageError:  # unreadable, or it cannot be read now: the write decides
             before = None
-        opened = before.opened if before else ""
-        mark = Closed(timestamp(self._clock.now()), presentable(by), presentable(why), run, opened)
+        now = timestamp(self._clock.now())
+        # Where nothing says that it was closed all the time, it may have been open until now.
+        opened = before.opened if before and (before.closed or before.opened) else now
+        mark = Closed(now, presentable(by), presentable(why), run, opened)
         self._bucket.put(self._object(mark, closed=True))
         return mark
 

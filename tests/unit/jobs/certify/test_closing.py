@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.tally import CompareTally
+from oss_oms_sync.filters import KeyFilter
 from support.certify_world import HOUR, MINUTE, CertifyWorld, check, results
 from support.world import ROOT
 
@@ -80,10 +85,11 @@ def test_where_oms_does_not_tell_nothing_is_proven_unless_that_is_accepted_by_na
     assert "OMS may still write" in document["text"]
 
 
-def test_what_is_left_from_before_the_window_is_known_by_the_months(world):
-    # GIVEN what OMS accepted more than a week ago, and lost
+@pytest.mark.parametrize("days", [9, 31])
+def test_what_is_left_from_before_the_window_is_known_by_the_months(world, days):
+    # GIVEN what OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
-    world.later(9 * 24 * HOUR)
+    world.later(days * 24 * HOUR)
     world.freeze()
     world.prove()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
@@ -104,6 +110,30 @@ def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
     assert state_of(world) == ("not run", True)
     world.later(15 * MINUTE)
     assert state_of(world) == ("passed", False)
+
+
+def test_oms_that_has_done_nothing_for_days_has_finished_and_the_check_names_no_time(world):
+    world.later(9 * 24 * HOUR)
+    world.freeze()
+    world.prove()
+    seen = check(world.certify(), "OMS_FINISHED")
+    assert (seen["result"], seen["seen"]) == ("passed", "Nothing is left, and it has done nothing for days")
+
+
+def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes_up_for_it(world):
+    # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
+    world.task.lag = 20 * MINUTE
+    world.freeze()
+    world.compare()
+    for key in ("a/1", "b", "b"):
+        world.send(key, "copied")
+    world.later(5 * MINUTE)
+    world.send("a/2", "copied")
+    last = timestamp(world.clock.now())
+    world.call(close=True)
+    # WHEN only the first are counted
+    world.later(18 * MINUTE)
+    assert world.certify()["oms"]["busy"] >= last
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
@@ -146,9 +176,60 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         document = ready.certify()
         assert results(document) == {"CLOSED": "not run"}
         assert document["open_projects"] == ["other"]
-        assert "open: other" in check(document, "CLOSED")["seen"]
+        assert "too late: other" in check(document, "CLOSED")["seen"]
+        assert "state/closed-other.json" in check(document, "CLOSED")["next"]
+    # What was closed only now could send until two minutes ago.
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True}).encode()))
+    assert results(ready.certify()) == {"CLOSED": "not run"}
+    ready.later(2 * MINUTE)
+    ready.compare(standstill=True)
     assert ready.is_go()
+
+
+def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
+    def opened(kind: str, names: Sequence[str]) -> None:
+        if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
+            ready.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b'{"closed": false}'))
+
+    ready.bucket.after = opened
+    assert "CLOSED" in results(ready.certify())
+
+
+# A GO that stands.
+
+
+def test_a_go_stands_until_the_project_is_opened_whatever_the_clocks_of_instances_say(ready):
+    go = ready.certify()
+    assert ready.call(look=True)["go"] == go
+    # Another cutover that closes it anew opens nothing.
+    ready.call(close=True, run="another")
+    assert ready.call(look=True)["go"] == go
+    # WHEN an instance whose clock is behind opens it, and it is closed again
+    ready.clock.ahead = -timedelta(hours=1)
+    ready.call(open=True)
+    ready.clock.ahead = timedelta()
+    ready.call(close=True)
+    assert ready.call(look=True)["go"] is None
+
+
+@pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
+def test_no_go_stands_where_the_mark_does_not_say_that_the_project_stayed_closed(ready, mark):
+    ready.certify()
+    name = f"{ROOT}state/closed-oss-oms-sync.json"
+    ready.bucket.objects.pop(name)
+    if mark:
+        ready.bucket.add(StoredObject(name, mark))
+    ready.call(close=True)
+    assert ready.call(look=True)["go"] is None
+
+
+def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
+    go = ready.certify()
+    later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
+    assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
+    assert ready.call(look=True, frozen_since=later)["go"] is None
+    ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
+    assert ready.call(look=True)["go"] is None
 
 
 def test_what_somebody_writes_to_obs_after_the_comparison_is_a_no_go(world):

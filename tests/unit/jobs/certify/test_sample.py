@@ -104,6 +104,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     document = ready.certify(sample=3)
     assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
+    assert not check(document, "SAMPLE")["waits"]
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
     # With it, the same command reads them.
     side.heal()
@@ -115,6 +116,7 @@ def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     first = ready.certify(sample=3)
     assert results(first) == {"SAMPLE": "not run"}
     assert first["sample"]["read"] == 2
+    assert check(first, "SAMPLE")["waits"]
     assert "the next call goes on" in check(first, "SAMPLE")["seen"]
     assert ready.is_go(sample=3)
 

@@ -53,8 +53,8 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
         "GO: each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
-        f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing is sent since two minutes"
-        f" after {document['closed']['written']}, and OMS had finished."
+        f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing has been sent since two"
+        f" minutes after {document['closed']['written']}, and OMS had finished."
     )
 
 
@@ -344,13 +344,15 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
     assert asked(document, "SCOPE") == RESTART
 
 
-def test_what_is_moving_is_a_no_go_until_a_quarter_of_an_hour_has_passed(world):
+def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
     world.freeze(rest=MINUTE)
     world.prove()
     document = world.certify()
     assert results(document)["MOVING"] == "failed"
     assert asked(document, "MOVING") == {}
+    assert check(document, "MOVING")["next"] == "Go on with the cutover"
+    assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
     world.judge_again()
     assert world.is_go()
 

@@ -45,7 +45,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     covered = Text(f"prefix {prefix!r}, suffix {suffix!r}", f"前缀 {prefix!r}，后缀 {suffix!r}")
     wanted = Text(
         f"A comparison of all that the project covers ({covered.en}), begun after the freeze, and at most 24 hours old",
-        f"对项目全部范围（{covered.zh}）的比对：在冻结之后开始，并在最近 24 小时内完成",
+        f"对项目全部范围（{covered.zh}）的比对：在停写之后开始，并在最近 24 小时内完成",
     )
     found = evidence.comparison
     following = Text("Compare both buckets", "请比对两个桶")
@@ -63,7 +63,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
     is_before = frozen is not None and began < timestamp(frozen)
     # Judging some keys again does not make what was seen of all others any newer.
     if is_before or (frozen and found.state.ended < timestamp(evidence.now - LATEST)):
-        why = Text(", before the freeze", "，早于冻结时间") if is_before else Text(", too long ago", "，已过期")
+        why = Text(", before the freeze", "，早于停写时间") if is_before else Text(", too long ago", "，已过期")
         return Check("SCOPE", Result.NOT_RUN, Text.join([seen, why]), wanted, following, begin)
     if not found.tally.last_written:
         seen = Text(
@@ -79,7 +79,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Check:
 
 def _frozen(evidence: Evidence, scope: Check) -> Check:
     """Whether nothing was written after the freeze."""
-    wanted = Text("No object was written later than a minute after the freeze", "没有对象的写入时间晚于冻结后一分钟")
+    wanted = Text("No object was written later than a minute after the freeze", "没有对象的写入时间晚于停写后一分钟")
     frozen, found = evidence.frozen_since, evidence.comparison
     if frozen is None:
         return Check("FROZEN", Result.NOT_RUN, REHEARSED, wanted)
@@ -95,13 +95,13 @@ def _frozen(evidence: Evidence, scope: Check) -> Check:
     seen = Text(
         f"{at_least}{objects_en(len(late))} written after the freeze of {timestamp(frozen)}, the last at"
         f" {timestamp(last)}",
-        f"{at_least_zh}{len(late)} 个对象在 {timestamp(frozen)} 冻结之后写入，最后一次在 {timestamp(last)}",
+        f"{at_least_zh}{len(late)} 个对象在 {timestamp(frozen)} 停写之后写入，最后一次在 {timestamp(last)}",
     )
     later = last + timedelta(seconds=CLOCKS_SECONDS)
     following = Text(
         "See that nothing writes there any more. The freeze was then later than was said: cut over with"
         f" --frozen-since {timestamp(later)}",
-        f"请确认源端不再有写入。实际冻结时间晚于所述时间，请以 --frozen-since {timestamp(later)} 执行割接",
+        f"请确认源端不再有写入。实际停写时间晚于所述时间，请以 --frozen-since {timestamp(later)} 执行割接",
     )
     again = steps.cutover(evidence.options, frozen=later)
     return Check("FROZEN", Result.FAILED, seen, wanted, following, again, late)
@@ -183,7 +183,9 @@ def _sample(evidence: Evidence) -> Check:
             f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
         )
         following = Text("Go on with the cutover, which reads on", "请继续割接，割接会继续读取")
-        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, steps.cutover(evidence.options))
+        # Where one was read, the next call reads others.
+        again = steps.cutover(evidence.options)
+        return Check("SAMPLE", Result.NOT_RUN, seen, wanted, following, again, waits=read > 0)
     if not read and evidence.comparison and evidence.comparison.tally.side("source").objects:
         seen = Text("No object of up to 1 GiB counts as equal", "没有视为一致且不超过 1 GiB 的对象")
         following = Text("There is nothing to sample: go on without", "没有可抽样的对象：请去掉抽样后继续")

@@ -38,6 +38,7 @@ class _Proof(NamedTuple):
     next: Text
 
 
+_LATER = Text("Some minutes later, judge them again", "几分钟后请重新判定")
 _ZERO = (
     _Zero(
         "MISSING",
@@ -64,18 +65,15 @@ _ZERO = (
         "MOVING",
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         Text("Nothing was written while it was compared", "比对期间没有写入"),
-        Text(
-            "written less than 15 minutes before they were looked at, or meanwhile",
-            "在检查前 15 分钟内或检查期间有写入",
-        ),
-        Text("15 minutes after the last write, judge them again", "最后一次写入 15 分钟后，请重新判定"),
+        Text("written too recently to be judged", "写入时间过近，尚无法判定"),
+        _LATER,
     ),
     _Zero(
         "IN_FLIGHT",
         (ObjectClass.IN_FLIGHT,),
         Text("OMS has copied all that it accepted", "OMS 已复制其接受的所有对象"),
         Text("accepted by OMS, and not in OBS yet", "已被 OMS 接受，但尚未进入 OBS"),
-        Text("Some minutes later, judge them again", "几分钟后请重新判定"),
+        _LATER,
     ),
     _Zero(
         "FAILED",
@@ -181,7 +179,8 @@ def _mend(zero: _Zero, evidence: Evidence) -> tuple[Text, Step]:
                 return mend_overwritten(found, task, evidence.options)
     if zero.id == "FAILED":
         return zero.next, steps.cutover(evidence.options) if evidence.frozen_since else Step("replay")
-    return zero.next, steps.comparing(evidence.options, found.state.scope if found else None, again=True)
+    again = steps.comparing(evidence.options, found.state.scope if found else None, again=True)
+    return (Text("Go on with the cutover", "请继续割接") if again.job == "cutover" else zero.next), again
 
 
 def _proof(proof: _Proof, evidence: Evidence) -> Check:

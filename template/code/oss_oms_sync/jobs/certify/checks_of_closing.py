@@ -15,7 +15,7 @@ from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 
-REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未冻结：本次为演练")
+REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未停写：本次为演练")
 _UNFINISHED = "oms_unfinished"
 _GB = 10**9
 
@@ -40,10 +40,16 @@ def closed(evidence: Evidence) -> Check:
         return Check("CLOSED", Result.NOT_RUN, seen, wanted, following, go_on)
     if evidence.open_projects:
         names = ", ".join(evidence.open_projects)
-        seen = Text(f"Other projects of the sync task are open: {names}", f"同步任务的其他项目未关闭：{names}")
+        seen = Text(
+            f"Other projects of the sync task are open, or were closed too late: {names}",
+            f"同步任务的其他项目未关闭，或关闭得太晚：{names}",
+        )
+        marks = ", ".join(f"state/closed-{name}.json" for name in evidence.open_projects)
         following = Text(
-            "Close each in its own folder with this, two minutes before the cutover goes on",
-            "请在各项目的文件夹中用此命令关闭，两分钟后再继续割接",
+            "Close each in its own folder with this, two minutes before the cutover goes on. Of one that was removed"
+            f" from Function Compute, delete the mark in the task's folder of the log bucket: {marks}",
+            "请在各项目的文件夹中用此命令关闭，两分钟后再继续割接。"
+            f"如项目已从函数计算中删除，请在日志桶的任务目录中删除其标记：{marks}",
         )
         return Check("CLOSED", Result.NOT_RUN, seen, wanted, following, Step("close"))
     still = evidence.comparison.standstill if evidence.comparison else None
@@ -78,8 +84,10 @@ def oms_finished(evidence: Evidence) -> Check:
         return Check("OMS_FINISHED", Result.NOT_RUN, seen, wanted, waits, go_on, waits=True)
     if work.left != 0:
         return _unfinished(evidence, wanted)
-    since = timestamp(work.busy) if work.busy else "?"
-    seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
+    seen = Text("Nothing is left, and it has done nothing for days", "没有剩余，且多日没有任何动作")
+    if work.busy:
+        since = timestamp(work.busy)
+        seen = Text(f"Nothing is left, and it has done nothing since {since}", f"没有剩余，自 {since} 起没有任何动作")
     return Check("OMS_FINISHED", Result.PASSED, seen, wanted)
 
 

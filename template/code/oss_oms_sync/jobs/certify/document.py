@@ -133,8 +133,8 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text
     # Nobody knows of OBS what happens there after that.
     return Text(
         f"GO: each object of the source ({objects_en(source.objects)}, {source.bytes:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing is sent since"
-        f" two minutes after {since}, {oms}.",
+        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing has been sent"
+        f" since two minutes after {since}, {oms}.",
         f"GO：在 {began} 至 {ended} 期间逐个检查时，源端的对象（{source.objects:,} 个，{source.bytes:,} 字节）"
         f"均在 OBS 中{but_zh}。{stood} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
     )
@@ -143,7 +143,7 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text
 def _rehearsed(rehearsal: Rehearsal) -> Text:
     total, failing = rehearsal.minutes["total"], ", ".join(rehearsal.failing)
     lasts = f"the freeze would last about {total} minutes" if total else "how long the freeze would last is not known"
-    lasts_zh = f"冻结约需 {total} 分钟" if total else "冻结时长尚未知"
+    lasts_zh = f"停写约需 {total} 分钟" if total else "停写时长尚未知"
     would = f"{rehearsal.would_be.value}, because of {failing}" if failing else rehearsal.would_be.value
     would_zh = f"{rehearsal.would_be.value}（{failing}）" if failing else rehearsal.would_be.value
     return Text(f"A rehearsal: {lasts}, and the verdict would be {would}.", f"演练：{lasts_zh}，结论将为 {would_zh}。")

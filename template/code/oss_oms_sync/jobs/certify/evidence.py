@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import jsontext
@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs.certify.oms_work import OmsWork
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
@@ -73,8 +73,8 @@ class Evidence:
     `reconciled` is the last reconcile pass over everything that ended. `clocks`: how far the function's clock is off
     each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists of
     failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
-    `unread_lines`: lines of them that it could not read. `open_projects`: others of the task that are not closed.
-    `sample` is None if nothing was to be sampled.
+    `unread_lines`: lines of them that it could not read. `open_projects`: others of the task that were not
+    closed in time. `sample` is None if nothing was to be sampled.
     """
 
     options: Options
@@ -117,7 +117,7 @@ def gather(invocation: Invocation, options: Options) -> Evidence:
     lists = state.load("failed_copies")
     looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
-    return Evidence(
+    evidence = Evidence(
         options,
         # After the passes: a certificate tells of none that ended after it was made.
         invocation.clock.now(),
@@ -130,10 +130,12 @@ def gather(invocation: Invocation, options: Options) -> Evidence:
         unread if isinstance(unread, int) else 0,
         _clocks(invocation, destination),
         closed,
-        _open_projects(invocation),
+        _open_projects(invocation, comparison.standstill if comparison else None),
         OmsWork.ask(invocation, task, closed, largest),
         _sample(invocation, destination, comparison, options.sample),
     )
+    # Somebody may have opened it while all this was looked at.
+    return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
 
 
 def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket | None:
@@ -161,16 +163,19 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     return Comparison(state, passed, tally, standstill)
 
 
-def _open_projects(invocation: Invocation) -> list[str]:
-    """The other projects of the task that are not closed, or of which that cannot be read."""
+def _open_projects(invocation: Invocation, standstill: Standstill | None) -> list[str]:
+    """The other projects of the task that are not closed, or were not yet two minutes before the standstill pass began
+    (by OSS's clock, both), or of which that cannot be read."""
     prefix = f"{record_root(invocation.task_id)}state/closed-"
-    names = [one.name for one in invocation.log_bucket.iter_objects(prefix)]
-    projects = {name: re.sub(r"\.json$", "", name.removeprefix(prefix)) for name in names}
-    found = {}
-    for name, one in zip(names, invocation.log_bucket.get_all(names), strict=True):
-        mark = jsontext.load(one.body) if one else None
-        found[projects[name]] = isinstance(mark, dict) and mark.get("closed") is True
-    return [one for one, is_closed in found.items() if not is_closed and one != invocation.settings.project]
+    own = f"{prefix}{invocation.settings.project}.json"
+    marks = [one for one in invocation.log_bucket.iter_objects(prefix) if one.name != own]
+    latest = (standstill.began - CLOSED_AFTER).timestamp() if standstill else math.inf
+    projects = []
+    for listed, read in zip(marks, invocation.log_bucket.get_all([one.name for one in marks]), strict=True):
+        mark = jsontext.load(read.body) if read else None
+        if not (isinstance(mark, dict) and mark.get("closed") is True and listed.modified <= latest):
+            projects.append(listed.name.removeprefix(prefix).removesuffix(".json"))
+    return projects
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

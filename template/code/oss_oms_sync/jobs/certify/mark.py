@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.certify.check import Verdict
 from oss_oms_sync.jobs.certify.checks_of_closing import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import certificates_folder, number_of
@@ -43,20 +46,36 @@ def open_again(invocation: Invocation, run: str) -> dict[str, object]:
 
 
 def look(invocation: Invocation, options: Options) -> dict[str, object]:
-    """Whether the project is closed, and the GO that stands (None if none does): one that was given since the project
-    was last opened. With the time of a freeze also the checks for which a cutover waits before its standstill pass.
+    """Whether the project is closed, and the GO that stands (None if none does). With the time of a freeze the GO is of
+    that one or a later one, and the checks for which a cutover waits before its standstill pass are there too.
 
     Raises StorageError: then neither is known.
     """
-    closed = Closing(invocation).state()
-    given = (name for name in certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
-    go = _document(invocation, last_name(given)) if closed else None
-    stands = go is not None and closed is not None and str(go["made"]) > closed.opened
-    checks = []
+    closed, checks = Closing(invocation).state(), []
     if closed and options.frozen_since:
         evidence = gather(invocation, options)
         checks = [check(evidence).to_json() for check in (oms_finished, nothing_waits)]
-    return {**_answer(closed), "go": go if stands else None, "checks": checks}
+    return {**_answer(closed), "go": _go(invocation, options, closed) if closed else None, "checks": checks}
+
+
+def _go(invocation: Invocation, options: Options, closed: Closed) -> dict[str, object] | None:
+    """The last GO, if the project was not opened since and it is of what is set up today; None if that is not known."""
+    given = (name for name in certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
+    go = _document(invocation, last_name(given))
+    mark, task = go and go.get("closed"), invocation.oms.task(invocation.deadline) if go else None
+    if go is None or not isinstance(mark, dict) or not isinstance(task, TaskInfo):
+        return None
+    settings = invocation.settings
+    today = {
+        "source_bucket": settings.source_bucket,
+        "destination_bucket": task.dst_bucket,
+        "scope": asdict(settings.key_filter),
+    }
+    # Not by times: those of two instances may differ.
+    stands = mark.get("opened") == closed.opened and today.items() <= go.items()
+    if options.frozen_since:
+        stands = stands and str(go.get("frozen_since")) >= timestamp(options.frozen_since)
+    return go if stands else None
 
 
 def certificates(invocation: Invocation) -> Iterable[str]:

@@ -46,8 +46,9 @@ _WRITING_SECONDS = 60.0
 class OmsWork:
     """`left`: how many objects OMS has accepted and not finished; None if it does not tell, or only by the hour. It may
     still finish them, as far as one can know, if it `may_finish`. It was `busy` until then: when it last accepted or
-    finished anything; None if it never was. It counted so many `accepted` in the hour before the mark and since, and
-    our records so many `recorded`; None while they are being counted. `largest` is the size of the largest object."""
+    finished anything, by its counts or our records; None if it never was. It counted so many `accepted` in the hour
+    before the mark and since, and our records so many `recorded`; None while they are being counted. `largest` is the
+    size of the largest object."""
 
     left: int | None
     may_finish: bool
@@ -71,13 +72,14 @@ class OmsWork:
         mark = parse_time(closed.written) if closed else None
         if mark:
             recorded = _recorded(invocation, mark)
-        accepted = found.accepted_since((mark - _COUNTED_BEFORE).timestamp()) if mark else 0
+        accepted = found.accepted_since(_counted_from(mark)) if mark else 0
         if found.left is None or months is None:
             return cls(None, True, None, accepted, recorded.number if recorded else None, largest)
         uncounted = recorded.missing_in(found) if recorded and recorded.is_all else 0
         if (left := max(months, uncounted)) > found.left:
             found = replace(found, left=left, oldest=-math.inf)
-        busy = max(found.busy, recorded.newest if recorded and uncounted > 0 else -math.inf)
+        # Its counts of the last minutes may not be complete yet.
+        busy = max(found.busy, recorded.newest if recorded else -math.inf)
         return cls(
             found.left,
             found.may_have(busy, largest, _PATIENCE),
@@ -89,14 +91,15 @@ class OmsWork:
 
 
 def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
-    """How many more objects OMS has accepted than finished, by the counters of all months until one in which it did
-    nothing; None if it does not tell."""
-    month, left = month_of(invocation.clock.now()), 0
+    """How many more objects OMS has accepted than finished, by the counters of all months until one before this in
+    which it did nothing; None if it does not tell."""
+    this = month = month_of(invocation.clock.now())
+    left = 0
     for _ in range(_MOST_MONTHS):
         difference = None if isinstance(task, Failure) else task.month.difference
         if isinstance(task, Failure) or difference is None:
             return None
-        if not task.month.requests and not difference:
+        if month != this and not task.month.requests and not difference:
             break
         left += difference
         month = month_of(month - timedelta(days=1))
@@ -136,11 +139,17 @@ class _Recorded:
         return replace(self, after=after, steps=dict(steps), newest=float(max([self.newest, *times])))
 
 
+def _counted_from(mark: datetime) -> int:
+    """From the beginning of which step on OMS's counts have to tell of all that our records do."""
+    time = int((mark - _COUNTED_BEFORE).timestamp())
+    return time - time % _STEP
+
+
 def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     """Go on with counting; None before the last record may have been written."""
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
-    state, since = JobState(invocation), (mark - _COUNTED_BEFORE).timestamp()
+    state, since = JobState(invocation), _counted_from(mark)
     found = _Recorded(mark.isoformat())
     match state.load("recorded"):
         case {"mark": found.mark, "after": str(after), "steps": dict(steps), "newest": newest, "is_all": bool(is_all)}:
