@@ -151,8 +151,8 @@ def said(document: Mapping[str, Any]) -> Text:
     # Nobody knows of OBS what happens there after that.
     return Text(
         f"Each object of the source ({source['objects']:,} objects, {source['bytes']:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {as_of}{but}. Both buckets were still so at {still}; nothing is sent since"
-        f" two minutes after {since}, {oms}.",
+        f" looked at, between {began} and {as_of}{but}. Both buckets were still so at {still}; nothing has been sent"
+        f" since two minutes after {since}, {oms}.",
         f"在 {began} 至 {as_of} 期间逐个检查时，源端的对象（{source['objects']:,} 个，{source['bytes']:,} 字节）"
         f"均在 OBS 中{but_zh}。{still} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
     )

@@ -133,8 +133,8 @@ def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text
     # Nobody knows of OBS what happens there after that.
     return Text(
         f"GO: each object of the source ({objects_en(source.objects)}, {source.bytes:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing is sent since"
-        f" two minutes after {since}, {oms}.",
+        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing has been sent"
+        f" since two minutes after {since}, {oms}.",
         f"GO：在 {began} 至 {ended} 期间逐个检查时，源端的对象（{source.objects:,} 个，{source.bytes:,} 字节）"
         f"均在 OBS 中{but_zh}。{stood} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
     )
