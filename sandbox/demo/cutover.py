@@ -23,6 +23,9 @@ DELETED, OVERWRITTEN = "photos/0001.jpg", "photos/0002.jpg"
 SAMPLE = 50
 # The run of the cutover that closes the project.
 RUN = "demo"
+# Two minutes after the mark, and a second, because times are in whole seconds, nothing is sent any more.
+CLOSE_SECONDS = 121
+# What OMS has counted is made older by so much, as if it had been idle since.
 OMS_SECONDS = 1200
 # Classes that say nothing of a difference, and need no table.
 EQUAL = {"equal_contents", "oms_own"}
@@ -51,7 +54,10 @@ def in_obs(box: Sandbox, console: Console) -> None:
 
 def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
     """The day of the cutover: what there is in the end, and the last certificate."""
-    console.print("\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later:")
+    console.print(
+        "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
+        " `python ops.py cutover` does:"
+    )
     frozen = now()
     later(box)
     compare(box, console)
@@ -68,12 +74,14 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
 
 
 def close(box: Sandbox, console: Console) -> None:
-    """Close the project; two minutes later nothing is sent any more, and ten minutes later OMS has surely finished."""
+    """Close the project; two minutes later nothing is sent any more, and OMS has finished. The certificate tells when
+    the mark was stored, so these minutes are waited for and not made up."""
     wait_a_second()
-    payload = json.dumps({"close": True, "run": RUN})
-    console.print(f"\ns certify invoke -e '{payload}'")
-    box.fc.invoke("certify", payload.encode())
-    box.let_pass(OMS_SECONDS, settling=False)
+    console.print("\npython ops.py close")
+    box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
+    time.sleep(CLOSE_SECONDS)
+    box.task.age(OMS_SECONDS)
+    box.tick_all()
     _say(console, "The project is closed: two minutes later nothing is sent any more. OMS has finished, too.")
 
 
@@ -81,7 +89,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
     """Show that both buckets are what was judged."""
     wait_a_second()
     payload = json.dumps({"standstill": True, "restart": True})
-    console.print(f"\ns compare invoke -e '{payload}'")
+    console.print("\npython ops.py compare --standstill --restart")
     found = box.fc.invoke("compare", payload.encode()).value
     _say(console, f"The digests are {found['state']} and {found['twin']}.")
 
@@ -96,7 +104,7 @@ def later(box: Sandbox) -> None:
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
     """Invoke certify by hand, and show its verdict, with what did not pass."""
     payload = json.dumps({"frozen_since": frozen, **asked})
-    console.print(f"\ns certify invoke -e '{payload}'")
+    console.print(f"\nCertify, with the freeze at {frozen}")
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
     _say(console, f"[bold {_COLOURS[verdict]}]{escape(document['text'])}")
@@ -128,9 +136,8 @@ def now() -> str:
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     """Invoke compare by hand, and show its classes, if there are differences."""
     wait_a_second()
-    payload = json.dumps(asked)
-    console.print(f"\ns compare invoke -e '{payload}'")
-    found = box.fc.invoke("compare", payload.encode()).value
+    console.print(" ".join(["\npython ops.py compare", *(f"--{name}" for name in asked)]))
+    found = box.fc.invoke("compare", json.dumps(asked).encode()).value
     table = Table("class", "in OSS", "in OBS", "such as")
     for column in table.columns[1:3]:
         column.justify = "right"

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -61,11 +60,6 @@ def caller(template: Path | None, folder: Path) -> Caller:
     """The one that the environment asks for. `folder` is the project's, `template` another file than its s.yaml."""
     address = os.environ.get(SANDBOX)
     return Sandbox(address) if address else Tool(template, folder)
-
-
-def command(job: str, payload: Payload) -> str:
-    """How somebody would call a function in a shell."""
-    return f"s {job} invoke -e {shlex.quote(json.dumps(payload))}"
 
 
 class Tool:

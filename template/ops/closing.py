@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ops.call import Payload
 from ops.errors import CloudError
 from ops.terminal import Line, Marked
 from ops.waiting import Session, call_once, pause
@@ -16,11 +17,17 @@ FORWARD, TRIGGER = "forward", "oss-content"
 CLOSE_SECONDS = 120.0
 # So often a mark that somebody else's late write has undone is set again.
 _ATTEMPTS = 3
+_ANY_FREEZE: Payload = {}
 
 _WAITS = Text("closing: what was begun comes to its end, {} to go", "正在关闭：等待已开始的调用结束，还需 {}")
+_HINT = Text(
+    "The project is closed already, and what was begun before ends within two minutes. To open it again: python ops.py"
+    " open",
+    "项目已经关闭，此前已开始的调用会在两分钟内结束。如需重新打开：python ops.py open",
+)
 _UNDONE = Text(
-    "Somebody has opened the project meanwhile, or a late write has. It is closed again",
-    "期间有人或一次迟到的写入打开了项目，现在再次关闭",
+    "Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again",
+    "期间有人或一次迟到的写入打开或重新关闭了项目，现在再次关闭",
 )
 _NOT_CLOSED = Text("The project does not stay closed", "项目无法保持关闭")
 _WHO = Text("See who opens it, and run the command again", "请查明是谁打开了项目，然后重新运行该命令")
@@ -42,6 +49,17 @@ _SWITCH = Text(
     "Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.",
     "可以切换。项目保持关闭，触发器已移除：本项目不再触碰 OBS。",
 )
+_OPEN_FIRST = Text(
+    "The project was closed by hand, and something has to be sent ({}): python ops.py open. Then run the cutover"
+    " again.",
+    "项目由人工关闭，但还有内容需要发送（{}）：请执行 python ops.py open，然后再次执行割接。",
+)
+_AFTER_GO = Text(
+    "The project stays closed, because a GO stands. What lacks now ({}) was written or deleted after that, or with"
+    " another freeze. Only if OBS is not in use yet: python ops.py open",
+    "项目保持关闭，因为已有有效的 GO。现在缺少的内容（{}）源自此后的写入或删除，或停写时间不同。"
+    "仅当 OBS 尚未投入使用时：python ops.py open",
+)
 _OPEN_AGAIN = Text(
     "The project is open again, because something has to be sent ({}). Then run the cutover again.",
     "由于还有内容需要发送（{}），项目已重新打开。之后请再次执行割接。",
@@ -51,8 +69,8 @@ _STAYS = Text(
     " python ops.py open",
     "项目保持关闭：完成上述步骤后再次执行割接，即可继续。如要放弃：python ops.py open",
 )
-# The one table of what becomes of a project that a cutover has closed: what these checks want sent, if they failed,
-# opens it. After any other it stays closed, and the next call goes on from there.
+# The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
+# sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.
 _OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
@@ -67,18 +85,20 @@ def is_agreed(session: Session) -> bool:
     return False
 
 
-def close(session: Session, run: str = "") -> Any:
+def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Any:
     """Set the mark, for a `run` of a cutover or by hand; wait until nothing is sent any more; and read it again. Return
-    what certify says of it then.
+    what certify says of it then, asked about `since` (the freeze), which may be the mark of another run.
 
     The trigger stays: what is written later becomes a failed record, so that it is sent if the project is opened, and
     seen if not. Raises CloudError if the project does not stay closed, and what calls raise.
     """
+    session.hint = session.hint or _HINT
     for _ in range(_ATTEMPTS):
-        session.caller.ask("certify", {"close": True, **({"run": run} if run else {})})
+        mark = session.caller.ask("certify", {"close": True, **({"run": run} if run else {})})["closed"]
         pause(session, CLOSE_SECONDS, _WAITS)
-        seen = session.caller.ask("certify", {"look": True})
-        if seen["closed"]:
+        seen = session.caller.ask("certify", {**since, "look": True})
+        # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
+        if seen["closed"] and (run or seen["closed"]["since"] == mark["since"]):
             return seen
         session.screen.say(Marked("", _UNDONE.of(session.lang), "warning"))
     raise CloudError(_NOT_CLOSED, _WHO)
@@ -105,15 +125,29 @@ def lines(answer: Any, lang: str) -> Iterator[Line]:
         yield _READ_AGAIN.of(lang)
 
 
-def afterwards(session: Session, document: Any, run: str, is_closed: bool) -> None:
-    """After a cutover's certificate: GO takes the trigger away; if something has to be sent, what the `run` has closed
-    is opened (empty: it has not). Waiting opens nothing."""
-    screen, lang = session.screen, session.lang
+def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -> None:
+    """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
+    whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
     failed = [one["id"] for one in document["checks"] if one["result"] == "failed" and one["id"] in _OPENS]
     if document["verdict"] == "GO":
         session.caller.remove_trigger(FORWARD, TRIGGER)
-        screen.say(Marked("", _SWITCH.of(lang), "GO"))
-    elif run and failed and not open_again(session, run)["closed"]:
-        screen.say(_OPEN_AGAIN.of(lang).format(", ".join(failed)))
+        session.screen.say(Marked("", _SWITCH.of(session.lang), "GO"))
+    elif failed and mark:
+        _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:
-        screen.say(Marked("", _STAYS.of(lang), "closed"))
+        session.screen.say(Marked("", _STAYS.of(session.lang), "closed"))
+
+
+def _open_to_send(session: Session, mark: Any, names: str) -> None:
+    """Open it, unless the `mark` is of somebody's hand, or not there any more, or a GO stands, of whatever freeze:
+    after one, the users' applications write to OBS."""
+    seen = session.caller.ask("certify", {"look": True})
+    if seen["go"]:
+        said = _AFTER_GO
+    elif seen["closed"] != mark:
+        said = _STAYS
+    elif not mark["run"]:
+        said = _OPEN_FIRST
+    else:
+        said = _STAYS if open_again(session, mark["run"])["closed"] else _OPEN_AGAIN
+    session.screen.say(Marked("", said.of(session.lang).format(names), "closed"))

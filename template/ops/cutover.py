@@ -27,6 +27,8 @@ from ops.words import Text
 
 # What is younger counts as moving on cutover day (comparison/classes.py).
 SETTLED = timedelta(minutes=5)
+# What is written later than so long after the freeze was not frozen (comparison/classes.py).
+CLOCKS = timedelta(minutes=1)
 # Keys on their way are judged again so soon the first few times, then so often, and for so long.
 _AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0
 _FIRST_FEW = 3
@@ -89,6 +91,10 @@ _NOT_YET = Text(
     "The project is not closed: something is left that has to be mended or proven first.",
     "项目未关闭：仍有内容需要先修复或证明。",
 )
+_NOT_ANEW = Text(
+    "The project is closed already, and is not closed anew: something is left that has to be mended or proven first.",
+    "项目已经关闭，不再重新关闭：仍有内容需要先修复或证明。",
+)
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,10 @@ class Cutover:
         self._wishes = {name: True for name, is_wanted in wishes.items() if is_wanted}
         self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
         self._number = 0
-        # Whether this run's mark was there when it was read again; whether the project is closed at all.
-        self._has_closed = self._is_closed = False
+        # The mark that this run may take away: the one that it found or, after it has closed, its own. None if the
+        # project was open, or another run has closed it meanwhile.
+        self._mark: Any = None
+        self._is_closed = False
 
     def run(self) -> Any:
         """Take all steps; return the certificate: the one of this run, or the GO that stands.
@@ -130,9 +138,9 @@ class Cutover:
         """
         session = self._session
         self._hint(_HINT)
-        seen = session.caller.ask("certify", {"look": True})
-        self._is_closed = seen["closed"] is not None
-        go = (self._plan.frozen and seen["go"]) or self._prepared()
+        seen = session.caller.ask("certify", {**self._since, "look": True})
+        self._mark, self._is_closed = seen["closed"], seen["closed"] is not None
+        go = self._standing(seen) or self._prepared()
         if go:
             session.screen.say(self._text(_STANDS))
         document = go or self._certified()
@@ -142,7 +150,11 @@ class Cutover:
     def after(self, document: Any) -> None:
         """What follows from the certificate, in the cloud."""
         if self._plan.frozen:
-            closing.afterwards(self._session, document, self._run if self._has_closed else "", self._is_closed)
+            closing.afterwards(self._session, document, self._mark, is_closed=self._is_closed)
+
+    def _standing(self, seen: Any) -> Any:
+        """The GO that stands and is enough, if there is one: who compares anew wants another."""
+        return seen["go"] if self._plan.frozen and not self._plan.restart else None
 
     def _prepared(self) -> Any:
         """Everything before the certificate; return a GO that was found to stand meanwhile, or None."""
@@ -152,18 +164,19 @@ class Cutover:
         if self._plan.frozen:
             self._begin(_SETTLE)
             self._end(*self._settle(self._plan.frozen))
-        compared = self._compare()
+        compared = self._compare(anew=self._plan.restart)
+        if compared["finished"]:
+            compared = self._judge_again(compared)
         if not compared["finished"]:
             return None
-        compared = self._judge_again(compared)
         if self._plan.frozen is None:
             self._stand_still()
-        if self._plan.frozen is None or not self._may_close(compared):
+        if self._plan.frozen is None or not self._may_close(compared, self._plan.frozen):
             return None
         if not (self._plan.close or self._is_closed or closing.is_agreed(self._session)):
             return None
         go = self._close()
-        if go is None and self._has_closed and self._oms_has_finished():
+        if go is None and self._mark and self._oms_has_finished():
             self._stand_still()
         return go
 
@@ -194,10 +207,10 @@ class Cutover:
         pause(self._session, left, Text(*(text.format(timestamp(until)) for text in _WAITS)), settling=True)
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
-    def _compare(self) -> Any:
+    def _compare(self, *, anew: bool) -> Any:
         """The comparison that answers, or a new one; with `taken` if it was there."""
         self._begin(_COMPARE)
-        known = self._known() if self._plan.frozen and not self._plan.restart else None
+        known = self._known() if self._plan.frozen and not anew else None
         is_taken = known is not None and known["finished"]
         answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
         if answer["finished"]:
@@ -221,15 +234,20 @@ class Cutover:
 
     def _judge_again(self, compared: Any) -> Any:
         """Judge what differs once more, until it is there, nothing moves any more, or time is up; return what compare
-        said last."""
+        said last. If a comparison that was there names too many keys for that, as it would the next time, both buckets
+        are compared anew."""
         self._begin(_AGAIN)
-        last, problem = compared, ""
+        last, problem, is_refused = compared, "", False
         try:
             last = self._judged_again(compared)
-        except FunctionError as error:  # too many of them, for one
+        except FunctionError as error:
             problem = error.happened.of(self._session.lang)
+            is_refused = error.kind == "PayloadError"
         if problem:
             self._end(False, problem)
+            if is_refused and compared["taken"]:
+                last = self._compare(anew=True)
+                return self._judge_again(last) if last["finished"] else last
         elif waiting := _on_its_way(last):
             share = "; " + self._share(last) if self._plan.frozen is None else ""
             self._end(False, self._text(_LEFT, _told(waiting)) + share)
@@ -263,11 +281,13 @@ class Cutover:
         counts = {name: one["source"]["objects"] for name, one in classes_of(compared)}
         return self._text(_JUDGED, 100 * (1 - counts.get("moving", 0) / max(1, sum(counts.values()))))
 
-    def _may_close(self, compared: Any) -> bool:
-        """Whether nothing is left that sending could mend, or that has to be proven while it can be mended."""
-        found = {name for name, _ in classes_of(compared)}
-        if found & {*LACKING, "arriving"} or found & set(UNPROVEN) - self._plan.accept.keys():
-            self._session.screen.say(self._text(_NOT_YET))
+    def _may_close(self, compared: Any, frozen: datetime) -> bool:
+        """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; and whether
+        there is something in scope, and nothing of it was written after the freeze. Certify says which step helps."""
+        found, written = {name for name, _ in classes_of(compared)}, compared["last_written"]
+        is_left = found & {*LACKING, "arriving"} or found & set(UNPROVEN) - self._plan.accept.keys()
+        if is_left or not written or written[0]["at"] > timestamp(frozen + CLOCKS):
+            self._session.screen.say(self._text(_NOT_ANEW if self._is_closed else _NOT_YET))
             return False
         return True
 
@@ -275,13 +295,13 @@ class Cutover:
         """Close the project with a mark of this run; return a GO that stands, if another run has come to one."""
         self._begin(_CLOSE)
         self._hint(_HINT_CLOSED)
-        seen = closing.close(self._session, self._run)
-        self._is_closed = True
-        self._has_closed = seen["closed"]["run"] == self._run
-        self._end(self._has_closed, self._text(_SINCE, seen["closed"]["since"]) if self._has_closed else "")
-        if not self._has_closed and not seen["go"]:
+        seen = closing.close(self._session, self._run, self._since)
+        self._is_closed, go = True, self._standing(seen)
+        self._mark = seen["closed"] if seen["closed"]["run"] == self._run else None
+        self._end(self._mark is not None, self._text(_SINCE, self._mark["since"]) if self._mark else "")
+        if not self._mark and not go:
             self._session.screen.say(self._text(_ANOTHER))
-        return seen["go"]
+        return go
 
     def _oms_has_finished(self) -> bool:
         """Wait until OMS has nothing left to do, and its lists of what it failed to copy were looked at since; whether

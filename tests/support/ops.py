@@ -81,7 +81,8 @@ class FakeCaller:
         elif self.mark and self.opened_late:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
-        found = self.checks.popleft() if len(self.checks) > 1 and "frozen_since" in payload else self.checks[0]
+        # Who begins, or has just closed, asks as nobody.
+        found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
         return {"closed": self.mark, "go": self.go, "checks": found if self.mark else [], **said}
 
@@ -252,6 +253,7 @@ def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[s
         "watermark": "2026-01-31T08:59:00Z",
         "remedies": {},
         "lag": {"accepted": lag, "copied": lag, "again": 0},
+        "last_written": [{"key": "a", "at": "2026-01-31T07:59:00Z"}],
         "amended": None,
         "wishes": ["cutover"],
         "standstill": False,

@@ -8,7 +8,7 @@ from ops.pages.words import Words
 
 _OPEN = "python ops.py open"
 _DEEP = "python ops.py compare --deep"
-_AGAIN = """s compare invoke -e '{"again": true}'"""
+_AGAIN = "python ops.py compare --again"
 
 
 def next_step(answer: Answer, say: Words) -> Step:

@@ -522,7 +522,7 @@ _CERTIFICATE = {
     "freeze about": ("about {duration}", "约 {duration}"),
     "freeze bar": ("{total}: {parts}", "{total}：{parts}"),
     "step": ("step", "步骤"),
-    "step settle": ("wait for late events", "等待迟到的事件"),
+    "step settle": ("let the last writes settle", "等待最后的写入稳定"),
     "step replay": ("resend what failed", "重发失败的对象"),
     "step compare": ("compare both buckets", "比对两侧的桶"),
     "step again": ("judge late keys again", "重新判定较晚的对象"),

@@ -29,7 +29,7 @@ _SIDES = Text("{} {}: {} objects, {} bytes", "{} {}：{} 个对象，{} 字节")
 _MINUTES = Text("The freeze would last about {} minutes: {}", "停写约需 {} 分钟：{}")
 _STEPS = {
     "replay": Text("replay", "重发"),
-    "settle": Text("settling", "静置"),
+    "settle": Text("settling", "等待最后的写入稳定"),
     "compare": Text("compare", "比对"),
     "again": Text("judging again", "重新判定"),
     "close": Text("closing", "关闭"),

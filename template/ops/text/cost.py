@@ -35,7 +35,7 @@ _SECTIONS = {
 }
 _STEPS = {
     "replay": Text("send again what failed", "重发失败的对象"),
-    "settle": Text("wait until all is old enough", "等待对象足够旧"),
+    "settle": Text("let the last writes settle", "等待最后的写入稳定"),
     "compare": Text("compare", "比对"),
     "again": Text("judge late keys again", "再次判定迟到的对象"),
     "close": Text("close the project", "关闭项目"),

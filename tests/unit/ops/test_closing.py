@@ -42,6 +42,32 @@ def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_eve
     assert "The project does not stay closed" in seen.said
 
 
+def test_since_the_mark_of_somebody_else_two_minutes_have_not_gone_by(command):
+    seen = Seen(FakeCaller())
+    caller = seen.session.caller
+
+    def another(job: str) -> None:
+        if seen.clock.seconds == 120:
+            caller.mark = {**caller.mark, "since": "2026-01-31T09:01:59Z"}
+
+    caller.meanwhile = another
+    assert command(seen, "close") == 0
+    assert caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
+    assert "or closed it anew meanwhile" in seen.said
+
+
+def test_whoever_interrupts_the_two_minutes_is_told_that_the_project_is_closed(command):
+    seen = Seen(FakeCaller())
+
+    def interrupt(job: str) -> None:
+        if seen.clock.seconds:
+            raise KeyboardInterrupt
+
+    seen.session.caller.meanwhile = interrupt
+    assert command(seen, "close") == 130
+    assert "Stopped.\nThe project is closed already, and what was begun before ends within two minutes." in seen.said
+
+
 def test_open_opens_puts_the_trigger_back_and_begins_a_pass(command):
     seen = Seen(FakeCaller(reconcile=a_pass()))
     assert command(seen, "open") == 0

@@ -12,7 +12,7 @@ from ops import cli, cutover
 from ops.cutover import Cutover, Plan
 from ops.errors import FunctionError, ToolError
 from ops.words import Text
-from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
+from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certificates import certificate, rehearsal
 from support.certify_world import CertifyWorld, check
 from support.ops import NASTY, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
@@ -41,8 +41,9 @@ def asked(seen: Seen, job: str) -> list[dict]:
     return payloads if job != "compare" else [one for one in payloads if "standstill" not in one]
 
 
-def test_what_is_settled_is_one_constant_in_both_worlds():
+def test_what_is_settled_and_what_is_late_are_the_same_in_both_worlds():
     assert cutover.SETTLED.total_seconds() == CUTOVER_SECONDS
+    assert cutover.CLOCKS.total_seconds() == CLOCKS_SECONDS
 
 
 def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
@@ -52,13 +53,13 @@ def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
     assert run(seen) == certificate()
     (mark,) = {one["run"] for _, one in caller.asked if "run" in one}
     assert caller.asked == [
-        ("certify", {"look": True}),
+        ("certify", {"look": True, "frozen_since": FROZEN_TEXT}),
         ("doctor", {}),
         ("replay", {}),
         ("compare", {"cutover": True, "restart": True}),
         ("compare", {**SINCE, "again": True, "run": mark}),
         ("certify", {"close": True, "run": mark}),
-        ("certify", {"look": True}),
+        ("certify", {"look": True, "frozen_since": FROZEN_TEXT}),
         *[("certify", {"frozen_since": FROZEN_TEXT, "look": True, "run": mark})] * 2,
         ("compare", {"standstill": True, "restart": True}),
         ("certify", {"frozen_since": FROZEN_TEXT, "run": mark}),
@@ -233,6 +234,17 @@ def test_a_comparison_that_does_not_answer_is_begun_anew(plan, one):
     assert asked(seen, "compare")[0] == {"cutover": True, **deep, "restart": True}
 
 
+def test_a_comparison_with_too_many_keys_to_judge_again_is_not_taken_but_made_anew():
+    # GIVEN one of which every cutover, and not only this one, would be refused the same
+    error = FunctionError("PayloadError", Text("The lists name 12,000 keys", "清单中有 12,000 个"), Text("", ""))
+    seen = world(compare=[error, compared()])
+    seen.session.caller.passes["compare"] = compared({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
+    assert run(seen)["verdict"] == "GO"
+    again = {**SINCE, "again": True}
+    assert asked(seen, "compare") == [again, {"cutover": True, "restart": True}, again]
+    assert seen.session.caller.mark is not None
+
+
 # Closing.
 
 
@@ -262,6 +274,16 @@ def test_what_is_not_proven_and_not_accepted_is_not_closed_over(accept, is_close
     run(seen, accept=accept)
     assert (seen.session.caller.mark is not None) is is_closed
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
+
+
+@pytest.mark.parametrize(
+    ("written", "is_closed"), [(["08:01:00", "07:00:00"], True), (["08:01:01", "07:00:00"], False), ([], False)]
+)
+def test_what_was_written_after_the_freeze_or_an_empty_scope_is_not_closed_over(written, is_closed):
+    seen = world(compare=compared(last_written=[{"key": at, "at": f"2026-01-31T{at}Z"} for at in written]))
+    run(seen)
+    assert (seen.session.caller.mark is not None) is is_closed
+    assert ("something is left that has to be mended" in seen.said) is not is_closed
 
 
 @pytest.mark.parametrize(("typed", "is_closed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("", False)])
@@ -348,6 +370,44 @@ def test_begun_again_while_it_is_closed_it_sends_nothing_asks_nobody_and_closes_
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "of somebody who was killed"}
     assert command(seen, "--frozen-since", FROZEN_TEXT) == 0
     assert (caller.payloads("replay"), caller.mark["since"]) == ([], NOW_TEXT)
+
+
+LACKS = {"compare": moving(missing=2), "certify": certificate({"MISSING": "failed"}, "NO-GO")}
+
+
+@pytest.mark.parametrize(
+    ("run", "has_go", "is_open", "told"),
+    [
+        ("of yesterday", False, True, "because something has to be sent (MISSING). Then run the cutover again."),
+        ("of yesterday", True, False, "The project stays closed, because a GO stands."),
+        (
+            "",
+            False,
+            False,
+            "The project was closed by hand, and something has to be sent (MISSING): python ops.py open.",
+        ),
+    ],
+)
+def test_what_has_to_be_sent_opens_what_an_earlier_run_closed_unless_a_go_stands(command, run, has_go, is_open, told):
+    # GIVEN a project that is closed already, and something that is missing
+    seen = world(**LACKS)
+    caller = seen.session.caller
+    caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
+    caller.go = certificate() if has_go else None
+
+    # WHEN the cutover is run anew, THEN it does not promise that the next run would go on
+    assert command(seen, *WORDS, "--restart") == 1
+    assert (caller.mark is None) is is_open
+    assert "The project is closed already, and is not closed anew: something is left" in seen.said
+    assert told in seen.said
+
+
+def test_who_compares_anew_gets_no_older_go(command):
+    seen = world(compare=compared(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
+    seen.session.caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "of yesterday"}
+    seen.session.caller.go = certificate()
+    assert command(seen, *WORDS, "--restart") == 3
+    assert {"standstill": True, "restart": True} in seen.session.caller.payloads("compare")
 
 
 def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command):

@@ -25,7 +25,7 @@ from oss_oms_sync.passes.digests import MODULUS
 MAX_KEYS = 10_000
 # So many are looked at side by side before the next are read.
 _AT_ONCE = 100
-_RESTART = """s compare invoke -e '{"restart": true}'"""
+_RESTART = "python ops.py compare --restart"
 
 
 def judge_again(

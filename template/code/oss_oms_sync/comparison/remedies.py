@@ -10,8 +10,8 @@ from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.text import Text, objects_en
 
-_DEEP = """s compare invoke -e '{"deep": true}'"""
-_SEND = """s compare invoke -e '{"deep": true, "overwrite": true}'"""
+_DEEP = "python ops.py compare --deep"
+_SEND = "python ops.py compare --deep --overwrite"
 _MAKE_NEWER = Text(
     "copy each onto itself at the source, so that it is newer than the one in OBS, or delete it in OBS and compare"
     " again: what is missing is sent",

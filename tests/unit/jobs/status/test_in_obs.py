@@ -53,7 +53,7 @@ def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next
     state, text = world.verdict()
     assert state == BEHIND, text
     assert "of 3 objects: 1 object of the same size, but with another MD5" in text
-    assert """s compare invoke -e '{"deep": true}'""" in text
+    assert "python ops.py compare --deep" in text
 
 
 def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):

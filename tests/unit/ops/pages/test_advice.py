@@ -56,7 +56,7 @@ def but(*changes):
         (but(lambda given: given["copying"]["unfinished"].update(overdue=None)), "python ops.py status"),
         (
             but(lambda given: given["compare"]["last"]["classes"]["older"]["source"].update(objects=1)),
-            """s compare invoke -e '{"again": true}'""",
+            "python ops.py compare --again",
         ),
         (
             but(lambda given: given["compare"]["last"]["classes"]["suspicious"]["source"].update(objects=1)),

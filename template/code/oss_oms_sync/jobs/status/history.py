@@ -282,8 +282,11 @@ class KeyHistory:
             return Text(f"{following.en} {refusal.en}", f"{following.zh}{refusal.zh}")
         if story.closed is None:
             return story.following
-        # A key may contain anything, so the command is quoted for a shell, and in plain ASCII.
-        command = f"s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
+        # A key may contain anything: the command is quoted for a shell, and what cannot be seen is in plain ASCII.
+        if self._key.isprintable():
+            command = shlex.join(["python", "ops.py", "replay", f"--key={self._key}"])
+        else:
+            command = f"s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
         return Text(f"{story.following.en} To send it now: {command}", f"{story.following.zh}立即重发：{command}")
 
     def _refusal(self) -> Text | None:

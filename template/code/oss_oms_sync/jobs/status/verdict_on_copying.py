@@ -98,9 +98,9 @@ def lacking_in_obs(in_obs: InObs) -> Text | None:
     return Text(
         f"Behind: the comparison of {began} found {objects_en(in_obs.lacking)} missing in OBS, or there in another"
         f" version, of {in_obs.total:,}. It has sent again what it may send. To judge them once more:"
-        """ s compare invoke -e '{"again": true}'""",
+        " python ops.py compare --again",
         f"{began} 开始的比对发现，{in_obs.total} 个对象中有 {in_obs.lacking} 个在 OBS 中缺失或版本不同。"
-        """可补发的已经补发；如需重新判定，请执行 s compare invoke -e '{"again": true}'""",
+        "可补发的已经补发；如需重新判定，请执行 python ops.py compare --again",
     )
 
 
@@ -119,8 +119,8 @@ def seen_in_obs(in_obs: InObs) -> Text:
     """What the last comparison has seen, for the verdict that all is in step."""
     if not in_obs.last or not in_obs.last.state:
         return Text(
-            " That is what OMS accepted: nothing has looked at OBS yet (s compare invoke).",
-            "以上仅表示 OMS 已接受：尚未与 OBS 比对（s compare invoke）。",
+            " That is what OMS accepted: nothing has looked at OBS yet (python ops.py compare).",
+            "以上仅表示 OMS 已接受：尚未与 OBS 比对（python ops.py compare）。",
         )
     watermark, began = in_obs.last.watermark, in_obs.last.state.started
     unproven = in_obs.equal - in_obs.proven
