@@ -185,7 +185,8 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     copied.wait_idle(PATIENCE)
     assert asked_functions(copied, before) == set()
     assert ops("status")[1].startswith("The project has been closed")
-    code, _, said = ops("cutover", "--frozen-since", "now", "--out", "again.json")
+    frozen = json.loads((tmp_path / "go.json").read_text())["frozen_since"]
+    code, _, said = ops("cutover", "--frozen-since", frozen, "--out", "again.json")
     assert (code, "A GO stands" in said) == (0, True)
     assert (tmp_path / "again.json").read_text() == (tmp_path / "go.json").read_text()
 
