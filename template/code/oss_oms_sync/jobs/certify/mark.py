@@ -59,23 +59,25 @@ def look(invocation: Invocation, options: Options) -> dict[str, object]:
 
 
 def _go(invocation: Invocation, options: Options, closed: Closed) -> dict[str, object] | None:
-    """The last GO, if the project was not opened since and it is of what is set up today; None if that is not known."""
+    """The last GO, if the project was not opened since. With the time of a freeze it has to be of that one or a later
+    one, and of what is set up today; None, too, where OMS does not tell that.
+    """
     given = (name for name in certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
     go = _document(invocation, last_name(given))
-    mark, task = go and go.get("closed"), invocation.oms.task(invocation.deadline) if go else None
-    if go is None or not isinstance(mark, dict) or not isinstance(task, TaskInfo):
+    mark = go and go.get("closed")
+    # Not by times: those of two instances may differ.
+    if go is None or not isinstance(mark, dict) or mark.get("opened") != closed.opened:
         return None
-    settings = invocation.settings
+    if options.frozen_since is None:  # whoever would open it asks: then any GO counts
+        return go
+    settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
     today = {
         "source_bucket": settings.source_bucket,
-        "destination_bucket": task.dst_bucket,
+        "destination_bucket": task.dst_bucket if isinstance(task, TaskInfo) else None,
         "scope": asdict(settings.key_filter),
     }
-    # Not by times: those of two instances may differ.
-    stands = mark.get("opened") == closed.opened and today.items() <= go.items()
-    if options.frozen_since:
-        stands = stands and str(go.get("frozen_since")) >= timestamp(options.frozen_since)
-    return go if stands else None
+    is_of_today = today.items() <= go.items()
+    return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen_since) else None
 
 
 def certificates(invocation: Invocation) -> Iterable[str]:
