@@ -69,7 +69,7 @@ def imported(modules: Iterable[Path]) -> Iterator[str]:
 
 def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
     """What modules import and no file of requirements has."""
-    names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops"}
+    names = {*imported(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
     required = {name for file in requirements for name in pinned(ROOT / file)}
     # What only the pictures need is not installed for the tests.
     providers = {"PIL": ["pillow"], **packages_distributions()}

@@ -32,7 +32,7 @@ _OMS_PART_BYTES = 50_000_000
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Each timer's minutes, and its requests to OSS when there is nothing to do.
-TIMERS = {"replay": (1, 10), "reconcile": (10, 5), "compare": (10, 4)}
+TIMERS = {"replay": (1, 10), "reconcile": (10, 6), "compare": (10, 6)}
 # Steps of a freeze that do not depend on the number of objects: what waits is sent again; what is younger may still be
 # on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
 _REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
