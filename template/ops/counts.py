@@ -216,7 +216,7 @@ def sample_fits(document: Document) -> Finding:
         "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_LARGEST + 1),
         "bytes": size <= read * _LARGEST or bool(differing),
         "largest": whole(sample["largest"]) == _LARGEST,
-        "keys": all(_is_in_scope(document, key) for key in keys),
+        "keys": all(_is_in_scope(document, key) for key in keys | unreadable),
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
     claim = Text("The numbers of the sample fit", "抽样数字相符")

@@ -233,6 +233,7 @@ FREE = {
     "sample.bytes": "a listing tells",
     "sample.seed": "the same",
     "sample.keys": "the same",
+    "sample.unreadable": "OSS tells; only the scope can be seen",
     "accepted.*": "who accepts it, and why",
     "shown": "decides nothing",
 }
