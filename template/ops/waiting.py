@@ -20,8 +20,10 @@ _REDRAW_SECONDS = 1.0
 # A pass that stopped is called again so often, before whoever waits gives up.
 _ATTEMPTS = 3
 _REST_SECONDS = 30.0
-# Why a call came back that says nothing against the pass; and what no other call would change.
-_GOES_ON = ("time", "superseded")
+# Why a call came back that says nothing against the pass; that somebody else has begun a newer one, which a call with
+# other wishes than theirs would take away from them again; and what no other call would change.
+_GOES_ON = "time"
+_SUPERSEDED = "superseded"
 _FINAL = ("closed", "too_large")
 
 _GOING_ON = Text("{} {}: {}", "{} {}：{}")
@@ -40,17 +42,19 @@ class Session:
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> Any:
-    """Work on a pass until it has ended, or does not move by itself; return the last answer."""
+    """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
+    return the last answer."""
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = _hinted(session, job, scope)
     session.screen.begin()
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)
-    attempts = 1
+    attempts, superseded = 1, 0
     while not answer["finished"]:
-        is_moving = answer["stop"] in _GOES_ON
+        is_moving = answer["stop"] == _GOES_ON
         attempts = 1 if is_moving else attempts + 1
-        if attempts > _ATTEMPTS or answer["stop"] in _FINAL:
+        superseded += answer["stop"] == _SUPERSEDED
+        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer["stop"] in _FINAL:
             break
         if not is_moving:
             why = answer["stopped"] or answer["next"]

@@ -59,6 +59,22 @@ def test_an_open_pass_that_says_no_reason_is_not_called_for_ever():
     assert "reconcile rests: The pass has 10000 pieces." in seen.said
 
 
+SUPERSEDED = open_pass(stop="superseded", stopped="a newer pass of these keys has begun")
+
+
+def test_what_somebody_begins_anew_is_waited_for_after_a_pause():
+    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_pass(), SUPERSEDED, a_pass()]))
+    assert run_pass(seen.session, "compare", {"deep": True})["finished"]
+    assert seen.clock.slept == [30.0, 30.0]
+    assert "compare rests: a newer pass of these keys has begun. It is tried again" in seen.said
+
+
+def test_two_who_wish_different_things_do_not_supersede_each_other_for_ever():
+    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_pass(), open_pass()] * 9 + [a_pass()]))
+    assert run_pass(seen.session, "compare", {"deep": True}) == SUPERSEDED
+    assert len(seen.session.caller.asked) == 7
+
+
 @pytest.mark.parametrize("stop", ["closed", "too_large"])
 def test_what_no_other_call_would_change_is_said_at_once(stop):
     seen = Seen(FakeCaller(reconcile=open_pass(stop=stop, stopped="it says why")))

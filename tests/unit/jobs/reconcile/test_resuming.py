@@ -143,19 +143,23 @@ def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
     assert len(world.passes()) == 1
 
 
-def test_passes_of_different_payloads_do_not_disturb_each_other(small_pages):
-    # GIVEN calls that have the time for a piece or two
+@pytest.fixture
+def in_haste(small_pages) -> ReconcileWorld:
+    """60 new objects in two folders, an old one, and listings so slow that a call of 50 seconds does a piece or two."""
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
     world.oss.latency()
     slow(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
-    keys = {f"{folder}/{number:02}" for folder in "ab" for number in range(30)}
-    for key in keys:
-        world.upload(key)
+    for folder in "ab":
+        for number in range(30):
+            world.upload(f"{folder}/{number:02}")
     world.later()
+    return world
 
-    # WHEN one asks for this, the next for that
-    payloads = [{}, {"prefix": "a/"}, {"prefix": "b/"}, {"all": True}, {"since": "1970-01-01"}]
+
+def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
+    # WHEN one asks for this, the next for that, until each has ended
+    world, payloads = in_haste, [{}, {"prefix": "a/"}, {"prefix": "b/"}]
     scanned, calls = {}, 0
     while len(scanned) < len(payloads):
         for number, payload in enumerate(payloads):
@@ -164,11 +168,31 @@ def test_passes_of_different_payloads_do_not_disturb_each_other(small_pages):
                 assert adds_up(result)
                 if result["finished"]:
                     scanned[number] = result["scanned"]
+        assert calls < 50
 
-    # THEN each counts what is its own
-    assert world.sent() == keys | {"a/old"}
-    assert scanned == {0: 60, 1: 30, 2: 30, 3: 61, 4: 61}
+    # THEN each counts what is its own, in one pass
+    assert len(world.sent()) == 60
+    assert scanned == {0: 60, 1: 30, 2: 30}
     assert calls > 2 * len(payloads)
+    assert len(world.passes()) == len(payloads)
+
+
+def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_on_with(in_haste):
+    # WHEN of the same keys one asks for this, the next for that, and nothing has ended meanwhile
+    world, payloads = in_haste, [{}, {"all": True}, {"since": "1970-01-01"}]
+    results = [world.reconcile(payload, timeout=50) for payload in payloads]
+    assert [result["stop"] for result in results] == ["time"] * 3
+
+    # THEN each call has begun a pass, the last call's is the one that the same call and ticks go on with
+    names = [result["pass"] for result in results]
+    assert len(set(names)) == 3
+    for work in (lambda: world.reconcile(payloads[-1], timeout=50), lambda: world.tick(timeout=50)):
+        assert work()["pass"] == names[-1]
+
+    # AND it counts all that is its own
+    result = world.ticks_until_finished()
+    assert (result["pass"], result["scanned"], adds_up(result)) == (names[-1], 61, True)
+    assert len(world.sent()) == 61
 
 
 @pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
