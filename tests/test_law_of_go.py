@@ -67,32 +67,29 @@ def play(seed: int) -> Played:
 
 
 def cut_over(world: Migration, played: Played, frozen: str) -> Any:
-    dice = world.dice
-    deep, accept = dice.random() < 0.3, set()
-    if dice.random() < 0.2:
-        accept = {"equal_size", "equal_version"}
+    """What a person does who follows the steps that are printed; the certificate in the end, None if there is no GO."""
+    dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
+    accept = {"equal_size", "equal_version"} if dice.random() < 0.2 else set()
     for _ in range(8):
         played.commands += 1
-        given = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull, *(["--deep"] if deep else [])]
+        words = ["cutover", "--frozen-since", options["frozen_since"], "--close", "--out", os.devnull]
+        words += [f"--{name}" for name in ("deep", "restart") if options[name]]
         for name in sorted(accept):
-            given += ["--accept", f"{name}=tester, because"]
-        said = world.ops(*given)
+            words += ["--accept", f"{name}=tester, because"]
+        said = world.ops(*words)
         if said.code == 0:
-            lost = "oms_unfinished" in accept
-            played.marks |= {"go", *(["deep"] if deep else []), *(["accepted"] if accept - {"oms_unfinished"} else [])}
-            played.marks |= {"oms_unfinished"} if lost else set()
+            by_name = {"oms_unfinished"} & accept | ({"accepted"} if accept - {"oms_unfinished"} else set())
+            played.marks |= {"go", *by_name, *(["deep"] if options["deep"] else [])}
             return said.answer
-        checks = [one for one in said.answer["checks"] if one["result"] != "passed"] if said.answer else []
-        for one in checks:
-            options = (one["step"] or {}).get("options", {})
+        options["restart"] = False
+        for one in said.answer["checks"] if said.answer else []:
+            step = one["step"]["options"] if one["result"] != "passed" and one["step"] else {}
             if one["id"] == "FROZEN" and one["result"] == "failed":
-                frozen = options["frozen_since"]
-            if one["id"] == "OMS_FINISHED" and "oms_unfinished" in options.get("accept", {}):
-                accept.add("oms_unfinished")
-        unproven = {one["id"].removeprefix("PROOF_").lower() for one in checks if one["id"].startswith("PROOF_")}
-        if unproven and deep:
-            accept |= unproven
-        deep = deep or bool(unproven)
+                options["frozen_since"] = step["frozen_since"]
+            options["restart"] |= "restart" in step
+            # What nothing proves is read first, and accepted only then.
+            accept |= set(step.get("accept", {})) if options["deep"] or one["id"] == "OMS_FINISHED" else set()
+            options["deep"] |= "deep" in step
         world.later(dice.uniform(30, 600))
     return None
 
