@@ -229,7 +229,9 @@ def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
     assert ready.call(look=True, frozen_since=later)["go"] is None
     ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
-    assert ready.call(look=True)["go"] is None
+    assert ready.call(look=True, frozen_since=ready.frozen)["go"] is None
+    # Whoever would open the project asks without a freeze, and is told of any.
+    assert ready.call(look=True)["go"] == go
 
 
 def test_what_somebody_writes_to_obs_after_the_comparison_is_a_no_go(world):
