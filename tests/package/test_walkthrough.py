@@ -112,7 +112,8 @@ def test_every_command_of_day_to_day_answers(shell, project, box):
     box.obs.age(3600)
     table = next(table for table in Document.read(OPERATIONS).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
-    assert len(commands) == 10
+    commands.remove("python ops.py close")  # waits for two minutes: see unit/ops/test_closing
+    assert len(commands) == 9
     for command in commands:
         done = shell.attempt(command)
         # Status says with 1 that all is not yet in step.
