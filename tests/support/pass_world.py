@@ -303,7 +303,7 @@ class PassWorld(ReconcileWorld):
     def _all_ended(self) -> bool:
         with patch.object(store, "CLASSES_VERSION", self.classes):
             states = PassStore(self.invocation(), "reconcile").states()
-        newest = {one.scope: one for one in states}
+        newest = {one.scope.identity: one for one in sorted(states, key=lambda one: one.of.name)}
         return any(one.scope.key_filter == self.settings.key_filter and one.ended for one in states) and all(
             one.ended for one in newest.values()
         )
