@@ -34,7 +34,7 @@ def asked(box: Sandbox) -> Iterator[str]:
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                status, answer = 200, _answer(box, self.path.strip("/").split("/"), payload)
+                status, answer = 200, answer_to(box, self.path.strip("/").split("/"), payload)
             except LookupError as error:
                 status, answer = 404, {"error": {"errorType": "NotFound", "errorMessage": f"There is no {error}"}}
             body = json.dumps(answer).encode()
@@ -48,8 +48,11 @@ def asked(box: Sandbox) -> Iterator[str]:
         yield address
 
 
-def _answer(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
-    """Raises LookupError for what is not there."""
+def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
+    """What a request is answered.
+
+    Raises LookupError for what is not there.
+    """
     match path:
         case ["invoke", function]:
             done = box.fc.invoke(function, payload)

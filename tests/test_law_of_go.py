@@ -42,14 +42,13 @@ def play(seed: int) -> Played:
         deaf = dice.random() < 0.2
 
         def write(key: str) -> None:
+            bucket = world.oss._buckets[world.source_bucket]
+            triggers = bucket.triggers
             if deaf and dice.random() < 0.5:
-                hidden = world.oss._buckets[world.source_bucket]
-                triggers, hidden.triggers = hidden.triggers, {}
-                world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
-                hidden.triggers = triggers
-                world.say("event lost")
-            else:
-                world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
+                bucket.triggers = {}
+                world.say("the next event is lost")
+            world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
+            bucket.triggers = triggers
 
         for key in keys:
             for _ in range(dice.choice([1, 1, 2, 3])):

@@ -6,10 +6,12 @@ Nothing here asks the function's code what it thinks: what it does is seen in th
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
 import random
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -19,8 +21,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-from ops import answers, cli, failures
+from ops import call, cli
 from ops.clock import Clock as OpsClock
+from sandbox.asking import answer_to
 from sandbox.inprocess import InProcess
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
@@ -36,11 +39,12 @@ MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COM
 
 
 @cache
-def project(**answers: str) -> Path:
-    """A rendered project."""
+def project() -> Path:
+    """A rendered project, the same for all worlds."""
     folder = Path(mkdtemp(prefix="migration-"))
+    atexit.register(shutil.rmtree, folder)
     with InProcess() as box:
-        render(box.answers() | answers, folder)
+        render(box.answers(), folder)
     return folder
 
 
@@ -60,32 +64,23 @@ class Here(OpsClock):
         self._ground.sleep(seconds)
 
 
-class _Caller:
-    """Calls functions as `s invoke` does."""
+class _Caller(call.Sandbox):
+    """Asks the sandbox, but for HTTP."""
 
     def __init__(self, box: InProcess) -> None:
+        super().__init__("")
         self._box = box
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
         if job == "doctor":  # it looks at names and sockets, of which there are none here
             return {"ok": True}
-        done = self._box.fc.invoke(job, json.dumps(payload).encode())
-        if done.failed:
-            error = {"errorType": done.error_type, "errorMessage": done.error_message}
-            return failures.checked(job, answers.Found(done.error_type, "", error))
-        return done.value
-
-    def remove_trigger(self, job: str, trigger: str) -> None:
-        self._box.remove_trigger(job, trigger)
-
-    def restore_trigger(self, job: str, trigger: str) -> None:
-        self._box.restore_trigger(job, trigger)
+        return super().ask(job, payload)
 
     def let_pass(self, seconds: float, *, settling: bool) -> bool:
         return False
 
-    def stop(self) -> None:
-        pass
+    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+        return answer_to(self._box, path.split("/"), body)
 
 
 class _AtOnce:

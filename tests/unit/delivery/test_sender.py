@@ -68,7 +68,7 @@ def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorde
 
     # AND the next batch is not tried, which the run says
     assert world.send("other") == ["other"]
-    assert world.sender.stopped == "the time is up"
+    assert world.sender.stopped.why == "the time is up"
 
 
 def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
@@ -79,7 +79,7 @@ def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
 
     # WHEN it sends three batches, THEN the third is left at once
     assert sender.send(keys) == keys[20:]
-    assert sender.stopped == "the time is up"
+    assert sender.stopped.why == "the time is up"
     assert world.clock.monotonic() < 90
 
 
@@ -87,7 +87,7 @@ def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run():
     world = Sends(timeout=20)
     world.clock.sleep(9.95)
     assert world.send(*KEYS) == KEYS
-    assert world.sender.stopped == "the time is up"
+    assert world.sender.stopped.why == "the time is up"
     assert not world.oms.requests
 
 
@@ -218,10 +218,10 @@ def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_cou
     world.oms.faults.then(*[DOWN] * 20, OK, *[DOWN] * 20)
     for _ in range(9):
         assert world.send(*KEYS) == []
-    assert world.sender.stopped == ""
+    assert world.sender.stopped is None
     world.oms.faults.then(*[DOWN] * 5)
     world.send(*KEYS)
-    assert world.sender.stopped == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
+    assert world.sender.stopped.why == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
     assert world.send(*KEYS) == KEYS
 
 
@@ -231,7 +231,7 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     for _ in range(5):
         world.send(*KEYS)
     assert world.sender.failed == {"UNAVAILABLE": 45, "REFUSED": 5}
-    assert world.sender.stopped.endswith("the last: UNAVAILABLE")
+    assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
 
 
 def test_after_a_wholly_refused_batch_none_is_bisected_until_one_is_accepted(world):
@@ -248,7 +248,7 @@ def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_tas
     world.oms.faults.add(BAD)
     for _ in range(6):
         world.send(*KEYS, reason="REJECTED")
-    assert (world.sender.stopped, world.sender.failed) == ("", {"REJECTED": 60})
+    assert (world.sender.stopped, world.sender.failed) == (None, {"REJECTED": 60})
     assert json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)["reason"] == "REJECTED"
 
 
@@ -270,7 +270,7 @@ def test_the_oldest_failure_is_of_what_failed_again(world):
 def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
-    assert world.sender.stopped == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
+    assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
 def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_open_it(world):
@@ -278,7 +278,7 @@ def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_ope
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
     assert not world.recorded("failed")
-    assert world.sender.stopped == (
+    assert world.sender.stopped.why == (
         "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
         " python ops.py open"
     )
@@ -296,7 +296,7 @@ def test_a_run_looks_before_its_first_batch_and_again_after_a_minute(world):
     assert world.send("c") == []
     world.clock.sleep(1)
     assert world.send("d") == ["d"]
-    assert world.sender.stopped.startswith("The project has been closed since")
+    assert world.sender.stopped.why.startswith("The project has been closed since")
 
 
 def test_a_run_that_has_nothing_to_send_does_not_look(world):
@@ -308,15 +308,15 @@ def test_a_run_whose_time_is_up_does_not_look():
     world = Sends(timeout=20)
     world.clock.sleep(10)
     assert world.send("a") == ["a"]
-    assert (world.sender.stopped, world.bucket.calls["get"]) == ("the time is up", 0)
+    assert (world.sender.stopped.why, world.bucket.calls["get"]) == ("the time is up", 0)
 
 
 def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world):
     world.bucket.fail(oss_error(403), "get")
     assert world.send(*KEYS) == KEYS
     assert not world.oms.requests
-    assert world.sender.stopped.startswith("It is not known whether the project is closed, so nothing is sent: ")
-    assert "oss:GetObject" in world.sender.stopped
+    assert world.sender.stopped.why.startswith("It is not known whether the project is closed, so nothing is sent: ")
+    assert "oss:GetObject" in world.sender.stopped.why
 
 
 def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(world):
@@ -326,7 +326,7 @@ def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(
     world.sender.record_unsent(keys)
     assert world.recorded("failed") == set(KEYS)
     body = json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)
-    assert (body["reason"], body["message"]) == ("CLOSED", world.sender.stopped)
+    assert (body["reason"], body["message"]) == ("CLOSED", world.sender.stopped.why)
     world.bucket.fail(oss_error(403))
     with pytest.raises(RecordError, match=r"10 failed keys are not recorded: .*oss:PutObject"):
         world.sender.record_unsent(keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -116,12 +115,6 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
         return ObjectClass.MOVING
     found = _of_settled(source, entry, moments)
     return found if found in EQUAL or not is_late(entry, moments) else ObjectClass.MOVING
-
-
-def differ(source: ObjectSummary, destination: ObjectSummary) -> bool:
-    """Whether a copy that is not older than its source is known to be another object, by size or MD5."""
-    entry = Entry(source.name, source, destination=destination)
-    return classify(entry, Moments(math.inf)) in (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:

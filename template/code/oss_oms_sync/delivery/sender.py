@@ -19,7 +19,7 @@ from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
-from oss_oms_sync.stop import TIME_IS_UP, Stop
+from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -42,8 +42,13 @@ _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it
 log = logging.getLogger(__name__)
 
 
+def refused(refusal: Failure) -> Stopped:
+    """What stops whoever may send nothing, by `Closing.refusal`."""
+    return Stopped(Stop[refusal.reason.name], refusal.message)
+
+
 class Sender:
-    """The submissions of one run. `stop` and `stopped` say why they ended early; None and empty if they did not."""
+    """The submissions of one run. `stopped` says why they ended early; None if they did not."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
         """`share`: how many runs share the rate. `seconds`: after these it begins no call, and waits for none."""
@@ -60,8 +65,7 @@ class Sender:
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
         self._bisect = True
-        self.stop: Stop | None = None
-        self.stopped = ""
+        self.stopped: Stopped | None = None
         self.accepted = 0
         self.failed: Counter[str] = Counter()
         self.oldest_failure = ""
@@ -72,7 +76,7 @@ class Sender:
         if self.stopped:
             return False
         if self._sending.expired():
-            self._end(*TIME_IS_UP)
+            self.stopped = TIME_IS_UP
         elif refusal := self._closing.refusal():
             self._refused(refusal)
         return not self.stopped
@@ -82,7 +86,7 @@ class Sender:
 
         Raises RecordError.
         """
-        failure = self._refusal or Failure(Reason.DEADLINE, message=self.stopped)
+        failure = self._refusal or Failure(Reason.DEADLINE, message=self.stopped.why if self.stopped else "")
         recorded = record(self._invocation, [(key, failure) for key in keys])
         for one in recorded:
             self._count(one.key, failure)
@@ -110,18 +114,14 @@ class Sender:
         return left
 
     def _refused(self, refusal: Failure) -> None:
-        self._refusal = refusal
-        self._end(Stop[refusal.reason.name], refusal.message)
-
-    def _end(self, stop: Stop, why: str) -> None:
-        self.stop, self.stopped = stop, why
+        self._refusal, self.stopped = refusal, refused(refusal)
 
     def _may_go_on(self) -> bool:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
         if wait >= self._beginning.remaining():
-            self._end(*TIME_IS_UP)
+            self.stopped = TIME_IS_UP
             return False
         if wait > 0:
             self._clock.sleep(wait)
@@ -169,14 +169,13 @@ class Sender:
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
-            self._end(*TIME_IS_UP)
+            self.stopped = TIME_IS_UP
         elif stopping:
-            self._end(Stop.REFUSED, f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}")
+            why = f"OMS refuses every key: {stopping[0].name}. {stopping[0].fix.en}"
+            self.stopped = Stopped(Stop.REFUSED, why)
         elif self._refused_in_a_row == _MAX_REFUSED_BATCHES:
-            last = reasons[-1].name
-            self._end(
-                Stop.NOTHING_TAKEN, f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {last}"
-            )
+            why = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
+            self.stopped = Stopped(Stop.NOTHING_TAKEN, why)
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
         """Write the records of what was submitted; return the keys whose state is recorded nowhere else."""

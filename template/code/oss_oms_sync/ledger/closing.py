@@ -150,25 +150,25 @@ class Closing:
         self._remembered[self.name] = asked_at
         return None
 
-    def _read(self, seconds: float | None = None) -> _Mark | None:
+    def _read(self, seconds: float | None = None) -> Mark | None:
         """The mark; None if there is none. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (found,) = bucket.get_all([self.name])
-        return _Mark.of(found) if found else None
+        return Mark.of(found) if found else None
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
         said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run, "opened": mark.opened}
         return StoredObject.of_json(self.name, {"closed": closed, **said})
 
 
-class _Mark(NamedTuple):
+class Mark(NamedTuple):
     """What a mark says: `closed` is None for an open project; `opened` is when it was last opened, empty if never."""
 
     closed: Closed | None
     opened: str
 
     @classmethod
-    def of(cls, read: StoredObject) -> _Mark:
+    def of(cls, read: StoredObject) -> Mark:
         """Raises StorageError if that is unreadable."""
         match jsontext.load(read.body):
             case {"closed": False, **rest}:

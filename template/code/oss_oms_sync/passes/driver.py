@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.delivery.sender import refused
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
@@ -49,8 +50,8 @@ class PiecesDone:
 
 def refusal(invocation: Invocation) -> Stopped | None:
     """Why nothing may be sent: the project is closed, or that is not known."""
-    refused = Closing(invocation).refusal()
-    return Stopped(Stop[refused.reason.name], refused.message) if refused else None
+    found = Closing(invocation).refusal()
+    return refused(found) if found else None
 
 
 class Driver:

@@ -134,7 +134,7 @@ class RangeWalk:
         done = self._settled()
         if at_end and not self._batch:
             return Walked(replace(done, kind=Kind.DONE))
-        stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender_stopped()
+        stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Else those who go on at once would be busy for as long as OMS is.
             why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
@@ -143,9 +143,6 @@ class RangeWalk:
         if stopped in (None, TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
-
-    def _sender_stopped(self) -> Stopped | None:
-        return Stopped(self._sender.stop, self._sender.stopped) if self._sender.stop else None
 
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
@@ -170,7 +167,7 @@ class RangeWalk:
         """Send the batch if it is full, and see whether there is more to be sent."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
-        self.stopped = self.stopped or self._sender_stopped()
+        self.stopped = self.stopped or self._sender.stopped
         if not self.stopped and self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
             self.stopped = LIMIT_REACHED
 
@@ -186,7 +183,7 @@ class RangeWalk:
         """Submit the open batch. It stays open, and no other is begun, until all of it is accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
-            self.stopped = self._sender_stopped() or _NO_RECORD
+            self.stopped = self._sender.stopped or _NO_RECORD
             return
         self._count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []

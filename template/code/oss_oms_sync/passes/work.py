@@ -195,8 +195,8 @@ def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
     many before it did not either."""
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
-    stop, why = piece.stopped or _NO_PROGRESS
-    resting = replace(piece, kind=Kind.REST, stopped=Stopped(stop, why), stuck=start.stuck + 1)
+    stopped = piece.stopped or _NO_PROGRESS
+    resting = replace(piece, kind=Kind.REST, stopped=stopped, stuck=start.stuck + 1)
     if not resting.is_stuck:
         return resting
-    return replace(resting, stopped=Stopped(stop, why + _UNTIL_TOMORROW.format(resting.stuck)))
+    return replace(resting, stopped=stopped._replace(why=stopped.why + _UNTIL_TOMORROW.format(resting.stuck)))

@@ -385,28 +385,27 @@ def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
     assert world.is_go()
 
 
+def is_a_no_go_until_it_is_replayed(ready: CertifyWorld) -> None:
+    """Of the key `b`, which waits, when OBS lacks it."""
+    ready.remove("b")
+    document = ready.certify()
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
+    ready.replay()
+    ready.prove()
+    assert ready.is_go()
+
+
 def test_a_run_file_of_replay_is_a_no_go_until_a_run_has_taken_it_over(ready):
     ready.run_file("b")
     # What is equal in OBS waits for nothing.
     assert ready.is_go()
-    ready.remove("b")
-    document = ready.certify()
-    assert results(document) == {"NOTHING_WAITS": "failed"}
-    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
-    ready.replay()
-    ready.prove()
-    assert ready.is_go()
+    is_a_no_go_until_it_is_replayed(ready)
 
 
 def test_what_oms_failed_to_copy_and_waits_to_be_sent_again_is_a_no_go(ready):
     ready.record_failed("b", reason="COPY_FAILED")
-    ready.remove("b")
-    document = ready.certify()
-    assert results(document) == {"NOTHING_WAITS": "failed"}
-    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
-    ready.replay()
-    ready.prove()
-    assert ready.is_go()
+    is_a_no_go_until_it_is_replayed(ready)
 
 
 def by_hand(world: CertifyWorld) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync import jsontext
 from oss_oms_sync.clouds.clocks import date_at
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
@@ -20,7 +20,7 @@ from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
-from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.closing import Closed, Closing, Mark
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState, answering
@@ -172,10 +172,17 @@ def _open_projects(invocation: Invocation, standstill: Standstill | None) -> lis
     latest = (standstill.began - CLOSED_AFTER).timestamp() if standstill else math.inf
     projects = []
     for listed, read in zip(marks, invocation.log_bucket.get_all([one.name for one in marks]), strict=True):
-        mark = jsontext.load(read.body) if read else None
-        if not (isinstance(mark, dict) and mark.get("closed") is True and listed.modified <= latest):
+        if not (read and _says_closed(read) and listed.modified <= latest):
             projects.append(listed.name.removeprefix(prefix).removesuffix(".json"))
     return projects
+
+
+def _says_closed(mark: StoredObject) -> bool:
+    """Whether a mark can be read, and is that of a closed project."""
+    try:
+        return Mark.of(mark).closed is not None
+    except StorageError:
+        return False
 
 
 def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:

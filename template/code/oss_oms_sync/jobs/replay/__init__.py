@@ -31,7 +31,7 @@ from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_n
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.stop import Stop
+from oss_oms_sync.stop import Stop, Stopped
 
 OPTIONS: dict[str, type] = {"prefix": str, "reason": str, "keys": list, "limit": int, "dry_run": bool}
 
@@ -127,7 +127,7 @@ class Replay:
         """
         turn = Turn(self._invocation)
         if not turn.take():
-            self._sender.stop, self._sender.stopped = Stop.BUSY, "an earlier run is still sending"
+            self._sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
             return
         try:
             self.record_failed_copies()
@@ -199,8 +199,7 @@ class Replay:
             oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
             finished=self._all_read and not self._left and not sender.stopped,
-            stop=sender.stop and sender.stop.value,
-            stopped=sender.stopped or None,
+            stopped=sender.stopped,
             copies=self._copies,
         )
 

@@ -47,13 +47,14 @@ class CopyRecords:
         Raises StorageError if one is not known to be written, or cannot be looked at.
         """
         key_filter = self._invocation.settings.key_filter
-        mine = {one.key: one for one in failures if key_filter.matches(one.key)}
-        outside = sum(not key_filter.matches(one.key) for one in failures)
+        inside = [one for one in failures if key_filter.matches(one.key)]
+        mine, outside = {one.key: one for one in inside}, len(failures) - len(inside)
         self.outside += outside
         due = []
         for one, source in zip(mine.values(), self._invocation.source_bucket.find_all(list(mine)), strict=True):
-            if source is None or nothing_to_send(source):
-                self.lines[nothing_to_send(source)] += 1
+            why = nothing_to_send(source)
+            if source is None or why:
+                self.lines[why] += 1
             else:
                 due.append((one, source))
         self._write(due, listed)

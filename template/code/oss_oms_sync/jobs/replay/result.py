@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from oss_oms_sync.stop import Stopped, stop_json
+
 
 @dataclass(frozen=True)
 class ReplayResult:
     """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
-    cover what waits. `stop` says why the run ended early, and `stopped` the same as a sentence; None if it did not.
+    cover what waits. `stopped` says why the run ended early; None if it did not.
 
     `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
     was no run to do so."""
@@ -21,10 +23,9 @@ class ReplayResult:
     oldest_failure: str | None
     by_reason: dict[str, int]
     finished: bool
-    stop: str | None
-    stopped: str | None
+    stopped: Stopped | None
     copies: dict[str, object] | None = None
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
-        return asdict(self)
+        return {**asdict(self), **stop_json(self.stopped)}
