@@ -21,9 +21,9 @@ from oss_oms_sync.jobs.certify import options as of_certify
 from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
 from support import chinese
+from support.answers import ANSWERS
 from support.component import arguments
 from support.documents import Document
-from support.init_answers import ANSWERS
 from tools import documents
 from tools.package import ROOT, manifest
 from tools.render import render

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.init_answers import ANSWERS
+from support.answers import ANSWERS
 from support.policies import FUNCTIONS, rights, show
 from tools.package import ROOT
 from tools.render import render
