@@ -42,7 +42,7 @@ class Aliyun:
         programs = project / "bin"
         programs.mkdir()
         shim = programs / "aliyun"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/tests/support/ram.py" "$@"\n')
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/sandbox/ram.py" "$@"\n')
         shim.chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
         self._state = project / "ram.json"
