@@ -3,6 +3,7 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
+    POST /endpoints                     where the buckets are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
     POST /later/<seconds>               lets so much time go by (`Sandbox.let_pass`); answers {}
@@ -69,4 +70,6 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             box.wait_idle(_PATIENCE)
             box.let_pass(int(seconds), settling=how == "later")
             return {}
+        case ["endpoints"]:
+            return {**box.endpoints()}
     raise LookupError("/".join(path))

@@ -110,10 +110,10 @@ class Sandbox:
             "LOG_BUCKET": self.log_bucket,
             "SOURCE_BUCKET": self.source_bucket,
             "LOG_LEVEL": "INFO",
-            **self._endpoints(),
+            **self.endpoints(),
         }
 
-    def _endpoints(self) -> dict[str, str]:
+    def endpoints(self) -> dict[str, str]:
         """Where this machine's buckets are."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
@@ -153,7 +153,7 @@ class Sandbox:
             "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
-            "environment": {**props["environmentVariables"], **self._endpoints()},
+            "environment": {**props["environmentVariables"], **self.endpoints()},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,

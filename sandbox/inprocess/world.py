@@ -65,7 +65,7 @@ class InProcess(Sandbox):
         with self._patches:
             super().__exit__(kind, error, trace)
 
-    def _endpoints(self) -> dict[str, str]:
+    def endpoints(self) -> dict[str, str]:
         """The function finds the clouds by itself."""
         return {}
 

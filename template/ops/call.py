@@ -48,6 +48,10 @@ class Caller(Protocol):
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
+    def endpoints(self) -> Mapping[str, str]:
+        """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
+        them."""
+
     def let_pass(self, seconds: float, *, settling: bool) -> bool:
         """Whether so much time has gone by at once, as it does in the sandbox; objects grow older there only while they
         are `settling`, and not once a comparison has seen their times."""
@@ -109,6 +113,10 @@ class Tool:
         home = re.search(r"s-home: (.*?),", self._run(self._program(), ["-v"])[0])
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
+
+    def endpoints(self) -> Mapping[str, str]:
+        """See Caller."""
+        return {}
 
     def let_pass(self, seconds: float, *, settling: bool) -> bool:  # noqa: ARG002 (it takes as long as it takes)
         """See Caller."""
@@ -220,6 +228,10 @@ class Sandbox:
             Text("The sandbox has keys of its own", "沙箱使用自己的密钥"),
             Text(f"Unset {SANDBOX} to reach the cloud", f"要访问云端，请取消 {SANDBOX}"),
         )
+
+    def endpoints(self) -> Mapping[str, str]:
+        """See Caller."""
+        return self._post("endpoints", b"")
 
     def let_pass(self, seconds: float, *, settling: bool) -> bool:
         """See Caller."""
