@@ -32,7 +32,7 @@ class InProcess(Sandbox):
         self._patches = ExitStack()
         self._http.session.mount("https://", self.ground.network.adapter())
 
-    def _stands_on(self) -> tuple[Ground, Instances]:
+    def _stands_on(self, _: object) -> tuple[Ground, Instances]:
         self.ground = VirtualGround()
         return self.ground, Calls(self.ground)
 

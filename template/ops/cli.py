@@ -60,9 +60,10 @@ _DEPLOY = Text(
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
     options = arguments.parse(words)
-    clock = clock or Clock()
+    caller = call.caller(options.template, FOLDER)
+    clock = clock or Clock(caller.ahead)
     screen = Screen(clock)
-    session = Session(call.caller(options.template, FOLDER), screen, clock, options.lang)
+    session = Session(caller, screen, clock, options.lang)
     try:
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
