@@ -6,12 +6,12 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.copies_world import CODE, HOUR, CopiesWorld, oss_etag
+from sandbox.oss.objects import etag_of
+from support.copies_world import CODE, CopiesWorld
 from support.law import HOSTILE
-from support.replay_world import NO_RIGHT, UNAUTHORIZED, record_name
-from support.world import OK, ROOT, oms_error, oss_error
+from support.world import HOUR, NO_RIGHT, OK, ROOT, UNAUTHORIZED, oms_error, oss_error, record_name
 
-ETAG = oss_etag(b"contents")
+ETAG = etag_of(b"contents")
 
 
 @pytest.fixture

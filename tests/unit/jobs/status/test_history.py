@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import NO_RIGHT
 from support.status_world import StatusWorld
-from support.world import ROOT
+from support.world import NO_RIGHT, ROOT
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
 HELD = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
