@@ -147,20 +147,25 @@ def test_lists_from_before_the_installation_are_left_alone(world):
     assert world.copies() == {}
 
 
-def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(world, caplog, problems):
-    world.there.fail(oss_error(403), "list")
+@pytest.mark.parametrize(
+    ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
+)
+def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(
+    world, caplog, problems, kind, right
+):
+    world.there.fail(oss_error(403), kind)
+    world.upload("a")
+    world.list_failed("a")
     world.fail("b")
     for _ in range(2):
         told = world.tick()
-        assert "obs:bucket:ListBucket" in told["copies"]["stopped"]
+        assert right in told["copies"]["stopped"]
     assert world.sent() == ["b"]
     assert (told["finished"], told["stopped"]) == (True, None)
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
 
     # AND when the right is granted, nothing was passed over
-    world.upload("a")
-    world.list_failed("a")
     world.there.heal()
     world.tick()
     assert world.sent() == ["a"]
