@@ -124,14 +124,6 @@ class Store(Service):
         """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
         return self._buckets[bucket].deliveries
 
-    def age(self, seconds: int, bucket: str = "", prefix: str = "") -> None:
-        """Make all that is stored, or what a bucket has under a prefix, so much older, as if that time had gone by."""
-        with self.lock:
-            for one in [self._buckets[bucket]] if bucket else self._buckets.values():
-                for key, obj in one.objects.items():
-                    if key.startswith(prefix):
-                        one.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
-
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
@@ -164,7 +156,11 @@ class Store(Service):
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
         """Make this the current version of the key, and emit the event."""
-        stored = bucket.objects[key] = replace(obj, version_id=bucket.new_version_id())
+        stored = replace(obj, version_id=bucket.new_version_id())
+        if bucket.versioning:
+            bucket.history.add(key, stored)
+        else:
+            bucket.objects[key] = stored
         self.emit(event, bucket, key, stored, request_id)
         return stored
 

@@ -87,7 +87,7 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
         return False
 
     furnished.obs.faults.add(fault, where=note)
-    furnished.oss.age(120)
+    furnished.later(120)
     answer = run(furnished)
     assert answer["finished"]
     assert KEYS[900] < min(markers)
@@ -107,12 +107,11 @@ def test_in_a_parallel_file_system_what_it_cannot_hold_is_impossible_and_the_res
     box.obs.bucket(box.destination_bucket).is_file_system = True
     for key in ("a//b", "c/", "d", "d/e", "f/g"):
         box.oss.put(box.source_bucket, key, b"12")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     assert run(box)["classes"]["impossible"]["keys"] == ["a//b", "c/"]
     box.oms.wait_copied(30)
     assert box.task.destination.keys() == {"d", "f/g"}
-    box.oss.age(2 * HOUR)
-    box.obs.age(2 * HOUR)
+    box.later(2 * HOUR)
     box.obs.actions.clear()
 
     # WHEN they are compared again, THEN those are not sent again for ever

@@ -13,7 +13,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))
     upload(deployed, *(f"lost/{number}" for number in range(3)))
-    deployed.oss.age(HOUR)
+    deployed.later(HOUR)
     passed = deployed.tick("reconcile").value
     deployed.oms.refuse(lambda key: key.startswith("bad/"))
     upload(deployed, *(f"bad/{number}" for number in range(4)))
