@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.clouds.obs_errors import ObsError
-from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
-from oss_oms_sync.jobs.doctor.network import connect_in_time, judge_skew
+from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, ok, skipped, warning
 from oss_oms_sync.text import Text
 
 _NOT_COMPARED = Text(
@@ -21,59 +21,52 @@ _NOT_COMPARED = Text(
 
 
 def obs_connection(context: CheckContext) -> Finding:
-    finding = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
-    if finding.level is Level.FAULT:
-        return Finding(Level.WARNING, Text.join([finding.seen, _NOT_COMPARED]), finding.fix)
-    return finding
+    found = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
+    return found if found.result is Result.PASSED else warning(Text.join([found.seen, _NOT_COMPARED]), found.next)
 
 
 def obs_clock(context: CheckContext) -> Finding:
-    clock = context.invocation.clock
-    date = date_at(context.destination.url, clock, context.pool)
-    if date is None:
-        return Finding(
-            Level.WARNING,
-            Text("OBS did not tell its time", "OBS 没有返回时间"),
-            Text("See what the other checks of OBS say", "请查看 OBS 的其他检查"),
-        )
-    return judge_skew({"OBS": abs(date - clock.now())})
+    return judge_clocks(
+        context,
+        {"OBS": context.destination.url},
+        Text("OBS did not tell its time", "OBS 没有返回时间"),
+        Text("See what the other checks of OBS say", "请查看 OBS 的其他检查"),
+    )
 
 
 def right_to_list(context: CheckContext) -> Finding:
     try:
         context.destination.list_page("", "")
     except ObsError as error:
-        return Finding(Level.WARNING, Text.join([Text.same(str(error)), _NOT_COMPARED]), error.fix)
-    name = context.destination.name
-    return Finding(Level.OK, Text(f"OBS lists {name}", f"可以列举 OBS 桶 {name}"))
+        return warning(Text.join([Text.same(str(error)), _NOT_COMPARED]), error.fix)
+    return ok(Text(f"OBS lists {context.destination.name}", f"可以列举 OBS 桶 {context.destination.name}"))
 
 
 def right_to_read_lists(context: CheckContext) -> Finding:
     found = context.oms_list
     if found is None:
-        seen = Text("OMS has written no list of what it copied yet", "OMS 尚未写出复制结果列表")
-        return Finding(Level.SKIPPED, seen)
+        return skipped(Text("OMS has written no list of what it copied yet", "OMS 尚未写出复制结果列表"))
     if isinstance(found, ObsError):
-        seen = Text(
-            f"{found}: what OMS failed to copy is not sent again by itself",
-            f"{found}：OMS 复制失败的对象不会自动重发",
+        return warning(
+            Text(
+                f"{found}: what OMS failed to copy is not sent again by itself",
+                f"{found}：OMS 复制失败的对象不会自动重发",
+            ),
+            found.fix,
         )
-        return Finding(Level.WARNING, seen, found.fix)
-    seen = Text("OMS's lists of what it copied and failed to copy can be read", "可以读取 OMS 的复制成功和失败列表")
-    return Finding(Level.OK, seen)
+    return ok(Text("OMS's lists of what it copied and failed to copy can be read", "可以读取 OMS 的复制成功和失败列表"))
 
 
 def kind(context: CheckContext) -> Finding:
     try:
         is_file_system = context.destination.is_file_system()
     except ObsError as error:
-        seen = Text(
-            f"{error}: whether it is a parallel file system is not known", f"{error}：无法得知是否为并行文件系统"
+        return warning(
+            Text(f"{error}: whether it is a parallel file system is not known", f"{error}：无法得知是否为并行文件系统"),
+            error.fix,
         )
-        return Finding(Level.WARNING, seen, error.fix)
     if is_file_system:
-        return Finding(
-            Level.WARNING,
+        return warning(
             Text(
                 "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two"
                 " keys of which one is a folder of the other",
@@ -84,13 +77,12 @@ def kind(context: CheckContext) -> Finding:
                 "如果源端有这样的对象名，请使用普通的 OBS 桶",
             ),
         )
-    return Finding(Level.OK, Text("the destination is an ordinary bucket", "目的端为普通的 OBS 桶"))
+    return ok(Text("the destination is an ordinary bucket", "目的端为普通的 OBS 桶"))
 
 
 def encryption(found: ObjectHead) -> Finding:
     if found.encryption:
-        return Finding(
-            Level.WARNING,
+        return warning(
             Text(
                 f"OBS encrypts what is written there ({found.encryption}), so its ETags may be no MD5s: that contents"
                 " are equal is then not proven",
@@ -98,24 +90,21 @@ def encryption(found: ObjectHead) -> Finding:
             ),
             Text("Nothing needs to be done; without encryption compare proves more", "无需处理；不加密时能证明得更多"),
         )
-    return Finding(Level.OK, Text("OBS does not encrypt what is written there", "OBS 不加密写入的内容"))
+    return ok(Text("OBS does not encrypt what is written there", "OBS 不加密写入的内容"))
 
 
 def versioning(found: ObjectHead) -> Finding:
     if found.version:
-        seen = Text("the destination keeps older versions, which you pay for", "目的端保留历史版本，会产生费用")
-        return Finding(Level.OK, seen)
-    return Finding(Level.OK, Text("the destination keeps no older versions", "目的端不保留历史版本"))
+        return ok(Text("the destination keeps older versions, which you pay for", "目的端保留历史版本，会产生费用"))
+    return ok(Text("the destination keeps no older versions", "目的端不保留历史版本"))
 
 
 def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
     """A check of an object that OMS wrote there."""
 
     def run(context: CheckContext) -> Finding:
-        found = context.oms_list
-        if isinstance(found, ObjectHead):
-            return check(found)
-        return Finding(Level.SKIPPED, Text("no object could be looked at", "没有可以查看的对象"))
+        found, nothing = context.oms_list, Text("no object could be looked at", "没有可以查看的对象")
+        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
 
     return run
 

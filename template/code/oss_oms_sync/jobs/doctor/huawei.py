@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
-from oss_oms_sync.jobs.doctor.network import fix_unreachable
+from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.jobs.doctor.function import fix_unreachable
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
-from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
@@ -27,47 +25,47 @@ _PARTS = {"cloud": Text("cloud", "云服务商"), "region": Text("region", "地�
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
-class TaskContext(NamedTuple):
-    """What checks of the task are given: the task as OMS shows it, and the settings that it has to agree with."""
-
-    task: TaskInfo
-    settings: Settings
-
-
 def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
-        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix
-        return Finding(Level.FAULT, _describe(answer), fix)
-    return Finding(Level.OK, Text("OMS answers signed requests", "OMS 响应签名请求"))
+        is_silent = answer.reason is Reason.TIMEOUT
+        return fault(_describe(answer), fix_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
+    return ok(Text("OMS answers signed requests", "OMS 响应签名请求"))
 
 
 def access_key(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
         return _fault(answer)
-    return Finding(Level.OK, Text("Huawei Cloud accepts HW_AK and HW_SK", "华为云接受 HW_AK 和 HW_SK"))
+    return ok(Text("Huawei Cloud accepts HW_AK and HW_SK", "华为云接受 HW_AK 和 HW_SK"))
 
 
 def right_to_get(context: CheckContext) -> Finding:
-    without = Text("Without it doctor and status cannot look at the task.", "否则 doctor 和 status 无法查看任务。")
-    return _user_right("get", context.task_answer, without)
+    return _user_right(
+        "get",
+        context.task_answer,
+        Text("Without it doctor and status cannot look at the task.", "否则 doctor 和 status 无法查看任务。"),
+    )
 
 
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
-    without = Text("Without it status shows no course of time.", "否则 status 无法显示变化趋势。")
-    return _user_right("statistics", answer, without)
+    return _user_right(
+        "statistics", answer, Text("Without it status shows no course of time.", "否则 status 无法显示变化趋势。")
+    )
 
 
-def task_is_shown(context: TaskContext) -> Finding:
-    task = context.task
+def task_is_shown(context: CheckContext) -> Finding:
+    answer, task = context.task_answer, context.task
+    if isinstance(answer, Failure):
+        return _fault(answer)
     if task.status is None:
-        seen = Text("the response is not one that OMS's documentation names", "响应不是 OMS 文档所述的格式")
-        return Finding(Level.FAULT, seen, Reason.UNEXPECTED.fix)
-    return Finding(
-        Level.OK,
+        return fault(
+            Text("the response is not one that OMS's documentation names", "响应不是 OMS 文档所述的格式"),
+            Reason.UNEXPECTED.fix,
+        )
+    return ok(
         Text(
             f"the task copies to {task.dst_bucket} in {task.dst_region}",
             f"任务的目的端为 {task.dst_region} 的 {task.dst_bucket}",
@@ -75,19 +73,21 @@ def task_is_shown(context: TaskContext) -> Finding:
     )
 
 
-def task_runs(context: TaskContext) -> Finding:
+def task_runs(context: CheckContext) -> Finding:
     task = context.task
     if task.is_running:
-        return Finding(Level.OK, Text("the task is SYNCHRONIZING", "任务状态为同步中（SYNCHRONIZING）"))
-    fix = Text(
-        "Start it in the OMS console: a stopped task accepts nothing",
-        "请在 OMS 控制台启动该任务：已停止的任务不接受同步请求",
+        return ok(Text("the task is SYNCHRONIZING", "任务状态为同步中（SYNCHRONIZING）"))
+    return fault(
+        Text(f"the task is {task.status}", f"任务状态为 {task.status}"),
+        Text(
+            "Start it in the OMS console: a stopped task accepts nothing",
+            "请在 OMS 控制台启动该任务：已停止的任务不接受同步请求",
+        ),
     )
-    return Finding(Level.FAULT, Text(f"the task is {task.status}", f"任务状态为 {task.status}"), fix)
 
 
-def task_source(context: TaskContext) -> Finding:
-    task, settings = context
+def task_source(context: CheckContext) -> Finding:
+    task, settings = context.task, context.settings
     bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
     cloud = task.src_cloud_type or "unknown"
     seen = Text(f"the task reads from {bucket} in {region} ({cloud})", f"任务的源端为 {region} 的 {bucket}（{cloud}）")
@@ -107,21 +107,19 @@ def task_source(context: TaskContext) -> Finding:
         )
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
-        return Finding(Level.WARNING if only_its_form else Level.FAULT, seen, fix)
-    return Finding(Level.OK, seen)
+        return (warning if only_its_form else fault)(seen, fix)
+    return ok(seen)
 
 
-def overwrite_mode(context: TaskContext) -> Finding:
+def overwrite_mode(context: CheckContext) -> Finding:
     mode = context.task.object_overwrite_mode or "unknown"
     if mode == "NO_OVERWRITE":
-        return Finding(
-            Level.FAULT,
+        return fault(
             Text(f"{mode}: changed objects are not copied again", f"{mode}：修改过的对象不会再次复制"),
             Text("Create a task that overwrites", "请创建一个会覆盖的任务"),
         )
     if mode == "FULL_OVERWRITE":
-        return Finding(
-            Level.OK,
+        return ok(
             Text(
                 f"{mode}: no new version is skipped; what is submitted twice is copied twice",
                 f"{mode}：不会漏掉新版本；重复提交的对象会复制两次",
@@ -130,8 +128,7 @@ def overwrite_mode(context: TaskContext) -> Finding:
     crc64 = mode == "CRC64_COMPARISON_OVERWRITE"
     where = "if one of the two objects has no CRC64, OMS compares size and time instead: " if crc64 else ""
     where_zh = "若有一侧的对象没有 CRC64 值，OMS 改为对比大小和时间：" if crc64 else ""
-    return Finding(
-        Level.WARNING,
+    return warning(
         Text(
             f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
             f"{mode}：{where_zh}OMS 写入旧版本期间到达、大小相同的新版本可能被跳过",
@@ -143,13 +140,12 @@ def overwrite_mode(context: TaskContext) -> Finding:
     )
 
 
-def task_options(context: TaskContext) -> Finding:
+def task_options(context: CheckContext) -> Finding:
     restore = (
         Text("are restored and copied", "会先解冻再复制") if context.task.enable_restore else Text("fail", "复制失败")
     )
     metadata = Text("is", "会复制") if context.task.enable_metadata_migration else Text("is not", "不复制")
-    return Finding(
-        Level.OK,
+    return ok(
         Text(
             f"archived objects {restore.en}; objects' own metadata {metadata.en} copied",
             f"归档对象{restore.zh}；对象的自定义元数据{metadata.zh}",
@@ -160,10 +156,9 @@ def task_options(context: TaskContext) -> Finding:
 def oms_region(context: CheckContext) -> Finding:
     match = _OMS_HOST.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
-        return Finding(Level.SKIPPED, Text("the host of SYNC_URL names no region", "SYNC_URL 的域名中没有区域"))
+        return skipped(Text("the host of SYNC_URL names no region", "SYNC_URL 的域名中没有区域"))
     if match[1] not in _OMS_REGIONS:
-        return Finding(
-            Level.WARNING,
+        return warning(
             Text(
                 f"{match[1]} is not known to offer synchronization tasks", f"{match[1]} 不在已知提供同步任务的区域之列"
             ),
@@ -174,31 +169,17 @@ def oms_region(context: CheckContext) -> Finding:
                 + "、".join(f"{name.zh}（{region}）" for region, name in _OMS_REGIONS.items()),
             ),
         )
-    name = _OMS_REGIONS[match[1]]
-    return Finding(
-        Level.OK,
-        Text(f"{name.en} ({match[1]}) offers synchronization tasks", f"{name.zh}（{match[1]}）提供同步任务"),
-    )
-
-
-def _of_task(check: Callable[[TaskContext], Finding]) -> Callable[[CheckContext], Finding]:
-    """A check of the task as OMS shows it; if OMS does not show it, that is the fault."""
-
-    def run(context: CheckContext) -> Finding:
-        answer = context.task_answer
-        return _fault(answer) if isinstance(answer, Failure) else check(TaskContext(answer, context.settings))
-
-    return run
+    en, zh = _OMS_REGIONS[match[1]]
+    return ok(Text(f"{en} ({match[1]}) offers synchronization tasks", f"{zh}（{match[1]}）提供同步任务"))
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
     """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return Finding(Level.FAULT, _describe(answer), Text.join([grant(action), Text(" ", ""), without]))
+        return fault(_describe(answer), Text.join([grant(action), Text(" ", ""), without]))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return _fault(answer)
-    return Finding(
-        Level.OK,
+    return ok(
         Text(
             f"the IAM user of HW_AK has the permission oms:synctask:{action}",
             f"HW_AK 所属的 IAM 用户具有 oms:synctask:{action} 权限",
@@ -207,7 +188,7 @@ def _user_right(action: str, answer: object, without: Text) -> Finding:
 
 
 def _fault(failure: Failure) -> Finding:
-    return Finding(Level.FAULT, _describe(failure), failure.reason.fix)
+    return fault(_describe(failure), failure.reason.fix)
 
 
 def _describe(failure: Failure) -> Text:
@@ -219,11 +200,11 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS answers", "OMS 响应", ("OMS connection", "clock"), oms_answers),
     Check("access key", "访问密钥", ("OMS answers",), access_key),
     Check("right oms:synctask:get", "权限 oms:synctask:get", ("access key",), right_to_get),
-    Check("task", "任务", ("right oms:synctask:get",), _of_task(task_is_shown)),
-    Check("task runs", "任务状态", ("task",), _of_task(task_runs)),
-    Check("task source", "任务源端", ("task", "region"), _of_task(task_source)),
-    Check("task overwrite mode", "同名对象覆盖方式", ("task",), _of_task(overwrite_mode)),
-    Check("task options", "任务选项", ("task",), _of_task(task_options)),
+    Check("task", "任务", ("right oms:synctask:get",), task_is_shown),
+    Check("task runs", "任务状态", ("task",), task_runs),
+    Check("task source", "任务源端", ("task", "region"), task_source),
+    Check("task overwrite mode", "同名对象覆盖方式", ("task",), overwrite_mode),
+    Check("task options", "任务选项", ("task",), task_options),
     Check("OMS region", "OMS 区域", ("settings",), oms_region),
     Check("right oms:synctask:statistics", "权限 oms:synctask:statistics", ("task",), right_to_statistics),
 )

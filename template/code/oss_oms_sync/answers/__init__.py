@@ -1,0 +1,1 @@
+"""What jobs say, as values."""
