@@ -7,7 +7,7 @@ import pytest
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.pages import certificate, status
 from ops.pages.words import Words
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.result import CompareResult

@@ -9,7 +9,7 @@ from ops.certificates import CHECKS
 from ops.pages import certificate, status
 from ops.pages.comparison import TONES
 from ops.pages.words import WORDS
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, EQUAL, ObjectClass
+from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
 from oss_oms_sync.comparison.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import Check, Result

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
 from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import NOTHING, Check, Result

@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import oss_oms_sync
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.drawing import LARGEST
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.tally import ClassCount

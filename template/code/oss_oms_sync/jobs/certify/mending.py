@@ -3,9 +3,9 @@ never told."""
 
 from __future__ import annotations
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.remedies import DELETE, remedies
 from oss_oms_sync.comparison.tally import ClassCount
 from oss_oms_sync.jobs.certify.evidence import Comparison

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import Moments, ObjectClass, classify
+from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange

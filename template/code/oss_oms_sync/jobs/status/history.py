@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.object_class import EQUAL
+from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
-from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
+from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.copying import Copying

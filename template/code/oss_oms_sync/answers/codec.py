@@ -1,0 +1,148 @@
+"""Values as JSON and back, by their type hints alone.
+
+A dataclass is an object with the names of its fields; a NamedTuple is the list of its values, as any tuple, because
+thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to
+the second; a mapping is by text, whole numbers or an enumeration. `object` is what is JSON already. What hints name has
+to be imported at runtime.
+
+What is read is exactly of that form, or an error: nothing is left out and filled in, and no 1.0 or True is a whole
+number. Only names that nobody asks for are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from functools import cache, partial
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+# A number below 2^256: too large for many who read JSON.
+Digest = Annotated[int, "64 hex digits"]
+
+
+class UnreadableError(ValueError):
+    """JSON that is not of the form that was asked for."""
+
+
+def to_json(value: object, kind: object = None) -> Any:
+    """`value` as what json.dumps takes: by the hint `kind`, or else by its own type, a dataclass or NamedTuple."""
+    return _form(kind or type(value)).write(value)
+
+
+def from_json(kind: type[T], value: object) -> T:
+    """What `to_json` made such a `value` of.
+
+    Raises UnreadableError.
+    """
+    try:
+        return _form(kind).read(value)  # type: ignore[no-any-return, arg-type]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UnreadableError(f"not of the form of {kind}: {error}") from error
+
+
+class _Form(NamedTuple):
+    write: Callable[[Any], Any]
+    # Raises whatever reading raises that does not find what it expects.
+    read: Callable[[Any], Any]
+
+
+def _exactly(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} is not of type {kind.__name__}")
+    return value
+
+
+def _as_it_is(kind: type) -> _Form:
+    return _Form(lambda value: value, partial(_exactly, kind))
+
+
+def _read_digest(text: str) -> int:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError(f"{text:.80} is no digest")
+    return int(text, 16)
+
+
+def _write_time(time: datetime) -> str:
+    return f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+_FORMS: Mapping[object, _Form] = {
+    object: _Form(lambda value: value, lambda value: value),
+    **{kind: _as_it_is(kind) for kind in (str, int, bool, NoneType)},
+    float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
+    Digest: _Form(lambda number: f"{number:064x}", _read_digest),
+    datetime: _Form(
+        _write_time, lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    ),
+}
+
+
+@cache
+def _form(hint: Any) -> _Form:
+    """How values with this hint are written and read."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint in _FORMS:
+        return _FORMS[hint]
+    if origin in (Union, UnionType):
+        (one,) = (_form(arg) for arg in args if arg is not NoneType)
+        return _Form(
+            lambda value: None if value is None else one.write(value),
+            lambda value: None if value is None else one.read(value),
+        )
+    if origin in (list, Sequence) or args[1:] == (...,):
+        one, kind = _form(args[0]), list if origin is list else tuple
+        return _Form(lambda many: list(map(one.write, many)), lambda many: kind(map(one.read, _exactly(list, many))))
+    if origin is tuple:
+        return _of_tuple(tuple, args)
+    if origin in (dict, Mapping):
+        return _of_mapping(*args)
+    if is_dataclass(hint):
+        return _of_dataclass(hint)
+    if issubclass(hint, Enum):
+        return _Form(lambda one: one.value, hint)
+    return _of_tuple(hint._make, tuple(get_type_hints(hint, include_extras=True).values()))
+
+
+def _of_tuple(make: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
+    forms = [_form(hint) for hint in hints]
+
+    def write(values: Any) -> list[Any]:
+        return [form.write(value) for form, value in zip(forms, values, strict=True)]
+
+    def read(values: Any) -> Any:
+        return make([form.read(value) for form, value in zip(forms, _exactly(list, values), strict=True)])
+
+    return _Form(write, read)
+
+
+def _of_mapping(key: Any, value: Any) -> _Form:
+    name, one = _form(key), _form(value)
+
+    def write(entries: Any) -> dict[str, Any]:
+        return {str(name.write(key)): one.write(value) for key, value in entries.items()}
+
+    def read(entries: Any) -> dict[Any, Any]:
+        # JSON has no names but texts.
+        names = {text: int(text) if key is int else text for text in entries}
+        return {name.read(names[text]): one.read(value) for text, value in entries.items()}
+
+    return _Form(write, read)
+
+
+def _of_dataclass(kind: Any) -> _Form:
+    hints = get_type_hints(kind, include_extras=True)
+    forms = {field.name: _form(hints[field.name]) for field in fields(kind)}
+
+    def write(value: Any) -> dict[str, Any]:
+        return {name: form.write(getattr(value, name)) for name, form in forms.items()}
+
+    def read(value: Any) -> Any:
+        return kind(**{name: form.read(value[name]) for name, form in forms.items()})
+
+    return _Form(write, read)

@@ -1,0 +1,134 @@
+"""Values as JSON and back: what the form of each hint is, and that nothing else is read as it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import NamedTuple
+
+import pytest
+
+from oss_oms_sync.answers.codec import Digest, UnreadableError, from_json, to_json
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Pair(NamedTuple):
+    key: str
+    digest: Digest = 0
+
+
+@dataclass(frozen=True)
+class Inner:
+    at: datetime
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Everything:
+    text: str
+    number: int
+    truth: bool
+    colour: Colour | None
+    pairs: Sequence[Pair]
+    ranked: list[tuple[Digest, str]]
+    by_number: Mapping[int, int]
+    by_colour: Mapping[Colour, Sequence[str]]
+    inner: Inner
+    whatever: object = None
+    folders: Mapping[str, Mapping[str, Pair]] = field(default_factory=dict)
+
+
+VALUE = Everything(
+    text="对象",
+    number=-1,
+    truth=False,
+    colour=Colour.BLUE,
+    pairs=(Pair("a", 255), Pair("b")),
+    ranked=[(2**256 - 1, "z")],
+    by_number={0: 1, 12: 3},
+    by_colour={Colour.RED: ("x",)},
+    inner=Inner(datetime(2026, 1, 31, 8, tzinfo=timezone.utc), 0.5),
+    whatever={"of": [1, None]},
+    folders={"a/": {"equal": Pair("k", 1)}},
+)
+FORM = {
+    "text": "对象",
+    "number": -1,
+    "truth": False,
+    "colour": "blue",
+    "pairs": [["a", f"{255:064x}"], ["b", "0" * 64]],
+    "ranked": [["f" * 64, "z"]],
+    "by_number": {"0": 1, "12": 3},
+    "by_colour": {"red": ["x"]},
+    "inner": {"at": "2026-01-31T08:00:00Z", "share": 0.5},
+    "whatever": {"of": [1, None]},
+    "folders": {"a/": {"equal": ["k", f"{1:064x}"]}},
+}
+
+
+def test_the_form_of_each_hint() -> None:
+    assert to_json(VALUE) == FORM
+
+
+def test_what_was_written_is_read() -> None:
+    assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
+
+
+def test_names_that_nobody_asks_for_are_passed_over() -> None:
+    assert from_json(Everything, {**FORM, "later": 1}) == VALUE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", None),
+        ("text", 1),
+        ("number", True),
+        ("number", 1.0),
+        ("number", "1"),
+        ("truth", 1),
+        ("colour", "green"),
+        ("colour", []),
+        ("pairs", [["a"]]),
+        ("pairs", [["a", "0" * 64, 1]]),
+        ("pairs", {"a": 1}),
+        ("pairs", "ab"),
+        ("ranked", [["-1", "z"]]),
+        ("ranked", [[1, "z"]]),
+        ("ranked", None),
+        ("by_number", {"x": 1}),
+        ("by_number", [[0, 1]]),
+        ("by_colour", {"green": []}),
+        ("inner", None),
+        ("inner", {"at": "2026-01-31", "share": None}),
+        ("inner", {"at": "2026-01-31T08:00:00Z"}),
+        ("inner", {"at": "2026-01-31T08:00:00Z", "share": True}),
+    ],
+)
+def test_what_is_of_another_form_is_an_error(name: str, value: object) -> None:
+    with pytest.raises(UnreadableError):
+        from_json(Everything, {**FORM, name: value})
+
+
+@pytest.mark.parametrize("name", FORM)
+def test_what_is_missing_is_an_error_and_never_filled_in(name: str) -> None:
+    with pytest.raises(UnreadableError):
+        from_json(Everything, {other: value for other, value in FORM.items() if other != name})
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 3])
+def test_no_object_is_an_error(value: object) -> None:
+    with pytest.raises(UnreadableError):
+        from_json(Everything, value)
+
+
+def test_a_time_is_written_in_utc() -> None:
+    there = datetime.fromisoformat("2026-01-31T16:00:00+08:00")
+    assert to_json(Inner(there, None)) == {"at": "2026-01-31T08:00:00Z", "share": None}
