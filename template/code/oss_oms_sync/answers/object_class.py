@@ -33,7 +33,7 @@ class ObjectClass(Enum):
     # Records without an object on either side.
     ORPHAN_RECORDS = ("orphan_records", "-")
 
-    def __new__(cls, title: str, _: str) -> ObjectClass:  # noqa: PYI034  mypy has no Self for 3.10
+    def __new__(cls, title: str, _: str) -> ObjectClass:  # noqa: PYI034  typing has Self since 3.11
         one = object.__new__(cls)
         one._value_ = title
         return one
