@@ -14,9 +14,9 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.jobs.certify import options
-from oss_oms_sync.jobs.certify.checks_of_classes import _PROOFS, _ZERO
-from oss_oms_sync.jobs.certify.rehearsal import _OF_THE_FREEZE
+from oss_oms_sync.jobs.certify import asking
+from oss_oms_sync.jobs.certify.class_checks import _CHECKS
+from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
@@ -106,13 +106,9 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     assert [check["id"] for check in document["checks"]] == [*CHECKS]
     assert {*document["classes"]} == {*CLASSES}
     assert {name for name, rule in CHECKS.items() if rule.of_freeze} == {*_OF_THE_FREEZE}
-    assert {one.id: tuple(of.title for of in one.classes) for one in _ZERO} == {
-        name: rule.classes for name, rule in CHECKS.items() if rule.classes and not rule.accepts
-    }
-    assert {one.id: (one.of.title,) for one in _PROOFS} == {
-        name: rule.classes for name, rule in CHECKS.items() if rule.accepts
-    }
-    assert {*ACCEPTABLE} == {*options.ACCEPTABLE}
+    of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
+    assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
+    assert {*ACCEPTABLE} == {*asking.ACCEPTABLE}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 

@@ -9,32 +9,79 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 
 import oss_oms_sync
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.drawing import LARGEST
 from oss_oms_sync.comparison.histogram import Histogram
-from oss_oms_sync.comparison.tally import ClassCount
+from oss_oms_sync.comparison.tally import ClassCount, Side
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
-from oss_oms_sync.jobs.certify.oms_work import OmsWork
-from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure
+from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.
 _SCHEMA = 2
+# These will be well once nothing is written any more: what they say today is not what they will say.
+_OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
+# An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
+_SAMPLE_BYTES_A_SECOND = 30_000_000
+# What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
+_SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
+
+
+class CutoverVerdict(Enum):
+    """What a certificate says, by its name in the document."""
+
+    GO = "GO"
+    NO_GO = "NO-GO"
+    NOT_PROVEN = "NOT PROVEN"
+    REHEARSAL = "REHEARSAL"
+
+    @classmethod
+    def of(cls, checks: Sequence[Finding]) -> CutoverVerdict:
+        """What follows from checks: one that failed is a no; short of that, only what all passed is a go."""
+        results = {check.result for check in checks if check.gates}
+        if Result.FAILED in results:
+            return cls.NO_GO
+        return cls.GO if results == {Result.PASSED} else cls.NOT_PROVEN
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """`minutes` has each step's, and the total; None where nothing tells. `failing` are the checks that would not
+    pass."""
+
+    would_be: CutoverVerdict
+    minutes: dict[str, int | None]
+    failing: Sequence[str]
+
+    @classmethod
+    def of(cls, checks: Sequence[Finding], evidence: Evidence, settings: Settings) -> Rehearsal:
+        """What `checks` would say after a freeze, as far as is known now."""
+        lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
+        failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
+        return cls(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
+
+    def to_json(self) -> dict[str, object]:
+        """As the document has it."""
+        return {"would_be": self.would_be.value, "minutes": self.minutes, "failing": list(self.failing)}
 
 
 def certificates_folder(invocation: Invocation) -> str:
@@ -48,12 +95,12 @@ def number_of(name: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], number: int) -> dict[str, object]:
+def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding], number: int) -> dict[str, object]:
     """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
-    verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
+    verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
     text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
@@ -109,12 +156,12 @@ def sha256_of(document: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text:
+def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence) -> Text:
     open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
     failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
-    if verdict is Verdict.NO_GO:
+    if verdict is CutoverVerdict.NO_GO:
         return Text(f"NO-GO: {failed} failed.", f"NO-GO：{failed} 未通过。")
-    if verdict is Verdict.NOT_PROVEN or evidence.comparison is None:
+    if verdict is CutoverVerdict.NOT_PROVEN or evidence.comparison is None:
         return Text(
             f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
             f"未证明：未发现问题，但 {open_ones} 未通过。",
@@ -246,3 +293,39 @@ def _lag(histogram: Histogram) -> dict[str, object]:
 
 def _problem(failure: Failure) -> dict[str, object]:
     return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}
+
+
+def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
+    compare = _length(evidence.comparison.state if evidence.comparison else None)
+    steps = {
+        "settle": _SETTLE_MINUTES,
+        "replay": _rounded_up(len(evidence.waiting.keys) / (settings.oms_rate * KEYS_PER_CALL)),
+        "compare": compare,
+        "again": _AGAIN_MINUTES,
+        "close": CLOSED_AFTER // timedelta(minutes=1),
+        "oms": QUIET // timedelta(minutes=1),
+        # It lists what the comparison lists, but for the records.
+        "standstill": compare,
+        "sample": _sampling(evidence),
+    }
+    known = [minutes for minutes in steps.values() if minutes is not None]
+    return {**steps, "total": sum(known) if len(known) == len(steps) else None}
+
+
+def _length(state: PassState | None) -> int | None:
+    began, ended = (parse_time(state.started), parse_time(state.ended)) if state else (None, None)
+    return _rounded_up((ended - began).total_seconds()) if began and ended else None
+
+
+def _sampling(evidence: Evidence) -> int:
+    """How long a sample takes, if its objects are as large as others."""
+    if evidence.sample is None:
+        return 0
+    source = evidence.comparison.tally.side("source") if evidence.comparison else Side()
+    size = 2 * evidence.sample.asked * source.bytes / max(1, source.objects)
+    return _rounded_up(size / _SAMPLE_BYTES_A_SECOND)
+
+
+def _rounded_up(seconds: float) -> int:
+    """Whole minutes, at least one."""
+    return max(1, -int(-seconds // 60))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,18 +14,25 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.again import entries
+from oss_oms_sync.comparison.classes import Moments, classify
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.certify.asking import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
-from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
 from oss_oms_sync.ledger.closing import Closed, Closing, Mark
-from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.ledger.records import FailedKey, record_root
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
+
+# With more than this, nobody has to look at each: the answer is no.
+_MOST_RECORDS = 1000
+_MOST_RUN_FILES = 50
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,19 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """`keys`: those of failed records and of run files that are to be sent, and `needless` how many others there are: a
+    record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied, and replay keeps
+    them for longer than a freeze lasts. `unread`: records and run files of which nobody knows the keys. `are_more`:
+    there is more than was looked at."""
+
+    keys: Sequence[FailedKey]
+    needless: int
+    unread: int
+    are_more: bool
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that checks go by: what was asked for, and what was found.
 
@@ -77,7 +97,7 @@ class Evidence:
     closed in time. `sample` is None if nothing was to be sampled.
     """
 
-    options: Options
+    options: CutoverOptions
     now: datetime
     task: TaskInfo | Failure
     comparison: Comparison | None
@@ -103,7 +123,7 @@ class Evidence:
         return self.options.accept
 
 
-def gather(invocation: Invocation, options: Options) -> Evidence:
+def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
     """Look at everything.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
@@ -118,21 +138,21 @@ def gather(invocation: Invocation, options: Options) -> Evidence:
     looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     evidence = Evidence(
-        options,
+        options=options,
         # After the passes: a certificate tells of none that ended after it was made.
-        invocation.clock.now(),
-        task,
-        comparison,
-        reconciled.of if reconciled else None,
-        what_waits(invocation, destination),
-        str(looked or ""),
-        str(problem or ""),
-        unread if isinstance(unread, int) else 0,
-        _clocks(invocation, destination),
-        closed,
-        _open_projects(invocation, comparison.standstill if comparison else None),
-        OmsWork.ask(invocation, task, closed, largest),
-        _sample(invocation, destination, comparison, options.sample),
+        now=invocation.clock.now(),
+        task=task,
+        comparison=comparison,
+        reconciled=reconciled.of if reconciled else None,
+        waiting=_waiting(invocation, destination),
+        lists_looked_at=str(looked or ""),
+        lists_problem=str(problem or ""),
+        unread_lines=unread if isinstance(unread, int) else 0,
+        clocks=_clocks(invocation, destination),
+        closed=closed,
+        open_projects=_open_projects(invocation, comparison.standstill if comparison else None),
+        oms=OmsWork.ask(invocation, task, closed, largest),
+        sample=_sample(invocation, destination, comparison, options.sample),
     )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
@@ -199,3 +219,36 @@ def _sample(
     if destination and comparison:
         sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
     return sample if asked or sample.differing else None
+
+
+def _waiting(invocation: Invocation, destination: ObsBucket | None) -> Waiting:
+    found = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
+    due = {*_due(invocation, destination, [one.key for one in found.keys])}
+    keys = [one for one in found.keys if one.key in due]
+    return Waiting(keys, len(found.keys) - len(keys), found.unread, found.are_more)
+
+
+def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
+    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
+    not tell."""
+    if destination:
+        try:
+            return list(_still_due(invocation, destination, keys))
+        except StorageError:
+            pass
+    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
+
+
+def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
+    file_system = FileSystem.of(destination) if keys else None
+    # Whatever its age: contents that are equal stay so.
+    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    for entry in entries(invocation, destination, keys):
+        if entry.source is None:
+            continue
+        if file_system and not entry.destination:
+            file_system.begin_after(entry.key)
+        is_refused = file_system is not None and file_system.refuses(entry)
+        found = classify(entry, moments)
+        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+            yield entry.key
