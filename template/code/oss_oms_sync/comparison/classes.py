@@ -9,10 +9,10 @@ from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import Proof, kept
-from oss_oms_sync.passes.classify import Entry, is_covered
+from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
-SETTLED_SECONDS = 15 * 60
+SETTLED_SECONDS = SETTLED.total_seconds()
 # On cutover day: by then each event has come, and what is older only saves sending twice.
 CUTOVER_SECONDS = 5 * 60
 # The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
+from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, StatusWorld

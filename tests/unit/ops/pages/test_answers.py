@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
@@ -17,9 +19,9 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.certify import asking
 from oss_oms_sync.jobs.certify.class_checks import _CHECKS
 from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
-from oss_oms_sync.jobs.status.sums import sums_json
-from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
+from oss_oms_sync.jobs.status.copying import CopyFailures
+from oss_oms_sync.jobs.status.report import sums_json
+from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
 from support.status_world import StatusWorld
@@ -80,9 +82,9 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
     assert example["copying"]["failures"] == failures.to_json()
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == sums_json(None, None, failures)
-    said = stuck_at_oms(failures)
+    said = stuck_at_oms(SimpleNamespace(failures=failures))
     assert said
-    assert (example["verdict"]["text"], example["verdict"]["text_zh"]) == said
+    assert example["verdict"] == said.to_json()
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():

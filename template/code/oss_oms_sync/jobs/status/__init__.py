@@ -9,9 +9,9 @@ from oss_oms_sync import options
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.report import DAY, StatusReport
-from oss_oms_sync.jobs.status.watch import tell_of_change
 from oss_oms_sync.ledger.state import JobState
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}

@@ -7,15 +7,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.ledger.failed_records import list_failed
-from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at
-from oss_oms_sync.ledger.runs import RunFiles, by_project
+from oss_oms_sync.ledger.failed_records import list_failed, read_failed
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import MAY_NOT_SEND
 
@@ -88,12 +87,12 @@ def read_backlog(invocation: Invocation) -> Backlog:
     records = list_failed(invocation, _MAX_RECORDS_COUNTED)
     # The newest, because they tell what happens now.
     newest = sorted(records.listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
-    read = _read_failed(invocation, newest)
+    read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.matches(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
     failed = len(records.listed) - foreign
-    runs = _read_run_files(RunFiles(invocation))
+    runs = keys_of(RunFiles(invocation).leftovers(), _MAX_RUN_FILES_READ)
     first_failures = [key.first_failure for key in (*runs.keys, *keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
@@ -118,14 +117,6 @@ def read_backlog(invocation: Invocation) -> Backlog:
     )
 
 
-def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> dict[FailedKey, int]:
-    """The keys of those records that can be read, and when each was written, in seconds since 1970."""
-    found = invocation.log_bucket.try_get_all([record.name for record in listed])
-    records = [record for record in found if isinstance(record, StoredObject)]
-    keys = [(failed_key(invocation.task_id, record), modified_at(record)) for record in records]
-    return {key: written for key, written in keys if key}
-
-
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     """The run files of other projects of the task that no longer run: nobody takes them over."""
     others = by_project(invocation)
@@ -139,25 +130,3 @@ def _left_behind(invocation: Invocation) -> list[LeftBehind]:
             folder = files[0].name.rpartition("/")[0] + "/"
             left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))
     return left
-
-
-@dataclass
-class _RunFileCounts:
-    """The run files that were read, and their keys. `are_more`: not all of them were read."""
-
-    files: int = 0
-    unreadable: int = 0
-    keys: list[FailedKey] = field(default_factory=list)
-    are_more: bool = False
-
-
-def _read_run_files(run_files: RunFiles) -> _RunFileCounts:
-    runs = _RunFileCounts()
-    for run in run_files.leftovers():
-        if runs.files == _MAX_RUN_FILES_READ:
-            runs.are_more = True
-            break
-        runs.files += 1
-        runs.unreadable += run is None
-        runs.keys += run.keys if run else []
-    return runs

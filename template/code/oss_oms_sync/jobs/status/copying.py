@@ -1,6 +1,10 @@
-"""What became of the objects that OMS accepted: how many it failed to copy, and how many it still has to work on.
+"""What became of the objects that OMS accepted: how many it failed to copy, how many of these are dealt with, and how
+many it still has to work on.
 
-Both are computed from OMS's counters, minus what somebody has acknowledged. Nothing here calls OMS.
+All is computed from OMS's counters, minus what somebody has acknowledged; nothing here calls OMS. OMS names each of its
+failures in a list, which replay reads. Whatever was in a list and waits no more was dealt with: it is gone at the
+source, or was sent again, which OMS counts anew. That says nothing of what is in OBS, and of what no list told of
+nothing is known.
 """
 
 from __future__ import annotations
@@ -13,12 +17,16 @@ from datetime import datetime, timedelta
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.passes.classify import SETTLED
+from oss_oms_sync.reasons import Failure, Reason
 
-# What OMS accepted more recently than this is merely on its way.
-_ON_ITS_WAY = timedelta(minutes=15)
 _LISTED_WITHIN = timedelta(hours=1)
+# A key that OMS has failed to copy so often is taken for one that it never will copy as things are. By then it has been
+# tried for over an hour.
+_STUCK_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,61 @@ class Copying:
         }
 
 
+@dataclass(frozen=True)
+class CopyFailures:
+    """Failures by what became of their objects; together they are `counted`, OMS's own number, unless that is behind.
+
+    `done`: gone at the source, or sent again since. `waiting`: replay sends them again. `stuck`:
+    it does, but that does not help until somebody removes the cause. `outside`: of another project. `unknown`: nothing
+    is known of them, because no list told of them that was read. By OMS's codes: `codes` of those waiting and stuck,
+    `stuck_codes` of the latter.
+    """
+
+    counted: int
+    done: int
+    waiting: int
+    stuck: int
+    outside: int
+    unknown: int
+    codes: Mapping[str, int]
+    stuck_codes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, counted: int, listed: Listed, waiting: Sequence[FailedKey], unread: float) -> CopyFailures:
+        """What is known of the failures that OMS `counted`. Lists told of some; of these, the keys `waiting` still have
+        failed records, and of `unread` records it is not known whether they are of such keys."""
+        codes = Counter(_code(key) for key in waiting)
+        stuck_codes = Counter(_code(key) for key in waiting if _is_stuck(key))
+        stuck = stuck_codes.total()
+        told = min(counted, listed.lines)
+        outside = min(told, listed.outside)
+        # The rest of what was told of is done, except what may be in a record that was not read.
+        rest = max(0, told - outside - len(waiting))
+        done = rest - int(min(unread, rest))
+        unknown = max(0, counted - outside - len(waiting) - done)
+        by_number = (dict(one.most_common()) for one in (codes, stuck_codes))
+        return cls(counted, done, len(waiting) - stuck, stuck, outside, unknown, *by_number)
+
+    @property
+    def open(self) -> int:
+        """How many are not known to be dealt with."""
+        return self.waiting + self.stuck + self.unknown
+
+    @property
+    def parts(self) -> list[int]:
+        """What adds up."""
+        return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        codes = {
+            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix._asdict()}
+            for code, number in self.codes.items()
+        }
+        names = ("done", "waiting", "stuck", "outside", "unknown")
+        return {"counted": self.counted, **dict(zip(names, self.parts, strict=True)), "codes": codes}
+
+
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
     """When the first month that counts began: that of the acknowledgement, or else the one before the installation. If
     OMS worked on more objects in that month than it accepted, it had accepted the others before."""
@@ -197,7 +260,7 @@ def _unfinished(
         _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
     )
     overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
-    is_known = overdue or not objects or last_day.step_length < _ON_ITS_WAY
+    is_known = overdue or not objects or last_day.step_length < SETTLED
     return Unfinished(objects, overdue if is_known else None)
 
 
@@ -211,7 +274,7 @@ def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statist
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
     """Steps that begin after this time may hold objects accepted less than 15 minutes ago, because a step may be as
     young as its end."""
-    return now - _ON_ITS_WAY - statistics.step_length
+    return now - SETTLED - statistics.step_length
 
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
@@ -233,3 +296,12 @@ def _remaining(differences: Iterable[int]) -> int:
     for difference in differences:
         remaining = max(0, remaining + difference)
     return remaining
+
+
+def _is_stuck(key: FailedKey) -> bool:
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not copy_code(_code(key)).passes
+
+
+def _code(key: FailedKey) -> str:
+    """Why OMS failed to copy it; empty if it was sent again since, and that failed."""
+    return key.error_code if key.reason == Reason.COPY_FAILED.name else ""

@@ -304,13 +304,10 @@ class KeyHistory:
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
-        found: bool | None = False
-        for run in RunFiles(self._invocation).leftovers():
-            if run is None:
-                found = None
-            elif any(key.key == self._key for key in run.keys):
-                return True
-        return found
+        runs = list(RunFiles(self._invocation).leftovers())
+        if any(key.key == self._key for run in runs if run for key in run.keys):
+            return True
+        return None if None in runs else False
 
 
 def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> _Story:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from operator import eq, le
 
-from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.counters import Statistics, month_name, month_of
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
-from oss_oms_sync.jobs.status.copying import Acknowledged, Copying, Month, first_month
-from oss_oms_sync.jobs.status.coverage import Coverage
-from oss_oms_sync.jobs.status.in_obs import InObs
-from oss_oms_sync.jobs.status.oms_json import statistics_json, task_json
-from oss_oms_sync.jobs.status.summary import Summary
-from oss_oms_sync.jobs.status.sums import sums_json
+from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
+from oss_oms_sync.jobs.status.facts import Facts, Summary
+from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 
 # The window of the verdict, and of what is shown unless another one is asked for.
@@ -29,6 +29,10 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
+# What it means if a sum does not hold.
+_INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"
+_COUNTER_BEHIND = "OMS's counter does not have all yet that its lists name: look again in some minutes"
+_OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes"
 
 
 class StatusReport:
@@ -65,8 +69,9 @@ class StatusReport:
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
-        verdict = reach_verdict(copying, failures, backlog, coverage, in_obs, closed, late)
-        summary = Summary.of(verdict, backlog, copying, failures, coverage, in_obs, self._now)
+        facts = Facts(copying, failures, backlog, coverage, in_obs, closed, late)
+        verdict = reach_verdict(facts)
+        summary = Summary.of(verdict, facts, self._now)
         return summary, {
             "verdict": verdict.to_json(),
             "at": timestamp(self._now),
@@ -76,9 +81,9 @@ class StatusReport:
                 "source": self._settings.source_bucket,
                 "log": self._settings.log_bucket,
             },
-            "oms": task_json(task),
+            "oms": _task_json(task),
             "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
-            "statistics": statistics_json(shown),
+            "statistics": _statistics_json(shown),
             "backlog": backlog.to_json(),
             "replay": self._state.load("replay").get("last"),
             "reconcile": coverage.to_json(),
@@ -142,7 +147,7 @@ def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
     """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
-    began = in_obs.began
+    began = parse_time(in_obs.began)
     if not in_obs.is_clean or began is None:
         return False
     if isinstance(last_day, Failure) or last_day.unread:
@@ -157,3 +162,79 @@ def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
     """What to do about each reason in the backlog; a record may name one that is unknown here."""
     reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
     return {reason.name: reason.fix._asdict() for reason in reasons}
+
+
+def _task_json(task: TaskInfo | Failure) -> dict[str, object]:
+    if isinstance(task, Failure):
+        return _failure_json(task, "get")
+    return {
+        "status": task.status,
+        "src_bucket": task.src_bucket,
+        "src_region": task.src_region,
+        "dst_bucket": task.dst_bucket,
+        "dst_region": task.dst_region,
+        "object_overwrite_mode": task.object_overwrite_mode,
+        "month": asdict(task.month),
+    }
+
+
+def _statistics_json(statistics: Statistics | Failure) -> dict[str, object]:
+    if isinstance(statistics, Failure):
+        return _failure_json(statistics, "statistics")
+    return {
+        "from": timestamp(statistics.start),
+        "step": statistics.step,
+        "series": statistics.series,
+        "unread": statistics.unread,
+    }
+
+
+def _failure_json(failure: Failure, action: str) -> dict[str, object]:
+    return {
+        "problem": failure.reason.name,
+        "status": failure.status,
+        "message": failure.message,
+        "fix": failure.remedy(action)._asdict(),
+    }
+
+
+def sums_json(
+    month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None
+) -> list[dict[str, object]]:
+    """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known.
+
+    Each is {"claim", "left", "right", "holds", "meaning"}: `meaning` explains what it means if the claim does not hold.
+    """
+    return [
+        *(_sums_of_pass(last) if last else ()),
+        *(_sums_of_failures(failures) if failures else ()),
+        *(_sums_of_month(month) if month else ()),
+    ]
+
+
+def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
+    count = {name: last.counts.get(name, 0) for name in COUNTS}
+    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    outcomes = [count[name] for name in ("accepted", "failed")]
+    return [
+        _sum("scanned = covered + failed before + submitted + pending", count["scanned"], eq, parts, _INEXACT_COUNTS),
+        _sum("submitted = accepted + failed", count["submitted"], eq, outcomes, _INEXACT_COUNTS),
+    ]
+
+
+def _sums_of_failures(failures: CopyFailures) -> list[dict[str, object]]:
+    claim = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
+    return [_sum(claim, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
+
+
+def _sums_of_month(month: MonthCounts) -> list[dict[str, object]]:
+    if month.requests is None or month.processed is None:
+        return []
+    claim = "objects that OMS accepted this month <= copied + failed + skipped"
+    return [_sum(claim, month.requests, le, month.processed, _OPEN_MONTH)]
+
+
+def _sum(
+    claim: str, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: str
+) -> dict[str, object]:
+    return {"claim": claim, "left": left, "right": list(right), "holds": holds(left, sum(right)), "meaning": meaning}

@@ -1,13 +1,14 @@
-"""What comparisons have seen in OBS: without one, an object is accepted, and no more is known."""
+"""What passes have looked at: only what reconcile has can be called in step, and without a comparison an object is
+accepted, and no more is known."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
@@ -15,7 +16,66 @@ from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure
+from oss_oms_sync.settings import Settings
+
+_LACKING = (ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN)
+OpenPasses = Sequence[tuple[PassState, Progress]]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
+    the next one is long overdue: then it is not known whether events were lost. `since`: objects written before were
+    not looked at. `open`: the progress of each pass that is not at its end."""
+
+    last: PassState | None
+    recent: PassState | None
+    since: datetime
+    open: OpenPasses
+
+    @classmethod
+    def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
+        """The coverage of all stored `passes`."""
+        usual = (each for each in passes if _is_usual(each, settings))
+        last = max(usual, key=lambda each: each.started, default=None)
+        # A backfill looked at older objects, which have not changed since.
+        whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
+        return cls(
+            last=last,
+            recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
+            since=min((each.scope.begin(installed) for each in whole), default=installed),
+            open=_open(passes, now),
+        )
+
+    def to_json(self) -> dict[str, object]:
+        under_way = [{**_pass_json(each), **asdict(progress)} for each, progress in self.open]
+        return {"last": _pass_json(self.last) if self.last else None, "open": under_way}
+
+
+def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
+    return [(each, Progress.of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)]
+
+
+def _is_usual(each: PassState, settings: Settings) -> bool:
+    """Whether a pass has ended and has a timer's scope: only those show whether events arrive."""
+    scope = each.scope
+    is_usual = scope.key_filter.prefix == settings.key_filter.prefix and scope.since is None and not scope.everything
+    return bool(each.ended) and is_usual
+
+
+def _pass_json(each: PassState) -> dict[str, object]:
+    return {
+        "prefix": each.scope.key_filter.prefix,
+        "since": timestamp(each.scope.since) if each.scope.since else None,
+        "all": each.scope.everything,
+        "started": each.started,
+        "ended": each.ended or None,
+        "pass": each.of.name,
+        "ranges": {"open": each.ranges_open, "done": each.ranges_done},
+        **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
+    }
 
 
 @dataclass(frozen=True)
@@ -28,7 +88,7 @@ class InObs:
     """
 
     last: CompareResult | None = None
-    open: Sequence[tuple[PassState, Progress]] = field(default_factory=list)
+    open: OpenPasses = ()
     overdue: bool = False
     is_unknown: bool = False
 
@@ -49,24 +109,24 @@ class InObs:
         last = answer.of if answer else None
         return cls(
             CompareResult.of(last, None, invocation.clock, task) if last else None,
-            [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
+            _open(states, now),
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )
 
     @property
-    def began(self) -> datetime | None:
-        """When the last whole comparison began."""
-        return parse_time(self.last.state.started) if self.last and self.last.state else None
+    def began(self) -> str:
+        """When the last whole comparison began; empty if there was none."""
+        return self.last.state.started if self.last and self.last.state else ""
 
     @property
     def lacking(self) -> int:
         """How many objects were not in the destination in their current version, though nobody had them in hand."""
-        return self._objects({ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN})
+        return self._objects(_LACKING)
 
     @property
     def suspicious(self) -> int:
         """How many objects are there in their size, but with another MD5."""
-        return self._objects({ObjectClass.SUSPICIOUS})
+        return self._objects([ObjectClass.SUSPICIOUS])
 
     @property
     def is_clean(self) -> bool:
@@ -82,12 +142,12 @@ class InObs:
     @property
     def proven(self) -> int:
         """How many of those are proven to be equal."""
-        return self._objects({ObjectClass.EQUAL_CONTENTS})
+        return self._objects([ObjectClass.EQUAL_CONTENTS])
 
     @property
     def others(self) -> dict[str, int]:
         """How many objects of the source bucket were not equal, by the names of their classes."""
-        others = {one: self._objects({one}) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
+        others = {one: self._objects([one]) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
         return {one.title: number for one, number in others.items() if number}
 
     @property
