@@ -28,7 +28,7 @@ from support.status_world import StatusWorld
 from support.web_page import parse
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
-FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted")
+FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")
 
 
 @pytest.fixture
