@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.clouds.obs_answers import ObjectHead
-from oss_oms_sync.clouds.obs_errors import ObsError
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, ok, skipped, warning
 from oss_oms_sync.text import Text
