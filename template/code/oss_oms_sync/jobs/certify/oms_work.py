@@ -79,7 +79,7 @@ class OmsWork:
         if (left := max(months, uncounted)) > found.left:
             found = replace(found, left=left, oldest=-math.inf)
         # Its counts of the last minutes may not be complete yet.
-        busy = max(found.busy, recorded.newest if recorded else -math.inf)
+        busy = max(found.busy, recorded.newest if recorded else 0)
         return cls(
             found.left,
             found.may_have(busy, largest, _PATIENCE),
@@ -115,7 +115,7 @@ class _Recorded:
     mark: str
     after: str = ""
     steps: Mapping[str, int] = field(default_factory=dict)
-    newest: float = -math.inf
+    newest: int = 0
     is_all: bool = False
 
     @property
@@ -136,7 +136,7 @@ class _Recorded:
         times = [one.modified for one in page if one.modified >= since]
         steps = Counter(self.steps) + Counter(f"{time - time % _STEP:012}" for time in times)
         after = page[-1].name if page else self.after
-        return replace(self, after=after, steps=dict(steps), newest=float(max([self.newest, *times])))
+        return replace(self, after=after, steps=dict(steps), newest=max([self.newest, *times]))
 
 
 def _counted_from(mark: datetime) -> int:
@@ -150,10 +150,9 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
     state, since = JobState(invocation), _counted_from(mark)
-    found = _Recorded(mark.isoformat())
-    match state.load("recorded"):
-        case {"mark": found.mark, "after": str(after), "steps": dict(steps), "newest": newest, "is_all": bool(is_all)}:
-            found = replace(found, after=after, steps=steps, newest=float(str(newest)), is_all=is_all)
+    found = state.recall(_Recorded, "recorded")
+    if found is None or found.mark != mark.isoformat():
+        found = _Recorded(mark.isoformat())
     if found.is_all:
         return found
     left = invocation.deadline.remaining()
@@ -166,5 +165,5 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
                 break
         else:
             found = replace(found, is_all=True)
-    state.store("recorded", {**asdict(found), "newest": str(found.newest)})
+    state.store("recorded", asdict(found))
     return found

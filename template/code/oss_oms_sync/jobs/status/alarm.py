@@ -11,7 +11,7 @@ alarm that comes twice, because two instances were at it or one died, is better 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import parse_time, timestamp
@@ -91,8 +91,7 @@ def tell_of_change(invocation: Invocation, summary: Summary) -> None:
     if not invocation.settings.alert_webhook:
         return
     memory, verdict, now = JobState(invocation), summary.verdict, invocation.clock.now()
-    kept = memory.load("watch")
-    before = watch = _Watch(**{one.name: str(kept.get(one.name, "")) for one in fields(_Watch)})
+    before = watch = memory.recall(_Watch, "watch") or _Watch()
     if watch.seen != verdict.name:
         watch = replace(watch, seen=verdict.name, since=timestamp(now))
     if watch.is_due(verdict, now) and _tell(invocation, summary, watch, now):

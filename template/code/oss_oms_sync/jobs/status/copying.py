@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.copy_codes import copy_code
@@ -63,23 +63,6 @@ class Acknowledged:
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
         told = Listed(min(listed.lines, counts.failed) + unlisted, listed.outside)
         return cls(now, counts, on_its_way, told)
-
-    @classmethod
-    def from_json(cls, value: object) -> Acknowledged | None:
-        """What `to_json` made; None if it is unreadable."""
-        match value:
-            case {
-                "at": str(at),
-                "month": dict(counts),
-                "on_its_way": int(on_its_way),
-                "listed": [int(lines), int(outside)],
-            } if time := parse_time(at):
-                return cls(time, MonthCounts.from_json(counts), on_its_way, Listed(lines, outside))
-        return None
-
-    def to_json(self) -> dict[str, object]:
-        month, listed = asdict(self.counts), list(self.listed)
-        return {"at": timestamp(self.at), "month": month, "on_its_way": self.on_its_way, "listed": listed}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from operator import eq, le
 
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
@@ -58,11 +59,11 @@ class StatusReport:
         backlog = read_backlog(self._invocation)
         if acknowledge:
             self._acknowledge(task, last_day, lists)
-        acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
+        acknowledged = self._state.recall(Acknowledged, "status")
         in_obs = InObs.read(self._invocation, task)
         if _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
-            acknowledged = Acknowledged.from_json(self._state.load("status").get("acknowledged"))
+            acknowledged = self._state.recall(Acknowledged, "status")
         months = self._months(task, installed, acknowledged)
         copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
         failures = _failures(copying, backlog)
@@ -114,7 +115,7 @@ class StatusReport:
         known = None if isinstance(last_day, Failure) else last_day
         listed = lists.listed.get(month_name(self._now), Listed())
         if acknowledged := Acknowledged.up_to(self._now, task.month, known, listed):
-            self._state.store("status", {"acknowledged": acknowledged.to_json()})
+            self._state.store("status", to_json(acknowledged))
 
     def _months(
         self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
