@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
@@ -22,8 +21,8 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.certify.asking import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.ledger.closing import Closed, Closing, Mark
-from oss_oms_sync.ledger.records import FailedKey, record_root
+from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.states import PassState, answering
@@ -137,6 +136,8 @@ def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
     lists = state.load("failed_copies")
     looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
+    still = comparison.standstill if comparison else None
+    urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
     evidence = Evidence(
         options=options,
         # After the passes: a certificate tells of none that ended after it was made.
@@ -148,9 +149,10 @@ def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
         lists_looked_at=str(looked or ""),
         lists_problem=str(problem or ""),
         unread_lines=unread if isinstance(unread, int) else 0,
-        clocks=_clocks(invocation, destination),
+        clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
-        open_projects=_open_projects(invocation, comparison.standstill if comparison else None),
+        # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
+        open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
         oms=OmsWork.ask(invocation, task, closed, largest),
         sample=_sample(invocation, destination, comparison, options.sample),
     )
@@ -181,35 +183,6 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
         standstill = Standstill(answer.standstill, began)
     return Comparison(state, passed, tally, standstill)
-
-
-def _open_projects(invocation: Invocation, standstill: Standstill | None) -> list[str]:
-    """The other projects of the task that are not closed, or were not yet two minutes before the standstill pass began
-    (by OSS's clock, both), or of which that cannot be read."""
-    prefix = f"{record_root(invocation.task_id)}state/closed-"
-    own = f"{prefix}{invocation.settings.project}.json"
-    marks = [one for one in invocation.log_bucket.iter_objects(prefix) if one.name != own]
-    latest = (standstill.began - CLOSED_AFTER).timestamp() if standstill else math.inf
-    projects = []
-    for listed, read in zip(marks, invocation.log_bucket.get_all([one.name for one in marks]), strict=True):
-        if not (read and _says_closed(read) and listed.modified <= latest):
-            projects.append(listed.name.removeprefix(prefix).removesuffix(".json"))
-    return projects
-
-
-def _says_closed(mark: StoredObject) -> bool:
-    """Whether a mark can be read, and is that of a closed project."""
-    try:
-        return Mark.of(mark).closed is not None
-    except StorageError:
-        return False
-
-
-def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:
-    settings, clock, pool = invocation.settings, invocation.clock, CallPool(1)
-    urls = {"OMS": settings.task.url, "OSS": settings.oss_endpoint, "OBS": destination.url if destination else ""}
-    dates = {name: date_at(url, clock, pool) if url else None for name, url in urls.items()}
-    return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
 
 
 def _sample(

@@ -16,7 +16,7 @@ from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import Closing, open_projects
 from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
@@ -177,6 +177,20 @@ def is_open(context: CheckContext) -> Finding:
     return ok(Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
 
 
+def others_open(context: CheckContext) -> Finding:
+    """Which other projects have to be closed for a cutover: who learns that only then, learns it in the freeze."""
+    names = ", ".join(open_projects(context.invocation))
+    if not names:
+        return ok(Text("no other project of the sync task is open", "同步任务没有其他打开的项目"))
+    return warning(
+        Text(f"other projects of the sync task are open: {names}", f"同步任务的其他项目处于打开状态：{names}"),
+        Text(
+            "Nothing, until a cutover: close each before that, in its own folder (`python ops.py close`)",
+            "割接之前无需处理；割接时请先在各项目的文件夹中执行 `python ops.py close`",
+        ),
+    )
+
+
 def pass_triggers(context: CheckContext) -> Finding:
     """Whether what is written under passes/ in the log bucket wakes reconcile and compare, which then delete a ping
     each."""
@@ -317,6 +331,7 @@ _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("project open", "项目是否打开", _READING_RECORDS, is_open),
+    Check("other projects", "其他项目", _READING_RECORDS, others_open),
     *(
         Check(f"{job} timer", f"{job} 的定时触发器", (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oss2_import import import_oss2
@@ -94,17 +94,17 @@ def clock(context: CheckContext) -> Finding:
 def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
     """How far the clock is off those of the clouds at `urls`, by the Date headers of their responses to an unsigned
     request, which they refuse. If none tells, that is a warning, `silent`, with where to `look`."""
-    now, clock = context.invocation.clock.now, context.invocation.clock
-    dates = {name: date_at(url, clock, context.pool) for name, url in urls.items()}
-    skews = {name: abs(date - now()) for name, date in dates.items() if date}
-    if not skews:
+    told = {
+        name: skew for name, skew in skews(urls, context.invocation.clock, context.pool).items() if skew is not None
+    }
+    if not told:
         return warning(silent, look)
-    seconds = {name: f"{skew.total_seconds():.0f}" for name, skew in skews.items()}
+    seconds = {name: f"{skew.total_seconds():.0f}" for name, skew in told.items()}
     seen = Text(
         ", ".join(f"{off} s off {name}'s clock" for name, off in seconds.items()),
         "，".join(f"与 {name} 的时钟相差 {off} 秒" for name, off in seconds.items()),
     )
-    worst = max(skews.values())
+    worst = max(told.values())
     if worst <= _WARNING_SKEW:
         return ok(seen)
     return (fault if worst > _FAULT_SKEW else warning)(seen, Reason.CLOCK.fix)
