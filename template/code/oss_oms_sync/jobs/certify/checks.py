@@ -88,7 +88,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
         return finding(
             Result.NOT_RUN, Text("No comparison of all of it has ended", "尚无完成的全量比对"), following, begin
         )
-    began, as_of = found.state.started, found.as_of
+    began, as_of = found.state.started, found.state.as_of
     seen = Text(f"The comparison of {began}, as of {as_of}", f"{began} 开始的比对，截至 {as_of}")
     frozen = evidence.frozen_since
     is_before = frozen is not None and began < timestamp(frozen)

@@ -171,7 +171,7 @@ def _judged(check: _ClassCheck, finding: partial[Finding], evidence: Evidence) -
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not one.can_be_accepted:
         return finding(Result.FAILED, seen, *_mend(check, evidence), keys)
-    if (why := evidence.accepted.get(one.title)) is not None:
+    if (why := evidence.options.accept.get(one.title)) is not None:
         accepted = Text(f". Accepted by name: {why}", f"。已按类别接受：{why}")
         return finding(Result.PASSED, Text.join([seen, accepted]), keys=keys)
     return finding(Result.NOT_PROVEN, seen, *_prove(check, evidence), keys)
@@ -219,7 +219,7 @@ def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Ste
             f"compare 只补发 {since} 之后写入的对象，其中有更早的。请从更早的时间起重新比对",
         )
         return earlier, options.comparing(scope, restart=True, since=timestamp(from_epoch(oldest)))
-    if found.amended:
+    if found.state.amended:
         return _STILL, options.comparing(scope, restart=True)
     return _SENT, options.comparing(scope, again=True)
 
@@ -240,7 +240,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     of_same_size = remedies(found.tally, task.object_overwrite_mode).get(one)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, options.comparing(scope, restart=True)
-    if scope.overwrite and not found.amended:
+    if scope.overwrite and not found.state.amended:
         return _SENT, options.comparing(scope, again=True)
     told = Text.join([_DECIDE, Text(". ", "。"), of_same_size]) if of_same_size and skipped else _DECIDE
     return told, options.comparing(scope, overwrite=True, restart=True)

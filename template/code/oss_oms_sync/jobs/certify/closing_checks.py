@@ -164,7 +164,7 @@ def _oms_is_busy(evidence: Evidence) -> Text | None:
 
 def _unfinished(evidence: Evidence) -> Finding:
     """What OMS does not tell, or will not finish: somebody may accept that by name."""
-    work, why = evidence.oms, evidence.accepted.get(OMS_UNFINISHED)
+    work, why = evidence.oms, evidence.options.accept.get(OMS_UNFINISHED)
     if work.left is None:
         result = Result.NOT_RUN
         seen = Text("OMS does not tell what it has left, by five minutes", "OMS 未按五分钟告知剩余的对象")
@@ -199,11 +199,11 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     found, go_on = evidence.comparison, evidence.options.cutover()
     if found is None or scope.result is Result.NOT_RUN:
         return unseen(_STOOD_STILL, scope)
-    still, finished = found.standstill, evidence.oms.finished
+    still, finished, as_of = found.standstill, evidence.oms.finished, found.state.as_of
     if still is None:
         return _STOOD_STILL(
             Result.NOT_RUN,
-            Text(f"No standstill pass has begun after {found.as_of}", f"{found.as_of} 之后没有开始的静止检查"),
+            Text(f"No standstill pass has begun after {as_of}", f"{as_of} 之后没有开始的静止检查"),
             _GO_ON,
             go_on,
         )
@@ -246,12 +246,13 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
 def nothing_waits(evidence: Evidence) -> Finding:
     """Whether nothing is to be sent any more that failed. It needs no comparison."""
     waiting = evidence.waiting
+    needless = len(waiting.keys) - len(evidence.due)
     others = Text(
-        f" ({waiting.needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)",
-        f"（另有 {waiting.needless} 个对象已在源端删除、在 OBS 中一致或无法复制）",
+        f" ({needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)",
+        f"（另有 {needless} 个对象已在源端删除、在 OBS 中一致或无法复制）",
     )
-    others = others if waiting.needless else NOTHING
-    if waiting.keys or waiting.unread:
+    others = others if needless else NOTHING
+    if evidence.due or waiting.unread:
         return _waits(evidence, others)
     if waiting.are_more:
         return _NOTHING_WAITS(
@@ -268,13 +269,13 @@ def nothing_waits(evidence: Evidence) -> Finding:
 
 def _waits(evidence: Evidence, others: Text) -> Finding:
     """Where something waits."""
-    waiting = evidence.waiting
-    reasons = ", ".join(sorted({one.reason or "UNKNOWN" for one in waiting.keys}))
+    waiting, due = evidence.waiting, evidence.due
+    reasons = ", ".join(sorted({one.reason or "UNKNOWN" for one in due}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
     parts = [
         Text(
-            f"{at_least}{objects_en(len(waiting.keys))}{f' ({reasons})' if reasons else ''}{others.en}",
-            f"{at_least_zh}{len(waiting.keys)} 个对象{f'（{reasons}）' if reasons else ''}{others.zh}",
+            f"{at_least}{objects_en(len(due))}{f' ({reasons})' if reasons else ''}{others.en}",
+            f"{at_least_zh}{len(due)} 个对象{f'（{reasons}）' if reasons else ''}{others.zh}",
         )
     ]
     if number := waiting.unread:
@@ -284,20 +285,20 @@ def _waits(evidence: Evidence, others: Text) -> Finding:
         " again",
         "各原因的处理方法见 status。之后请继续割接，割接会打开项目并重新发送",
     )
-    keys, send = [one.key for one in waiting.keys][:MAX_KEYS], evidence.options.cutover()
+    keys, send = [one.key for one in due][:MAX_KEYS], evidence.options.cutover()
     return _NOTHING_WAITS(Result.FAILED, Text.join(parts), following, send, keys)
 
 
 def _lists(evidence: Evidence, others: Text) -> Finding:
     """Where no record waits: whether OMS's lists tell of nothing more."""
-    if why := evidence.lists_problem:
+    if why := evidence.lists.said:
         return _NOTHING_WAITS(
             Result.NOT_RUN,
             Text(f"OMS's lists are not read: {why}", f"未读取 OMS 的清单：{why}"),
             Text("Doctor says which right is missing", "缺少的权限见 doctor"),
             DOCTOR,
         )
-    looked = evidence.lists_looked_at
+    looked = evidence.lists.looked
     if looked < max(_lists_count_from(evidence)):
         never = Text("Replay has not read OMS's lists yet", "replay 尚未读取 OMS 的清单")
         last = Text(f"Replay last read OMS's lists at {looked}", f"replay 最近一次读取 OMS 的清单是在 {looked}")
@@ -307,7 +308,7 @@ def _lists(evidence: Evidence, others: Text) -> Finding:
         )
         go_on = evidence.options.cutover()
         return _NOTHING_WAITS(Result.NOT_RUN, last if looked else never, following, go_on, waits=True)
-    unread = evidence.unread_lines
+    unread = evidence.lists.unread
     more = Text(
         f"; {unread} lines could not be read, but compare has looked at each object" if unread else "",
         f"；有 {unread} 行无法读取，但 compare 已逐个检查对象" if unread else "",
@@ -321,7 +322,7 @@ def _lists_count_from(evidence: Evidence) -> list[str]:
     """After when OMS's lists have to be read: what it has said since is in none that was read before. OMS may write
     them for ten minutes after it did something."""
     found, finished = evidence.comparison, evidence.oms.finished
-    as_of = parse_time(found.as_of) if found else None
+    as_of = parse_time(found.state.as_of) if found else None
     # A second later, because that may have been in the same one.
     after = timestamp(as_of + timedelta(seconds=1)) if as_of else ""
     is_closed = evidence.frozen_since is not None and evidence.closed is not None

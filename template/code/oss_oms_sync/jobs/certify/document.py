@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 import oss_oms_sync
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -26,7 +27,7 @@ from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.tally import ClassCount, Side
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
-from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET, OmsWork
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState
@@ -79,10 +80,6 @@ class Rehearsal:
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         return cls(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
 
-    def to_json(self) -> dict[str, object]:
-        """As the document has it."""
-        return {"would_be": self.would_be.value, "minutes": self.minutes, "failing": list(self.failing)}
-
 
 def certificates_folder(invocation: Invocation) -> str:
     """What the names of a project's certificates in the log bucket begin with."""
@@ -99,6 +96,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
+    still = found.standstill if found else None
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
     verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
     text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
@@ -111,7 +109,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         "verdict": verdict.value,
         "text": text.en,
         "text_zh": text.zh,
-        "as_of": found.as_of if found else None,
+        "as_of": found.state.as_of if found else None,
         "made": made,
         "made_by": {
             "version": oss_oms_sync.VERSION,
@@ -128,12 +126,15 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         "run": evidence.options.run,
         "closed": asdict(evidence.closed) if evidence.closed else None,
         "open_projects": list(evidence.open_projects),
-        "oms": _oms(evidence.oms),
-        "passes": {"compare": _compared(found, evidence), "standstill": _still(found, evidence)},
+        "oms": to_json(evidence.oms),
+        "passes": {
+            "compare": _pass(found.state, evidence, amended=found.state.amended or None) if found else None,
+            "standstill": _pass(still.state, evidence, began=timestamp(still.began)) if still else None,
+        },
         **_counted(found),
         "sample": _sampled(evidence.sample) if evidence.sample else None,
-        "accepted": dict(evidence.accepted),
-        "rehearsal": rehearsal.to_json() if rehearsal else None,
+        "accepted": dict(evidence.options.accept),
+        "rehearsal": to_json(rehearsal) if rehearsal else None,
         "shown": _shown(evidence),
         "document": f"{certificates_folder(invocation)}{name}",
     }
@@ -167,8 +168,8 @@ def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
     found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
-    source, began, ended = found.in_scope("source"), found.state.started, found.as_of
-    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.accepted)
+    source, began, ended = found.in_scope("source"), found.state.started, found.state.as_of
+    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.options.accept)
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
     stood, since = timestamp(still.began) if still else "?", closed.written if closed else "?"
     oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
@@ -215,33 +216,11 @@ def _counted(found: Comparison | None) -> dict[str, object]:
     }
 
 
-def _oms(work: OmsWork) -> dict[str, object]:
-    busy = timestamp(work.busy) if work.busy else None
-    counted = {name: getattr(work, name) for name in ("left", "may_finish", "accepted", "recorded", "largest")}
-    return {**counted, "busy": busy}
-
-
-def _compared(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
-    if found is None:
-        return None
-    more = {"amended": found.amended or None, "state": f"{found.tally.state:064x}", "twin": f"{found.tally.twin:064x}"}
-    return {**(_pass(found.state, evidence) or {}), **more}
-
-
-def _still(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
-    still = found.standstill if found else None
-    if still is None:
-        return None
-    seen = still.state.tally
-    more = {"began": timestamp(still.began), "state": f"{seen.state:064x}", "twin": f"{seen.twin:064x}"}
-    return {**(_pass(still.state, evidence) or {}), **more}
-
-
-def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | None:
-    if state is None:
-        return None
+def _pass(state: PassState, evidence: Evidence, **more: str | None) -> dict[str, object]:
     pace = Progress.of(state, None, evidence.now).objects_per_minute
-    return {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
+    digests = {"state": f"{state.tally.state:064x}", "twin": f"{state.tally.twin:064x}"}
+    told = {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
+    return {**told, **digests, **more}
 
 
 def _sampled(sample: Sample) -> dict[str, object]:
@@ -299,7 +278,7 @@ def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
     compare = _length(evidence.comparison.state if evidence.comparison else None)
     steps = {
         "settle": _SETTLE_MINUTES,
-        "replay": _rounded_up(len(evidence.waiting.keys) / (settings.oms_rate * KEYS_PER_CALL)),
+        "replay": _rounded_up(len(evidence.due) / (settings.oms_rate * KEYS_PER_CALL)),
         "compare": compare,
         "again": _AGAIN_MINUTES,
         "close": CLOSED_AFTER // timedelta(minutes=1),

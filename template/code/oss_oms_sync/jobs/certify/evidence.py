@@ -22,9 +22,10 @@ from oss_oms_sync.jobs.certify.asking import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
+from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import what_waits
+from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
@@ -52,16 +53,6 @@ class Comparison:
     tally: CompareTally
     standstill: Standstill | None
 
-    @property
-    def as_of(self) -> str:
-        """When it looked at anything for the last time."""
-        return self.state.as_of
-
-    @property
-    def amended(self) -> str:
-        """When its keys were last judged again; empty if they were not."""
-        return self.state.amended
-
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, and without OMS's own lists,
         which grow."""
@@ -73,27 +64,14 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """`keys`: those of failed records and of run files that are to be sent, and `needless` how many others there are: a
-    record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied, and replay keeps
-    them for longer than a freeze lasts. `unread`: records and run files of which nobody knows the keys. `are_more`:
-    there is more than was looked at."""
-
-    keys: Sequence[FailedKey]
-    needless: int
-    unread: int
-    are_more: bool
-
-
-@dataclass(frozen=True)
 class Evidence:
     """All that checks go by: what was asked for, and what was found.
 
-    `reconciled` is the last reconcile pass over everything that ended. `clocks`: how far the function's clock is off
-    each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists of
-    failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
-    `unread_lines`: lines of them that it could not read. `open_projects`: others of the task that were not
-    closed in time. `sample` is None if nothing was to be sampled.
+    `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
+    be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
+    keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
+    far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
+    that were not closed in time. `sample` is None if nothing was to be sampled.
     """
 
     options: CutoverOptions
@@ -101,10 +79,9 @@ class Evidence:
     task: TaskInfo | Failure
     comparison: Comparison | None
     reconciled: PassState | None
-    waiting: Waiting
-    lists_looked_at: str
-    lists_problem: str
-    unread_lines: int
+    waiting: WaitingKeys
+    due: Sequence[FailedKey]
+    lists: ListPositions
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
     open_projects: Sequence[str]
@@ -115,11 +92,6 @@ class Evidence:
     def frozen_since(self) -> datetime | None:
         """None in a rehearsal."""
         return self.options.frozen_since
-
-    @property
-    def accepted(self) -> Mapping[str, str]:
-        """Who accepts what, and why."""
-        return self.options.accept
 
 
 def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
@@ -132,9 +104,8 @@ def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
     comparison = _comparison(invocation, destination, options.frozen_since) if destination else None
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
-    state = JobState(invocation)
-    lists = state.load("failed_copies")
-    looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
+    waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
+    due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
@@ -145,10 +116,9 @@ def gather(invocation: Invocation, options: CutoverOptions) -> Evidence:
         task=task,
         comparison=comparison,
         reconciled=reconciled.of if reconciled else None,
-        waiting=_waiting(invocation, destination),
-        lists_looked_at=str(looked or ""),
-        lists_problem=str(problem or ""),
-        unread_lines=unread if isinstance(unread, int) else 0,
+        waiting=waiting,
+        due=[one for one in waiting.keys if one.key in due],
+        lists=ListPositions.from_json(JobState(invocation).load("failed_copies")),
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
         # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
@@ -192,13 +162,6 @@ def _sample(
     if destination and comparison:
         sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
     return sample if asked or sample.differing else None
-
-
-def _waiting(invocation: Invocation, destination: ObsBucket | None) -> Waiting:
-    found = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
-    due = {*_due(invocation, destination, [one.key for one in found.keys])}
-    keys = [one for one in found.keys if one.key in due]
-    return Waiting(keys, len(found.keys) - len(keys), found.unread, found.are_more)
 
 
 def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:

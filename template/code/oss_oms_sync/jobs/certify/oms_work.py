@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import Deadline, parse_time
+from oss_oms_sync.clock import Deadline, from_epoch, parse_time
 from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -74,7 +74,8 @@ class OmsWork:
             recorded = _recorded(invocation, mark)
         accepted = found.accepted_since(_counted_from(mark)) if mark else 0
         if found.left is None or months is None:
-            return cls(None, True, None, accepted, recorded.number if recorded else None, largest)
+            number = recorded.number if recorded else None
+            return cls(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
         uncounted = recorded.missing_in(found) if recorded and recorded.is_all else 0
         if (left := max(months, uncounted)) > found.left:
             found = replace(found, left=left, oldest=-math.inf)
@@ -82,11 +83,11 @@ class OmsWork:
         busy = max(found.busy, recorded.newest if recorded else 0)
         return cls(
             found.left,
-            found.may_have(busy, largest, _PATIENCE),
-            datetime.fromtimestamp(int(busy), invocation.clock.now().tzinfo) if busy > 0 else None,
-            accepted,
-            recorded.number if recorded and recorded.is_all else None,
-            largest,
+            may_finish=found.may_have(busy, largest, _PATIENCE),
+            busy=from_epoch(int(busy)) if busy > 0 else None,
+            accepted=accepted,
+            recorded=recorded.number if recorded and recorded.is_all else None,
+            largest=largest,
         )
 
 

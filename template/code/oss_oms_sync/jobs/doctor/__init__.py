@@ -11,7 +11,7 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
-from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawei
+from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
 from oss_oms_sync.text import Text
 
@@ -22,7 +22,6 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
     *alibaba.CHECKS,
-    *destination.CHECKS,
     *flow.CHECKS,
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)

@@ -1,14 +1,15 @@
-"""Huawei Cloud's side: OMS itself, the access key and its permissions, the sync task."""
+"""Huawei Cloud's side: OMS itself, the access key and its permissions, the sync task, and its destination in OBS."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.jobs.doctor.function import fix_unreachable
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.text import Text
@@ -23,6 +24,11 @@ _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 # What a task may read from the wrong one of.
 _PARTS = {"cloud": Text("cloud", "云服务商"), "region": Text("region", "地域"), "bucket": Text("bucket", "Bucket")}
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
+# Nothing else needs the destination, so what is wrong there is a warning.
+_NOT_COMPARED = Text(
+    ": compare cannot look at OBS, and status tells only what OMS accepted",
+    "：compare 无法查看 OBS，status 只能反映 OMS 接受了什么",
+)
 
 
 def oms_answers(context: CheckContext) -> Finding:
@@ -196,6 +202,96 @@ def _describe(failure: Failure) -> Text:
     return Text.same(" ".join(str(part) for part in parts if part))
 
 
+def obs_connection(context: CheckContext) -> Finding:
+    found = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
+    return found if found.result is Result.PASSED else warning(Text.join([found.seen, _NOT_COMPARED]), found.next)
+
+
+def obs_clock(context: CheckContext) -> Finding:
+    return judge_clocks(
+        context,
+        {"OBS": context.destination.url},
+        Text("OBS did not tell its time", "OBS 没有返回时间"),
+        Text("See what the other checks of OBS say", "请查看 OBS 的其他检查"),
+    )
+
+
+def right_to_list(context: CheckContext) -> Finding:
+    try:
+        context.destination.list_page("", "")
+    except ObsError as error:
+        return warning(Text.join([Text.same(str(error)), _NOT_COMPARED]), error.fix)
+    return ok(Text(f"OBS lists {context.destination.name}", f"可以列举 OBS 桶 {context.destination.name}"))
+
+
+def right_to_read_lists(context: CheckContext) -> Finding:
+    found = context.oms_list
+    if found is None:
+        return skipped(Text("OMS has written no list of what it copied yet", "OMS 尚未写出复制结果列表"))
+    if isinstance(found, ObsError):
+        return warning(
+            Text(
+                f"{found}: what OMS failed to copy is not sent again by itself",
+                f"{found}：OMS 复制失败的对象不会自动重发",
+            ),
+            found.fix,
+        )
+    return ok(Text("OMS's lists of what it copied and failed to copy can be read", "可以读取 OMS 的复制成功和失败列表"))
+
+
+def kind(context: CheckContext) -> Finding:
+    try:
+        is_file_system = context.destination.is_file_system()
+    except ObsError as error:
+        return warning(
+            Text(f"{error}: whether it is a parallel file system is not known", f"{error}：无法得知是否为并行文件系统"),
+            error.fix,
+        )
+    if is_file_system:
+        return warning(
+            Text(
+                "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two"
+                " keys of which one is a folder of the other",
+                "目的端为并行文件系统：不接受以 / 结尾或含有 // 的对象名，也不接受互为文件和目录的两个对象名",
+            ),
+            Text(
+                "Use a bucket that is not a parallel file system, if the source has such keys",
+                "如果源端有这样的对象名，请使用普通的 OBS 桶",
+            ),
+        )
+    return ok(Text("the destination is an ordinary bucket", "目的端为普通的 OBS 桶"))
+
+
+def encryption(found: ObjectHead) -> Finding:
+    if found.encryption:
+        return warning(
+            Text(
+                f"OBS encrypts what is written there ({found.encryption}), so its ETags may be no MD5s: that contents"
+                " are equal is then not proven",
+                f"OBS 会加密写入的内容（{found.encryption}），其 ETag 可能不是 MD5，无法证明内容相同",
+            ),
+            Text("Nothing needs to be done; without encryption compare proves more", "无需处理；不加密时能证明得更多"),
+        )
+    return ok(Text("OBS does not encrypt what is written there", "OBS 不加密写入的内容"))
+
+
+def versioning(found: ObjectHead) -> Finding:
+    if found.version:
+        return ok(Text("the destination keeps older versions, which you pay for", "目的端保留历史版本，会产生费用"))
+    return ok(Text("the destination keeps no older versions", "目的端不保留历史版本"))
+
+
+def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
+    """A check of an object that OMS wrote there."""
+
+    def run(context: CheckContext) -> Finding:
+        found, nothing = context.oms_list, Text("no object could be looked at", "没有可以查看的对象")
+        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
+
+    return run
+
+
+_LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("OMS answers", "OMS 响应", ("OMS connection", "clock"), oms_answers),
     Check("access key", "访问密钥", ("OMS answers",), access_key),
@@ -207,4 +303,11 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("task options", "任务选项", ("task",), task_options),
     Check("OMS region", "OMS 区域", ("settings",), oms_region),
     Check("right oms:synctask:statistics", "权限 oms:synctask:statistics", ("task",), right_to_statistics),
+    Check("OBS connection", "OBS 连接", ("task",), obs_connection),
+    Check("OBS clock", "OBS 时钟", ("OBS connection",), obs_clock),
+    Check("right to list OBS", "列举 OBS 桶的权限", ("OBS clock",), right_to_list),
+    Check("destination kind", "目的端类型", ("OBS clock",), kind),
+    Check("right to read OMS's lists", "读取 OMS 列表的权限", _LISTING, right_to_read_lists),
+    Check("destination encryption", "目的端加密", _LISTS, _of_oms_list(encryption)),
+    Check("destination versioning", "目的端版本控制", _LISTS, _of_oms_list(versioning)),
 )

@@ -46,8 +46,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     hours = asked.get("hours", DAY // _HOUR)
     if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    summary, report = StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
-    log.info(summary.to_json())
+    acknowledge, now = asked.get("acknowledge") is True, invocation.clock.now()
+    verdict, facts, report = StatusReport(invocation).build(hours * _HOUR, acknowledge=acknowledge)
+    said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
+    log.info({**said, **facts.numbers(now)})
     if is_timer_event(event):
-        tell_of_change(invocation, summary)
+        tell_of_change(invocation, verdict, facts)
     return report

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.webhook import Message, Webhook
-from oss_oms_sync.jobs.status.facts import CLOSED_ALARM, Summary, Verdict, VerdictState
+from oss_oms_sync.jobs.status.facts import CLOSED_ALARM, Facts, Verdict, VerdictState
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text
@@ -83,28 +83,29 @@ class _Watch:
         return at_once or _ago(self.since, now) >= _LASTING
 
 
-def tell_of_change(invocation: Invocation, summary: Summary) -> None:
-    """Tell the webhook of `summary` if it has to hear of it, and log what came of that; without a webhook do nothing.
+def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
+    """Tell the webhook of the verdict if it has to hear of it, and log what came of that; without a webhook do nothing.
 
     Raises StorageError.
     """
     if not invocation.settings.alert_webhook:
         return
-    memory, verdict, now = JobState(invocation), summary.verdict, invocation.clock.now()
+    memory, now = JobState(invocation), invocation.clock.now()
     before = watch = memory.recall(_Watch, "watch") or _Watch()
     if watch.seen != verdict.name:
         watch = replace(watch, seen=verdict.name, since=timestamp(now))
-    if watch.is_due(verdict, now) and _tell(invocation, summary, watch, now):
+    message = _alert(invocation.settings, verdict, facts, watch, now)
+    if watch.is_due(verdict, now) and _tell(invocation, verdict.name, message):
         watch = replace(watch, told=verdict.name, told_at=timestamp(now))
     if watch != before:
         memory.store("watch", asdict(watch))
 
 
-def _tell(invocation: Invocation, summary: Summary, watch: _Watch, now: datetime) -> bool:
+def _tell(invocation: Invocation, name: str, message: Message) -> bool:
     """Whether the webhook took it."""
     webhook = Webhook(invocation.settings, invocation.oss.pool, invocation.clock)
-    problem = webhook.post(_alert(invocation.settings, summary, watch.told, watch.since, now), invocation.deadline)
-    told = {"alert": summary.verdict.name, "webhook": webhook.title}
+    problem = webhook.post(message, invocation.deadline)
+    told = {"alert": name, "webhook": webhook.title}
     if problem:
         log.error({**told, "alert_problem": problem})
     else:
@@ -118,18 +119,17 @@ def _ago(time: str, now: datetime) -> timedelta:
     return now - at if at else timedelta.max
 
 
-def _alert(settings: Settings, summary: Summary, before: str, since: str, now: datetime) -> Message:
-    """The message that the verdict changed from the one that was told `before` (empty if none was), or lasts; it was
-    first seen at `since`."""
-    verdict, following = summary.verdict, _NEXT[summary.verdict.name]
+def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
+    """The message that the verdict changed from the one that was told last, or lasts."""
+    following, since = _NEXT[verdict.name], watch.since
     text = Text.join(
         [
             Text(f"oss-oms-sync {settings.project}: ", f"oss-oms-sync {settings.project}："),
-            _headline(verdict.name, before),
+            _headline(verdict.name, watch.told),
             Text("\n", "\n"),
             verdict.text,
             Text("\n", "\n"),
-            _numbers(summary),
+            _numbers(facts),
             Text(f" Seen first at {since}.\n", f"首次发现：{since}（UTC）。\n"),
             following,
         ]
@@ -143,14 +143,14 @@ def _alert(settings: Settings, summary: Summary, before: str, since: str, now: d
             "source": settings.source_bucket,
             "verdict": verdict.state.value,
             "alarm": verdict.is_alarm,
-            "before": before or None,
+            "before": watch.told or None,
             "since": since,
             "at": timestamp(now),
             "text": verdict.text.zh if is_chinese else verdict.text.en,
             "next": following.zh if is_chinese else following.en,
-            "waiting": summary.waiting,
-            "oldest": summary.oldest,
-            "copy_failures": summary.copy_failures,
+            "waiting": facts.backlog.waiting,
+            "oldest": facts.backlog.oldest,
+            "copy_failures": facts.failures.open if facts.failures else None,
         },
     )
 
@@ -162,14 +162,13 @@ def _headline(verdict: str, before: str) -> Text:
     return Text(f"{name.en} (was {last.en})", f"{name.zh}（此前：{last.zh}）") if last else name
 
 
-def _numbers(summary: Summary) -> Text:
-    more, more_zh = ("at least ", "至少 ") if summary.at_least else ("", "")
-    oldest = f" since {summary.oldest}" if summary.oldest else ""
-    oldest_zh = f"（最早：{summary.oldest}，UTC）" if summary.oldest else ""
-    failures, failures_zh = (
-        ("unknown", "未知") if summary.copy_failures is None else (f"{summary.copy_failures:,}",) * 2
-    )
+def _numbers(facts: Facts) -> Text:
+    backlog, failed = facts.backlog, facts.failures
+    more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
+    oldest = f" since {backlog.oldest}" if backlog.oldest else ""
+    oldest_zh = f"（最早：{backlog.oldest}，UTC）" if backlog.oldest else ""
+    failures, failures_zh = (f"{failed.open:,}",) * 2 if failed else ("unknown", "未知")
     return Text(
-        f"Waiting to be sent: {more}{summary.waiting:,}{oldest}. Failed to be copied: {failures}.",
-        f"待重发：{more_zh}{summary.waiting:,}{oldest_zh}。复制失败：{failures_zh}。",
+        f"Waiting to be sent: {more}{backlog.waiting:,}{oldest}. Failed to be copied: {failures}.",
+        f"待重发：{more_zh}{backlog.waiting:,}{oldest_zh}。复制失败：{failures_zh}。",
     )

@@ -1,4 +1,4 @@
-"""What a verdict goes by, what it is, and both in a few numbers: the log line of status, of which alarms are made."""
+"""What a verdict goes by, and what it is."""
 
 from __future__ import annotations
 
@@ -30,6 +30,31 @@ class Facts:
     in_obs: InObs
     closed: Closed | None
     late: Sequence[int]
+
+    def numbers(self, now: datetime) -> dict[str, object]:
+        """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.
+
+        `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
+        `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
+        `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object
+        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
+        `open_passes`: how many are under way.
+        """
+        last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
+        lag = in_obs.last.tally.copied_lag if in_obs.last else None
+        return {
+            "waiting": self.backlog.waiting,
+            "at_least": self.backlog.at_least,
+            "oldest": self.backlog.oldest,
+            "backlog_age": _age(self.backlog.oldest, now),
+            "copy_failures": self.failures.open if self.failures else None,
+            "overdue": unfinished.overdue if unfinished else None,
+            "lag_p50": lag.percentile(50) if lag else None,
+            "lag_p99": lag.percentile(99) if lag else None,
+            "reconcile_age": _age(last.started if last else None, now),
+            "compare_age": _age(in_obs.began, now),
+            "open_passes": len(self.coverage.open) + len(in_obs.open),
+        }
 
 
 class VerdictState(Enum):
@@ -65,56 +90,6 @@ class Verdict:
             "text_zh": self.text.zh,
             "step": self.step.to_json(),
         }
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Ages and lags are in seconds; None is what is not known.
-
-    `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
-    `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
-    `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object was
-    in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
-    `open_passes`: how many are under way.
-    """
-
-    verdict: Verdict
-    waiting: int
-    at_least: bool
-    oldest: str | None
-    backlog_age: int | None
-    copy_failures: int | None
-    overdue: int | None
-    lag_p50: float | None
-    lag_p99: float | None
-    reconcile_age: int | None
-    compare_age: int | None
-    open_passes: int
-
-    @classmethod
-    def of(cls, verdict: Verdict, facts: Facts, now: datetime) -> Summary:
-        """What follows `now` from the facts."""
-        backlog, last, in_obs = facts.backlog, facts.coverage.last, facts.in_obs
-        lag = in_obs.last.tally.copied_lag if in_obs.last else None
-        return cls(
-            verdict=verdict,
-            waiting=backlog.waiting,
-            at_least=backlog.at_least,
-            oldest=backlog.oldest,
-            backlog_age=_age(backlog.oldest, now),
-            copy_failures=facts.failures.open if facts.failures else None,
-            overdue=facts.copying.unfinished.overdue if facts.copying.unfinished else None,
-            lag_p50=lag.percentile(50) if lag else None,
-            lag_p99=lag.percentile(99) if lag else None,
-            reconcile_age=_age(last.started if last else None, now),
-            compare_age=_age(in_obs.began, now),
-            open_passes=len(facts.coverage.open) + len(in_obs.open),
-        )
-
-    def to_json(self) -> dict[str, object]:
-        """As one flat object, for a log line."""
-        state, alarm, text = self.verdict.state.value, self.verdict.is_alarm, self.verdict.text.en
-        return {**vars(self), "verdict": state, "alarm": alarm, "text": text}
 
 
 def _age(since: str | None, now: datetime) -> int | None:

@@ -3,7 +3,7 @@ accepted, and no more is known."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -121,33 +121,29 @@ class InObs:
     @property
     def lacking(self) -> int:
         """How many objects were not in the destination in their current version, though nobody had them in hand."""
-        return self._objects(_LACKING)
-
-    @property
-    def suspicious(self) -> int:
-        """How many objects are there in their size, but with another MD5."""
-        return self._objects([ObjectClass.SUSPICIOUS])
+        return self.count(*_LACKING)
 
     @property
     def is_clean(self) -> bool:
         """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
         object may be a version before the one that OMS failed to copy."""
-        return self.last is not None and not self.lacking and not self.suspicious and self.equal == self.proven
+        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS)
+        return self.last is not None and not differing and self.equal == self.proven
 
     @property
     def equal(self) -> int:
         """How many objects were equal, however well that is proven."""
-        return self._objects(EQUAL)
+        return self.count(*EQUAL)
 
     @property
     def proven(self) -> int:
         """How many of those are proven to be equal."""
-        return self._objects([ObjectClass.EQUAL_CONTENTS])
+        return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
     def others(self) -> dict[str, int]:
         """How many objects of the source bucket were not equal, by the names of their classes."""
-        others = {one: self._objects([one]) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
+        others = {one: self.count(one) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
         return {one.title: number for one, number in others.items() if number}
 
     @property
@@ -160,6 +156,7 @@ class InObs:
         under_way = [{"started": each.started, **each.counts, **asdict(progress)} for each, progress in self.open]
         return {"last": self.last and self.last.to_json(), "open": under_way}
 
-    def _objects(self, classes: Collection[ObjectClass]) -> int:
+    def count(self, *classes: ObjectClass) -> int:
+        """How many objects of the source are of these classes."""
         counts = self.last.tally.classes if self.last else {}
         return sum(counts.get(one.title, ClassCount()).source.objects for one in classes)

@@ -14,7 +14,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
-from oss_oms_sync.jobs.status.facts import Facts, Summary
+from oss_oms_sync.jobs.status.facts import Facts, Verdict
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger.closing import Closing
@@ -45,8 +45,8 @@ class StatusReport:
         self._now = invocation.clock.now()
         self._state = JobState(invocation)
 
-    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Summary, dict[str, object]]:
-        """Build the report, in a few numbers and whole: its verdict first, with the statistics of the last `window`.
+    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, dict[str, object]]:
+        """Build the report, which shows the statistics of the last `window`; with its verdict, and by which facts.
 
         Raises StorageError.
         """
@@ -72,30 +72,33 @@ class StatusReport:
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
         facts = Facts(copying, failures, backlog, coverage, in_obs, closed, late)
         verdict = reach_verdict(facts)
-        summary = Summary.of(verdict, facts, self._now)
-        return summary, {
-            "verdict": verdict.to_json(),
-            "at": timestamp(self._now),
-            "closed": closed.to_json() if closed else None,
-            "task": {
-                "id": self._invocation.task_id,
-                "source": self._settings.source_bucket,
-                "log": self._settings.log_bucket,
+        return (
+            verdict,
+            facts,
+            {
+                "verdict": verdict.to_json(),
+                "at": timestamp(self._now),
+                "closed": closed.to_json() if closed else None,
+                "task": {
+                    "id": self._invocation.task_id,
+                    "source": self._settings.source_bucket,
+                    "log": self._settings.log_bucket,
+                },
+                "oms": _task_json(task),
+                "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
+                "statistics": _statistics_json(shown),
+                "backlog": backlog.to_json(),
+                "replay": self._state.load("replay").get("last"),
+                "reconcile": coverage.to_json(),
+                "compare": in_obs.to_json(),
+                "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
+                "overdue": [
+                    job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
+                ],
+                "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
+                "fixes": _fixes(backlog),
             },
-            "oms": _task_json(task),
-            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
-            "statistics": _statistics_json(shown),
-            "backlog": backlog.to_json(),
-            "replay": self._state.load("replay").get("last"),
-            "reconcile": coverage.to_json(),
-            "compare": in_obs.to_json(),
-            "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
-            "overdue": [
-                job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
-            ],
-            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
-            "fixes": _fixes(backlog),
-        }
+        )
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""

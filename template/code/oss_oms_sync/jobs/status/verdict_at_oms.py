@@ -135,7 +135,7 @@ def lacking_in_obs(facts: Facts) -> Verdict | None:
 def differing_in_obs(facts: Facts) -> Verdict | None:
     """What is known to differ in OBS, and is not lacking there."""
     in_obs = facts.in_obs
-    if not (in_obs.last and in_obs.suspicious):
+    if not (in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS)):
         return None
     remedy = in_obs.last.remedies[ObjectClass.SUSPICIOUS.title]
     return behind(
