@@ -10,12 +10,12 @@ nothing is known.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of, remaining
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
@@ -117,10 +117,10 @@ class Copying:
             months,
             last_day,
             acknowledged,
-            _failed(acknowledged, mine, known),
-            _unfinished(acknowledged, counted, known, now) if known else None,
-            begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
-            _listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
+            failed=_failed(acknowledged, mine, known),
+            unfinished=_unfinished(acknowledged, counted, known, now) if known else None,
+            since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
+            listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -210,14 +210,13 @@ def _increase(number: int | None, known: int | None) -> int | None:
 def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
     """How many objects OMS failed to copy in all `months` (without what was acknowledged) and the last day; None if a
     counter is missing."""
-    by_month = 0
-    for month in months:
-        if month.counts.failed is None:
-            return None
-        by_month += month.counts.failed
+    by_month = [month.counts.failed for month in months]
+    if None in by_month:
+        return None
+    failed = sum(filter(None, by_month))
     if last_day is None:
-        return by_month
-    return max(by_month, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
+        return failed
+    return max(failed, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
 
 
 def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, Listed]) -> Listed:
@@ -239,7 +238,7 @@ def _unfinished(
     # The months cover what is older than the statistics.
     known = acknowledged.on_its_way if acknowledged else 0
     objects = max(
-        _remaining([known, *filter(None, by_month)]),
+        remaining([known, *filter(None, by_month)]),
         _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
     )
     overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
@@ -262,23 +261,8 @@ def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
     """How many of the objects accepted in the steps that began after `time` remain, at least."""
-    by_step: Counter[int] = Counter()
-    for data_type, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
-        for begin, number in statistics.series[data_type]:
-            by_step[begin] += sign * number
-    return _remaining(by_step[begin] for begin in sorted(by_step) if begin > time.timestamp() * 1000)
-
-
-def _remaining(differences: Iterable[int]) -> int:
-    """How many objects remain, at least, given how many more were accepted than worked on in each step.
-
-    If OMS worked on more than it accepted, it had accepted the others before the first step: in the month before, or
-    before the statistics begin.
-    """
-    remaining = 0
-    for difference in differences:
-        remaining = max(0, remaining + difference)
-    return remaining
+    since = time.timestamp()
+    return remaining(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
 
 
 def _is_stuck(key: FailedKey) -> bool:
