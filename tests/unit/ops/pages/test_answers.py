@@ -16,11 +16,11 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.jobs.certify import asking
+from oss_oms_sync.jobs.certify import evidence
 from oss_oms_sync.jobs.certify.class_checks import _CHECKS
 from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
+from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
-from oss_oms_sync.jobs.status.report import sums_json
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
@@ -111,7 +111,7 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     assert {name for name, rule in CHECKS.items() if rule.of_freeze} == {*_OF_THE_FREEZE}
     of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
     assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
-    assert {*ACCEPTABLE} == {*asking.ACCEPTABLE}
+    assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 

@@ -11,8 +11,8 @@ from ops.pages.comparison import TONES
 from ops.pages.words import WORDS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
+from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
-from oss_oms_sync.jobs.status.report import sums_json
 from support.answers import EXAMPLES, answer
 from support.web_page import page_of, parse
 

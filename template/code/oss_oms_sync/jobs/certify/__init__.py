@@ -13,11 +13,10 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError
-from oss_oms_sync.jobs.certify.asking import CutoverOptions
 from oss_oms_sync.jobs.certify.checks import all_checks
 from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
-from oss_oms_sync.jobs.certify.evidence import gather
+from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.once import write_once
 from oss_oms_sync.text import Text

@@ -12,10 +12,9 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
 from oss_oms_sync.comparison.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
-from oss_oms_sync.jobs.certify.asking import DEPLOY, DOCTOR
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
-from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
