@@ -25,7 +25,7 @@ _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "
 
 
 def page(answer: Answer, language: str) -> str:
-    """`answer` is that of status (oss_oms_sync.jobs.status.report); `language` is "en" or "zh". What the answer lacks
+    """`answer` is that of status (oss_oms_sync.jobs.status); `language` is "en" or "zh". What the answer lacks
     is shown as not known."""
     say, now = Words(language), moment(part(answer, "at"))
     task = text(answer, "task", "id")
