@@ -196,8 +196,8 @@ def _sample(evidence: Evidence) -> Finding:
                 "Compare again and read all objects that are not proven (deep); see who writes to either bucket",
                 "请重新比对，并读取所有尚未证明的对象（deep）；同时查明谁在写入两侧的桶",
             ),
-            options.comparing(found.state.scope if found else None, deep=True, restart=True),
-            sample.differing[:MAX_KEYS],
+            step=options.comparing(found.state.scope if found else None, deep=True, restart=True),
+            keys=sample.differing[:MAX_KEYS],
         )
     wanted = Text(
         f"{sample.asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",

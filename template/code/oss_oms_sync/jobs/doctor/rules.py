@@ -53,16 +53,28 @@ class CheckContext:
         self.settings = invocation.settings
         # A name that does not resolve, or a response that drips in, must not take all the time there is.
         self.pool = CallPool(2)
-        self.state = JobState(invocation)
-        self.runs = RunFiles(invocation)
-        # Reconcile's.
-        self.passes = PassStore(invocation, "reconcile")
         # Written into the log bucket to see whether that is allowed, then deleted.
         self.probe = StoredObject(
             f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
+
+    # Not before they are asked for: without credentials there is no bucket.
+    @cached_property
+    def state(self) -> JobState:
+        """What the jobs remember."""
+        return JobState(self.invocation)
+
+    @cached_property
+    def runs(self) -> RunFiles:
+        """Replay's run files."""
+        return RunFiles(self.invocation)
+
+    @cached_property
+    def passes(self) -> PassStore:
+        """Reconcile's passes."""
+        return PassStore(self.invocation, "reconcile")
 
     @cached_property
     def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:

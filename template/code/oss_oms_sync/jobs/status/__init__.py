@@ -109,12 +109,22 @@ class _StatusReport:
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
         months = self._months(task, installed, acknowledged)
-        copying = Copying.compute(task, months, last_day, acknowledged, installed, self._now, lists.listed)
+        copying = Copying.compute(
+            task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
+        )
         failures = _failures(copying, backlog)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
-        facts = Facts(copying, failures, backlog, coverage, in_obs, closed, late)
+        facts = Facts(
+            copying=copying,
+            failures=failures,
+            backlog=backlog,
+            coverage=coverage,
+            in_obs=in_obs,
+            closed=closed,
+            late=late,
+        )
         verdict = reach_verdict(facts)
         return (
             verdict,

@@ -163,8 +163,16 @@ class CopyFailures:
         rest = max(0, told - outside - len(waiting))
         done = rest - int(min(unread, rest))
         unknown = max(0, counted - outside - len(waiting) - done)
-        by_number = (dict(one.most_common()) for one in (codes, stuck_codes))
-        return cls(counted, done, len(waiting) - stuck, stuck, outside, unknown, *by_number)
+        return cls(
+            counted,
+            done=done,
+            waiting=len(waiting) - stuck,
+            stuck=stuck,
+            outside=outside,
+            unknown=unknown,
+            codes=dict(codes.most_common()),
+            stuck_codes=dict(stuck_codes.most_common()),
+        )
 
     @property
     def open(self) -> int:
