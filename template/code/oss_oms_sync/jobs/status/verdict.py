@@ -149,40 +149,42 @@ def events_lost(facts: Facts) -> Verdict | None:
 def not_looked(facts: Facts) -> Verdict | None:
     """What no recent pass has looked at, and which command ends that: one sentence each."""
     coverage, in_obs = facts.coverage, facts.in_obs
-    parts, steps = [], []
-    if coverage.recent is None:
-        parts.append(
+    unknown = (
+        (
+            coverage.recent is None,
+            Step("reconcile"),
             Text(
                 "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
                 " out: python ops.py reconcile.",
                 "近期没有完成的全量对账，尚不知道是否有事件丢失。请执行 python ops.py reconcile。",
-            )
-        )
-        steps.append(Step("reconcile"))
-    if in_obs.overdue:
-        parts.append(
+            ),
+        ),
+        (
+            in_obs.overdue,
+            Step("compare"),
             Text(
                 f"the last comparison began at {in_obs.began}: whether what was written since is in OBS is not known."
                 " To find out: python ops.py compare.",
                 f"最近一次比对开始于 {in_obs.began}，"
                 "尚不知道此后写入的对象是否已在 OBS 中。请执行 python ops.py compare。",
-            )
-        )
-        steps.append(Step("compare"))
-    if in_obs.is_unknown:
-        parts.append(
+            ),
+        ),
+        (
+            in_obs.is_unknown,
+            Step("doctor"),
             Text(
                 "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
                 " see why: python ops.py doctor.",
                 "OMS 未说明任务复制到哪个桶，尚不知道比对在 OBS 中看到的结果。请执行 python ops.py doctor 查明原因。",
-            )
-        )
-        steps.append(Step("doctor"))
-    if not parts:
+            ),
+        ),
+    )
+    found = [(step, text) for is_so, step, text in unknown if is_so]
+    if not found:
         return None
-    told = Text(" And ".join(one.en for one in parts), "此外，".join(one.zh for one in parts))
-    text = Text(f"Not known: nothing waits, but {told.en}", f"未知：没有待发对象，但{told.zh}")
-    return _unknown(Text.join([text, _under_way(coverage.open)]), steps[0])
+    en, zh = " And ".join(text.en for _, text in found), "此外，".join(text.zh for _, text in found)
+    told = Text(f"Not known: nothing waits, but {en}", f"未知：没有待发对象，但{zh}")
+    return _unknown(Text.join([told, _under_way(coverage.open)]), found[0][0])
 
 
 def nothing_in_scope(facts: Facts) -> Verdict | None:
