@@ -43,8 +43,7 @@ def ops(deployed: Sandbox, monkeypatch, capsys, tmp_path):
 
 def later(box: Sandbox) -> None:
     box.wait_idle(PATIENCE)
-    box.oss.age(HOUR)
-    box.obs.age(HOUR)
+    box.later(HOUR)
 
 
 @pytest.fixture
