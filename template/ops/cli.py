@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
+from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.prices import Prices
@@ -67,9 +68,10 @@ _DEPLOY = Text(
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
     options = arguments.parse(words)
-    clock = clock or Clock()
+    caller = call.caller(options.template, FOLDER)
+    clock = clock or Clock(caller.ahead)
     screen = Screen(clock)
-    session = Session(call.caller(options.template, FOLDER), screen, clock, options.lang)
+    session = Session(caller, screen, clock, options.lang)
     try:
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
@@ -229,6 +231,10 @@ def _secrets(session: Session, options: Namespace) -> int:
     return 0
 
 
+def _canary(session: Session, options: Namespace) -> int:
+    return canary(session, options, FOLDER)
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     given = sys.stdin.buffer.read().decode("utf-8", "replace")
     answer = answers.read(given)
@@ -252,5 +258,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "check": _check,
     "cost": _cost,
     "secrets": _secrets,
+    "canary": _canary,
     "show": _show_input,
 }
