@@ -199,7 +199,8 @@ class Section(NamedTuple):
 
 
 class Hero(NamedTuple):
-    """The one word, the sentence that explains it, and the next step. `name` is what the answer calls the word."""
+    """The one word, the sentence that explains it, and the next step. A
+    terminal has it by its `name`, unless the sentence says it too."""
 
     word: str
     tone: str

@@ -92,7 +92,8 @@ def _hero(document: Answer, say: Words) -> Hero:
             (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in found
         ]
         step = Step(say("advise new"), _CUTOVER)
-        return Hero(say("verdict not valid"), "bad", say("not valid", verdict=claim), step, doubts=Items(listed))
+        word = say("verdict not valid")
+        return Hero(word, "bad", say("not valid", verdict=claim), step, word, Items(listed))
     lead = said(document).of(say.language)
     return Hero(say(f"verdict {verdict}"), VERDICTS[verdict], lead, _next(document, say), verdict)
 

@@ -41,8 +41,11 @@ _SENTENCES = ("wide", "half")
 def draw(report: Report) -> Iterator[Line]:
     """The lines, the verdict first."""
     say, hero = Words(report.language), report.hero
-    yield Marked("", hero.name or hero.word, hero.tone)
-    yield f"{_INDENT}{hero.lead}"
+    if hero.name:
+        yield Marked("", hero.name, hero.tone)
+        yield f"{_INDENT}{hero.lead}"
+    else:
+        yield Marked("", hero.lead, hero.tone)
     if hero.doubts:
         yield from _block(hero.doubts, say)
     if hero.step:
