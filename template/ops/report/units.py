@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ops.pages.words import Words
+from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
+from ops.report.parts import Answer, moment, part, whole
+from ops.report.words import Words
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -74,3 +76,52 @@ def share(number: int, whole: int) -> str:
         percent = 100 * number / whole
         shown = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
     return f"{shown} %".replace(" ", "\u00a0")
+
+
+def number(given: int | None, say: Words, tone: str = "") -> Phrase | Cell:
+    """A count in a table: pale if it is 0, and in its tone if it is not."""
+    if given is None:
+        return Cell(say("not known"), "open")
+    return Cell(count(given, say), tone if given else "nil") if tone or not given else count(given, say)
+
+
+def volume(given: int | None, say: Words) -> Cell:
+    """Bytes in a table, in the same way."""
+    return Cell(Rounded(size(given, say), exact(given, say)), "open" if given is None else "" if given else "nil")
+
+
+def exact(given: int | None, say: Words) -> str:
+    """Bytes in full."""
+    return say("not known") if given is None else say("bytes", number=f"{given:,}")
+
+
+def time(given: object, now: datetime | None, say: Words) -> Phrase:
+    """A time of an answer, and how long before `now` it was."""
+    if given is None or given == "":
+        return not_known(say)
+    at = moment(given)
+    return Time(str(given), clock(at), age(at, now, say)) if at else Span("outside", str(given))
+
+
+def ran(given: Answer, now: datetime | None, say: Words) -> Phrase:
+    """When a pass took place, how long it took, and how fast it was."""
+    started, ended = (moment(part(given, name)) for name in ("started", "ended"))
+    took = say("took", duration=duration((ended - started).total_seconds(), say)) if started and ended else None
+    rate = a_minute(whole(given, "objects_per_minute"), say)
+    times = (time(part(given, name), now, say) for name in ("started", "ended"))
+    return next(times), " – ", next(times), Span("below", say("pause").join(filter(None, (took, rate))))
+
+
+def clock(at: datetime) -> str:
+    """A time as people read it, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def name(given: str | None, say: Words) -> Span:
+    """A name that is the same in every language."""
+    return Span("code", given) if given else not_known(say)
+
+
+def not_known(say: Words) -> Span:
+    """What an answer does not say is not green."""
+    return Span("", say("not known"), "open")

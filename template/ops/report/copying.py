@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ops.pages import figures, html, units
-from ops.pages.answers import Answer, fields, moment, part, rows, text, whole
-from ops.pages.figures import Timeline
-from ops.pages.html import Markup, element, join
-from ops.pages.layout import Cell, Column, Figure, clock, facts, number, swatch, table, volume
-from ops.pages.words import Words
+from ops.report import units
+from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
+from ops.report.parts import Answer, fields, moment, part, rows, text, whole
+from ops.report.words import Words
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
@@ -19,6 +18,8 @@ _RECENT = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
 # What OMS counts, by its names and by those of the month's counters, in the order in which they come about.
 _COUNTED = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
 _WORDS = {"requests": "requested"}
+# How many spans a picture has at most.
+_BINS = 100
 
 
 class Speed(NamedTuple):
@@ -70,7 +71,7 @@ def speed_figures(answer: Answer, say: Words) -> list[Figure]:
     else:
         lately = say("throughput note", duration=units.duration(fast.window.total_seconds(), say))
         volume = say("a second", size=units.size(fast.bytes_a_second, say))
-        shown = join((units.rate(fast.a_minute), " ", element("small", say("objects a minute"))))
+        shown = (units.rate(fast.a_minute), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
     return [throughput, _drain(fast, left, bool(part(answer, "backlog", "at_least")), say)]
 
@@ -88,76 +89,95 @@ def _drain(fast: Speed | None, left: int | None, at_least: bool, say: Words) -> 
     return Figure(say("drain"), say("at least", number=long) if at_least else long, note)
 
 
-def copying(answer: Answer, say: Words) -> Markup:
+def copying(answer: Answer, say: Words) -> list[Block]:
     """The section's contents: the task, the picture, the counts."""
     oms = fields(answer, "oms")
-    return join((_silence(oms, say) or _task(oms, say), _over_time(answer, say), _counts(answer, say)))
+    return [*(_silence(oms, say) or [_task(oms, say)]), *_over_time(answer, say), *_counts(answer, say)]
 
 
-def _silence(answer: Answer, say: Words) -> Markup | None:
+def _silence(answer: Answer, say: Words) -> list[Block]:
     """What OMS said instead of an answer, and what to do about it."""
-    problem = text(answer, "problem")
+    problem, said = text(answer, "problem"), text(answer, "message")
     if not problem:
-        return None if answer else element("p", say("oms silent"), class_="open")
-    said = text(answer, "message")
-    return join(
-        (
-            element("p", say("oms silent"), say("colon"), html.code(problem), class_="open"),
-            element("p", text(answer, "fix", say.language)),
-            facts([(say("OMS says"), html.outside(said) if said else None)]) if said else None,
-        )
-    )
+        return [] if answer else [Paragraph(say("oms silent"), "open")]
+    return [
+        Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open"),
+        Paragraph(text(answer, "fix", say.language)),
+        *([Facts([(say("OMS says"), Span("outside", said))])] if said else ()),
+    ]
 
 
-def _task(oms: Answer, say: Words) -> Markup:
+def _task(oms: Answer, say: Words) -> Block:
     status, mode = text(oms, "status"), text(oms, "object_overwrite_mode")
-    return facts(
+    source, destination = (units.name(text(oms, f"{side}_bucket"), say) for side in ("src", "dst"))
+    return Facts(
         [
-            (say("task status"), html.code(status) if status else say("not known")),
-            (say("overwrite mode"), html.code(mode) if mode else None),
+            (say("buckets"), (source, " → ", destination)),
+            (say("task status"), Span("code", status) if status else say("not known")),
+            (say("overwrite mode"), Span("code", mode) if mode else None),
         ]
     )
 
 
-def _over_time(answer: Answer, say: Words) -> Markup | None:
+def _over_time(answer: Answer, say: Words) -> list[Block]:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
     statistics, end = fields(answer, "statistics"), moment(part(answer, "at"))
     start, step = moment(part(statistics, "from")), _STEPS.get(str(part(statistics, "step")), 3600)
     if start is None or end is None or end <= start or part(statistics, "series") is None:
         # The task's silence is told already.
         same = part(statistics, "problem") == part(answer, "oms", "problem")
-        return None if same else _silence(statistics, say) or element("p", say("oms silent"), class_="open")
+        return [] if same else _silence(statistics, say) or [Paragraph(say("oms silent"), "open")]
     line = Timeline(start, end, step)
     sums = {name: line.sums(_points(statistics, name)) for name in _COUNTED}
-    totals = {name: f"{sum(sums[name]):,}" for name in _COUNTED}
-    label = say("chart", start=clock(start), end=clock(end), requested=totals["REQUEST"], copied=totals["SUCCESS"],
-                failed=totals["FAILURE"], skipped=totals["SKIP"])  # fmt: skip
+    totals = {_WORDS.get(title, title): f"{sum(sums[name]):,}" for name, title in _COUNTED.items()}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
-    legend = [
-        element("span", swatch(tone), say(name), class_="legend")
-        for tone, name in (("way", "copied a minute"), ("line", "requested a minute"))
-    ]
-    ends = element("p", element("span", clock(start)), element("span", clock(end)), class_="ends")
     unread = whole(statistics, "unread")
-    return element(
-        "figure",
-        element("figcaption", element("span", *legend), _peak(units.a_minute(peak, say), say)),
-        figures.columns(sums["SUCCESS"], "copied", sums["REQUEST"]),
-        element(
-            "figcaption",
-            element("span", swatch("bad"), say("failed on own scale")),
-            _peak(f"{max(sums['FAILURE']):,}", say),
-        ),
-        figures.columns(sums["FAILURE"], "failures"),
-        ends,
-        element("p", say("statistics unread", number=unread), class_="open") if unread else None,
-        role="group",
-        aria_label=label,
-    )
+    return [
+        Chart(
+            say("chart", start=units.clock(start), end=units.clock(end), **totals),
+            start,
+            end,
+            sums["SUCCESS"],
+            sums["REQUEST"],
+            sums["FAILURE"],
+            (say("copied a minute"), say("requested a minute"), say("failed on own scale")),
+            (units.a_minute(peak, say), f"{max(sums['FAILURE']):,}"),
+            Paragraph(say("statistics unread", number=unread), "open") if unread else None,
+        )
+    ]
 
 
-def _peak(number: str, say: Words) -> Markup:
-    return element("span", say("peak", number=number))
+@dataclass(frozen=True)
+class Timeline:
+    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds. The first may begin earlier
+    than `start`: the last, which is what people look at, has to be a whole one."""
+
+    start: datetime
+    end: datetime
+    step: int
+
+    @property
+    def span(self) -> int:
+        """Seconds in each of the spans."""
+        return self.step * max(1, -(-self._steps // _BINS))
+
+    def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
+        """The counts of each span, given counts and when they began, in milliseconds since 1970."""
+        sums = [0] * max(1, -(-self._steps * self.step // self.span))
+        begin = self._end - len(sums) * self.span
+        for at, number in points:
+            place = int((at / 1000 - begin) // self.span)
+            sums[min(max(place, 0), len(sums) - 1)] += number
+        return sums
+
+    @property
+    def _end(self) -> int:
+        """When the step ends that is under way at `end`: OMS counts in steps of the clock."""
+        return -(-int(self.end.timestamp()) // self.step) * self.step
+
+    @property
+    def _steps(self) -> int:
+        return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
 def _points(statistics: Answer, name: str) -> list[tuple[float, int]]:
@@ -168,23 +188,24 @@ def _is_point(one: object) -> bool:
     return isinstance(one, list) and len(one) == 2 and type(one[0]) in (int, float) and type(one[1]) is int
 
 
-def _counts(answer: Answer, say: Words) -> Markup:
+def _counts(answer: Answer, say: Words) -> list[Block]:
     """The month's counters beside those of the picture, and what is left of them."""
     statistics, month = fields(answer, "statistics"), fields(answer, "oms", "month")
     known = part(statistics, "series") is not None
-    body: list[Sequence[str | Cell]] = []
+
+    def shown(name: str) -> int | None:
+        return sum(count for _, count in _points(statistics, name)) if known else None
+
+    body = []
     for name, counter in _COUNTED.items():
         tone = "bad" if counter == "failed" else ""
-        shown = sum(count for _, count in _points(statistics, name)) if known else None
-        body.append(
-            (say(_WORDS.get(counter, counter)), number(shown, say, tone), number(whole(month, counter), say, tone))
-        )
-    shown = sum(count for _, count in _points(statistics, "SIZE")) if known else None
-    body.append((say("volume"), volume(shown, say), volume(whole(month, "bytes"), say)))
+        numbers = (units.number(one, say, tone) for one in (shown(name), whole(month, counter)))
+        body.append((say(_WORDS.get(counter, counter)), *numbers))
+    body.append((say("volume"), units.volume(shown("SIZE"), say), units.volume(whole(month, "bytes"), say)))
     columns = [Column(say("count")), Column(say("this window"), "n"), Column(say("this month"), "n")]
     unfinished = fields(answer, "copying", "unfinished")
     left = [
-        (say("unfinished"), number(whole(unfinished, "objects"), say, "way")),
-        (say("overdue"), number(whole(unfinished, "overdue"), say, "open")),
+        (say("unfinished"), units.number(whole(unfinished, "objects"), say, "way")),
+        (say("overdue"), units.number(whole(unfinished, "overdue"), say, "open")),
     ]
-    return join((table(columns, body), table([Column(say("count")), Column(say("objects"), "n")], left)))
+    return [Table(columns, body), Table([Column(say("count")), Column(say("objects"), "n")], left)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ops.pages.answers import Answer, fields, part, rows, text, whole
-from ops.pages.layout import Step
-from ops.pages.words import Words
+from ops.report.blocks import Step
+from ops.report.parts import Answer, fields, part, rows, text, whole
+from ops.report.words import Words
 
 _OPEN = "python ops.py open"
 _DEEP = "python ops.py compare --deep"

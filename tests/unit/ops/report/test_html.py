@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.pages import html
-from ops.pages.html import Markup, element, visible
+from ops.show import html
+from ops.show.html import Markup, element, visible
 from support.web_page import NASTY, parse
 
 anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800"))

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.pages.figures import Part, Timeline, bar, columns, track
+from ops.report.blocks import Bar, Part, Track
+from ops.report.copying import Timeline
+from ops.show.pictures import bar, columns, track
 from support.web_page import parse
 
 BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)
@@ -42,7 +44,7 @@ def test_a_single_object_among_millions_can_be_seen():
     heights = [float(one.attributes["height"]) for one in shown.every("rect")]
     assert len(heights) == 2
     assert heights[1] > 2
-    parts = list(parse(bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x")).every("i"))
+    parts = list(parse(bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))
     assert [part.attributes["class"] for part in parts] == ["good", "bad"]
-    assert parse(track(1, 10**9, "bad")).one(class_="fill bad")
-    assert not list(parse(track(0, 0, "bad")).every(class_="fill bad"))
+    assert parse(track(Track(1, 10**9, "bad"))).one(class_="fill bad")
+    assert not list(parse(track(Track(0, 0, "bad"))).every(class_="fill bad"))

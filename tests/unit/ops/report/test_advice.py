@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops.pages.advice import next_step
-from ops.pages.words import Words
+from ops.report.advice import next_step
+from ops.report.words import Words
 from support.answers import answer
 
 

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 from ops.certificates import CHECKS, bound, line, said
-from ops.pages import certificate
 from support.answers import EXAMPLES, answer
-from support.web_page import Element, parse
+from support.web_page import Element, certificate_page, parse
 
 GO = "certificate-go"
 
 
 def page(given: Mapping[str, Any], language: str = "en") -> Element:
-    return parse(certificate.page(given, language))
+    return parse(certificate_page(given, language))
 
 
 def word(shown: Element) -> tuple[str, str]:
@@ -134,7 +133,7 @@ def test_a_document_that_was_changed_anywhere_is_not_valid(short):
     for path in leaves(short):
         changed = copy.deepcopy(short)
         change(*path, to="x")(changed)
-        shown = certificate.page(changed, "en")
+        shown = certificate_page(changed, "en")
         assert '<h1 class="bad">NOT VALID</h1>' in shown, path
         assert "does not agree with the document" in shown
 
@@ -147,7 +146,7 @@ def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
         for new in parts[at % 3 :][:1] if path in values else parts:
             spoiled = copy.deepcopy(short)
             change(*path, to=new)(spoiled)
-            assert "<h1 class=" in certificate.page(signed(spoiled), "en")
+            assert "<h1 class=" in certificate_page(signed(spoiled), "en")
 
 
 def test_nothing_at_all_is_not_known():

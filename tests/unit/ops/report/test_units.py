@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.pages import units
-from ops.pages.words import Words
+from ops.report import units
+from ops.report.words import Words
 
 EN, ZH = Words("en"), Words("zh")
 

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
-from ops.pages import certificate, status
-from ops.pages.words import Words
+from ops.report.words import Words
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
@@ -25,7 +24,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
 from support.status_world import StatusWorld
-from support.web_page import parse
+from support.web_page import certificate_page, parse, status_page
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
 FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")
@@ -146,7 +145,7 @@ def test_the_examples_of_certificates_have_the_parts_of_real_ones(certified, nam
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, language):
-    shown = parse(certificate.page(certified.certify(sample=1), language))
+    shown = parse(certificate_page(certified.certify(sample=1), language))
     assert shown.one("h1").attributes["class"] == "good"
     assert shown.one("h1").text == {"en": "GO", "zh": "可以割接"}[language]
     assert shown.one(class_="lead").text.startswith({"en": "Each object of the source", "zh": "在 "}[language])
@@ -156,7 +155,7 @@ def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, languag
 def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):
     real = world.status()
     real["compare"]["last"] = compared() | {"watermark": real["at"]}
-    shown = parse(status.page(real, "en"))
+    shown = parse(status_page(real, "en"))
     assert shown.one("h1", class_="good").text == "In step"
     # OMS gave no volumes, overwrite mode or numbers that do not matter here; all that a verdict rests on is there.
     assert "do not add up" not in shown.text
@@ -166,7 +165,7 @@ def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):
 def test_a_real_status_where_oms_is_silent_is_not_green(world):
     for right in ("get", "statistics"):
         world.oms.deny(f"oms:synctask:{right}")
-    shown = parse(status.page(world.status(), "en"))
+    shown = parse(status_page(world.status(), "en"))
     assert shown.one("h1").attributes["class"] != "good"
     assert "OMS does not say: FORBIDDEN" in shown.text
     assert "is not authorized to perform oms:synctask:get" in shown.text
@@ -179,5 +178,5 @@ def test_a_comparisons_answer_stands_in_a_certificate_as_it_is():
     for side, apart in (("source", 1), ("destination", 2)):
         sides[side] |= {"objects": found[side]["objects"] - 2 * apart, "bytes": found[side]["bytes"] - 20 * apart}
     given = {**answer("certificate-go"), **sides, "classes": found["classes"], "folders": found["folders"]}
-    text = parse(certificate.page(given, "en")).text
+    text = parse(certificate_page(given, "en")).text
     assert "The classes add up" in text

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from ops.pages import status
-from ops.pages.comparison import TONES
+from ops.report import status
+from ops.report.comparison import TONES
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.facts import VerdictState
 from oss_oms_sync.reasons import PERMANENT, Reason
 from support.answers import answer
-from support.web_page import Element, parse
+from support.web_page import Element, parse, status_page
 
 
 def page(given: Mapping[str, Any], language: str = "en") -> Element:
-    return parse(status.page(given, language))
+    return parse(status_page(given, language))
 
 
 def word(shown: Element) -> tuple[str, str]:
@@ -41,8 +41,8 @@ def given() -> dict[str, Any]:
 def test_the_verdict_is_one_word_and_its_sentence(given):
     assert word(page(given)) == ("In step", "good")
     assert word(page(given, "zh")) == ("已同步", "good")
-    assert page(given).one("p", class_="lead").text == "All of it."
-    assert page(given, "zh").one("p", class_="lead").text == "全部。"
+    assert page(given).one("p", class_="lead").text == "In step: all of it."
+    assert page(given, "zh").one("p", class_="lead").text == "已同步：全部。"
 
 
 @pytest.mark.parametrize("state", VerdictState)
@@ -56,7 +56,7 @@ def test_only_in_step_is_green(given, state):
 def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(given):
     given["verdict"].update(state="closed", alarm=True)
     given["backlog"].update(left_behind=[{"project": "old", "run_files": 2}])
-    shown = parse(status.page(given, "en"))
+    shown = parse(status_page(given, "en"))
     assert shown.one("h1").attributes["class"] == "bad"
     assert "What came after the close was not sent" in shown.one(class_="next").text
     assert "run files of projects that no longer run" in shown.text
@@ -106,7 +106,7 @@ def test_whatever_part_is_missing_or_wrong_there_is_a_page(given, new):
     for path in paths(given):
         spoiled = copy.deepcopy(given)
         set_at(spoiled, path, new)
-        assert status.page(spoiled, "en")
+        assert status_page(spoiled, "en")
 
 
 def test_nothing_at_all_is_not_known():

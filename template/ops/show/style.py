@@ -142,7 +142,6 @@ footer { padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .86
   .cards td.n { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
   .cards td[data-label]::before { content: attr(data-label); color: var(--dim); font-size: .86rem; text-align: left; }
   .cards td.share { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem; gap: 1rem; align-items: center; }
-.nil { display: none; }
 }
 @media print {
   @page { margin: 14mm; }

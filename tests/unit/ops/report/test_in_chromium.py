@@ -11,17 +11,16 @@ from typing import Any
 
 import pytest
 
-from ops.pages import certificate, status
 from support.answers import EXAMPLES, answer
-from support.web_page import NASTY, hostile, huge, page_of
+from support.web_page import NASTY, certificate_page, hostile, huge, page_of, status_page
 from tools import chromium
 
 PHONE = 320
 LANGUAGES = ("en", "zh")
 PAGES = {
     **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
-    "nothing": status.page({}, "en"),
-    "no certificate": certificate.page({}, "en"),
+    "nothing": status_page({}, "en"),
+    "no certificate": certificate_page({}, "en"),
     **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
     **{
         f"hostile {name} {number}": page_of(hostile(answer(name), text))

@@ -6,15 +6,15 @@ from string import Formatter
 import pytest
 
 from ops.certificates import CHECKS
-from ops.pages import certificate, status
-from ops.pages.comparison import TONES
-from ops.pages.words import WORDS
+from ops.report import certificate
+from ops.report.comparison import TONES
+from ops.report.words import WORDS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from support.answers import EXAMPLES, answer
-from support.web_page import page_of, parse
+from support.web_page import certificate_page, page_of, parse, status_page
 
 # Names, which no language translates.
 NAMES = {
@@ -85,7 +85,7 @@ def test_all_that_the_function_says_of_sums_in_english_only_has_chinese_words(mo
     assert {f"said {text}" for text in said} <= WORDS.keys()
 
 
-@pytest.mark.parametrize("page", [status.page, certificate.page])
+@pytest.mark.parametrize("page", [status_page, certificate_page])
 def test_a_text_that_is_named_like_words_is_still_that_text(page):
     given = {"sums": [{"claim": "a minute", "left": 1, "right": [1], "holds": False, "meaning": "ago"}]}
     given |= {"verdict": {"state": "in step {x}", "text": "{x}"}, "checks": [{"id": "not known", "result": "{x}"}]}

@@ -1,4 +1,4 @@
-"""Building blocks of pages. Whatever is not Markup is text: it is escaped, and shows what it cannot print."""
+"""HTML, element by element. Whatever is not Markup is text: it is escaped, and shows what it cannot print."""
 
 from __future__ import annotations
 
