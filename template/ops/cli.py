@@ -14,12 +14,13 @@ from ops import answers, arguments, call, checking, closing, cost, cutover, free
 from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
-from ops.pages import certificate as certificate_page
-from ops.pages import status as status_page
 from ops.prices import Prices
+from ops.report import certificate, status
+from ops.report.blocks import Report
+from ops.show import lines, page
 from ops.terminal import Line, Marked, Screen
-from ops.text import certificate, doctor, passes, replay, status, story
 from ops.text import cost as cost_text
+from ops.text import doctor, passes, replay, story
 from ops.waiting import Session, run_pass
 from ops.words import Text
 
@@ -28,19 +29,26 @@ _INTERRUPTED = 130
 # How many lines are shown of input in which there is no answer.
 _TAIL = 15
 
+# What the answers of these kinds say, of which there are pages.
+_REPORTS: dict[str, Callable[[Any, str], Report]] = {"status": status.report, "certificate": certificate.report}
 _View = tuple[Callable[[Any, str], Iterator[Line]], Callable[[Any], int]]
+
+
+def _drawn(kind: str) -> Callable[[Any, str], Iterator[Line]]:
+    return lambda answer, lang: lines.draw(_REPORTS[kind](answer, lang))
+
+
 # How each kind of answer is shown, and which exit code it is.
 _VIEWS: dict[str, _View] = {
     "doctor": (doctor.lines, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.lines, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "status": (_drawn("status"), lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
     "story": (story.lines, lambda answer: 0 if answer.get("accepted") else 1),
     "replay": (replay.lines, lambda answer: 0 if replay.is_well(answer) else 1),
     "reconcile": (passes.reconcile, passes.exit_code),
     "compare": (passes.compare, passes.exit_code),
-    "certificate": (certificate.lines, certificate.exit_code),
+    "certificate": (_drawn("certificate"), certificate.exit_code),
     "closing": (closing.lines, lambda _: 0),
 }
-_PAGES = {"status": status_page.page, "certificate": certificate_page.page}
 
 _STOPPED = Text("Stopped.", "已中止。")
 _WRITTEN = Text("Written: {}", "已写入：{}")
@@ -90,19 +98,19 @@ def _tell(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
-    if options.html and kind not in _PAGES:
+    if options.html and kind not in _REPORTS:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
         raise ToolError(_ANOTHER_FORM, _DEPLOY)
-    lines, exit_code = _VIEWS[kind]
+    view, exit_code = _VIEWS[kind]
     try:
-        shown, code = list(lines(answer, session.lang)), exit_code(answer)
-        page = _PAGES[kind](answer, session.lang) if options.html else ""
+        shown, code = list(view(answer, session.lang)), exit_code(answer)
+        html = page.draw(_REPORTS[kind](answer, session.lang)) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
     session.screen.answer([json.dumps(answer)] if options.json else shown)
     if options.html:
-        _write(session, options.html, page)
+        _write(session, options.html, html)
     return code
 
 
