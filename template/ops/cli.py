@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ from ops import answers, arguments, call, checking, closing, cost, cutover, free
 from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
-from ops.pages import certificate as certificate_page
-from ops.pages import status as status_page
 from ops.prices import Prices
-from ops.terminal import Line, Marked, Screen
-from ops.text import certificate, doctor, passes, replay, status, story
-from ops.text import cost as cost_text
+from ops.report import certificate, estimate, jobs, passes, status
+from ops.report.blocks import Report
+from ops.show import lines, page
+from ops.terminal import Marked, Screen
 from ops.waiting import Session, run_pass
 from ops.words import Text
 
@@ -28,19 +27,18 @@ _INTERRUPTED = 130
 # How many lines are shown of input in which there is no answer.
 _TAIL = 15
 
-_View = tuple[Callable[[Any, str], Iterator[Line]], Callable[[Any], int]]
-# How each kind of answer is shown, and which exit code it is.
-_VIEWS: dict[str, _View] = {
-    "doctor": (doctor.lines, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.lines, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
-    "story": (story.lines, lambda answer: 0 if answer.get("accepted") else 1),
-    "replay": (replay.lines, lambda answer: 0 if replay.is_well(answer) else 1),
-    "reconcile": (passes.reconcile, passes.exit_code),
-    "compare": (passes.compare, passes.exit_code),
-    "certificate": (certificate.lines, certificate.exit_code),
-    "closing": (closing.lines, lambda _: 0),
+# What each kind of answer says, and which exit code it is.
+_VIEWS: dict[str, tuple[Callable[[Any, str], Report], Callable[[Any], int]]] = {
+    "doctor": (jobs.doctor, lambda answer: 0 if answer["ok"] else 1),
+    "status": (status.report, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "story": (jobs.story, lambda answer: 0 if answer.get("accepted") else 1),
+    "replay": (jobs.replay, lambda answer: 0 if jobs.is_well(answer) else 1),
+    "reconcile": (passes.report, passes.exit_code),
+    "compare": (passes.report, passes.exit_code),
+    "certificate": (certificate.report, certificate.exit_code),
+    "closing": (jobs.mark, lambda _: 0),
 }
-_PAGES = {"status": status_page.page, "certificate": certificate_page.page}
+_PAGES = ("status", "certificate")
 
 _STOPPED = Text("Stopped.", "已中止。")
 _WRITTEN = Text("Written: {}", "已写入：{}")
@@ -94,15 +92,14 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
         raise ToolError(_ANOTHER_FORM, _DEPLOY)
-    lines, exit_code = _VIEWS[kind]
+    report, exit_code = _VIEWS[kind]
     try:
-        shown, code = list(lines(answer, session.lang)), exit_code(answer)
-        page = _PAGES[kind](answer, session.lang) if options.html else ""
+        said, code = report(answer, session.lang), exit_code(answer)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
-    session.screen.answer([json.dumps(answer)] if options.json else shown)
+    session.screen.answer([json.dumps(answer)] if options.json else lines.draw(said))
     if options.html:
-        _write(session, options.html, page)
+        _write(session, options.html, page.draw(said))
     return code
 
 
@@ -213,7 +210,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    told = [json.dumps(found.to_json(plan))] if options.json else cost_text.lines(plan, found, session.lang)
+    told = [json.dumps(found.to_json(plan))] if options.json else lines.draw(estimate.report(plan, found, session.lang))
     session.screen.answer(told)
     return 0
 
