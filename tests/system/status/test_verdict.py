@@ -153,7 +153,7 @@ def test_an_open_pass_does_not_hide_the_one_that_ended_before_it(project, in_pro
     # Another that stopped at its first piece.
     (name,) = (name for name in project.oss.objects(project.log_bucket) if name.endswith("/r/0000"))
     piece = json.loads(project.oss.objects(project.log_bucket)[name].data)
-    piece["follows"] |= {"kind": "rest", "why": "OMS refuses every key"}
+    piece |= {"kind": "rest", "stopped": ["refused", "OMS refuses every key"]}
     later = re.sub("-20[0-9]{6}T[0-9]{12}Z/", "-29990101T000000000000Z/", name)
     project.oss.put(project.log_bucket, later, json.dumps(piece).encode())
     report = in_process(project, "status")

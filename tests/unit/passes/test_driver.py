@@ -14,8 +14,8 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import Pass, PassState
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import replace
+from collections.abc import Sequence
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.tally import CompareTally, Lines
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -31,16 +30,13 @@ def key_of(text: str) -> str:
     return str(json.loads(key)) if key[:1] == '"' else key
 
 
-def keep(invocation: Invocation, prefix: str, tally: CompareTally) -> CompareTally:
-    """Write the lines of a tally as an object of the log bucket under `prefix`; return the tally that names it instead.
-
-    The name is a new one each time: two workers of one range do not write each other's.
+def keep(invocation: Invocation, prefix: str, lines: Sequence[str]) -> str:
+    """Write a list as an object of the log bucket under `prefix`; return its name, a new one each time: two workers of
+    one range do not write each other's.
 
     Raises StorageError.
     """
-    if not tally.lines.number:
-        return tally
     name = f"{prefix}{uuid.uuid4().hex}.txt"
-    body = "".join(tally.lines.of[: tally.lines.number]).encode()
-    invocation.log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain; charset=utf-8"}))
-    return replace(tally, parts=[*tally.parts, name], lines=Lines())
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    invocation.log_bucket.put(StoredObject(name, "".join(lines).encode(), headers))
+    return name

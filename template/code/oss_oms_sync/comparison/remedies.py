@@ -7,7 +7,7 @@ older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64
 from __future__ import annotations
 
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally
+from oss_oms_sync.passes.tally import ClassCount, Tally
 from oss_oms_sync.text import Text, objects_en
 
 _DEEP = "python ops.py compare --deep"
@@ -23,7 +23,7 @@ DELETE = Text(
 )
 
 
-def remedies(tally: CompareTally, overwrite_mode: str | None) -> dict[str, Text]:
+def remedies(tally: Tally, overwrite_mode: str | None) -> dict[str, Text]:
     """What to do, by the name of the class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
     proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = _count(tally, ObjectClass.OLDER).in_vain
@@ -53,7 +53,7 @@ def remedies(tally: CompareTally, overwrite_mode: str | None) -> dict[str, Text]
     return found
 
 
-def _count(tally: CompareTally, one: ObjectClass) -> ClassCount:
+def _count(tally: Tally, one: ObjectClass) -> ClassCount:
     return tally.classes.get(one.title, ClassCount())
 
 

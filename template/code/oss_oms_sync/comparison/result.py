@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.comparison.remedies import remedies
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress, progress_json
 from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.tally import ClassCount, Tally
 from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text
 
@@ -25,7 +26,7 @@ class CompareResult:
     no further; `progress` is None where there is no pass. `overwrite_mode` is the sync task's. `stood_still`: whether a
     standstill pass has seen since what the pass has judged; None if there was none."""
 
-    tally: CompareTally
+    tally: Tally
     finished: bool
     following: str
     stopped: Stopped | None = None
@@ -45,8 +46,8 @@ class CompareResult:
         stood_still: bool | None = None,
     ) -> CompareResult:
         """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
-        if state is None or not isinstance(state.tally, CompareTally):
-            return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
+        if state is None:
+            return cls(Tally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
         progress, following = Progress.of(state, before, clock.now()), state.following("compare")
         mode = task.object_overwrite_mode
         stopped = stopped or state.stopped
@@ -96,16 +97,13 @@ class CompareResult:
         tally = self.tally
         return {
             "classes": {
-                one.title: tally.classes.get(one.title, ClassCount()).to_json()
+                one.title: tally.classes.get(one.title, ClassCount()).shown()
                 for one in ObjectClass
                 if one is not ObjectClass.ORPHAN_RECORDS
             },
-            "folders": {
-                folder: {title: list(count) for title, count in counts.items()}
-                for folder, counts in sorted(tally.folders.items())
-            },
-            "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
-            "destination": tally.side("destination").to_json(),
+            "folders": dict(sorted(tally.folders.items())),
+            "source": {**to_json(tally.side("source")), "state_digest": f"{tally.state:064x}"},
+            "destination": to_json(tally.side("destination")),
             "adds_up": tally.adds_up(),
             "remedies": {name: text._asdict() for name, text in self.remedies.items()},
             "watermark": self.watermark,

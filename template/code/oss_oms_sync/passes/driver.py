@@ -15,8 +15,8 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import Pass, PassState, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
 from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped, stop_json

@@ -6,7 +6,6 @@ They tell the next pass where to split, so that the halves of a range take equal
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 MAX_MARKS = 256
@@ -48,18 +47,6 @@ class Marks:
         """The marks of both; the keys of `right` follow those of `left`."""
         return cls([*left, *right])
 
-    def to_json(self) -> list[Mark]:
-        """The marks as [[key, count], ...]."""
-        return list(self)
-
-    @classmethod
-    def from_json(cls, value: object) -> Marks:
-        """The marks that `to_json` wrote; none if `value` is anything else."""
-        marks = [_mark_from_json(pair) for pair in value] if isinstance(value, list) else []
-        read = [mark for mark in marks if mark]
-        in_order = all(one.key < following.key for one, following in pairwise(read))
-        return cls(read if in_order and len(read) == len(marks) else ())
-
     def _set(self, marks: Sequence[Mark]) -> None:
         # Marks that count at least this are at most MAX_MARKS - 2. One more is the rest, and one the last key.
         self._step = max(1, -(-sum(mark.objects for mark in marks) // (MAX_MARKS - 2)))
@@ -75,10 +62,3 @@ def _join(marks: Sequence[Mark], least: int) -> list[Mark]:
             joined.append(Mark(key, since))
             since = 0
     return [*joined, Mark(marks[-1].key, since)] if since else joined
-
-
-def _mark_from_json(value: object) -> Mark | None:
-    match value:
-        case [str(key), int(count)] if count > 0 and count is not True:
-            return Mark(key, count)
-    return None

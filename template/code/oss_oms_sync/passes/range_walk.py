@@ -15,7 +15,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Entry
-from oss_oms_sync.passes.digests import MODULUS, state_digest, twin_digest, version_digest
+from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.tally import Tally
@@ -40,11 +40,12 @@ class Count:
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
-        self._start = start
+        # It grows, but for its marks.
+        self._tally = start.merged(Tally())
         self._marks = Marks(start.marks)
-        self._state, self._twin = start.state, start.twin
         self._entry = Entry("", None)
-        # Whether a piece of more keys would be too large.
+        # Lines of the list of differences, and whether a piece of more would be too large.
+        self.lines: list[str] = []
         self.is_full = False
 
     def judge(self, entry: Entry) -> FailedKey | None:
@@ -65,19 +66,20 @@ class Count:
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
+        self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
         """All that is counted so far."""
-        return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
+        return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
         """Add what both buckets hold of a key of the source to the digests; return what was added to `twin`."""
         version = version_digest(source)
-        self._state += state_digest(version, source.modified)
+        self._tally.state += state_digest(version, source.modified)
         if destination is None:
             return 0
         twin = twin_digest(version, source, destination)
-        self._twin += twin
+        self._tally.twin += twin
         return twin
 
 
@@ -104,7 +106,7 @@ class RangeWalk:
         trial: Trial | None = None,
     ) -> None:
         self._entries = entries
-        self._count = count
+        self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
         # For how long it walks.
         longest = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
@@ -146,7 +148,7 @@ class RangeWalk:
 
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
-        until, count, monotonic = self._start.until, self._count, self._clock.monotonic
+        until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for entry in self._entries:
             if until and entry.key > until:
                 return True
@@ -185,11 +187,11 @@ class RangeWalk:
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or _NO_RECORD
             return
-        self._count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
+        self.count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []
 
     def _settled(self) -> Piece:
         """The range up to the last key that is settled."""
         if self._batch:
             return self._before_batch
-        return replace(self._start, after=self._after, tally=self._count.tally())
+        return replace(self._start, after=self._after, tally=self.count.tally())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.pages import certificate, status
 from ops.pages.words import Words
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.certify import options
@@ -20,6 +20,8 @@ from oss_oms_sync.jobs.certify.rehearsal import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
+from oss_oms_sync.passes.histogram import Histogram
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.certify_world import HOUR, CertifyWorld
 from support.status_world import StatusWorld
 from support.web_page import answer, parse
@@ -47,10 +49,10 @@ def compared() -> dict[str, object]:
     """What a comparison at its end answers."""
     count = ClassCount(Side(2, 20), Side(2, 20))
     classes = {one.title: count for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS}
-    folders = {"a/": {title: FolderCount(2, 20, 2, 20) for title in classes}}
-    lag = Histogram({0: 5}, {60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}, 0, 1)
+    folders = {"a/": {title: [2, 20, 2, 20] for title in classes}}
+    lag = Histogram(Counter({0: 5}), Counter({60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}), 0, 1)
     whole = Side(2 * len(classes), 20 * len(classes))
-    tally = CompareTally(
+    tally = Tally(
         classes=classes,
         folders=folders,
         accepted_lag=lag,
@@ -87,7 +89,7 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
 def test_the_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
     suspicious = last["classes"]["suspicious"]["source"]
-    tally = CompareTally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
+    tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.tally import MAX_KEYS, ClassCount, Side
 from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import NOTHING, Check, Result
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.jobs.certify.mending import mend_missing, mend_older, mend_overwritten
+from oss_oms_sync.passes.tally import MAX_KEYS, ClassCount, Side
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.comparison.tally import MAX_KEYS
 from oss_oms_sync.jobs.certify import steps
 from oss_oms_sync.jobs.certify.check import Check, Result
 from oss_oms_sync.jobs.certify.checks_of_classes import unseen
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
+from oss_oms_sync.passes.tally import MAX_KEYS
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 

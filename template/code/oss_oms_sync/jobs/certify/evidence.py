@@ -14,7 +14,6 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.options import Options
@@ -25,6 +24,7 @@ from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import Side, Tally
 from oss_oms_sync.reasons import Failure
 
 
@@ -42,8 +42,8 @@ class Comparison:
     standstill pass that was made after that; None if there is none."""
 
     state: PassState
-    passed: CompareTally
-    tally: CompareTally
+    passed: Tally
+    tally: Tally
     standstill: Standstill | None
 
     @property
@@ -148,15 +148,13 @@ def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket 
 
 
 def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
-    store = PassStore(invocation, "compare", CompareTally, destination.name)
+    store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Where none answers since the freeze, the last one tells why.
     answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
     if answer is None:
         return None
     state, passed, tally = answer.of, answer.of.passed, answer.of.tally
-    if not (isinstance(passed, CompareTally) and isinstance(tally, CompareTally)):
-        return None
     standstill = None
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
         standstill = Standstill(answer.standstill, began)

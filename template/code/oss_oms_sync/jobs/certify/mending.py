@@ -7,10 +7,10 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.remedies import DELETE, remedies
-from oss_oms_sync.comparison.tally import ClassCount
 from oss_oms_sync.jobs.certify.evidence import Comparison
 from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.steps import comparing
+from oss_oms_sync.passes.tally import ClassCount
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text
 

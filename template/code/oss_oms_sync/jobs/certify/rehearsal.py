@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.comparison.tally import Side
 from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.tally import Side
 from oss_oms_sync.settings import Settings
 
 # These will be well once nothing is written any more: what they say today is not what they will say.

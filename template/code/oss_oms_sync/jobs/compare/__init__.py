@@ -23,7 +23,6 @@ from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.events import is_timer_event
@@ -39,8 +38,10 @@ from oss_oms_sync.passes.listing import MergedListing, with_destination, with_pr
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.states import Pass, PassState, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.scope import Pass
+from oss_oms_sync.passes.states import PassState, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.stop import Stop, Stopped
 
@@ -82,7 +83,7 @@ class _Comparison:
         self._invocation = invocation
         self._task = sync_task(invocation)
         self._destination = destination(invocation, self._task)
-        self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
+        self.store = PassStore(invocation, "compare", self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
     def by_event(self, woken: list[Wake]) -> PiecesDone:
@@ -114,13 +115,13 @@ class _Comparison:
         are judged once more."""
         invocation, states = self._invocation, self.store.states()
         state = _named(options, states, invocation.clock.now())
-        if state and state.ended and options.again and isinstance(state.passed, CompareTally):
+        if state and state.ended and options.again:
             state = self.store.amend(state, self._judged_again(options, state.of, state.passed))
         stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
         before = self._driver.before(state)
         return CompareResult.of(state, None, invocation.clock, self._task, before, stood_still=stood_still)
 
-    def _judged_again(self, options: Options, one: Pass, total: CompareTally) -> CompareTally:
+    def _judged_again(self, options: Options, one: Pass, total: Tally) -> Tally:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
         invocation, scope = self._invocation, one.scope
         deep, cutover = scope.deep or options.scope.deep, scope.cutover or options.scope.cutover
@@ -132,30 +133,34 @@ class _Comparison:
     def _trial(self, options: Options) -> CompareResult:
         """One call without pieces, which sends nothing."""
         one = self._driver.about_now(options.scope, note=False)
-        walk = self._range_walk(one, Piece(Kind.MORE, until="", after="", tally=CompareTally()), trial=options)
+        walk = self._range_walk(one, Piece(Kind.MORE, until="", after=""), trial=options)
         walked = walk.run()
         if walked.error:
             raise walked.error
         finished = walked.piece.kind is Kind.DONE
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
         mode = self._task.object_overwrite_mode
-        return CompareResult(_tally(walked.piece), finished, following, walk.stopped, overwrite_mode=mode)
+        return CompareResult(walked.piece.tally, finished, following, walk.stopped, overwrite_mode=mode)
 
     def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
-        walked = self._range_walk(one, start, open_ranges, seconds).run()
-        tally = keep(self._invocation, f"{self.store.differences}{one.name}/", _tally(walked.piece))
+        walk = self._range_walk(one, start, open_ranges, seconds)
+        walked = walk.run()
+        tally = walked.piece.tally
+        if lines := walk.count.lines[: tally.lines - start.tally.lines]:
+            name = keep(self._invocation, f"{self.store.differences}{one.name}/", lines)
+            tally = replace(tally, parts=[*tally.parts, name])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(
         self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
     ) -> RangeWalk:
         if one.scope.standstill:
-            still = Count(self._invocation.settings.key_filter, _tally(start))
+            still = Count(self._invocation.settings.key_filter, start.tally)
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
         rules = self._rules(one, keeps=trial is None)
         if rules.file_system and start.after:
             rules.file_system.begin_after(start.after)
-        count = CompareCount(rules, _tally(start))
+        count = CompareCount(rules, start.tally)
         return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
 
     def _rules(self, one: Pass, *, keeps: bool = True) -> Rules:
@@ -268,8 +273,3 @@ def _named(options: Options, states: Sequence[PassState], now: datetime) -> Pass
     answer = answering(states, options.scope.key_filter.prefix, frozen_since, now)
     is_since = newest and not newest.ended and newest.started >= timestamp(frozen_since)
     return answer.of if answer else newest if is_since else None
-
-
-def _tally(piece: Piece) -> CompareTally:
-    """A piece's tally, which is of this job."""
-    return piece.tally if isinstance(piece.tally, CompareTally) else CompareTally()

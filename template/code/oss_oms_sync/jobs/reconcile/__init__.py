@@ -18,7 +18,7 @@ from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.range_walk import RangeWalk
-from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Walked
 from oss_oms_sync.stop import Stop, Stopped

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
-
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
@@ -19,7 +16,6 @@ class ReconcileCount(Count):
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
         super().__init__(key_filter, start)
         self._classifier = classifier
-        self._counts = Counter(start.counts)
         self._class: ObjectClass | None = None
 
     def judge(self, entry: Entry) -> FailedKey | None:
@@ -32,7 +28,7 @@ class ReconcileCount(Count):
 
     def add(self) -> None:
         """See Count."""
-        entry, object_class, counts = self._entry, self._class, self._counts
+        entry, object_class, counts = self._entry, self._class, self._tally.counts
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
@@ -48,12 +44,3 @@ class ReconcileCount(Count):
         if came is not None:
             counts[NEW] += 1
             counts[NEW_MISSING] += not came
-
-    def sent(self, accepted: int, failed: int) -> None:
-        """See Count."""
-        self._counts["accepted"] += accepted
-        self._counts["failed"] += failed
-
-    def tally(self) -> Tally:
-        """See Count."""
-        return replace(super().tally(), counts=dict(self._counts))

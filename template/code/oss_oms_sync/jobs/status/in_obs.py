@@ -11,10 +11,10 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import ClassCount
 from oss_oms_sync.reasons import Failure
 
 
@@ -41,9 +41,9 @@ class InObs:
         if isinstance(task, Failure):
             return cls()
         if not task.dst_bucket:
-            compared = next(PassStore(invocation, "compare", CompareTally).names(), None)
+            compared = next(PassStore(invocation, "compare").names(), None)
             return cls(is_unknown=compared is not None)
-        store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
+        store, now = PassStore(invocation, "compare", task.dst_bucket), invocation.clock.now()
         states = store.states()
         answer = answering(states, invocation.settings.key_filter.prefix, None, now)
         last = answer.of if answer else None
