@@ -307,4 +307,4 @@ class Sandbox:
         found = self.oss.objects(self.source_bucket).get(key)
         # OMS fails to copy a symbolic link.
         is_object = found is not None and found.type != "Symlink"
-        return SourceObject(found.data, found.etag, found.last_modified) if found and is_object else None
+        return SourceObject(found.data, found.etag, found.last_modified, found.headers) if found and is_object else None

@@ -16,8 +16,10 @@ from sandbox.account import ACCOUNT_ID
 from sandbox.obs.errors import invalid_argument
 from sandbox.obs.objects import Bucket, ObsObject, iso_time
 from sandbox.server.message import Response
+from sandbox.versions import Marker
 
 _MAX_KEYS = 1000
+VERSIONS_PARAMETERS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"}
 LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefix"}
 
 
@@ -25,7 +27,10 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
     """A page of what follows the marker, which need not exist. The XML's namespace is not the same in every region."""
     encode, limit = _encoder(params), _limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
-    entries = list(islice(_entries(bucket.objects, prefix, delimiter, marker), limit + 1))
+    found = _entries(bucket.objects, prefix, delimiter, marker)
+    if bucket.order == "utf-16":
+        found = _in_utf16(bucket.objects, prefix, marker)
+    entries = list(islice(found, limit + 1))
     page, truncated = entries[:limit], len(entries) > limit
     fields = {
         "Name": bucket.name,
@@ -77,6 +82,46 @@ def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> I
         if entry > last:
             last = entry
             yield entry
+
+
+def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
+    """The same in the order of UTF-16's units, in which Java and Windows sort; without a delimiter."""
+    keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
+    return (keys[one] for one in sorted(keys) if one > marker.encode("utf-16-be"))
+
+
+def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
+    """All versions and delete markers, of each key the latest first:
+    https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, "versions"."""
+    encode, limit = _encoder(params), _limit(params)
+    after = params.get("key-marker", ""), params.get("version-id-marker", "")
+    following, is_after = [], not after[1]
+    for key, one, is_latest in bucket.history.listed(params.get("prefix", "")):
+        if key > after[0] or (key == after[0] and after[1] and is_after):
+            following.append((key, one, is_latest))
+        is_after = is_after or (key, one.version_id) == after
+    page = following[:limit]
+    fields = {
+        "Name": bucket.name,
+        "Prefix": encode(params.get("prefix", "")),
+        "KeyMarker": encode(after[0]),
+        "MaxKeys": str(limit),
+        "IsTruncated": str(len(page) < len(following)).lower(),
+    }
+    if len(page) < len(following):
+        fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
+    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
+    for key, one, is_latest in page:
+        tag = "DeleteMarker" if isinstance(one, Marker) else "Version"
+        told = "" if isinstance(one, Marker) else f'<ETag>"{one.etag}"</ETag><Size>{one.size}</Size>'
+        inner.append(
+            f"<{tag}><Key>{encode(key)}</Key><VersionId>{one.version_id}</VersionId>"
+            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(one.last_modified)}</LastModified>"
+            f"{told}<Owner><ID>{ACCOUNT_ID}</ID></Owner></{tag}>"
+        )
+    root = f'<ListVersionsResult xmlns="{namespace}">{"".join(inner)}</ListVersionsResult>'
+    body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()
+    return Response(200, body, {"Content-Type": "application/xml"})
 
 
 def _is_group(entry: str, prefix: str, delimiter: str) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Literal
 
 import crcmod
 from sortedcontainers import SortedDict
+
+from sandbox.versions import History, Marker
 
 _MAX_NAME_BYTES = 1024
 # The polynomial of ECMA-182, as in obs.crc64mod.
@@ -20,12 +23,15 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 
 @dataclass(frozen=True)
 class ObsObject:
-    """An object's current version. `last_modified` is in seconds since 1970, to the millisecond."""
+    """A version of an object. `last_modified` is in seconds since 1970, to the millisecond; `headers` are given back
+    with it."""
 
     data: bytes
     etag: str
     last_modified: float
     encrypted: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    version_id: str = "null"
 
     @property
     def size(self) -> int:
@@ -41,7 +47,8 @@ class Bucket:
 
     `encrypted`: what is written from now on is encrypted with KMS, so its ETag is not an MD5. `crc64_header`: the
     header in which HEAD and GET tell an object's CRC64; empty where they do not. `has_versions`, `is_file_system`: what
-    HEAD tells of versioning, and whether the bucket is a parallel file system.
+    HEAD tells of versioning, and whether the bucket is a parallel file system. `retains`: a rule of retention keeps
+    what is in it from being deleted. `order`: that of its listings, which no page of OBS's says in so many words.
     """
 
     def __init__(self, name: str, region: str, lock: AbstractContextManager[object], now: Callable[[], float]) -> None:
@@ -53,19 +60,40 @@ class Bucket:
         self.crc64_header = ""
         self.has_versions = False
         self.is_file_system = False
+        self.retains = False
+        self.order: Literal["bytes", "utf-16"] = "bytes"
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
+        self.history: History[ObsObject] = History(self.objects)
 
-    def put(self, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
+    def put(
+        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> ObsObject:
         """Store an object at this moment by OBS's clock, in parts if it is larger than `part_size`."""
         check_name(key)
         if refusal := self.refusal(key, data):
             raise ValueError(refusal)
         etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
-        stored = ObsObject(data, etag, to_milliseconds(self._now()), self.encrypted)
+        version = self._new_version_id()
+        stored = ObsObject(data, etag, to_milliseconds(self._now()), self.encrypted, headers or {}, version)
         with self._lock:
-            self.objects[key] = stored
+            if self.has_versions:
+                self.history.add(key, stored)
+            else:
+                self.objects[key] = stored
         return stored
+
+    def delete(self, key: str) -> dict[str, str]:
+        """What DELETE answers: with versioning a delete marker becomes the current version."""
+        if not self.has_versions:
+            self.objects.pop(key, None)
+            return {}
+        marker = Marker(self._new_version_id(), to_milliseconds(self._now()))
+        self.history.add(key, marker)
+        return {"x-obs-delete-marker": "true", "x-obs-version-id": marker.version_id}
+
+    def _new_version_id(self) -> str:
+        return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
     def refusal(self, key: str, data: bytes) -> str:
         """Why a parallel file system does not take an object; empty if it does: OBS, "Parallel File System"."""

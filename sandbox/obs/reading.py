@@ -57,11 +57,12 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),
         "Content-Type": "application/octet-stream",
         "Accept-Ranges": "bytes",
+        **obj.headers,
     }
     if obj.encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
     if bucket.has_versions:
-        headers["x-obs-version-id"] = f"G00101{obj.etag[:26]}"
+        headers["x-obs-version-id"] = obj.version_id
     if bucket.crc64_header:
         headers[bucket.crc64_header] = str(obj.crc64)
     return headers

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from sandbox.obs.errors import ObsError, access_denied, no_such_bucket, not_implemented
-from sandbox.obs.listing import LISTING_PARAMETERS, list_objects
+from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
-from sandbox.obs.signature import Credential, verify_signature
+from sandbox.obs.signature import SIGNED, Credential, verify_signature
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
 from sandbox.server.throttle import RateLimit
@@ -74,12 +74,21 @@ class Obs(Service):
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
-        # By the method, and whether it is about an object.
+        # By the method, whether it is about an object, and the parameter that selects it.
         self._operations = {
-            ("GET", False): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
-            ("HEAD", False): _Row("obs:bucket:HeadBucket", self._head_bucket),
-            ("GET", True): _Row("obs:object:GetObject", get_object, headers={"range"}),
-            ("HEAD", True): _Row("obs:object:GetObject", head_object),
+            ("GET", False, ""): _Row("obs:bucket:ListBucket", self._list, LISTING_PARAMETERS),
+            ("GET", False, "versions"): _Row(
+                "obs:bucket:ListBucketVersions", self._list_versions, {*VERSIONS_PARAMETERS, "versions"}
+            ),
+            ("GET", False, "versioning"): _Row("obs:bucket:GetBucketVersioning", self._versioning, {"versioning"}),
+            ("GET", False, "object-lock"): _Row(
+                "obs:bucket:GetBucketObjectLockConfiguration", self._object_lock, {"object-lock"}
+            ),
+            ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
+            ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
+            ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
+            ("DELETE", True, ""): _Row("obs:object:DeleteObject", self._delete),
+            ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),
         }
 
     def create_bucket(self, name: str, region: str = "") -> Bucket:
@@ -171,8 +180,9 @@ class Obs(Service):
         if request.method == "HEAD" and request.raw_query == "apiversion":  # anybody may ask that
             return Response(200, headers={"x-obs-api": "3.0"})
         key = unquote(address.quoted_key)
-        row = self._operations.get((request.method, bool(key)))
-        # Before the signature, because that of a sub-resource or a URL is another.
+        selector = next((name for name in SIGNED if name in request.params), "")
+        row = self._operations.get((request.method, bool(key), selector))
+        # Before the signature, because that of a URL is another.
         if row is None or not address.bucket or not request.params.keys() <= row.params:
             raise not_implemented()
         verify_signature(request, address.resource, self._credentials, self.now())
@@ -203,6 +213,33 @@ class Obs(Service):
     def _list(self, bucket: Bucket, _key: str, request: Request) -> Response:
         params = {**request.params, "marker": ""} if self.repeats_pages else request.params
         return list_objects(bucket, params, self.namespace)
+
+    def _list_versions(self, bucket: Bucket, _key: str, request: Request) -> Response:
+        return list_versions(bucket, request.params, self.namespace)
+
+    def _versioning(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        status = "<Status>Enabled</Status>" if bucket.has_versions else ""
+        return self._xml("VersioningConfiguration", status)
+
+    def _object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0167.html: 404 where there is no such rule."""
+        if not bucket.retains:
+            raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
+        return self._xml("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
+
+    def _delete(self, bucket: Bucket, key: str, request: Request) -> Response:
+        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0085.html."""
+        if bucket.retains:
+            raise access_denied()
+        version = request.params.get("versionId")
+        if version is None:
+            return Response(204, headers=bucket.delete(key))
+        bucket.history.remove(key, version)
+        return Response(204, headers={"x-obs-version-id": version})
+
+    def _xml(self, root: str, inner: str) -> Response:
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{self.namespace}">{inner}</{root}>'
+        return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
     def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}

@@ -20,6 +20,8 @@ from sandbox.server.message import Request
 
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
+# The parameters that are signed, of those that the sandbox heeds.
+SIGNED = ("object-lock", "versionId", "versioning", "versions")
 _TOKEN = "x-obs-security-token"
 
 
@@ -73,7 +75,8 @@ def _string_to_sign(request: Request, resource: str) -> str:
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append("" if "x-obs-date" in headers else headers.get("date", ""))
     lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-obs-")]
-    return "\n".join([*lines, quote(unquote_to_bytes(resource), safe="/~")])
+    asked = [f"{name}={value}" if value else name for name, value in sorted(request.query) if name in SIGNED]
+    return "\n".join([*lines, quote(unquote_to_bytes(resource), safe="/~") + "?" * bool(asked) + "&".join(asked)])
 
 
 def _sign(text: str, secret: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,16 +23,19 @@ OverwriteMode = Literal[
     "FULL_OVERWRITE",
 ]
 _STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
+_PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
 
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object as OMS reads it from the source bucket."""
+    """An object as OMS reads it from the source bucket. `headers` are those given back with it, by their names in lower
+    case."""
 
     data: bytes
     etag: str
     last_modified: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -63,7 +67,9 @@ class Destination(Protocol):
     @property
     def objects(self) -> Mapping[str, _Stored]: ...
 
-    def put(self, key: str, data: bytes, part_size: int | None = None) -> object:
+    def put(
+        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> object:
         """Store an object by its own clock, in parts if it is larger than `part_size`."""
 
     def refusal(self, key: str, data: bytes) -> str:
@@ -132,7 +138,8 @@ class Task:
 
     `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
     of so many bytes. `merges`: a key that is accepted again while it waits to be begun is copied once for both. `lag`:
-    after how many seconds its counts show something. `step`: that of its statistics.
+    after how many seconds its counts show something. `step`: that of its statistics. `metadata`: whether other
+    headers than the content's type go with an object.
     """
 
     project_id: str
@@ -152,6 +159,7 @@ class Task:
     merges: bool = False
     lag: float = 0.0
     step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
+    metadata: bool = False
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created: int = 0
     _started: int = 0
@@ -255,7 +263,7 @@ class Task:
             self._count("SKIP", 1)
             self.lists.add("skip", key, source.size, now)
         else:
-            self.bucket.put(key, source.data, self.part_size)
+            self.bucket.put(key, source.data, self.part_size, self._copied_headers(source))
             self._count("SUCCESS", 1)
             self._count("SIZE", source.size)
             self.lists.add("success", key, source.size, now)
@@ -275,7 +283,7 @@ class Task:
             "object_overwrite_mode": self.overwrite_mode,
             "consistency_check": "size_last_modified",
             "enable_restore": False,
-            "enable_metadata_migration": False,
+            "enable_metadata_migration": self.metadata,
         }
 
     def description(self, query_time: float) -> dict[str, object]:
@@ -323,6 +331,15 @@ class Task:
         if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
             return hashlib.sha256(source.data).digest() != hashlib.sha256(there.data).digest()
         return source.size != there.size or source.last_modified > there.last_modified
+
+    def _copied_headers(self, source: SourceObject) -> dict[str, str]:
+        """OMS's FAQ on metadata: the content's type always; else, if asked for, values of letters of English and
+        Chinese, digits and hyphens."""
+        copied = {}
+        for name, value in source.headers.items():
+            if name == "content-type" or (self.metadata and _PLAIN.fullmatch(value)):
+                copied[name.replace("x-oss-", "x-obs-", 1)] = value
+        return copied
 
     def _refusal(self, key: str, data: bytes) -> CopyFailure | None:
         message = self.bucket.refusal(key, data)

@@ -1,7 +1,7 @@
-"""GetService (ListBuckets), GetBucketInfo, GetBucketLocation, PutBucketVersioning, GetBucketVersioning.
+"""GetService (ListBuckets), GetBucketInfo, GetBucketLocation, PutBucketVersioning, GetBucketVersioning, GetBucketWorm.
 
 https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../getbucketinfo, .../getbucketlocation,
-.../putbucketversioning, .../getbucketversioning.
+.../putbucketversioning, .../getbucketversioning, .../getbucketworm.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from sandbox.oss.answers import OWNER, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import number_between, parse_xml
-from sandbox.oss.errors import malformed_xml
+from sandbox.oss.errors import OssError, malformed_xml
 from sandbox.oss.objects import Bucket, iso_time
 from sandbox.server.message import Response
 
@@ -61,6 +61,18 @@ def get_bucket_versioning(call: Call) -> Response:
     """Empty where versioning was never switched on."""
     status = call.bucket.versioning
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
+
+
+def get_bucket_worm(call: Call) -> Response:
+    """The rule of retention, where there is one."""
+    if not call.bucket.retains:
+        raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
+    inner = (
+        "<WormId>1666E2CFB2B3418****</WormId><State>Locked</State>"
+        "<RetentionPeriodInDays>1</RetentionPeriodInDays>"
+        f"<CreationDate>{iso_time(call.bucket.created)}</CreationDate>"
+    )
+    return xml_response("WormConfiguration", inner)
 
 
 def _bucket_xml(bucket: Bucket) -> str:

@@ -1,6 +1,6 @@
-"""GetBucket (ListObjects) and GetBucketV2 (ListObjectsV2).
+"""GetBucket (ListObjects), GetBucketV2 (ListObjectsV2) and ListObjectVersions.
 
-https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2.
+https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2, .../listobjectversions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sandbox.oss.checks import number_between
 from sandbox.oss.errors import invalid_argument
 from sandbox.oss.objects import OssObject, iso_time
 from sandbox.server.message import Response
+from sandbox.versions import Marker
 
 _DEFAULT_KEYS = 100
 _MAX_KEYS = 1000
@@ -62,6 +63,44 @@ def list_objects_v2(call: Call) -> Response:
     if page.truncated:
         fields["NextContinuationToken"] = encode(_token(*page.last))
     return _response(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+
+
+def list_object_versions(call: Call) -> Response:
+    """All versions and delete markers, of each key the latest first."""
+    params, encode = call.params, encoder(call.params)
+    limit = _limit(params)
+    after = params.get("key-marker", ""), params.get("version-id-marker", "")
+    following, is_after = [], not after[1]
+    for key, one, is_latest in call.bucket.history.listed(params.get("prefix", "")):
+        if key > after[0] or (key == after[0] and after[1] and is_after):
+            following.append((key, one, is_latest))
+        is_after = is_after or (key, one.version_id) == after
+    page = following[:limit]
+    fields = {
+        "Name": call.bucket.name,
+        "Prefix": encode(params.get("prefix", "")),
+        "KeyMarker": encode(after[0]),
+        "VersionIdMarker": after[1],
+        "MaxKeys": str(limit),
+        "IsTruncated": str(len(page) < len(following)).lower(),
+    }
+    if len(page) < len(following):
+        fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
+    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
+    inner.append(encoding_tag(params))
+    for key, one, is_latest in page:
+        tag = "DeleteMarker" if isinstance(one, Marker) else "Version"
+        told = (
+            ""
+            if isinstance(one, Marker)
+            else f'<ETag>"{one.etag}"</ETag><Size>{one.size}</Size><Type>{one.type}</Type>'
+        )
+        inner.append(
+            f"<{tag}><Key>{encode(key)}</Key><VersionId>{one.version_id}</VersionId>"
+            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(one.last_modified)}</LastModified>"
+            f"{told}{OWNER}</{tag}>"
+        )
+    return xml_response("ListVersionsResult", "".join(inner))
 
 
 def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:

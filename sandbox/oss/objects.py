@@ -17,6 +17,7 @@ from sortedcontainers import SortedDict
 from sandbox.account import ACCOUNT_ID
 from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import OssError, invalid_argument, no_such_key
+from sandbox.versions import History, Marker
 
 _MAX_NAME_BYTES = 1023
 _MAX_META_BYTES = 8 * 1024
@@ -125,6 +126,9 @@ class Bucket:
         self.encryption: dict[str, str] = {}
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
+        self.history: History[OssObject] = History(self.objects)
+        # Whether a rule of retention keeps objects from being deleted.
+        self.retains = False
         # The version of each key's last delete marker.
         self._markers: dict[str, str] = {}
         self.triggers: list[Trigger] = []
@@ -139,13 +143,21 @@ class Bucket:
             raise no_such_key(key, self._marker_headers(key)) from None
         return found
 
-    def delete(self, key: str) -> dict[str, str]:
+    def delete(self, key: str, now: float = 0) -> dict[str, str]:
         """What DELETE answers. With versioning a delete marker becomes the current version, whether there was an object
         or not."""
-        self.objects.pop(key, None)
         if self.versioning:
             self._markers[key] = self.new_version_id()
+            self.history.add(key, Marker(self._markers[key], int(now)))
+        else:
+            self.objects.pop(key, None)
         return self._marker_headers(key)
+
+    def delete_version(self, key: str, version_id: str) -> None:
+        """Delete one version for good, or a delete marker, so that the version before is the current one again."""
+        self.history.remove(key, version_id)
+        if self._markers.get(key) == version_id:
+            del self._markers[key]
 
     def _marker_headers(self, key: str) -> dict[str, str]:
         marker = self._markers.get(key)

@@ -15,12 +15,13 @@ from sandbox.oss.buckets import (
     get_bucket_info,
     get_bucket_location,
     get_bucket_versioning,
+    get_bucket_worm,
     list_buckets,
     put_bucket_versioning,
 )
 from sandbox.oss.call import Address, Call, Operation, address_of
 from sandbox.oss.errors import OssError, not_implemented
-from sandbox.oss.listing import list_objects, list_objects_v2
+from sandbox.oss.listing import list_object_versions, list_objects, list_objects_v2
 from sandbox.oss.multipart import (
     abort_multipart_upload,
     complete_multipart_upload,
@@ -34,7 +35,14 @@ from sandbox.oss.objects import Bucket, object_name
 from sandbox.oss.reading import OVERRIDES, get_object, get_object_meta, head_object
 from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify_signature
 from sandbox.oss.store import Store, new_request_id
-from sandbox.oss.writing import append_object, copy_object, delete_multiple_objects, delete_object, put_object
+from sandbox.oss.writing import (
+    append_object,
+    copy_object,
+    delete_multiple_objects,
+    delete_object,
+    delete_object_version,
+    put_object,
+)
 from sandbox.server.message import Request, Response
 
 _CONDITIONS = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since"}
@@ -44,6 +52,7 @@ _FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
 _SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
 _LISTING = {"delimiter", "encoding-type", "max-keys", "prefix"}
 _UPLOADS = {"delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker"}
+_VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"}
 _PARTS = {"encoding-type", "max-parts", "part-number-marker"}
 
 
@@ -76,6 +85,8 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("GET", "bucket", frozenset({"location"})): _Row("oss:GetBucketLocation", get_bucket_location),
     ("GET", "bucket", frozenset({"versioning"})): _Row("oss:GetBucketVersioning", get_bucket_versioning),
     ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
+    ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
+    ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
     ("GET", "bucket", frozenset({"uploads"})): _Row("oss:ListMultipartUploads", list_multipart_uploads, _UPLOADS),
     ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
     ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
@@ -89,6 +100,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("HEAD", "object", frozenset()): _Row("oss:GetObject", head_object, headers=_CONDITIONS),
     ("HEAD", "object", frozenset({"objectMeta"})): _Row("oss:GetObject", get_object_meta),
     ("DELETE", "object", frozenset()): _Row("oss:DeleteObject", delete_object),
+    ("DELETE", "object", frozenset({"versionId"})): _Row("oss:DeleteObjectVersion", delete_object_version),
     ("POST", "object", frozenset({"uploads"})): _Row(
         "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_FORBID, _META}
     ),

@@ -164,7 +164,11 @@ class Store(Service):
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
         """Make this the current version of the key, and emit the event."""
-        stored = bucket.objects[key] = replace(obj, version_id=bucket.new_version_id())
+        stored = replace(obj, version_id=bucket.new_version_id())
+        if bucket.versioning:
+            bucket.history.add(key, stored)
+        else:
+            bucket.objects[key] = stored
         self.emit(event, bucket, key, stored, request_id)
         return stored
 

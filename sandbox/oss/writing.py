@@ -83,7 +83,21 @@ def append_object(call: Call) -> Response:
 
 
 def delete_object(call: Call) -> Response:
-    return Response(204, headers=call.bucket.delete(call.key))
+    _check_retention(call)
+    return Response(204, headers=call.bucket.delete(call.key, call.store.now()))
+
+
+def delete_object_version(call: Call) -> Response:
+    _check_retention(call)
+    version = call.params["versionId"]
+    call.bucket.delete_version(call.key, version)
+    return Response(204, headers={"x-oss-version-id": version})
+
+
+def _check_retention(call: Call) -> None:
+    """https://help.aliyun.com/zh/oss/user-guide/oss-retention-policies: what a policy keeps is not deleted."""
+    if call.bucket.retains:
+        raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 
 def delete_multiple_objects(call: Call) -> Response:
@@ -97,7 +111,7 @@ def delete_multiple_objects(call: Call) -> Response:
     call.touched[:] = [key for key in keys if call.may("oss:DeleteObject", key)]
     deleted = []
     for key in call.touched:
-        version = call.bucket.delete(key).get("x-oss-version-id")
+        version = call.bucket.delete(key, call.store.now()).get("x-oss-version-id")
         marker = (
             f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{version}</DeleteMarkerVersionId>"
             if version

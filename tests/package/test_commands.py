@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.answers import ANSWERS
 from support.component import COMPONENT, standing_in
 from support.documents import Document
-from support.init_answers import ANSWERS
 from tools.package import ROOT
 from tools.render import render
 from tools.serverless import Tool

@@ -16,8 +16,7 @@ import yaml
 from sandbox.fc.project import resources
 from support.component import COMPONENT
 from support.documents import Document
-from support.init import answer_prompts, assert_no_secret, deploy
-from support.init_answers import ANSWERS
+from support.init import ANSWERS, answer_prompts, assert_no_secret, deploy
 from tools import render
 from tools.package import ROOT, manifest
 

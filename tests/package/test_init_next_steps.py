@@ -7,8 +7,7 @@ import sys
 import pytest
 import yaml
 
-from support.init import commands_in
-from support.init_answers import ANSWERS
+from support.init import ANSWERS, commands_in
 from tools.serverless import served
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.init import CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in
-from support.init_answers import ANSWERS
+from support.init import ANSWERS, CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in
 from tools.serverless import served
 
 LEFT_OUT = object()

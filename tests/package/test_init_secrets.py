@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from support.init import answer_prompts, assert_no_secret, deploy
-from support.init_answers import ANSWERS
+from support.init import ANSWERS, answer_prompts, assert_no_secret, deploy
 
 
 @pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pexpect
 
+from support.answers import ANSWERS
 from support.component import standing_in
-from support.init_answers import ANSWERS
 from tools.package import manifest
 from tools.serverless import Tool, served
 

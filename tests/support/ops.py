@@ -15,6 +15,7 @@ import ops
 from ops.clock import Clock, timestamp
 from ops.terminal import Screen
 from ops.waiting import Session
+from support.answers import answer
 
 TEMPLATE = Path(ops.__file__).parents[1]
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
@@ -187,40 +188,21 @@ def failed(kind: str, message: str) -> str:
     return printed(body, "UnhandledInvocationError")
 
 
+def report(state: str = "behind", **changes: object) -> dict[str, Any]:
+    """What status answers (tests/system/status/ shows that it does)."""
+    verdict = {"state": state, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
+    return {**answer("made/status"), "verdict": verdict, **changes}
+
+
 def a_pass(**changes: Any) -> dict[str, Any]:
     """What reconcile answers of a pass that has ended."""
-    counts = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
-    return {
-        **dict.fromkeys(counts, 0),
-        "scanned": 1000,
-        "covered": 1000,
-        "finished": True,
-        "next": "The pass has ended.",
-        "stop": None,
-        "stopped": None,
-        "pass": "p1",
-        "ranges": {"open": 0, "done": 4},
-        "started": "2026-01-31T09:00:00Z",
-        "ended": "2026-01-31T09:10:00Z",
-        "objects": 1000,
-        "objects_per_minute": 100,
-        "share": 1.0,
-        "minutes_left": 0,
-        **changes,
-    }
+    return {**answer("made/pass"), **changes}
 
 
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    still = {
-        "finished": False,
-        "stop": "time",
-        "stopped": "the time is up",
-        "ended": None,
-        "share": 0.34,
-        "minutes_left": 12,
-    }
-    return a_pass(**{"next": "The pass goes on by itself.", **still, **changes})
+    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None}
+    return a_pass(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
 
 
 NO_PASS = a_pass(
@@ -240,38 +222,11 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
     found = {"equal_contents": sides(1000, 1000), **(classes or {})}
-    lag = {"objects": 800, "not_yet": 3, "p50": 4.2, "p90": 61.0, "p99": 300.0, "max": 7300, "within": {}}
-    kept = {name: value for name, value in a_pass().items() if name not in ("scanned", "covered")}
     totals = {
         side: {unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}
         for side in ("source", "destination")
     }
-    return {
-        **kept,
-        **totals,
-        "classes": found,
-        "watermark": "2026-01-31T08:59:00Z",
-        "remedies": {},
-        "lag": {"accepted": lag, "copied": lag, "again": 0},
-        "last_written": [{"key": "a", "at": "2026-01-31T07:59:00Z"}],
-        "amended": None,
-        "wishes": ["cutover"],
-        "standstill": False,
-        "stood_still": None,
-        **changes,
-    }
+    return {**answer("made/compared"), **totals, "classes": found, **changes}
 
 
-REPLAYED = {
-    "taken": 0,
-    "accepted": 0,
-    "failed": 0,
-    "resolved": 0,
-    "left": 0,
-    "oldest_failure": None,
-    "by_reason": {},
-    "finished": True,
-    "stop": None,
-    "stopped": None,
-    "copies": None,
-}
+REPLAYED = answer("made/replayed")

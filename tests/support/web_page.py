@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
 from ops.pages import certificate, status
-from tools.package import ROOT
+from support.answers import answer
 
 # Elements that have no end.
 _VOID = ("meta", "link")
-ANSWERS = ROOT / "tests" / "answers"
-EXAMPLES = sorted(path.stem for path in ANSWERS.glob("*.json"))
 # What is hostile in a text: markup, quotation marks, controls, what reorders, what no file can hold, length.
 NASTY = (
     "<script>alert(1)</script>",
@@ -28,12 +25,6 @@ NASTY = (
     "  two  blanks ",
     "",
 )
-
-
-def answer(name: str) -> dict[str, Any]:
-    """An example of an answer: status, certificate-go, certificate-no-go, certificate-not-proven or
-    certificate-rehearsal."""
-    return dict(json.loads((ANSWERS / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def page_of(given: Mapping[str, Any], language: str = "en") -> str:

@@ -2,22 +2,241 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import runpy
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
 from oss_oms_sync.clock import from_epoch, timestamp
 from sandbox import Sandbox
-from support.compare_buckets import DUE, HOUR, Sum, furnish, sums
+from sandbox.obs.objects import ObsObject
+from sandbox.oss.objects import OssObject, etag_of
 from support.names import lead_huawei_here
 from tools.render import render
+
+MINUTE, HOUR = 60, 3600
+A, B = etag_of(b"A"), etag_of(b"B")
+PARTS, OTHER_PARTS = f"{A}-2", f"{B}-3"
+# An ETag that is no MD5 of any contents here: of an upload by form, of a copy, of an encrypted object.
+NO_MD5 = etag_of(b"a form")
+APPENDED = A[:16]
+# Written at the source, and in OBS; accepted; later than any listing.
+OLD, LATER, RECORDED, FUTURE = 4 * HOUR, 3 * HOUR, 2 * HOUR, -10 * MINUTE
+JUST = 3 * MINUTE
+
+
+class One(NamedTuple):
+    """An object: its ETag, size and age in seconds."""
+
+    etag: str = A
+    size: int = 5
+    age: float = OLD
+    type: str = "Normal"
+
+
+class Row(NamedTuple):
+    """What there is of a key, and the class that it is in: the object at the source and in OBS, the ETag that its
+    success record names and the record's age, and the age of its failed record."""
+
+    name: str
+    source: One | None = None
+    there: One | None = None
+    accepted: tuple[str, float] | None = None
+    failed: float | None = None
+
+
+THERE = One(age=LATER)
+WANTED = (A, RECORDED)
+ROWS = [
+    Row("equal_contents", One(), THERE, WANTED),
+    Row("equal_contents", One(size=0), One(size=0, age=LATER)),
+    Row("equal_contents", One(), THERE, WANTED, failed=RECORDED),  # replay has not looked at it yet
+    Row("equal_contents", One(), THERE, failed=FUTURE),
+    Row("equal_contents", One(), One(age=OLD + HOUR), WANTED),  # OBS's clock, or the migration before
+    Row("impossible", One(type="Symlink")),
+    Row("impossible", One(type="Symlink", age=JUST), THERE, failed=RECORDED),
+    Row("moving", One(age=JUST)),
+    Row("moving", One(age=JUST), One(age=JUST), (A, JUST)),
+    Row("moving", One(), None, (A, FUTURE)),
+    Row("moving", One(), None, None, failed=FUTURE),
+    Row("moving", One(), One(B, 6, FUTURE), WANTED),
+    Row("failed_before", One(), None, None, failed=RECORDED),
+    Row("failed_before", One(), THERE._replace(size=6), WANTED, failed=RECORDED),
+    Row("failed_before", One(PARTS), One(B, age=LATER), (PARTS, RECORDED), failed=OLD),  # the same second
+    Row("in_flight", One(), None, (A, JUST)),
+    Row("in_flight", One(), One(B, 6, OLD + HOUR), (f"{A} again", JUST)),
+    Row("missing", One()),
+    Row("missing", One(), None, WANTED),
+    Row("missing", One(), None, (B, JUST)),  # another version was accepted
+    Row("missing", One(), None, (A, OLD + HOUR)),  # A, B, A: it was the first A that was accepted
+    Row("missing", One(), None, None, failed=OLD + HOUR),
+    Row("missing", One(APPENDED, type="Appendable"), None, (APPENDED, RECORDED)),
+    Row("older", One(), One(B, age=OLD + HOUR)),
+    Row("older", One(B), One(A, age=OLD + HOUR), (A, OLD + MINUTE)),  # the same size
+    Row("older", One(size=9), One(A, age=OLD + HOUR), (A, RECORDED)),
+    Row("older", One(PARTS), One(OTHER_PARTS, age=OLD + HOUR)),
+    Row("overwritten", One(), One(B, 6, LATER), WANTED),
+    Row("overwritten", One(), One(A, 0, LATER)),
+    Row("suspicious", One(), One(B, age=LATER), WANTED),
+    Row("suspicious", One(NO_MD5), THERE, (NO_MD5, RECORDED)),  # by form, or a copy
+    Row("suspicious", One(), One(NO_MD5, age=LATER), WANTED),  # encrypted in OBS
+    Row("equal_version", One(PARTS, type="Multipart"), THERE, (PARTS, RECORDED)),
+    Row("equal_version", One(APPENDED, type="Appendable"), THERE, (f"{APPENDED} again", RECORDED)),
+    Row("equal_version", One(PARTS, type="Multipart"), One(PARTS, age=LATER), (PARTS, RECORDED)),
+    Row("equal_version", One(), One(OTHER_PARTS, age=LATER), WANTED),
+    Row("equal_size", One(PARTS, type="Multipart"), THERE),
+    Row("equal_size", One(), One(OTHER_PARTS, age=LATER), (A, OLD + HOUR)),
+    Row("equal_size", One(PARTS), One(OTHER_PARTS, age=OLD), (B, RECORDED)),  # the same second
+    Row("arriving", None, One(age=JUST)),
+    Row("arriving", None, One(age=JUST), WANTED),
+    Row("deleted_at_source", None, THERE, (A, RECORDED)),
+    Row("deleted_at_source", None, THERE, (A, RECORDED), failed=RECORDED),
+    Row("unknown", None, THERE),
+    Row("unknown", None, THERE, failed=RECORDED),
+    Row("orphan_records", None, None, WANTED),
+    Row("orphan_records", None, None, None, failed=RECORDED),
+    Row("orphan_records", None, None, WANTED, failed=RECORDED),
+]
+# Whatever has bitten somebody; with the number of a row in it each is a key of its own.
+SPECIAL = [
+    "a b+{0}",
+    "100%{0}%2F",
+    "a&b=c?d#e{0}",
+    "'\"`<>\\{0}",
+    '"{0}',
+    "tab\tline\nreturn\r\x01\x7f{0}",
+    "山海/照片{0}.jpg",
+    "\ufffd{0}",
+    "\U0001f389{0}",  # after \ufffd, but before it in UTF-16
+    "../..//./x{0}",
+    f"{'海' * 320}{{0}}",
+    f"{'k' * 1000}{{0}}",
+    "oms/{0}",
+    "oms/sync_task/{0}",
+]
+DUE = {"missing", "older"}
+
+
+def class_of(key: str, row: Row) -> str:
+    """A row's class; what is only in OBS among OMS's lists is OMS's own."""
+    is_own = row.name in ("arriving", "deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
+    return "oms_own" if is_own else row.name
+
+
+def furnish(box: Sandbox, number: int, due_age: float = OLD) -> dict[str, str]:
+    """Fill the buckets with `number` keys, most of which are in step. Return their classes. What is missing or older
+    was written at least `due_age` seconds ago."""
+    classes = {}
+    by_row: defaultdict[int, list[str]] = defaultdict(list)
+    for one in range(number - len(SPECIAL) * len(ROWS) - 2):
+        by_row[one % 400 if one % 400 < len(ROWS) else 0].append(f"photos/{one // 700:03}/{one:06}.jpg")
+    aged = [_aged(row, due_age - OLD) if row.name in DUE else row for row in ROWS]
+    for place, row in enumerate(aged):
+        _fill(box, by_row[place], row)
+        for special in SPECIAL:
+            key = special.format(f"{place:02}")
+            _put(box, key, row)
+            classes[key] = class_of(key, row)
+        classes.update(dict.fromkeys(by_row[place], row.name))
+    classes.update(_milliseconds(box, due_age))
+    return {key: name for key, name in classes.items() if name != "orphan_records"}
+
+
+def _aged(row: Row, seconds: float) -> Row:
+    source, there, accepted, failed = row[1:]
+    return row._replace(
+        source=source and source._replace(age=source.age + seconds),
+        there=there and there._replace(age=there.age + seconds),
+        accepted=accepted and (accepted[0], accepted[1] + (seconds if accepted[1] > OLD else 0)),
+        failed=failed and failed + seconds,
+    )
+
+
+def _fill(box: Sandbox, keys: list[str], row: Row) -> None:
+    if row.source and row.source.type != "Normal":
+        for key in keys:
+            _put(box, key, row)
+        return
+    if row.source:
+        box.oss.fill(box.source_bucket, keys, row.source.size, row.source.etag, row.source.age)
+    if row.there:
+        box.obs.fill(box.destination_bucket, keys, row.there.size, row.there.etag.lower(), row.there.age)
+    for kind, told in (("success", row.accepted), ("failed", row.failed and ("{}", row.failed))):
+        if told:
+            names: Iterable[str] = (f"oms_source_record/{box.task_id}/{kind}_object/{key}" for key in keys)
+            box.oss.fill(box.log_bucket, names, 32, etag_of(told[0].encode()), told[1])
+
+
+def _put(box: Sandbox, key: str, row: Row) -> None:
+    now = box.oss.now()
+    if row.source:
+        etag, size, age, kind = row.source
+        box.oss.buckets[box.source_bucket].objects[key] = OssObject(bytes(size), etag, int(now - age), {}, kind)
+    if row.there:
+        etag, size, age, _ = row.there
+        box.obs.bucket(box.destination_bucket).objects[key] = ObsObject(bytes(size), etag.lower(), now - age)
+    if row.accepted:
+        _record(box, "success", key, row.accepted[0], now - row.accepted[1])
+    if row.failed is not None:
+        _record(box, "failed", key, json.dumps({"key": key, "reason": "UNAVAILABLE"}), now - row.failed)
+
+
+def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
+    """What became of a key, under its name or, if that is too long, under its hash."""
+    name, headers = f"oms_source_record/{box.task_id}/{kind}_object/{key}", {}
+    if len(name.encode()) > 1023:
+        name = f"oms_source_record/{box.task_id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+        if kind == "success":
+            body, headers = key, {"x-oss-meta-etag": body}
+    box.oss.buckets[box.log_bucket].objects[name] = OssObject(body.encode(), etag_of(body.encode()), int(at), headers)
+
+
+def _milliseconds(box: Sandbox, age: float) -> dict[str, str]:
+    """OBS tells times to the millisecond, OSS to the second."""
+    second = int(box.oss.now() - age)
+    for key, at in (("millisecond later", second + 0.001), ("millisecond earlier", second - 0.001)):
+        box.oss.buckets[box.source_bucket].objects[key] = OssObject(b"12345", PARTS, second)
+        box.obs.bucket(box.destination_bucket).objects[key] = ObsObject(b"12345", A.lower(), at)
+    return {"millisecond later": "equal_size", "millisecond earlier": "older"}
+
+
+class Sum(NamedTuple):
+    """Objects of one side."""
+
+    objects: int = 0
+    bytes: int = 0
+    digest: str = f"{0:064x}"
+
+    @classmethod
+    def of(cls, sizes: dict[str, int]) -> Sum:
+        """By a plain loop over keys and sizes."""
+        digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in sizes.items())
+        total = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
+        return cls(len(sizes), sum(sizes.values()), f"{total:064x}")
+
+
+def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[Sum, Sum, list[str]]]:
+    """Both sides of each class, and the first of its keys, by a plain loop over what is in the buckets."""
+    sides = [
+        {key: one.size for key, one in found.items()}
+        for found in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
+    ]
+    keys: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted({*sides[0], *sides[1]}):
+        keys[classes[key]].append(key)
+    return {
+        name: (*(Sum.of({key: side[key] for key in some if key in side}) for side in sides), some[:20])  # type: ignore[misc]
+        for name, some in keys.items()
+    }
+
 
 pytest.importorskip("obs", reason="esdk-obs-python is not installed")
 TIMEOUT = 300

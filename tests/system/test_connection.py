@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +21,36 @@ from oss_oms_sync.reasons import Reason
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
-from support.one_answer import served
 from tools.serverless import serving
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
+    """The address of a server on loopback that does this with the one connection it gets."""
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                if certificate:
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(certificate)
+                    with context.wrap_socket(connection, server_side=True) as secured:
+                        behave(secured)
+                else:
+                    behave(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{listener.getsockname()[1]}/hook?key=k"
+        finally:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 @pytest.fixture

@@ -20,10 +20,9 @@ from oss_oms_sync.jobs import replay, status
 from oss_oms_sync.jobs.certify import options as of_certify
 from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
-from support import chinese
+from support.answers import ANSWERS
 from support.component import arguments
 from support.documents import Document
-from support.init_answers import ANSWERS
 from tools import documents
 from tools.package import ROOT, manifest
 from tools.render import render
@@ -171,43 +170,6 @@ def test_what_chinese_users_need_is_in_chinese():
     documents = {path.name.partition(".")[0] for path in IN_CHINESE if path.parent.name == "docs"}
     assert documents >= {"deploy", "cutover", "operations", "troubleshooting", "certificate", "playing"}
     assert OF_THE_PROJECT[1].exists()
-
-
-@pytest.mark.parametrize("path", sorted({*DOCUMENTS, *OF_THE_PROJECT}), ids=lambda path: path.name)
-def test_chinese_in_documents_has_full_width_punctuation(path):
-    assert chinese.half_width(chinese.prose_of_markdown(path.read_text(encoding="utf-8"))) == []
-
-
-def test_chinese_in_programs_and_questions_has_full_width_punctuation():
-    texts = [*chinese.texts_of_yaml(ROOT / "publish.yaml")]
-    texts += [text for path in (ROOT / ".github").rglob("*.yml") for text in chinese.texts_of_yaml(path)]
-    texts += [text for path in (ROOT / "hooks").glob("*.js") for text in chinese.texts_of_javascript(path)]
-    texts += [text for path in (ROOT / "template").rglob("*.py") for text in chinese.texts_of_python(path)]
-    assert len(texts) > 300
-    assert [wrong for text in texts for wrong in chinese.half_width(text)] == []
-
-
-@pytest.mark.parametrize(
-    "text", ["失败,重试", "失败: x", "(见下文)", "对吗?", "见 `status`,然后", "| a | 失败:`x` |", "x)表示", "停止;"]
-)
-def test_half_width_punctuation_is_noticed(text):
-    assert chinese.half_width(chinese.prose_of_markdown(text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "失败，重试（见下文）。",
-        "a, b | 失败",
-        "见[割接](cutover.zh.md#某一天)。",
-        "`x, y: z`",
-        "见 https://example.com/a:b?c=失败",
-        "```\n失败,重试\n```",
-        "only English, here (yes): no?",
-    ],
-)
-def test_other_punctuation_is_left_alone(text):
-    assert chinese.half_width(chinese.prose_of_markdown(text)) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

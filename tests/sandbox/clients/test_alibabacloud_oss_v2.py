@@ -208,7 +208,6 @@ def test_what_the_sandbox_cannot_do_is_refused(client):
         lambda: put(client, "a", b"", acl="public-read"),
         lambda: put(client, "a", b"", callback="e30="),
         lambda: get(client, "a", version_id="null"),
-        lambda: client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a", version_id="null")),
         lambda: client.delete_multiple_objects(oss.DeleteMultipleObjectsRequest(bucket="photos", objects=[version])),
         lambda: client.copy_object(
             oss.CopyObjectRequest(bucket="photos", key="b", source_key="a", source_version_id="null")
@@ -216,3 +215,35 @@ def test_what_the_sandbox_cannot_do_is_refused(client):
     ):
         assert refusal(call).code == "NotImplemented"
     assert get(client, "a").body.read() == b"hello"
+
+
+def test_versions_are_listed_and_deleted_by_their_ids(box, client):
+    box.oss.buckets["photos"].versioning = "Enabled"
+    for body in (b"1", b"2"):
+        put(client, "a b", body)
+    client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a b"))
+    pages = list(
+        client.list_object_versions_paginator(limit=2).iter_page(oss.ListObjectVersionsRequest(bucket="photos"))
+    )
+    markers = [one for page in pages for one in page.delete_marker or []]
+    versions = [one for page in pages for one in page.version or []]
+    assert [(one.key, one.is_latest) for one in markers] == [("a b", True)]
+    assert [(one.key, one.size) for one in versions] == [("a b", 1), ("a b", 1)]
+    # WHEN the delete marker goes THEN the object is there again
+    for one in markers:
+        client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a b", version_id=one.version_id))
+    assert get(client, "a b").body.read() == b"2"
+    for one in versions:
+        client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a b", version_id=one.version_id))
+    assert not client.list_object_versions(oss.ListObjectVersionsRequest(bucket="photos")).version
+
+
+def test_a_rule_of_retention_is_told_and_keeps_objects(box, client):
+    put(client, "a")
+    assert refusal(lambda: client.get_bucket_worm(oss.GetBucketWormRequest(bucket="photos"))).status_code == 404
+    box.oss.buckets["photos"].retains = True
+    told = client.get_bucket_worm(oss.GetBucketWormRequest(bucket="photos"))
+    assert told.worm_configuration.state == "Locked"
+    assert (
+        refusal(lambda: client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a"))).code == "FileImmutable"
+    )

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from obs import GetObjectHeader, GetObjectRequest, ObsClient
+from obs.model import Versions
 
 from support.law import HOSTILE
 from support.names import lead_huawei_here
@@ -157,12 +158,11 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
     conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
     for answer in (
         client.getBucketLocation(BUCKET),
-        client.getBucketVersioning(BUCKET),
-        client.listVersions(BUCKET),
+        client.listVersions(BUCKET, Versions(delimiter="/")),
         client.listMultipartUploads(BUCKET),
         client.listBuckets(),
         client.putContent(BUCKET, "a", "x"),
-        client.deleteObject(BUCKET, "a"),
+        client.deleteObjectTagging(BUCKET, "a"),
         client.getObject(BUCKET, "a", getObjectRequest=GetObjectRequest(content_type="text/plain")),
         client.getObject(BUCKET, "a", getObjectRequest=GetObjectRequest(versionId="null")),
         *[client.getObject(BUCKET, "a", headers=GetObjectHeader(**condition)) for condition in conditions],
@@ -189,3 +189,37 @@ def test_an_encrypted_object_says_so(box, client):
 
     assert body.sseKms == "kms"
     assert body.etag != f'"{hashlib.md5(b"hello").hexdigest()}"'
+
+
+def test_versions_are_listed_and_deleted_by_their_ids(box, client):
+    bucket = box.obs.bucket(BUCKET)
+    assert not client.getBucketVersioning(BUCKET).body
+    bucket.has_versions = True
+    assert client.getBucketVersioning(BUCKET).body == "Enabled"
+    for body in (b"1", b"2"):
+        box.obs.put(BUCKET, "a b", body)
+    assert client.deleteObject(BUCKET, "a b").body.deleteMarker
+    found = client.listVersions(BUCKET, Versions(max_keys=2)).body
+    assert [(one.key, one.isLatest) for one in found.markers] == [("a b", True)]
+    assert [(one.key, one.size, one.isLatest) for one in found.versions] == [("a b", 1, False)]
+    assert found.head.isTruncated
+    rest = Versions(key_marker=found.head.nextKeyMarker, version_id_marker=found.head.nextVersionIdMarker)
+    found.versions += client.listVersions(BUCKET, rest).body.versions
+    for one in [*found.markers, *found.versions]:
+        assert client.deleteObject(BUCKET, one.key, versionId=one.versionId).status == 204
+    assert not client.listVersions(BUCKET).body.versions
+
+
+def test_a_rule_of_retention_is_told_and_keeps_objects(box, client):
+    box.obs.put(BUCKET, "a", b"hello")
+    assert client.getBucketObjectLock(BUCKET).status == 404
+    box.obs.bucket(BUCKET).retains = True
+    assert client.getBucketObjectLock(BUCKET).status == 200
+    assert client.deleteObject(BUCKET, "a").errorCode == "AccessDenied"
+    assert "a" in box.obs.objects(BUCKET)
+
+
+def test_an_objects_headers_come_back(box, client):
+    box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
+    told = dict(client.getObjectMetadata(BUCKET, "a").header)
+    assert (told["content-type"], told["note"]) == ("text/plain", "x-1")

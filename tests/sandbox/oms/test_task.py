@@ -145,3 +145,13 @@ def test_a_months_counters_are_of_that_month(box, huawei, task_url):
 )
 def test_statistics_asked_for_wrongly_are_refused(box, huawei, query, assert_refused, task_url):
     assert_refused(huawei.call("GET", task_url(f"/statistics?{query}")), 400, "OMS.0001")
+
+
+def test_of_an_objects_headers_its_type_is_copied_and_others_if_asked_for(box, photos, huawei):
+    headers = {"Content-Type": "text/plain", "x-oss-meta-plain": "canary-1", "x-oss-meta-odd": 'a=b "c"'}
+    for metadata, kept in ((False, {}), (True, {"x-obs-meta-plain": "canary-1"})):
+        box.task.metadata = metadata
+        photos.put_object(f"{metadata}", b"hello", headers=headers)
+        huawei.submit(f"{metadata}")
+        box.oms.wait_copied(10)
+        assert box.task.destination[f"{metadata}"].headers == {"content-type": "text/plain", **kept}

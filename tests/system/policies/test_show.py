@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.init_answers import ANSWERS
+from support.answers import ANSWERS
 from support.policies import FUNCTIONS, rights, show
 from tools.package import ROOT
 from tools.render import render
@@ -42,7 +42,7 @@ class Aliyun:
         programs = project / "bin"
         programs.mkdir()
         shim = programs / "aliyun"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/tests/support/ram.py" "$@"\n')
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/sandbox/ram.py" "$@"\n')
         shim.chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
         self._state = project / "ram.json"

@@ -7,8 +7,7 @@ import pytest
 from ops import answers
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.failures import checked
-from support.ops import failed, printed
-from support.status_answer import report
+from support.ops import failed, printed, report
 
 ANSWER = {"finished": True, "pass": "p"}
 WARNINGS = "(node:1) [DEP0040] DeprecationWarning: punycode\n⌛  Steps for [invoke] of [oss-oms-sync]\n"
@@ -68,9 +67,10 @@ def test_a_key_that_looks_like_an_answer_is_not_taken_for_one(key):
 
 @pytest.mark.parametrize("size", [10, 1000, 100_000])
 def test_however_long_the_output_json_is_read_once(mocker, size):
+    told = report()
     decoder = mocker.spy(json.JSONDecoder, "raw_decode")
     lines = '{"level": "INFO", "key": "{{{{"}\n' * size
-    assert answers.find(printed(report(), logs=lines) + lines).answer == report()
+    assert answers.find(printed(told, logs=lines) + lines).answer == told
     assert decoder.call_count == 1
 
 

@@ -12,8 +12,7 @@ from ops import cli
 from ops.errors import ToolError
 from ops.words import Text
 from support.certificates import certificate
-from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, sides
-from support.status_answer import report
+from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
 
 DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
 STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}

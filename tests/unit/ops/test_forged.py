@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ops import cli
 from ops.clock import Clock
-from support.web_page import answer
+from support.answers import answer
 
 NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
 CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))

@@ -8,12 +8,11 @@ import pytest
 
 from ops.terminal import Marked
 from ops.text import certificate, doctor, passes, replay, status, story
-from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.reasons import Reason
+from support.answers import answer
 from support.certificates import IDS, rehearsal
 from support.certificates import certificate as a_certificate
-from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, sides
-from support.status_answer import EMPTY, report
+from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
 
 
 def text(lines) -> str:
@@ -27,14 +26,21 @@ def test_the_status_has_numbers_remedies_and_sums():
     out = text(status.lines(report(), "en"))
     assert out.startswith("Now behind.\n")
     assert "accepted, not worked on yet 15, of these for over 15 minutes –\n" in out
+    codes = report()["copying"]["failures"]["codes"]
     assert "  counted by OMS 9 = done 1 + waiting 3 + stuck 2 + another project's 0 + not known 3\n" in out
-    assert f"       2 INIT_DST_OBJ_MULTIPART_FAILURE: {COPY_CODES['INIT_DST_OBJ_MULTIPART_FAILURE'].fix.en}\n" in out
+    assert f"       2 INIT_DST_OBJ_MULTIPART_FAILURE: {codes['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']['en']}\n" in out
     assert "       1 sent again since, and not taken\n" in out
     assert "  under way since 2026-01-01T23:50:00Z: scanned 4,321, 2,000 a minute, 25%, 7 minutes left\n" in out
     assert "2026-01-01T04:20:00Z: equal_contents 900 / 900, missing 3 / 0, unknown 0 / 2\n" in out
     assert "  Written until in OBS: half 4 s, 90 % 61 s, 99 % 5 min, longest 2 h, not yet 3\n" in out
     assert "  under way since 2026-01-01T23:40:00Z, 2,000 a minute, 25%, 7 minutes left\n" in out
-    for part in ("copied 1,190", "at least 3", f"2 THROTTLED: {Reason.THROTTLED.fix.en}", "covered 7", "it means this"):
+    for part in (
+        "copied 1,190",
+        "at least 3",
+        f"2 THROTTLED: {report()['fixes']['THROTTLED']['en']}",
+        "covered 7",
+        "it means this",
+    ):
         assert part in out
     assert "never said" not in out
 
@@ -53,7 +59,7 @@ def test_what_was_acknowledged_is_told_apart():
 def test_the_status_speaks_chinese():
     out = text(status.lines(report(), "zh"))
     assert out.startswith("现在 behind。")
-    assert Reason.THROTTLED.fix.zh in out
+    assert report()["fixes"]["THROTTLED"]["zh"] in out
     for part in (
         "OMS 统计 9 = 已解决 1 + 等待重发 3 + 反复失败 2",
         "目的桶 photos-obs",
@@ -64,7 +70,7 @@ def test_the_status_speaks_chinese():
 
 
 def test_where_oms_says_nothing_our_half_is_shown():
-    out = text(status.lines(report(**EMPTY), "en"))
+    out = text(status.lines(report(**answer("made/status-empty")), "en"))
     assert "OMS does not say: UNREACHABLE. Check the host." in out
     assert "What OMS failed to copy:\n  OMS does not say how much\n" in out
     assert "no pass has ended yet" in out

@@ -4,7 +4,7 @@ import pytest
 
 from ops.pages.advice import next_step
 from ops.pages.words import Words
-from support.web_page import answer
+from support.answers import answer
 
 
 def set_verdict(state):

@@ -22,9 +22,10 @@ from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
 from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
 from support.status_world import StatusWorld
-from support.web_page import answer, parse
+from support.web_page import parse
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
 FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted")

@@ -12,7 +12,8 @@ import pytest
 
 from ops.certificates import CHECKS, bound, line, said
 from ops.pages import certificate
-from support.web_page import EXAMPLES, Element, answer, parse
+from support.answers import EXAMPLES, answer
+from support.web_page import Element, parse
 
 GO = "certificate-go"
 

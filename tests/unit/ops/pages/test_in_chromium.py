@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ops.pages import certificate, status
-from support.web_page import EXAMPLES, NASTY, answer, hostile, huge, page_of
+from support.answers import EXAMPLES, answer
+from support.web_page import NASTY, hostile, huge, page_of
 from tools import chromium
 
 PHONE = 320

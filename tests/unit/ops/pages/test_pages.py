@@ -7,7 +7,8 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from support.web_page import EXAMPLES, NASTY, Element, answer, hostile, huge, page_of, parse
+from support.answers import EXAMPLES, answer
+from support.web_page import NASTY, Element, hostile, huge, page_of, parse
 
 LANGUAGES = ["en", "zh"]
 TAGS = set(

@@ -14,7 +14,8 @@ from ops.pages.comparison import TONES
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.verdict import VerdictState
 from oss_oms_sync.reasons import PERMANENT, Reason
-from support.web_page import Element, answer, parse
+from support.answers import answer
+from support.web_page import Element, parse
 
 
 def page(given: Mapping[str, Any], language: str = "en") -> Element:

@@ -13,7 +13,8 @@ from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
-from support.web_page import EXAMPLES, answer, page_of, parse
+from support.answers import EXAMPLES, answer
+from support.web_page import page_of, parse
 
 # Names, which no language translates.
 NAMES = {

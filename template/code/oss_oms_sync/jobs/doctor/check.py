@@ -12,9 +12,8 @@ from typing import Generic, TypeVar
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.clouds.obs_answers import ObjectHead
-from oss_oms_sync.clouds.obs_errors import ObsError
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import OMS_LISTS
@@ -156,7 +155,7 @@ class CheckContext:
             self.invocation.log_bucket.try_delete_all([self.probe.name])
 
 
-def _listing_error(bucket: Bucket, prefix: str) -> StorageError | None:
+def _listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:
     try:
         bucket.list_page(prefix, "")
     except StorageError as error:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oss_oms_sync.clouds.clocks import date_at
-from oss_oms_sync.clouds.obs_answers import ObjectHead
-from oss_oms_sync.clouds.obs_errors import ObsError
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
 from oss_oms_sync.jobs.doctor.network import connect_in_time, judge_skew
 from oss_oms_sync.text import Text

@@ -7,7 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
+
+from tools.package import ROOT
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "template").glob("*.md")]
 
 _HAN = r"\u3400-\u9fff"
 _WRONG = re.compile(rf"[{_HAN}][,;:!?()]|[,;:!?()][{_HAN}]")
@@ -74,3 +79,40 @@ def texts_of_javascript(path: Path) -> Iterator[str]:
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):
             yield re.sub(r"\$\{[^}]*\}", "x", line).replace("`", '"')
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_chinese_in_documents_has_full_width_punctuation(path):
+    assert half_width(prose_of_markdown(path.read_text(encoding="utf-8"))) == []
+
+
+def test_chinese_in_programs_and_questions_has_full_width_punctuation():
+    texts = [*texts_of_yaml(ROOT / "publish.yaml")]
+    texts += [text for path in (ROOT / ".github").rglob("*.yml") for text in texts_of_yaml(path)]
+    texts += [text for path in (ROOT / "hooks").glob("*.js") for text in texts_of_javascript(path)]
+    texts += [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+    assert len(texts) > 300
+    assert [wrong for text in texts for wrong in half_width(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["失败,重试", "失败: x", "(见下文)", "对吗?", "见 `status`,然后", "| a | 失败:`x` |", "x)表示", "停止;"]
+)
+def test_half_width_punctuation_is_noticed(text):
+    assert half_width(prose_of_markdown(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "失败，重试（见下文）。",
+        "a, b | 失败",
+        "见[割接](cutover.zh.md#某一天)。",
+        "`x, y: z`",
+        "见 https://example.com/a:b?c=失败",
+        "```\n失败,重试\n```",
+        "only English, here (yes): no?",
+    ],
+)
+def test_other_punctuation_is_left_alone(text):
+    assert half_width(prose_of_markdown(text)) == []

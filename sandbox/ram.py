@@ -25,7 +25,9 @@ class RamError(Exception):
 class Ram:
     """Roles with the names of what is attached; policies with their versions, the one in force by its name."""
 
-    def __init__(self, roles: dict[str, Any], policies: dict[str, Any], denied: list[str]) -> None:
+    def __init__(
+        self, roles: dict[str, dict[str, Any]], policies: dict[str, dict[str, Any]], denied: list[str]
+    ) -> None:
         self.roles, self.policies, self.denied = roles, policies, denied
 
     def create_role(self, role_name: str, assume_role_policy_document: str) -> None:
@@ -54,6 +56,7 @@ class Ram:
             policy["default"] = version
 
     def attach_policy_to_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
+        assert policy_type == "Custom"
         self._policy(policy_name)
         attached = self._role(role_name)["attached"]
         if policy_name in attached:
@@ -61,6 +64,7 @@ class Ram:
         attached.append(policy_name)
 
     def detach_policy_from_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
+        assert policy_type == "Custom"
         attached = self._role(role_name)["attached"]
         if policy_name not in attached:
             raise RamError("EntityNotExist.Role.Policy")

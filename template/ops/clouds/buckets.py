@@ -1,0 +1,225 @@
+"""Buckets of both clouds, with what an administrator's commands do there.
+
+Both vendors' pages describe the same calls: help.aliyun.com/zh/oss/developer-reference/ (putobject, copyobject,
+initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm) and
+support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0022, obs_04_0080, obs_04_0083 to obs_04_0085, object-lock).
+
+All methods raise RefusedError and UnreachableError.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from ops.clock import Clock
+from ops.clouds import signers
+from ops.clouds.keys import Keys
+from ops.clouds.wire import Answer, RefusedError, Request, ask
+
+_NOTHING: Mapping[str, str] = {}
+# What says that nothing is set, or nothing is there.
+_FINE = (200, 204, 206)
+
+
+class Listed(NamedTuple):
+    """An object as a listing has it; with `version` it is one version of it, or a delete marker."""
+
+    key: str
+    version: str = ""
+    etag: str = ""
+    size: int = 0
+    modified: str = ""
+
+
+class Place(NamedTuple):
+    """Where a bucket is. `origin`: scheme and host; `root`: what precedes a key in the path."""
+
+    name: str
+    origin: str
+    root: str
+
+    @classmethod
+    def of(cls, endpoint: str, bucket: str) -> Place:
+        """At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path."""
+        url = urlsplit(endpoint)
+        try:
+            ipaddress.ip_address(url.hostname or "")
+        except ValueError:
+            return cls(bucket, f"{url.scheme}://{bucket}.{url.netloc}", "/")
+        return cls(bucket, f"{url.scheme}://{url.netloc}", f"/{bucket}/")
+
+
+class Bucket(ABC):
+    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention."""
+
+    retention_query: str
+
+    def __init__(self, place: Place, keys: Keys, clock: Clock) -> None:
+        self.place, self._keys, self._clock = place, keys, clock
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    def head(self, key: str) -> Answer | None:
+        """What is told of an object; None if there is none."""
+        return self._found("HEAD", key)
+
+    def get(self, key: str) -> Answer | None:
+        """An object with its contents; None if there is none."""
+        return self._found("GET", key)
+
+    def delete(self, key: str, version: str = "") -> None:
+        """Delete an object, or one version of it; not an error if it is gone."""
+        self._found("DELETE", key, {"versionId": version} if version else _NOTHING)
+
+    def objects(self, prefix: str) -> Iterator[Listed]:
+        """All objects whose keys begin so, in the order in which the cloud lists them."""
+        query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
+        while True:
+            page = self.call("GET", query=query).xml()
+            found = [_listed(one) for one in page.iter("Contents")]
+            yield from found
+            if page.findtext("IsTruncated") != "true" or not found:
+                return
+            query["marker"] = found[-1].key
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        """All versions of objects whose keys begin so, and the delete markers."""
+        query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
+        while True:
+            page = self.call("GET", query=query).xml()
+            for tag in ("Version", "DeleteMarker"):
+                yield from (_listed(one) for one in page.iter(tag))
+            if page.findtext("IsTruncated") != "true":
+                return
+            query["key-marker"] = unquote_plus(page.findtext("NextKeyMarker") or "")
+            query["version-id-marker"] = page.findtext("NextVersionIdMarker") or ""
+
+    def versioning(self) -> str:
+        """ "Enabled" or "Suspended"; empty where it was never switched on."""
+        return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
+
+    def retains(self) -> bool:
+        """Whether a rule keeps what is written from being deleted."""
+        try:
+            self.call("GET", query={self.retention_query: ""})
+        except RefusedError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def call(
+        self,
+        method: str,
+        key: str = "",
+        query: Mapping[str, str] = _NOTHING,
+        headers: Mapping[str, str] = _NOTHING,
+        body: bytes = b"",
+    ) -> Answer:
+        """One signed request about an object, or the bucket itself ("")."""
+        asked = "&".join(
+            urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
+        )
+        url = f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if asked else ''}{asked}"
+
+        def made() -> Request:
+            return Request(method, url, self._signed(method, key, query, headers), body)
+
+        return ask(self._clock, made, _FINE)
+
+    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING) -> Answer | None:
+        try:
+            return self.call(method, key, query)
+        except RefusedError as error:
+            # Of a bucket that is not there, and of a redirect, it is an error.
+            if error.status == 404 and error.code in ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload"):
+                return None
+            raise
+
+    @abstractmethod
+    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers, and those of the signature."""
+
+
+class OssBucket(Bucket):
+    """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
+
+    retention_query = "worm"
+
+    def __init__(self, place: Place, keys: Keys, clock: Clock, region: str) -> None:
+        super().__init__(place, keys, clock)
+        self._region = region
+
+    def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Answer:
+        """Store an object."""
+        return self.call("PUT", key, headers={**_typed(headers), "Content-MD5": _md5(body)}, body=body)
+
+    def copy(self, source: str, key: str) -> Answer:
+        """Copy an object of this bucket, with its metadata."""
+        named = f"/{self.name}/{signers.quote_key(source)}"
+        return self.call("PUT", key, headers={"x-oss-copy-source": named})
+
+    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> Answer:
+        """Store an object in parts of this size."""
+        begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()
+        number = begun.findtext("UploadId") or ""
+        parts = []
+        for at, start in enumerate(range(0, len(body), part_size), 1):
+            part = body[start : start + part_size]
+            query = {"partNumber": str(at), "uploadId": number}
+            answer = self.call("PUT", key, query, {"Content-MD5": _md5(part)}, part)
+            etag = answer.headers.get("etag", "")
+            parts.append(f"<Part><PartNumber>{at}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
+        whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
+        query = {"encoding-type": "url", "uploadId": number}
+        return self.call("POST", key, query, body=whole)
+
+    def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Uploads that were begun and not ended, of keys that begin so: key and id. There are few: one page."""
+        page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
+        return [(_key(one), one.findtext("UploadId") or "") for one in page.iter("Upload")]
+
+    def abort(self, key: str, upload: str) -> None:
+        """Give an upload up; not an error if it is gone."""
+        self._found("DELETE", key, {"uploadId": upload})
+
+    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+        now = self._clock.now()
+        return signers.oss(method, self.name, key, query, headers, keys=self._keys, region=self._region, now=now)
+
+
+class ObsBucket(Bucket):
+    """Of Huawei Cloud. Nothing is written there from here."""
+
+    retention_query = "object-lock"
+
+    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+        return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
+
+
+def _listed(one: ElementTree.Element) -> Listed:
+    text = {part.tag: part.text or "" for part in one}
+    etag, size = text.get("ETag", "").strip('"'), int(text.get("Size") or 0)
+    return Listed(_key(one), text.get("VersionId", ""), etag, size, text.get("LastModified", ""))
+
+
+def _key(one: ElementTree.Element) -> str:
+    return unquote_plus(one.findtext("Key") or "")
+
+
+def _typed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {"Content-Type": "application/octet-stream", **headers}
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

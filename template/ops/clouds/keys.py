@@ -1,0 +1,91 @@
+"""An administrator's keys: from the environment or typed, in no file, and shown nowhere."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from ops.errors import UsageError
+from ops.waiting import Session
+from ops.words import Text
+
+# Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
+ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+
+_QUESTION = Text("{} (what you type or paste is not shown):", "{}（输入不回显）：")
+_EMPTY = Text("{} is empty", "{} 为空")
+_SET = Text(
+    "Set the environment variables {}, or run this in a terminal, which asks. They are an administrator's keys, not"
+    " those of the functions",
+    "请设置环境变量 {}，或在终端中运行本命令以便输入。这里需要管理员的密钥，而不是函数的密钥",
+)
+_STRANGE = Text("{} has blanks or characters that no key has", "{} 含有空格或密钥中不会出现的字符")
+_AGAIN = Text("Copy it again", "请重新复制")
+
+
+class Secret:
+    """A text that no print, log or traceback shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for a signature or a header."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not stored")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """An access key; with a token it is a temporary one."""
+
+    access: Secret
+    secret: Secret
+    token: Secret
+
+
+def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
+    """The keys in the variables of these names, or as somebody types them.
+
+    They are taken out of the environment, so that no program that is started later has them. Raises UsageError where
+    one is missing or cannot be one.
+    """
+    given = {name: os.environ.pop(name, "").strip() for name in names}
+    *needed, token = names
+    if not all(given[name] for name in needed):
+        # A key and a token that do not belong together are worse than none.
+        given[token] = ""
+        for name in needed:
+            given[name] = (
+                session.screen.ask_secret(_filled(_QUESTION, name).of(session.lang))
+                if session.screen.interactive
+                else ""
+            )
+    for name in needed:
+        if not given[name]:
+            raise UsageError(_filled(_EMPTY, name), _filled(_SET, ", ".join(needed)))
+    for name, value in given.items():
+        if value and not re.fullmatch(r"[!-~]+", value):
+            raise UsageError(_filled(_STRANGE, name), _AGAIN)
+    return Keys(*(Secret(given[name]) for name in names))
+
+
+def _filled(text: Text, what: str) -> Text:
+    return Text(text.en.format(what), text.zh.format(what))

@@ -1,0 +1,21 @@
+"""What is kept as JSON in tests/answers: what the function answers, and what users answer to `s init`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tools.package import ROOT
+
+_FOLDER = ROOT / "tests" / "answers"
+# Those that the function gives, as documents show them.
+EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
+
+
+def answer(name: str) -> dict[str, Any]:
+    """One of EXAMPLES, or `made/...`: the small ones that tests are made of."""
+    return dict(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+
+
+# A right answer to each of the questions that `s init` asks.
+ANSWERS: dict[str, str] = answer("made/init")

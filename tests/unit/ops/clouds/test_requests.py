@@ -1,0 +1,373 @@
+"""Each request equals what the vendor's SDK sends to the same sandbox; and the sandbox refuses it spoiled anywhere."""
+
+import datetime as dt
+from contextlib import suppress
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import alibabacloud_oss_v2 as sdk
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.http.http_config import HttpConfig
+from huaweicloudsdkoms.v2 import ListSyncTaskStatisticRequest, OmsClient, ShowSyncTaskRequest
+from obs import ObsClient
+from obs.model import Versions
+
+from ops.clock import Clock
+from ops.clouds import keys, wire
+from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.sync_task import SyncTask
+from support.names import lead_huawei_here
+
+SOURCE, DESTINATION = "photos", "photos-obs"
+KEY = "a b/é+%/c=.txt"
+HEADERS = {"Content-Type": "text/plain", "Cache-Control": "no-cache", "x-oss-meta-note": 'a=b "c"'}
+# What only one of both sends, and why that asks for nothing else.
+DIFFERENT = {
+    "accept": "the SDKs say that they take any type, which is so without it",
+    "accept-encoding": "the SDKs could unpack what is compressed; nothing is where nobody asks for it",
+    "connection": "the SDKs keep connections open",
+    "user-agent": "each has its own name",
+    "host": "at an address of this machine the port is said by both, in other cases of the name",
+    # Of the signature: each is in both where it is needed.
+    "content-length": "a request without a body may say so, or not",
+    "content-md5": "the SDK checks a CRC64 after the call, and here OSS checks the MD5 before it stores anything",
+    "content-type": "is compared where contents are sent whose type is kept",
+    "authorization": "is compared where all that it signs is the same",
+    "x-sdk-content-sha256": "is the hash of the body, which is signed as such by both",
+}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    lead_huawei_here(monkeypatch)
+
+
+def made(credentials):
+    access, secret = credentials
+    return keys.Keys(keys.Secret(access), keys.Secret(secret), keys.Secret())
+
+
+@pytest.fixture
+def oss(box):
+    return OssBucket(Place.of(box.oss.endpoint, SOURCE), made(box.user_credentials), Clock(), box.region)
+
+
+def obs_place(box):
+    port = urlsplit(box.obs.endpoint).port
+    return Place.of(f"http://obs.cn-north-4.myhuaweicloud.com:{port}", DESTINATION)
+
+
+@pytest.fixture
+def obs(box):
+    return ObsBucket(obs_place(box), made(box.huawei_credentials), Clock())
+
+
+@pytest.fixture
+def their_oss(box):
+    config = sdk.config.load_default()
+    config.credentials_provider = sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
+    config.region, config.endpoint = box.region, box.oss.endpoint
+    config.use_path_style, config.retry_max_attempts = True, 1
+    return sdk.Client(config)
+
+
+@pytest.fixture
+def their_obs(box):
+    port = urlsplit(box.obs.endpoint).port
+    client = ObsClient(
+        *box.huawei_credentials, server=f"http://obs.cn-north-4.myhuaweicloud.com:{port}", max_retry_count=0, timeout=10
+    )
+    yield client
+    client.close()
+
+
+def seen(request):
+    """What a request asks for, without what `DIFFERENT` names."""
+    told = {name: value for name, value in request.headers.items() if name not in DIFFERENT}
+    if request.method in ("PUT", "POST") and "partNumber" not in request.params:
+        told["content-type"] = request.headers.get("content-type")
+    for date in ("date", "x-oss-date", "x-sdk-date"):
+        told.pop(date, None)
+    body = b"".join(request.body.split()) if request.raw_query.startswith("uploadId") else request.body
+    return request.method, request.raw_path, sorted(request.query), told, body
+
+
+OSS_CALLS = {
+    "put": (
+        lambda ours: ours.put(KEY, b"hello", HEADERS),
+        lambda theirs: theirs.put_object(
+            sdk.PutObjectRequest(
+                bucket=SOURCE,
+                key=KEY,
+                body=b"hello",
+                content_type="text/plain",
+                cache_control="no-cache",
+                metadata={"note": 'a=b "c"'},
+            )
+        ),
+    ),
+    "copy": (
+        lambda ours: ours.copy("there", KEY),
+        lambda theirs: theirs.copy_object(
+            sdk.CopyObjectRequest(bucket=SOURCE, key=KEY, source_bucket=SOURCE, source_key="there")
+        ),
+    ),
+    "head": (
+        lambda ours: ours.head("there"),
+        lambda theirs: theirs.head_object(sdk.HeadObjectRequest(bucket=SOURCE, key="there")),
+    ),
+    "get": (
+        lambda ours: ours.get("there"),
+        lambda theirs: theirs.get_object(sdk.GetObjectRequest(bucket=SOURCE, key="there")),
+    ),
+    "delete": (
+        lambda ours: ours.delete(KEY),
+        lambda theirs: theirs.delete_object(sdk.DeleteObjectRequest(bucket=SOURCE, key=KEY)),
+    ),
+    "delete a version": (
+        lambda ours: ours.delete(KEY, "VERSION"),
+        lambda theirs: theirs.delete_object(sdk.DeleteObjectRequest(bucket=SOURCE, key=KEY, version_id="VERSION")),
+    ),
+    "objects": (
+        lambda ours: list(ours.objects("é")),
+        lambda theirs: theirs.list_objects(
+            sdk.ListObjectsRequest(bucket=SOURCE, prefix="é", max_keys=1000, encoding_type="url")
+        ),
+    ),
+    "versions": (
+        lambda ours: list(ours.versions("é")),
+        lambda theirs: theirs.list_object_versions(
+            sdk.ListObjectVersionsRequest(bucket=SOURCE, prefix="é", max_keys=1000, encoding_type="url")
+        ),
+    ),
+    "uploads": (
+        lambda ours: ours.uploads("é"),
+        lambda theirs: theirs.list_multipart_uploads(
+            sdk.ListMultipartUploadsRequest(bucket=SOURCE, prefix="é", encoding_type="url")
+        ),
+    ),
+    "abort": (
+        lambda ours: ours.abort(KEY, "NONE"),
+        lambda theirs: theirs.abort_multipart_upload(
+            sdk.AbortMultipartUploadRequest(bucket=SOURCE, key=KEY, upload_id="NONE")
+        ),
+    ),
+    "versioning": (
+        lambda ours: ours.versioning(),
+        lambda theirs: theirs.get_bucket_versioning(sdk.GetBucketVersioningRequest(bucket=SOURCE)),
+    ),
+    "retention": (
+        lambda ours: ours.retains(),
+        lambda theirs: theirs.get_bucket_worm(sdk.GetBucketWormRequest(bucket=SOURCE)),
+    ),
+}
+OBS_CALLS = {
+    "head": (lambda ours: ours.head("there"), lambda theirs: theirs.getObjectMetadata(DESTINATION, "there")),
+    "get": (
+        lambda ours: ours.get("there"),
+        lambda theirs: theirs.getObject(DESTINATION, "there", loadStreamInMemory=True),
+    ),
+    "delete": (lambda ours: ours.delete(KEY), lambda theirs: theirs.deleteObject(DESTINATION, KEY)),
+    "delete a version": (
+        lambda ours: ours.delete(KEY, "VERSION"),
+        lambda theirs: theirs.deleteObject(DESTINATION, KEY, versionId="VERSION"),
+    ),
+    "objects": (
+        lambda ours: list(ours.objects("é")),
+        lambda theirs: theirs.listObjects(DESTINATION, prefix="é", max_keys=1000, encoding_type="url"),
+    ),
+    "versions": (
+        lambda ours: list(ours.versions("é")),
+        lambda theirs: theirs.listVersions(DESTINATION, Versions(prefix="é", max_keys=1000, encoding_type="url")),
+    ),
+    "versioning": (lambda ours: ours.versioning(), lambda theirs: theirs.getBucketVersioning(DESTINATION)),
+    "retention": (lambda ours: ours.retains(), lambda theirs: theirs.getBucketObjectLock(DESTINATION)),
+}
+
+
+def told(service, call):
+    """The requests that a call makes; what it is answered is for other tests."""
+    before = len(service.requests)
+    with suppress(sdk.exceptions.OperationError, wire.RefusedError):
+        call()
+    return list(service.requests)[before:]
+
+
+@pytest.mark.parametrize("name", OSS_CALLS)
+def test_a_request_to_oss_equals_the_sdks(box, oss, their_oss, name):
+    box.oss.put(SOURCE, "there", b"there")
+    ours, theirs = OSS_CALLS[name]
+    mine = told(box.oss, lambda: ours(oss))
+    assert mine
+    assert list(map(seen, mine)) == list(map(seen, told(box.oss, lambda: theirs(their_oss))))
+
+
+def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
+    body = bytes(range(256)) * 800
+    mine = told(box.oss, lambda: oss.upload(KEY, body, 150 * 1024, HEADERS))
+
+    def theirs():
+        upload = their_oss.initiate_multipart_upload(
+            sdk.InitiateMultipartUploadRequest(
+                bucket=SOURCE,
+                key=KEY,
+                encoding_type="url",
+                content_type="text/plain",
+                cache_control="no-cache",
+                metadata={"note": 'a=b "c"'},
+            )
+        ).upload_id
+        parts = []
+        for number, start in enumerate(range(0, len(body), 150 * 1024), 1):
+            part = sdk.UploadPartRequest(
+                bucket=SOURCE, key=KEY, upload_id=upload, part_number=number, body=body[start : start + 150 * 1024]
+            )
+            parts.append(sdk.UploadPart(part_number=number, etag=their_oss.upload_part(part).etag))
+        their_oss.complete_multipart_upload(
+            sdk.CompleteMultipartUploadRequest(
+                bucket=SOURCE,
+                key=KEY,
+                upload_id=upload,
+                encoding_type="url",
+                complete_multipart_upload=sdk.CompleteMultipartUpload(parts=parts),
+            )
+        )
+
+    def without_id(request):
+        method, path, query, headers, sent = seen(request)
+        names = [(name, "" if name == "uploadId" else value) for name, value in query]
+        is_list = sent.startswith(b"<")
+        return method, path, names, headers, is_list or sent
+
+    yours = told(box.oss, theirs)
+    assert list(map(without_id, mine)) == list(map(without_id, yours))
+    assert box.oss.objects(SOURCE)[KEY].data == body
+
+
+@pytest.mark.parametrize("name", OBS_CALLS)
+def test_a_request_to_obs_equals_the_sdks(box, obs, their_obs, name):
+    box.obs.put(DESTINATION, "there", b"there")
+    ours, theirs = OBS_CALLS[name]
+    mine = told(box.obs, lambda: ours(obs))
+    assert mine
+    yours = [one for one in told(box.obs, lambda: theirs(their_obs)) if one.raw_query != "apiversion"]
+    assert list(map(seen, mine)) == list(map(seen, yours))
+
+
+def test_what_oms_is_asked_equals_the_sdks(box):
+    task = SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock())
+    since = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    mine = told(box.oms, lambda: (task.show(), task.statistics(since)))
+    config = HttpConfig.get_default_config()
+    config.ignore_ssl_verification = True
+    client = (
+        OmsClient.new_builder()
+        .with_http_config(config)
+        .with_credentials(BasicCredentials(*box.huawei_credentials, box.project_id))
+        .with_endpoints([box.oms.endpoint])
+        .build()
+    )
+
+    def value(request, name):
+        return request.params[name]
+
+    shown, counted = mine
+    yours = told(
+        box.oms,
+        lambda: (
+            client.show_sync_task(ShowSyncTaskRequest(sync_task_id=box.task_id, query_time=value(shown, "query_time"))),
+            client.list_sync_task_statistic(
+                ListSyncTaskStatisticRequest(
+                    sync_task_id=box.task_id,
+                    data_type=value(counted, "data_type"),
+                    start_time=value(counted, "start_time"),
+                    end_time=value(counted, "end_time"),
+                )
+            ),
+        ),
+    )
+    assert list(map(seen, mine)) == list(map(seen, yours))
+
+
+def spoiled(request):
+    """A request, wrong in one place, each in turn."""
+    for name in request.headers:
+        if name.lower() in ("authorization", "date", "x-oss-date", "content-type", "x-oss-meta-note", "x-sdk-date"):
+            if name == "Date" and "x-oss-date" in request.headers:
+                continue  # OSS goes by its own
+            value = request.headers[name]
+            other = f"{value[:-1]}{'0' if value[-1] != '0' else '1'}" if name == "Authorization" else f"{value}x"
+            yield name, request._replace(headers={**request.headers, name: other})
+            yield (
+                f"no {name}",
+                request._replace(headers={one: value for one, value in request.headers.items() if one != name}),
+            )
+    url = urlsplit(request.url)
+    yield "path", request._replace(url=url._replace(path=f"{url.path}x").geturl())
+    yield "method", request._replace(method="DELETE" if request.method != "DELETE" else "HEAD")
+    for wrong in ("versions", "versionId=x") if "obs" in url.netloc else ("prefix=x", "versionId=x"):
+        yield wrong, request._replace(url=url._replace(query=wrong).geturl())
+
+
+def made_by(call):
+    """The request that a call makes, without making it."""
+
+    class NotSentError(Exception):
+        pass
+
+    found = []
+
+    def note(request):
+        found.append(request)
+        raise NotSentError
+
+    with patch.object(wire, "exchange", note), pytest.raises(NotSentError):
+        call()
+    return found[0]
+
+
+@pytest.mark.parametrize("cloud", ["oss", "obs", "oms"])
+def test_spoiled_in_one_place_it_is_refused(box, oss, obs, cloud):
+    # GIVEN a request that is right
+    box.oss.put(SOURCE, KEY, b"here")
+    box.obs.put(DESTINATION, KEY, b"here")
+    task = SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock())
+    calls = {"oss": lambda: oss.put(KEY, b"hello", HEADERS), "obs": lambda: obs.get(KEY), "oms": task.show}
+    request = made_by(calls[cloud])
+    assert wire.exchange(request).status == 200
+
+    # WHEN it is wrong in one place THEN it is refused, and nothing has changed
+    before = dict(box.oss.objects(SOURCE)), dict(box.obs.objects(DESTINATION))
+    for what, wrong in spoiled(request):
+        assert wire.exchange(wrong).status >= 400, what
+    assert (dict(box.oss.objects(SOURCE)), dict(box.obs.objects(DESTINATION))) == before
+
+
+def test_a_refusal_shows_no_key(box, oss):
+    box.oss.remove_credentials(box.user_credentials[0])
+    with pytest.raises(wire.RefusedError) as refused:
+        oss.put(KEY, b"hello")
+    assert refused.value.code == "InvalidAccessKeyId"
+    said = f"{refused.value} {refused.value.happened} {refused.value.fix}"
+    assert not any(one in said for one in box.user_credentials)
+
+
+def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs):
+    # GIVEN versioned buckets with three versions of a key, of which the last is a delete marker
+    box.oss.buckets[SOURCE].versioning = "Enabled"
+    box.obs.bucket(DESTINATION).has_versions = True
+    for body in (b"1", b"2"):
+        oss.put(KEY, body)
+        box.obs.put(DESTINATION, KEY, body)
+    for bucket in (oss, obs):
+        bucket.delete(KEY)
+        assert bucket.versioning() == "Enabled"
+        assert bucket.head(KEY) is None
+        found = list(bucket.versions("a "))
+        assert [one.key for one in found] == [KEY] * 3
+        assert list(bucket.versions("b")) == []
+        # WHEN each goes by its id THEN nothing is left
+        for one in found:
+            bucket.delete(one.key, one.version)
+        assert list(bucket.versions("")) == []

@@ -1,0 +1,167 @@
+"""The signatures equal those of the vendors' own SDKs, byte for byte; and nothing shows a key."""
+
+import datetime
+import os
+import pickle
+from datetime import timezone
+from urllib.parse import quote, urlencode
+
+import pytest
+from alibabacloud_oss_v2.credentials import StaticCredentialsProvider
+from alibabacloud_oss_v2.signer import SignerV4
+from alibabacloud_oss_v2.types import HttpRequest, SigningContext
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer import signer as vendors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obs.auth import Authentication
+from obs.convertor import Adapter
+
+from ops.clouds import keys, signers
+from ops.errors import UsageError
+from support.ops import Seen
+
+ID, SECRET = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
+TOKEN = "FAKETOKEN+/=1"
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+object_keys = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("/~+% .é"), max_size=20)
+# In a header, white space around a value does not count.
+values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12).map(str.strip)
+moments = st.datetimes(
+    min_value=datetime.datetime(2000, 1, 1), max_value=datetime.datetime(2099, 1, 1), timezones=st.just(timezone.utc)
+).map(lambda one: one.replace(microsecond=0))
+five_hundred = settings(max_examples=500, deadline=None)
+
+
+def headers(cloud):
+    own = st.from_regex(rf"x-{cloud}-(meta-)?[a-z]{{1,8}}", fullmatch=True)
+    return st.dictionaries(st.sampled_from(["Content-MD5", "Content-Type", "Range"]) | own, values, max_size=5)
+
+
+def made(token=""):
+    return keys.Keys(keys.Secret(ID), keys.Secret(SECRET), keys.Secret(token))
+
+
+@five_hundred
+@given(
+    method=st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE"]),
+    key=object_keys,
+    query=st.dictionaries(st.sampled_from(["prefix", "uploads", "versions", "versionId", "marker"]), texts),
+    plain=headers("oss").filter(lambda given: "x-oss-date" not in given),
+    token=st.sampled_from(["", TOKEN]),
+    now=moments,
+)
+def test_the_signature_of_oss_equals_the_vendors(method, key, query, plain, token, now):
+    ours = signers.oss(method, "bkt", key, query, plain, keys=made(token), region="cn-x", now=now)
+    asked = "&".join(
+        urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
+    )
+    request = HttpRequest(method, f"https://bkt.oss.example/x?{asked}")
+    request.headers.update(plain)
+    theirs = SigningContext(product="oss", region="cn-x", bucket="bkt", key=key, request=request, signing_time=now)
+    theirs.credentials = StaticCredentialsProvider(ID, SECRET, token or None).get_credentials()
+    SignerV4().sign(theirs)
+    assert {name.lower(): value for name, value in ours.items()} == {
+        name.lower(): value for name, value in request.headers.items()
+    }
+
+
+@five_hundred
+@given(
+    method=st.sampled_from(["GET", "HEAD", "PUT", "DELETE"]),
+    key=object_keys,
+    query=st.dictionaries(
+        st.sampled_from(["prefix", "marker", "max-keys", "versionId", "versions", "versioning", "object-lock"]), texts
+    ),
+    plain=headers("obs").filter(lambda given: "x-obs-date" not in given),
+    token=st.sampled_from(["", TOKEN]),
+    now=moments,
+)
+def test_the_signature_of_obs_equals_the_vendors(method, key, query, plain, token, now):
+    ours = signers.obs(method, "bkt", key, query, plain, keys=made(token), now=now)
+    sent = {name: value for name, value in ours.items() if name != "Authorization"}
+    signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
+    theirs = signer.doAuth(method, "bkt", key, {name: value or None for name, value in query.items()}, sent)
+    assert ours["Authorization"] == theirs["Authorization"]
+
+
+@five_hundred
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
+    path=st.text(st.sampled_from("abc-/~é %"), max_size=20).map(lambda path: "/" + quote(path, safe="/~")),
+    query=st.dictionaries(texts.filter(bool), texts, max_size=4),
+    body=st.binary(max_size=20),
+    token=st.sampled_from(["", TOKEN]),
+    now=moments,
+)
+def test_the_signature_of_huaweis_services_equals_the_vendors(method, path, query, body, token, now):
+    ours = signers.sdk(
+        method, "oms.example.com", path, query, {"Content-Type": "application/json"}, body, keys=made(token), now=now
+    )
+    sent = {name: value for name, value in ours.items() if name != "Authorization"}
+    request = SdkRequest(
+        method=method,
+        schema="https",
+        host="oms.example.com",
+        resource_path=path,
+        query_params=list(query.items()),
+        header_params=sent,
+        body=body,
+    )
+    credentials = BasicCredentials(ID, SECRET, "project")
+    theirs = vendors.Signer(credentials).sign(request).header_params
+    assert ours["Authorization"] == theirs["Authorization"]
+
+
+@pytest.mark.parametrize("shown", [repr, str, "{}".format, "{:>9}".format, lambda one: f"{one!r} {one}"])
+def test_nothing_shows_a_secret(shown):
+    for one in (keys.Secret(SECRET), made(TOKEN)):
+        assert SECRET not in shown(one) if not isinstance(one, keys.Keys) else SECRET not in repr(one)
+    assert "***" in shown(keys.Secret(SECRET))
+    with pytest.raises(TypeError):
+        pickle.dumps(keys.Secret(SECRET))
+
+
+def test_keys_leave_the_environment(monkeypatch):
+    for name, value in zip(keys.ALIBABA, (ID, SECRET, TOKEN), strict=True):
+        monkeypatch.setenv(name, value)
+    found = keys.administrators(Seen().session, keys.ALIBABA)
+    assert [one.reveal() for one in (found.access, found.secret, found.token)] == [ID, SECRET, TOKEN]
+    assert not set(keys.ALIBABA) & os.environ.keys()
+
+
+def test_without_terminal_and_environment_the_names_are_told(monkeypatch):
+    for name in keys.HUAWEI:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError) as refused:
+        keys.administrators(Seen().session, keys.HUAWEI)
+    assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
+
+
+def test_what_is_typed_is_not_shown(monkeypatch):
+    for name in keys.HUAWEI:
+        monkeypatch.delenv(name, raising=False)
+    seen = Seen(typed="")
+    typed = iter([ID, SECRET])
+    monkeypatch.setattr("getpass.getpass", lambda *_: next(typed))
+    found = keys.administrators(seen.session, keys.HUAWEI)
+    assert found.secret.reveal() == SECRET
+    assert SECRET not in seen.said
+
+
+def test_half_a_key_of_the_environment_is_not_mixed_with_what_is_typed(monkeypatch):
+    monkeypatch.setenv(keys.HUAWEI[0], "OTHER")
+    monkeypatch.delenv(keys.HUAWEI[1], raising=False)
+    monkeypatch.setenv(keys.HUAWEI[2], TOKEN)
+    typed = iter([ID, SECRET])
+    monkeypatch.setattr("getpass.getpass", lambda *_: next(typed))
+    found = keys.administrators(Seen(typed="").session, keys.HUAWEI)
+    assert (found.access.reveal(), bool(found.token)) == (ID, False)
+
+
+def test_blanks_within_a_key_are_refused(monkeypatch):
+    for name, value in zip(keys.ALIBABA, (ID, "two words", ""), strict=True):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="blanks"):
+        keys.administrators(Seen().session, keys.ALIBABA)
