@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.drawing import Drawn
+from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Kind, Piece

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.codec import from_json, to_json
-from oss_oms_sync.passes import drawing
-from oss_oms_sync.passes.digests import digest
-from oss_oms_sync.passes.drawing import Drawn
+from oss_oms_sync.passes import digests as drawing
+from oss_oms_sync.passes.digests import Drawn, digest
 
 KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
 

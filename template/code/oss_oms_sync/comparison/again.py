@@ -14,8 +14,7 @@ from dataclasses import replace
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.classes import AGAIN, LASTING
-from oss_oms_sync.comparison.count import CompareCount, Rules
-from oss_oms_sync.comparison.differences import key_of
+from oss_oms_sync.comparison.count import CompareCount, Rules, key_of
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
 from oss_oms_sync.passes.classify import Entry, listed_record

@@ -1,11 +1,22 @@
-"""What compare counts of each key, and which it sends."""
+"""What compare counts of each key, and which it sends; and the lists of what differs.
+
+A list is written as the `--combined` report of `rclone check`: a sign, a space, the key. `+`: only in the source; `-`:
+only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: not to be judged yet, which rclone does
+not have. What is equal (`=`) is not listed. A key that begins with `"` or has control characters is written as a JSON
+string.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappush, heapreplace
 
-from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.comparison.classes import (
     EQUAL,
     PERHAPS_EQUAL,
@@ -16,20 +27,19 @@ from oss_oms_sync.comparison.classes import (
     classify,
     is_late,
 )
-from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, Prover, kept
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import digest
-from oss_oms_sync.passes.drawing import LARGEST
+from oss_oms_sync.passes.digests import LARGEST, digest
 from oss_oms_sync.passes.range_walk import Count, NoRoomError
 from oss_oms_sync.passes.tally import MAX_FOLDERS, MAX_KEYS, MAX_WRITTEN, OTHERS, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -263,3 +273,27 @@ def _is_in_vain(entry: Entry) -> bool:
     if not source or not success or not destination or success.etag != etag_of(again(source.etag)):
         return False
     return success.modified > max(source.modified, destination.modified)
+
+
+def line(sign: str, key: str) -> str:
+    """One line of a list, with its end."""
+    is_plain = key[:1] != '"' and not _CONTROL.search(key)
+    return f"{sign} {key if is_plain else json.dumps(key)}\n"
+
+
+def key_of(text: str) -> str:
+    """The key of a line, without its end."""
+    key = text[2:]
+    return str(json.loads(key)) if key[:1] == '"' else key
+
+
+def keep(invocation: Invocation, prefix: str, lines: Sequence[str]) -> str:
+    """Write a list as an object of the log bucket under `prefix`; return its name, a new one each time: two workers of
+    one range do not write each other's.
+
+    Raises StorageError.
+    """
+    name = f"{prefix}{uuid.uuid4().hex}.txt"
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    invocation.log_bucket.put(StoredObject(name, "".join(lines).encode(), headers))
+    return name

@@ -12,8 +12,7 @@ from operator import add
 from typing import NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
-from oss_oms_sync.passes.digests import MODULUS
-from oss_oms_sync.passes.drawing import Drawn
+from oss_oms_sync.passes.digests import MODULUS, Drawn
 from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.marks import Mark, Marks
 

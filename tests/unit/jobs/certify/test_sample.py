@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.passes.digests import digest
-from oss_oms_sync.passes.drawing import Drawn
+from oss_oms_sync.passes.digests import Drawn, digest
 from support.certify_world import MINUTE, CertifyWorld, check, results, verdict
 from support.world import oss_error
 

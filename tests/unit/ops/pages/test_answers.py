@@ -10,8 +10,7 @@ from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.pages import certificate, status
 from ops.pages.words import Words
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.remedies import remedies
-from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.certify import options

@@ -24,7 +24,7 @@ from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import OmsWork
 from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.passes.drawing import LARGEST
+from oss_oms_sync.passes.digests import LARGEST
 from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState

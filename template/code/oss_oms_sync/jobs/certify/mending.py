@@ -6,7 +6,7 @@ from __future__ import annotations
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import ObjectClass
-from oss_oms_sync.comparison.remedies import DELETE, remedies
+from oss_oms_sync.comparison.result import DELETE, remedies
 from oss_oms_sync.jobs.certify.evidence import Comparison
 from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.steps import comparing

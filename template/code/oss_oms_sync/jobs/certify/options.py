@@ -9,7 +9,7 @@ from datetime import datetime
 from oss_oms_sync import options
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.passes.drawing import MAX_DRAWN
+from oss_oms_sync.passes.digests import MAX_DRAWN
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"

@@ -17,8 +17,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules
-from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.count import CompareCount, Rules, keep
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
