@@ -37,10 +37,9 @@ TESTS = {
     "passes/states": ["passes/", "jobs/compare/"],
     "passes/store": ["passes/", "jobs/reconcile/"],
     "passes/work": ["passes/", "jobs/reconcile/"],
+    "jobs/reconcile": ["jobs/reconcile/"],
     "jobs/forward": ["jobs/forward", "law1"],
-    "jobs/reconcile/options": ["jobs/reconcile/options"],
     "passes/range_walk": ["jobs/reconcile/", "passes/"],
-    "jobs/reconcile/result": ["jobs/reconcile/result"],
     "jobs/replay": ["jobs/replay/"],
 }
 # What mutates a test of another interpreter cannot read.

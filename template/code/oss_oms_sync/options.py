@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
+from typing import TypeVar, get_args, get_type_hints
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import prefix_problem
+
+T = TypeVar("T")
+
+
+def asked(payload: bytes | str, kind: type[T]) -> T:
+    """What `payload` asks for, as a dataclass whose fields are the options that a job takes, each with its default.
+
+    Raises PayloadError as `parse` does.
+    """
+    return kind(**parse(payload, known(kind)))
+
+
+def known(kind: type) -> dict[str, type]:
+    """The options that are the fields of a dataclass, with their types, but for None."""
+    hints = get_type_hints(kind).items()
+    return {name: next(one for one in get_args(hint) or (hint,) if one is not NoneType) for name, hint in hints}
 
 
 def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:

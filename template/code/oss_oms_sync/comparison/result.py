@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
-from oss_oms_sync.passes.progress import Progress, progress_json
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import ClassCount, Tally
-from oss_oms_sync.stop import Stopped, stop_json
 from oss_oms_sync.text import Text, objects_en
 
 # What a pass can be asked for besides (passes/scope.py).
@@ -37,40 +35,22 @@ DELETE = Text(
 
 @dataclass(frozen=True)
 class CompareResult:
-    """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `progress` is None where there is no pass. `overwrite_mode` is the sync task's. `stood_still`: whether a
-    standstill pass has seen since what the pass has judged; None if there was none."""
+    """What a pass has found. `overwrite_mode` is the sync task's. `stood_still`: whether a standstill pass has seen
+    since what the pass has judged; None if there was none."""
 
     tally: Tally
-    finished: bool
-    following: str
-    stopped: Stopped | None = None
-    state: PassState | None = None
-    progress: Progress | None = None
+    how_far: HowFar
     overwrite_mode: str | None = None
     stood_still: bool | None = None
 
-    @classmethod
-    def of(
-        cls,
-        state: PassState | None,
-        stopped: Stopped | None,
-        clock: Clock,
-        task: TaskInfo,
-        before: PassState | None = None,
-        stood_still: bool | None = None,
-    ) -> CompareResult:
-        """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
-        if state is None:
-            return cls(Tally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        progress, following = Progress.of(state, before, clock.now()), state.following("compare")
-        mode = task.object_overwrite_mode
-        stopped = stopped or state.stopped
-        return cls(state.tally, bool(state.ended), following, stopped, state, progress, mode, stood_still)
+    @property
+    def state(self) -> PassState | None:
+        """The pass; None if there is none."""
+        return self.how_far.state
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
-        state, tally = self.state, self.tally
+        state, tally, finished = self.state, self.tally, self.how_far.finished
         is_standstill = state is not None and state.scope.standstill
         sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
         return {
@@ -81,21 +61,14 @@ class CompareResult:
                 "copied": tally.copied_lag.summary(),
                 "again": tally.again,
             },
-            **(self._found() if self.finished and not is_standstill else {}),
+            **(self._found() if finished and not is_standstill else {}),
             "standstill": is_standstill,
             "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
-            "state": f"{tally.state:064x}" if self.finished else None,
-            "twin": f"{tally.twin:064x}" if self.finished else None,
+            "state": f"{tally.state:064x}" if finished else None,
+            "twin": f"{tally.twin:064x}" if finished else None,
             "stood_still": self.stood_still,
-            "finished": self.finished,
-            "next": self.following,
-            **stop_json(self.stopped),
-            "pass": state.of.name if state else None,
-            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
-            "started": state.of.started if state else None,
-            "ended": (state.ended or None) if state else None,
             "amended": (state.amended or None) if state else None,
-            **progress_json(self.state, self.progress),
+            **self.how_far.to_json(),
         }
 
     def _deep(self) -> dict[str, object] | None:

@@ -53,6 +53,11 @@ class Piece:
     about: Pass | None = None
     stuck: int = 0
 
+    @classmethod
+    def first(cls, about: Pass | None = None) -> Piece:
+        """What is known of all keys before anything was done."""
+        return cls(Kind.MORE, until="", after="", about=about)
+
     @property
     def is_stuck(self) -> bool:
         """Whether no tick goes on with it before tomorrow."""

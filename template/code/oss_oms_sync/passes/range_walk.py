@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -18,6 +17,7 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
@@ -83,17 +83,9 @@ class Count:
         return twin
 
 
-class Trial(Protocol):
-    """A call that is not continued: it ends after `limit` objects to be sent, or sends none of them."""
-
-    @property
-    def limit(self) -> int | None: ...
-    @property
-    def dry_run(self) -> bool: ...
-
-
 class RangeWalk:
-    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time."""
+    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time. It
+    ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them."""
 
     def __init__(
         self,
@@ -103,7 +95,9 @@ class RangeWalk:
         count: Count,
         share: int = 1,
         seconds: float = math.inf,
-        trial: Trial | None = None,
+        limit: int | None = None,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._entries = entries
         self.count = count
@@ -113,7 +107,8 @@ class RangeWalk:
         self._end = self._clock.monotonic() + longest
         self._sender = Sender(invocation, share, longest)
         self._start = start
-        self._trial = trial
+        self._limit = limit
+        self._dry_run = dry_run
         self._after = start.after
         # The open batch, and the range as it was before: that is what counts until all of it is accepted or recorded.
         self._batch: list[FailedKey] = []
@@ -121,7 +116,7 @@ class RangeWalk:
         self._taken = 0
         # The first keys that a dry run would send.
         self.missing: list[str] = []
-        self.stopped = LIMIT_REACHED if trial and trial.limit == 0 else None
+        self.stopped = LIMIT_REACHED if limit == 0 else None
 
     def run(self) -> Walked:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -145,6 +140,16 @@ class RangeWalk:
         if stopped in (None, TIME_IS_UP):
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
+
+    def trial(self) -> tuple[Tally, HowFar]:
+        """The same as a call that is not continued.
+
+        Raises StorageError.
+        """
+        walked = self.run()
+        if walked.error:
+            raise walked.error
+        return walked.piece.tally, HowFar.of_trial(self.stopped, finished=walked.piece.kind is Kind.DONE)
 
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
@@ -170,12 +175,12 @@ class RangeWalk:
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
-        if not self.stopped and self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
+        if not self.stopped and self._limit is not None and self._taken >= self._limit:
             self.stopped = LIMIT_REACHED
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
-        if not (self._trial and self._trial.dry_run):
+        if not self._dry_run:
             self._before_batch = self._settled()
             self._batch.append(key)
         elif len(self.missing) < _MAX_SHOWN:

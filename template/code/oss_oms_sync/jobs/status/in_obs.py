@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import EQUAL, ObjectClass
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.progress import HowFar, Progress
 from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import ClassCount
@@ -48,7 +48,9 @@ class InObs:
         answer = answering(states, invocation.settings.key_filter.prefix, None, now)
         last = answer.of if answer else None
         return cls(
-            CompareResult.of(last, None, invocation.clock, task) if last else None,
+            CompareResult(last.tally, HowFar.of("compare", last, None, now), task.object_overwrite_mode)
+            if last
+            else None,
             [(each, Progress.of(each, last_ended(states, each.scope), now)) for each in open_passes(states)],
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )
