@@ -124,7 +124,8 @@ def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
 
 
 def test_with_the_period_off_a_tick_begins_nothing(world, walks):
-    assert driver(world, walks).by_timer(USUAL, None) == (None, None)
+    state, stopped = driver(world, walks).by_timer(USUAL, None)
+    assert (state, stopped and stopped.stop) == (None, Stop.PERIOD_OFF)
     assert not list(world.store.names())
 
 

@@ -19,6 +19,7 @@ from oss_oms_sync.jobs.certify.rehearsal import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.answers import answer
@@ -60,7 +61,7 @@ def compared() -> dict[str, object]:
         source_listed=whole,
         destination_listed=whole,
     )
-    return CompareResult(tally, finished=True, following="").to_json()
+    return CompareResult(tally, HowFar(finished=True, following="")).to_json()
 
 
 def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
