@@ -14,6 +14,7 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile, status
+from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState
@@ -130,7 +131,7 @@ class StatusWorld(World):
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
         """Replay has read so many lines of OMS's lists of what it failed to copy."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
-        value = json.loads(stored.body) if stored else {"listed": {}}
+        value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
         self.keep("state/failed_copies.json", value)
 

@@ -33,7 +33,7 @@ OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.z
 IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
 PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
 OPTIONS = {
-    "replay": replay.OPTIONS,
+    "replay": known(replay.Options),
     "reconcile": known(reconcile.Options),
     "compare": known(compare.Options),
     "certify": of_certify.OPTIONS,

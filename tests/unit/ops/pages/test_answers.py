@@ -19,8 +19,8 @@ from oss_oms_sync.jobs.certify.rehearsal import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status.copy_failures import CopyFailures
 from oss_oms_sync.jobs.status.sums import sums_json
 from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
-from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.histogram import Histogram
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
