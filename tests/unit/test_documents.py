@@ -316,7 +316,7 @@ def test_the_form_for_changes_asks_in_both_languages():
 
 def test_the_forms_for_issues_ask_in_both_languages():
     forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
-    assert len(forms) == 2
+    assert {path.stem for path in forms} == {"problem", "wish", "field-report"}
     for path in forms:
         form = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert form["name"]
