@@ -15,18 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappush, heapreplace
 
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
-from oss_oms_sync.comparison.classes import (
-    EQUAL,
-    PERHAPS_EQUAL,
-    PROVEN,
-    UNPROVEN,
-    Moments,
-    ObjectClass,
-    classify,
-    is_late,
-)
+from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, Prover, kept
 from oss_oms_sync.events import ObjectChange

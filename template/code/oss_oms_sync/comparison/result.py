@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.states import PassState
