@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType
-from typing import TypeVar, get_args, get_type_hints
+from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
@@ -25,7 +25,9 @@ def asked(payload: bytes | str, kind: type[T]) -> T:
 def known(kind: type) -> dict[str, type]:
     """The options that are the fields of a dataclass, with their types, but for None."""
     hints = get_type_hints(kind).items()
-    return {name: next(one for one in get_args(hint) or (hint,) if one is not NoneType) for name, hint in hints}
+    # Of `list[str] | None` the first.
+    types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
+    return {name: get_origin(one) or one for name, one in types.items()}
 
 
 def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:

@@ -26,8 +26,6 @@ class Bucket(ABC):
     A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
     """
 
-    page_size = PAGE_SIZE
-
     def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
         """No object can have a name of more than `longest_name` bytes."""
         self.name = name
@@ -39,7 +37,7 @@ class Bucket(ABC):
 
         Raises StorageError, also if the names are out of order.
         """
-        return self._listed(prefix, after, self.page_size)
+        return self._listed(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
         """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a
@@ -70,7 +68,7 @@ class Bucket(ABC):
 
     def ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
         """Begin to ask for a page that its caller will read."""
-        return self._calls.begin(self._ask_call(prefix, after))
+        return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def checked(self, page: ListPage, after: str) -> ListPage:
         """A page that can follow the name `after`.
@@ -125,8 +123,8 @@ class Bucket(ABC):
         """The call for the first `size` objects."""
 
     @abstractmethod
-    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        """The call for a whole page that its caller will read."""
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        """The same, for a page that its caller will read."""
 
     @abstractmethod
     def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:

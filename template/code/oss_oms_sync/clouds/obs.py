@@ -155,8 +155,8 @@ class ObsBucket(Bucket):
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
 
-    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        return self._page_call(prefix, after, self.page_size, lambda page: page)
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        return self._page_call(prefix, after, size, lambda page: page)
 
     def _page_call(
         self, prefix: str, after: str, size: int, read: Callable[[UnreadPage], T]

@@ -9,8 +9,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes.digests import Drawn, digest
-from support.certify_world import MINUTE, CertifyWorld, check, results, verdict
-from support.world import oss_error
+from support.certify_world import CertifyWorld, check, results, verdict
+from support.world import MINUTE, oss_error
 
 
 @pytest.fixture
