@@ -57,7 +57,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """The version of the code beside this, which is deployed from here."""
         code = Path(__file__).parents[1] / "code" / "oss_oms_sync" / "__init__.py"
-        print(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}")
+        sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()
 
 
