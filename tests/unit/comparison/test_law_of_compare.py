@@ -202,6 +202,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     return world
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 3)
 @given(
     tale=worlds,
@@ -222,6 +223,7 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
     count_schedule("of compare", "each object is in its class")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(tale=worlds, lanes=lanes_of)
 def test_interleaving_of_a_moving_world_and_its_listings(tale, lanes, count_schedule):
@@ -235,6 +237,7 @@ def test_interleaving_of_a_moving_world_and_its_listings(tale, lanes, count_sche
     count_schedule("of compare", "each object is in a class that it had while it was read")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(tale=worlds)
 def test_after_each_interleaving_a_world_that_stands_still_settles(tale, count_schedule):

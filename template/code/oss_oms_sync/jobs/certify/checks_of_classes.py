@@ -86,6 +86,10 @@ _ZERO = (
         ),
     ),
 )
+_COPIED = Text(
+    "See the reasons in status. What OMS refuses, copy by hand; what is in OBS in the same size is then read",
+    "原因见 status。OMS 拒绝的对象请手动复制；OBS 中大小相同的对象随后会被读取验证",
+)
 _READ = Text("Read these objects in the source, which proves most", "读取源端的这些对象，可证明其中大部分")
 _PROOFS = (
     _Proof(
@@ -177,8 +181,13 @@ def _mend(zero: _Zero, evidence: Evidence) -> tuple[Text, Step]:
                 return mend_older(found, task, evidence.options)
             case "OVERWRITTEN":
                 return mend_overwritten(found, task, evidence.options)
+    if zero.id == "FAILED" and found and evidence.frozen_since:
+        has_some = _count(evidence, ObjectClass.FAILED_BEFORE).destination.objects > 0
+        if has_some and not found.state.scope.deep:
+            return _COPIED, steps.comparing(evidence.options, found.state.scope, deep=True, restart=True)
+        return zero.next, steps.cutover(evidence.options)
     if zero.id == "FAILED":
-        return zero.next, steps.cutover(evidence.options) if evidence.frozen_since else Step("replay")
+        return zero.next, Step("replay")
     again = steps.comparing(evidence.options, found.state.scope if found else None, again=True)
     return (Text("Go on with the cutover", "请继续割接") if again.job == "cutover" else zero.next), again
 

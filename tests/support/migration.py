@@ -1,0 +1,244 @@
+"""A whole migration in process: applications that write to the source and to OBS, OMS with its moods, and a person at
+`ops.py`, who knows what is printed there and nothing else.
+
+Nothing here asks the function's code what it thinks: what it does is seen in the buckets, and in the calls of OMS.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import json
+import random
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
+
+from ops import call, cli
+from ops.clock import Clock as OpsClock
+from sandbox.asking import answer_to
+from sandbox.inprocess import InProcess
+from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.server.faults import Fault
+from tools.render import render
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MINUTE = 60
+# Two of each size: what differs only in its bytes is what comparisons of sizes do not see.
+CONTENTS = {name: bytes([ord(name)]) * size for name, size in (("A", 10), ("B", 10), ("C", 20), ("D", 20))}
+MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"]
+
+
+@cache
+def project() -> Path:
+    """A rendered project, the same for all worlds."""
+    folder = Path(mkdtemp(prefix="migration-"))
+    atexit.register(shutil.rmtree, folder)
+    with InProcess() as box:
+        render(box.answers(), folder)
+    return folder
+
+
+class Here(OpsClock):
+    """The clock of the person's machine."""
+
+    def __init__(self, box: InProcess) -> None:
+        self._ground = box.ground
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._ground.now()), timezone.utc)
+
+    def monotonic(self) -> float:
+        return self._ground.loop.time()
+
+    def sleep(self, seconds: float) -> None:
+        self._ground.sleep(seconds)
+
+
+class _Caller(call.Sandbox):
+    """Asks the sandbox, but for HTTP."""
+
+    def __init__(self, box: InProcess) -> None:
+        super().__init__("")
+        self._box = box
+
+    def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
+        if job == "doctor":  # it looks at names and sockets, of which there are none here
+            return {"ok": True}
+        return super().ask(job, payload)
+
+    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+        return False
+
+    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+        return answer_to(self._box, path.split("/"), body)
+
+
+class _AtOnce:
+    """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
+
+    def __init__(self, caller: _Caller, job: str, payload: Mapping[str, Any]) -> None:
+        self._ask = lambda: caller.ask(job, payload)
+
+    def wait(self, seconds: float) -> bool:
+        return True
+
+    def result(self) -> Any:
+        return self._ask()
+
+
+class _Heard(io.StringIO):
+    """What a command says, and when."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._now = now
+        self._steps: list[tuple[float, str]] = [(now(), "")]
+
+    def write(self, text: str) -> int:
+        if step := re.match(r"(?:\d+\. )?(\w.*) …$", text.strip()):
+            self._steps.append((self._now(), step[1]))
+        return super().write(text)
+
+    def minutes(self) -> Mapping[str, float]:
+        ends = [*(when for when, _ in self._steps[1:]), self._now()]
+        spent: Counter[str] = Counter()
+        for (begin, step), end in zip(self._steps, ends, strict=True):
+            spent[step] += (end - begin) / MINUTE  # type: ignore[assignment]
+        return spent
+
+
+class Said(NamedTuple):
+    """What a command ended with. `minutes`: how long each of its numbered steps took, by what it said meanwhile."""
+
+    code: int
+    answer: Any
+    text: str
+    minutes: Mapping[str, float]
+
+
+class Migration(InProcess):
+    """Both clouds, the deployed project, and its timers."""
+
+    def __init__(self, seed: int, *, timers: float = 0.2, mode: str = MODES[0]) -> None:
+        super().__init__(seed=seed, overwrite_mode=mode)
+        self.dice = random.Random(seed)
+        self._often = timers
+        self.story: list[str] = []
+        # What is in the source, and was: key -> [(when, contents, or None once it is deleted)].
+        self.written: dict[str, list[tuple[float, bytes | None]]] = {}
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
+        self._patches.enter_context(patch("ops.call.caller", lambda *_: _Caller(self)))
+        self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
+        self.deploy_project(project(), instances=4)
+        self.start_timers(self._often)
+        return self
+
+    @property
+    def seconds(self) -> float:
+        return self.ground.loop.time()
+
+    def say(self, *words: object) -> None:
+        self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
+
+    def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
+        """Let this happen then."""
+        self.ground.loop.call_at(max(seconds, self.seconds), call, *arguments)
+
+    # -- what applications do
+
+    def write(self, key: str, contents: bytes, *, parts: bool = False, crc64: bool = True) -> None:
+        self.say("source", key, contents[:1].decode(), "in parts" if parts else "", "" if crc64 else "without CRC64")
+        stored: Any = self.oss.put(self.source_bucket, key, contents)
+        bucket: Any = self.oss._buckets[self.source_bucket]
+        etag = f"{stored.etag[:30]}-2" if parts else stored.etag
+        bucket.objects[key] = replace(stored, etag=etag, has_crc64=crc64)
+        self.written.setdefault(key, []).append((self.seconds, contents))
+
+    def remove(self, key: str) -> None:
+        self.say("source", key, "deleted")
+        bucket: Any = self.oss._buckets[self.source_bucket]
+        if bucket.objects.pop(key, None):
+            self.written[key].append((self.seconds, None))
+
+    def in_source(self, key: str) -> bytes | None:
+        found = self.oss.objects(self.source_bucket).get(key)
+        return found.data if found else None
+
+    def in_obs(self, key: str) -> bytes | None:
+        found = self.task.destination.get(key)
+        return found.data if found else None
+
+    # -- what the person does
+
+    def ops(self, *words: str) -> Said:
+        """Run a command of `ops.py`; its answer, where it has one in JSON."""
+        out, err = io.StringIO(), _Heard(lambda: self.seconds)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
+            code = cli.main([*words, "--json"], Here(self))
+        found = out.getvalue().strip().splitlines()
+        answer = json.loads(found[-1]) if found else None
+        said = Said(code, answer, err.getvalue(), err.minutes())
+        self.say("ops.py", *words, "->", code, _verdict(answer))
+        return said
+
+
+def _verdict(answer: Any) -> str:
+    if not isinstance(answer, dict) or "checks" not in answer:
+        return ""
+    return " ".join([str(answer.get("verdict")), *(c["id"] for c in answer["checks"] if c["result"] != "passed")])
+
+
+def storms(world: Migration, until: float) -> None:
+    """Moods of OMS and of OSS until a moment, drawn."""
+    dice = world.dice
+    if dice.random() < 0.5:
+        faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
+        world.oms.faults.random(dice.choice([0.05, 0.3]), faults, dice.randrange(9999))
+        world.at(until, world.oms.faults.clear)
+
+
+def copies(world: Migration, until: float, *, loses: bool) -> None:
+    """What OMS does with the keys that it accepts until a moment."""
+    dice = world.dice
+    task = world.task
+
+    def fault(_: str) -> CopyFault | None:
+        if world.seconds > until:
+            return CopyFault.late(dice.uniform(1, 60))
+        kind = dice.random()
+        if kind < 0.4:
+            return CopyFault.late(dice.uniform(0, 180), dice.choice([0, 0, dice.uniform(0, 120)]))
+        if kind < 0.5:
+            return CopyFault.late(dice.uniform(0, 2400), dice.choice([0, dice.uniform(0, 1800)]))
+        return CopyFault.lost() if loses and kind < 0.55 else None
+
+    task.copies.next = fault  # type: ignore[method-assign]
+    failing = dice.random() < 0.3
+
+    def failure(_: str) -> CopyFailure | None:
+        return (
+            CopyFailure("UPLOAD_DST_OBJ_FAILURE", "x")
+            if failing and world.seconds < until and dice.random() < 0.2
+            else None
+        )
+
+    task.failures.next = failure  # type: ignore[method-assign]
+    task.merges = dice.random() < 0.1
+    task.lag = dice.choice([0, 60, 300, 600, 900, 1200])
+    if dice.random() < 0.07:
+        task.step = "ONE_HOUR"
