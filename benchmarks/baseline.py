@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import oss2
 import requests
 
-from oss_oms_sync.clouds.signer import sign
+from oss_oms_sync.clouds.oms import sign
 
 SYNC_URL = os.environ["SYNC_URL"]
 # The page's signatures are V1, which new buckets refuse; the sandbox is such a one.

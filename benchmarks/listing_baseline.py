@@ -1,4 +1,4 @@
-"""The opponent: a pass's reading, merging and judging as it was before listings were read by `clouds.oss_listing`.
+"""The opponent: a pass's reading, merging and judging as it was before listings were read by `clouds.listings`.
 
 `oss2` reads each page, when the one before is done with; a dataclass for each object, `heapq.merge`, a dict for each
 key.
@@ -16,8 +16,9 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
+from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.oss import PAGE_SIZE, Bucket
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.ledger.records import is_long, record_prefix
 
 _SETTLED = 15 * 60
@@ -77,7 +78,7 @@ class Baseline:
             for one in page:
                 yield one.name, kind, one
 
-    def _pages(self, bucket: Bucket, root: str) -> Iterator[list[Summary]]:
+    def _pages(self, bucket: OssBucket, root: str) -> Iterator[list[Summary]]:
         start, more = root, True
         while more:
             (result,) = bucket._call_all("oss:ListObjects", [partial(_list, root, start)])

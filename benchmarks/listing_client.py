@@ -21,12 +21,13 @@ import urllib3  # noqa: E402
 
 from benchmarks.listing_baseline import Baseline  # noqa: E402
 from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
+from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
 from oss_oms_sync.clouds.connection import Session  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
 from oss_oms_sync.clouds.objects import etag_of  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
-from oss_oms_sync.clouds.oss import PAGE_SIZE, Credentials, OssClient  # noqa: E402
+from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
 from oss_oms_sync.clouds.pool import CallPool  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
@@ -130,7 +131,12 @@ def main() -> None:
     session = Session(settings.oss_endpoint, clock)
     session.mount("https://", Clouds())
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
-    obs = ObsClient(settings, pool, clock, lambda _url, _clock: session)
+
+    class Destination(ObsClient):
+        def session(self, url: str) -> Session:  # noqa: ARG002
+            return session
+
+    obs = Destination(settings, pool, clock)
     wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
 
     def invocation() -> Invocation:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from sandbox.asking import VARIABLE, asked
 from sandbox.demo.project import make_project
 from sandbox.fc.logs import said
 from sandbox.fc.service import Invocation
+from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
 
 # Replay's five minutes are a quarter of one.
@@ -90,10 +94,13 @@ def main() -> None:
         with asked(box) as address:
             introduce(box, console, address, project)
             box.start_timers(TIMES_AS_OFTEN)
-            try:
-                watch(box, console)
-            except KeyboardInterrupt:
-                console.print("\nStopped. Nothing is kept.")
+            with contextlib.suppress(KeyboardInterrupt):
+                if sys.stdin.isatty():
+                    threading.Thread(target=watch, args=(box, console), daemon=True).start()
+                    Prompt(box).cmdloop()
+                else:
+                    watch(box, console)
+            console.print("\nStopped. Nothing is kept.")
 
 
 def snippet(box: Sandbox) -> str:
@@ -118,10 +125,15 @@ def introduce(box: Sandbox, console: Console, address: str, project: Path) -> No
     console.out(f"export {VARIABLE}={address}")
     console.out(f"cd {project}")
     console.out("python ops.py status\n")
-    console.out("Play a cutover, when nothing is uploaded any more (here, the 15 minutes of settling go by at once):\n")
+    console.out("Play a cutover, when nothing is uploaded any more (whatever it waits for goes by at once):\n")
     console.out("python ops.py cutover --rehearse")
     console.out("python ops.py cutover --frozen-since now\n")
-    console.out(f"Timers strike {TIMES_AS_OFTEN} times as often as in the cloud.")
+    console.out("Break something, at the prompt below or from another terminal; `help` says what there is:\n")
+    console.out(f"curl -d 'put obs a.txt other' {address}/say\n")
+    console.out(
+        f"Timers strike {TIMES_AS_OFTEN} times as often as in the cloud. The clock is this machine's until somebody"
+    )
+    console.out("moves it on, as `later 15m` does, and a cutover that waits; what is stored keeps its times.")
     console.out("What the functions do shows below. Ctrl-C ends it.\n")
 
 

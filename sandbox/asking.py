@@ -3,10 +3,12 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
+    POST /endpoints                     where the buckets are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
-    POST /later/<seconds>               lets so much time go by (`Sandbox.let_pass`); answers {}
-    POST /wait/<seconds>                the same, after a comparison has seen the objects' times; answers {}
+    POST /ahead                         how far the sandbox's clock is ahead of the machine's: {"ahead": seconds}
+    POST /say                           a line for the prompt (`Prompt`) as body; answers in plain text what it says
+    POST /later/<seconds>               moves it on by so much (`Sandbox.let_pass`); answers {}
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
+from sandbox.prompt import Prompt
 from sandbox.sandbox import Sandbox
 from tools.serverless import serving
 
@@ -33,13 +36,18 @@ def asked(box: Sandbox) -> Iterator[str]:
 
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                status, answer = 200, answer_to(box, self.path.strip("/").split("/"), payload)
-            except LookupError as error:
-                status, answer = 404, {"error": {"errorType": "NotFound", "errorMessage": f"There is no {error}"}}
-            body = json.dumps(answer).encode()
+            path, status = self.path.strip("/").split("/"), 200
+            if path == ["say"]:
+                kind, body = "text/plain; charset=utf-8", Prompt(box).answer(payload.decode()).encode()
+            else:
+                try:
+                    answer = answer_to(box, path, payload)
+                except LookupError as error:
+                    status, text = 404, f"There is no {error}"
+                    answer = {"error": {"errorType": "NotFound", "errorMessage": text}}
+                kind, body = "application/json", json.dumps(answer).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -65,8 +73,12 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
         case ["deploy", function, trigger]:
             box.restore_trigger(function, trigger)
             return {}
-        case [("later" | "wait") as how, seconds] if seconds.isascii() and seconds.isdigit():
+        case ["ahead"]:
+            return {"ahead": box.ahead}
+        case ["later", seconds] if seconds.isascii() and seconds.isdigit():
             box.wait_idle(_PATIENCE)
-            box.let_pass(int(seconds), settling=how == "later")
+            box.let_pass(int(seconds))
             return {}
+        case ["endpoints"]:
+            return {**box.endpoints()}
     raise LookupError("/".join(path))

@@ -64,9 +64,7 @@ class Sandbox:
         forks: bool = False,
     ) -> None:
         """`forks`: instances of the template's code start warm, which hides what its import takes."""
-        self._ground, instances = self._stands_on()
-        if forks:
-            instances = Forks()
+        self._ground, instances = self._stands_on(Forks if forks else Processes)
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
@@ -96,9 +94,10 @@ class Sandbox:
                 steps.callback(step)  # in reverse: functions first, the loop last
             self._http.session.close()
 
-    def _stands_on(self) -> tuple[Ground, Instances]:
-        """Sockets, the machine's clock, and processes."""
-        return LoopThread(), Processes()
+    def _stands_on(self, processes: type[Processes]) -> tuple[Ground, Instances]:
+        """Sockets, a clock that is moved by hand, and processes."""
+        ground = LoopThread()
+        return ground, processes(lambda: ground.ahead)
 
     def environment(self) -> dict[str, str]:
         """The function's settings, as a user of the template sets them."""
@@ -110,10 +109,10 @@ class Sandbox:
             "LOG_BUCKET": self.log_bucket,
             "SOURCE_BUCKET": self.source_bucket,
             "LOG_LEVEL": "INFO",
-            **self._endpoints(),
+            **self.endpoints(),
         }
 
-    def _endpoints(self) -> dict[str, str]:
+    def endpoints(self) -> dict[str, str]:
         """Where this machine's buckets are."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
@@ -153,7 +152,7 @@ class Sandbox:
             "initializer": lifecycle.get("initializer", {}).get("handler"),
             "runtime": props["runtime"],
             "timeout": props["timeout"],
-            "environment": {**props["environmentVariables"], **self._endpoints()},
+            "environment": {**props["environmentVariables"], **self.endpoints()},
             "credentials": self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
@@ -211,19 +210,23 @@ class Sandbox:
         self.oss.add_trigger(name, bucket, events, prefix, suffix, lambda event: self.fc.submit(function, event))
         self._triggers[function].add(name)
 
-    def let_pass(self, seconds: int, *, settling: bool) -> None:
-        """Let so much time go by at once: what is stored becomes older, instances have forgotten what they knew, and
-        the timers strike. Objects and their records grow older only while they are `settling`: once a comparison has
-        seen their times, digests are made of them."""
-        if settling:
-            self.oss.age(seconds)
-            self.obs.age(seconds)
-        else:
-            self.oss.age(seconds, self.log_bucket, f"oms_source_record/{self.task_id}/state/")
-        self.task.age(seconds)
-        # What they know of the closed mark holds for a minute. Compare looks at it in each piece.
-        for function in ("forward", "replay", "reconcile"):
-            self.fc.update_function(function)
+    def now(self) -> float:
+        """The time of all that is in here, in seconds since 1970."""
+        return self._ground.now()
+
+    @property
+    def ahead(self) -> float:
+        """How far that is ahead of the machine's time, in seconds."""
+        return self._ground.ahead
+
+    def later(self, seconds: float) -> None:
+        """Move the clock on, which instances see with their next event; what is still to happen waits as long as it
+        would have."""
+        self._ground.ahead += seconds
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the clock on, and let the timers strike afterwards."""
+        self.later(seconds)
         self.tick_all()
 
     def tick_all(self) -> None:

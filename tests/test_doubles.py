@@ -8,10 +8,10 @@ from pathlib import Path
 
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, OssClient
+from oss_oms_sync.clouds.oss import OssBucket, OssClient
 
 TESTS = Path(__file__).parent
-CLIENTS = (OmsClient, OssClient, Bucket, ObsClient, ObsBucket)
+CLIENTS = (OmsClient, OssClient, OssBucket, ObsClient, ObsBucket)
 # What the code asks a cloud for. Words that much else is called as well do not tell a double.
 CALLS = {name for client in CLIENTS for name in vars(client) if not name.startswith("_")} - {
     *("attempt", "bucket", "get", "put", "read", "session", "task", "within")

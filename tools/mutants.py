@@ -19,10 +19,8 @@ from .package import ROOT
 TESTS = {
     "events": ["events"],
     "clouds/obs": ["clouds/obs"],
-    "clouds/obs_listing": ["clouds/obs_listing"],
+    "clouds/listings": ["clouds/obs_listing", "clouds/oss_listing", "clouds/pages"],
     "clouds/oms": ["clouds/oms", "delivery/batches"],
-    "clouds/oss_listing": ["clouds/oss_listing"],
-    "clouds/pages": ["clouds/pages"],
     "clouds/retry": ["clouds/retry"],
     "ledger/records": ["ledger/records"],
     "ledger/runs": ["ledger/runs", "jobs/replay/"],

@@ -31,9 +31,10 @@ DOCUMENTS = (
     "reasons",
     "settings",
     "alarms",
+    "unconfirmed",
 )
 # Those with a twin in Chinese; reasons and settings have both languages in one.
-IN_CHINESE = ("deploy", "operations", "cutover", "certificate", "troubleshooting")
+IN_CHINESE = ("deploy", "operations", "cutover", "certificate", "troubleshooting", "unconfirmed")
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",

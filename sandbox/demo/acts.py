@@ -95,7 +95,7 @@ def recovery(box: Sandbox, console: Console) -> Books:
     box.oms.faults.clear()
     console.print("\n[bold]3.[/] OMS works again. The timer invokes replay, which returns")
     console.print(escape(json.dumps(box.tick("replay").value)), soft_wrap=True)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     console.print("An hour later the timer invokes reconcile, which returns")
     console.print(escape(json.dumps(box.tick("reconcile").value)), soft_wrap=True)
     box.wait_idle(timeout=PATIENCE_SECONDS)

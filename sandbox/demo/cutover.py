@@ -25,7 +25,7 @@ SAMPLE = 50
 RUN = "demo"
 # Two minutes after the mark, and a second, because times are in whole seconds, nothing is sent any more.
 CLOSE_SECONDS = 121
-# What OMS has counted is made older by so much, as if it had been idle since.
+# As long OMS has been idle when the certificate is made.
 OMS_SECONDS = 1200
 # Classes that say nothing of a difference, and need no table.
 EQUAL = {"equal_contents", "oms_own"}
@@ -58,7 +58,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
         "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
         " `python ops.py cutover` does:"
     )
-    frozen = now()
+    frozen = now(box)
     later(box)
     compare(box, console)
     certify(box, console, frozen)
@@ -74,20 +74,18 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
 
 
 def close(box: Sandbox, console: Console) -> None:
-    """Close the project; two minutes later nothing is sent any more, and OMS has finished. The certificate tells when
-    the mark was stored, so these minutes are waited for and not made up."""
-    wait_a_second()
+    """Close the project; two minutes later nothing is sent any more, and in the end OMS has finished."""
+    wait_a_second(box)
     console.print("\npython ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
-    time.sleep(CLOSE_SECONDS)
-    box.task.age(OMS_SECONDS)
-    box.tick_all()
+    box.let_pass(CLOSE_SECONDS)
+    box.let_pass(OMS_SECONDS)
     _say(console, "The project is closed: two minutes later nothing is sent any more. OMS has finished, too.")
 
 
 def stand_still(box: Sandbox, console: Console) -> None:
     """Show that both buckets are what was judged."""
-    wait_a_second()
+    wait_a_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython ops.py compare --standstill --restart")
     found = box.fc.invoke("compare", payload.encode()).value
@@ -97,8 +95,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
 def later(box: Sandbox) -> None:
     """All is done that was to be done, and half an hour goes by, so that nothing is too young to be judged."""
     box.wait_idle(timeout=PATIENCE_SECONDS)
-    box.oss.age(HOUR // 2)
-    box.obs.age(HOUR // 2)
+    box.later(HOUR // 2)
 
 
 def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dict[str, Any]:
@@ -121,21 +118,21 @@ def certify(box: Sandbox, console: Console, frozen: str, **asked: object) -> dic
     return document
 
 
-def wait_a_second() -> None:
+def wait_a_second(box: Sandbox) -> None:
     """Passes know to the second when they began and ended, and the next one has to be later."""
-    ended = now()
-    while now() <= ended:
+    ended = now(box)
+    while now(box) <= ended:
         time.sleep(0.05)
 
 
-def now() -> str:
+def now(box: Sandbox) -> str:
     """The time as certificates tell it."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(time.time() + box.ahead, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     """Invoke compare by hand, and show its classes, if there are differences."""
-    wait_a_second()
+    wait_a_second(box)
     console.print(" ".join(["\npython ops.py compare", *(f"--{name}" for name in asked)]))
     found = box.fc.invoke("compare", json.dumps(asked).encode()).value
     table = Table("class", "in OSS", "in OBS", "such as")

@@ -39,7 +39,7 @@ class Forks(Processes):
         os.close(its_output)
         process = _Child(pid)
         await process.read(output)
-        return ProcessInstance(process, reader, writer)
+        return ProcessInstance(process, reader, writer, self.ahead)
 
 
 class _Child:

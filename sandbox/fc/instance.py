@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,7 +105,10 @@ class Process(Protocol):
 
 
 class Processes:
-    """Each instance is a child process."""
+    """Each instance is a child process, whose clock is as far ahead of the machine's as `ahead` says at each event."""
+
+    def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
+        self.ahead = ahead
 
     def runtime(self, name: str) -> runtimes.Runtime:
         return runtimes.installed(name)
@@ -124,7 +127,7 @@ class Processes:
                 pass_fds=[theirs.fileno()],
                 limit=MAX_MESSAGE_BYTES,
             )
-        return ProcessInstance(process, reader, writer)
+        return ProcessInstance(process, reader, writer, self.ahead)
 
 
 @contextlib.asynccontextmanager
@@ -151,10 +154,12 @@ class ProcessInstance:
         process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        ahead: Callable[[], float],
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._ahead = ahead
         self._frozen = False
         self._is_ready = False
         self.busy = False
@@ -240,7 +245,7 @@ class ProcessInstance:
 
     async def _reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
         with contextlib.suppress(ConnectionError):
-            self._writer.write(json.dumps(message).encode() + b"\n")
+            self._writer.write(json.dumps({**message, "ahead": self._ahead()}).encode() + b"\n")
             await self._writer.drain()
         await self._read_logs(logs)
         line = b""

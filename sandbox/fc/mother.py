@@ -71,5 +71,6 @@ def main(control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    bootstrap.Clock.lend()
     prepare(*sys.argv[2:])
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -97,6 +97,7 @@ class VirtualGround:
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
+    ahead = 0.0  # everybody is inside
 
     def __init__(self) -> None:
         self.loop = VirtualLoop()

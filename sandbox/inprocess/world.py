@@ -32,7 +32,7 @@ class InProcess(Sandbox):
         self._patches = ExitStack()
         self._http.session.mount("https://", self.ground.network.adapter())
 
-    def _stands_on(self) -> tuple[Ground, Instances]:
+    def _stands_on(self, _: object) -> tuple[Ground, Instances]:
         self.ground = VirtualGround()
         return self.ground, Calls(self.ground)
 
@@ -65,7 +65,7 @@ class InProcess(Sandbox):
         with self._patches:
             super().__exit__(kind, error, trace)
 
-    def _endpoints(self) -> dict[str, str]:
+    def endpoints(self) -> dict[str, str]:
         """The function finds the clouds by itself."""
         return {}
 

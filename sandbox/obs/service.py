@@ -7,7 +7,6 @@ import ssl
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -129,13 +128,6 @@ class Obs(Service):
         with self.lock:
             self._buckets[bucket].objects.update(filled)
 
-    def age(self, seconds: float) -> None:
-        """Make all that is stored so much older, as if that time had gone by."""
-        with self.lock:
-            for bucket in self._buckets.values():
-                for key, obj in bucket.objects.items():
-                    bucket.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
-
     def add_credentials(self, access_key: str, secret: str, security_token: str | None = None) -> None:
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token)
@@ -185,7 +177,7 @@ class Obs(Service):
         # Before the signature, because that of a URL is another.
         if row is None or not address.bucket or not request.params.keys() <= row.params:
             raise not_implemented()
-        verify_signature(request, address.resource, self._credentials, self.now())
+        verify_signature(request, address.resource, self._credentials, self.skew)
         own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
         if not own | request.headers.keys() & _ASKING <= row.headers:
             raise not_implemented()

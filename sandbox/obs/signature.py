@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote_to_bytes
@@ -33,9 +33,11 @@ class Credential:
     security_token: str | None = None
 
 
-def verify_signature(request: Request, resource: str, credentials: Mapping[str, Credential], now: float) -> None:
+def verify_signature(
+    request: Request, resource: str, credentials: Mapping[str, Credential], skew: Callable[[float], float]
+) -> None:
     """Raise the ObsError with which OBS refuses this request, if it does. `resource` is the path that is signed, quoted
-    as it came over the wire."""
+    as it came over the wire; `skew` tells how many seconds ago a time was."""
     header = request.headers.get("authorization")
     if header is None:
         raise access_denied()
@@ -46,7 +48,7 @@ def verify_signature(request: Request, resource: str, credentials: Mapping[str, 
     credential = credentials.get(access_key)
     if credential is None:
         raise ObsError(403, "InvalidAccessKeyId", "The OBS Access Key Id you provided does not exist in our records.")
-    _check_date(request, now)
+    _check_date(request, skew)
     expected = _sign(_string_to_sign(request, resource), credential.secret)
     if not hmac.compare_digest(expected, signature):
         raise ObsError(
@@ -58,13 +60,13 @@ def verify_signature(request: Request, resource: str, credentials: Mapping[str, 
         raise ObsError(403, "InvalidSecurity", "The provided security credentials are not valid.")
 
 
-def _check_date(request: Request, now: float) -> None:
+def _check_date(request: Request, skew: Callable[[float], float]) -> None:
     given = request.headers.get("x-obs-date") or request.headers.get("date", "")
     try:
         date = parsedate_to_datetime(given)
     except ValueError:
         raise ObsError(403, "AccessDenied", "A valid Date or x-obs-date header is required.") from None
-    if abs(now - date.timestamp()) > _MAX_SKEW_SECONDS:
+    if abs(skew(date.timestamp())) > _MAX_SKEW_SECONDS:
         raise ObsError(
             403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
         )

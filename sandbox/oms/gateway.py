@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -52,8 +52,9 @@ class Credential:
     security_token: str | None = None
 
 
-def verify_signature(request: Request, credentials: Mapping[str, Credential], now: float) -> None:
-    """Raise the GatewayError with which the gateway refuses this request, if it does."""
+def verify_signature(request: Request, credentials: Mapping[str, Credential], skew: Callable[[float], float]) -> None:
+    """Raise the GatewayError with which the gateway refuses this request, if it does. `skew` tells how many seconds ago
+    a time was."""
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
         raise _unauthorized("authorization header is missing or malformed")
@@ -63,7 +64,7 @@ def verify_signature(request: Request, credentials: Mapping[str, Credential], no
         raise _unauthorized("access key does not exist")
     signed = names.split(";")
     _check_signed_headers(request, signed, credential)
-    _check_date(request.headers["x-sdk-date"], now)
+    _check_date(request.headers["x-sdk-date"], skew)
     _check_body_hash(request)
     expected = _sign(request, signed, access_key, credential.secret)
     if not hmac.compare_digest(expected.encode(), request.headers["authorization"].encode()):
@@ -88,12 +89,12 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         raise _unauthorized("a signed header was not sent")
 
 
-def _check_date(given: str, now: float) -> None:
+def _check_date(given: str, skew: Callable[[float], float]) -> None:
     try:
         signed_at = _seconds(given)
     except ValueError:
         raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
-    if abs(now - signed_at) > _MAX_SKEW_SECONDS:
+    if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
         raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
 
 

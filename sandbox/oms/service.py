@@ -161,7 +161,7 @@ class Oms(Service):
         return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
 
     def _pass_gateway(self, request: Request, action: str) -> None:
-        verify_signature(request, self._credentials, self.now())
+        verify_signature(request, self._credentials, self.skew)
         self.actions.add(action)
         if action in self._denied:
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")

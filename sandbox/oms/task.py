@@ -320,10 +320,6 @@ class Task:
         ]
         return {"statistic_time_type": self.step, "statistic_datas": datas}
 
-    def age(self, seconds: int) -> None:
-        """Make all that was counted so much older, as if that time had gone by."""
-        self._counts = Counter({(kind, at - seconds * 1000): number for (kind, at), number in self._counts.items()})
-
     def _overwrites(self, source: SourceObject, there: _Stored | None) -> bool:
         if there is None or self.overwrite_mode == "FULL_OVERWRITE":
             return True

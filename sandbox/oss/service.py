@@ -167,7 +167,7 @@ class Oss(Store):
 
     def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
         """Raise what OSS answers to a caller who may not do this."""
-        verify_signature(request, address.path, self._credentials, self.region, self.now())
+        verify_signature(request, address.path, self._credentials, self.region, self.skew)
         if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if address.target == "service":

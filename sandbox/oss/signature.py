@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -74,9 +74,10 @@ class _Authorization:
 
 
 def verify_signature(
-    request: Request, path: str, credentials: Mapping[str, Credential], region: str, now: float
+    request: Request, path: str, credentials: Mapping[str, Credential], region: str, skew: Callable[[float], float]
 ) -> None:
-    """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not."""
+    """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not; `skew`
+    tells how many seconds ago a time was."""
     in_url = "x-oss-signature-version" in request.params
     authorization = _from_url(request) if in_url else _from_header(request)
     credential = credentials.get(authorization.scope.access_key_id)
@@ -90,7 +91,7 @@ def verify_signature(
         )
     _check_token(authorization.security_token, credential)
     _check_scope(authorization, region)
-    _check_date(authorization, now)
+    _check_date(authorization, skew)
     if not in_url and request.headers.get("x-oss-content-sha256") != _PAYLOAD:
         raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
     _check_signature(request, path, authorization, credential)
@@ -179,14 +180,14 @@ def _timestamp(request: Request) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _check_date(authorization: _Authorization, now: float) -> None:
+def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -> None:
     try:
         signed_at = _seconds(authorization.timestamp)
     except ValueError:
         raise access_denied("OSS authentication requires a valid Date.") from None
     if authorization.scope.date != authorization.timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
-    age = now - signed_at
+    age = skew(signed_at)
     # A URL is good for as long as it says; its beginning may lie a little in the future.
     if authorization.validity is not None and age > authorization.validity:
         raise access_denied("Request has expired.", ec="")
@@ -198,7 +199,7 @@ def _check_date(authorization: _Authorization, now: float) -> None:
             ec="0002-00000504",
             MaxAllowedSkewMilliseconds=str(_MAX_SKEW_SECONDS * 1000),
             RequestTime=iso_time(signed_at),
-            ServerTime=iso_time(now),
+            ServerTime=iso_time(signed_at + age),
         )
 
 

@@ -124,14 +124,6 @@ class Store(Service):
         """The events of this bucket's triggers, to be lost, doubled, delayed or held back."""
         return self._buckets[bucket].deliveries
 
-    def age(self, seconds: int, bucket: str = "", prefix: str = "") -> None:
-        """Make all that is stored, or what a bucket has under a prefix, so much older, as if that time had gone by."""
-        with self.lock:
-            for one in [self._buckets[bucket]] if bucket else self._buckets.values():
-                for key, obj in one.objects.items():
-                    if key.startswith(prefix):
-                        one.objects[key] = replace(obj, last_modified=obj.last_modified - seconds)
-
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 

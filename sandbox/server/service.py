@@ -26,7 +26,12 @@ T = TypeVar("T")
 
 
 class Ground(Protocol):
-    """What services and functions stand on: a loop, a clock, and whatever leads requests to a service."""
+    """What services and functions stand on: a loop, a clock, and whatever leads requests to a service.
+
+    `ahead`: how far the clock is ahead of the one by which a client outside the sandbox dates its requests, in seconds.
+    """
+
+    ahead: float
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -116,6 +121,12 @@ class Service(ABC):
     def now(self) -> float:
         """The service's idea of the time."""
         return self._ground.now() + self.clock_offset
+
+    def skew(self, sent_at: float) -> float:
+        """How far off the clock is, in seconds, by which a client dates its request: the machine's clock is right, too,
+        because nobody outside the sandbox can move with it."""
+        skew = self.now() - sent_at
+        return min(skew, skew - self._ground.ahead, key=abs)
 
     # What happens some time on.
 

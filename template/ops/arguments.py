@@ -35,6 +35,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _check(commands)
     _cost(commands)
     _secrets(commands)
+    _canary(commands)
     options = parser.parse_args(words)
     if options.command == "cutover":
         _check_cutover(parser, options)
@@ -162,6 +163,16 @@ def _secrets(commands: _Commands) -> None:
         "put what s.yaml names as secrets into the tool's store: from environment variables of their names, or typed",
     )
     secrets.add_argument("name", metavar="NAME", nargs="*", help="such as ALERT_WEBHOOK (all)")
+
+
+def _canary(commands: _Commands) -> None:
+    canary = _add(
+        commands,
+        "canary",
+        "whether it works in these accounts: a few objects are written, followed into OBS, compared, and deleted again",
+    )
+    canary.add_argument("--remove", action="store_true", help="delete what canaries have left, from whatever machine")
+    canary.add_argument("--report", metavar="FILE", type=Path, help="write the field report, which names nobody")
 
 
 def _prefix(text: str) -> str:

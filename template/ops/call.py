@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ops import answers, failures
-from ops.errors import UsageError
+from ops.errors import ToolError, UsageError
 from ops.words import Text
 
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
@@ -48,9 +48,15 @@ class Caller(Protocol):
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:
-        """Whether so much time has gone by at once, as it does in the sandbox; objects grow older there only while they
-        are `settling`, and not once a comparison has seen their times."""
+    def endpoints(self) -> Mapping[str, str]:
+        """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
+        them."""
+
+    def let_pass(self, seconds: float) -> bool:
+        """Whether so much time has gone by at once, as it does in the sandbox."""
+
+    def ahead(self) -> float:
+        """How many seconds the functions' clock is ahead of this machine's."""
 
     def stop(self) -> None:
         """Wait for nothing any more. What goes on in the cloud goes on."""
@@ -110,9 +116,17 @@ class Tool:
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:  # noqa: ARG002 (it takes as long as it takes)
+    def endpoints(self) -> Mapping[str, str]:
+        """See Caller."""
+        return {}
+
+    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
         """See Caller."""
         return False
+
+    def ahead(self) -> float:
+        """See Caller. The cloud's clock is as right as this machine's."""
+        return 0.0
 
     def stop(self) -> None:
         """See Caller."""
@@ -221,10 +235,20 @@ class Sandbox:
             Text(f"Unset {SANDBOX} to reach the cloud", f"要访问云端，请取消 {SANDBOX}"),
         )
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+    def endpoints(self) -> Mapping[str, str]:
         """See Caller."""
-        self._post(f"{'later' if settling else 'wait'}/{math.ceil(seconds)}", b"")
+        return self._post("endpoints", b"")
+
+    def let_pass(self, seconds: float) -> bool:
+        """See Caller."""
+        self._post(f"later/{math.ceil(seconds)}", b"")
         return True
+
+    def ahead(self) -> float:
+        """See Caller. Where nothing answers, the next call says so, if there is one."""
+        with contextlib.suppress(ToolError):
+            return float(self._post("ahead", b"")["ahead"])
+        return 0.0
 
     def stop(self) -> None:
         """See Caller."""

@@ -12,8 +12,8 @@ from ops import check, listings
 from ops.certificates import KIND, SCHEMA
 from ops.counts import Finding, Noting, in_listing
 from ops.errors import UntrustedError, UsageError
+from ops.report import certificate
 from ops.terminal import Line, Marked
-from ops.text import certificate
 from ops.words import Text, colon
 
 _HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")

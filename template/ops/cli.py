@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
+from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
-from ops.pages import certificate as certificate_page
-from ops.pages import status as status_page
 from ops.prices import Prices
+from ops.report import certificate, status
+from ops.report.blocks import Report
+from ops.show import lines, page
 from ops.terminal import Line, Marked, Screen
-from ops.text import certificate, doctor, passes, replay, status, story
 from ops.text import cost as cost_text
+from ops.text import doctor, passes, replay, story
 from ops.waiting import Session, run_pass
 from ops.words import Text
 
@@ -27,19 +29,26 @@ _INTERRUPTED = 130
 # How many lines are shown of input in which there is no answer.
 _TAIL = 15
 
+# What the answers of these kinds say, of which there are pages.
+_REPORTS: dict[str, Callable[[Any, str], Report]] = {"status": status.report, "certificate": certificate.report}
 _View = tuple[Callable[[Any, str], Iterator[Line]], Callable[[Any], int]]
+
+
+def _drawn(kind: str) -> Callable[[Any, str], Iterator[Line]]:
+    return lambda answer, lang: lines.draw(_REPORTS[kind](answer, lang))
+
+
 # How each kind of answer is shown, and which exit code it is.
 _VIEWS: dict[str, _View] = {
     "doctor": (doctor.lines, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.lines, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "status": (_drawn("status"), lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
     "story": (story.lines, lambda answer: 0 if answer.get("accepted") else 1),
     "replay": (replay.lines, lambda answer: 0 if replay.is_well(answer) else 1),
     "reconcile": (passes.reconcile, passes.exit_code),
     "compare": (passes.compare, passes.exit_code),
-    "certificate": (certificate.lines, certificate.exit_code),
+    "certificate": (_drawn("certificate"), certificate.exit_code),
     "closing": (closing.lines, lambda _: 0),
 }
-_PAGES = {"status": status_page.page, "certificate": certificate_page.page}
 
 _STOPPED = Text("Stopped.", "已中止。")
 _WRITTEN = Text("Written: {}", "已写入：{}")
@@ -59,9 +68,10 @@ _DEPLOY = Text(
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
     options = arguments.parse(words)
-    clock = clock or Clock()
+    caller = call.caller(options.template, FOLDER)
+    clock = clock or Clock(caller.ahead)
     screen = Screen(clock)
-    session = Session(call.caller(options.template, FOLDER), screen, clock, options.lang)
+    session = Session(caller, screen, clock, options.lang)
     try:
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
@@ -88,19 +98,19 @@ def _tell(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
-    if options.html and kind not in _PAGES:
+    if options.html and kind not in _REPORTS:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
         raise ToolError(_ANOTHER_FORM, _DEPLOY)
-    lines, exit_code = _VIEWS[kind]
+    view, exit_code = _VIEWS[kind]
     try:
-        shown, code = list(lines(answer, session.lang)), exit_code(answer)
-        page = _PAGES[kind](answer, session.lang) if options.html else ""
+        shown, code = list(view(answer, session.lang)), exit_code(answer)
+        html = page.draw(_REPORTS[kind](answer, session.lang)) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
     session.screen.answer([json.dumps(answer)] if options.json else shown)
     if options.html:
-        _write(session, options.html, page)
+        _write(session, options.html, html)
     return code
 
 
@@ -221,6 +231,10 @@ def _secrets(session: Session, options: Namespace) -> int:
     return 0
 
 
+def _canary(session: Session, options: Namespace) -> int:
+    return canary(session, options, FOLDER)
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     given = sys.stdin.buffer.read().decode("utf-8", "replace")
     answer = answers.read(given)
@@ -244,5 +258,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "check": _check,
     "cost": _cost,
     "secrets": _secrets,
+    "canary": _canary,
     "show": _show_input,
 }

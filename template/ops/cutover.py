@@ -204,7 +204,7 @@ class Cutover:
         """Wait until nothing is too young to be judged."""
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
-        pause(self._session, left, Text(*(text.format(timestamp(until)) for text in _WAITS)), settling=True)
+        pause(self._session, left, Text(*(text.format(timestamp(until)) for text in _WAITS)))
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
     def _compare(self, *, anew: bool) -> Any:
@@ -318,7 +318,7 @@ class Cutover:
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
             seen = waits[0]["seen_zh" if session.lang == "zh" else "seen"].replace("{", "{{").replace("}", "}}")
-            if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX, settling=False):
+            if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
                 pause(session, _OMS_SECONDS, Text(*(text.format(seen) for text in _ASK_AGAIN)))
         accepted = {"OMS_FINISHED"} if "oms_unfinished" in self._plan.accept else set()
         lacks = [one["id"] for one in checks if one["result"] != "passed" and one["id"] not in accepted]

@@ -21,6 +21,11 @@ _LINE_SECONDS = 60.0
 _CTRL_C = "^C"
 _USUAL_COLUMNS = 80
 COLOURS = {
+    "good": 32,
+    "open": 33,
+    "bad": 31,
+    "way": 34,
+    "calm": 2,
     "in step": 32,
     "behind": 33,
     "broken": 31,

@@ -71,11 +71,10 @@ def call_once(session: Session, job: str, payload: Payload) -> Any:
     return _call(session, job, payload, session.clock.monotonic())
 
 
-def pause(session: Session, seconds: float, countdown: Text, *, settling: bool = False) -> None:
-    """Wait, until objects have settled or for something else, and say how long it will be; in the sandbox the time goes
-    by at once."""
+def pause(session: Session, seconds: float, countdown: Text) -> None:
+    """Wait, and say how long it will be; in the sandbox the time goes by at once."""
     session.screen.begin()
-    if seconds <= 0 or session.caller.let_pass(seconds, settling=settling):
+    if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds
     while (left := end - session.clock.monotonic()) > 0:

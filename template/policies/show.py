@@ -6,6 +6,7 @@
     python policies/show.py --remove         the commands that undo this
     python policies/show.py --json FOLDER    writes the policies into files, for the RAM console
     python policies/show.py --deep           with the right to read objects, which only `deep` and samples need
+    python policies/show.py --canary         what an administrator needs for `python ops.py canary`, and nobody else
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,9 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
+# The package `ops` beside this folder, wherever this is called from; and no folders of bytecode in it.
+sys.path.insert(0, str(HERE.parent))
+sys.dont_write_bytecode = True
+
+from ops.project import CANARY, variables  # noqa: E402
+
 Document = dict[str, Any]
-# Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -53,44 +57,29 @@ def main() -> int:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--remove", action="store_true", help="show the commands that remove roles and policies again")
     instead.add_argument("--json", metavar="FOLDER", type=Path, help="write the policies into files in this folder")
+    instead.add_argument(
+        "--canary", action="store_true", help="show the rights that an administrator needs for a canary"
+    )
     parser.add_argument("--deep", action="store_true", help="let compare and certify read objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
         print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
         return 2
-    policies = policies_of(variables(settings.read_text(encoding="utf-8")), deep=options.deep)
+    try:
+        given = variables(settings.read_text(encoding="utf-8"))
+    except ValueError as error:
+        sys.exit(str(error))
+    if options.canary:
+        print("\n".join(of_canary(given)))
+        return 0
+    policies = policies_of(given, deep=options.deep)
     if options.json:
         lines = written(policies, options.json)
     else:
         lines = removal(policies) if options.remove else creation(policies, deep=options.deep)
     print("\n".join(lines))
     return 0
-
-
-def variables(text: str) -> dict[str, str]:
-    """The texts under `vars` in s.yaml, with what they refer to among themselves."""
-    (block,) = re.findall(r"^vars:.*\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [""]
-    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^ \t\r\n#]+)""", block, re.MULTILINE)
-    given = {name: unquoted(name, value) for name, value in lines}
-    for _ in range(len(given)):  # no chain is longer
-        for name, value in given.items():
-            given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
-    if (prefix := given.get("objectPrefix", "")).startswith("/"):
-        right = json.dumps(prefix.lstrip("/"))
-        sys.exit(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
-    return given
-
-
-def unquoted(name: str, value: str) -> str:
-    """A text of YAML. What is refused is not shown, because it may be a secret."""
-    try:
-        text: str = json.loads(value, strict=False) if value[0] == '"' else value.strip("'")
-    except ValueError:
-        sys.exit(f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself")
-    if CONTROL.search(text):
-        sys.exit(f"vars.{name} holds a control character in s.yaml, such as a line break or a tab: remove it")
-    return text
 
 
 def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]:
@@ -144,6 +133,53 @@ def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]
         )
         for purpose, allowed in statements.items()
     ]
+
+
+def of_canary(given: Mapping[str, str]) -> Iterator[str]:
+    """The rights of the administrator who runs a canary, on both clouds: in no everyday policy."""
+    source, log = (f"acs:oss:*:*:{given.get(name, '')}" for name in ("sourceBucket", "logBucket"))
+    mine = f"{given.get('objectPrefix', '')}{CANARY}*"
+    objects = (
+        "oss:PutObject",
+        "oss:GetObject",
+        "oss:DeleteObject",
+        "oss:DeleteObjectVersion",
+        "oss:AbortMultipartUpload",
+    )
+    bucket = ("oss:ListObjects", "oss:ListObjectVersions", "oss:ListMultipartUploads", "oss:GetBucketVersioning")
+    alibaba = {
+        "Version": "1",
+        "Statement": [
+            {"Effect": "Allow", "Action": list(objects), "Resource": [f"{source}/{mine}"]},
+            {"Effect": "Allow", "Action": [*bucket, "oss:GetBucketWorm"], "Resource": [source]},
+            {"Effect": "Allow", "Action": list(objects[:3]), "Resource": [f"{log}/oms_source_record/*"]},
+            {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [log]},
+        ],
+    }
+    of_objects = ["obs:object:GetObject", "obs:object:DeleteObject", "obs:object:DeleteObjectVersion"]
+    of_bucket = ["obs:bucket:ListBucket", "obs:bucket:ListBucketVersions", "obs:bucket:GetBucketVersioning"]
+    lock = "obs:bucket:GetBucketObjectLockConfiguration"
+    lists = ["OBS:*:*:object:DESTINATION_BUCKET/oms/sync_task/*"]
+    huawei = {
+        "Version": "1.1",
+        "Statement": [
+            {"Effect": "Allow", "Action": of_objects, "Resource": [f"OBS:*:*:object:DESTINATION_BUCKET/{mine}"]},
+            {"Effect": "Allow", "Action": of_objects[:1], "Resource": lists},
+            {"Effect": "Allow", "Action": [*of_bucket, lock], "Resource": ["OBS:*:*:bucket:DESTINATION_BUCKET"]},
+        ],
+    }
+    oms = {
+        "Version": "1.1",
+        "Statement": [{"Effect": "Allow", "Action": ["oms:synctask:get", "oms:synctask:statistics"]}],
+    }
+    for title, document in (
+        ("Alibaba Cloud, a RAM user or role", alibaba),
+        ("Huawei Cloud, OBS: write the name of the destination bucket into it", huawei),
+        ("Huawei Cloud, OMS", oms),
+    ):
+        yield f"# {title}"
+        yield json.dumps(document, indent=2)
+    yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
 def by_role(policies: list[Policy]) -> dict[str, list[Policy]]:

@@ -108,8 +108,7 @@ def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built
 
 def test_every_command_of_day_to_day_answers(shell, project, box):
     upload(box, "hello", "a/b.txt")
-    box.oss.age(3600)
-    box.obs.age(3600)
+    box.later(3600)
     table = next(table for table in Document.read(OPERATIONS).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
     commands.remove("python ops.py close")  # waits for two minutes: see unit/ops/test_closing
@@ -354,7 +353,7 @@ def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     assert box.oms.accepted == {}
 
     # THEN they go out when it goes on
-    box.oss.age(3600)
+    box.later(3600)
     shell.run(go_on)
     assert set(box.oms.accepted) == {"meanwhile"}
     upload(box, "afterwards")
@@ -362,15 +361,15 @@ def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
 
 
 def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unasked(shell, project, box):
-    # GIVEN lost events and a failure, an hour ago, when writing stopped
+    # GIVEN lost events and a failure, an hour ago, when writing stopped (the tool's command has this machine's clock)
+    box.later(-3600)
     upload(box, "good")
     box.oss.lose_events(lambda key: key.startswith("lost"))
     upload(box, "lost/1", "lost/2")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "failed")
     box.tick("replay")
-    box.oss.age(3600)
-    box.obs.age(3600)
+    box.later(3600)
     frozen = (datetime.now(timezone.utc) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     # WHEN the command is run without a terminal, THEN it sends what was missing, waits for it, and tells how to close

@@ -10,9 +10,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+import requests
 
 from sandbox.__main__ import describe, parser, snippet
+from sandbox.asking import asked
 from sandbox.fc.service import Invocation
+from sandbox.prompt import Prompt
 from support.process import interruptible, started
 from tools.package import ROOT
 from tools.render import render
@@ -118,3 +121,83 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
 )
 def test_a_timers_work_is_told_where_there_was_any(log, lines):
     assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]))] == lines
+
+
+def answers(box, *lines: str) -> list[str]:
+    return [Prompt(box).answer(line).rstrip("\n") for line in lines]
+
+
+def test_the_prompt_writes_changes_and_deletes_on_both_sides(box, tmp_path):
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path)
+    in_oss, in_obs = box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket)
+    assert answers(box, "put 'a b' hello", "parts big") == [
+        "a b is in OSS, 5 bytes.",
+        "big is in OSS, 204800 bytes in two parts.",
+    ]
+    box.wait_idle(PATIENCE)
+    assert {key: in_obs[key].data for key in in_oss} == {key: one.data for key, one in in_oss.items()}
+    answers(box, "tamper 'a b'", "put obs c theirs", "delete obs big", "delete 'a b'")
+    assert {key: one.data for key, one in in_obs.items() if not key.startswith("oms/")} == {
+        "a b": bytes(byte ^ 1 for byte in b"hello"),
+        "c": b"theirs",
+    }
+    assert {*in_oss} == {"big"}
+
+
+@pytest.mark.parametrize(
+    ("breaks", "mends", "status"),
+    [("oms down", "oms up", 503), ("key revoked", "key well", 401), ("throttle 0.001", "throttle off", 429)],
+)
+def test_the_prompt_breaks_oms_and_mends_it(box, huawei, breaks, mends, status):
+    answers(box, breaks)
+    codes = {huawei.submit("a").status_code for _ in range(2)}
+    answers(box, mends)
+    assert status in codes
+    assert huawei.submit("a").status_code == 200
+
+
+@pytest.mark.parametrize(("how", "calls"), [("lost", 0), ("twice", 2), ("well", 1)])
+def test_the_prompt_says_what_becomes_of_events(box, how, calls):
+    came: list[bytes] = []
+    box.oss.add_trigger("mine", box.source_bucket, ["oss:ObjectCreated:PutObject"], "", "", came.append)
+    answers(box, f"events {how}", "put a")
+    box.wait_idle(PATIENCE)
+    assert len(came) == calls
+
+
+def test_the_prompt_moves_the_clock(box):
+    (text,) = answers(box, "later 15m")
+    assert text.endswith("in here, 900 seconds ahead of this machine's clock.")
+    assert box.ahead == 900
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("explode", "There is no command explode."),
+        ("put", "0 words are too few."),
+        ("put oss a b c", "3 words are too many."),
+        ("put 'a", "No closing quotation"),
+        ("later soon", "soon is no time: give a number and s, m, h or d, such as 15m."),
+        ("throttle -1", "OMS takes more than 0 calls a second."),
+        ("oms sideways", "OMS is down, or up."),
+        ("tamper nothing", "There is no nothing in OBS."),
+    ],
+)
+def test_a_misuse_of_the_prompt_is_told(box, line, says):
+    (text,) = answers(box, line)
+    assert text == f"{says} `help` says what there is."
+
+
+def test_help_names_every_command(box):
+    (text,) = answers(box, "help")
+    named = {line.split()[0] for line in text.splitlines()}
+    assert named == {name.removeprefix("do_") for name in dir(Prompt) if name.startswith("do_")} - {"EOF"}
+
+
+def test_another_shell_can_say_it_too(box):
+    with asked(box) as address:
+        text = requests.post(f"{address}/say", data=b"put a", timeout=PATIENCE).text
+    assert text == "a is in OSS, 5 bytes.\n"
+    assert "a" in box.oss.objects(box.source_bucket)

@@ -6,6 +6,7 @@ import ssl
 import textwrap
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import oss2
@@ -152,3 +153,39 @@ def test_both_clouds_speak_https_where_a_certificate_is_given(tmp_path, http):
         box.oss.faults.add(Fault.drop_before(), times=1)
         with pytest.raises(requests.ConnectionError):
             http.get(box.oss.endpoint)
+
+
+CLOCK = """
+import json, os, time
+from datetime import datetime, timezone
+from email.utils import formatdate
+
+def handler(event, context):
+    return [time.time(), datetime.now(timezone.utc).timestamp(), datetime.utcnow().isoformat(), time.monotonic()]
+"""
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_the_clock_moves_for_all_and_what_is_stored_keeps_its_times(tmp_path, forks):
+    (tmp_path / "index.py").write_text(CLOCK)
+    with Sandbox(forks=forks) as box:
+        box.fc.create_function(
+            "clock", tmp_path, environment={}, credentials=box.function_credentials, handler="index.handler"
+        )
+        written = box.oss.put(box.source_bucket, "a", b"").last_modified
+        before = box.fc.invoke("clock", b"").value
+        # WHEN two hours go by
+        box.later(7200)
+        # THEN a warm instance sees them, by whatever it asks
+        seconds, now, utc, monotonic = box.fc.invoke("clock", b"").value
+        assert 7200 <= seconds - before[0] < 7260
+        assert now == pytest.approx(seconds, abs=1)
+        assert datetime.fromisoformat(f"{utc}+00:00").timestamp() == pytest.approx(seconds, abs=1)
+        assert 7200 <= monotonic - before[3] < 7260
+        # AND an object is as much older, because its time is what it was
+        assert box.oss.objects(box.source_bucket)["a"].last_modified == written
+        # AND somebody whose clock has not moved is let in all the same; one who is wrong by both clocks is not
+        assert box.bucket(box.source_bucket).head_object("a").last_modified == written
+        box.oss.clock_offset = 3600
+        with pytest.raises(oss2.exceptions.OssError, match="RequestTimeTooSkewed"):
+            box.bucket(box.source_bucket).get_object("a")

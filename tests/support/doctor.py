@@ -41,7 +41,7 @@ def a_day_of_work(box: Sandbox) -> None:
     for number in range(3):
         bucket.put_object(f"object {number}", b"contents")
     box.wait_idle(60)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     for job in ("replay", "reconcile", "compare", "status"):
         box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer-oss-oms-sync.json", b"{}")
 

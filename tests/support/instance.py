@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.invocation import Invocation
@@ -14,12 +16,22 @@ from oss_oms_sync.settings import Settings
 from sandbox import Sandbox
 
 
+class SandboxClock(Clock):
+    """This process's, as far ahead as the sandbox's is."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self._box = box
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._box.ahead)
+
+
 class Instance:
     """Clients that live as long as it does."""
 
     def __init__(self, box: Sandbox, clock: Clock | None = None, **environment: str) -> None:
         self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region, **environment})
-        self.clock, pool = clock or Clock(), CallPool()
+        self.clock, pool = clock or SandboxClock(box), CallPool()
         oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self._oms = OmsClient(self.settings, oms, pool, self.clock)
         self._oss = OssClient(self.settings, oss, pool, self.clock)

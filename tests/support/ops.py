@@ -93,8 +93,11 @@ class FakeCaller:
     def restore_trigger(self, job: str, trigger: str) -> None:
         self.asked.append(("deploy", {"trigger": trigger}))
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+    def let_pass(self, seconds: float) -> bool:
         return False
+
+    def ahead(self) -> float:
+        return 0.0
 
     def stop(self) -> None:
         pass

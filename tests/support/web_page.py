@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
-from ops.pages import certificate, status
+from ops.report import certificate, status
+from ops.show import page
 from support.answers import answer
 
 # Elements that have no end.
@@ -27,9 +28,19 @@ NASTY = (
 )
 
 
+def certificate_page(given: Mapping[str, Any], language: str = "en") -> str:
+    """The page of an answer of certify."""
+    return page.draw(certificate.report(given, language))
+
+
+def status_page(given: Mapping[str, Any], language: str = "en") -> str:
+    """The page of an answer of status."""
+    return page.draw(status.report(given, language))
+
+
 def page_of(given: Mapping[str, Any], language: str = "en") -> str:
-    """The page of an answer of status or certify."""
-    return certificate.page(given, language) if "kind" in given else status.page(given, language)
+    """The page of either."""
+    return (certificate_page if "kind" in given else status_page)(given, language)
 
 
 def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:

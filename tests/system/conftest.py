@@ -17,6 +17,7 @@ import pytest
 
 from oss_oms_sync.clouds import retry
 from sandbox import Sandbox
+from support.instance import SandboxClock
 from tools.render import render
 
 RUNTIMES = ["python3.12", "python3.10"]
@@ -74,6 +75,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(index, "Clock", lambda: SandboxClock(box))
         index._instance.cache_clear()
         (lines,) = [one for one in index.log.handlers if one.formatter is index._lines]
         lines.stream = sys.stdout  # this test's

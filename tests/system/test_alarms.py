@@ -153,7 +153,7 @@ def live(box: Sandbox) -> None:
     box.oss.lose_events(lambda key: True)
     for key in ("one", "two", "three"):
         box.oss.put(box.source_bucket, key, b"")
-    box.oss.age(3600)
+    box.later(3600)
     box.oms.refuse(lambda key: True)
     box.oss.faults.add(lost, **failed_records)
     box.fc.invoke("reconcile", b"{}")

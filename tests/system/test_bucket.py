@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import StorageError
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
@@ -14,7 +14,7 @@ from support.law import HOSTILE
 
 
 @pytest.fixture
-def bucket(box: Sandbox) -> Bucket:
+def bucket(box: Sandbox) -> OssBucket:
     return Instance(box).invocation().log_bucket
 
 

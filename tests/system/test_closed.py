@@ -75,7 +75,7 @@ def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_i
 
     # WHEN objects are uploaded, and all jobs have their turn
     upload(box, "a", "b", "lost")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
     stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
     box.wait_idle(TIMEOUT)
@@ -131,7 +131,7 @@ def test_a_change_of_prefix_or_suffix_leaves_the_project_closed(box, tmp_path, c
     box.deploy_project(tmp_path)
     box.oss.lose_events(lambda key: True)
     upload(box, "photos/1.jpg")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     box.fc.invoke("certify", b'{"close": true}')
 
     # WHEN its prefix or suffix is changed, THEN nothing is sent, and it says that it is closed

@@ -25,7 +25,7 @@ def put(box: Sandbox, key: str, data: bytes, there: bytes, part_size: int | None
     """An object that was appended, so its ETag is no MD5, and what is in OBS since an hour later."""
     objects = box.oss.buckets[box.source_bucket].objects
     objects[key] = OssObject(data, "0123456789ABCDEF", int(box.oss.now()), type="Appendable", has_crc64=False)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     box.obs.put(box.destination_bucket, key, there, part_size)
 
 
@@ -37,8 +37,7 @@ def test_torn_copies_flipped_bytes_and_skipped_versions_are_found_and_equal_ones
     put(box, "empty", b"", b"")
     box.obs.bucket(box.destination_bucket).encrypted = True
     put(box, "encrypted", TEXT, TEXT)
-    box.oss.age(HOUR)
-    box.obs.age(HOUR)
+    box.later(HOUR)
 
     # Without it, nobody can tell.
     assert run(box, dry_run=True)["classes"]["equal_size"]["source"]["objects"] == 6
@@ -68,8 +67,7 @@ def test_torn_copies_flipped_bytes_and_skipped_versions_are_found_and_equal_ones
 def test_an_object_in_parts_of_50_mib_is_recognised(box):
     big = bytes(range(256)) * (106 * 4096)
     put(box, "big", big, big, 50 * MIB)
-    box.oss.age(HOUR)
-    box.obs.age(HOUR)
+    box.later(HOUR)
     answer = run(box, deep=True)
     assert box.obs.objects(box.destination_bucket)["big"].etag.endswith("-3")
     assert answer["classes"]["equal_contents"]["keys"] == ["big"]

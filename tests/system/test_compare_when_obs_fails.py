@@ -93,7 +93,7 @@ def test_it_stops_with_what_to_do_and_goes_on_where_it_was(furnished, fault, sen
         return False
 
     furnished.obs.faults.add(fault, where=note)
-    furnished.oss.age(120)
+    furnished.later(120)
     answer = run(furnished)
     assert answer["finished"]
     assert KEYS[900] < min(markers)
@@ -109,7 +109,7 @@ def test_an_answer_that_drips_is_given_up_while_there_is_time_to_say_so(furnishe
         run(furnished, seconds=8)
     assert run(furnished, look=True)["pass"]
     furnished.obs.faults.clear()
-    furnished.oss.age(120)
+    furnished.later(120)
     assert run(furnished)["classes"]["equal_contents"]["source"]["objects"] == 2_499
     assert furnished.oms.accepted == {KEYS[7]: 1}
 
@@ -119,7 +119,7 @@ def test_a_bucket_that_lists_the_same_page_for_ever_is_no_end(furnished):
     with pytest.raises(StorageError, match="is it a parallel file system"):
         run(furnished)
     furnished.obs.repeats_pages = False
-    furnished.oss.age(120)
+    furnished.later(120)
     assert run(furnished)["classes"]["equal_contents"]["source"]["objects"] == 2_499
 
 
@@ -148,12 +148,11 @@ def test_in_a_parallel_file_system_what_it_cannot_hold_is_impossible_and_the_res
     box.obs.bucket(box.destination_bucket).is_file_system = True
     for key in ("a//b", "c/", "d", "d/e", "f/g"):
         box.oss.put(box.source_bucket, key, b"12")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     assert run(box)["classes"]["impossible"]["keys"] == ["a//b", "c/"]
     box.oms.wait_copied(30)
     assert box.task.destination.keys() == {"d", "f/g"}
-    box.oss.age(2 * HOUR)
-    box.obs.age(2 * HOUR)
+    box.later(2 * HOUR)
     box.obs.actions.clear()
 
     # WHEN they are compared again, THEN those are not sent again for ever

@@ -9,7 +9,7 @@ import pytest
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
-from oss_oms_sync.clouds.obs_errors import ObsError
+from oss_oms_sync.clouds.obs_answers import ObsError
 from oss_oms_sync.clouds.pool import CallPool
 from sandbox import Sandbox
 from sandbox.server.faults import Fault

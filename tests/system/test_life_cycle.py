@@ -41,7 +41,7 @@ def test_a_wider_prefix_brings_what_was_written_since_the_installation(box, depl
     # WHEN it is deployed with all
     deploy(objectPrefix="")
     upload(box, "b/2")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     box.tick("reconcile")
 
     # THEN events come by themselves, and reconcile brings the rest
@@ -82,7 +82,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
     # THEN what failed for the old one stays there; a backfill brings all that the new one has not
     assert set(other.destination) == {"new"}
     assert failed(box) == {"failed"}
-    box.oss.age(HOUR)
+    box.later(HOUR)
     box.fc.invoke("reconcile", b'{"since": "1970-01-01"}')
     box.wait_idle(60)
     assert set(other.destination) == {"accepted", "failed", "new"}
@@ -99,7 +99,7 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
     upload(box, "a/2", "b/2")
     box.oss.lose_events(lambda key: key.endswith("3"))
     upload(box, "a/3", "b/3")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     for job in ("replay", "reconcile"):
         for called in ("one ", "two "):
             box.tick(called + job)

@@ -43,8 +43,7 @@ def ops(deployed: Sandbox, monkeypatch, capsys, tmp_path):
 
 def later(box: Sandbox) -> None:
     box.wait_idle(PATIENCE)
-    box.oss.age(HOUR)
-    box.obs.age(HOUR)
+    box.later(HOUR)
 
 
 @pytest.fixture
@@ -154,7 +153,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     code, out, said = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.startswith("NO-GO\n")
-    assert "  failed: OVERWRITTEN (objects: 1, bytes: " in out
+    assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 objects, " in out
     assert "      'a/2'\n" in out
     assert "-> python ops.py compare --overwrite --restart" in out
     assert "The project is not closed: something is left" in said

@@ -76,7 +76,7 @@ def time_flying(box: Sandbox) -> Iterator[None]:
 
     def fly() -> None:
         while not over.wait(1):
-            box.oss.age(60)
+            box.later(60)
 
     flying = threading.Thread(target=fly)
     flying.start()
@@ -100,7 +100,7 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     ticks = 0
     while not totals(box):
         assert ticks < 20
-        box.oss.age(HOUR if ticks else 0)
+        box.later(HOUR if ticks else 0)
         box.tick("reconcile")
         box.wait_idle(TIMEOUT)
         ticks += 1
@@ -146,7 +146,7 @@ def test_without_any_event_the_timer_alone_brings_a_pass_to_its_end(box, tmp_pat
         ticks = [box.tick("reconcile")]
         while not totals(box):
             assert len(ticks) < 10
-            box.oss.age(HOUR)
+            box.later(HOUR)
             ticks.append(box.tick("reconcile"))
 
     # THEN all of it was done in ticks, of ranges that would have been others' work

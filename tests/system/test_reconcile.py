@@ -36,7 +36,7 @@ def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
 
     # WHEN the timer strikes while they are young, and an hour later
     assert deployed.tick("reconcile").value["pending"] == len(keys)
-    deployed.oss.age(HOUR)
+    deployed.later(HOUR)
     report = deployed.fc.invoke("reconcile", b"{}").value
     deployed.wait_idle(TIMEOUT)
 
@@ -51,7 +51,7 @@ def test_the_period_off_reaches_the_function(box, tmp_path):
     box.deploy_project(tmp_path)
     box.oss.lose_events(lambda key: True)
     box.oss.put(box.source_bucket, "a", b"a")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     assert box.tick("reconcile").value["finished"] is False
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
 
@@ -68,7 +68,7 @@ def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path,
         box.oss.lose_events(lambda key: True)
         for key in keys:
             box.oss.put(box.source_bucket, key, b"x")
-        box.oss.age(HOUR)
+        box.later(HOUR)
         requests = kill_at(box, step, landed)
         box.fc.invoke("reconcile", b"{}")
         # The trigger's events as well: one of their processes may be the killed one.
@@ -77,7 +77,7 @@ def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path,
         box.oms.faults.clear()
         box.oss.faults.clear()
         # As if it were long ago: whoever was on it counts as lost.
-        box.oss.age(HOUR)
+        box.later(HOUR)
 
         # WHEN it runs again, THEN it sends them all
         assert box.fc.invoke("reconcile", b"{}").value["finished"]
@@ -110,18 +110,18 @@ def furnish(box: Sandbox, number: int) -> set[str]:
             box.oss.put(box.log_bucket, f"{records}/{state}_object/{name(one)}", body)
 
     put((f"in/old/{one:06}.x" for one in range(0, number, 50)), b"before the installation")
-    box.oss.age(72 * HOUR)
+    box.later(72 * HOUR)
     put(map(name, range(number)), b"A")
     record("success", sorted(set(range(number)) - {*missing, *failed}), etag_of(b"A").encode())
     record("success", vendors, b"")
     record("failed", failed, b"{}")
     put(map(name, same_second), b"B")  # or the next second, which comes to the same
-    box.oss.age(HOUR)
+    box.later(HOUR)
     put(map(name, [*overwritten, *restored]), b"B")
     put(map(name, restored), b"A")
     put((f"out/{one:06}.x" for one in range(0, number, 100)), b"outside the prefix")
     put((f"in/{one:06}.y" for one in range(0, number, 100)), b"outside the suffix")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     return {name(one) for ones in (missing, vendors, same_second, overwritten, restored) for one in ones}
 
 

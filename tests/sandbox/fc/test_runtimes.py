@@ -21,7 +21,7 @@ ELSEWHERE = [
     "clouds/test_obs_listing.py",
     "clouds/test_obs_signer.py",
     "clouds/test_oms_lists.py",
-    "ops/pages",
+    "ops/report",
     "ops/test_cost.py",
     "ops/test_docs_certificate.py",
 ]

@@ -155,12 +155,6 @@ def test_delayed_requests_say_how_long_they_waited(box, obs_requests):
     assert answer.elapsed.total_seconds() >= 0.03
 
 
-def test_what_is_stored_can_be_made_older(box):
-    before = box.obs.put(BUCKET, "a", b"").last_modified
-    box.obs.age(100)
-    assert box.obs.objects(BUCKET)["a"].last_modified == pytest.approx(before - 100)
-
-
 def test_credentials_can_be_taken_away(box, obs_requests):
     box.obs.remove_credentials(box.huawei_credentials[0])
     assert obs_requests.send().status_code == 403

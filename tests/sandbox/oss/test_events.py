@@ -96,13 +96,6 @@ def test_events_can_be_lost(box, photos, delivered):
     assert names_and_keys(delivered) == [("ObjectCreated:PutObject", "told")]
 
 
-def test_time_can_be_let_go_by(box, photos):
-    photos.put_object("a", b"hello")
-    now = photos.head_object("a").last_modified
-    box.oss.age(3600)
-    assert photos.head_object("a").last_modified == now - 3600
-
-
 @pytest.mark.parametrize(
     ("prefix", "suffix", "events", "refused"),
     [

@@ -18,7 +18,6 @@ def copied(box: Sandbox, tmp_path) -> Sandbox:
     """A project whose objects OMS has copied."""
     deploy(box, tmp_path, {**box.environment(), **QUICK})
     a_day_of_work(box)
-    box.obs.age(3600)
     return box
 
 

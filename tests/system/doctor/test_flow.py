@@ -70,7 +70,7 @@ RECORDS = {
 def test_the_right_to_submit_is_told_from_the_last_that_failed_for_want_of_it(box, handler, what):
     ages, state = RECORDS[what]
     for records in ages:
-        box.oss.age(60)
+        box.later(60)
         for name, body in records:
             box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
     report = handler(box, box.environment())
@@ -83,7 +83,7 @@ def test_the_right_to_submit_is_told_from_the_last_that_failed_for_want_of_it(bo
 def test_records_of_another_project_do_not_tell_of_this_ones_right(box, handler):
     root = f"oms_source_record/{box.task_id}"
     box.oss.put(box.log_bucket, f"{root}/success_object/mine/a", b"-")
-    box.oss.age(60)
+    box.later(60)
     for name, body in failed("FORBIDDEN", "another/b", "mine/c.txt"):
         box.oss.put(box.log_bucket, f"{root}/{name}", body)
     report = handler(box, {**box.environment(), "OBJECT_PREFIX": "mine/", "OBJECT_SUFFIX": "a"})
@@ -162,7 +162,7 @@ def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
     box.oss.put(box.log_bucket, f"{root}/replay/oss-oms-sync/1.json", json.dumps(run).encode())
     box.oss.put(box.source_bucket, "a", b"contents")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     assert "records flow" in states(handler(box, box.environment()), "warning")
 
 
@@ -181,3 +181,16 @@ def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(b
     assert "(Li Lei): nothing is sent. To open it: python ops.py open" in seen
     Closing(Instance(box).invocation()).open()
     assert "project open" in states(handler(box, box.environment()), "ok")
+
+
+def test_other_projects_of_the_task_that_a_cutover_would_wait_for_are_named(box, handler):
+    marks = f"oms_source_record/{box.task_id}/state/closed-"
+    closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened"), "")}).encode()
+    for name, body in {"open": b'{"closed": false}', "torn": b"{", "closed": closed}.items():
+        box.oss.put(box.log_bucket, f"{marks}{name}.json", body)
+    report = handler(box, box.environment())
+    assert "other projects" in states(report, "warning")
+    assert the_check(report, "other projects")["seen"].endswith(": open, torn")
+    for name in ("open", "torn"):
+        box.oss.put(box.log_bucket, f"{marks}{name}.json", closed)
+    assert "other projects" in states(handler(box, box.environment()), "ok")

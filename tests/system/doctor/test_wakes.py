@@ -33,7 +33,7 @@ def test_a_timer_that_is_gone_is_a_fault_which_a_call_by_hand_does_not_hide(box,
     # GIVEN a project whose timers have struck, and all but one go on striking
     for job in TIMED:
         in_process(box, job, STRIKE)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     for job in TIMED:
         in_process(box, job, None if job == dead else STRIKE)
 
@@ -71,7 +71,7 @@ def test_a_timer_is_dead_after_two_periods_by_osss_clock_unless_it_is_off(box, h
     box.oss.clock_offset = ahead
     for job in TIMED:
         in_process(box, job, STRIKE)
-    box.oss.age(ago)
+    box.later(ago)
     report = handler(box, {**box.environment(), **periods})
     assert states(report, "fault") == timers(*dead)
     assert set(timers(*TIMED)) - set(timers(*dead)) <= set(states(report, "ok"))
@@ -83,7 +83,7 @@ def test_a_timer_that_has_not_struck_since_the_installation_is_a_fault_only_afte
     box.oss.clock_offset = ahead
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
     for age, before in zip(ages, [0, *ages], strict=False):
-        box.oss.age(age - before)
+        box.later(age - before)
         # WHEN doctor looks again and again, THEN it measures by its first look
         report = handler(box, box.environment())
         assert states(report, "fault") == timers(*ages[age])

@@ -42,7 +42,7 @@ def reconcile(box: Sandbox) -> None:
     """Objects without records, long keys among them; the pass after next clears the first away."""
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     for _ in range(3):
         box.fc.invoke("reconcile", b"{}")
 
@@ -52,7 +52,7 @@ def compare(box: Sandbox) -> None:
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
-    box.oss.age(HOUR)
+    box.later(HOUR)
     del box.oss.actions[:]
     for asked in (b'{"restart": true}', b'{"restart": true}', b'{"restart": true}', b'{"again": true}'):
         box.fc.invoke("compare", asked)
@@ -63,7 +63,7 @@ def certify(box: Sandbox) -> None:
     upload(box, "a")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
-    box.oss.age(HOUR)
+    box.later(HOUR)
     box.fc.invoke("compare", b"{}")
     del box.oss.actions[:]
     for asked in (b"{}", b'{"close": true}', b'{"open": true}'):
@@ -110,8 +110,7 @@ def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, 
 def deep(box: Sandbox, job: str) -> None:
     """An object whose ETag tells nothing is read by compare, and by certify for a sample."""
     upload(box, "a")
-    box.oss.age(HOUR)
-    box.obs.age(HOUR)
+    box.later(HOUR)
     objects = box.oss.buckets[box.source_bucket].objects
     objects["a"] = replace(objects["a"], etag="0123456789ABCDEF", type="Appendable")
     box.fc.invoke("compare", b'{"deep": true}')

@@ -50,8 +50,7 @@ def test_names_of_objects_stand_in_the_logs_of_those_functions_that_it_names(box
             box.oms.faults.add(Fault.status(401), times=faults)
         box.oss.put(box.source_bucket, key, b"x")
         box.wait_idle(60)
-    box.oss.age(3600)
-    box.obs.age(3600)
+    box.later(3600)
 
     # WHEN all jobs have run, and somebody has asked for one object's story
     for job in ("replay", "reconcile", "compare"):

@@ -28,7 +28,7 @@ def test_one_keys_whole_story(project, in_process, key):
     project.oss.lose_events(lambda key: True)
     upload(project, key)
     assert "written just now" in story(project, in_process, key)["story"]
-    project.oss.age(HOUR)
+    project.later(HOUR)
     lost = story(project, in_process, key)
     assert lost["story"] == "It has no record: its event was lost."
     assert again in lost["next"]
@@ -48,9 +48,9 @@ def test_one_keys_whole_story(project, in_process, key):
     assert accepted["seconds"]["accepted"] is not None
     assert accepted["success"]["etag"] == accepted["object"]["etag"]
 
-    project.oss.age(HOUR)
+    project.later(HOUR)
     project.oss.put(project.source_bucket, key, b"overwritten")
-    project.oss.age(HOUR)
+    project.later(HOUR)
     assert story(project, in_process, key)["story"] == "OMS accepted an older version."
 
 
@@ -91,7 +91,7 @@ def test_the_command_to_paste_is_safe_whatever_the_key(project, in_process, key,
     project.oss.put(project.log_bucket, f"oms_source_record/{project.task_id}/failed_object/{key}", b"")
     project.oss.lose_events(lambda key: True)
     upload(project, key)
-    project.oss.age(HOUR)
+    project.later(HOUR)
     following = story(project, in_process, key)["next"]
     assert shlex.split(following.partition("To send it now: ")[2]) == words
 
@@ -107,7 +107,7 @@ PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare 
 def lost(project) -> None:
     project.oss.lose_events(lambda key: True)
     upload(project, "a")
-    project.oss.age(HOUR)
+    project.later(HOUR)
 
 
 def failed(project) -> None:
@@ -122,7 +122,7 @@ def just_written(project) -> None:
 
 def gone_from_obs(project) -> None:
     upload(project, "a")
-    project.oss.age(2 * HOUR)
+    project.later(2 * HOUR)
     del project.task.bucket.objects["a"]
 
 

@@ -20,7 +20,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))
     upload(deployed, *(f"lost/{number}" for number in range(3)))
-    deployed.oss.age(HOUR)
+    deployed.later(HOUR)
     passed = deployed.tick("reconcile").value
     deployed.oms.refuse(lambda key: key.startswith("bad/"))
     upload(deployed, *(f"bad/{number}" for number in range(4)))
@@ -60,7 +60,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
 def test_an_open_pass_is_told(project, in_process):
     # GIVEN a backfill that OMS refuses after a batch
     upload(project, *(f"{number:02}" for number in range(15)))
-    project.oss.age(HOUR)
+    project.later(HOUR)
     project.oms.faults.add(Fault.status(401))
     name = in_process(project, "reconcile", {"all": True})["pass"]
 

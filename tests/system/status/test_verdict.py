@@ -17,7 +17,7 @@ TIMEOUT = 60
 
 def test_when_all_is_well_it_is_in_step(project, in_process):
     upload(project, "a", "b")
-    project.oss.age(HOUR)
+    project.later(HOUR)
     in_process(project, "reconcile")
     verdict = in_process(project, "status")["verdict"]
     assert verdict["state"] == "in step"
@@ -29,7 +29,7 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
     project.oss.lose_events(lambda key: True)
     in_process(project, "replay", {"keys": ["nowhere"]})
     project.wait_idle(TIMEOUT)
-    project.oss.age(HOUR)
+    project.later(HOUR)
     in_process(project, "reconcile")
     report = in_process(project, "status")
     assert report["oms"]["month"]["failed"] == 1
@@ -44,7 +44,7 @@ def test_what_oms_failed_to_copy_is_never_green(project, in_process):
 def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known(project, in_process):
     # GIVEN objects, and a project whose prefix has a typo
     upload(project, "photos/1")
-    project.oss.age(HOUR)
+    project.later(HOUR)
     environment = {**project.environment(), "OBJECT_PREFIX": "phots/"}
 
     # WHEN a pass has found nothing to send, THEN that is no success
@@ -97,7 +97,7 @@ def test_a_stopped_task_is_broken(project, in_process):
 def green(project, in_process) -> dict:
     """A report of a project in step."""
     upload(project, "a")
-    project.oss.age(HOUR)
+    project.later(HOUR)
     in_process(project, "reconcile")
     report = in_process(project, "status")
     assert report["verdict"]["state"] == "in step"

@@ -11,8 +11,7 @@ import urllib3
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart
-from oss_oms_sync.clouds.obs_errors import ObsError
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
@@ -453,7 +452,7 @@ def test_a_range_behind_the_end_is_an_error(world):
 
 
 def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.contents._PART_BYTES", 2)
+    mocker.patch("oss_oms_sync.clouds.bucket._PART_BYTES", 2)
     assert list(bucket(world).iter_contents(LISTED)) == [b"he", b"ll", b"o"]
 
     parts = bucket(world).iter_contents(LISTED)

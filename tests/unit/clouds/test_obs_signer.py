@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from obs.auth import Authentication
 from obs.convertor import Adapter
 
-from oss_oms_sync.clouds.obs_signer import quote_key, sign
+from oss_oms_sync.clouds.obs import quote_key, sign
 
 AK, SK = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -248,7 +248,7 @@ def test_a_listing_that_oss_held_back_is_gone_on_with_as_much_later(world, held_
 
 
 def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.contents._PART_BYTES", 2)
+    mocker.patch("oss_oms_sync.clouds.bucket._PART_BYTES", 2)
     world.source.add(StoredObject("a", b"hello"))
     bucket = world.invocation(30).source_bucket
     (listed,) = bucket.find_all(["a"])

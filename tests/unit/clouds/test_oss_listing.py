@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.listings import NotAListing
+from oss_oms_sync.clouds.listings import OSS, NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.oss_listing import UnreadPage
 from support.law import HOSTILE
 from support.listing import listing
 
@@ -20,17 +19,17 @@ A = ObjectSummary("a", "AB", 1, 1_767_225_600)
 PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, 1_767_225_661, "Multipart")], "to/ken")
 
 
-def read(text: str) -> tuple[ListPage, str]:
-    return UnreadPage(text.encode()).read()
+def read(text: str) -> ListPage:
+    return UnreadPage(text.encode(), OSS).read()
 
 
-def read_by_oss2(text: str) -> tuple[ListPage, str]:
+def read_by_oss2(text: str) -> ListPage:
     oss2 = import_oss2()
     answer = SimpleNamespace(read=text.encode, status=200, headers={}, request_id="1")
     found = oss2.models.ListObjectsV2Result(answer)
     oss2.xml_utils.parse_list_objects_v2(found, text.encode())
     objects = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-    return ListPage(objects, found.is_truncated), found.next_continuation_token
+    return ListPage(objects, found.is_truncated, found.next_continuation_token)
 
 
 objects = st.lists(
@@ -50,16 +49,16 @@ objects = st.lists(
 @given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
 def test_it_reads_what_was_listed_and_as_oss2_does(objects, token):
     text = listing(objects, token)
-    page, following = read(text)
+    page = read(text)
     assert [one._replace(etag=one.etag.upper()) for one in objects] == page.objects
-    assert (page.more, following) == (bool(token), token)
-    assert (page, following) == read_by_oss2(text)
+    assert (page.more, page.token) == (bool(token), token)
+    assert page == read_by_oss2(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;"), max_size=5), token=st.sampled_from(["", "t%41"]))
 def test_names_that_are_not_encoded_are_not_decoded(names, token):
     text = listing([A._replace(name=name) for name in names], token, head="")
-    assert [one.name for one in read(text)[0].objects] == names
+    assert [one.name for one in read(text).objects] == names
     assert read(text) == read_by_oss2(text)
 
 
@@ -72,12 +71,12 @@ def test_names_that_are_encoded_in_odd_ways_are_decoded_as_oss2_does(encoded):
 @given(objects=objects, token=st.sampled_from(["", "t"]))
 def test_where_the_next_page_begins_is_seen_without_parsing(objects, token):
     expected = objects[-1].name if objects and token else ""
-    assert UnreadPage(listing(objects, token).encode()).guess_next() == expected
+    assert UnreadPage(listing(objects, token).encode(), OSS).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], "t", head="").encode()])
 def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
-    assert UnreadPage(body).guess_next() == ""
+    assert UnreadPage(body, OSS).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "Type", "IsTruncated", "NextContinuationToken"])
@@ -88,12 +87,11 @@ def test_a_page_that_lacks_something_is_no_listing(tag):
 
 @pytest.mark.parametrize("tag", ["StorageClass", "KeyCount", "EncodingType"])
 def test_what_nobody_asks_for_may_be_missing(tag):
-    assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE))[0].objects) == 2
+    assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE)).objects) == 2
 
 
 def test_a_last_page_says_nothing_of_a_token():
-    page, token = read(listing([A]))
-    assert (page, token) == (ListPage([A], more=False), "")
+    assert read(listing([A])) == ListPage([A], more=False, token="")
 
 
 TIME = "2026-01-01T00:01:01.000Z"
@@ -119,7 +117,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
     declaration, rest = PAGE.replace("UTF-8", encoding).split("\n", 1)
     with pytest.raises(NotAListing):
-        UnreadPage(f"{declaration}\n{doctype}{rest}".encode(encoding)).read()
+        UnreadPage(f"{declaration}\n{doctype}{rest}".encode(encoding), OSS).read()
 
 
 @pytest.mark.parametrize(
@@ -127,8 +125,8 @@ def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
     [b"", b"\x00", b"\xff", b"<a>" * 100_000, PAGE.encode()[:-1], PAGE.encode() + b"<", PAGE.encode() + PAGE.encode(),
      PAGE.replace("b%2Fc", "&b;").encode(), PAGE.replace("b%2Fc", "\x01").encode(),
      PAGE.replace("<Size>2<", "<Size>two<").encode(), PAGE.replace(">true<", ">perhaps<").encode(),
-     PAGE.replace("ListBucketResult", "ListBucketResult xmlns='urn:x'", 1).encode()],
+     PAGE.replace("ListBucketResult", "ListVersionsResult").encode()],
 )  # fmt: skip
 def test_what_is_no_listing_is_told_as_such(body):
     with pytest.raises(NotAListing):
-        UnreadPage(body).read()
+        UnreadPage(body, OSS).read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.clouds.oss_listing import UnreadPage
+from oss_oms_sync.clouds.listings import UnreadPage
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
 from support.listing import answer

@@ -9,7 +9,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.signer import sign
+from oss_oms_sync.clouds.oms import sign
 
 AK, SK = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 segments = st.lists(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), max_size=8), max_size=5)

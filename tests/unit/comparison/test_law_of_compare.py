@@ -83,7 +83,8 @@ def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
     found = _class_of_both(seen, in_hand)
     times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
     is_late = max(time for time in times if time is not None) > listed - MINUTE
-    return "moving" if is_late and found not in EQUAL else found
+    # A failed record may be written anew each minute.
+    return "moving" if is_late and found not in {*EQUAL, "failed_before"} else found
 
 
 def _class_of_both(seen: Seen, in_hand: float) -> str:

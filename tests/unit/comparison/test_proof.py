@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
@@ -132,7 +132,7 @@ def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
 
 def slow_reading(world: CompareWorld, seconds: float):
     """Each object takes so long to be read, bit by bit."""
-    read = Bucket.iter_contents
+    read = OssBucket.iter_contents
 
     def slowly(bucket, one):
         for _ in range(100):
@@ -140,7 +140,7 @@ def slow_reading(world: CompareWorld, seconds: float):
             yield b""
         yield from read(bucket, one)
 
-    return patch.object(Bucket, "iter_contents", slowly)
+    return patch.object(OssBucket, "iter_contents", slowly)
 
 
 def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):

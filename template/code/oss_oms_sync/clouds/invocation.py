@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import OmsClient
-from oss_oms_sync.clouds.oss import Bucket, Credentials, OssClient
+from oss_oms_sync.clouds.oss import Credentials, OssBucket, OssClient
 from oss_oms_sync.errors import CredentialsError
 from oss_oms_sync.settings import Settings
 
@@ -39,7 +39,7 @@ class Invocation:
         return self.settings.task.task_id
 
     @cached_property
-    def log_bucket(self) -> Bucket:
+    def log_bucket(self) -> OssBucket:
         """The bucket of the records.
 
         Raises CredentialsError if the function has no role.
@@ -47,14 +47,14 @@ class Invocation:
         return self._bucket(self.settings.log_bucket, "LOG_BUCKET")
 
     @cached_property
-    def source_bucket(self) -> Bucket:
+    def source_bucket(self) -> OssBucket:
         """The bucket whose objects are forwarded.
 
         Raises CredentialsError if the function has no role.
         """
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
-    def _bucket(self, name: str, setting: str) -> Bucket:
+    def _bucket(self, name: str, setting: str) -> OssBucket:
         if isinstance(self.credentials, CredentialsError):
             raise self.credentials
-        return Bucket(self.oss, name, setting, self.credentials, self.deadline)
+        return OssBucket(self.oss, name, setting, self.credentials, self.deadline)

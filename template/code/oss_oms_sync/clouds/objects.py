@@ -47,17 +47,19 @@ class ObjectSummary(NamedTuple):
 
 @dataclass(frozen=True)
 class ListPage:
-    """Up to 1000 objects in byte order, and whether there are more after them."""
+    """Up to 1000 objects in byte order, and whether there are more after them. `token` is how OSS names the place where
+    it goes on: empty if there are no more."""
 
     objects: list[ObjectSummary]
     more: bool
+    token: str = ""
 
 
 @dataclass(frozen=True)
 class StorageFailure:
     """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
 
-    `code` is the cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_errors`.
+    `code` is the cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`.
     `is_refusal`: OSS answers this, a 4xx, to any such call for this object, and not to all calls for whatever object.
     """
 
@@ -75,17 +77,6 @@ def etag_of(body: bytes | str) -> str:
     """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
-
-
-def objects_named(
-    names: Sequence[str], pages: Sequence[ListPage | StorageFailure]
-) -> list[ObjectSummary | StorageFailure | None]:
-    """The objects of these `names`, each from the first page of a listing whose prefix is its name."""
-    return [
-        # An object is the first of all whose names begin with its name.
-        page if isinstance(page, StorageFailure) else next((one for one in page.objects if one.name == name), None)
-        for name, page in zip(names, pages, strict=True)
-    ]
 
 
 def none_failed(results: Sequence[T | StorageFailure]) -> list[T]:

@@ -6,11 +6,13 @@ of Huawei's API Gateway.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
 
@@ -19,7 +21,6 @@ from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_aft
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
-from oss_oms_sync.clouds.signer import sign
 from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
@@ -33,6 +34,7 @@ T = TypeVar("T")
 # The page's text says "a maximum of 10"; its schema says 100, which OMS is not known to accept.
 KEYS_PER_CALL = 10
 
+_ALGORITHM = "SDK-HMAC-SHA256"
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
 # For a whole call: connecting, waiting, and a response that arrives in pieces.
@@ -213,3 +215,58 @@ def _error_of(body: bytes) -> tuple[str | None, str]:
 
 def _milliseconds(time: datetime) -> str:
     return str(int(time.timestamp() * 1000))
+
+
+def sign(
+    method: str,
+    host: str,
+    path: str,
+    query: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    ak: str,
+    sk: str,
+    now: datetime,
+    security_token: str = "",
+) -> dict[str, str]:
+    """The headers to send, by the scheme SDK-HMAC-SHA256: `headers`, Host, X-Sdk-Date, X-Security-Token (if given) and
+    Authorization.
+
+    `path` is URL-encoded as on the wire; `query` and `headers` are not. Every header is signed, so nothing on the way
+    may change one. Send Content-Type as application/json, because the vendor's servers do not hash other bodies. `now`
+    is in UTC.
+
+    Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tested byte for byte against the vendor's
+    own signer.
+    """
+    signed = {**headers, "Host": host, "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ")}
+    if security_token:
+        signed["X-Security-Token"] = security_token
+    lines = sorted((name.lower(), value.strip()) for name, value in signed.items())
+    names = ";".join(name for name, _ in lines)
+    canonical = "\n".join(
+        (
+            method.upper(),
+            _canonical_path(path),
+            _canonical_query(query),
+            "".join(f"{name}:{value}\n" for name, value in lines),
+            names,
+            hashlib.sha256(body).hexdigest(),
+        )
+    )
+    to_sign = f"{_ALGORITHM}\n{signed['X-Sdk-Date']}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.new(sk.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    return {
+        **signed,
+        "Authorization": f"{_ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}",
+    }
+
+
+def _canonical_path(path: str) -> str:
+    segments = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
+    return segments if segments.endswith("/") else segments + "/"
+
+
+def _canonical_query(query: Iterable[tuple[str, str]]) -> str:
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(query))

@@ -3,24 +3,27 @@
 `oss2` takes longer to import than everything else together, so it is imported at first use, in parallel with the first
 call to OMS, and only in part (see `import_oss2`).
 
-A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
+Its calls go over connections of our own: those of `oss2` would follow redirects, and read responses of any length.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
+import requests
+
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.calls import Calls, PendingCall
-from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
-from oss_oms_sync.clouds.contents import iter_parts
-from oss_oms_sync.clouds.listings import check_order
+from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
+from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.listings import OSS, UnreadPage
 from oss_oms_sync.clouds.objects import (
     MAX_NAME_BYTES,
     ListPage,
@@ -29,12 +32,8 @@ from oss_oms_sync.clouds.objects import (
     StoredObject,
     etag_of,
     none_failed,
-    objects_named,
 )
 from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.oss_listing import UnreadPage
-from oss_oms_sync.clouds.oss_transport import Transport, not_oss
-from oss_oms_sync.clouds.pages import PageAhead, Pages
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError, presentable, root_cause
@@ -44,9 +43,6 @@ if TYPE_CHECKING:
     import oss2
 
 T = TypeVar("T")
-
-# OSS: "at most 1000" objects per page of a listing, and per multi-delete.
-PAGE_SIZE = 1000
 
 _CALL_SECONDS = 5.0
 # What oss2 raises if a body did not come from OSS.
@@ -106,23 +102,22 @@ class OssClient:
         self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
 
 
-class Bucket:
-    """A bucket, with the credentials and deadline of one invocation. `setting` is the setting that names the bucket."""
+class OssBucket(Bucket):
+    """A bucket of OSS, with the credentials of one invocation. `setting` is the setting that names it."""
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline
     ) -> None:
-        self.name = name
+        super().__init__(name, Calls(client.session, client.pool, deadline, client.clock), MAX_NAME_BYTES)
         self._client = client
         self._setting = setting
         self._credentials = credentials
         self._deadline = deadline
-        self._calls = Calls(client.session, client.pool, deadline, client.clock)
 
-    def within(self, seconds: float) -> Bucket:
+    def within(self, seconds: float) -> OssBucket:
         """The same bucket for calls that are given up after `seconds`."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
-        return Bucket(self._client, self.name, self._setting, self._credentials, deadline)
+        return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
         """Write `objects` side by side; for each, return None, or why it is not known to be written."""
@@ -134,9 +129,7 @@ class Bucket:
 
         Raises StorageError if it is not known to be written.
         """
-        (problem,) = self.try_put_all([one])
-        if problem:
-            raise problem.to_error()
+        none_failed(self._call_all("oss:PutObject", [partial(_put, one)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
         """Read objects side by side; one that does not exist is a StorageFailure with the code NoSuchKey."""
@@ -147,12 +140,7 @@ class Bucket:
 
         Raises StorageError for any other failure.
         """
-        found: list[StoredObject | None] = []
-        for result in self.try_get_all(names):
-            if isinstance(result, StorageFailure) and result.code != "NoSuchKey":
-                raise result.to_error()
-            found.append(result if isinstance(result, StoredObject) else None)
-        return found
+        return [if_found(result) for result in self.try_get_all(names)]
 
     def get(self, name: str) -> bytes | None:
         """Read an object's body; None if the object does not exist.
@@ -161,69 +149,6 @@ class Bucket:
         """
         (found,) = self.get_all([name])
         return found.body if found else None
-
-    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
-        """Read the contents of an object in this version, piece by piece, one piece ahead.
-
-        Raises StorageError; with the code PreconditionFailed or NoSuchKey if there is another version, or none.
-        """
-
-        def begin(start: int, end: int) -> PendingCall[bytes]:
-            return self._calls.begin(partial(self._attempt, "oss:GetObject", partial(_read, one, start, end)))
-
-        return iter_parts(one.size, begin)
-
-    def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
-
-        Raises StorageError, also if the names are out of order.
-        """
-        return self._listed(prefix, after, PAGE_SIZE)
-
-    def first_name(self, prefix: str, after: str) -> str:
-        """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a
-        fraction of the time of a page.
-
-        Raises StorageError.
-        """
-        return next((one.name for one in self._listed(prefix, after, 1).objects), "")
-
-    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
-        """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
-        too long: OSS refuses to list it."""
-        possible = [name for name in names if len(name.encode()) <= MAX_NAME_BYTES]
-        calls = [partial(_list, name, "", 1, self._client.clock) for name in possible]
-        found = dict(zip(possible, objects_named(possible, self._call_all("oss:ListObjects", calls)), strict=True))
-        return [found.get(name) for name in names]
-
-    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """The same; raises StorageError."""
-        return none_failed(self.try_find_all(names))
-
-    def pages(self, prefix: str, after: str = "") -> Pages:
-        """All pages of that listing after `after`, read one page ahead: the first is requested at once.
-
-        Iterating over them raises StorageError.
-        """
-        check = partial(check_order, bucket=self.name)
-        return Pages(after, partial(self._ask_for_page, prefix), partial(self.list_page, prefix), check)
-
-    def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `prefix`, in order.
-
-        Raises StorageError.
-        """
-        with self.pages(prefix) as pages:
-            for page in pages:
-                yield from page.objects
-
-    def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/", except the folder
-        marker, an empty object that consoles create.
-
-        Raises StorageError.
-        """
-        return (one for one in self.iter_objects(folder) if one.name != folder)
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
@@ -240,15 +165,18 @@ class Bucket:
                     results[name] = None if name in result else StorageFailure("OSS did not confirm it", answered=False)
         return results
 
-    def _listed(self, prefix: str, after: str, size: int) -> ListPage:
-        (page,) = self._call_all("oss:ListObjects", [partial(_list, prefix, after, size, self._client.clock)])
-        if isinstance(page, StorageFailure):
-            raise page.to_error()
-        return page
+    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
+        return partial(self._attempt, "oss:ListObjects", partial(_list, prefix, after, size, self._client.clock))
 
-    def _ask_for_page(self, prefix: str, after: str) -> PageAhead:
+    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
         call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
-        return self._calls.begin(partial(self._attempt, "oss:ListObjects", call))
+        return partial(self._attempt, "oss:ListObjects", call)
+
+    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
+        return partial(self._attempt, "oss:GetObject", partial(_read, one, start, end))
+
+    def _disorder(self, after: str) -> StorageError:
+        return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageFailure]:
         """Make `calls` side by side, retry each while that helps, and return their results."""
@@ -282,7 +210,7 @@ class Bucket:
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             settings.oss_endpoint,
             self.name,
-            session=Transport(self._client.session),
+            session=_Transport(self._client.session),
             connect_timeout=(seconds, seconds),
             enable_crc=False,  # TLS protects these few bytes, and the checksum is slow in pure Python
             region=settings.oss_region,
@@ -302,7 +230,7 @@ def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
     # In a bucket encrypted with KMS, the ETag is not an MD5, so it is enough that OSS answered.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
     if answer.etag != etag_of(one.body) and not is_encrypted:
-        raise not_oss(answer.status)
+        raise _not_oss(answer.status)
     return True
 
 
@@ -315,19 +243,18 @@ def _read(one: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> byte
     answer = bucket.get_object(one.name, byte_range=(start, end - 1), headers={"If-Match": f'"{one.etag}"'})
     body: bytes = answer.read()
     if len(body) != end - start:
-        raise not_oss(answer.status)
+        raise _not_oss(answer.status)
     return body
 
 
 def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
-        page, following = _request_page(prefix, after, token, size, clock, bucket).read()
-        check_order(page, after, bucket.bucket_name)
+        page = _request_page(prefix, after, token, size, clock, bucket).read()
         if page.objects or not page.more:
-            return page
-        token, last_token = following, token
-    raise StorageError(f"the listing of {bucket.bucket_name} does not go on behind {after!r}")
+            break
+        token, last_token = page.token, token
+    return page
 
 
 def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
@@ -346,7 +273,7 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
     held_back = answer.headers.get("x-oss-qos-delay-time", "")
     if held_back.isdecimal():
         clock.sleep(min(int(held_back) / 1000, _LONGEST_PAUSE_SECONDS))
-    return UnreadPage(answer.read())
+    return UnreadPage(answer.read(), OSS)
 
 
 def _delete_many(names: list[str], bucket: oss2.Bucket) -> set[str]:
@@ -365,3 +292,53 @@ def _code_of(error: oss2.exceptions.OssError) -> str:
     if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
     return "Redirect" if 300 <= error.status < 400 else str(code)
+
+
+class _Transport:
+    """The session of an `oss2.Bucket`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> _Answer:
+        """Make one call.
+
+        Raises NETWORK_ERRORS, also if something other than OSS reports success.
+        """
+        # All is encoded but the query; to prepare it once more as requests does would take longer than signing it.
+        query = f"?{urlencode(request.params)}" if request.params else ""
+        headers = {name: value for name, value in request.headers.items() if value is not None}
+        response = self._session.send_signed(
+            request.method, f"{request.url}{query}", headers, timeout, request.data or b""
+        )
+        answer = _Answer(response, request.method)
+        if answer.says_ok and not answer.request_id:
+            raise _not_oss(response.status_code)
+        return answer
+
+
+class _Answer:
+    """A response of OSS, read to its end, in the form that `oss2` expects."""
+
+    def __init__(self, response: requests.Response, method: str) -> None:
+        self.status = response.status_code
+        self.says_ok = 200 <= self.status < 300
+        self.headers = response.headers
+        # OSS, "Common HTTP headers": every response has one.
+        self.request_id = response.headers.get("x-oss-request-id", "")
+        is_long = self.says_ok and method in ("GET", "POST")
+        body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
+        if len(body) > MAX_LONG_BODY:
+            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY} bytes")
+        self._body = BytesIO(body)
+
+    def read(self, amount: int | None = None) -> bytes:
+        """Read the next `amount` bytes of the body, or the rest."""
+        return self._body.read(amount)
+
+
+def _not_oss(status: int) -> requests.ConnectionError:
+    """The error for a response that reports success, but is not from OSS."""
+    return requests.ConnectionError(
+        f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
+    )

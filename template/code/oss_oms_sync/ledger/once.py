@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import StorageError
 
 _ONCE = {"x-oss-forbid-overwrite": "true"}
 
 
-def write_once(bucket: Bucket, one: StoredObject) -> StoredObject | None:
+def write_once(bucket: OssBucket, one: StoredObject) -> StoredObject | None:
     """Write an object unless there is one; return what is stored, because another may have been first, or None if it
     was deleted meanwhile.
 
@@ -29,7 +29,7 @@ def write_once(bucket: Bucket, one: StoredObject) -> StoredObject | None:
     return stored
 
 
-def read_all(bucket: Bucket, names: Sequence[str]) -> list[StoredObject | None]:
+def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:
     """Read objects that are written once; None for one that does not exist.
 
     Raises StorageError, also if the bucket has versioning.

@@ -14,7 +14,7 @@ from itertools import chain, starmap
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, ObjectSummary
-from oss_oms_sync.clouds.oss import Bucket
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
 
@@ -72,7 +72,7 @@ class MergedListing:
                 chain.from_iterable(_records(page, failed) for page in failures),
             )
 
-    def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[list[ObjectSummary]]:
+    def _pages(self, bucket: OssBucket, root: str, stack: ExitStack) -> Iterator[list[ObjectSummary]]:
         """Pages of the objects under `root`."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:

@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from oss_oms_sync import events, options
 from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
-from oss_oms_sync.clouds.oss import PAGE_SIZE
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange

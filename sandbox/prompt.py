@@ -1,0 +1,199 @@
+"""What one can do to a running sandbox: at the prompt of `make sandbox`, or from another shell by HTTP (`asking`)."""
+
+from __future__ import annotations
+
+import cmd
+import io
+import shlex
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from oss2.models import PartInfo
+
+from sandbox.oss.deliveries import EventFault
+from sandbox.sandbox import Sandbox
+from sandbox.server.faults import Fault
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_EVENTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
+# Two parts of one object, the first as large as OSS asks at least.
+_PART_BYTES = 100 * 1024
+
+
+class _MisuseError(Exception):
+    """The words are none that the command takes."""
+
+
+class Prompt(cmd.Cmd):
+    """One command a method; its docstring is its help."""
+
+    prompt = "sandbox> "
+
+    def __init__(self, box: Sandbox) -> None:
+        super().__init__()
+        self._box = box
+
+    def answer(self, line: str) -> str:
+        """Do what a line says, and return what there is to say of it."""
+        self.stdout = io.StringIO()
+        self.onecmd(line)
+        return self.stdout.getvalue()
+
+    def do_put(self, line: str) -> None:
+        """put [oss|obs] KEY [TEXT]: write an object; in OBS, as an application there would"""
+        cloud, key, *text = _cloud_and(line, 1, 2)
+        data = "".join(text or ["hello"]).encode()
+        if cloud == "obs":
+            self._box.obs.put(self._box.destination_bucket, key, data)
+        else:
+            self._box.bucket(self._box.source_bucket).put_object(key, data)
+        self._say(f"{key} is in {cloud.upper()}, {len(data)} bytes.")
+
+    def do_parts(self, line: str) -> None:
+        """parts KEY: write an object of two parts to OSS, whose ETag does not tell its contents"""
+        (key,) = _words(line, 1, 1)
+        bucket = self._box.bucket(self._box.source_bucket)
+        upload = bucket.init_multipart_upload(key).upload_id
+        parts = [
+            PartInfo(number, bucket.upload_part(key, upload, number, bytes([number]) * _PART_BYTES).etag)
+            for number in (1, 2)
+        ]
+        bucket.complete_multipart_upload(key, upload, parts)
+        self._say(f"{key} is in OSS, {2 * _PART_BYTES} bytes in two parts.")
+
+    def do_tamper(self, line: str) -> None:
+        """tamper KEY: change an object's contents in OBS, but not its size"""
+        (key,) = _words(line, 1, 1)
+        there = self._box.obs.objects(self._box.destination_bucket)
+        if key not in there:
+            raise _MisuseError(f"There is no {key} in OBS.")
+        changed = bytes(byte ^ 1 for byte in there[key].data)
+        self._box.obs.put(self._box.destination_bucket, key, changed)
+        self._say(f"{key} has other contents in OBS, and as many bytes.")
+
+    def do_delete(self, line: str) -> None:
+        """delete [oss|obs] KEY: delete an object"""
+        cloud, key = _cloud_and(line, 1, 1)
+        if cloud == "obs":
+            self._box.obs.delete(self._box.destination_bucket, key)
+        else:
+            self._box.bucket(self._box.source_bucket).delete_object(key)
+        self._say(f"{key} is gone from {cloud.upper()}.")
+
+    def do_oms(self, line: str) -> None:
+        """oms down|up: every call to OMS is answered 503, or none"""
+        self._switch("OMS", line)
+
+    def do_obs(self, line: str) -> None:
+        """obs down|up: every request to OBS is answered 503, or none"""
+        self._switch("OBS", line)
+
+    def do_throttle(self, line: str) -> None:
+        """throttle N|off: OMS takes so many calls a second, and refuses the rest with 429"""
+        (rate,) = _words(line, 1, 1)
+        try:
+            calls = None if rate == "off" else float(rate)
+        except ValueError:
+            raise _MisuseError(f"{rate} is no number of calls.") from None
+        if calls is not None and calls <= 0:
+            raise _MisuseError("OMS takes more than 0 calls a second.")
+        self._box.oms.throttle(calls)
+        self._say("OMS takes all calls." if calls is None else f"OMS takes {calls:g} calls a second.")
+
+    def do_events(self, line: str) -> None:
+        """events lost|twice|well: what becomes of the events of the source bucket from now on"""
+        (how,) = _words(line, 1, 1)
+        if how not in _EVENTS:
+            raise _MisuseError(f"Events are {', '.join(_EVENTS)}.")
+        deliveries = self._box.oss.deliveries(self._box.source_bucket)
+        deliveries.clear()
+        if fault := _EVENTS[how]:
+            deliveries.add(fault)
+        self._say({"lost": "Events are lost.", "twice": "Events come twice.", "well": "Events come once."}[how])
+
+    def do_key(self, line: str) -> None:
+        """key revoked|well: whether Huawei Cloud knows the functions' access key"""
+        (how,) = _words(line, 1, 1)
+        key, secret = self._box.huawei_credentials
+        for cloud in (self._box.oms, self._box.obs):
+            if how == "revoked":
+                cloud.remove_credentials(key)
+            elif how == "well":
+                cloud.add_credentials(key, secret)
+            else:
+                raise _MisuseError("The key is revoked, or well.")
+        self._say("The access key does not exist any more." if how == "revoked" else "The access key is known.")
+
+    def do_later(self, line: str) -> None:
+        """later 90s|15m|2h|1d: move the clock on, and let the timers strike"""
+        (text,) = _words(line, 1, 1)
+        number, unit = text[:-1], text[-1:]
+        if not (number.isascii() and number.isdigit() and unit in _UNITS):
+            raise _MisuseError(f"{text} is no time: give a number and s, m, h or d, such as 15m.")
+        self._box.wait_idle(60)
+        self._box.let_pass(int(number) * _UNITS[unit])
+        self.do_clock("")
+
+    def do_clock(self, line: str) -> None:
+        """clock: say what time it is in here"""
+        _words(line, 0, 0)
+        now = datetime.fromtimestamp(self._box.now(), timezone.utc)
+        ahead = f"{self._box.ahead:g} seconds ahead of" if self._box.ahead else "the same as"
+        self._say(f"It is {now:%Y-%m-%dT%H:%M:%SZ} in here, {ahead} this machine's clock.")
+
+    def do_help(self, line: str) -> None:
+        """help: say what there is"""
+        _words(line, 0, 0)
+        for name in self.get_names():
+            if name.startswith("do_") and name != "do_EOF":
+                usage, _, what = (getattr(self, name).__doc__ or "").partition(": ")
+                self._say(f"{usage:30} {what}")
+
+    def do_quit(self, _line: str) -> bool:
+        """quit: end the sandbox, and keep nothing"""
+        return True
+
+    do_EOF = do_quit  # noqa: N815 (the name that the library gives it)
+
+    def onecmd(self, line: str) -> bool:
+        """See Cmd: whether to end. A misuse is told, and ends nothing."""
+        try:
+            return bool(super().onecmd(line))
+        except (_MisuseError, ValueError) as error:  # ValueError: an open quotation mark
+            self._say(f"{error} `help` says what there is.")
+            return False
+
+    def default(self, line: str) -> None:
+        """See Cmd: there is no such command."""
+        raise _MisuseError(f"There is no command {line.split()[0]}.")
+
+    def emptyline(self) -> bool:
+        """See Cmd, which would do again what was done last."""
+        return False
+
+    def _switch(self, name: str, line: str) -> None:
+        (how,) = _words(line, 1, 1)
+        if how not in ("down", "up"):
+            raise _MisuseError(f"{name} is down, or up.")
+        faults = (self._box.oms if name == "OMS" else self._box.obs).faults
+        faults.clear()
+        if how == "down":
+            faults.add(Fault.status(503))
+        self._say(f"{name} is {how}.")
+
+    def _say(self, text: str) -> None:
+        print(text, file=self.stdout)
+
+
+def _words(line: str, least: int, most: int) -> list[str]:
+    words = shlex.split(line)
+    if not least <= len(words) <= most:
+        raise _MisuseError(f"{len(words)} words are too {'few' if len(words) < least else 'many'}.")
+    return words
+
+
+def _cloud_and(line: str, least: int, most: int) -> Sequence[str]:
+    """The cloud that is named first, which is OSS if none is, and the other words."""
+    words = shlex.split(line)
+    cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
+    return [cloud, *_words(shlex.join(words), least, most)]

@@ -1,0 +1,213 @@
+"""Reading a bucket of either cloud, a listing one page ahead; `oss` and `obs` say how each is asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+from oss_oms_sync.clouds.calls import Calls, PendingCall
+from oss_oms_sync.clouds.listings import NotAListing, UnreadPage, rises
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed
+from oss_oms_sync.clouds.retry import Attempt
+from oss_oms_sync.errors import StorageError
+
+T = TypeVar("T")
+
+# Both clouds: "at most 1000" objects per page of a listing; OSS also per multi-delete.
+PAGE_SIZE = 1000
+_PART_BYTES = 8 * 1024 * 1024
+
+
+class Bucket(ABC):
+    """A bucket, with the deadline of one invocation.
+
+    A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
+    """
+
+    def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
+        """No object can have a name of more than `longest_name` bytes."""
+        self.name = name
+        self._calls = calls
+        self._longest_name = longest_name
+
+    def list_page(self, prefix: str, after: str) -> ListPage:
+        """List objects whose names begin with `prefix` and follow `after`; an empty page means that there are no more.
+
+        Raises StorageError, also if the names are out of order.
+        """
+        return self._listed(prefix, after, PAGE_SIZE)
+
+    def first_name(self, prefix: str, after: str) -> str:
+        """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a
+        fraction of the time of a page.
+
+        Raises StorageError.
+        """
+        return next((one.name for one in self._listed(prefix, after, 1).objects), "")
+
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+        """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
+        too long: OSS refuses to list it."""
+        possible = [name for name in names if len(name.encode()) <= self._longest_name]
+        pages = self._calls.run([self._list_call(name, "", 1) for name in possible])
+        found = dict(zip(possible, map(self._named, possible, pages), strict=True))
+        return [found.get(name) for name in names]
+
+    def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
+        """The same; raises StorageError."""
+        return none_failed(self.try_find_all(names))
+
+    def pages(self, prefix: str, after: str = "") -> Pages:
+        """All pages of that listing after `after`, read one page ahead: the first is requested at once.
+
+        Iterating over them raises StorageError.
+        """
+        return Pages(self, prefix, after)
+
+    def ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
+        """Begin to ask for a page that its caller will read."""
+        return self._calls.begin(self._ask_call(prefix, after))
+
+    def checked(self, page: ListPage, after: str) -> ListPage:
+        """A page that can follow the name `after`.
+
+        Raises StorageError if it cannot.
+        """
+        if not rises(page, after):
+            raise self._disorder(after)
+        return page
+
+    def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
+        """Iterate over all objects whose names begin with `prefix`, in order.
+
+        Raises StorageError.
+        """
+        with self.pages(prefix) as pages:
+            for page in pages:
+                yield from page.objects
+
+    def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
+        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/", except the folder
+        marker, an empty object that consoles create.
+
+        Raises StorageError.
+        """
+        return (one for one in self.iter_objects(folder) if one.name != folder)
+
+    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
+        """Read the contents of an object in this version, piece by piece. Each piece is asked for while its reader
+        works on the one before.
+
+        Raises StorageError; with the code PreconditionFailed or NoSuchKey if there is another version, or none.
+        """
+
+        def begin(start: int) -> PendingCall[bytes]:
+            return self._calls.begin(self._part_call(one, start, min(start + _PART_BYTES, one.size)))
+
+        starts = range(0, one.size, _PART_BYTES)
+        ahead = [begin(start) for start in starts[:1]]
+        try:
+            for start in starts:
+                part = ahead.pop()
+                if start + _PART_BYTES < one.size:
+                    ahead.append(begin(start + _PART_BYTES))
+                yield part.result()
+        finally:
+            for part in ahead:
+                part.leave()
+
+    @abstractmethod
+    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
+        """The call for the first `size` objects."""
+
+    @abstractmethod
+    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        """The call for a whole page that its caller will read."""
+
+    @abstractmethod
+    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
+        """The call for the bytes from `start` up to `end` of an object in this version."""
+
+    @abstractmethod
+    def _disorder(self, after: str) -> StorageError:
+        """The error for a page that cannot follow `after`."""
+
+    def _named(self, name: str, page: ListPage | StorageFailure) -> ObjectSummary | StorageFailure | None:
+        if isinstance(page, StorageFailure):
+            return page
+        # An object is the first of all whose names begin with its name.
+        return next((one for one in self.checked(page, "").objects if one.name == name), None)
+
+    def _listed(self, prefix: str, after: str, size: int) -> ListPage:
+        return self.checked(self._run(self._list_call(prefix, after, size)), after)
+
+    def _run(self, attempt: Callable[[], Attempt[T | StorageFailure]]) -> T:
+        """Make one call. Raises StorageError."""
+        (result,) = none_failed(self._calls.run([attempt]))
+        return result
+
+
+def if_found(result: T | StorageFailure) -> T | None:
+    """The result of a call; None if it failed because there is no such object.
+
+    Raises StorageError if it failed otherwise.
+    """
+    if not isinstance(result, StorageFailure):
+        return result
+    if result.code == "NoSuchKey":
+        return None
+    raise result.to_error()
+
+
+class Pages:
+    """The pages of a listing in order. The next is asked for before this one is parsed, and never more than that.
+
+    A context manager: at its end the page that is on its way is left.
+    """
+
+    def __init__(self, bucket: Bucket, prefix: str, after: str) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._after = after
+        self._ahead: PendingCall[UnreadPage] | None = bucket.ask_for_page(prefix, after)
+
+    def __enter__(self) -> Pages:  # noqa: PYI034  Self is not in Python 3.10
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._leave()
+
+    def __iter__(self) -> Pages:
+        return self
+
+    def __next__(self) -> ListPage:
+        """Raises StorageError, also if the names do not rise."""
+        if not self._ahead:
+            raise StopIteration
+        unread = self._ahead.result()
+        guess = unread.guess_next()
+        self._ahead = self._ask(guess)
+        page = self._read(unread)
+        self._after = page.objects[-1].name if page.more else ""
+        if self._after != guess:
+            self._leave()
+            self._ahead = self._ask(self._after)
+        return page
+
+    def _ask(self, after: str) -> PendingCall[UnreadPage] | None:
+        return self._bucket.ask_for_page(self._prefix, after) if after else None
+
+    def _read(self, unread: UnreadPage) -> ListPage:
+        try:
+            page = unread.read()
+        except NotAListing:
+            return self._bucket.list_page(self._prefix, self._after)
+        if page.more and not page.objects:
+            return self._bucket.list_page(self._prefix, self._after)
+        return self._bucket.checked(page, self._after)
+
+    def _leave(self) -> None:
+        if self._ahead:
+            self._ahead.leave()

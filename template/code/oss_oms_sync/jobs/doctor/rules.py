@@ -1,0 +1,142 @@
+"""What a rule is, what it finds, and what it is given."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Generic, TypeVar
+
+from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.oss import OssBucket
+from oss_oms_sync.clouds.pool import CallPool
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.classes import OMS_LISTS
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.state import JobState, Written
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.reasons import Failure
+
+C = TypeVar("C")
+
+
+# What a rule has found, which those who call it give its name.
+ok, warning, fault, unknown, skipped = (
+    partial(Finding, "", NOTHING, result)
+    for result in (Result.PASSED, Result.WARNING, Result.FAILED, Result.NOT_RUN, Result.SKIPPED)
+)
+
+
+@dataclass(frozen=True)
+class Check(Generic[C]):
+    """One rule: its name in English and in Chinese, the names of the checks that have to pass first, and the function
+    that looks at its context."""
+
+    name: str
+    name_zh: str
+    needs: Sequence[str]
+    function: Callable[[C], Finding]
+
+
+class CheckContext:
+    """What the checks after "settings" are given. What several of them look at is queried once."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.invocation = invocation
+        self.settings = invocation.settings
+        # A name that does not resolve, or a response that drips in, must not take all the time there is.
+        self.pool = CallPool(2)
+        # Written into the log bucket to see whether that is allowed, then deleted.
+        self.probe = StoredObject(
+            f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
+            b"written by doctor, to be deleted at once",
+        )
+        self.probe_may_be_there = False
+
+    # Not before they are asked for: without credentials there is no bucket.
+    @cached_property
+    def state(self) -> JobState:
+        """What the jobs remember."""
+        return JobState(self.invocation)
+
+    @cached_property
+    def runs(self) -> RunFiles:
+        """Replay's run files."""
+        return RunFiles(self.invocation)
+
+    @cached_property
+    def passes(self) -> PassStore:
+        """Reconcile's passes."""
+        return PassStore(self.invocation, "reconcile")
+
+    @cached_property
+    def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:
+        """When a timer last woke each job, and since when the project is known to be installed; None if it was not.
+
+        Then it is noted now. A job that never woke is measured by that, and passes, which note it too, begin by timers.
+        """
+        woken, installed = self.state.timers(["replay", "reconcile", "compare", "status"])
+        if installed is None:
+            self.state.installed(note=True)
+        return woken, installed
+
+    @cached_property
+    def task_answer(self) -> TaskInfo | Failure:
+        """OMS's response to a query for the task."""
+        return self.invocation.oms.task(self.invocation.deadline)
+
+    @property
+    def task(self) -> TaskInfo:
+        """The same, for checks that need it to be shown."""
+        return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
+
+    @cached_property
+    def destination(self) -> ObsBucket:
+        """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
+        return self.invocation.obs().bucket(self.task, self.invocation.deadline)
+
+    @cached_property
+    def oms_list(self) -> ObjectHead | ObsError | None:
+        """One of the lists that OMS writes into the destination; None if there is none."""
+        folder = f"{OMS_LISTS}{self.invocation.task_id}/"
+        try:
+            listed = self.destination.list_page(folder, "").objects[:1]
+            return self.destination.head(listed[0].name) if listed else None
+        except ObsError as error:
+            return error
+
+    @cached_property
+    def probe_read(self) -> StoredObject | StorageFailure:
+        """The probe as the log bucket returns it, once it is written."""
+        (found,) = self.invocation.log_bucket.try_get_all([self.probe.name])
+        return found
+
+    @cached_property
+    def log_bucket_error(self) -> StorageError | None:
+        """Why the records cannot be listed; None if they can."""
+        return _listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
+
+    @cached_property
+    def source_bucket_error(self) -> StorageError | None:
+        """Why the source bucket cannot be listed; None if it can."""
+        return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
+
+    def delete_probe(self) -> None:
+        """Delete the probe if it may still be there."""
+        if self.probe_may_be_there:
+            self.invocation.log_bucket.try_delete_all([self.probe.name])
+
+
+def _listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:
+    try:
+        bucket.list_page(prefix, "")
+    except StorageError as error:
+        return error
+    return None

@@ -1,0 +1,216 @@
+"""What a verdict goes by, above all what waits in the log bucket to be resent, and what a verdict is."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
+from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
+from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.failed_records import list_failed, read_failed
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.reasons import MAY_NOT_SEND
+from oss_oms_sync.step import Step
+from oss_oms_sync.text import Text
+
+CLOSED_ALARM = "closed, alarm"
+# Counting is limited: beyond these, the backlog is "at least".
+_MAX_RECORDS_COUNTED = 10_000
+_MAX_RECORDS_READ = 200
+_MAX_RUN_FILES_READ = 50
+_MAX_KEYS_SHOWN = 20
+_MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
+# A project none of whose jobs ran for so long does not run any more.
+_GONE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a project that no longer runs has left: so many run files under `folder`. `last_run` is when one of its jobs
+    last ran, as far as is known."""
+
+    project: str
+    run_files: int
+    folder: str
+    last_run: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
+    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
+    files of projects that no longer run. `copies`: those keys of records and run files that were read and that OMS had
+    failed to copy. `after_close`: when each record was written, in seconds since 1970, that was read and was not sent
+    because the project was closed, or nobody knew whether it was."""
+
+    failed: int
+    at_least: bool
+    outside: int
+    oldest: str | None
+    read: int
+    by_reason: Mapping[str, int]
+    keys: Sequence[Mapping[str, str]]
+    run_files: int
+    in_run_files: int
+    unreadable_run_files: int
+    left_behind: Sequence[LeftBehind] = ()
+    copies: Sequence[FailedKey] = ()
+    after_close: Sequence[int] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many keys wait, at least."""
+        return self.failed + self.in_run_files
+
+    @property
+    def unread(self) -> float:
+        """How many more keys there may be whose records were not read."""
+        return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        value = asdict(self)
+        del value["copies"], value["after_close"]
+        return value
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
+    project, in which nothing matters but what came after the close, recorded at the times `late`."""
+
+    copying: Copying
+    failures: CopyFailures | None
+    backlog: Backlog
+    coverage: Coverage
+    in_obs: InObs
+    closed: Closed | None
+    late: Sequence[int]
+
+    def numbers(self, now: datetime) -> dict[str, object]:
+        """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.
+
+        `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
+        `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
+        `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object
+        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
+        `open_passes`: how many are under way.
+        """
+        last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
+        lag = in_obs.last.tally.copied_lag if in_obs.last else None
+        return {
+            "waiting": self.backlog.waiting,
+            "at_least": self.backlog.at_least,
+            "oldest": self.backlog.oldest,
+            "backlog_age": _age(self.backlog.oldest, now),
+            "copy_failures": self.failures.open if self.failures else None,
+            "overdue": unfinished.overdue if unfinished else None,
+            "lag_p50": lag.percentile(50) if lag else None,
+            "lag_p99": lag.percentile(99) if lag else None,
+            "reconcile_age": _age(last.started if last else None, now),
+            "compare_age": _age(in_obs.began, now),
+            "open_passes": len(self.coverage.open) + len(in_obs.open),
+        }
+
+
+class VerdictState(Enum):
+    """The kinds of verdict, by their names in the report."""
+
+    IN_STEP = "in step"
+    BEHIND = "behind"
+    BROKEN = "broken"
+    NOT_KNOWN = "not known"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence, its kind, and the one thing to do next; `is_alarm`: somebody has to act now."""
+
+    state: VerdictState
+    text: Text
+    step: Step
+    is_alarm: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a webhook is told: closed with and without an alarm are two things."""
+        return CLOSED_ALARM if self.state is VerdictState.CLOSED and self.is_alarm else self.state.value
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        return {
+            "state": self.state.value,
+            "alarm": self.is_alarm,
+            "text": self.text.en,
+            "text_zh": self.text.zh,
+            "step": self.step.to_json(),
+        }
+
+
+def _age(since: str | None, now: datetime) -> int | None:
+    time = parse_time(since or "")
+    return max(0, int((now - time).total_seconds())) if time else None
+
+
+def read_backlog(invocation: Invocation) -> Backlog:
+    """Read the current backlog from the log bucket.
+
+    Raises StorageError.
+    """
+    settings = invocation.settings
+    records = list_failed(invocation, _MAX_RECORDS_COUNTED)
+    # The newest, because they tell what happens now.
+    newest = sorted(records.listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
+    read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
+    keys = [key for key in read if settings.key_filter.matches(key.key)]
+    # Only its record says which project a long key belongs to.
+    foreign = len(read) - len(keys)
+    failed = len(records.listed) - foreign
+    runs = keys_of(RunFiles(invocation).leftovers(), _MAX_RUN_FILES_READ)
+    first_failures = [key.first_failure for key in (*runs.keys, *keys)]
+    if failed:
+        earliest = min(record.modified for record in records.listed)
+        first_failures.append(timestamp(from_epoch(earliest)))
+    return Backlog(
+        failed=failed,
+        at_least=records.are_more or runs.are_more,
+        outside=records.outside + foreign,
+        oldest=min(filter(None, first_failures), default=None),
+        read=len(keys),
+        by_reason=dict(Counter(key.reason or "UNKNOWN" for key in keys)),
+        keys=[
+            {"key": key.key, "reason": key.reason or "UNKNOWN", "since": key.first_failure}
+            for key in keys[:_MAX_KEYS_SHOWN]
+        ],
+        run_files=runs.files,
+        in_run_files=len(runs.keys),
+        unreadable_run_files=runs.unreadable,
+        left_behind=_left_behind(invocation),
+        copies=[key for key in (*runs.keys, *keys) if key.copy_attempts],
+        after_close=[read[key] for key in keys if key.reason in _MAY_NOT_SEND],
+    )
+
+
+def _left_behind(invocation: Invocation) -> list[LeftBehind]:
+    """The run files of other projects of the task that no longer run: nobody takes them over."""
+    others = by_project(invocation)
+    others.pop(invocation.settings.project, None)
+    # Most tasks have none, and then nobody asks who runs.
+    ran = JobState(invocation).last_runs() if others else {}
+    left = []
+    for project, files in sorted(others.items()):
+        last = max(ran.get(project, 0), *(one.modified for one in files))
+        if from_epoch(last) < invocation.clock.now() - _GONE:
+            folder = files[0].name.rpartition("/")[0] + "/"
+            left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))
+    return left

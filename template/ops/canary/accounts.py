@@ -1,0 +1,106 @@
+"""What a canary works with in both clouds, and whether it may: what it writes has to be deleted again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ops.canary.objects import items
+from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
+from ops.clouds.keys import ALIBABA, HUAWEI, administrators
+from ops.clouds.sync_task import SyncTask
+from ops.errors import UsageError
+from ops.project import CANARY, Project
+from ops.waiting import Session
+from ops.words import Text
+
+RECORDS = "oms_source_record/"
+# Names of objects have at most so many bytes of UTF-8.
+_MAX_NAME = 1023
+# A run's name is a time and four digits.
+_LONGEST_RUN = 24
+
+_RETAINS = Text(
+    "{}: a rule of retention keeps what is written there, so a canary could not be deleted again",
+    "{}：保留策略会使写入的对象无法删除，金丝雀测试对象将无法清理",
+)
+_OTHER_BUCKET = Text("Try the project with buckets that have no such rule", "请使用没有保留策略的 Bucket 试运行")
+_CLOSED = Text("The project is closed: nothing is sent, so nothing would arrive", "项目已关闭：不会发送任何对象")
+_OPEN = Text("Open it first, if that is meant: python ops.py open", "如确有需要，请先打开：python ops.py open")
+_FILTER = Text("No key of a canary passes the filter: {}", "金丝雀测试对象的键无法通过过滤条件：{}")
+_OTHER_FILTER = Text("See objectPrefix and objectSuffix in s.yaml", "请检查 s.yaml 中的 objectPrefix 和 objectSuffix")
+_TOO_LONG = Text("with it they have over {} bytes", "加上后超过 {} 字节")
+_IS_RECORD = Text("what begins so is a record", "以此开头的是记录")
+_WRONG_SOURCE = Text("The sync task reads {}, and s.yaml says {}", "同步任务读取 {}，而 s.yaml 中是 {}")
+_RIGHT_TASK = Text("Correct SYNC_URL or sourceBucket in s.yaml", "请修正 s.yaml 中的 SYNC_URL 或 sourceBucket")
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Both buckets, the log bucket, and the sync task with what OMS says of it."""
+
+    project: Project
+    source: OssBucket
+    log: OssBucket
+    destination: ObsBucket
+    task: SyncTask
+    shown: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, session: Session, project: Project) -> Accounts:
+        """With an administrator's keys. Raises OpsError."""
+        alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
+        clock, here = session.clock, session.caller.endpoints()
+        task = SyncTask(project.sync_url, huawei, clock)
+        shown = task.show()
+        oss = here.get("OSS_ENDPOINT") or f"https://oss-{project.region}.aliyuncs.com"
+        obs = here.get("OBS_ENDPOINT") or f"https://obs.{shown['dst_region']}.myhuaweicloud.com"
+        source, log = (
+            OssBucket(Place.of(oss, name), alibaba, clock, project.region) for name in (project.source, project.log)
+        )
+        destination = ObsBucket(Place.of(obs, str(shown["dst_bucket"])), huawei, clock)
+        return cls(project, source, log, destination, task, shown)
+
+    @property
+    def folder(self) -> str:
+        """What the keys of all canaries begin with."""
+        return f"{self.project.prefix}{CANARY}"
+
+    def key(self, run: str, ending: str) -> str:
+        """The key of an object of a run."""
+        return f"{self.folder}{run}/{ending}{self.project.suffix}"
+
+    def record_folder(self, kind: str) -> str:
+        """What the names of this task's records of a kind begin with: success, failed or proven."""
+        return f"{RECORDS}{self.task.id}/{kind}_object/"
+
+    def record(self, kind: str, key: str) -> str:
+        """The name of a record; that of a key too long for it is a hash (oss_oms_sync/ledger/records.py)."""
+        name = f"{self.record_folder(kind)}{key}"
+        if len(name.encode()) <= _MAX_NAME:
+            return name
+        return f"{RECORDS}{self.task.id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+
+    def check(self, session: Session) -> None:
+        """Raises UsageError where a canary could not fly, or could not be caught again."""
+        project, told = self.project, self.shown.get("src_bucket")
+        if told not in (None, "", project.source):
+            raise UsageError(_filled(_WRONG_SOURCE, str(told), project.source), _RIGHT_TASK)
+        if project.prefix.startswith(RECORDS):
+            raise UsageError(_filled(_FILTER, _IS_RECORD), _OTHER_FILTER)
+        longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
+        if longest > _MAX_NAME:
+            raise UsageError(_filled(_FILTER, _filled(_TOO_LONG, str(_MAX_NAME))), _OTHER_FILTER)
+        buckets: tuple[Bucket, ...] = (self.source, self.destination)
+        for bucket in buckets:
+            if bucket.retains():
+                raise UsageError(_filled(_RETAINS, bucket.name), _OTHER_BUCKET)
+        if session.caller.ask("certify", {"look": True})["closed"]:
+            raise UsageError(_CLOSED, _OPEN)
+
+
+def _filled(text: Text, *what: str | Text) -> Text:
+    said = [one if isinstance(one, Text) else Text(one, one) for one in what]
+    return Text(text.en.format(*(one.en for one in said)), text.zh.format(*(one.zh for one in said)))

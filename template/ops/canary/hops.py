@@ -1,0 +1,241 @@
+"""Follows what a canary wrote: from the source through event, acceptance and OMS's counts into OBS and OMS's lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ops.canary.accounts import Accounts
+from ops.canary.objects import Item
+from ops.clock import Clock
+from ops.clouds.buckets import Listed
+from ops.clouds.wire import Answer
+
+# Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is
+# documented of its counts, which are of five minutes, and of its lists.
+LIMITS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
+# What OMS has not counted so long after all else was counted, although all is there, is merged with what it has.
+_MERGED = timedelta(minutes=10)
+# More files than these are not looked through: OMS removes none.
+_MAX_LISTS = 20_000
+_LIST = re.compile(r"/(success|skip|failed)_object_lists/")
+_SEPARATORS = (",", "\t", ";", "|", " ")
+
+
+@dataclass
+class Followed:
+    """An object on its way. Its times are the clouds' own: when it was written, when its first record and its success
+    record were, when OBS has it since. `differs`: in what; `headers`: what became of each, by OSS's names."""
+
+    item: Item
+    key: str
+    etag: str = ""
+    written: datetime | None = None
+    recorded: datetime | None = None
+    accepted: datetime | None = None
+    reason: str = ""
+    in_obs: datetime | None = None
+    destination: Answer | None = None
+    differs: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Lists(NamedTuple):
+    """What a list of OMS's looks like that has a line about an object of ours."""
+
+    kind: str
+    separator: str
+    columns: tuple[str, ...]
+    lines: str
+    has_header: bool
+    written: datetime | None
+
+
+class Counts(NamedTuple):
+    """What OMS counts in steps of `step`, since the canary began."""
+
+    step: str
+    asked: int
+    finished: int
+
+
+class Watch:
+    """Looks how far everything is. `asked`: how many keys were handed to OMS, doubles included, so far as is known."""
+
+    def __init__(self, accounts: Accounts, clock: Clock, run: str) -> None:
+        self._accounts, self._clock = accounts, clock
+        self._prefix = accounts.key(run, "").removesuffix(accounts.project.suffix)
+        self._began = clock.now()
+        # From the beginning of an hour, because that may be the step.
+        self._since = self._began.replace(minute=0, second=0)
+        self._before = self._count()
+        self._old_lists = {one.key for one in self._lists()}
+        self.followed: list[Followed] = []
+        self.counts: Counts | None = None
+        self.counted: datetime | None = None
+        self._stable_since: datetime | None = None
+        self.lists: list[Lists] = []
+        self.order = ""
+
+    @property
+    def acceptances(self) -> int:
+        """How many there have been, if each that is known of was one."""
+        return sum(1 + one.item.twice for one in self.followed if one.accepted)
+
+    @property
+    def doubles(self) -> str:
+        """What OMS makes of a key that is handed to it twice: "each counted", "merged", or "not known"."""
+        counts = self.counts
+        if not counts or counts.asked != self.acceptances or not self.counted:
+            return "not known"
+        return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "not known")
+
+    def look(self) -> None:
+        """See what has come since the last look. Raises OpsError."""
+        for one in self.followed:
+            self._look_at(one)
+        if any(one.in_obs for one in self.followed):
+            self._look_at_counts()
+            self._look_at_lists()
+        if all(one.in_obs for one in self.followed) and not self.order:
+            self.order = _order([one.key for one in self._accounts.destination.objects(self._prefix)])
+
+    def missing(self) -> dict[str, list[str]]:
+        """What has not come yet, by hop: titles of objects, or nothing but the hop."""
+        found = {
+            "event": [one.item.title for one in self.followed if not one.recorded],
+            "accepted": [one.item.title for one in self.followed if one.recorded and not one.accepted],
+            "in_obs": [one.item.title for one in self.followed if one.accepted and not one.in_obs],
+            "counted": [] if self.counted else [""],
+            "listed": [] if self.lists else [""],
+        }
+        return {hop: titles for hop, titles in found.items() if titles}
+
+    def _look_at(self, one: Followed) -> None:
+        accounts = self._accounts
+        if one.accepted is None:
+            success, failed = (accounts.log.get(accounts.record(kind, one.key)) for kind in ("success", "failed"))
+            times = [_modified(found) for found in (success, failed) if found]
+            one.recorded = one.recorded or min((time for time in times if time), default=None)
+            if failed:
+                reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
+                one.reason = reason[1].decode() if reason else "FAILED"
+            if success and _etag_of(success) == one.etag:
+                one.accepted, one.reason = _modified(success), ""
+        if one.in_obs is None:
+            found = accounts.destination.head(one.key)
+            if found:
+                one.destination, one.in_obs = found, _modified(found)
+
+    def _look_at_counts(self) -> None:
+        step, asked, finished = self._count()
+        now = self._clock.now()
+        counts = Counts(step, asked - self._before.asked, finished - self._before.finished)
+        if self.counts is None or counts != self.counts:
+            self._stable_since = now
+        self.counts = counts
+        enough = self.acceptances
+        is_whole = counts.finished >= enough and counts.asked >= enough
+        has_rested = self._stable_since is not None and now - self._stable_since >= _MERGED
+        is_there = all(one.in_obs for one in self.followed)
+        is_merged = is_there and counts.asked == enough and counts.finished == enough - 1 and has_rested
+        if not self.counted and enough and (is_whole or is_merged):
+            self.counted = self._stable_since
+
+    def _count(self) -> Counts:
+        step, sums = self._accounts.task.statistics(self._since)
+        return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
+
+    def _lists(self) -> list[Listed]:
+        root = f"oms/sync_task/{self._accounts.task.id}/"
+        return list(islice(self._accounts.destination.objects(root), _MAX_LISTS))
+
+    def _look_at_lists(self) -> None:
+        if self.lists:
+            return
+        for listed in self._lists():
+            if listed.key in self._old_lists:
+                continue
+            found = self._accounts.destination.get(listed.key)
+            seen = _list_of(listed.key, found, self.followed) if found else None
+            if seen:
+                self.lists.append(seen)
+            else:
+                self._old_lists.add(listed.key)
+
+
+def compare(one: Followed, found: Answer | None, contents: bytes, *, carries_metadata: bool) -> None:
+    """Say in what the object in OBS differs from what was written, and what became of its headers.
+
+    OMS carries the type of the contents; other headers only where it is told to, and then values of letters, digits and
+    hyphens (its FAQ on metadata).
+    """
+    if found is None:
+        one.differs.append("gone")
+        return
+    if found.body != contents:
+        one.differs.append("bytes")
+    for name, value in one.item.headers.items():
+        seen = found.headers.get(name.lower().replace("x-oss-", "x-obs-"))
+        one.headers[name.lower()] = "kept" if seen == value else "lost" if seen is None else "changed"
+    has_to = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
+    one.differs += [name for name, became in one.headers.items() if name in has_to and became != "kept"]
+
+
+def _order(keys: list[str]) -> str:
+    """In which order a listing has its keys."""
+    orders = {
+        "bytes": sorted(keys, key=lambda key: key.encode()),
+        "utf-16": sorted(keys, key=lambda key: key.encode("utf-16-be")),
+        "regardless of case": sorted(keys, key=str.casefold),
+    }
+    return next((name for name, wanted in orders.items() if keys == wanted), "other")
+
+
+def _list_of(name: str, found: Answer, followed: list[Followed]) -> Lists | None:
+    """What a list looks like, by a line in it about an object of ours whose key needs no quoting."""
+    text = found.body.decode("utf-8", "replace")
+    lines = text.splitlines()
+    kind = _LIST.search(name)
+    for one in followed:
+        for line in lines:
+            if one.item.title != "small" or one.key not in line or not kind:
+                continue
+            before = line[: line.index(one.key)]
+            separator = next((mark for mark in _SEPARATORS if before.endswith(mark) or f"{one.key}{mark}" in line), "")
+            columns = tuple(_column(part, one) for part in (line.split(separator) if separator else [line]))
+            # A header has no key, and no digit.
+            has_header = not any(character.isdigit() for character in lines[0])
+            ends = "CRLF" if "\r\n" in text else "LF"
+            return Lists(kind[1], separator, columns, ends, has_header, _modified(found))
+    return None
+
+
+def _column(text: str, one: Followed) -> str:
+    text = text.strip().strip('"')
+    if text == one.key:
+        return "key"
+    if text == quote(one.key, safe=""):
+        return "encoded key"
+    if text == str(one.item.size):
+        return "size"
+    if re.fullmatch(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d.*", text):
+        return "time"
+    return "code" if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", text) else "other"
+
+
+def _etag_of(record: Answer) -> str:
+    """The version that a success record is for (oss_oms_sync/ledger/records.py)."""
+    return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
+
+
+def _modified(answer: Answer) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers["last-modified"]).astimezone(timezone.utc)
+    except (KeyError, ValueError):
+        return None

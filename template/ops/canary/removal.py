@@ -1,0 +1,100 @@
+"""Removes what a canary wrote, and what came of it, on both sides."""
+
+from __future__ import annotations
+
+import json
+
+from ops.canary.accounts import RECORDS, Accounts
+from ops.canary.journal import Journal, Journals
+from ops.clouds.buckets import Bucket
+from ops.waiting import Session, duration
+from ops.words import Text
+
+_KINDS = ("success", "failed", "proven")
+# How often somebody looks whether something has come back; and how long, after which it is left to the next call.
+_LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
+
+_WAITS = Text(
+    "deleted; OMS may still write what it has read before, so this is looked at again for {}",
+    "已删除；OMS 可能仍会写入此前读取的内容，还将复查 {}",
+)
+_IN_RUN_FILES = Text(
+    "replay still holds keys of the canary, which are gone: waiting for its next run",
+    "重发任务仍持有已删除的金丝雀对象键：等待其下次运行",
+)
+_REMOVED = Text(
+    "Deleted on both sides, with its records: {}. OMS's own lists stay, because nothing else may write there: {}/{}",
+    "两端均已删除，记录也已清理：{}。OMS 自有清单予以保留，因为他人不得在该处写入：{}/{}",
+)
+_LEFT = Text(
+    "Not all is gone yet. In a few minutes: python ops.py canary --remove",
+    "尚未全部清除。请几分钟后执行：python ops.py canary --remove",
+)
+
+
+def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
+    """Delete all of a run, and look until nothing comes back; whether all is gone. Raises OpsError.
+
+    The source comes first: what is gone there is neither sent nor copied any more.
+    """
+    source, prefix, clock = accounts.source, journal.prefix, session.clock
+    for key, upload in source.uploads(prefix):
+        source.abort(key, upload)
+    session.screen.begin()
+    began = clock.monotonic()
+    settles = journal.settles_at()
+    while True:
+        found = _clear(source, prefix) + _clear(accounts.destination, prefix) + _clear_records(accounts, journal)
+        is_held = _is_held(accounts, prefix)
+        left = (settles - clock.now()).total_seconds() if settles else 0.0
+        if left <= 0 and not found and not is_held:
+            break
+        if clock.monotonic() - began > _MOST_SECONDS:
+            session.screen.say(_LEFT.of(session.lang))
+            return False
+        if left > 0:
+            session.screen.progress(_WAITS.of(session.lang).format(duration(left)))
+        elif is_held:
+            session.screen.progress(_IN_RUN_FILES.of(session.lang))
+        if left > 0 or is_held:
+            clock.sleep(_LOOK_SECONDS)
+    journals.forget(journal)
+    lists = f"oms/sync_task/{accounts.task.id}/"
+    session.screen.say(_REMOVED.of(session.lang).format(prefix, accounts.destination.name, lists))
+    return True
+
+
+def _clear(bucket: Bucket, prefix: str) -> int:
+    """Delete what is in a bucket under a prefix, with all its versions; how much there was."""
+    found = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
+    for one in found:
+        bucket.delete(one.key, one.version)
+    return len(found)
+
+
+def _clear_records(accounts: Accounts, journal: Journal) -> int:
+    """By their folders, and by the names of keys that are too long for one."""
+    log, deleted = accounts.log, 0
+    for kind in _KINDS:
+        folder = accounts.record_folder(kind)
+        long = {accounts.record(kind, key) for key in journal.keys if not accounts.record(kind, key).startswith(folder)}
+        names = [one.key for one in log.objects(f"{folder}{journal.prefix}")]
+        names += [name for name in sorted(long) if log.head(name)]
+        for name in names:
+            log.delete(name)
+        deleted += len(names)
+    return deleted
+
+
+def _is_held(accounts: Accounts, prefix: str) -> bool:
+    """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/runs.py). It lets go of what the
+    source has no more; the file itself is its own."""
+    for one in accounts.log.objects(f"{RECORDS}{accounts.task.id}/replay/"):
+        found = accounts.log.get(one.key)
+        try:
+            entries = json.loads(found.body)["keys"] if found else []
+        except (ValueError, LookupError, TypeError):
+            continue
+        if any(str(entry.get("key", "")).startswith(prefix) for entry in entries if isinstance(entry, dict)):
+            return True
+    return False

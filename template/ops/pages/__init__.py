@@ -1,1 +1,0 @@
-"""Answers as web pages: one file each, without a script, and nothing is fetched."""

@@ -1,0 +1,91 @@
+"""What s.yaml says of the project, for programs on the user's machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import UsageError
+from ops.words import Text
+
+# Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+# What the keys of a canary begin with, after the prefix.
+CANARY = ".oss-oms-sync-canary/"
+
+_NO_FILE = Text("{} cannot be read", "无法读取 {}")
+_WHERE = Text("Run this in the project's folder, or name the file with -t", "请在项目目录中运行，或用 -t 指定文件")
+_LACKS = Text("{1} says no {0} under vars", "{1} 的 vars 中没有 {0}")
+_FILL_IN = Text("Fill it in there", "请在该处填写")
+
+
+@dataclass(frozen=True)
+class Project:
+    """`name` is that of the function forward; `prefix` and `suffix` are the trigger's filter."""
+
+    name: str
+    region: str
+    source: str
+    log: str
+    prefix: str
+    suffix: str
+    sync_url: str
+
+    @classmethod
+    def read(cls, file: Path) -> Project:
+        """Raises UsageError if the file is not there, or lacks something."""
+        try:
+            given = variables(file.read_text(encoding="utf-8"))
+        except OSError:
+            raise UsageError(_filled(_NO_FILE, str(file)), _WHERE) from None
+        except ValueError as error:
+            raise UsageError(Text(str(error), str(error)), _FILL_IN) from None
+        for name in ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"):
+            if not given.get(name):
+                raise UsageError(_filled(_LACKS, name, file.name), _FILL_IN)
+        return cls(
+            given["functionName"],
+            given["region"],
+            given["sourceBucket"],
+            given["logBucket"],
+            given.get("objectPrefix", ""),
+            given.get("objectSuffix", ""),
+            given["SYNC_URL"],
+        )
+
+
+def variables(text: str) -> dict[str, str]:
+    """The texts under `vars` in s.yaml, with what they refer to among themselves.
+
+    Raises ValueError for what cannot be read, with what to do about it.
+    """
+    (block,) = re.findall(r"^vars:.*\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [""]
+    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^ \t\r\n#]+)""", block, re.MULTILINE)
+    given = {name: unquoted(name, value) for name, value in lines}
+    for _ in range(len(given)):  # no chain is longer
+        for name, value in given.items():
+            given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
+    if (prefix := given.get("objectPrefix", "")).startswith("/"):
+        right = json.dumps(prefix.lstrip("/"))
+        raise ValueError(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
+    return given
+
+
+def unquoted(name: str, value: str) -> str:
+    """A text of YAML. What is refused is not shown, because it may be a secret."""
+    try:
+        text: str = json.loads(value, strict=False) if value[0] == '"' else value.strip("'")
+    except ValueError:
+        raise ValueError(
+            f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself"
+        ) from None
+    if CONTROL.search(text):
+        raise ValueError(f"vars.{name} holds a control character in s.yaml, such as a line break or a tab: remove it")
+    return text
+
+
+def _filled(text: Text, *what: str) -> Text:
+    return Text(text.en.format(*what), text.zh.format(*what))

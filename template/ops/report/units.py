@@ -1,0 +1,127 @@
+"""Numbers as people read them, not to be broken before their units. None is "not known"."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
+from ops.report.parts import Answer, moment, part, whole
+from ops.report.words import Words
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def count(number: int | None, say: Words) -> str:
+    """1234567 as 1,234,567."""
+    return say("not known") if number is None else f"{number:,}"
+
+
+def size(number: int | None, say: Words) -> str:
+    """Bytes, with three digits: 1.24 TB. Units are powers of 1000."""
+    if number is None:
+        return say("not known")
+    if abs(number) < 1000:
+        return say("bytes", number=number)
+    value, power = number / 1000, 0
+    # What would be rounded up to 1000 is one of the next unit.
+    while abs(value) >= 999.5 and power < len(_UNITS) - 1:
+        value, power = value / 1000, power + 1
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:,.{digits}f}\u00a0{_UNITS[power]}"
+
+
+def limit(number: int | None, say: Words) -> str:
+    """Bytes that somebody chose, such as 1 GiB."""
+    return f"{number // 2**30}\u00a0GiB" if number and number % 2**30 == 0 else size(number, say)
+
+
+def a_minute(number: float | None, say: Words) -> str:
+    """A rate in objects."""
+    if number is None:
+        return say("not known")
+    return say("a minute", number=rate(number))
+
+
+def rate(number: float) -> str:
+    """With a decimal where it is so small that it counts."""
+    return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
+
+
+def duration(seconds: float | None, say: Words) -> str:
+    """In the one unit that a person would say."""
+    if seconds is None:
+        return say("not known")
+    if seconds < 1:
+        return say("under a second")
+    for unit, length in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE)):
+        if seconds >= 2 * length or seconds == length:
+            return say(unit, number=f"{seconds / length:,.0f}")
+    return say("seconds", number=f"{seconds:.0f}")
+
+
+def age(time: datetime | None, now: datetime | None, say: Words) -> str | None:
+    """How long before `now` it was; None if one of them is not known."""
+    if time is None or now is None:
+        return None
+    past = (now - time).total_seconds()
+    return say("ago", duration=duration(past, say)) if past >= 1 else say("just now")
+
+
+def share(number: int, whole: int) -> str:
+    """A percentage that is 100 % only of all, and 0 % only of none."""
+    if number in (0, whole) or not whole:
+        shown = "100" if whole and number == whole else "0"
+    else:
+        percent = 100 * number / whole
+        shown = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
+    return f"{shown} %".replace(" ", "\u00a0")
+
+
+def number(given: int | None, say: Words, tone: str = "") -> Phrase | Cell:
+    """A count in a table: pale if it is 0, and in its tone if it is not."""
+    if given is None:
+        return Cell(say("not known"), "open")
+    return Cell(count(given, say), tone if given else "nil") if tone or not given else count(given, say)
+
+
+def volume(given: int | None, say: Words) -> Cell:
+    """Bytes in a table, in the same way."""
+    return Cell(Rounded(size(given, say), exact(given, say)), "open" if given is None else "" if given else "nil")
+
+
+def exact(given: int | None, say: Words) -> str:
+    """Bytes in full."""
+    return say("not known") if given is None else say("bytes", number=f"{given:,}")
+
+
+def time(given: object, now: datetime | None, say: Words) -> Phrase:
+    """A time of an answer, and how long before `now` it was."""
+    if given is None or given == "":
+        return not_known(say)
+    at = moment(given)
+    return Time(str(given), clock(at), age(at, now, say)) if at else Span("outside", str(given))
+
+
+def ran(given: Answer, now: datetime | None, say: Words) -> Phrase:
+    """When a pass took place, how long it took, and how fast it was."""
+    started, ended = (moment(part(given, name)) for name in ("started", "ended"))
+    took = say("took", duration=duration((ended - started).total_seconds(), say)) if started and ended else None
+    rate = a_minute(whole(given, "objects_per_minute"), say)
+    times = (time(part(given, name), now, say) for name in ("started", "ended"))
+    return next(times), " – ", next(times), Span("below", say("pause").join(filter(None, (took, rate))))
+
+
+def clock(at: datetime) -> str:
+    """A time as people read it, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def name(given: str | None, say: Words) -> Span:
+    """A name that is the same in every language."""
+    return Span("code", given) if given else not_known(say)
+
+
+def not_known(say: Words) -> Span:
+    """What an answer does not say is not green."""
+    return Span("", say("not known"), "open")

@@ -1,0 +1,160 @@
+"""A report as lines on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ops.report.blocks import (
+    Bar,
+    Block,
+    Cell,
+    Chart,
+    Command,
+    Detail,
+    Facts,
+    Figure,
+    Figures,
+    Finding,
+    Heading,
+    Items,
+    Paragraph,
+    Phrase,
+    Picture,
+    Report,
+    Rounded,
+    Share,
+    Span,
+    Step,
+    Table,
+    Time,
+    Track,
+)
+from ops.report.words import Words
+from ops.terminal import Line, Marked, width
+
+_SHOWN_KEYS = 5
+_INDENT = "  "
+# Columns of sentences, which get lines of their own.
+_SENTENCES = ("wide", "half")
+
+
+def draw(report: Report) -> Iterator[Line]:
+    """The lines, the verdict first."""
+    say, hero = Words(report.language), report.hero
+    if hero.name:
+        yield Marked("", hero.name, hero.tone)
+        yield f"{_INDENT}{hero.lead}"
+    else:
+        yield Marked("", hero.lead, hero.tone)
+    if hero.doubts:
+        yield from _block(hero.doubts, say)
+    if hero.step:
+        yield from _step(hero.step)
+    if about := _flat(report.about):
+        yield f"{_INDENT}{about}"
+    yield from _block(report.figures, say)
+    for section in report.sections:
+        body = [line for one in section.blocks if one for line in _block(one, say)] if section else []
+        if section and body:
+            yield say.before(section.title, section.title)
+            yield from body
+
+
+def _step(step: Step) -> Iterator[Line]:
+    yield from (f"{_INDENT * 3}-> {one}" for one in (step.text, step.command) if one)
+
+
+def _block(block: Block, say: Words) -> Iterator[Line]:
+    colon = say("colon")
+    match block:
+        case Paragraph(content) | Heading(content):
+            yield from _paragraph(content)
+        case Facts(rows):
+            yield from (f"{_INDENT}{name}{colon}{_flat(value)}" for name, value in rows if value is not None)
+        case Figures(given):
+            yield from (_figure(one, colon) for one in given)
+        case Table():
+            yield from _table(block)
+        case Picture(caption, total):
+            yield f"{_INDENT}{_flat(caption)}{colon}{_flat(total)}"
+        case Chart(label):
+            yield f"{_INDENT}{_flat(label)}"
+        case Items(rows, kind):
+            yield from (f"{_INDENT * 3}{_flat(one)}" for one in rows[: _SHOWN_KEYS if kind == "keys" else None])
+        case Command(line):
+            yield f"{_INDENT * 3}-> {line}"
+        case Finding():
+            yield from _finding(block, say)
+        case Detail():
+            pass
+
+
+def _figure(one: Figure, colon: str) -> Line:
+    note = f" ({_flat(one.note)})" if one.note else ""
+    return Marked(f"{_INDENT}{one.label}{colon}", _flat(one.number), one.tone or "", note)
+
+
+def _finding(given: Finding, say: Words) -> Iterator[Line]:
+    colon = say("colon")
+    yield Marked(_INDENT, _flat(given.result), given.result.tone or "", f"{colon}{_flat(given.title)}")
+    for name, value in given.facts:
+        if value is not None:
+            yield f"{_INDENT * 3}{name}{colon}{_flat(value)}"
+    if given.keys.rows:
+        yield f"{_INDENT * 3}{given.keys_title}{colon.rstrip()}"
+        yield from _block(given.keys, say)
+    yield from _step(given.next)
+
+
+def _paragraph(content: Phrase) -> Iterator[Line]:
+    yield Marked(_INDENT, _flat(content), _tone(content))
+
+
+def _tone(phrase: Phrase) -> str:
+    """The tone of a phrase that is a mark as a whole."""
+    return (phrase.tone or "") if isinstance(phrase, Span) else ""
+
+
+def _table(table: Table) -> Iterator[Line]:
+    if table.caption:
+        yield from _paragraph(table.caption)
+    rows = [[_flat(one) for one in row] for row in ([one.title for one in table.columns], *table.rows, *table.foot)]
+    short = [place for place, one in enumerate(table.columns) if one.kind not in _SENTENCES]
+    widths = {place: max(width(row[place]) for row in rows) for place in short}
+    for number, row in enumerate(rows):
+        padded = (
+            f"{' ' * (widths[place] - width(row[place]))}{row[place]}"
+            if table.columns[place].kind == "n"
+            else f"{row[place]}{' ' * (widths[place] - width(row[place]))}"
+            for place in short
+        )
+        yield f"{_INDENT * 2}{_INDENT.join(padded)}".rstrip()
+        if number:
+            yield from (f"{_INDENT * 4}{one}" for place, one in enumerate(row) if place not in short and one)
+
+
+def _flat(phrase: Phrase | Cell) -> str:
+    match phrase:
+        case str():
+            # Pages keep numbers and units on one line by it.
+            return phrase.replace("\u00a0", " ")
+        case Span("key", str(name)):
+            return repr(name)
+        case Span("note", content):
+            return f" ({_flat(content)})"
+        case Span("below", content):
+            return f", {_flat(content)}"
+        case Span("aside"):
+            return ""
+        case Span(_, content) | Cell(content):
+            return _flat(content)
+        case Rounded(_, exact):
+            return _flat(exact)
+        case Time(given, _, age):
+            return f"{given} ({_flat(age)})" if age else given
+        case Share(_, percent):
+            return _flat(percent)
+        case None | Bar() | Track():
+            return ""
+        case _:
+            return "".join(map(_flat, phrase))

@@ -1,0 +1,235 @@
+"""A report as a web page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ops.report.blocks import (
+    Bar,
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Command,
+    Detail,
+    Facts,
+    Figure,
+    Figures,
+    Finding,
+    Heading,
+    Hero,
+    Items,
+    Paragraph,
+    Phrase,
+    Picture,
+    Report,
+    Rounded,
+    Section,
+    Share,
+    Span,
+    Step,
+    Table,
+    Time,
+    Track,
+)
+from ops.report.words import Words
+from ops.show import html, pictures
+from ops.show.html import Markup, element, join
+from ops.show.style import STYLE
+
+# What is in an element of its own by what it is, and the class of that element.
+_ELEMENTS = {
+    "note": ("span", "note"),
+    "aside": ("span", "note"),
+    "below": ("div", "note"),
+    "strong": ("b", None),
+    "small": ("small", None),
+}
+
+
+def draw(report: Report) -> str:
+    """The page."""
+    say = Words(report.language)
+    name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
+    content = element(
+        "div",
+        element("div", name, element("p", _phrase(report.about)), class_="top"),
+        _hero(report.hero, say),
+        _figures(report.figures),
+        *(_section(one, say) for one in report.sections if one),
+        class_="page",
+    )
+    return html.document(f"oss-oms-sync · {report.title}", say.language, STYLE, content)
+
+
+def _hero(given: Hero, say: Words) -> Markup:
+    step = given.step
+    following = element("div", *_step(step, say, ""), class_="next") if step else None
+    return element(
+        "header",
+        element("h1", given.word, class_=given.tone),
+        element("p", html.prose(given.lead), class_="lead"),
+        _block(given.doubts, say) if given.doubts else None,
+        following,
+        class_="hero",
+    )
+
+
+def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
+    if step.text:
+        yield element("p", element("b", say("next")), between, say.before(step.text, step.command))
+    if step.command:
+        yield _command(step.command)
+
+
+def _command(line: str) -> Markup:
+    return element("pre", element("code", line), class_="command", dir="ltr", translate="no")
+
+
+def _section(given: Section, say: Words) -> Markup:
+    note = element("p", given.note, class_="note") if given.note else None
+    head = element("header", element("h2", given.title, id=given.name), note)
+    body = element("div", *(_block(one, say) for one in given.blocks if one), class_="body")
+    return element("section", head, body, aria_labelledby=given.name)
+
+
+def _block(block: Block, say: Words) -> Markup:
+    match block:
+        case Paragraph(content, kind):
+            return element("p", _phrase(content), class_=kind)
+        case Heading(content):
+            return element("h3", _phrase(content))
+        case Facts(rows):
+            return _pairs((name, _phrase(value)) for name, value in rows if value is not None)
+        case Figures():
+            return _figures(block)
+        case Table():
+            return _table(block)
+        case Picture(caption, total, bar):
+            parts = (element("span", _phrase(one)) for one in (caption, total))
+            return element("figure", element("figcaption", *parts), pictures.bar(bar))
+        case Chart():
+            return _chart(block, say)
+        case Items(rows, kind):
+            return element("ul", *(element("li", _phrase(one)) for one in rows), class_=kind)
+        case Command(line):
+            return _command(line)
+        case Finding():
+            return _finding(block, say)
+        case Detail(blocks):
+            return join(_block(one, say) for one in blocks if one)
+
+
+def _phrase(phrase: Phrase | Cell) -> Markup:
+    match phrase:
+        case None:
+            return Markup()
+        case str():
+            return join((phrase,))
+        case Span():
+            return _span(phrase)
+        case Rounded(shown, _):
+            return join((shown,))
+        case Time(given, shown, age):
+            return join((element("time", shown, datetime=given), element("span", age, class_="note") if age else None))
+        case Bar():
+            return pictures.bar(phrase)
+        case Track():
+            return pictures.track(phrase)
+        case Share(track, percent):
+            shown = element("span", percent, class_="n" if track.number else "n nil")
+            return element("span", pictures.track(track), shown, class_="share")
+        case _:
+            return join(map(_phrase, phrase))
+
+
+def _span(span: Span) -> Markup:
+    kind, content, tone = span
+    match kind:
+        case "key":
+            return html.key(str(content))
+        case "code":
+            return html.code(str(content))
+        case "outside":
+            return html.outside(str(content))
+        case "prose":
+            return html.prose(str(content))
+        case "digest":
+            return element("code", _phrase(content), class_="digest", dir="ltr", translate="no")
+        case "mark":
+            return element("span", _phrase(content), class_=f"mark {tone}")
+        case "swatch":
+            return element("i", class_=f"swatch {tone}", aria_hidden="true")
+    name, own = _ELEMENTS.get(kind, ("span", tone))
+    return element(name, _phrase(content), class_=own)
+
+
+def _pairs(given: Iterable[tuple[str, Markup]]) -> Markup:
+    return element("dl", *(join((element("dt", name), element("dd", one))) for name, one in given), class_="facts")
+
+
+def _figures(given: Figures) -> Markup:
+    return element("dl", *map(_figure, given.given), class_="figures within" if given.within else "figures")
+
+
+def _figure(one: Figure) -> Markup:
+    number = element("span", _phrase(one.number), class_=f"number {one.tone or ''}".strip())
+    note = element("div", _phrase(one.note), class_="note") if one.note else None
+    return element("div", element("dt", one.label), element("dd", number, note))
+
+
+def _finding(given: Finding, say: Words) -> Markup:
+    head = element("h3", element("span", _phrase(given.title)), _phrase(given.result))
+    pairs = [*((name, _phrase(value)) for name, value in given.facts if value is not None)]
+    if given.keys.rows:
+        pairs.append((given.keys_title, _block(given.keys, say)))
+    return element("div", head, _pairs(pairs), *_step(given.next, say, say("colon")), class_="trouble")
+
+
+def _table(given: Table) -> Markup:
+    """On a phone each row is a card of its own, and still a row to those who hear it."""
+    columns = given.columns
+    head = [element("th", one.title, class_=one.kind, scope="col", role="columnheader") for one in columns]
+    foot = [_row(columns, row) for row in given.foot]
+    return element(
+        "table",
+        element("caption", _phrase(given.caption)) if given.caption else None,
+        element("thead", element("tr", *head, role="row"), role="rowgroup"),
+        element("tbody", *(_row(columns, row) for row in given.rows), role="rowgroup"),
+        element("tfoot", *foot, role="rowgroup") if foot else None,
+        # Two columns fit on a phone as they are.
+        class_="cards" if len(columns) > 2 else None,
+        role="table",
+    )
+
+
+def _row(columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Markup:
+    made = []
+    for number, (column, cell) in enumerate(zip(columns, cells, strict=True)):
+        content, own = cell if isinstance(cell, Cell) else (cell, None)
+        kind = " ".join(filter(None, (column.kind, own))) or None
+        if number:
+            label = column.title if column.kind == "n" else None
+            made.append(element("td", _phrase(content), class_=kind, role="cell", data_label=label))
+        else:
+            made.append(element("th", _phrase(content), class_=kind, scope="row", role="rowheader"))
+    return element("tr", *made, role="row")
+
+
+def _chart(given: Chart, say: Words) -> Markup:
+    done, asked, failed = given.titles
+    swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
+    legend = [element("span", one, title, class_="legend") for one, title in zip(swatches, (done, asked), strict=True)]
+    peaks = [element("span", say("peak", number=one)) for one in given.peaks]
+    ends = (element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end))
+    return element(
+        "figure",
+        element("figcaption", element("span", *legend), peaks[0]),
+        pictures.columns(given.done, "copied", given.asked),
+        element("figcaption", element("span", _phrase(Span("swatch", tone="bad")), failed), peaks[1]),
+        pictures.columns(given.failed, "failures"),
+        element("p", *ends, class_="ends"),
+        _block(given.note, say) if given.note else None,
+        role="group",
+        aria_label=given.label,
+    )

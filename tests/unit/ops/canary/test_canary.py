@@ -1,0 +1,318 @@
+"""A canary in process: each fault is named by its hop, nothing is left behind, and nobody else's work is touched."""
+
+import json
+
+import pytest
+
+from ops.canary import objects
+from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oss.deliveries import EventFault
+from sandbox.server.faults import Fault
+from support.canary_world import CanaryWorld, KilledError
+
+
+@pytest.fixture
+def world():
+    with CanaryWorld() as world:
+        yield world
+
+
+def of(title):
+    """Whether a key is that of an object of a canary."""
+    ending = next(one.ending for one in objects.items() if one.title == title)
+    return lambda key: key.endswith(f"/{ending}")
+
+
+def test_all_comes_and_is_equal_and_nothing_is_left(world):
+    said = world.canary()
+    assert (said.code, said.answer["missing"]) == (0, {})
+    report = said.answer["report"]
+    assert {one["etag"] for one in report["objects"].values()} == {"MD5 of the contents", "32 digits and parts"}
+    assert world.left() == []
+    assert "OMS's own lists stay" in said.text
+    # OMS's lists are the only thing that is new there.
+    assert {key.split("/")[0] for key in world.obs.objects(world.destination_bucket)} == {"oms"}
+
+
+def test_what_others_wrote_stays(world):
+    world.write("theirs", b"hello")
+    world.write(".oss-oms-sync-canary.txt", b"hello")
+    assert world.canary().code == 0
+    assert list(world.oss.objects(world.source_bucket)) == [".oss-oms-sync-canary.txt", "theirs"]
+    assert [world.in_obs(key) for key in ("theirs", ".oss-oms-sync-canary.txt")] == [b"hello"] * 2
+
+
+def lose_event(world):
+    world.oss.lose_events(of("hostile name"))
+
+
+def refuse(world):
+    world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+
+
+def lose_copy(world):
+    world.task.copies.add(CopyFault.lost(), where=of("between"))
+
+
+def fail_copy(world):
+    world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=of("between"))
+
+
+def hold_lists(world):
+    world.task.lists.held = True
+
+
+def count_late(world):
+    world.task.lag = 3600
+
+
+@pytest.mark.parametrize(
+    ("fault", "missing"),
+    [
+        (lose_event, {"event": ["hostile name"]}),
+        (refuse, {"accepted": [one.title for one in objects.items()], "counted": [""], "listed": [""]}),
+        (lose_copy, {"in_obs": ["between"], "counted": [""]}),
+        (fail_copy, {"in_obs": ["between"]}),
+        (hold_lists, {"listed": [""]}),
+        (count_late, {"counted": [""]}),
+    ],
+)
+def test_a_hop_that_does_not_come_is_named_after_twice_its_time(world, fault, missing):
+    fault(world)
+    began = world.seconds
+    said = world.canary()
+    assert said.code == 3
+    assert {hop: titles for hop, titles in said.answer["missing"].items() if hop in missing} == missing
+    # Of what others wait for, the rest came.
+    assert "differs" not in {"".join(one["differs"]) for one in said.answer["report"]["objects"].values()}
+    assert world.seconds - began >= 600
+    if fault is refuse:
+        world.oms.faults.clear()
+    world.later(1800)
+    assert world.left() == []
+
+
+def test_what_differs_is_told_whatever_else_came(world):
+    def tamper(number):
+        for key, one in world.task.destination.items():
+            if of("between")(key) and not one.data.startswith(b"x"):
+                world.obs.put(world.destination_bucket, key, b"x" * one.size)
+
+    world.meanwhile = tamper
+    said = world.canary()
+    assert said.code == 1
+    assert said.answer["report"]["objects"]["between"]["differs"] == ["bytes", "content-type"]
+    world.later(3600)
+    assert world.left() == []
+
+
+@pytest.mark.parametrize("carries", [False, True])
+def test_headers_are_compared_by_what_the_task_carries(world, carries):
+    world.task.metadata = carries
+    said = world.canary()
+    assert said.code == 0
+    headers = said.answer["report"]["objects"]["metadata"]["headers"]
+    assert headers["content-type"] == "kept"
+    assert headers["x-oss-meta-plain"] == ("kept" if carries else "lost")
+    assert headers["x-oss-meta-odd"] == "lost"
+
+
+def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
+    show = world.task.summary
+    world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
+    said = world.canary()
+    assert said.code == 1
+    assert said.answer["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
+
+
+def test_of_a_bucket_with_versions_none_is_left(world):
+    world.oss.buckets[world.source_bucket].versioning = "Enabled"
+    world.obs.bucket(world.destination_bucket).has_versions = True
+    said = world.canary()
+    assert said.code == 0
+    assert said.answer["report"]["versions"] == {"source": True, "destination": True}
+    assert world.left() == []
+
+
+def retain_source(world):
+    world.oss.buckets[world.source_bucket].retains = True
+
+
+def retain_destination(world):
+    world.obs.bucket(world.destination_bucket).retains = True
+
+
+def close(world):
+    assert world.ops("close").code == 0
+
+
+def read_elsewhere(world):
+    world.task.src_bucket = "another"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (retain_source, "a rule of retention keeps what is written there"),
+        (retain_destination, "a rule of retention keeps what is written there"),
+        (close, "The project is closed"),
+        (read_elsewhere, "The sync task reads another, and s.yaml says photos"),
+    ],
+)
+def test_it_writes_nothing_where_it_could_not_fly_or_not_be_removed(world, fault, said):
+    fault(world)
+    before = dict(world.oss.objects(world.source_bucket))
+    answer = world.canary()
+    assert answer.code == 2
+    assert said in answer.text
+    assert dict(world.oss.objects(world.source_bucket)) == before
+    assert world.left() == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [("oms_source_record/", "what begins so is a record"), ("x" * 1000, "over 1023 bytes")],
+)
+def test_a_filter_that_no_key_of_it_passes_is_refused(world, prefix, said):
+    world.change_settings = lambda text: text.replace('objectPrefix: ""', f'objectPrefix: "{prefix}"')
+    answer = world.canary()
+    assert answer.code == 2
+    assert said in answer.text
+    assert world.left() == []
+
+
+# From the first request to the last but a few: some are cut off in writing, some in waiting, some in removing.
+@pytest.mark.parametrize("number", [1, 9, 10, 16, 29, 36, 40, 47, 60, 80, 90, 100, 106])
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_killed_at_whatever_request_it_leaves_nothing_once_begun_again_or_removed(number, is_elsewhere):
+    with CanaryWorld(number) as world:
+        world.dies_after = number
+        with pytest.raises(KilledError):
+            world.canary()
+        world.dies_after = -1
+        said = world.canary("--remove", folder=world.folder / "elsewhere") if is_elsewhere else world.canary()
+        assert said.code == 0
+        world.later(3600)
+        assert world.left() == []
+
+
+def test_what_somebody_elses_canary_left_is_named_and_not_touched(world):
+    world.dies_after = 40
+    with pytest.raises(KilledError):
+        world.canary()
+    world.dies_after = -1
+    before = world.left()
+    said = world.canary(folder=world.folder / "elsewhere")
+    assert said.code == 2
+    assert "ops.py canary --remove" in said.text
+    assert world.left() == before
+
+
+def test_ctrl_c_cleans_up(world):
+    pressed = []
+
+    def interrupt(number):
+        if number == 30 and not pressed:
+            pressed.append(number)
+            raise KeyboardInterrupt
+
+    world.meanwhile = interrupt
+    assert world.canary().code == 130
+    world.later(3600)
+    assert world.left() == []
+
+
+def test_a_second_ctrl_c_says_how(world):
+    def interrupt(number):
+        if number >= 30:
+            raise KeyboardInterrupt
+
+    world.meanwhile = interrupt
+    said = world.canary()
+    assert said.code == 130
+    assert "Delete them: python ops.py canary --remove" in said.text
+    assert world.left()
+
+
+def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
+    world.task.copies.add(CopyFault.late(1, 400), where=of("small"))
+    world.dies_after = 45
+    with pytest.raises(KilledError):
+        world.canary()
+    world.dies_after = -1
+    assert world.canary("--remove").code == 0
+    world.later(3600)
+    assert world.left() == []
+
+
+def test_nothing_to_remove_is_said(world):
+    said = world.canary("--remove")
+    assert (said.code, said.answer) == (0, {"removed": [], "left": []})
+
+
+def test_the_report_is_shown_in_full_and_written_where_it_is_wanted(world):
+    file = world.folder / "report.json"
+    said = world.canary("--report", str(file))
+    written = file.read_text()
+    assert json.loads(written) == said.answer["report"]
+    assert written.strip() in said.text
+
+
+def test_both_languages_are_spoken(world):
+    said = world.canary("--lang", "zh")
+    assert "两端均已删除" in said.text
+    assert "现场报告全文如下" in said.text
+
+
+def hour(world):
+    world.task.step = "ONE_HOUR"
+
+
+def merge(world):
+    world.task.merges = True
+    world.task.copies.add(CopyFault.late(20))
+
+
+def part_mb(world):
+    world.task.part_size = 50_000
+
+
+def list_in_utf16(world):
+    world.obs.bucket(world.destination_bucket).order = "utf-16"
+
+
+def separate_by_tab(world):
+    world.task.lists.separator = "\t"
+
+
+def tell_crc64(world):
+    world.obs.bucket(world.destination_bucket).crc64_header = "x-obs-checksum-crc64ecma"
+
+
+def event_late(world):
+    world.oss.deliveries(world.source_bucket).add(EventFault.late(70))
+
+
+@pytest.mark.parametrize(
+    ("variant", "where", "is_so"),
+    [
+        (hour, ("counts", "step"), "ONE_HOUR"),
+        (merge, ("counts", "doubles"), "merged"),
+        (part_mb, ("part_size",), "50 MB"),
+        (list_in_utf16, ("listing", "order"), "utf-16"),
+        (separate_by_tab, ("lists", 0, "separator"), "tab"),
+        (tell_crc64, ("objects", "small", "crc64"), "x-obs-checksum-crc64ecma"),
+        (event_late, ("objects", "small", "event"), "under 5 min"),
+    ],
+)
+def test_the_report_tells_what_the_clouds_do(world, variant, where, is_so):
+    def found(report):
+        for part in where:
+            report = report[part]
+        return report
+
+    assert found(world.canary().answer["report"]) != is_so
+    variant(world)
+    said = world.canary()
+    assert said.code == 0
+    assert found(said.answer["report"]) == is_so

@@ -1,0 +1,79 @@
+"""What `policies/show.py --canary` prints is what a canary needs, and all of it."""
+
+import json
+from fnmatch import fnmatchcase
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from sandbox.oss import service
+from sandbox.oss.call import Address
+from sandbox.server.message import Request
+from support.canary_world import CanaryWorld, KilledError
+from support.migration import project
+from support.policies import show
+
+
+def needed(world, request):
+    """The action and the resource of a request of the administrator."""
+    url = urlsplit(request.url)
+    seen = Request(
+        request.method,
+        url.path,
+        url.query,
+        tuple((n.lower(), v.encode()) for n, v in request.headers.items()),
+        b"",
+        0,
+        0,
+        0,
+    )
+    bucket, _, host = url.netloc.partition(".")
+    key = unquote(url.path[1:])
+    if host.startswith("oss-"):
+        action = service._operation(seen, Address(bucket, url.path[1:])).action
+        return action, f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
+    if host.startswith("obs."):
+        selector = next(
+            (name for name in ("object-lock", "versionId", "versioning", "versions") if name in seen.params), ""
+        )
+        action = world.obs._operations[request.method, bool(key), selector].action
+        return action, f"OBS:*:*:object:{bucket}/{key}" if key else f"OBS:*:*:bucket:{bucket}"
+    return ("oms:synctask:statistics" if key.endswith("statistics") else "oms:synctask:get"), "*"
+
+
+def test_the_rights_are_those_that_its_requests_need():
+    # GIVEN canaries with and without versions, one of which was cut off in an upload
+    asked = set()
+    for versions in (False, True):
+        with CanaryWorld() as world:
+            if versions:
+                world.oss.buckets[world.source_bucket].versioning = "Enabled"
+                world.obs.bucket(world.destination_bucket).has_versions = True
+            assert world.canary().code == 0
+            asked |= {needed(world, one) for one in world.sent}
+            begun = next(n for n, one in enumerate(world.sent) if "partNumber" in one.url)
+        with CanaryWorld() as world:
+            world.dies_after = begun + 1
+            with pytest.raises(KilledError):
+                world.canary()
+            world.dies_after = -1
+            assert world.canary("--remove").code == 0
+            asked |= {needed(world, one) for one in world.sent}
+            destination = world.destination_bucket
+    # WHEN the printed documents are read
+    text = show(project(), "--canary").replace("DESTINATION_BUCKET", destination)
+    documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:] if "{" in part]
+    granted = [
+        (action, resource)
+        for document in documents
+        for one in document["Statement"]
+        for action in one["Action"]
+        for resource in one.get("Resource", ["*"])
+    ]
+
+    # THEN each request is allowed, and each right is needed by some
+    def allows(right, request):
+        return right[0] == request[0] and fnmatchcase(request[1], right[1])
+
+    assert [one for one in asked if not any(allows(right, one) for right in granted)] == []
+    assert [right for right in granted if not any(allows(right, one) for one in asked)] == []

@@ -1,0 +1,297 @@
+"""The page of a certificate: green only where the document is whole and all of its checks have passed."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from ops.certificates import CHECKS, bound, line, said
+from support.answers import EXAMPLES, answer
+from support.web_page import Element, certificate_page, parse
+
+GO = "certificate-go"
+
+
+def page(given: Mapping[str, Any], language: str = "en") -> Element:
+    return parse(certificate_page(given, language))
+
+
+def word(shown: Element) -> tuple[str, str]:
+    """The big word, and its tone."""
+    heading = shown.one("h1")
+    return heading.text, heading.attributes["class"]
+
+
+def section(shown: Element, name: str) -> Element:
+    (found,) = (one for one in shown.every("section") if one.attributes["aria-labelledby"] == name)
+    return found
+
+
+def signed(given: dict[str, Any]) -> dict[str, Any]:
+    """The document with the hash that it has to have."""
+    rest = {name: value for name, value in given.items() if name != "sha256"}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return {**rest, "sha256": hashlib.sha256(canonical.encode("ascii")).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "chinese", "tone"),
+    [
+        (GO, "GO", "可以割接", "good"),
+        ("certificate-no-go", "NO-GO", "不可割接", "bad"),
+        ("certificate-not-proven", "NOT PROVEN", "尚未证明", "open"),
+        ("certificate-rehearsal", "REHEARSAL", "割接演练", "way"),
+    ],
+)
+def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
+    given = answer(name)
+    assert word(page(given)) == (english, tone)
+    assert word(page(given, "zh")) == (chinese, tone)
+    assert page(given).one("p", class_="lead").text == said(given).en
+    assert page(given, "zh").one("p", class_="lead").text == said(given).zh
+
+
+def change(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
+    """Something else at this place; Ellipsis for nothing at all."""
+
+    def made(value: Any) -> None:
+        *way, last = path
+        for name in way:
+            value = value[name]
+        if to is ...:
+            del value[last]
+        else:
+            value[last] = to
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        # What of each check makes a certificate not valid, `ops.py check` shows: here, that the page heeds it.
+        *(change("checks", 0, "result", to=new) for new in ("failed", "not run", "?", None)),
+        *(change("checks", at, "result", to="not run") for at in (1, len(CHECKS) - 1)),
+        change("checks", -1, to=...),
+        lambda given: given["checks"][3].update(gates=False, result="not run"),
+        lambda given: given["checks"].append({"id": "NEW", "result": "failed", "gates": True}),
+        change("checks", to=[]),
+        change("frozen_since", to=None),
+        change("as_of", to=None),
+        change("source", to=None),
+        change("destination", to=None),
+        change("classes", to=None),
+        change("schema", to=1),
+        change("verdict", to="go"),
+    ],
+)
+def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made):
+    given = answer(GO)
+    made(given)
+    shown = page(signed(given))
+    assert word(shown) == ("NOT VALID", "bad")
+    assert word(page(signed(given), "zh")) == ("证书无效", "bad")
+
+
+def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled():
+    given = answer(GO)
+    given["checks"][17] |= {"result": "not run", "gates": False}
+    given["sample"] = None
+    shown = page(signed(given))
+    assert word(shown) == ("GO", "good")
+    assert "does not gate" in section(shown, "checks").text
+    assert "20 of 20" in shown.one(class_="figures").text
+    assert "Nothing was sampled" in section(shown, "sample").text
+
+
+def leaves(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict | list):
+        for name, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(one, (*path, name))
+    else:
+        yield path
+
+
+@pytest.fixture
+def short() -> dict[str, Any]:
+    """A certificate of which each part is there, but not many times."""
+    given = answer("certificate-no-go")
+    given["checks"] = given["checks"][3:5]
+    given["classes"] = {name: given["classes"][name] for name in ("equal_contents", "missing", "unknown")}
+    given["folders"] = {"albums/": given["folders"]["albums/"]}
+    given["rehearsal"] = answer("certificate-rehearsal")["rehearsal"]
+    return signed(given)
+
+
+def test_a_document_that_was_changed_anywhere_is_not_valid(short):
+    assert "agrees with the document" in section(page(short), "document").text
+    for path in leaves(short):
+        changed = copy.deepcopy(short)
+        change(*path, to="x")(changed)
+        shown = certificate_page(changed, "en")
+        assert '<h1 class="bad">NOT VALID</h1>' in shown, path
+        assert "does not agree with the document" in shown
+
+
+def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
+    # Each part that values are in with each of these instead; of neighbouring values each with another one.
+    paths = dict.fromkeys(leaf[:end] for leaf in leaves(short) for end in range(1, len(leaf) + 1))
+    values, parts = {*leaves(short)}, (None, "x", [None, [1, 2]])
+    for at, path in enumerate(paths):
+        for new in parts[at % 3 :][:1] if path in values else parts:
+            spoiled = copy.deepcopy(short)
+            change(*path, to=new)(spoiled)
+            assert "<h1 class=" in certificate_page(signed(spoiled), "en")
+
+
+def test_nothing_at_all_is_not_known():
+    assert word(page({})) == ("NOT KNOWN", "calm")
+    assert not list(page({}).every(class_="mark good"))
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
+def test_the_examples_are_as_the_documents_say(name):
+    given = answer(name)
+    assert signed(given)["sha256"] == given["sha256"]
+    for side, apart in (("source", ("outside",)), ("destination", ("outside", "oms_own"))):
+        counted = [one for title, one in given["classes"].items() if title not in apart]
+        for what in ("objects", "bytes"):
+            assert sum(one[side][what] for one in counted) == given[side][what]
+        digests = sum(int(one["digests"][side], 16) for one in counted)
+        assert f"{digests % 2**256:064x}" == given[side]["digest"]
+    for title, one in given["classes"].items():
+        quads = [classes[title] for classes in given["folders"].values() if title in classes]
+        expected = [one[side][what] for side in ("source", "destination") for what in ("objects", "bytes")]
+        assert [sum(quad[place] for quad in quads) for place in range(4)] == expected
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
+def test_every_check_is_there_with_what_was_seen(name, language):
+    given = answer(name)
+    shown = section(page(given, language), "checks").text
+    ending = "_zh" if language == "zh" else ""
+    for check in given["checks"]:
+        assert check["id"] in shown
+        assert check[f"seen{ending}"] in shown
+        if check["result"] != "passed" and check["gates"]:
+            for part in (check[f"wanted{ending}"], check[f"next{ending}"], line(check["step"]), *check["keys"]):
+                assert part in shown
+
+
+def test_what_has_not_passed_comes_first_the_worst_before_all():
+    given = answer("certificate-not-proven")
+    given["checks"][20] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
+    given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
+    shown = page(signed(given))
+    order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
+    assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
+    # AND that is what the next command is about
+    assert shown.one(class_="next").text == "NextSet the clock.s deploy -y"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("certificate-not-proven", "python ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"),
+        ("certificate-rehearsal", "python ops.py compare --again"),
+    ],
+)
+def test_there_is_one_next_command(name, command):
+    assert page(answer(name)).one(class_="next").one("pre").text == command
+
+
+def test_after_a_go_the_project_is_closed_already():
+    shown = page(answer(GO))
+    assert "closed already" in shown.one(class_="next").text
+    assert "closed since 2026-01-31 08:50:01" in section(shown, "shown").text
+
+
+def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail():
+    given = answer("certificate-rehearsal")
+    part = section(page(given), "rehearsal")
+    shares = [int(one.attributes["style"].removeprefix("flex-grow:")) for one in part.one(class_="bar").every("i")]
+    assert sum(shares) == given["rehearsal"]["minutes"]["total"]
+    assert "total81 min" in part.text
+    assert "Would be NO-GO" in part.text
+    assert [one.text for one in part.every("code")] == given["rehearsal"]["failing"]
+    given["rehearsal"]["minutes"]["total"] += 1
+    assert "do not add up" in section(page(given), "rehearsal").text
+
+
+def test_a_waiver_says_by_whom_and_of_how_much():
+    given = answer(GO)
+    row = section(page(given), "waivers").one("tbody").text
+    assert "equal_size" in row
+    assert given["accepted"]["equal_size"] in row
+    assert f"{given['classes']['equal_size']['source']['objects']:,}" in row
+    assert f"accepted by {given['accepted']['equal_size']}" in section(page(given), "classes").text
+
+
+def test_digests_and_exact_numbers_are_there_for_a_stranger():
+    given = answer("certificate-no-go")
+    text = section(page(given), "digests").text
+    for one in (given["source"], given["destination"]):
+        assert one["digest"] in text
+        assert f"{one['objects']:,} objects, {one['bytes']:,} bytes" in text
+    assert given["source"]["state_digest"] in text
+    for one in given["classes"].values():
+        for side in ("source", "destination"):
+            assert not one[side]["objects"] or one["digests"][side] in text
+
+
+def test_a_sample_says_what_was_read_and_what_that_bounds():
+    given = answer(GO)
+    text = section(page(given), "sample").text
+    sample = given["sample"]
+    assert bound(100, sample["population"]).en in text
+    assert sample["seed"] in text
+    assert "100 drawn, of 4,598,210 up to 1 GiB each" in text
+    given["sample"] |= {"differing": ["a/b"], "unread": ["c"]}
+    part = section(page(given), "sample")
+    assert [one.text for one in part.every("code", class_="key")] == ["a/b", "c"]
+    assert [one.text for one in part.every(class_="number bad")] == ["1", "1"]
+
+
+def test_the_page_tells_how_to_check_the_document():
+    given = answer(GO)
+    part = section(page(given), "document")
+    assert given["sha256"] in part.text
+    assert part.one("pre").text == "python ops.py check 0001-20260131T092014Z-go.json"
+
+
+def test_a_scope_is_named_and_a_part_of_a_bucket_is_not_called_the_whole():
+    given = answer(GO)
+    given["scope"] = {"prefix": "photos/", "suffix": ".jpg"}
+    text = section(page(given), "looked-at").text
+    assert "prefix photos/, suffix .jpg" in text
+    assert "whole bucket" not in text
+    assert "the whole bucket" in section(page(answer(GO)), "looked-at").text
+
+
+def test_what_is_not_compared_is_in_no_total():
+    given = answer(GO)
+    rows = section(page(given), "classes").one("tfoot").cells()
+    assert rows[0][:2] == ["in scope", f"{given['source']['objects']:,}"]
+    assert rows[0][3] == f"{given['destination']['objects']:,}"
+    assert rows[1][0] == "OMS's own listsnot counted"
+    total = section(page(given), "folders").one("tfoot").cells()[0]
+    assert total[1].startswith(f"{given['source']['objects']:,}")
+    assert total[2].startswith(f"{given['destination']['objects']:,}")
+
+
+def test_what_oms_does_not_say_is_not_known_and_gates_nothing():
+    given = answer(GO)
+    given["shown"]["oms"] = {"problem": "FORBIDDEN", "message": "no such right", "fix": "Grant it."}
+    given["shown"]["lag"]["copied"].update(
+        objects=0, not_yet=0, within=dict.fromkeys(("60", "300", "900", "3600", "86400"), 0)
+    )
+    shown = page(signed(given))
+    assert word(shown) == ("GO", "good")
+    assert "OMS does not say: FORBIDDEN" in section(shown, "shown").text
+    assert "No object was written in that time." in section(shown, "lag").text

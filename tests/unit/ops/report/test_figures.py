@@ -1,0 +1,50 @@
+"""Pictures: their parts add up."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.report.blocks import Bar, Part, Track
+from ops.report.copying import Timeline
+from ops.show.pictures import bar, columns, track
+from support.web_page import parse
+
+BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)
+
+
+@given(
+    st.integers(1, 24 * 31),
+    st.sampled_from([300, 3600]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 99))),
+)
+def test_no_count_is_lost_in_the_picture(hours, step, given_points):
+    line = Timeline(BEGIN, BEGIN + timedelta(hours=hours), step)
+    points = [(BEGIN.timestamp() * 1000 + at, number) for at, number in given_points]
+    sums = line.sums(points)
+    assert sum(sums) == sum(number for _, number in points)
+    assert len(sums) <= 100
+    assert line.span % step == 0
+
+
+@pytest.mark.parametrize(("hours", "step"), [(1, 300), (24, 300), (25, 300), (72, 300), (24, 3600), (744, 3600)])
+def test_a_constant_rate_is_level(hours, step):
+    end = BEGIN + timedelta(hours=hours)
+    line = Timeline(BEGIN, end, step)
+    first = int(BEGIN.timestamp()) // step * step
+    sums = line.sums((at * 1000, 7) for at in range(first, int(end.timestamp()), step))
+    # The first span may be shorter.
+    assert set(sums[1:]) <= {7 * line.span // step}
+    assert 0 < sums[0] <= 7 * line.span // step
+
+
+def test_a_single_object_among_millions_can_be_seen():
+    shown = parse(columns([10**9, 1, 0], "copied"))
+    heights = [float(one.attributes["height"]) for one in shown.every("rect")]
+    assert len(heights) == 2
+    assert heights[1] > 2
+    parts = list(parse(bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))
+    assert [part.attributes["class"] for part in parts] == ["good", "bad"]
+    assert parse(track(Track(1, 10**9, "bad"))).one(class_="fill bad")
+    assert not list(parse(track(Track(0, 0, "bad"))).every(class_="fill bad"))

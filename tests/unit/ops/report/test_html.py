@@ -1,0 +1,66 @@
+"""Building blocks of pages: what comes from outside stays text, and shows what it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.show import html
+from ops.show.html import Markup, element, visible
+from support.web_page import NASTY, parse
+
+anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800"))
+
+
+@given(anything)
+def test_a_text_is_one_text_wherever_it_is_put(text):
+    # WHEN it is put into an element and into an attribute of it
+    shown = parse(element("p", text, title=text)).one("p")
+    # THEN it is no markup, and only what cannot be seen is written in another way
+    assert shown.children == ([visible(text)] if text else [])
+    assert shown.attributes["title"] == visible(text)
+
+
+@given(anything)
+def test_a_page_can_always_be_written_to_a_file(text):
+    html.document(text, "en", "", element("p", text), html.key(text)).encode()
+
+
+def test_markup_is_not_escaped_again():
+    assert element("p", element("b", "1 < 2")) == "<p><b>1 &lt; 2</b></p>"
+    assert element("p", "a", Markup("<i></i>"), None) == "<p>a<i></i></p>"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("a/b c.txt", "a/b c.txt"),
+        ("合影.jpg", "合影.jpg"),
+        ("שלום.jpg", "שלום.jpg"),
+        ("\u202egpj.exe", '"\\u202egpj.exe"'),
+        ("a\nb\x00", '"a\\nb\\u0000"'),
+        ("zero\u200bwidth", '"zero\\u200bwidth"'),
+        ("no\u00a0break", '"no\\u00a0break"'),
+        ("two  blanks", '"two  blanks"'),
+        (" before", '" before"'),
+        ('"quoted"', '"\\"quoted\\""'),
+        ("\ud800", '"\\ud800"'),
+        ("", ""),
+    ],
+)
+def test_a_key_that_could_be_mistaken_is_quoted(key, shown):
+    assert parse(html.key(key)).text == shown
+
+
+def test_a_long_key_lacks_its_middle_and_says_so():
+    key = "a" * 500 + "b" * 500 + "\n"
+    shown = parse(html.key(key)).one("code")
+    assert shown.text.startswith('"aaaa')
+    assert "[…]" in shown.text
+    assert shown.text.endswith('bbb\\n"')
+    assert len(shown.text) < 300
+    assert shown.attributes["title"] == visible(key)
+
+
+@pytest.mark.parametrize("key", NASTY)
+def test_a_key_does_not_reorder_what_is_beside_it(key):
+    assert parse(html.key(key)).one("code").attributes["dir"] == "ltr"

@@ -1,0 +1,85 @@
+"""Pages as a browser shows them: on a phone, in light and dark."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import EXAMPLES, answer
+from support.web_page import NASTY, certificate_page, hostile, huge, page_of, status_page
+from tools import chromium
+
+PHONE = 320
+LANGUAGES = ("en", "zh")
+PAGES = {
+    **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
+    "nothing": status_page({}, "en"),
+    "no certificate": certificate_page({}, "en"),
+    **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
+    **{
+        f"hostile {name} {number}": page_of(hostile(answer(name), text))
+        for name in ("status", "certificate-no-go")
+        for number, text in enumerate(NASTY)
+    },
+}
+# What each page in its frame is like: how wide, what sticks out, its colours, its heading.
+LOOK = """
+addEventListener("load", () => {
+  const seen = {};
+  for (const frame of document.querySelectorAll("iframe")) {
+    const page = frame.contentDocument, body = frame.contentWindow.getComputedStyle(page.body);
+    const out = [...page.body.querySelectorAll(":not(thead, thead *)")].filter(
+      (one) => one.getBoundingClientRect().right > frame.clientWidth + 0.5);
+    seen[frame.title] = {
+      width: page.documentElement.scrollWidth,
+      out: out.map((one) => one.outerHTML.slice(0, 200)),
+      colours: [body.backgroundColor, body.color],
+      heading: page.querySelector("h1").innerText,
+    };
+  }
+  document.title = JSON.stringify(seen);
+});
+"""
+
+
+COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15, 18, 22)", "rgb(231, 235, 241)"]}
+
+
+def look(folder: Path, *, dark: bool) -> dict[str, Any]:
+    """What Chromium shows of each page; its console has to stay empty."""
+    frames = "".join(
+        f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE}px;height:600px;border:0"></iframe>'
+        for name, page in PAGES.items()
+    )
+    file = folder / "all.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8><title></title><script>{LOOK}</script>{frames}", "utf-8")
+    done = chromium.run(file, "--dump-dom", dark=dark)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    assert title
+    return dict(json.loads(html.unescape(title[1])))
+
+
+@pytest.mark.parametrize("theme", COLOURS)
+def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, theme):
+    if not chromium.found():
+        if os.environ.get("REQUIRE_TOOLS"):
+            pytest.fail(chromium.MISSING)
+        pytest.skip(chromium.MISSING)
+    seen = look(tmp_path, dark=theme == "dark")
+    assert seen.keys() == PAGES.keys()
+    assert {name: one["out"] for name, one in seen.items() if one["out"] or one["width"] > PHONE} == {}
+    assert [name for name, one in seen.items() if one["colours"] != COLOURS[theme]] == []
+    headings = {
+        "certificate-go en": "GO",
+        "certificate-go zh": "可以割接",
+        "status en": "Behind",
+        "nothing": "Not known",
+    }
+    assert {name: seen[name]["heading"] for name in headings} == headings

@@ -1,0 +1,337 @@
+"""The page of a status: every number of the answer, and nothing green that was not looked at."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from ops.report import status
+from ops.report.comparison import TONES
+from oss_oms_sync.copy_codes import COPY_CODES
+from oss_oms_sync.jobs.status.facts import VerdictState
+from oss_oms_sync.reasons import PERMANENT, Reason
+from support.answers import answer
+from support.web_page import Element, parse, status_page
+
+
+def page(given: Mapping[str, Any], language: str = "en") -> Element:
+    return parse(status_page(given, language))
+
+
+def word(shown: Element) -> tuple[str, str]:
+    """The big word, and its tone."""
+    heading = shown.one("h1")
+    return heading.text, heading.attributes["class"]
+
+
+@pytest.fixture
+def given() -> dict[str, Any]:
+    """The example, in step: of its series only some points."""
+    example = answer("status")
+    series = example["statistics"]["series"]
+    example["statistics"]["series"] = {name: points[-3:] for name, points in series.items()}
+    example["verdict"] = {"state": "in step", "text": "In step: all of it.", "text_zh": "已同步：全部。"}
+    return example
+
+
+def test_the_verdict_is_one_word_and_its_sentence(given):
+    assert word(page(given)) == ("In step", "good")
+    assert word(page(given, "zh")) == ("已同步", "good")
+    assert page(given).one("p", class_="lead").text == "In step: all of it."
+    assert page(given, "zh").one("p", class_="lead").text == "已同步：全部。"
+
+
+@pytest.mark.parametrize("state", VerdictState)
+def test_only_in_step_is_green(given, state):
+    given["verdict"]["state"] = state.value
+    shown, tone = word(page(given))
+    assert shown.lower() == state.value
+    assert (tone == "good") == (state is VerdictState.IN_STEP)
+
+
+def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(given):
+    given["verdict"].update(state="closed", alarm=True)
+    given["backlog"].update(left_behind=[{"project": "old", "run_files": 2}])
+    shown = parse(status_page(given, "en"))
+    assert shown.one("h1").attributes["class"] == "bad"
+    assert "What came after the close was not sent" in shown.one(class_="next").text
+    assert "run files of projects that no longer run" in shown.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("verdict",),
+        ("verdict", "state"),
+        ("oms",),
+        ("oms", "month"),
+        ("copying",),
+        ("copying", "unfinished"),
+        ("copying", "unfinished", "objects"),
+        ("copying", "failures"),
+        ("copying", "failures", "unknown"),
+        ("backlog",),
+        ("backlog", "failed"),
+        ("reconcile",),
+        ("reconcile", "last"),
+    ],
+    ids=".".join,
+)
+@pytest.mark.parametrize("value", [None, {"problem": "UNREACHABLE"}], ids=["null", "problem"])
+def test_what_a_verdict_rests_on_and_is_not_there_makes_it_not_known(given, path, value):
+    set_at(given, path, value)
+    assert word(page(given)) == ("Not known", "calm")
+
+
+def paths(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield (*path, name)
+            yield from paths(one, (*path, name))
+
+
+def set_at(value: dict[str, Any], path: tuple[str, ...], new: object) -> None:
+    *way, last = path
+    for name in way:
+        value = value[name]
+    value[last] = new
+
+
+@pytest.mark.parametrize("new", [None, "x", [None, [1, 2]]], ids=repr)
+def test_whatever_part_is_missing_or_wrong_there_is_a_page(given, new):
+    for path in paths(given):
+        spoiled = copy.deepcopy(given)
+        set_at(spoiled, path, new)
+        assert status_page(spoiled, "en")
+
+
+def test_nothing_at_all_is_not_known():
+    shown = page({})
+    assert word(shown) == ("Not known", "calm")
+    assert not list(shown.every(class_="mark good"))
+
+
+def section_of(shown: Element, name: str) -> Element:
+    """The section with this id."""
+    return next(one for one in shown.every("section") if one.attributes["aria-labelledby"] == name)
+
+
+def numbers(value: object) -> Iterator[int]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from numbers(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from numbers(one)
+    elif type(value) is int:
+        yield value
+
+
+def test_every_number_of_objects_is_on_the_page():
+    given = answer("status")
+    # GIVEN all counts of objects: without bytes, and what is shown in another form
+    last, month, ended = given["compare"]["last"], given["oms"]["month"], given["reconcile"]["last"]
+    month.pop("bytes")
+    ended.pop("ranges")
+    counts = [
+        month,
+        given["copying"],
+        given["backlog"],
+        given["sums"],
+        [ended[name] for name in ended if name not in ("accepted", "failed", "new")],
+    ]
+    counts += [one[side]["objects"] for one in last["classes"].values() for side in ("source", "destination")]
+    for name in ("accepted", "copied"):
+        counts += [last["lag"][name]["not_yet"], last["lag"][name]["within"]["60"]]
+    for quads in last["folders"].values():
+        counts += [sum(quad[place] for quad in quads.values()) for place in (0, 2)]
+    # THEN each is there, in full
+    text = page(answer("status")).text
+    assert [number for number in numbers(counts) if f"{number:,}" not in text] == []
+
+
+def test_the_parts_of_a_bar_add_up_to_the_bucket():
+    last = answer("status")["compare"]["last"]
+    section = section_of(page(answer("status")), "in-obs")
+    bars = list(section.every(class_="bar"))[:2]
+    for bar, side in zip(bars, ("source", "destination"), strict=True):
+        shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
+        assert sum(shares) == last[side]["objects"]
+        assert f"{last[side]['objects']:,} objects" in bar.attributes["aria-label"]
+        tones = [part.attributes["class"] for part in bar.every("i")]
+        assert tones == [tone for name, tone in TONES.items() if last["classes"][name][side]["objects"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda last: None, "The classes add up"),
+        (lambda last: last["source"].update(objects=last["source"]["objects"] + 1), "do not add up"),
+        (lambda last: last["destination"].update(bytes=0), "do not add up"),
+        (lambda last: last.update(adds_up=False), "do not add up"),
+        (lambda last: last.pop("source"), "not known"),
+        (lambda last: last["classes"]["missing"].pop("source"), "not known"),
+    ],
+    ids=["as it is", "an object more", "bytes", "by its own word", "no total", "a class without a number"],
+)
+def test_classes_that_do_not_add_up_are_said_not_to(change, said):
+    given = answer("status")
+    change(given["compare"]["last"])
+    assert said in section_of(page(given), "in-obs").text
+
+
+def test_lasting_reasons_stand_apart_from_those_that_pass():
+    given = answer("status")
+    given["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
+    given["fixes"] = {name: Reason[name].fix._asdict() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
+    shown = section_of(page(given), "waiting")
+    tables = {one.one("caption").text: one for one in shown.every("table") if list(one.every("caption"))}
+    lasting = tables["Lasting: they need you"]
+    assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
+    assert Reason.FORBIDDEN.fix.en in lasting.text
+    # On a scale of their own: the largest of each group is a whole bar.
+    assert lasting.one("span", style="width:100.000%")
+    assert [row[0] for row in tables["Passing: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
+    assert [row[2] for row in tables["Reason not known here"].cells()] == ["objects", "3", "3"]
+
+
+def test_the_reasons_that_last_are_those_of_the_function():
+    assert set(status.LASTING) == {reason.name for reason in PERMANENT}
+
+
+def test_the_time_to_drain_is_what_waits_by_what_oms_copies():
+    given = answer("status")
+    # GIVEN 120 objects copied in the last hour, and 30 that wait
+    at = 1769850000000  # 2026-01-31T09:00:00Z
+    given["statistics"]["series"] = {"SUCCESS": [[at, 120], [at - 7_200_000, 10**6]], "SIZE": [[at, 360_000_000]]}
+    given["backlog"].update(failed=20, in_run_files=4)
+    given["copying"]["unfinished"] = {"objects": 6, "overdue": 0}
+    text = page(given).one(class_="figures").text
+    assert "Throughput2 objects a minute" in text
+    assert "100 kB a second" in text
+    assert "Time to drain15 minfor 30 that wait here or at OMS" in text
+    given["statistics"]["series"]["SUCCESS"] = []
+    assert "not at this rate" in page(given).one(class_="figures").text
+    given["backlog"].update(failed=0, in_run_files=0)
+    given["copying"]["unfinished"] = {"objects": 0, "overdue": 0}
+    assert "nothing to drain" in page(given).one(class_="figures").text
+    given["copying"]["unfinished"] = None
+    assert "Time to drainnot known" in page(given).one(class_="figures").text
+
+
+def test_failures_have_a_scale_of_their_own():
+    given = answer("status")
+    at = 1769850000000
+    given["statistics"]["series"] = {"REQUEST": [[at, 10**6]], "SUCCESS": [[at, 10**6]], "FAILURE": [[at, 2]]}
+    shown = page(given)
+    assert float(shown.one("rect", class_="failures").attributes["height"]) == 98
+    assert "peak 2" in shown.text
+
+
+def test_the_picture_says_in_words_what_it_shows():
+    (picture,) = page(answer("status")).every("figure", role="group")
+    label = picture.attributes["aria-label"]
+    series = answer("status")["statistics"]["series"]
+    for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP"):
+        assert f"{sum(number for _, number in series[name]):,}" in label
+
+
+def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts():
+    failures = answer("status")["copying"]["failures"]
+    section = section_of(page(answer("status")), "failures")
+    (bar,) = section.every(class_="bar")
+    parts = {one.attributes["class"]: int(one.attributes["style"].removeprefix("flex-grow:")) for one in bar.every("i")}
+    assert parts == {"good": failures["done"], "way": failures["waiting"], "bad": failures["stuck"]}
+    assert sum(parts.values()) == failures["counted"]
+    assert "add up" not in section.text
+
+
+def test_what_is_stuck_says_by_which_code_and_what_to_do():
+    section = section_of(page(answer("status")), "failures")
+    tables = {one.one("caption").text: one for one in section.every("table") if list(one.every("caption"))}
+    lasting = tables["Lasting: they need you"]
+    assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
+    assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
+    passing = tables["Passing: resent automatically"]
+    assert [row[0] for row in passing.cells()[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        (None, "not known"),
+        ({"counted": 5}, "not known"),
+        (
+            {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0)},
+            "OMS failed to copy nothing.",
+        ),
+        (
+            {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
+            "do not add up to OMS's number",
+        ),
+        (
+            {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
+            "In no list of OMS's that replay has read.3",
+        ),
+    ],
+    ids=["OMS is silent", "no parts", "nothing", "OMS's counter is behind", "of some nothing is known"],
+)
+def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
+    given["copying"].update(failures=failures)
+    assert said in section_of(page(given), "failures").text
+
+
+def test_a_key_that_was_sent_again_and_not_taken_has_no_code_of_oms(given):
+    code = {"objects": 1, "passes": True, "fix": {"en": "Look at the code.", "zh": ""}}
+    given["copying"]["failures"]["codes"] = {"": code}
+    text = section_of(page(given), "failures").text
+    assert "Sent again since, and OMS did not take it" in text
+    assert "Look at the code." not in text
+
+
+def test_commands_in_what_the_function_says_stand_out():
+    shown = page(answer("status"))
+    codes = [one.text for one in section_of(shown, "in-obs").every("code")]
+    assert "python ops.py compare --deep" in codes
+    assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
+
+
+def test_ages_stand_beside_times():
+    shown = page(answer("status"))
+    for time in shown.every("time"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.attributes["datetime"])
+        assert time.parent
+        assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)
+
+
+def test_what_is_under_way_says_how_far_it_is():
+    given = answer("status")
+    progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
+    given["reconcile"]["open"] = [progress, {**progress, "share": None, "minutes_left": None, "scanned": 4321}]
+    text = page(given).text
+    assert "A pass is under way since 10 min ago25.0 %, 2,000 objects a minute, 7 min left" in text
+    assert "4,321 so far, 2,000 objects a minute, end not known" in text
+
+
+def test_a_sum_that_does_not_hold_says_what_that_means():
+    table = next(one for one in page(answer("status")).every("table") if "what has to hold" in one.text)
+    rows = table.cells()
+    assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
+    assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
+    assert "OMS has not worked on all of them yet" in rows[4][0]
+    assert "Two invocations" not in table.text
+
+
+def test_what_oms_does_not_say_is_told_with_the_fix():
+    given = answer("status")
+    said = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": {"en": "Check it.", "zh": "检查。"}}
+    given |= {"oms": said, "statistics": said, "verdict": {"state": "behind", "text": "Nothing waits here."}}
+    shown = page(given)
+    assert "OMS does not say: UNREACHABLE" in shown.text
+    assert "Check it." in shown.text
+    assert "no route" in shown.text
+    assert "检查。" in page(given, "zh").text

@@ -1,0 +1,93 @@
+"""Both languages have all words, and Chinese is written as Chinese is."""
+
+import re
+from string import Formatter
+
+import pytest
+
+from ops.certificates import CHECKS
+from ops.report import certificate
+from ops.report.comparison import TONES
+from ops.report.words import WORDS
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.copy_codes import COPY_CODES
+from oss_oms_sync.jobs.status import sums_json
+from oss_oms_sync.jobs.status.copying import CopyFailures
+from support.answers import EXAMPLES, answer
+from support.web_page import certificate_page, page_of, parse, status_page
+
+# Names, which no language translates.
+NAMES = {
+    "OSS",
+    "OBS",
+    "OMS",
+    "Bucket",
+    "UTC",
+    "SHA-256",
+    "ETag",
+    "JSON",
+    "ASCII",
+    "replay",
+    "forward",
+    "certify",
+    "sha256",
+    "oss-oms-sync",
+}
+# Those that are in the example of what the function says.
+SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "keys", "Content-Type", "multipart", "form-data"}
+# Of checks and verdicts, which the document has.
+IDS = {*CHECKS, "NO-GO", "GO"}
+UNITS = {"kB", "MB", "GB", "TB", "GiB"}
+
+
+def test_each_word_is_there_in_both_languages_with_room_for_the_same():
+    for name, (english, chinese) in WORDS.items():
+        rooms = [{room for _, room, _, _ in Formatter().parse(text) if room} for text in (english, chinese)]
+        assert rooms[0] == rooms[1], name
+        assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", english), name
+        words = set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", re.sub(r"\{.*?\}", "", chinese)))
+        assert words <= NAMES, name
+        assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), name
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_chinese_page_has_no_english_left(name):
+    shown = " ".join(parse(page_of(answer(name), "zh")).words())
+    # What somebody wrote who accepts a class is theirs.
+    for who in answer(name).get("accepted", {}).values():
+        shown = shown.replace(who, "")
+    for code in COPY_CODES:
+        shown = shown.replace(code, "")
+    shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z", "", shown)
+    assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", shown)) <= NAMES | UNITS | SAID | IDS
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_english_page_has_no_chinese(name):
+    assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", " ".join(parse(page_of(answer(name), "en")).words()))
+
+
+def test_each_class_of_a_comparison_has_words_and_a_tone():
+    classes = {one.title for one in ObjectClass} - {"orphan_records"}
+    assert set(TONES) == classes
+    assert {f"{kind} {name}" for kind in ("class", "means") for name in classes} <= WORDS.keys()
+
+
+def test_each_check_and_verdict_has_words():
+    names = {f"check {name}" for name in CHECKS} | {f"verdict {name}" for name in certificate.VERDICTS}
+    assert names <= WORDS.keys()
+
+
+def test_all_that_the_function_says_of_sums_in_english_only_has_chinese_words(mocker):
+    counts, last = mocker.Mock(requests=1, processed=[1]), mocker.Mock(counts={})
+    failures = CopyFailures(0, 0, 0, 0, 0, 0, {}, {})
+    said = [one[name] for one in sums_json(counts, last, failures) for name in ("claim", "meaning")]
+    assert {f"said {text}" for text in said} <= WORDS.keys()
+
+
+@pytest.mark.parametrize("page", [status_page, certificate_page])
+def test_a_text_that_is_named_like_words_is_still_that_text(page):
+    given = {"sums": [{"claim": "a minute", "left": 1, "right": [1], "holds": False, "meaning": "ago"}]}
+    given |= {"verdict": {"state": "in step {x}", "text": "{x}"}, "checks": [{"id": "not known", "result": "{x}"}]}
+    for language in ("en", "zh"):
+        parse(page(given, language))
