@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clock import timestamp as at
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
-from oss_oms_sync.jobs import reconcile, status
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from sandbox.robots import ROBOTS, Robots
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.reconcile_world import record_name
-from support.world import ROOT, TASK, World
+from support.world import ROOT, TASK, World, record_name
 
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -25,10 +33,8 @@ BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
 # In minutes before NOW: earlier in the month than OMS's statistics reach, and in the month before.
 EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 
-
-def at(time: datetime) -> str:
-    """A time as the project writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+# How often the timer strikes, and the secret in the webhook's address.
+PERIOD, TOKEN = timedelta(minutes=15), "0123456789abcdef0123456789abcdef"
 
 
 def is_statistics(request: Request) -> bool:
@@ -54,13 +60,6 @@ class StatusWorld(World):
         self.go_to(NOW)
         self.install(NOW - timedelta(days=4))
 
-    def keep(self, name: str, value: object) -> None:
-        """The log bucket has this under a name of the task's."""
-        self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
-
-    def install(self, time: datetime) -> None:
-        self.keep("state/installed.json", {"at": at(time)})
-
     def go_to(self, time: datetime) -> None:
         self.later((time - self.clock.now()).total_seconds())
 
@@ -84,70 +83,101 @@ class StatusWorld(World):
         self.oms.faults.add(Fault.status(200, text.encode()), where=is_month(month))
 
     def passed(
-        self, scope: dict[str, Any] = USUAL, *, ended: bool = True, job: str = "reconcile", **tally: Any
+        self,
+        scope: dict[str, Any] = USUAL,
+        *,
+        ended: bool = True,
+        job: str = "reconcile",
+        found: Tally | None = None,
+        **counts: int,
     ) -> None:
         """A pass of a job that counted so much until now, in one range. It is not nothing: there are objects."""
         self.later(0.001)
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
-        about = {"source_bucket": "photos", "scope": scope, "started": at(now), "installed": at(now), "classes": 1}
-        about |= {"before": "", "before_started": "", "seed": ""}
-        about["destination_bucket"] = self.there.name if job == "compare" else ""
-        if job == "reconcile":
-            tally = {"counts": tally, "marks": [], "state": f"{1:064x}"}
-        folder = (
-            f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}/"
-        )
-        piece: dict[str, Any] = {"after": "", "until": "", "follows": dict.fromkeys(("after", "cut", "stopped"), "")}
-        piece["follows"] |= {"kind": "more", "stop": None, "stuck": 0}
-        total = {"ended": at(now), "ranges": 1, "pieces": 1}
-        name, value = ("total", total) if ended else ("r/0000", piece)
-        text = json.dumps({"pass": about, "tally": tally, **value})
-        self.bucket.add(StoredObject(f"{folder}{name}", text.encode()))
+        name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
+        since = parse_time(scope["since"]) if scope["since"] else None
+        of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"])
+        there = self.there.name if job == "compare" else ""
+        about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
+        counted = found or Tally(Counter(counts), state=1)
+        total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
+        piece = to_json(Piece(Kind.MORE, until="", after="", tally=counted, about=about))
+        folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"
+        written, value = ("total", total) if ended else ("r/0000", piece)
+        self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))
 
     def compared(self, oldest: int | None = None, *, ended: bool = True, **found: int) -> None:
         """A comparison with so many objects of each class, until now."""
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
-        tally = CompareTally(classes=classes, oldest_not_there=oldest)
-        self.passed(ended=ended, job="compare", **tally.to_json())
+        self.passed(ended=ended, job="compare", found=Tally(classes=classes, oldest_not_there=oldest))
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
-        self.source.add(StoredObject(key, key.encode()))
-        self.source.modified[key] -= minutes_ago * 60
+        super().upload(key, key, minutes_ago)
         if accepted:
-            name = record_name("success", key)
-            self.bucket.add(StoredObject(name, hashlib.md5(key.encode()).hexdigest().upper().encode()))
-            self.bucket.modified[name] -= minutes_ago * 60
+            self.accept(key, key, minutes_ago * 60)
 
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
         """Replay has read so many lines of OMS's lists of what it failed to copy."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
-        value = json.loads(stored.body) if stored else {"listed": {}}
+        value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
         self.keep("state/failed_copies.json", value)
 
     def fail(self, key: str, reason: str, **details: object) -> None:
         """The key fails for this reason."""
-        now = at(self.clock.now())
-        body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
-        self.keep(record_name("failed", key).removeprefix(ROOT), body)
+        super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
         """What OMS failed to copy so often has a failed record again."""
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
-    def mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
-        """Somebody closes the project, or opens it."""
-        value = {"closed": closed, "at": at(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
-        self.keep(f"state/closed-{self.settings.project}.json", value)
-
     def reconcile(self, **asked: object) -> dict[str, object]:
         self.later(0.001)
-        return self.within(lambda: reconcile.run(json.dumps(asked), self.invocation(570)).to_json())
+        return self.ask("reconcile", asked)
 
     def status(self, *, timeout: float = 60, **asked: object) -> dict[str, Any]:
-        return self.within(lambda: status.run(json.dumps(asked), self.invocation(timeout)))
+        return self.ask("status", asked, timeout)
 
     def verdict(self, **asked: object) -> tuple[str, str]:
         told = self.status(**asked)["verdict"]
         assert any("\u4e00" <= letter <= "\u9fff" for letter in told["text_zh"])
         return told["state"], told["text"]
+
+
+class Watched(StatusWorld):
+    """In step, until it is made otherwise."""
+
+    def __init__(self, kind: str = "JSON", **environment: str) -> None:
+        address = ROBOTS[kind].address + TOKEN
+        super().__init__(**{"ALERT_WEBHOOK": address, "RECONCILE_PERIOD": "30d", **environment})
+        self.hook = Robots()
+        self.hook.start(self.ground)
+        self.passed(scanned=7)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What the webhook took, if it takes JSON."""
+        return list(map(json.loads, self.hook.took))
+
+    @property
+    def states(self) -> list[str]:
+        return [one["verdict"] for one in self.told]
+
+    def tick(self) -> None:
+        """The timer strikes now."""
+        event = json.dumps({"triggerTime": at(self.clock.now()), "triggerName": "tick", "payload": "{}"})
+        self.ask("status", event, 120)
+
+    def ticks(self, number: int, period: timedelta = PERIOD) -> None:
+        for _ in range(number):
+            self.later(period.total_seconds())
+            self.tick()
+
+    def go(self, state: str) -> None:
+        """Let the verdict be this from now on."""
+        for reason in ("CREDENTIALS", "THROTTLED"):
+            self.bucket.objects.pop(record_name("failed", reason), None)
+        self.shut(state == "closed")
+        if state in ("broken", "behind"):
+            reason = "CREDENTIALS" if state == "broken" else "THROTTLED"
+            self.fail(reason, reason)

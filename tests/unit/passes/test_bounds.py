@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
+from support.reconcile_world import ReconcileWorld
+from support.world import HOUR, NO_RIGHT
 
 TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}
 
@@ -91,7 +92,7 @@ def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
     assert reconcile(world)["finished"]
     (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
     told = json.loads(world.bucket.objects[total].body)
-    told["tally"]["marks"] = [["29", 10**12]]
+    told["passed"]["marks"] = [["29", 10**12]]
     world.bucket.add(StoredObject(total, json.dumps(told).encode()))
 
     # WHEN all is to be sent, THEN it names another way, until somebody insists
