@@ -139,10 +139,9 @@ _DECIDE = Text(
     "See who writes there. If the source has the right versions, send these again, and judge them again later",
     "请查明谁在写入 OBS。如应以源端为准，请再次发送这些对象，稍后重新判定",
 )
-# A cutover has sent them again already.
 _COPIED = Text(
-    "See the reasons in status. What OMS refuses, copy by hand; what is in OBS in the same size is then read",
-    "原因见 status。OMS 拒绝的对象请手动复制；OBS 中大小相同的对象随后会被读取验证",
+    "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none",
+    "OBS 中有大小相同的对象，可能是手动复制的：请读取源端的对象。OMS 未接受的原因见 status",
 )
 _NOTHING_OVER = Text(
     f"OMS overwrites nothing (NO_OVERWRITE), so {DELETE.en}", f"NO_OVERWRITE 模式下 OMS 不覆盖任何对象，请{DELETE.zh}"
@@ -254,7 +253,7 @@ def _mend_failed(check: _ClassCheck, found: Comparison | None, options: CutoverO
     if found is None or not options.frozen_since:
         return check.next, Step("replay")
     count = found.tally.classes.get(ObjectClass.FAILED_BEFORE.title, ClassCount())
-    if count.destination.objects and not found.state.scope.deep:
+    if count.source == count.destination and not found.state.scope.deep:
         return _COPIED, options.comparing(found.state.scope, deep=True, restart=True)
     return check.next, options.cutover()
 
