@@ -362,7 +362,7 @@ class Cutover:
         self._session.screen.say(f"{self._number}. {self._text(name)} …")
 
     def _end(self, is_well: bool, outcome: str = "") -> None:
-        word, state = (_DONE, "ok") if is_well else (_ATTENTION, "warning")
+        word, state = (_DONE, "good") if is_well else (_ATTENTION, "open")
         after = f": {outcome}" if outcome else ""
         self._session.screen.say(Marked("   ", self._text(word), state, after))
 
