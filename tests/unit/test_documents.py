@@ -20,8 +20,8 @@ from oss_oms_sync.jobs import replay, status
 from oss_oms_sync.jobs.certify import evidence as of_certify
 from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
+from package.tool import arguments
 from support.answers import ANSWERS
-from support.component import arguments
 from support.documents import Document
 from tools import documents
 from tools.package import ROOT, manifest
