@@ -26,8 +26,6 @@ class Bucket(ABC):
     A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
     """
 
-    page_size = PAGE_SIZE
-
     def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
         """No object can have a name of more than `longest_name` bytes."""
         self.name = name
@@ -39,7 +37,7 @@ class Bucket(ABC):
 
         Raises StorageError, also if the names are out of order.
         """
-        return self._listed(prefix, after, self.page_size)
+        return self._listed(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
         """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a

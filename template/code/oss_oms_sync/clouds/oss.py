@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.bucket import Bucket, if_found
+from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import OSS, UnreadPage
@@ -153,7 +153,7 @@ class OssBucket(Bucket):
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
         plain = [name for name in names if not re.search(_NOT_IN_XML, name)]
-        groups = [plain[start : start + self.page_size] for start in range(0, len(plain), self.page_size)]
+        groups = [plain[start : start + PAGE_SIZE] for start in range(0, len(plain), PAGE_SIZE)]
         single = [[name] for name in names if re.search(_NOT_IN_XML, name)]
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for (name,) in single)]
         results: dict[str, StorageFailure | None] = {}
@@ -169,7 +169,7 @@ class OssBucket(Bucket):
         return partial(self._attempt, "oss:ListObjects", partial(_list, prefix, after, size, self._client.clock))
 
     def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        call = partial(_request_page, prefix, after, "", self.page_size, self._client.clock)
+        call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
     def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
