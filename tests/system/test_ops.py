@@ -62,7 +62,6 @@ SHOWN = [
     ("story a/1", 0, "'a/1': It is in OBS, with the same contents."),
     ("story nowhere", 1, "'nowhere': There is no such object"),
     ("replay", 0, "Nothing is left to send again."),
-    ("replay --key a/1", 0, "Nothing is left to send again."),
     ("reconcile --look", 1, "No pass of this scope has begun."),
     ("reconcile --dry-run", 0, "One call without a pass"),
     ("reconcile --limit 1 --all", 0, "One call without a pass"),
@@ -72,6 +71,7 @@ SHOWN = [
     ("compare --deep --prefix a/", 0, "All is in OBS, with equal contents."),
     ("compare", 0, "All is in OBS, with equal contents."),
     ("cutover --rehearse", 0, "REHEARSAL"),
+    ("replay --key a/1", 0, "Nothing is left to send again."),
 ]
 
 
