@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ops import quantities
+from ops.certificates import ACCEPTABLE
 from ops.language import usual
 from ops.prices import Prices
 
-ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished")
 _CODES = (
     "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven; 4: not to be"
     " trusted."

@@ -81,7 +81,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 def _tell(session: Session, error: OpsError) -> int:
     for line in error.said:
         session.screen.say(f"| {line}")
-    session.screen.say(Marked("", error.happened.of(session.lang), "fault"))
+    session.screen.say(Marked("", error.happened.of(session.lang), "bad"))
     session.screen.say(f"-> {error.fix.of(session.lang)}")
     return error.exit_code
 

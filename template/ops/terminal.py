@@ -20,39 +20,16 @@ _LINE_SECONDS = 60.0
 # What a terminal itself shows behind the line if somebody presses that.
 _CTRL_C = "^C"
 _USUAL_COLUMNS = 80
-COLOURS = {
-    "good": 32,
-    "open": 33,
-    "bad": 31,
-    "way": 34,
-    "calm": 2,
-    "in step": 32,
-    "behind": 33,
-    "broken": 31,
-    "not known": 33,
-    "closed": 34,
-    "ok": 32,
-    "warning": 33,
-    "fault": 31,
-    "unknown": 31,
-    "skipped": 2,
-    "passed": 32,
-    "failed": 31,
-    "not run": 33,
-    "not proven": 33,
-    "GO": 32,
-    "NO-GO": 31,
-    "NOT PROVEN": 33,
-    "REHEARSAL": 34,
-}
+# Tones, as pages have them too: proven; not proven, or behind; failed; on its way; not judged.
+COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class Marked(NamedTuple):
-    """A line with a part in the colour of a state."""
+    """A line with a part in the colour of a tone."""
 
     before: str
     marked: str
-    state: str
+    tone: str
     after: str = ""
 
 
@@ -134,8 +111,8 @@ class Screen:
     def _painted(self, line: Line, stream: TextIO) -> str:
         if isinstance(line, str):
             return escaped(line)
-        before, marked, state, after = line
-        colour = COLOURS.get(state)
+        before, marked, tone, after = line
+        colour = COLOURS.get(tone)
         if self._colours[stream] and colour:
             return f"{escaped(before)}\x1b[{colour}m{escaped(marked)}\x1b[0m{escaped(after)}"
         return escaped(f"{before}{marked}{after}")
