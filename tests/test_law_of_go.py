@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+<<<<<<< HEAD
+=======
+from collections.abc import Callable
+>>>>>>> main
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import requests
 
 from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
 
@@ -19,7 +24,13 @@ from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
 MIGRATIONS = int(os.environ.get("SCHEDULES", "1000")) // 10
 
 
+# What a command says of it.
+SAID = {"opened again": "The project is open again", "closed before": "the project is closed already"}
+
+
 class Played:
+    """What became of a migration; `marks` name what it was like."""
+
     def __init__(self) -> None:
         self.wrong: list[str] = []
         self.marks: set[str] = set()
@@ -38,7 +49,7 @@ def play(seed: int) -> Played:
         freeze = dice.uniform(20, 30) * MINUTE
         calm = freeze + dice.choice([-1800, -300, 0, 600, 2400])
         storms(world, calm)
-        copies(world, calm, loses=dice.random() < 0.2)
+        copies(world, calm, loses=dice.random() < 0.15)
         deaf = dice.random() < 0.2
 
         def write(key: str) -> None:
@@ -55,6 +66,8 @@ def play(seed: int) -> Played:
                 world.at(dice.uniform(0, freeze), write, key)
         if dice.random() < 0.2:
             world.at(freeze + dice.uniform(0, 3600), write, dice.choice(keys))
+        if dice.random() < 0.45:
+            once_closed(world, lambda: world.at(world.seconds + dice.uniform(1, 600), write, dice.choice(keys)))
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
         world.later(freeze + dice.uniform(1, 120))
@@ -68,6 +81,18 @@ def play(seed: int) -> Played:
     return played
 
 
+def once_closed(world: Migration, call: Callable[[], object]) -> None:
+    """Let this happen when the project is closed for the first time."""
+    network = world.ground.network
+
+    def after(request: requests.PreparedRequest) -> None:
+        if request.method == "PUT" and "closed-" in str(request.url) and '"closed": true' in str(request.body):
+            network.after = lambda _: None
+            call()
+
+    network.after = after
+
+
 def cut_over(world: Migration, played: Played, frozen: str) -> Any:
     """What a person does who follows the steps that are printed; the certificate in the end, None if there is no GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
@@ -79,7 +104,9 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         for name in sorted(accept):
             words += ["--accept", f"{name}=tester, because"]
         said = world.ops(*words)
+        played.marks |= {mark for mark, text in SAID.items() if text in said.text}
         if said.code == 0:
+            played.marks |= {"amended"} if said.answer["passes"]["compare"]["amended"] else set()
             by_name = {"oms_unfinished"} & accept | ({"accepted"} if accept - {"oms_unfinished"} else set())
             played.marks |= {"go", *by_name, *(["deep"] if options["deep"] else [])}
             return said.answer

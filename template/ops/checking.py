@@ -69,12 +69,11 @@ def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
 
 def _read(file: Path) -> Any:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_bytes()
     except OSError as error:
         raise UsageError(Text(str(error), str(error)), Text("Name the JSON file", "请指定 JSON 文件")) from None
-    except UnicodeDecodeError:
-        raise _no_certificate(file) from None
     try:
+        # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=_of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None

@@ -225,7 +225,9 @@ def _canary(session: Session, options: Namespace) -> int:
 
 
 def _show_input(session: Session, options: Namespace) -> int:
-    given = sys.stdin.buffer.read().decode("utf-8", "replace")
+    data = sys.stdin.buffer.read()
+    # PowerShell writes UTF-16.
+    given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
     kind = answers.kind_of(answer)
     if kind not in _VIEWS:
