@@ -44,6 +44,7 @@ TONES = {
     "overwritten": "bad",
     "deleted_at_source": "calm",
     "oms_own": "calm",
+    "canary": "calm",
     "outside": "calm",
 }
 _SIDES = ("source", "destination")
