@@ -102,7 +102,7 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
         invocation = _instance().invocation(context)
     except SettingsError as error:
         invocation = error
-    return doctor.run(event, invocation).to_json()
+    return doctor.run(event, invocation)
 
 
 def status_handler(event: bytes, context: Context) -> dict[str, object]:

@@ -78,7 +78,7 @@ class _Caller(call.Sandbox):
             return {"ok": True}
         return super().ask(job, payload)
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+    def let_pass(self, seconds: float) -> bool:
         return False
 
     def _post(self, path: str, body: bytes) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from oss_oms_sync.jobs import replay, status
-from oss_oms_sync.jobs.certify import options as of_certify
+from oss_oms_sync.jobs.certify import evidence as of_certify
 from oss_oms_sync.jobs.compare import options as of_compare
 from oss_oms_sync.jobs.reconcile import options as of_reconcile
 from support.answers import ANSWERS

@@ -39,7 +39,7 @@ _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "
 
 
 def report(answer: Answer, language: str) -> Report:
-    """`answer` is that of status (oss_oms_sync.jobs.status.report); `language` is "en" or "zh". What the answer lacks
+    """`answer` is that of status (oss_oms_sync.jobs.status); `language` is "en" or "zh". What the answer lacks
     is shown as not known."""
     say, now, last = Words(language), moment(part(answer, "at")), fields(answer, "compare", "last")
     task = text(answer, "task", "id")

@@ -9,8 +9,8 @@ from support.uploads import upload
 
 
 def test_counting_is_bounded_and_says_at_least(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 5)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
     project.oms.faults.add(Fault.status(400))
     upload(project, *(f"{number:02}" for number in range(7)))
     report = in_process(project, "status")
@@ -40,7 +40,7 @@ def test_failures_outside_the_filter_are_told_apart(project, in_process):
 
 
 def test_many_failures_of_another_project_do_not_hide_ones_own(project, in_process, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 3)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 3)
     project.oms.refuse(lambda key: True)
     upload(project, "a/1", "a/2", "a/3", "a/4", "b/1", "b/2")
     report = in_process(project, "status", environment=part(project))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.object_class import LASTING
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.classes import LASTING
 from oss_oms_sync.errors import PayloadError, StorageError
 from support.compare_world import HOUR, CompareWorld
 from support.law import SCHEDULES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.errors import StorageError
 from support.compare_world import HOUR, CompareWorld
 from support.reconcile_world import refusing

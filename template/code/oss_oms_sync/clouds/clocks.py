@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import Clock, parse_http_date
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
@@ -13,7 +14,13 @@ _CONNECT_SECONDS = 5.0
 _ATTEMPT_SECONDS = 15.0
 
 
-def date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
+def skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
+    """How far `clock` is off those of the clouds at `urls`, by name; None where one has no address, or does not say."""
+    dates = {name: _date_at(url, clock, pool) if url else None for name, url in urls.items()}
+    return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
+
+
+def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
     """The time at `url`; None if it does not say."""
     with Session(url, clock) as session:
 

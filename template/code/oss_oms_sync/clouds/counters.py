@@ -6,7 +6,7 @@ Sources: the API pages ShowSyncTask (counters of a month) and ListSyncTaskStatis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -103,9 +103,28 @@ class Statistics:
         """The length of a step, at most."""
         return _FIVE_MINUTES if self.is_exact else _HOUR
 
+    @property
+    def steps(self) -> list[tuple[float, int, int]]:
+        """When each step began, in seconds since 1970, and how many objects OMS accepted and finished in it."""
+        steps: dict[float, tuple[int, int]] = {}
+        for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
+            for begin, number in self.series[name]:
+                accepted, finished = steps.get(begin / 1000, (0, 0))
+                steps[begin / 1000] = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+        return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
+
     def count_after(self, time: datetime, data_type: str) -> int:
         """The count in the steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
+
+
+def remaining(differences: Iterable[int]) -> int:
+    """How many objects remain, at least, given how many more were accepted than finished in each step: the largest sum
+    from any step to the last. What OMS finished may have been accepted before the first one."""
+    left = 0
+    for difference in differences:
+        left = max(0, left + difference)
+    return left
 
 
 def month_of(time: datetime) -> datetime:

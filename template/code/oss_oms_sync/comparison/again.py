@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from oss_oms_sync.answers.object_class import AGAIN, LASTING
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.classes import AGAIN, LASTING
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.differences import key_of
 from oss_oms_sync.comparison.tally import CompareTally, Side, written_last

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import Proof, kept
-from oss_oms_sync.passes.classify import Entry, is_covered
+from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
-SETTLED_SECONDS = 15 * 60
+SETTLED_SECONDS = SETTLED.total_seconds()
 # On cutover day: by then each event has come, and what is older only saves sending twice.
 CUTOVER_SECONDS = 5 * 60
 # The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.
@@ -22,54 +22,6 @@ OMS_LISTS = "oms/sync_task/"
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 
-
-# The signs of classes of which each key can be judged again by itself.
-AGAIN = "+*~"
-
-
-class ObjectClass(Enum):
-    """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone."""
-
-    # Of a canary, on either side: it deletes them again.
-    CANARY = ("canary", "-")
-    # Of objects in the source bucket.
-    IMPOSSIBLE = ("impossible", "!")
-    MOVING = ("moving", "~")
-    EQUAL_CONTENTS = ("equal_contents", "=")
-    FAILED_BEFORE = ("failed_before", "~")
-    IN_FLIGHT = ("in_flight", "~")
-    MISSING = ("missing", "+")
-    OLDER = ("older", "*")
-    OVERWRITTEN = ("overwritten", "*")
-    SUSPICIOUS = ("suspicious", "*")
-    EQUAL_VERSION = ("equal_version", "=")
-    EQUAL_SIZE = ("equal_size", "=")
-    # Of objects that are only in the destination bucket.
-    OMS_OWN = ("oms_own", "-")
-    ARRIVING = ("arriving", "~")
-    DELETED_AT_SOURCE = ("deleted_at_source", "-")
-    UNKNOWN = ("unknown", "-")
-    # Outside of the project's prefix and suffix, on either side.
-    OUTSIDE = ("outside", "-")
-    # Records without an object on either side.
-    ORPHAN_RECORDS = ("orphan_records", "-")
-
-    def __init__(self, title: str, sign: str) -> None:
-        self.title = title
-        self.sign = sign
-        # Whether the lists of differences name it: not where nobody has to do anything about it.
-        self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
-        # Whether one key of it is judged again by itself: what is only in OBS, or impossible, stays what it is.
-        self.is_judged_again = sign in AGAIN
-        # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.
-        self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
-        # The current version of such an object is not known to be in the destination bucket.
-        self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
-
-
-EQUAL = tuple(one for one in ObjectClass if one.is_equal)
-# What stays as it was when keys are judged again, by name.
-LASTING = frozenset(one.title for one in ObjectClass if not one.is_judged_again)
 # These are not known to be equal, or to differ, until somebody reads them.
 UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # What a proof makes of them; every other one leaves them as they are.

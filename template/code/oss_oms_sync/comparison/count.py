@@ -6,17 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
 
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.comparison.classes import (
-    EQUAL,
-    PERHAPS_EQUAL,
-    PROVEN,
-    UNPROVEN,
-    Moments,
-    ObjectClass,
-    classify,
-    is_late,
-)
+from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
 from oss_oms_sync.comparison.differences import line
 from oss_oms_sync.comparison.drawing import LARGEST, Drawing
 from oss_oms_sync.comparison.file_system import FileSystem

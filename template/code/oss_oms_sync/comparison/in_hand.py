@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oss_oms_sync.clouds.counters import Statistics
+from oss_oms_sync.clouds.counters import Statistics, remaining
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.reasons import Failure
 
@@ -71,14 +71,8 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
 
 
 def _counted(statistics: Statistics, now: float) -> InHand:
-    steps = _steps(statistics)
-    length = statistics.step_length.total_seconds()
-    # What was finished in the window may have been accepted before it: so no sum of the whole window tells what is
-    # left, but the largest of those from any step to the last does.
-    left = rest = 0
-    for _, accepted, finished in reversed(steps):
-        rest += accepted - finished
-        left = max(left, rest)
+    steps, length = statistics.steps, statistics.step_length.total_seconds()
+    left = remaining(accepted - finished for _, accepted, finished in steps)
     return InHand(
         now,
         left if statistics.is_exact else None,
@@ -87,16 +81,6 @@ def _counted(statistics: Statistics, now: float) -> InHand:
         _end([begin for begin, accepted, finished in steps if accepted or finished], length, now),
         [(begin, accepted) for begin, accepted, _ in steps if accepted],
     )
-
-
-def _steps(statistics: Statistics) -> list[tuple[float, int, int]]:
-    """When each step began, and how many objects it accepted and finished in it, in their order."""
-    steps: dict[float, tuple[int, int]] = {}
-    for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
-        for begin, number in statistics.series[name]:
-            accepted, finished = steps.get(begin / 1000, (0, 0))
-            steps[begin / 1000] = (accepted + number, finished) if is_accepted else (accepted, finished + number)
-    return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
 
 def _oldest(steps: Sequence[tuple[float, int, int]], left: int, start: float) -> float:

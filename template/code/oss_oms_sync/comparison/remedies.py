@@ -6,7 +6,7 @@ older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64
 
 from __future__ import annotations
 
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally
 from oss_oms_sync.text import Text, objects_en
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally

@@ -15,6 +15,7 @@ failed, and is sent as soon as it is known.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -197,3 +198,25 @@ class _Moment(NamedTuple):
     def seconds_since(self, other: _Moment) -> float:
         """By whichever clock shows more."""
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
+
+
+def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
+    """The other projects of the sync task that are not closed, or were not yet `before` that time (in seconds since
+    1970, by OSS's clock), or of which that cannot be read.
+
+    Raises StorageError.
+    """
+    prefix, bucket = f"{record_root(invocation.task_id)}state/closed-", invocation.log_bucket
+    own = f"{prefix}{invocation.settings.project}.json"
+    marks = [one for one in bucket.iter_objects(prefix) if one.name != own]
+    read = zip(marks, bucket.get_all([one.name for one in marks]), strict=True)
+    still_open = (listed for listed, mark in read if not (mark and _says_closed(mark) and listed.modified <= before))
+    return [listed.name.removeprefix(prefix).removesuffix(".json") for listed in still_open]
+
+
+def _says_closed(mark: StoredObject) -> bool:
+    """Whether a mark can be read, and is that of a closed project."""
+    try:
+        return Mark.of(mark).closed is not None
+    except StorageError:
+        return False

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.ledger.records import record_prefix
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.ledger.records import FailedKey, failed_key, record_prefix
 
 # So many records are listed to find a project's among those of others: fifty pages, which take some seconds.
 _MOST_LISTED = 50_000
@@ -50,3 +50,9 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
         every = islice(bucket.iter_objects(by_key), most)
         outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
     return FailedRecords(failed[:most], outside, are_more)
+
+
+def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
+    """The key of each of these records; None for one that cannot be read, or does not tell it."""
+    found = invocation.log_bucket.try_get_all([one.name for one in listed])
+    return [failed_key(invocation.task_id, one) if isinstance(one, StoredObject) else None for one in found]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import timestamp
@@ -40,12 +41,22 @@ class RunFile:
     lease_expired: bool
 
 
-class RunFiles:
-    """The run files of one project."""
+@dataclass(frozen=True)
+class RunKeys:
+    """The keys in so many run `files`, some of which were `unreadable`. `are_more`: not all were read."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    files: int
+    unreadable: int
+    keys: Sequence[FailedKey]
+    are_more: bool
+
+
+class RunFiles:
+    """The run files of one project, this one unless another is named."""
+
+    def __init__(self, invocation: Invocation, project: str = "") -> None:
         # The prefix of their names.
-        self.folder = f"{record_root(invocation.task_id)}replay/{invocation.settings.project}/"
+        self.folder = f"{record_root(invocation.task_id)}replay/{project or invocation.settings.project}/"
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
@@ -111,6 +122,14 @@ class RunFiles:
                 lease_expired = busy_until < timestamp(self._clock.now())
                 return RunFile(found.name, [key for key in keys if key], in_doubt, lease_expired)
         return None
+
+
+def keys_of(runs: Iterable[RunFile | None], most: int) -> RunKeys:
+    """What the first `most` run files hold."""
+    read = list(islice(runs, most + 1))
+    first = read[:most]
+    keys = [key for run in first if run for key in run.keys]
+    return RunKeys(len(first), first.count(None), keys, are_more=len(read) > most)
 
 
 def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:

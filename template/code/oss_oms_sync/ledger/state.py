@@ -15,9 +15,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -25,6 +26,8 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root, state_name
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +89,16 @@ class JobState:
             log.error({"state": job, "problem": "unreadable, so it begins anew"})
             return {}
         return value
+
+    def recall(self, kind: type[T], job: str) -> T | None:
+        """The same as a value of a type; None if there is nothing of that form.
+
+        Raises StorageError.
+        """
+        try:
+            return from_json(kind, self.load(job))
+        except UnreadableError:
+            return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
         """Store `value` for the next run of `job`.

@@ -12,7 +12,7 @@ from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
 
 # The event of an object younger than this may still be on its way.
-_SETTLED = timedelta(minutes=15)
+SETTLED = timedelta(minutes=15)
 
 
 class ObjectClass(Enum):
@@ -56,8 +56,8 @@ class Classifier:
         self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
-        self._settled = (now - _SETTLED).timestamp()
-        self._new = max(installed, before - _SETTLED if before else installed).timestamp()
+        self._settled = (now - SETTLED).timestamp()
+        self._new = max(installed, before - SETTLED if before else installed).timestamp()
 
     def needs_records(self, source: ObjectSummary) -> bool:
         """Whether the class of `source` depends on its records."""
@@ -94,7 +94,7 @@ class Classifier:
             recorded = success.modified  # as nearly always, and faster
         else:
             recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
-        return True if recorded < written + _SETTLED.total_seconds() else None
+        return True if recorded < written + SETTLED.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.

@@ -198,7 +198,7 @@ def test_closing_names_the_last_of_two_certificates_of_one_second(world, documen
 
 def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
-    mocker.patch("oss_oms_sync.jobs.certify.mark.last_name", return_value="")
+    mocker.patch("oss_oms_sync.jobs.certify._last_name", return_value="")
     again = world.call(frozen_since=world.frozen)
     assert json.loads(world.bucket.objects[document["document"]].body) == document
     assert json.loads(world.bucket.objects[again["document"]].body) == again
@@ -222,7 +222,7 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
         ('{"frozen_since": "2999-01-01"}', "yet to come"),
         ('{"sample": 301}', "at most 300"),
         ('{"sample": -1}', "sample"),
-        ('{"accept": {"missing": "me"}}', "What can be accepted: suspicious, equal_version"),
+        ('{"accept": {"missing": "me"}}', "What can be accepted: impossible, suspicious"),
         ('{"accept": {"equal_size": ""}}', "without saying who does, and why"),
         ('{"accept": {"equal_size": 1}}', "without saying who does, and why"),
         ('{"accept": {"equal_size": "<who, why>"}}', "without saying who does, and why"),

@@ -403,6 +403,21 @@ def test_a_run_file_of_replay_is_a_no_go_until_a_run_has_taken_it_over(ready):
     is_a_no_go_until_it_is_replayed(ready)
 
 
+def test_a_run_file_of_a_project_that_was_renamed_is_a_no_go_until_a_comparison_has_sent_its_keys(ready):
+    # GIVEN a run file that no replay takes over
+    ready.bucket.add(StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "keys": [{"key": "b"}]}'))
+    assert ready.is_go()
+
+    # WHEN OBS lacks its object, THEN it is a no-go, which a comparison ends
+    ready.remove("b")
+    document = ready.certify()
+    assert results(document) == {"NOTHING_WAITS": "failed"}
+    assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
+    ready.call(open=True)
+    ready.prove()
+    assert ready.is_go()
+
+
 def test_what_oms_failed_to_copy_and_waits_to_be_sent_again_is_a_no_go(ready):
     ready.record_failed("b", reason="COPY_FAILED")
     is_a_no_go_until_it_is_replayed(ready)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
+from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, StatusWorld
@@ -110,7 +110,7 @@ def test_failures_of_another_projects_objects_are_theirs(world):
 
 
 def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 1)
     fail(world, 5)
     world.listed(5)
     for key in "abc":

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.report.words import Words
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.comparison.histogram import Histogram
 from oss_oms_sync.comparison.remedies import remedies
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.jobs.certify import options
-from oss_oms_sync.jobs.certify.checks_of_classes import _PROOFS, _ZERO
-from oss_oms_sync.jobs.certify.rehearsal import _OF_THE_FREEZE
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
-from oss_oms_sync.jobs.status.sums import sums_json
-from oss_oms_sync.jobs.status.verdict_on_copying import stuck_at_oms
+from oss_oms_sync.jobs.certify import evidence
+from oss_oms_sync.jobs.certify.class_checks import _CHECKS
+from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
+from oss_oms_sync.jobs.status import sums_json
+from oss_oms_sync.jobs.status.copying import CopyFailures
+from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from support.answers import answer
 from support.certify_world import HOUR, CertifyWorld
 from support.status_world import StatusWorld
 from support.web_page import certificate_page, parse, status_page
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
-FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted")
+FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")
 
 
 @pytest.fixture
@@ -79,9 +81,9 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
     assert example["copying"]["failures"] == failures.to_json()
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == sums_json(None, None, failures)
-    said = stuck_at_oms(failures)
+    said = stuck_at_oms(SimpleNamespace(failures=failures))
     assert said
-    assert (example["verdict"]["text"], example["verdict"]["text_zh"]) == said
+    assert example["verdict"] == said.to_json()
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
@@ -106,13 +108,9 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     assert [check["id"] for check in document["checks"]] == [*CHECKS]
     assert {*document["classes"]} == {*CLASSES}
     assert {name for name, rule in CHECKS.items() if rule.of_freeze} == {*_OF_THE_FREEZE}
-    assert {one.id: tuple(of.title for of in one.classes) for one in _ZERO} == {
-        name: rule.classes for name, rule in CHECKS.items() if rule.classes and not rule.accepts
-    }
-    assert {one.id: (one.of.title,) for one in _PROOFS} == {
-        name: rule.classes for name, rule in CHECKS.items() if rule.accepts
-    }
-    assert {*ACCEPTABLE} == {*options.ACCEPTABLE}
+    of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
+    assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
+    assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 

@@ -12,7 +12,7 @@ import pytest
 from ops.report import status
 from ops.report.comparison import TONES
 from oss_oms_sync.copy_codes import COPY_CODES
-from oss_oms_sync.jobs.status.verdict import VerdictState
+from oss_oms_sync.jobs.status.facts import VerdictState
 from oss_oms_sync.reasons import PERMANENT, Reason
 from support.answers import answer
 from support.web_page import Element, parse, status_page

@@ -9,10 +9,10 @@ from ops.certificates import CHECKS
 from ops.report import certificate
 from ops.report.comparison import TONES
 from ops.report.words import WORDS
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
-from oss_oms_sync.jobs.status.copy_failures import CopyFailures
-from oss_oms_sync.jobs.status.sums import sums_json
+from oss_oms_sync.jobs.status import sums_json
+from oss_oms_sync.jobs.status.copying import CopyFailures
 from support.answers import EXAMPLES, answer
 from support.web_page import certificate_page, page_of, parse, status_page
 

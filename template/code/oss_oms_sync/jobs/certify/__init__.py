@@ -1,19 +1,33 @@
-"""GO, NO-GO or NOT PROVEN: says whether the cutover may be, in a document that a stranger can check."""
+"""GO, NO-GO or NOT PROVEN: says whether the cutover may be, in a document that a stranger can check. It also closes and
+opens the project, and says whether it is closed and whether a GO stands."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError
-from oss_oms_sync.jobs.certify import mark
 from oss_oms_sync.jobs.certify.checks import all_checks
-from oss_oms_sync.jobs.certify.document import build, number_of
-from oss_oms_sync.jobs.certify.evidence import gather
-from oss_oms_sync.jobs.certify.options import Options
+from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
+from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
+from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
+from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.once import write_once
+from oss_oms_sync.text import Text
+
+_BY = "certify"
+# How the name of a certificate ends that says GO; that of a NO-GO ends so too.
+_GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
+_OPEN = Text(
+    "The project is open: what was recorded while it was closed is sent in minutes.",
+    "项目处于打开状态：关闭期间记录的对象会在几分钟内发送。",
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +39,17 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     and what was read is kept. The document is stored in the log bucket, and returned.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError if the log bucket or the listing of
-    the source cannot be read, or the document cannot be stored.
+    the source cannot be read, or the document cannot be stored: then a project is not known to be closed, or open.
     """
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
-    options = Options.parse(event, invocation.clock.now())
+    options = CutoverOptions.parse(event, invocation.clock.now())
+    if options.mark == "look":
+        return _look(invocation, options)
     if options.mark:
-        return _of_the_mark(invocation, options)
+        answer = (_close if options.mark == "close" else _open)(invocation, options.run)
+        log.info(answer)
+        return answer
     evidence = gather(invocation, options)
     checks = all_checks(evidence, invocation.settings)
     document = _stored(invocation, lambda number: build(invocation, evidence, checks, number))
@@ -39,18 +57,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     return document
 
 
-def _of_the_mark(invocation: Invocation, options: Options) -> dict[str, object]:
-    if options.mark == "look":
-        return mark.look(invocation, options)
-    answer = (mark.close if options.mark == "close" else mark.open_again)(invocation, options.run)
-    log.info(answer)
-    return answer
-
-
 def _stored(invocation: Invocation, made: Callable[[int], dict[str, object]]) -> dict[str, object]:
     """The document, stored behind the last one. It overwrites none: the second of two calls at once that come to the
     same name takes the next number."""
-    number = number_of(mark.last_name(mark.certificates(invocation))) + 1
+    number = number_of(_last_name(_certificates(invocation))) + 1
     while True:
         document = made(number)
         one = StoredObject.of_json(str(document["document"]), document)
@@ -58,3 +68,70 @@ def _stored(invocation: Invocation, made: Callable[[int], dict[str, object]]) ->
         if stored and stored.body == one.body:
             return document
         number += 1
+
+
+def _close(invocation: Invocation, run: str) -> dict[str, object]:
+    """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it."""
+    last = _document(invocation, _last_name(_certificates(invocation)))
+    found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
+    why = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
+    return {**_answer(Closing(invocation).close(_BY, why, run)), "certificate": found}
+
+
+def _open(invocation: Invocation, run: str) -> dict[str, object]:
+    """Open it again; a `run` leaves it closed unless the mark is its own."""
+    return _answer(Closing(invocation).open(_BY, run=run))
+
+
+def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
+    """Whether the project is closed, and the GO that stands (None if none does). With the time of a freeze the GO is of
+    that one or a later one, and the checks for which a cutover waits before its standstill pass are there too."""
+    closed, checks = Closing(invocation).state(), []
+    if closed and options.frozen_since:
+        evidence = gather(invocation, options)
+        checks = [check(evidence).to_json() for check in (oms_finished, nothing_waits)]
+    return {**_answer(closed), "go": _standing_go(invocation, options, closed) if closed else None, "checks": checks}
+
+
+def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
+    """The last GO, if the project was not opened since. With the time of a freeze it has to be of that one or a later
+    one, and of what is set up today; None, too, where OMS does not tell that.
+    """
+    given = (name for name in _certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
+    go = _document(invocation, _last_name(given))
+    mark = go and go.get("closed")
+    # Not by times: those of two instances may differ.
+    if go is None or not isinstance(mark, dict) or mark.get("opened") != closed.opened:
+        return None
+    if options.frozen_since is None:  # whoever would open it asks: then any GO counts
+        return go
+    settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
+    today = {
+        "source_bucket": settings.source_bucket,
+        "destination_bucket": task.dst_bucket if isinstance(task, TaskInfo) else None,
+        "scope": asdict(settings.key_filter),
+    }
+    is_of_today = today.items() <= go.items()
+    return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen_since) else None
+
+
+def _certificates(invocation: Invocation) -> Iterable[str]:
+    """The names of the project's certificates."""
+    return (one.name for one in invocation.log_bucket.iter_objects(certificates_folder(invocation)))
+
+
+def _last_name(names: Iterable[str]) -> str:
+    """The name of the last certificate; empty if there is none."""
+    # Two calls at once may have come to one number, in different seconds or with different verdicts.
+    return max(names, key=lambda name: (number_of(name), name), default="")
+
+
+def _document(invocation: Invocation, name: str) -> dict[str, object] | None:
+    """A certificate; None if it is none."""
+    found = jsontext.load(invocation.log_bucket.get(name) or b"{}") if name else {}
+    return found if isinstance(found, dict) and {"document", "verdict", "made"} <= found.keys() else None
+
+
+def _answer(closed: Closed | None) -> dict[str, object]:
+    following = closed.text if closed else _OPEN
+    return {"closed": closed.to_json() if closed else None, "next": following.en, "next_zh": following.zh}

@@ -9,32 +9,76 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 
 import oss_oms_sync
-from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
 from oss_oms_sync.comparison.drawing import LARGEST
 from oss_oms_sync.comparison.histogram import Histogram
-from oss_oms_sync.comparison.tally import ClassCount
+from oss_oms_sync.comparison.tally import ClassCount, Side
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.jobs.certify.check import Check, Result, Verdict
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
-from oss_oms_sync.jobs.certify.oms_work import OmsWork
-from oss_oms_sync.jobs.certify.rehearsal import Rehearsal
+from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import Failure
+from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.
 _SCHEMA = 2
+# These will be well once nothing is written any more: what they say today is not what they will say.
+_OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
+# An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
+_SAMPLE_BYTES_A_SECOND = 30_000_000
+# What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
+_SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
+
+
+class CutoverVerdict(Enum):
+    """What a certificate says, by its name in the document."""
+
+    GO = "GO"
+    NO_GO = "NO-GO"
+    NOT_PROVEN = "NOT PROVEN"
+    REHEARSAL = "REHEARSAL"
+
+    @classmethod
+    def of(cls, checks: Sequence[Finding]) -> CutoverVerdict:
+        """What follows from checks: one that failed is a no; short of that, only what all passed is a go."""
+        results = {check.result for check in checks if check.gates}
+        if Result.FAILED in results:
+            return cls.NO_GO
+        return cls.GO if results == {Result.PASSED} else cls.NOT_PROVEN
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """`minutes` has each step's, and the total; None where nothing tells. `failing` are the checks that would not
+    pass."""
+
+    would_be: CutoverVerdict
+    minutes: dict[str, int | None]
+    failing: Sequence[str]
+
+    @classmethod
+    def of(cls, checks: Sequence[Finding], evidence: Evidence, settings: Settings) -> Rehearsal:
+        """What `checks` would say after a freeze, as far as is known now."""
+        lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
+        failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
+        return cls(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
 
 
 def certificates_folder(invocation: Invocation) -> str:
@@ -48,12 +92,13 @@ def number_of(name: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], number: int) -> dict[str, object]:
+def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding], number: int) -> dict[str, object]:
     """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
+    still = found.standstill if found else None
     rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
-    verdict = Verdict.REHEARSAL if rehearsal else Verdict.of(checks)
+    verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
     text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
@@ -64,7 +109,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], n
         "verdict": verdict.value,
         "text": text.en,
         "text_zh": text.zh,
-        "as_of": found.as_of if found else None,
+        "as_of": found.state.as_of if found else None,
         "made": made,
         "made_by": {
             "version": oss_oms_sync.VERSION,
@@ -81,12 +126,15 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Check], n
         "run": evidence.options.run,
         "closed": asdict(evidence.closed) if evidence.closed else None,
         "open_projects": list(evidence.open_projects),
-        "oms": _oms(evidence.oms),
-        "passes": {"compare": _compared(found, evidence), "standstill": _still(found, evidence)},
+        "oms": to_json(evidence.oms),
+        "passes": {
+            "compare": _pass(found.state, evidence, amended=found.state.amended or None) if found else None,
+            "standstill": _pass(still.state, evidence, began=timestamp(still.began)) if still else None,
+        },
         **_counted(found),
         "sample": _sampled(evidence.sample) if evidence.sample else None,
-        "accepted": dict(evidence.accepted),
-        "rehearsal": rehearsal.to_json() if rehearsal else None,
+        "accepted": dict(evidence.options.accept),
+        "rehearsal": to_json(rehearsal) if rehearsal else None,
         "shown": _shown(evidence),
         "document": f"{certificates_folder(invocation)}{name}",
     }
@@ -109,19 +157,19 @@ def sha256_of(document: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _text(verdict: Verdict, checks: Sequence[Check], evidence: Evidence) -> Text:
+def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence) -> Text:
     open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
     failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
-    if verdict is Verdict.NO_GO:
+    if verdict is CutoverVerdict.NO_GO:
         return Text(f"NO-GO: {failed} failed.", f"NO-GO：{failed} 未通过。")
-    if verdict is Verdict.NOT_PROVEN or evidence.comparison is None:
+    if verdict is CutoverVerdict.NOT_PROVEN or evidence.comparison is None:
         return Text(
             f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
             f"未证明：未发现问题，但 {open_ones} 未通过。",
         )
     found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
-    source, began, ended = found.in_scope("source"), found.state.started, found.as_of
-    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.accepted)
+    source, began, ended = found.in_scope("source"), found.state.started, found.state.as_of
+    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.options.accept)
     but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
     stood, since = timestamp(still.began) if still else "?", closed.written if closed else "?"
     oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
@@ -168,33 +216,11 @@ def _counted(found: Comparison | None) -> dict[str, object]:
     }
 
 
-def _oms(work: OmsWork) -> dict[str, object]:
-    busy = timestamp(work.busy) if work.busy else None
-    counted = {name: getattr(work, name) for name in ("left", "may_finish", "accepted", "recorded", "largest")}
-    return {**counted, "busy": busy}
-
-
-def _compared(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
-    if found is None:
-        return None
-    more = {"amended": found.amended or None, "state": f"{found.tally.state:064x}", "twin": f"{found.tally.twin:064x}"}
-    return {**(_pass(found.state, evidence) or {}), **more}
-
-
-def _still(found: Comparison | None, evidence: Evidence) -> dict[str, object] | None:
-    still = found.standstill if found else None
-    if still is None:
-        return None
-    seen = still.state.tally
-    more = {"began": timestamp(still.began), "state": f"{seen.state:064x}", "twin": f"{seen.twin:064x}"}
-    return {**(_pass(still.state, evidence) or {}), **more}
-
-
-def _pass(state: PassState | None, evidence: Evidence) -> dict[str, object] | None:
-    if state is None:
-        return None
+def _pass(state: PassState, evidence: Evidence, **more: str | None) -> dict[str, object]:
     pace = Progress.of(state, None, evidence.now).objects_per_minute
-    return {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
+    digests = {"state": f"{state.tally.state:064x}", "twin": f"{state.tally.twin:064x}"}
+    told = {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
+    return {**told, **digests, **more}
 
 
 def _sampled(sample: Sample) -> dict[str, object]:
@@ -246,3 +272,39 @@ def _lag(histogram: Histogram) -> dict[str, object]:
 
 def _problem(failure: Failure) -> dict[str, object]:
     return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}
+
+
+def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
+    compare = _length(evidence.comparison.state if evidence.comparison else None)
+    steps = {
+        "settle": _SETTLE_MINUTES,
+        "replay": _rounded_up(len(evidence.due) / (settings.oms_rate * KEYS_PER_CALL)),
+        "compare": compare,
+        "again": _AGAIN_MINUTES,
+        "close": CLOSED_AFTER // timedelta(minutes=1),
+        "oms": QUIET // timedelta(minutes=1),
+        # It lists what the comparison lists, but for the records.
+        "standstill": compare,
+        "sample": _sampling(evidence),
+    }
+    known = [minutes for minutes in steps.values() if minutes is not None]
+    return {**steps, "total": sum(known) if len(known) == len(steps) else None}
+
+
+def _length(state: PassState | None) -> int | None:
+    began, ended = (parse_time(state.started), parse_time(state.ended)) if state else (None, None)
+    return _rounded_up((ended - began).total_seconds()) if began and ended else None
+
+
+def _sampling(evidence: Evidence) -> int:
+    """How long a sample takes, if its objects are as large as others."""
+    if evidence.sample is None:
+        return 0
+    source = evidence.comparison.tally.side("source") if evidence.comparison else Side()
+    size = 2 * evidence.sample.asked * source.bytes / max(1, source.objects)
+    return _rounded_up(size / _SAMPLE_BYTES_A_SECOND)
+
+
+def _rounded_up(seconds: float) -> int:
+    """Whole minutes, at least one."""
+    return max(1, -int(-seconds // 60))

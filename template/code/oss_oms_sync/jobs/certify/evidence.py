@@ -1,31 +1,141 @@
-"""What is known of a cutover: certify begins nothing, it looks at what passes and jobs have left."""
+"""What a cutover is asked for, with the steps that ask for the same once more, and what is known of it: certify begins
+nothing, it looks at what passes and jobs have left."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clouds.clocks import date_at
+from oss_oms_sync import options
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import ObjectClass
+from oss_oms_sync.comparison.again import entries
+from oss_oms_sync.comparison.classes import Moments, classify
+from oss_oms_sync.comparison.drawing import MAX_DRAWN
+from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.tally import CompareTally, Side
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
-from oss_oms_sync.jobs.certify.options import Options
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.jobs.certify.waiting import Waiting, what_waits
-from oss_oms_sync.ledger.closing import Closed, Closing, Mark
-from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
+from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
+from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
+from oss_oms_sync.step import Step
+
+# In the place of who accepts something, and why, until somebody says it.
+WHO_WHY = "<who, why>"
+_MARKS = ("close", "open", "look")
+OPTIONS: dict[str, type] = {
+    "frozen_since": str,
+    "sample": int,
+    "accept": dict,
+    "run": str,
+    **dict.fromkeys(_MARKS, bool),
+}
+
+# What OMS has not finished.
+OMS_UNFINISHED = "oms_unfinished"
+# What may be accepted by name although nobody has proven it.
+ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED)
+DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
+# With more than this, nobody has to look at each: the answer is no.
+_MOST_RECORDS = 1000
+_MOST_RUN_FILES = 50
+
+
+@dataclass(frozen=True)
+class CutoverOptions:
+    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run`
+    is the run of a cutover that asks; `mark` is "close", "open" or "look", or empty for a certificate."""
+
+    frozen_since: datetime | None
+    sample: int
+    accept: Mapping[str, str]
+    run: str
+    mark: str
+
+    @classmethod
+    def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
+        """Read a manual payload.
+
+        Raises PayloadError.
+        """
+        asked = options.parse(event, OPTIONS)
+        marks = [name for name in _MARKS if asked.get(name) is True]
+        if marks and len(asked.keys() - {"run", "frozen_since"}) > 1:
+            raise PayloadError(
+                "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
+                " at a time"
+            )
+        sample = asked.get("sample", 0)
+        if not isinstance(sample, int) or sample > MAX_DRAWN:
+            raise PayloadError(f"The payload's sample is {sample!r}. Give at most {MAX_DRAWN}")
+        run, mark = str(asked.get("run", "")), "".join(marks)
+        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), run, mark)
+
+    def cutover(self, frozen: datetime | None = None, sample: int | None = None, **more: object) -> Step:
+        """What goes on with a cutover, or with its rehearsal: one that asks for the same, but for what is given."""
+        since, number = frozen or self.frozen_since, self.sample if sample is None else sample
+        when: dict[str, object] = {"frozen_since": timestamp(since)} if since else {"rehearse": True}
+        asked = {"sample": number, "accept": dict(self.accept), **more}
+        return Step("cutover", {**when, **{name: value for name, value in asked.items() if value}})
+
+    def accepting(self, title: str) -> Step:
+        """The same, where somebody accepts something by its name."""
+        return self.cutover(accept={**self.accept, title: WHO_WHY})
+
+    def comparing(self, scope: Scope | None, **what: bool | str) -> Step:
+        """A comparison like one of `scope`, which is the usual one if there is none; in a cutover it is a part of that,
+        unless it needs what a cutover does not ask for.
+
+        Only what looks at the same pass again asks for `overwrite` because that did: else compare sends what is newer
+        in OBS only if `what` asks for it.
+        """
+        carried = ("deep", "overwrite") if "again" in what else ("deep",)
+        asked: dict[str, object] = {name: True for name in carried if scope and getattr(scope, name)}
+        if scope and scope.since:
+            asked["since"] = timestamp(scope.since)
+        asked = {**asked, **what}
+        if self.frozen_since and not asked.keys() & {"overwrite", "since"}:
+            return self.cutover(deep="deep" in asked, restart="restart" in asked)
+        return Step("compare", asked)
+
+
+def _frozen(text: object, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    time = parse_time(str(text))
+    if time is None:
+        raise PayloadError(f"The payload's frozen_since is {text!r}. Give a time in UTC such as 2026-01-31T08:00:00Z")
+    if time > now:
+        raise PayloadError(f"The payload's frozen_since is {text!r}, which is yet to come. It is in UTC")
+    return time
+
+
+def _accepted(given: object) -> dict[str, str]:
+    accepted = given.items() if isinstance(given, dict) else ()
+    for name, why in accepted:
+        if name not in ACCEPTABLE:
+            raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
+        if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
+            raise PayloadError(
+                f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
+                ' why"}}'
+            )
+    return {str(name): str(why) for name, why in accepted}
 
 
 @dataclass(frozen=True)
@@ -46,16 +156,6 @@ class Comparison:
     tally: CompareTally
     standstill: Standstill | None
 
-    @property
-    def as_of(self) -> str:
-        """When it looked at anything for the last time."""
-        return self.state.as_of
-
-    @property
-    def amended(self) -> str:
-        """When its keys were last judged again; empty if they were not."""
-        return self.state.amended
-
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, without canaries, and without
         OMS's own lists, which grow."""
@@ -70,22 +170,21 @@ class Comparison:
 class Evidence:
     """All that checks go by: what was asked for, and what was found.
 
-    `reconciled` is the last reconcile pass over everything that ended. `clocks`: how far the function's clock is off
-    each cloud's; None where that does not tell. `lists_looked_at`: when replay last began to look at OMS's lists of
-    failures and then read all that was new, or empty; `lists_problem`: why it cannot read them, or empty;
-    `unread_lines`: lines of them that it could not read. `open_projects`: others of the task that were not
-    closed in time. `sample` is None if nothing was to be sampled.
+    `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
+    be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
+    keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
+    far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
+    that were not closed in time. `sample` is None if nothing was to be sampled.
     """
 
-    options: Options
+    options: CutoverOptions
     now: datetime
     task: TaskInfo | Failure
     comparison: Comparison | None
     reconciled: PassState | None
-    waiting: Waiting
-    lists_looked_at: str
-    lists_problem: str
-    unread_lines: int
+    waiting: WaitingKeys
+    due: Sequence[FailedKey]
+    lists: ListPositions
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
     open_projects: Sequence[str]
@@ -97,42 +196,38 @@ class Evidence:
         """None in a rehearsal."""
         return self.options.frozen_since
 
-    @property
-    def accepted(self) -> Mapping[str, str]:
-        """Who accepts what, and why."""
-        return self.options.accept
 
-
-def gather(invocation: Invocation, options: Options) -> Evidence:
+def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     """Look at everything.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
-    comparison = _comparison(invocation, destination, options.frozen_since) if destination else None
+    comparison = _comparison(invocation, destination, asked.frozen_since) if destination else None
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
-    state = JobState(invocation)
-    lists = state.load("failed_copies")
-    looked, problem, unread = lists.get("looked"), lists.get("said"), lists.get("unread")
+    waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
+    due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
+    still = comparison.standstill if comparison else None
+    urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
     evidence = Evidence(
-        options,
+        options=asked,
         # After the passes: a certificate tells of none that ended after it was made.
-        invocation.clock.now(),
-        task,
-        comparison,
-        reconciled.of if reconciled else None,
-        what_waits(invocation, destination),
-        str(looked or ""),
-        str(problem or ""),
-        unread if isinstance(unread, int) else 0,
-        _clocks(invocation, destination),
-        closed,
-        _open_projects(invocation, comparison.standstill if comparison else None),
-        OmsWork.ask(invocation, task, closed, largest),
-        _sample(invocation, destination, comparison, options.sample),
+        now=invocation.clock.now(),
+        task=task,
+        comparison=comparison,
+        reconciled=reconciled.of if reconciled else None,
+        waiting=waiting,
+        due=[one for one in waiting.keys if one.key in due],
+        lists=ListPositions.from_json(JobState(invocation).load("failed_copies")),
+        clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
+        closed=closed,
+        # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
+        open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
+        oms=OmsWork.ask(invocation, task, closed, largest),
+        sample=_sample(invocation, destination, comparison, asked.sample),
     )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
@@ -163,35 +258,6 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     return Comparison(state, passed, tally, standstill)
 
 
-def _open_projects(invocation: Invocation, standstill: Standstill | None) -> list[str]:
-    """The other projects of the task that are not closed, or were not yet two minutes before the standstill pass began
-    (by OSS's clock, both), or of which that cannot be read."""
-    prefix = f"{record_root(invocation.task_id)}state/closed-"
-    own = f"{prefix}{invocation.settings.project}.json"
-    marks = [one for one in invocation.log_bucket.iter_objects(prefix) if one.name != own]
-    latest = (standstill.began - CLOSED_AFTER).timestamp() if standstill else math.inf
-    projects = []
-    for listed, read in zip(marks, invocation.log_bucket.get_all([one.name for one in marks]), strict=True):
-        if not (read and _says_closed(read) and listed.modified <= latest):
-            projects.append(listed.name.removeprefix(prefix).removesuffix(".json"))
-    return projects
-
-
-def _says_closed(mark: StoredObject) -> bool:
-    """Whether a mark can be read, and is that of a closed project."""
-    try:
-        return Mark.of(mark).closed is not None
-    except StorageError:
-        return False
-
-
-def _clocks(invocation: Invocation, destination: ObsBucket | None) -> dict[str, timedelta | None]:
-    settings, clock, pool = invocation.settings, invocation.clock, CallPool(1)
-    urls = {"OMS": settings.task.url, "OSS": settings.oss_endpoint, "OBS": destination.url if destination else ""}
-    dates = {name: date_at(url, clock, pool) if url else None for name, url in urls.items()}
-    return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
-
-
 def _sample(
     invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int
 ) -> Sample | None:
@@ -199,3 +265,29 @@ def _sample(
     if destination and comparison:
         sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
     return sample if asked or sample.differing else None
+
+
+def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
+    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
+    not tell."""
+    if destination:
+        try:
+            return list(_still_due(invocation, destination, keys))
+        except StorageError:
+            pass
+    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
+
+
+def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
+    file_system = FileSystem.of(destination) if keys else None
+    # Whatever its age: contents that are equal stay so.
+    moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    for entry in entries(invocation, destination, keys):
+        if entry.source is None:
+            continue
+        if file_system and not entry.destination:
+            file_system.begin_after(entry.key)
+        is_refused = file_system is not None and file_system.refuses(entry)
+        found = classify(entry, moments)
+        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+            yield entry.key

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import Deadline, parse_time
+from oss_oms_sync.clock import Deadline, from_epoch, parse_time
 from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -74,19 +74,20 @@ class OmsWork:
             recorded = _recorded(invocation, mark)
         accepted = found.accepted_since(_counted_from(mark)) if mark else 0
         if found.left is None or months is None:
-            return cls(None, True, None, accepted, recorded.number if recorded else None, largest)
+            number = recorded.number if recorded else None
+            return cls(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
         uncounted = recorded.missing_in(found) if recorded and recorded.is_all else 0
         if (left := max(months, uncounted)) > found.left:
             found = replace(found, left=left, oldest=-math.inf)
         # Its counts of the last minutes may not be complete yet.
-        busy = max(found.busy, recorded.newest if recorded else -math.inf)
+        busy = max(found.busy, recorded.newest if recorded else 0)
         return cls(
             found.left,
-            found.may_have(busy, largest, _PATIENCE),
-            datetime.fromtimestamp(int(busy), invocation.clock.now().tzinfo) if busy > 0 else None,
-            accepted,
-            recorded.number if recorded and recorded.is_all else None,
-            largest,
+            may_finish=found.may_have(busy, largest, _PATIENCE),
+            busy=from_epoch(int(busy)) if busy > 0 else None,
+            accepted=accepted,
+            recorded=recorded.number if recorded and recorded.is_all else None,
+            largest=largest,
         )
 
 
@@ -115,7 +116,7 @@ class _Recorded:
     mark: str
     after: str = ""
     steps: Mapping[str, int] = field(default_factory=dict)
-    newest: float = -math.inf
+    newest: int = 0
     is_all: bool = False
 
     @property
@@ -136,7 +137,7 @@ class _Recorded:
         times = [one.modified for one in page if one.modified >= since]
         steps = Counter(self.steps) + Counter(f"{time - time % _STEP:012}" for time in times)
         after = page[-1].name if page else self.after
-        return replace(self, after=after, steps=dict(steps), newest=float(max([self.newest, *times])))
+        return replace(self, after=after, steps=dict(steps), newest=max([self.newest, *times]))
 
 
 def _counted_from(mark: datetime) -> int:
@@ -150,10 +151,9 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
     state, since = JobState(invocation), _counted_from(mark)
-    found = _Recorded(mark.isoformat())
-    match state.load("recorded"):
-        case {"mark": found.mark, "after": str(after), "steps": dict(steps), "newest": newest, "is_all": bool(is_all)}:
-            found = replace(found, after=after, steps=steps, newest=float(str(newest)), is_all=is_all)
+    found = state.recall(_Recorded, "recorded")
+    if found is None or found.mark != mark.isoformat():
+        found = _Recorded(mark.isoformat())
     if found.is_all:
         return found
     left = invocation.deadline.remaining()
@@ -166,5 +166,5 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
                 break
         else:
             found = replace(found, is_all=True)
-    state.store("recorded", {**asdict(found), "newest": str(found.newest)})
+    state.store("recorded", asdict(found))
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from oss_oms_sync import jsontext
@@ -105,14 +105,14 @@ class Sample:
         differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
         return cls(
             asked,
-            drawn.seed,
-            drawn.population,
-            keys,
-            equal,
-            differing,
-            sum(read.sizes.get(key, 0) for key in (*equal, *differing)),
-            problem,
-            [key for key, is_equal in read.outcomes.items() if is_equal is None],
+            seed=drawn.seed,
+            population=drawn.population,
+            drawn=keys,
+            equal=equal,
+            differing=differing,
+            bytes=sum(read.sizes.get(key, 0) for key in (*equal, *differing)),
+            problem=problem,
+            unreadable=[key for key, is_equal in read.outcomes.items() if is_equal is None],
         )
 
 
@@ -142,8 +142,7 @@ class _Read:
 
         Raises StorageError.
         """
-        value = {"outcomes": self.outcomes, "sizes": self.sizes}
-        invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", value))
+        invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _Read) -> _Read:
         """What both have read; what one of them saw to differ does."""

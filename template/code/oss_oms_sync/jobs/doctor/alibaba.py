@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import islice
 
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.passes.states import answering
 from oss_oms_sync.text import Text
 
 _LOG_BUCKET = Text("log bucket", "记录 Bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
 _MAX_PAGES = 10
+# A canary deletes what it wrote within the hour.
+_CANARY_AGE = timedelta(days=1)
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
 def role(context: CheckContext) -> Finding:
     credentials = context.invocation.credentials
     if isinstance(credentials, CredentialsError):
-        seen = Text("the function has no credentials", "函数没有凭证")
-        return Finding(Level.FAULT, seen, Text.same(str(credentials)))
-    seen = Text("the function has the temporary credentials of its role", "函数持有其角色的临时凭证")
-    return Finding(Level.OK, seen)
+        return fault(Text("the function has no credentials", "函数没有凭证"), Text.same(str(credentials)))
+    return ok(Text("the function has the temporary credentials of its role", "函数持有其角色的临时凭证"))
 
 
 def oss_answers(context: CheckContext) -> Finding:
     error = context.log_bucket_error
     if error and error.code in BAD_CREDENTIALS:
-        fix = Text(
-            "Invoke again in a minute; if it lasts, check the function's role in the RAM console",
-            "请一分钟后再次调用；若持续出现，请在 RAM 控制台检查函数的角色",
+        return fault(
+            Text.same(str(error)),
+            Text(
+                "Invoke again in a minute; if it lasts, check the function's role in the RAM console",
+                "请一分钟后再次调用；若持续出现，请在 RAM 控制台检查函数的角色",
+            ),
         )
-        return Finding(Level.FAULT, Text.same(str(error)), fix)
     if error and error.code not in (*_WRONG_BUCKET_CODES, "AccessDenied"):
-        fix = Text(
-            "Run doctor again in a minute; if it lasts, see OSS's service health",
-            "请一分钟后再次运行 doctor；若持续出现，请查看 OSS 的服务状态",
+        return fault(
+            Text.same(str(error)),
+            Text(
+                "Run doctor again in a minute; if it lasts, see OSS's service health",
+                "请一分钟后再次运行 doctor；若持续出现，请查看 OSS 的服务状态",
+            ),
         )
-        return Finding(Level.FAULT, Text.same(str(error)), fix)
-    return Finding(Level.OK, Text("OSS accepts the role's credentials", "OSS 接受该角色的凭证"))
+    return ok(Text("OSS accepts the role's credentials", "OSS 接受该角色的凭证"))
 
 
 def log_bucket(context: CheckContext) -> Finding:
@@ -52,17 +58,17 @@ def log_bucket(context: CheckContext) -> Finding:
 def source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
-        seen = Text(
-            "SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run",
-            "SOURCE_BUCKET 为空：接受任何 Bucket 的事件，reconcile 无法运行",
+        return skipped(
+            Text(
+                "SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run",
+                "SOURCE_BUCKET 为空：接受任何 Bucket 的事件，reconcile 无法运行",
+            )
         )
-        return Finding(Level.SKIPPED, seen)
     return _bucket_exists(context, "SOURCE_BUCKET", name, context.source_bucket_error)
 
 
 def right_to_list_records(context: CheckContext) -> Finding:
-    what = Text("list the records", "列举记录")
-    return _role_right(what, "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error)
+    return _role_right(Text("list the records", "列举记录"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error)
 
 
 def right_to_list_source(context: CheckContext) -> Finding:
@@ -78,14 +84,13 @@ def source_names(context: CheckContext) -> Finding:
         f"源 Bucket 的 {RECORD_ROOT} 下没有本项目的对象",
     )
     if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
-        return Finding(Level.OK, none)
+        return ok(none)
     page = context.invocation.source_bucket.list_page(max(RECORD_ROOT, prefix, key=len), "")
     mine = [one.name for one in page.objects if one.name.endswith(suffix)]
     if not mine and not page.more:
-        return Finding(Level.OK, none)
+        return ok(none)
     number, first = f"{len(page.objects):,}", presentable((mine or [page.objects[0].name])[0])
-    return Finding(
-        Level.FAULT if mine else Level.UNKNOWN,
+    return (fault if mine else unknown)(
         Text(
             f"of {'the first ' if page.more else ''}{number} objects under {RECORD_ROOT} in the source bucket, such as"
             f" {first}, {len(mine):,} are the project's, and nothing under {RECORD_ROOT} is ever forwarded",
@@ -98,6 +103,25 @@ def source_names(context: CheckContext) -> Finding:
             "请将它们移到源 Bucket 的其他目录；或在 s.yaml 中用 vars.objectPrefix 排除它们，"
             "其中 OBS 需要的请用其他方式复制",
         ),
+    )
+
+
+def canaries(context: CheckContext) -> Finding:
+    """Whether a canary has left objects in the source: it deletes them, or whoever ran it was cut off."""
+    folder = context.settings.key_filter.canaries
+    page = context.invocation.source_bucket.list_page(folder, "")
+    latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
+    old = [one for one in page.objects if one.modified < latest]
+    if not old:
+        return ok(Text("no canary has left objects in the source bucket", "源 Bucket 中没有残留的金丝雀对象"))
+    number, at_least = f"{len(old):,}", Text("at least ", "至少 ") if page.more else Text("", "")
+    return fault(
+        Text(
+            f"canaries have left {at_least.en}{number} objects under {presentable(folder)} in the source bucket, for"
+            " over a day",
+            f"源 Bucket 的 {presentable(folder)} 下残留{at_least.zh}{number} 个金丝雀对象，已超过一天",
+        ),
+        Text("Delete them: python ops.py canary --remove", "删除：python ops.py canary --remove"),
     )
 
 
@@ -118,8 +142,7 @@ def versioning(context: CheckContext) -> Finding:
     """Told by the version that OSS names with an object, "null" if suspended: the role has no right to ask for more."""
     found = context.probe_read
     if isinstance(found, StoredObject) and "x-oss-version-id" in found.headers:
-        return Finding(
-            Level.FAULT,
+        return fault(
             Text(
                 "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being"
                 " overwritten",
@@ -130,20 +153,18 @@ def versioning(context: CheckContext) -> Finding:
                 "请更换从未开启过版本控制的记录 Bucket：版本控制可以暂停，但无法取消",
             ),
         )
-    return Finding(Level.OK, Text("the log bucket has no versioning", "记录 Bucket 没有版本控制"))
+    return ok(Text("the log bucket has no versioning", "记录 Bucket 没有版本控制"))
 
 
 def record_etag(context: CheckContext) -> Finding:
     listed = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed:
-        return Finding(
-            Level.UNKNOWN,
+        return unknown(
             Text("the listing lacks what was just written", "列表中没有刚写入的对象"),
             Text("Run doctor again in a minute", "请一分钟后再次运行 doctor"),
         )
     if listed[0].etag != etag_of(context.probe.body):
-        return Finding(
-            Level.FAULT,
+        return fault(
             Text(
                 "the log bucket lists objects with an ETag that is not the MD5 of their contents",
                 "记录 Bucket 列出的 ETag 不是对象内容的 MD5",
@@ -153,7 +174,7 @@ def record_etag(context: CheckContext) -> Finding:
                 "是否使用了 KMS 加密？请更换不使用 KMS 的记录 Bucket，否则 reconcile 每轮都会提交全部对象",
             ),
         )
-    return Finding(Level.OK, Text("a listing tells which version a record is of", "列表能反映记录所属的版本"))
+    return ok(Text("a listing tells which version a record is of", "列表能反映记录所属的版本"))
 
 
 def right_to_delete(context: CheckContext) -> Finding:
@@ -165,24 +186,29 @@ def right_to_delete(context: CheckContext) -> Finding:
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
         region = context.settings.oss_region
-        fix = Text(f"Name an OSS bucket of {region} in {setting}", f"请在 {setting} 中填写 {region} 的 OSS Bucket")
-        return Finding(Level.FAULT, Text.same(str(error)), fix)
-    return Finding(Level.OK, Text(f"{name} is there", f"{name} 存在"))
+        return fault(
+            Text.same(str(error)),
+            Text(f"Name an OSS bucket of {region} in {setting}", f"请在 {setting} 中填写 {region} 的 OSS Bucket"),
+        )
+    return ok(Text(f"{name} is there", f"{name} 存在"))
 
 
 def _role_right(what: Text, action: str, where: Text, problem: StorageError | StorageFailure | None) -> Finding:
     """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
     if problem is None:
-        return Finding(Level.OK, Text(f"the function's role may {what.en}", f"函数的角色有权{what.zh}"))
+        return ok(Text(f"the function's role may {what.en}", f"函数的角色有权{what.zh}"))
     seen = Text.same(problem.message if isinstance(problem, StorageFailure) else str(problem))
     if problem.code == "AccessDenied":
-        fix = Text(
-            f"Grant the function's role {action} on the {where.en}, as policies/ in the project says",
-            f"请按项目中的 policies/，为函数的角色授予{where.zh} 的 {action} 权限",
+        return fault(
+            seen,
+            Text(
+                f"Grant the function's role {action} on the {where.en}, as policies/ in the project says",
+                f"请按项目中的 policies/，为函数的角色授予{where.zh} 的 {action} 权限",
+            ),
         )
-        return Finding(Level.FAULT, seen, fix)
-    fix = Text("Look at the message, and run doctor again in a minute", "请查看错误信息，一分钟后再次运行 doctor")
-    return Finding(Level.FAULT, seen, fix)
+    return fault(
+        seen, Text("Look at the message, and run doctor again in a minute", "请查看错误信息，一分钟后再次运行 doctor")
+    )
 
 
 def in_scope(context: CheckContext) -> Finding:
@@ -196,7 +222,7 @@ def in_scope(context: CheckContext) -> Finding:
     last = answer.of if answer else None
     if is_found or (last and not last.found_nothing):
         by, by_zh = (f", by the pass of {last.started}", f"（依据 {last.started} 开始的对账）") if last else ("", "")
-        return Finding(Level.OK, Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))
+        return ok(Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))
     filtered = f"OBJECT_PREFIX {key_filter.prefix!r}, OBJECT_SUFFIX {key_filter.suffix!r}"
     first, first_zh = ("all ", "全部 ") if is_whole else ("the first ", "前 ")
     rest, rest_zh = (
@@ -207,18 +233,22 @@ def in_scope(context: CheckContext) -> Finding:
         f"范围内没有对象（{filtered}）：已检查该前缀下的{first_zh}{names:,} 个对象名{rest_zh}",
     )
     if not is_whole and last is None:
-        fix = Text(
-            "Let a pass look at the rest: `python ops.py reconcile`; then run doctor again",
-            "请执行 `python ops.py reconcile` 检查其余对象，然后再次运行 doctor",
+        return unknown(
+            seen,
+            Text(
+                "Let a pass look at the rest: `python ops.py reconcile`; then run doctor again",
+                "请执行 `python ops.py reconcile` 检查其余对象，然后再次运行 doctor",
+            ),
         )
-        return Finding(Level.UNKNOWN, seen, fix)
-    fix = Text(
-        "A typo is likely: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If the bucket"
-        " is only empty so far, upload an object, and look again",
-        "很可能是填写有误：请在 s.yaml 中更正 sourceBucket、objectPrefix 或 objectSuffix，然后执行 `s deploy`。"
-        "如果只是尚无对象，请上传一个对象后再看",
+    return warning(
+        seen,
+        Text(
+            "A typo is likely: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If the"
+            " bucket is only empty so far, upload an object, and look again",
+            "很可能是填写有误：请在 s.yaml 中更正 sourceBucket、objectPrefix 或 objectSuffix，然后执行 `s deploy`。"
+            "如果只是尚无对象，请上传一个对象后再看",
+        ),
     )
-    return Finding(Level.WARNING, seen, fix)
 
 
 def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
@@ -244,6 +274,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
     Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
     Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
+    Check("canaries", "金丝雀", ("right to list source bucket",), canaries),
     Check("source names", "源端对象名", ("right to list source bucket",), source_names),
     Check(
         "objects in scope",

@@ -12,10 +12,11 @@ from math import inf
 from typing import TypeVar
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
-from oss_oms_sync.jobs.doctor.check import Check, CheckContext, Finding, Level
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
+from oss_oms_sync.ledger.closing import Closing, open_projects
 from oss_oms_sync.ledger.record_listing import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
@@ -60,21 +61,20 @@ def right_to_submit(context: CheckContext) -> Finding:
     if accepted > doubt:
         at = from_epoch(accepted)
         told = f"{at:%Y-%m-%d %H:%M}"
-        return Finding(Level.OK, Text(f"a key was accepted at {told} UTC", f"{told}（UTC）有对象被接受"))
+        return ok(Text(f"a key was accepted at {told} UTC", f"{told}（UTC）有对象被接受"))
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
-        seen = Text("no key was accepted yet: upload an object, and look again", "尚无对象被接受：请上传一个对象后再看")
-        return Finding(Level.SKIPPED, seen)
+        return skipped(
+            Text("no key was accepted yet: upload an object, and look again", "尚无对象被接受：请上传一个对象后再看")
+        )
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
         ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
-        seen = Text("the last key failed with FORBIDDEN", "最近一个对象因 FORBIDDEN 失败")
-        return Finding(Level.FAULT, seen, Reason.FORBIDDEN.fix)
+        return fault(Text("the last key failed with FORBIDDEN", "最近一个对象因 FORBIDDEN 失败"), Reason.FORBIDDEN.fix)
     names = sorted(set().union(*reasons) - {""})
-    return Finding(
-        Level.UNKNOWN,
+    return unknown(
         Text(
             f"no key is known to be accepted since some failed ({', '.join(names) or 'no reason told'})"
             + ("" if all_seen else "; there are more records than could be looked at"),
@@ -93,11 +93,12 @@ def right_to_submit(context: CheckContext) -> Finding:
 def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
-        seen = Text(
-            "reconcile runs by hand only, because RECONCILE_PERIOD is off",
-            "RECONCILE_PERIOD 为 off，reconcile 仅手动执行",
+        return ok(
+            Text(
+                "reconcile runs by hand only, because RECONCILE_PERIOD is off",
+                "RECONCILE_PERIOD 为 off，reconcile 仅手动执行",
+            )
         )
-        return Finding(Level.OK, seen)
     last = max(context.passes.states(), key=lambda one: one.started, default=None)
     fix = Text(
         "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`",
@@ -105,21 +106,23 @@ def reconcile(context: CheckContext) -> Finding:
     )
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:
-            seen = Text(
-                f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days",
-                f"最近 {MAX_PERIOD.days} 天没有开始过对账",
+            return warning(
+                Text(
+                    f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days",
+                    f"最近 {MAX_PERIOD.days} 天没有开始过对账",
+                ),
+                fix,
             )
-            return Finding(Level.WARNING, seen, fix)
-        seen = Text(
-            "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`",
-            "尚未开始过对账：请 10 分钟后再看，然后查看 `s reconcile logs`",
+        return skipped(
+            Text(
+                "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`",
+                "尚未开始过对账：请 10 分钟后再看，然后查看 `s reconcile logs`",
+            )
         )
-        return Finding(Level.SKIPPED, seen)
     seen = Text(f"the last pass of reconcile began at {last.started}", f"最近一轮对账开始于 {last.started}")
     if last.is_late(settings.reconcile_period, now):
-        late = Text(", and the next is long due", "，下一轮早该开始")
-        return Finding(Level.WARNING, Text.join([seen, late]), fix)
-    return Finding(Level.OK, seen)
+        return warning(Text.join([seen, Text(", and the next is long due", "，下一轮早该开始")]), fix)
+    return ok(seen)
 
 
 def timer(job: str, context: CheckContext) -> Finding:
@@ -136,8 +139,7 @@ def timer(job: str, context: CheckContext) -> Finding:
         "status": ("STATUS_PERIOD", settings.status_period),
     }[job]
     if period is None:
-        seen = Text(f"{job} runs by hand only, because {name} is off", f"{name} 为 off，{job} 仅手动执行")
-        return Finding(Level.OK, seen)
+        return ok(Text(f"{job} runs by hand only, because {name} is off", f"{name} 为 off，{job} 仅手动执行"))
     woken, installed = context.timers
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
@@ -145,31 +147,48 @@ def timer(job: str, context: CheckContext) -> Finding:
     if last is None:
         seen = Text(f"no timer has woken {job} yet", f"定时触发器尚未触发过 {job}")
         if installed is None or installed.ago <= late:
-            wait = Text(f": look again in {again} min", f"：请 {again} 分钟后再看")
-            return Finding(Level.SKIPPED, Text.join([seen, due, wait]))
+            return skipped(Text.join([seen, due, Text(f": look again in {again} min", f"：请 {again} 分钟后再看")]))
     else:
         at = timestamp(last.at)
         seen = Text(f"the timer last woke {job} at {at}", f"定时触发器最近一次触发 {job} 是在 {at}")
         if last.ago <= late:
-            return Finding(Level.OK, seen)
-    fix = Text(
-        f"See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it), and in"
-        f" `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
-        f"请在函数计算控制台确认 {job} 的定时触发器存在且已启用（`s deploy` 可恢复），并查看 `s {job} logs`。"
-        f"如果刚刚部署或修改过，请 {again} 分钟后再看",
+            return ok(seen)
+    return fault(
+        Text.join([seen, due]),
+        Text(
+            f"See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it),"
+            f" and in `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
+            f"请在函数计算控制台确认 {job} 的定时触发器存在且已启用（`s deploy` 可恢复），并查看 `s {job} logs`。"
+            f"如果刚刚部署或修改过，请 {again} 分钟后再看",
+        ),
     )
-    return Finding(Level.FAULT, Text.join([seen, due]), fix)
 
 
 def is_open(context: CheckContext) -> Finding:
     closed = Closing(context.invocation).state()
     if closed:
-        fix = Text(
-            "Open it only if OBS is to get what is written to OSS again",
-            "仅当写入 OSS 的内容仍需同步到 OBS 时才打开",
+        return warning(
+            closed.text,
+            Text(
+                "Open it only if OBS is to get what is written to OSS again",
+                "仅当写入 OSS 的内容仍需同步到 OBS 时才打开",
+            ),
         )
-        return Finding(Level.WARNING, closed.text, fix)
-    return Finding(Level.OK, Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
+    return ok(Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
+
+
+def others_open(context: CheckContext) -> Finding:
+    """Which other projects have to be closed for a cutover: who learns that only then, learns it in the freeze."""
+    names = ", ".join(open_projects(context.invocation))
+    if not names:
+        return ok(Text("no other project of the sync task is open", "同步任务没有其他打开的项目"))
+    return warning(
+        Text(f"other projects of the sync task are open: {names}", f"同步任务的其他项目处于打开状态：{names}"),
+        Text(
+            "Nothing, until a cutover: close each before that, in its own folder (`python ops.py close`)",
+            "割接之前无需处理；割接时请先在各项目的文件夹中执行 `python ops.py close`",
+        ),
+    )
 
 
 def pass_triggers(context: CheckContext) -> Finding:
@@ -189,8 +208,7 @@ def pass_triggers(context: CheckContext) -> Finding:
         bucket.try_delete_all(names)
     if asleep:
         jobs = Text(" and ".join(asleep), " 和 ".join(asleep))
-        return Finding(
-            Level.WARNING,
+        return warning(
             Text(
                 f"what was written under passes/ in the log bucket did not wake {jobs.en} within {_PING_SECONDS:.0f}"
                 " seconds: a pass goes on by the timer alone then, one range after the other",
@@ -204,11 +222,12 @@ def pass_triggers(context: CheckContext) -> Finding:
                 "然后再次运行 doctor",
             ),
         )
-    seen = Text(
-        "what is written under passes/ in the log bucket wakes reconcile and compare",
-        "写入记录 Bucket 的 passes/ 会触发 reconcile 和 compare",
+    return ok(
+        Text(
+            "what is written under passes/ in the log bucket wakes reconcile and compare",
+            "写入记录 Bucket 的 passes/ 会触发 reconcile 和 compare",
+        )
     )
-    return Finding(Level.OK, seen)
 
 
 def records_flow(context: CheckContext) -> Finding:
@@ -223,31 +242,34 @@ def records_flow(context: CheckContext) -> Finding:
         f"{failed} 个失败，{missing} 个没有记录",
     )
     if missing:
-        fix = Text(
-            "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-            " with another of this bucket in events, prefix and suffix); reconcile sends the objects",
-            "请在函数计算控制台确认 forward 的触发器存在（如果它与该 Bucket 的另一个触发器在事件、前缀和后缀上都重叠，"
-            "则会被拒绝）；reconcile 会补交这些对象",
+        return (warning if accepted + failed else fault)(
+            seen,
+            Text(
+                "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
+                " with another of this bucket in events, prefix and suffix); reconcile sends the objects",
+                "请在函数计算控制台确认 forward 的触发器存在（如果它与该 Bucket 的另一个触发器在事件、"
+                "前缀和后缀上都重叠，则会被拒绝）；reconcile 会补交这些对象",
+            ),
         )
-        return Finding(Level.WARNING if accepted + failed else Level.FAULT, seen, fix)
     if failed:
-        fix = Text("`python ops.py status` says why they failed", "失败原因见 `python ops.py status`")
-        return Finding(Level.WARNING, seen, fix)
+        return warning(seen, Text("`python ops.py status` says why they failed", "失败原因见 `python ops.py status`"))
     if not accepted:
         again = Text(": upload an object, and look again in 15 minutes", "：请上传一个对象，15 分钟后再看")
-        return Finding(Level.SKIPPED, Text.join([seen, again]))
+        return skipped(Text.join([seen, again]))
     if not events_came:
         # Reconcile's own records must not make a dead trigger look healthy.
         late = Text(
             "; all records came so late that reconcile may have made them, so whether events arrive is open",
             "；所有记录都来得太晚，可能是 reconcile 写的，因此无法判断事件是否到达",
         )
-        fix = Text(
-            "Upload an object, and look again: it should have a record within 15 minutes",
-            "请上传一个对象后再看：15 分钟内应当有记录",
+        return unknown(
+            Text.join([seen, late]),
+            Text(
+                "Upload an object, and look again: it should have a record within 15 minutes",
+                "请上传一个对象后再看：15 分钟内应当有记录",
+            ),
         )
-        return Finding(Level.UNKNOWN, Text.join([seen, late]), fix)
-    return Finding(Level.OK, seen)
+    return ok(seen)
 
 
 def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], bool, bool]:
@@ -309,6 +331,7 @@ _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
     Check("project open", "项目是否打开", _READING_RECORDS, is_open),
+    Check("other projects", "其他项目", _READING_RECORDS, others_open),
     *(
         Check(f"{job} timer", f"{job} 的定时触发器", (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from operator import eq, le
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.jobs.status.alarm import tell_of_change
+from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
+from oss_oms_sync.jobs.status.facts import Backlog, Facts, Verdict, read_backlog
 from oss_oms_sync.jobs.status.history import KeyHistory
-from oss_oms_sync.jobs.status.report import DAY, StatusReport
-from oss_oms_sync.jobs.status.watch import tell_of_change
+from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
+from oss_oms_sync.jobs.status.verdict import reach_verdict
+from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import COUNTS
+from oss_oms_sync.reasons import Failure, Reason
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
+# The window of the verdict, and of what is shown unless another one is asked for.
+DAY = timedelta(days=1)
+
+_MAX_MONTHS = 13
+_IN_FLIGHT = timedelta(hours=1)
+# What it means if a sum does not hold.
+_INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"
+_COUNTER_BEHIND = "OMS's counter does not have all yet that its lists name: look again in some minutes"
+_OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes"
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +71,228 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     hours = asked.get("hours", DAY // _HOUR)
     if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    summary, report = StatusReport(invocation).build(hours * _HOUR, acknowledge=asked.get("acknowledge") is True)
-    log.info(summary.to_json())
+    acknowledge, now = asked.get("acknowledge") is True, invocation.clock.now()
+    verdict, facts, report = _StatusReport(invocation).build(hours * _HOUR, acknowledge=acknowledge)
+    said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
+    log.info({**said, **facts.numbers(now)})
     if is_timer_event(event):
-        tell_of_change(invocation, summary)
+        tell_of_change(invocation, verdict, facts)
     return report
+
+
+class _StatusReport:
+    """The report on everything, as of now."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._settings = invocation.settings
+        self._now = invocation.clock.now()
+        self._state = JobState(invocation)
+
+    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, dict[str, object]]:
+        """Build the report, which shows the statistics of the last `window`; with its verdict, and by which facts.
+
+        Raises StorageError.
+        """
+        task = self._invocation.oms.task(self._invocation.deadline)
+        installed = self._state.installed(note=False)
+        # The verdict does not depend on the window that is shown.
+        last_day = task if isinstance(task, Failure) else self._statistics(DAY)
+        shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
+        lists = ListPositions.from_json(self._state.load("failed_copies"))
+        backlog = read_backlog(self._invocation)
+        if acknowledge:
+            self._acknowledge(task, last_day, lists)
+        acknowledged = self._state.recall(Acknowledged, "status")
+        in_obs = InObs.read(self._invocation, task)
+        if _closes_failures(in_obs, acknowledged, last_day):
+            self._acknowledge(task, last_day, lists)
+            acknowledged = self._state.recall(Acknowledged, "status")
+        months = self._months(task, installed, acknowledged)
+        copying = Copying.compute(
+            task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
+        )
+        failures = _failures(copying, backlog)
+        coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
+        closed = Closing(self._invocation).state()
+        late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
+        facts = Facts(
+            copying=copying,
+            failures=failures,
+            backlog=backlog,
+            coverage=coverage,
+            in_obs=in_obs,
+            closed=closed,
+            late=late,
+        )
+        verdict = reach_verdict(facts)
+        return (
+            verdict,
+            facts,
+            {
+                "verdict": verdict.to_json(),
+                "at": timestamp(self._now),
+                "closed": closed.to_json() if closed else None,
+                "task": {
+                    "id": self._invocation.task_id,
+                    "source": self._settings.source_bucket,
+                    "log": self._settings.log_bucket,
+                },
+                "oms": _task_json(task),
+                "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
+                "statistics": _statistics_json(shown),
+                "backlog": backlog.to_json(),
+                "replay": self._state.load("replay").get("last"),
+                "reconcile": coverage.to_json(),
+                "compare": in_obs.to_json(),
+                "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
+                "overdue": [
+                    job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
+                ],
+                "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
+                "fixes": _fixes(backlog),
+            },
+        )
+
+    def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
+        """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
+        if acknowledge and backlog.after_close:
+            self._state.store("after_close", {"acknowledged": max(backlog.after_close)})
+            return []
+        known = self._state.load("after_close").get("acknowledged")
+        return [one for one in backlog.after_close if not isinstance(known, int) or one > known]
+
+    def _statistics(self, window: timedelta) -> Statistics | Failure:
+        return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)
+
+    def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
+        """Store OMS's current counters in the log bucket, unless OMS does not show them."""
+        if isinstance(task, Failure):
+            return
+        known = None if isinstance(last_day, Failure) else last_day
+        listed = lists.listed.get(month_name(self._now), Listed())
+        if acknowledged := Acknowledged.up_to(self._now, task.month, known, listed):
+            self._state.store("status", to_json(acknowledged))
+
+    def _months(
+        self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
+    ) -> list[Month] | Failure:
+        """Query the counters of the latest months that count, the current one last."""
+        if isinstance(task, Failure):
+            return task
+        first = first_month(installed, acknowledged)
+        months = [Month(month_of(self._now), task.month)]
+        while first < months[0].begin and len(months) < _MAX_MONTHS:
+            last_day = months[0].begin - timedelta(days=1)
+            earlier = self._invocation.oms.task(self._invocation.deadline, last_day)
+            if isinstance(earlier, Failure):
+                # There may have been no task before the installation.
+                if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
+                    break
+                return earlier
+            months.insert(0, Month(month_of(last_day), earlier.month))
+        return months
+
+
+def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
+    """What became of what OMS failed to copy; None if it does not say how much that is."""
+    if copying.failed is None:
+        return None
+    since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
+    waiting = [key for key in backlog.copies if key.first_failure > since]
+    return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
+
+
+def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
+    """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
+    began = parse_time(in_obs.began)
+    if not in_obs.is_clean or began is None:
+        return False
+    if isinstance(last_day, Failure) or last_day.unread:
+        return False
+    is_new = acknowledged is None or acknowledged.at < began
+    # What failed later than this may have counted as in flight.
+    since = began - _IN_FLIGHT - last_day.step_length
+    return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
+
+
+def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
+    """What to do about each reason in the backlog; a record may name one that is unknown here."""
+    reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
+    return {reason.name: reason.fix._asdict() for reason in reasons}
+
+
+def _task_json(task: TaskInfo | Failure) -> dict[str, object]:
+    if isinstance(task, Failure):
+        return _failure_json(task, "get")
+    return {
+        "status": task.status,
+        "src_bucket": task.src_bucket,
+        "src_region": task.src_region,
+        "dst_bucket": task.dst_bucket,
+        "dst_region": task.dst_region,
+        "object_overwrite_mode": task.object_overwrite_mode,
+        "month": asdict(task.month),
+    }
+
+
+def _statistics_json(statistics: Statistics | Failure) -> dict[str, object]:
+    if isinstance(statistics, Failure):
+        return _failure_json(statistics, "statistics")
+    return {
+        "from": timestamp(statistics.start),
+        "step": statistics.step,
+        "series": statistics.series,
+        "unread": statistics.unread,
+    }
+
+
+def _failure_json(failure: Failure, action: str) -> dict[str, object]:
+    return {
+        "problem": failure.reason.name,
+        "status": failure.status,
+        "message": failure.message,
+        "fix": failure.remedy(action)._asdict(),
+    }
+
+
+def sums_json(
+    month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None
+) -> list[dict[str, object]]:
+    """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known.
+
+    Each is {"claim", "left", "right", "holds", "meaning"}: `meaning` explains what it means if the claim does not hold.
+    """
+    return [
+        *(_sums_of_pass(last) if last else ()),
+        *(_sums_of_failures(failures) if failures else ()),
+        *(_sums_of_month(month) if month else ()),
+    ]
+
+
+def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
+    count = {name: last.counts.get(name, 0) for name in COUNTS}
+    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    outcomes = [count[name] for name in ("accepted", "failed")]
+    return [
+        _sum("scanned = covered + failed before + submitted + pending", count["scanned"], eq, parts, _INEXACT_COUNTS),
+        _sum("submitted = accepted + failed", count["submitted"], eq, outcomes, _INEXACT_COUNTS),
+    ]
+
+
+def _sums_of_failures(failures: CopyFailures) -> list[dict[str, object]]:
+    claim = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
+    return [_sum(claim, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
+
+
+def _sums_of_month(month: MonthCounts) -> list[dict[str, object]]:
+    if month.requests is None or month.processed is None:
+        return []
+    claim = "objects that OMS accepted this month <= copied + failed + skipped"
+    return [_sum(claim, month.requests, le, month.processed, _OPEN_MONTH)]
+
+
+def _sum(
+    claim: str, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: str
+) -> dict[str, object]:
+    return {"claim": claim, "left": left, "right": list(right), "holds": holds(left, sum(right)), "meaning": meaning}

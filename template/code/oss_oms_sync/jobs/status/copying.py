@@ -1,24 +1,32 @@
-"""What became of the objects that OMS accepted: how many it failed to copy, and how many it still has to work on.
+"""What became of the objects that OMS accepted: how many it failed to copy, how many of these are dealt with, and how
+many it still has to work on.
 
-Both are computed from OMS's counters, minus what somebody has acknowledged. Nothing here calls OMS.
+All is computed from OMS's counters, minus what somebody has acknowledged; nothing here calls OMS. OMS names each of its
+failures in a list, which replay reads. Whatever was in a list and waits no more was dealt with: it is gone at the
+source, or was sent again, which OMS counts anew. That says nothing of what is in OBS, and of what no list told of
+nothing is known.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of, remaining
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.passes.classify import SETTLED
+from oss_oms_sync.reasons import Failure, Reason
 
-# What OMS accepted more recently than this is merely on its way.
-_ON_ITS_WAY = timedelta(minutes=15)
 _LISTED_WITHIN = timedelta(hours=1)
+# A key that OMS has failed to copy so often is taken for one that it never will copy as things are. By then it has been
+# tried for over an hour.
+_STUCK_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -55,23 +63,6 @@ class Acknowledged:
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
         told = Listed(min(listed.lines, counts.failed) + unlisted, listed.outside)
         return cls(now, counts, on_its_way, told)
-
-    @classmethod
-    def from_json(cls, value: object) -> Acknowledged | None:
-        """What `to_json` made; None if it is unreadable."""
-        match value:
-            case {
-                "at": str(at),
-                "month": dict(counts),
-                "on_its_way": int(on_its_way),
-                "listed": [int(lines), int(outside)],
-            } if time := parse_time(at):
-                return cls(time, MonthCounts.from_json(counts), on_its_way, Listed(lines, outside))
-        return None
-
-    def to_json(self) -> dict[str, object]:
-        month, listed = asdict(self.counts), list(self.listed)
-        return {"at": timestamp(self.at), "month": month, "on_its_way": self.on_its_way, "listed": listed}
 
 
 @dataclass(frozen=True)
@@ -126,10 +117,10 @@ class Copying:
             months,
             last_day,
             acknowledged,
-            _failed(acknowledged, mine, known),
-            _unfinished(acknowledged, counted, known, now) if known else None,
-            begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
-            _listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
+            failed=_failed(acknowledged, mine, known),
+            unfinished=_unfinished(acknowledged, counted, known, now) if known else None,
+            since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
+            listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -138,6 +129,69 @@ class Copying:
             "unfinished": self.unfinished and asdict(self.unfinished),
             "acknowledged": self.acknowledged and timestamp(self.acknowledged.at),
         }
+
+
+@dataclass(frozen=True)
+class CopyFailures:
+    """Failures by what became of their objects; together they are `counted`, OMS's own number, unless that is behind.
+
+    `done`: gone at the source, or sent again since. `waiting`: replay sends them again. `stuck`:
+    it does, but that does not help until somebody removes the cause. `outside`: of another project. `unknown`: nothing
+    is known of them, because no list told of them that was read. By OMS's codes: `codes` of those waiting and stuck,
+    `stuck_codes` of the latter.
+    """
+
+    counted: int
+    done: int
+    waiting: int
+    stuck: int
+    outside: int
+    unknown: int
+    codes: Mapping[str, int]
+    stuck_codes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, counted: int, listed: Listed, waiting: Sequence[FailedKey], unread: float) -> CopyFailures:
+        """What is known of the failures that OMS `counted`. Lists told of some; of these, the keys `waiting` still have
+        failed records, and of `unread` records it is not known whether they are of such keys."""
+        codes = Counter(_code(key) for key in waiting)
+        stuck_codes = Counter(_code(key) for key in waiting if _is_stuck(key))
+        stuck = stuck_codes.total()
+        told = min(counted, listed.lines)
+        outside = min(told, listed.outside)
+        # The rest of what was told of is done, except what may be in a record that was not read.
+        rest = max(0, told - outside - len(waiting))
+        done = rest - int(min(unread, rest))
+        unknown = max(0, counted - outside - len(waiting) - done)
+        return cls(
+            counted,
+            done=done,
+            waiting=len(waiting) - stuck,
+            stuck=stuck,
+            outside=outside,
+            unknown=unknown,
+            codes=dict(codes.most_common()),
+            stuck_codes=dict(stuck_codes.most_common()),
+        )
+
+    @property
+    def open(self) -> int:
+        """How many are not known to be dealt with."""
+        return self.waiting + self.stuck + self.unknown
+
+    @property
+    def parts(self) -> list[int]:
+        """What adds up."""
+        return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        codes = {
+            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix._asdict()}
+            for code, number in self.codes.items()
+        }
+        names = ("done", "waiting", "stuck", "outside", "unknown")
+        return {"counted": self.counted, **dict(zip(names, self.parts, strict=True)), "codes": codes}
 
 
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
@@ -164,14 +218,13 @@ def _increase(number: int | None, known: int | None) -> int | None:
 def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day: Statistics | None) -> int | None:
     """How many objects OMS failed to copy in all `months` (without what was acknowledged) and the last day; None if a
     counter is missing."""
-    by_month = 0
-    for month in months:
-        if month.counts.failed is None:
-            return None
-        by_month += month.counts.failed
+    by_month = [month.counts.failed for month in months]
+    if None in by_month:
+        return None
+    failed = sum(filter(None, by_month))
     if last_day is None:
-        return by_month
-    return max(by_month, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
+        return failed
+    return max(failed, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
 
 
 def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, Listed]) -> Listed:
@@ -193,11 +246,11 @@ def _unfinished(
     # The months cover what is older than the statistics.
     known = acknowledged.on_its_way if acknowledged else 0
     objects = max(
-        _remaining([known, *filter(None, by_month)]),
+        remaining([known, *filter(None, by_month)]),
         _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
     )
     overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
-    is_known = overdue or not objects or last_day.step_length < _ON_ITS_WAY
+    is_known = overdue or not objects or last_day.step_length < SETTLED
     return Unfinished(objects, overdue if is_known else None)
 
 
@@ -211,25 +264,19 @@ def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statist
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
     """Steps that begin after this time may hold objects accepted less than 15 minutes ago, because a step may be as
     young as its end."""
-    return now - _ON_ITS_WAY - statistics.step_length
+    return now - SETTLED - statistics.step_length
 
 
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
     """How many of the objects accepted in the steps that began after `time` remain, at least."""
-    by_step: Counter[int] = Counter()
-    for data_type, sign in (("REQUEST", 1), ("SUCCESS", -1), ("FAILURE", -1), ("SKIP", -1)):
-        for begin, number in statistics.series[data_type]:
-            by_step[begin] += sign * number
-    return _remaining(by_step[begin] for begin in sorted(by_step) if begin > time.timestamp() * 1000)
+    since = time.timestamp()
+    return remaining(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
 
 
-def _remaining(differences: Iterable[int]) -> int:
-    """How many objects remain, at least, given how many more were accepted than worked on in each step.
+def _is_stuck(key: FailedKey) -> bool:
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not copy_code(_code(key)).passes
 
-    If OMS worked on more than it accepted, it had accepted the others before the first step: in the month before, or
-    before the statistics begin.
-    """
-    remaining = 0
-    for difference in differences:
-        remaining = max(0, remaining + difference)
-    return remaining
+
+def _code(key: FailedKey) -> str:
+    """Why OMS failed to copy it; empty if it was sent again since, and that failed."""
+    return key.error_code if key.reason == Reason.COPY_FAILED.name else ""

@@ -6,16 +6,15 @@ import json
 import logging
 import math
 import shlex
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.comparison.classes import EQUAL, Moments, classify
-from oss_oms_sync.comparison.classes import ObjectClass as ObjectClassInObs
+from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
@@ -68,31 +67,34 @@ class _Story(NamedTuple):
 
 
 class KeyHistory:
-    """One key: the object as it is now, its records, and what happens next."""
+    """One key: the object as it is now, its records, and what happens next.
+
+    Raises StorageError.
+    """
 
     def __init__(self, invocation: Invocation, key: str) -> None:
         self._invocation = invocation
         self._settings = invocation.settings
         self._key = key
-        installed = JobState(invocation).installed(note=False)
-        usual = Scope(self._settings.key_filter, None, everything=False)
-        self._classifier = Classifier(self._settings, usual, installed, invocation.clock.now())
+        # As listings show it, because that needs no right on objects.
+        listed = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
+        self._source: ObjectSummary | None = listed[0]
+        self._success, self._failed, self._proof = (self._record(kind) for kind in ("success", "failed", "proven"))
+        body = jsontext.load(self._failed.body) if self._failed else None
+        # What the failed record says.
+        self._details = body if isinstance(body, dict) else {}
+        self._in_run_file = self._is_in_run_file()
 
     def build(self) -> dict[str, object]:
         """Build the history.
 
         Raises StorageError.
         """
-        source = self._source()
-        success, failed = self._record("success"), self._record("failed")
-        there = self._in_obs()
-        body = jsontext.load(failed.body) if failed else None
-        details = body if isinstance(body, dict) else {}
+        source, success, failed, there = self._source, self._success, self._failed, self._in_obs()
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
-        in_run_file = self._is_in_run_file()
-        story = self._conclude(source, success, failed, details, accepted, in_run_file)
+        story = self._conclude(accepted=accepted)
         if accepted and source and success:
-            waiting = story if in_run_file else self._conclude_copy_failed(success, failed, details)
+            waiting = story if self._in_run_file else self._conclude_copy_failed(success)
             in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
             story = in_obs or story
         told, following = story.told, self._next(story)
@@ -104,7 +106,7 @@ class KeyHistory:
             "success": success and {"etag": success_etag(success), "modified": _time(modified_at(success))},
             "in_obs": there if isinstance(there, str) else there and _summary(there),
             "seconds": _seconds(source, success if accepted else None, there),
-            "failed": failed and {**details, "modified": _time(modified_at(failed))},
+            "failed": failed and {**self._details, "modified": _time(modified_at(failed))},
             "story": told.en,
             "story_zh": told.zh,
             "next": following.en,
@@ -112,35 +114,18 @@ class KeyHistory:
         }
 
     def _in_obs(self) -> ObjectSummary | str | None:
-        """The object as a listing of OBS shows it, which needs no right on objects; or why that is not known."""
+        """The object as a listing of OBS shows it, or why that is not known."""
         try:
-            (found,) = destination(self._invocation).find_all([self._key])
+            return destination(self._invocation).find_all([self._key])[0]
         except StorageError as error:
             return str(error)
-        return found
-
-    def _source(self) -> ObjectSummary | None:
-        """The object as a listing shows it, because that needs no further permission."""
-        if not self._settings.source_bucket:
-            return None
-        (found,) = self._invocation.source_bucket.find_all([self._key])
-        return found
 
     def _record(self, kind: Kind) -> StoredObject | None:
-        name = record_name(self._invocation.task_id, kind, self._key)
-        (found,) = self._invocation.log_bucket.get_all([name])
-        return found
+        return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
-    def _conclude(
-        self,
-        source: ObjectSummary | None,
-        success: StoredObject | None,
-        failed: StoredObject | None,
-        details: Mapping[str, object],
-        accepted: bool,
-        in_run_file: bool | None,
-    ) -> _Story:
+    def _conclude(self, *, accepted: bool) -> _Story:
         """The story, and what happens next."""
+        source, failed, details = self._source, self._failed, self._details
         if not self._settings.source_bucket:
             return _Story(
                 Text(
@@ -151,36 +136,69 @@ class KeyHistory:
                 _NOT_SENT,
             )
         if not self._settings.key_filter.matches(self._key):
-            story = Text(
-                "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.",
-                "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
+            return _Story(
+                Text(
+                    "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.",
+                    "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
+                ),
+                _NOTHING,
             )
-            return _Story(story, _NOTHING)
-        if in_run_file:
+        if self._in_run_file:
             return _Story(
                 Text("It failed, and replay has it in hand.", "提交失败，replay 正在处理。"),
                 Text("Nothing: replay sends it in its next run.", "无需处理：replay 下次运行时会重发。"),
                 _WAITS,
             )
         if source is None:
-            return _conclude_gone(success, failed, sure=in_run_file is not None)
+            return self._conclude_gone()
         if accepted:
-            see = Text("If it is not in OBS, see the OMS console.", "如果它不在 OBS 中，请在 OMS 控制台查看。")
-            return _Story(Text("OMS accepted this version.", "OMS 已接受该版本。"), see, _WITH_OMS)
+            return _Story(
+                Text("OMS accepted this version.", "OMS 已接受该版本。"),
+                Text("If it is not in OBS, see the OMS console.", "如果它不在 OBS 中，请在 OMS 控制台查看。"),
+                _WITH_OMS,
+            )
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
-            fix = reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。")
             name, message = details.get("reason", "UNKNOWN"), details.get("message", "")
-            story = Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}")
-            return _Story(story, fix, _WAITS)
-        if in_run_file is None:
-            story = Text.join([Text("This version has no record.", "该版本没有记录。"), _UNREAD])
-            return _Story(story, _SEE_REPLAYS_LOG, _NOT_SENT)
-        return self._conclude_unrecorded(source, success)
+            return _Story(
+                Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}"),
+                reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。"),
+                _WAITS,
+            )
+        if self._in_run_file is None:
+            told = Text("This version has no record.", "该版本没有记录。")
+            return _Story(Text.join([told, _UNREAD]), _SEE_REPLAYS_LOG, _NOT_SENT)
+        return self._conclude_unrecorded(source)
 
-    def _conclude_unrecorded(self, source: ObjectSummary, success: StoredObject | None) -> _Story:
+    def _conclude_gone(self) -> _Story:
+        """The same for a key without an object."""
+        if self._success:
+            return _Story(
+                Text(
+                    "It was accepted by OMS, and is not in the source bucket any more.",
+                    "OMS 曾接受该对象，它现已不在源 Bucket 中。",
+                ),
+                Text("OMS does not delete in OBS.", "OMS 不会在 OBS 中删除。"),
+            )
+        if self._failed:
+            return _Story(
+                Text("It failed, and is not in the source bucket any more.", "提交曾失败，它现已不在源 Bucket 中。"),
+                Text("Replay sends it; OMS cannot copy it.", "replay 会重发，但 OMS 无法复制。"),
+                _WAITS,
+            )
+        if self._in_run_file is None:
+            return _Story(Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG)
+        return _Story(
+            Text("There is no such object, and no record of one.", "没有这个对象，也没有它的记录。"),
+            Text("Check the key: it is written as it is, unencoded.", "请检查对象名：须按原样书写，不要编码。"),
+        )
+
+    def _conclude_unrecorded(self, source: ObjectSummary) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
-        object_class = self._classifier.classify(Entry(self._key, source))
+        installed = JobState(self._invocation).installed(note=False)
+        usual = Scope(self._settings.key_filter, None, everything=False)
+        classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now())
+        object_class = classifier.classify(Entry(self._key, source))
         if object_class is None:
             return _Story(
                 Text(
@@ -195,19 +213,21 @@ class KeyHistory:
                 _NOT_SENT,
             )
         if object_class is ObjectClass.PENDING:
-            told = Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。")
-            return _Story(told, Text("Look again in 15 minutes.", "请 15 分钟后再看。"), _RECORDED)
-        told = (
-            Text("OMS accepted an older version.", "OMS 接受的是旧版本。")
-            if success
-            else Text("It has no record: its event was lost.", "没有记录：事件已丢失。")
+            return _Story(
+                Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。"),
+                Text("Look again in 15 minutes.", "请 15 分钟后再看。"),
+                _RECORDED,
+            )
+        lost = Text("It has no record: its event was lost.", "没有记录：事件已丢失。")
+        return _Story(
+            Text("OMS accepted an older version.", "OMS 接受的是旧版本。") if self._success else lost,
+            Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"),
+            _FOUND,
         )
-        return _Story(told, Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"), _FOUND)
 
-    def _conclude_copy_failed(
-        self, success: StoredObject, failed: StoredObject | None, details: Mapping[str, object]
-    ) -> _Story | None:
+    def _conclude_copy_failed(self, success: StoredObject) -> _Story | None:
         """The same for an accepted version that OMS failed to copy since, as its list said; None for any other."""
+        failed, details = self._failed, self._details
         is_failed = details.get("reason") == Reason.COPY_FAILED.name
         if not failed or not is_failed or modified_at(failed) < modified_at(success):
             return None
@@ -226,27 +246,21 @@ class KeyHistory:
         )
 
     def _conclude_in_obs(
-        self,
-        source: ObjectSummary,
-        success: StoredObject,
-        there: ObjectSummary | None,
-        waiting: _Story | None,
+        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: _Story | None
     ) -> _Story | None:
         """The same for an accepted version, by what OBS has; `waiting` if OMS failed to copy it, and it waits to be
         sent again: then only equal contents show that it is there, because what has its size may be the version before.
         """
-        now = self._invocation.clock.now().timestamp()
-        proof = self._record("proven")
-        proven = listed_record(proof, self._key) if proof else None
+        proven = listed_record(self._proof, self._key) if self._proof else None
         entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
         # still have in hand.
-        found = classify(entry, Moments(math.inf, InHand.assumed(now)))
+        found = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
             return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
         if waiting:
             return waiting
-        if found in EQUAL and COPY_ATTEMPTS_HEADER in success.headers:
+        if found.is_equal and COPY_ATTEMPTS_HEADER in success.headers:
             return _Story(
                 Text(
                     "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
@@ -255,21 +269,27 @@ class KeyHistory:
                 ),
                 Text("To find out: python ops.py compare --deep.", "如需查明，请执行 python ops.py compare --deep。"),
             )
-        if found in EQUAL:
+        if found.is_equal:
             return _Story(
                 Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
                 Text("Nothing. Compare with deep proves more.", "无需处理。compare 的 deep 能证明得更多。"),
             )
         if found is ObjectClassInObs.IN_FLIGHT:
-            story = Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。")
-            return _Story(story, Text("Look again in a minute.", "请一分钟后再看。"), _WITH_OMS)
+            return _Story(
+                Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。"),
+                Text("Look again in a minute.", "请一分钟后再看。"),
+                _WITH_OMS,
+            )
         if there is None:
-            story = Text("OMS accepted this version, but it is not in OBS.", "OMS 已接受该版本，但它不在 OBS 中。")
-            return _Story(story, Text("Compare sends it again.", "compare 会再次提交。"), _WITH_OMS)
+            return _Story(
+                Text("OMS accepted this version, but it is not in OBS.", "OMS 已接受该版本，但它不在 OBS 中。"),
+                Text("Compare sends it again.", "compare 会再次提交。"),
+                _WITH_OMS,
+            )
         return _Story(
             Text(
                 f"OMS accepted this version, but OBS has another: {found.title}.",
-                f"OMS 已接受该版本，但 OBS 中的是另一个版本：{found.name.lower()}。",
+                f"OMS 已接受该版本，但 OBS 中的是另一个版本：{found.title}。",
             ),
             Text("See OMS's lists.", "请查看 OMS 的列表。"),
             _NOT_SENT,
@@ -303,37 +323,10 @@ class KeyHistory:
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
-        found: bool | None = False
-        for run in RunFiles(self._invocation).leftovers():
-            if run is None:
-                found = None
-            elif any(key.key == self._key for key in run.keys):
-                return True
-        return found
-
-
-def _conclude_gone(success: StoredObject | None, failed: StoredObject | None, *, sure: bool) -> _Story:
-    """The same for a key without an object; `sure` that it is in no run file."""
-    if success:
-        return _Story(
-            Text(
-                "It was accepted by OMS, and is not in the source bucket any more.",
-                "OMS 曾接受该对象，它现已不在源 Bucket 中。",
-            ),
-            Text("OMS does not delete in OBS.", "OMS 不会在 OBS 中删除。"),
-        )
-    if failed:
-        return _Story(
-            Text("It failed, and is not in the source bucket any more.", "提交曾失败，它现已不在源 Bucket 中。"),
-            Text("Replay sends it; OMS cannot copy it.", "replay 会重发，但 OMS 无法复制。"),
-            _WAITS,
-        )
-    if not sure:
-        return _Story(Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG)
-    return _Story(
-        Text("There is no such object, and no record of one.", "没有这个对象，也没有它的记录。"),
-        Text("Check the key: it is written as it is, unencoded.", "请检查对象名：须按原样书写，不要编码。"),
-    )
+        runs = list(RunFiles(self._invocation).leftovers())
+        if any(key.key == self._key for run in runs if run for key in run.keys):
+            return True
+        return None if None in runs else False
 
 
 def _summary(one: ObjectSummary) -> dict[str, object]:

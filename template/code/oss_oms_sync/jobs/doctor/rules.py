@@ -1,14 +1,14 @@
-"""What a check is, what it finds, and what it is given."""
+"""What a rule is, what it finds, and what it is given."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from oss_oms_sync.answers.finding import NOTHING, Finding, Result
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -23,41 +23,15 @@ from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState, Written
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
 
-class Level(Enum):
-    """How a check ended; the values are what the answer and the log show."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-    # The check could not look, so the state is unknown.
-    UNKNOWN = "unknown"
-    # There is nothing to look at: not yet, or because of the settings.
-    SKIPPED = "skipped"
-
-
-_NOTHING = Text("", "")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check saw; `fix` is what to do, or empty."""
-
-    level: Level
-    seen: Text
-    fix: Text = _NOTHING
-
-    def to_json(self) -> dict[str, str]:
-        """The finding as the log shows it."""
-        return {"state": self.level.value, "seen": self.seen.en, "fix": self.fix.en}
-
-    def to_json_zh(self) -> dict[str, str]:
-        """What the answer shows besides."""
-        return {"seen_zh": self.seen.zh, "fix_zh": self.fix.zh}
+# What a rule has found, which those who call it give its name.
+ok, warning, fault, unknown, skipped = (
+    partial(Finding, "", NOTHING, result)
+    for result in (Result.PASSED, Result.WARNING, Result.FAILED, Result.NOT_RUN, Result.SKIPPED)
+)
 
 
 @dataclass(frozen=True)
@@ -86,10 +60,21 @@ class CheckContext:
         )
         self.probe_may_be_there = False
 
+    # Not before they are asked for: without credentials there is no bucket.
     @cached_property
     def state(self) -> JobState:
         """What the jobs remember."""
         return JobState(self.invocation)
+
+    @cached_property
+    def runs(self) -> RunFiles:
+        """Replay's run files."""
+        return RunFiles(self.invocation)
+
+    @cached_property
+    def passes(self) -> PassStore:
+        """Reconcile's passes."""
+        return PassStore(self.invocation, "reconcile")
 
     @cached_property
     def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:
@@ -103,25 +88,19 @@ class CheckContext:
         return woken, installed
 
     @cached_property
-    def runs(self) -> RunFiles:
-        """Replay's run files."""
-        return RunFiles(self.invocation)
-
-    @cached_property
-    def passes(self) -> PassStore:
-        """Reconcile's passes."""
-        return PassStore(self.invocation, "reconcile")
-
-    @cached_property
     def task_answer(self) -> TaskInfo | Failure:
         """OMS's response to a query for the task."""
         return self.invocation.oms.task(self.invocation.deadline)
 
+    @property
+    def task(self) -> TaskInfo:
+        """The same, for checks that need it to be shown."""
+        return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
+
     @cached_property
     def destination(self) -> ObsBucket:
         """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
-        task = self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
-        return self.invocation.obs().bucket(task, self.invocation.deadline)
+        return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

@@ -1,24 +1,28 @@
-"""What waits in the log bucket to be resent: failed records, and the keys in replay's run files; and the run files that
-nobody takes over, because their project no longer runs.
-"""
+"""What a verdict goes by, above all what waits in the log bucket to be resent, and what a verdict is."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import Enum
 
-from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.ledger.failed_records import list_failed
-from oss_oms_sync.ledger.records import FailedKey, failed_key, modified_at
-from oss_oms_sync.ledger.runs import RunFiles, by_project
+from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
+from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
+from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.failed_records import list_failed, read_failed
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import MAY_NOT_SEND
+from oss_oms_sync.step import Step
+from oss_oms_sync.text import Text
 
+CLOSED_ALARM = "closed, alarm"
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
@@ -79,6 +83,85 @@ class Backlog:
         return value
 
 
+@dataclass(frozen=True)
+class Facts:
+    """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
+    project, in which nothing matters but what came after the close, recorded at the times `late`."""
+
+    copying: Copying
+    failures: CopyFailures | None
+    backlog: Backlog
+    coverage: Coverage
+    in_obs: InObs
+    closed: Closed | None
+    late: Sequence[int]
+
+    def numbers(self, now: datetime) -> dict[str, object]:
+        """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.
+
+        `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
+        `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
+        `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object
+        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
+        `open_passes`: how many are under way.
+        """
+        last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
+        lag = in_obs.last.tally.copied_lag if in_obs.last else None
+        return {
+            "waiting": self.backlog.waiting,
+            "at_least": self.backlog.at_least,
+            "oldest": self.backlog.oldest,
+            "backlog_age": _age(self.backlog.oldest, now),
+            "copy_failures": self.failures.open if self.failures else None,
+            "overdue": unfinished.overdue if unfinished else None,
+            "lag_p50": lag.percentile(50) if lag else None,
+            "lag_p99": lag.percentile(99) if lag else None,
+            "reconcile_age": _age(last.started if last else None, now),
+            "compare_age": _age(in_obs.began, now),
+            "open_passes": len(self.coverage.open) + len(in_obs.open),
+        }
+
+
+class VerdictState(Enum):
+    """The kinds of verdict, by their names in the report."""
+
+    IN_STEP = "in step"
+    BEHIND = "behind"
+    BROKEN = "broken"
+    NOT_KNOWN = "not known"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence, its kind, and the one thing to do next; `is_alarm`: somebody has to act now."""
+
+    state: VerdictState
+    text: Text
+    step: Step
+    is_alarm: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a webhook is told: closed with and without an alarm are two things."""
+        return CLOSED_ALARM if self.state is VerdictState.CLOSED and self.is_alarm else self.state.value
+
+    def to_json(self) -> dict[str, object]:
+        """As the report shows it."""
+        return {
+            "state": self.state.value,
+            "alarm": self.is_alarm,
+            "text": self.text.en,
+            "text_zh": self.text.zh,
+            "step": self.step.to_json(),
+        }
+
+
+def _age(since: str | None, now: datetime) -> int | None:
+    time = parse_time(since or "")
+    return max(0, int((now - time).total_seconds())) if time else None
+
+
 def read_backlog(invocation: Invocation) -> Backlog:
     """Read the current backlog from the log bucket.
 
@@ -88,12 +171,12 @@ def read_backlog(invocation: Invocation) -> Backlog:
     records = list_failed(invocation, _MAX_RECORDS_COUNTED)
     # The newest, because they tell what happens now.
     newest = sorted(records.listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
-    read = _read_failed(invocation, newest)
+    read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.matches(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
     failed = len(records.listed) - foreign
-    runs = _read_run_files(RunFiles(invocation))
+    runs = keys_of(RunFiles(invocation).leftovers(), _MAX_RUN_FILES_READ)
     first_failures = [key.first_failure for key in (*runs.keys, *keys)]
     if failed:
         earliest = min(record.modified for record in records.listed)
@@ -118,14 +201,6 @@ def read_backlog(invocation: Invocation) -> Backlog:
     )
 
 
-def _read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> dict[FailedKey, int]:
-    """The keys of those records that can be read, and when each was written, in seconds since 1970."""
-    found = invocation.log_bucket.try_get_all([record.name for record in listed])
-    records = [record for record in found if isinstance(record, StoredObject)]
-    keys = [(failed_key(invocation.task_id, record), modified_at(record)) for record in records]
-    return {key: written for key, written in keys if key}
-
-
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     """The run files of other projects of the task that no longer run: nobody takes them over."""
     others = by_project(invocation)
@@ -139,25 +214,3 @@ def _left_behind(invocation: Invocation) -> list[LeftBehind]:
             folder = files[0].name.rpartition("/")[0] + "/"
             left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))
     return left
-
-
-@dataclass
-class _RunFileCounts:
-    """The run files that were read, and their keys. `are_more`: not all of them were read."""
-
-    files: int = 0
-    unreadable: int = 0
-    keys: list[FailedKey] = field(default_factory=list)
-    are_more: bool = False
-
-
-def _read_run_files(run_files: RunFiles) -> _RunFileCounts:
-    runs = _RunFileCounts()
-    for run in run_files.leftovers():
-        if runs.files == _MAX_RUN_FILES_READ:
-            runs.are_more = True
-            break
-        runs.files += 1
-        runs.unreadable += run is None
-        runs.keys += run.keys if run else []
-    return runs

@@ -1,4 +1,4 @@
-"""What a check of a certificate is."""
+"""What somebody who looked has found: a rule of doctor, or a check of a certificate."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ NOTHING = Text("", "")
 
 
 class Result(Enum):
-    """How a check ended, by its name in the document."""
+    """How a look ended; certificates have these words."""
 
     PASSED = "passed"
     FAILED = "failed"
+    WARNING = "warning"
     # Nobody has looked, or could.
     NOT_RUN = "not run"
     # Nobody knows of a difference, and nobody has shown that there is none.
     NOT_PROVEN = "not proven"
+    # There is nothing to look at: not yet, or because of the settings.
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check: what was `seen`, what is `wanted`, the first `keys` concerned, and what to do `next`, as a `step`. One
+class Finding:
+    """What was `seen` where something is `wanted`, the first `keys` concerned, and what to do `next`, as a `step`. One
     that does not gate is shown, and decides nothing; one that `waits` needs nothing but time."""
 
     id: str
+    wanted: Text
     result: Result
     seen: Text
-    wanted: Text
     next: Text = NOTHING
     step: Step | None = None
     keys: Sequence[str] = ()
@@ -39,7 +42,7 @@ class Check:
     waits: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """As the document has it."""
+        """As a certificate has it."""
         return {
             "id": self.id,
             "result": self.result.value,
@@ -54,20 +57,3 @@ class Check:
             "next_zh": self.next.zh,
             "step": self.step.to_json() if self.step else None,
         }
-
-
-class Verdict(Enum):
-    """What a certificate says, by its name in the document."""
-
-    GO = "GO"
-    NO_GO = "NO-GO"
-    NOT_PROVEN = "NOT PROVEN"
-    REHEARSAL = "REHEARSAL"
-
-    @classmethod
-    def of(cls, checks: Sequence[Check]) -> Verdict:
-        """What follows from checks: one that failed is a no; short of that, only what all passed is a go."""
-        results = {check.result for check in checks if check.gates}
-        if Result.FAILED in results:
-            return cls.NO_GO
-        return cls.GO if results == {Result.PASSED} else cls.NOT_PROVEN

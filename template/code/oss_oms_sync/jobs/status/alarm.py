@@ -1,0 +1,174 @@
+"""Tells the webhook, in the project's language, when the verdict changes, or is an alarm for a day and each day after.
+
+Alarms (broken; keys that came after the close) and closed are told as soon as they are seen. The others are told when
+they have lasted for 10 minutes, so at the second tick of the timer: a backlog that replay clears by itself disturbs
+nobody, nor does a state that flaps. A closed project says that it is closed, and then nothing but what comes after.
+
+What was told is kept only once the webhook took it, so what it did not take is told at the next tick, as it is then. An
+alarm that comes twice, because two instances were at it or one died, is better than one that never comes.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.webhook import Message, Webhook
+from oss_oms_sync.jobs.status.facts import CLOSED_ALARM, Facts, Verdict, VerdictState
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.settings import Settings
+from oss_oms_sync.text import Text
+
+_LASTING = timedelta(minutes=10)
+_TOLD_AGAIN = timedelta(days=1)
+
+_STATES = {
+    VerdictState.IN_STEP.value: Text("in step", "已同步"),
+    VerdictState.BEHIND.value: Text("BEHIND", "有滞后"),
+    VerdictState.BROKEN.value: Text("BROKEN", "已中断"),
+    VerdictState.NOT_KNOWN.value: Text("NOT KNOWN", "未知"),
+    VerdictState.CLOSED.value: Text("closed", "已关闭"),
+    CLOSED_ALARM: Text("closed, ALARM", "已关闭，警报"),
+}
+# Where to look, and what to do there.
+_NEXT = {
+    VerdictState.IN_STEP.value: Text("Nothing to do.", "无需处理。"),
+    VerdictState.BEHIND.value: Text(
+        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour:"
+        " python ops.py doctor.",
+        "请在项目目录中查看：python ops.py status。如果一小时后积压仍在增加：python ops.py doctor。",
+    ),
+    VerdictState.BROKEN.value: Text(
+        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
+        " python ops.py doctor, which says what to do about each fault.",
+        "不会丢失对象：失败的对象保留在记录中，修复后自动重发。"
+        "请在项目目录中执行 python ops.py doctor，它会说明每个问题的处理方法。",
+    ),
+    VerdictState.NOT_KNOWN.value: Text(
+        "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If a"
+        " timer should have: python ops.py doctor.",
+        "没有已知的问题，但近期没有检查。请在项目目录中执行上述命令；如果本应由定时触发器执行：python ops.py doctor。",
+    ),
+    VerdictState.CLOSED.value: Text(
+        "While it is closed, only what comes after the close is an alarm.",
+        "关闭期间，只有关闭后收到的变更会触发告警。",
+    ),
+    CLOSED_ALARM: Text(
+        "Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged.",
+        "不会丢失对象：变更已记录。在项目打开或确认之前，每天会再次告警。",
+    ),
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """The verdict that the timer saw last, since when it saw no other, and which it told last, and when; times are as
+    in records, and all are empty at the beginning."""
+
+    seen: str = ""
+    since: str = ""
+    told: str = ""
+    told_at: str = ""
+
+    def is_due(self, verdict: Verdict, now: datetime) -> bool:
+        """Whether the webhook has to hear of the verdict that is seen."""
+        if self.told == verdict.name:
+            return verdict.is_alarm and _ago(self.told_at, now) >= _TOLD_AGAIN
+        at_once = verdict.is_alarm or verdict.state is VerdictState.CLOSED
+        return at_once or _ago(self.since, now) >= _LASTING
+
+
+def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
+    """Tell the webhook of the verdict if it has to hear of it, and log what came of that; without a webhook do nothing.
+
+    Raises StorageError.
+    """
+    if not invocation.settings.alert_webhook:
+        return
+    memory, now = JobState(invocation), invocation.clock.now()
+    before = watch = memory.recall(_Watch, "watch") or _Watch()
+    if watch.seen != verdict.name:
+        watch = replace(watch, seen=verdict.name, since=timestamp(now))
+    message = _alert(invocation.settings, verdict, facts, watch, now)
+    if watch.is_due(verdict, now) and _tell(invocation, verdict.name, message):
+        watch = replace(watch, told=verdict.name, told_at=timestamp(now))
+    if watch != before:
+        memory.store("watch", asdict(watch))
+
+
+def _tell(invocation: Invocation, name: str, message: Message) -> bool:
+    """Whether the webhook took it."""
+    webhook = Webhook(invocation.settings, invocation.oss.pool, invocation.clock)
+    problem = webhook.post(message, invocation.deadline)
+    told = {"alert": name, "webhook": webhook.title}
+    if problem:
+        log.error({**told, "alert_problem": problem})
+    else:
+        log.info(told)
+    return not problem
+
+
+def _ago(time: str, now: datetime) -> timedelta:
+    """How long ago that was; an unreadable time is long ago, so that it is told rather than not."""
+    at = parse_time(time)
+    return now - at if at else timedelta.max
+
+
+def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
+    """The message that the verdict changed from the one that was told last, or lasts."""
+    following, since = _NEXT[verdict.name], watch.since
+    text = Text.join(
+        [
+            Text(f"oss-oms-sync {settings.project}: ", f"oss-oms-sync {settings.project}："),
+            _headline(verdict.name, watch.told),
+            Text("\n", "\n"),
+            verdict.text,
+            Text("\n", "\n"),
+            _numbers(facts),
+            Text(f" Seen first at {since}.\n", f"首次发现：{since}（UTC）。\n"),
+            following,
+        ]
+    )
+    is_chinese = settings.alert_language == "zh"
+    return Message(
+        text.zh if is_chinese else text.en,
+        {
+            "project": settings.project,
+            "task": settings.task.task_id,
+            "source": settings.source_bucket,
+            "verdict": verdict.state.value,
+            "alarm": verdict.is_alarm,
+            "before": watch.told or None,
+            "since": since,
+            "at": timestamp(now),
+            "text": verdict.text.zh if is_chinese else verdict.text.en,
+            "next": following.zh if is_chinese else following.en,
+            "waiting": facts.backlog.waiting,
+            "oldest": facts.backlog.oldest,
+            "copy_failures": facts.failures.open if facts.failures else None,
+        },
+    )
+
+
+def _headline(verdict: str, before: str) -> Text:
+    name, last = _STATES[verdict], _STATES.get(before)
+    if before == verdict:
+        return Text(f"still {name.en}", f"仍{name.zh}")
+    return Text(f"{name.en} (was {last.en})", f"{name.zh}（此前：{last.zh}）") if last else name
+
+
+def _numbers(facts: Facts) -> Text:
+    backlog, failed = facts.backlog, facts.failures
+    more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
+    oldest = f" since {backlog.oldest}" if backlog.oldest else ""
+    oldest_zh = f"（最早：{backlog.oldest}，UTC）" if backlog.oldest else ""
+    failures, failures_zh = (f"{failed.open:,}",) * 2 if failed else ("unknown", "未知")
+    return Text(
+        f"Waiting to be sent: {more}{backlog.waiting:,}{oldest}. Failed to be copied: {failures}.",
+        f"待重发：{more_zh}{backlog.waiting:,}{oldest_zh}。复制失败：{failures_zh}。",
+    )
