@@ -31,6 +31,10 @@ class KeyFilter:
         """Whether `key`, which passes the filter, is that of a canary."""
         return key.startswith(self.canaries)
 
+    def is_told(self, key: str) -> bool:
+        """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
+        return self.matches(key) and not self.is_canary(key)
+
     def withholds(self, key: str) -> bool:
         """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""
         return key.startswith(RECORD_ROOT) and key.startswith(self.prefix) and key.endswith(self.suffix)

@@ -329,7 +329,7 @@ _COMPARISON = {
     "class oms_own": ("OMS's own lists", "OMS 自有清单"),
     "class deleted_at_source": ("deleted at the source", "源端已删除"),
     "class unknown": ("unknown", "来源未知"),
-    "class canary": ("canary", "金丝雀"),
+    "class canary": ("canary", "探针"),
     "class outside": ("outside the scope", "范围外"),
     "means equal_contents": ("Sizes and checksums agree.", "大小和校验值均一致。"),
     "means equal_version": ("Sizes agree, and OMS accepted this version.", "大小一致，且 OMS 已接受该版本。"),

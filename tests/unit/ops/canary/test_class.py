@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sandbox.server.faults import Fault
 from support.canary_world import CanaryWorld, KilledError
 from support.migration import CONTENTS
 
@@ -60,7 +61,7 @@ def test_no_lag_is_told_of_it_and_nothing_is_sent_for_it(world):
 def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
     file = tmp_path / "certificate.json"
     said = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
-    assert said.code == 0, said.text
+    assert said.code == 0, [(one["id"], one["seen"]) for one in said.answer["checks"] if one["result"] != "passed"]
     document = json.loads(file.read_text())
     assert document["verdict"] == "GO"
     assert document["classes"]["canary"]["source"]["objects"] == 7
@@ -98,3 +99,20 @@ def test_a_canary_beside_a_comparison_disturbs_it_not():
         for answer in looks:
             assert answer["adds_up"]
             assert (answer["state"], answer["twin"]) == (before["state"], before["twin"])
+
+
+def test_what_fails_of_it_is_not_told_as_a_backlog():
+    with CanaryWorld(4) as world:
+        world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+        looks = []
+
+        def look(number):
+            if number in (40, 60, 80):
+                looks.append(world.ops("status").answer["backlog"])
+
+        world.meanwhile = look
+        said = world.canary()
+        assert said.answer["missing"]["accepted"]
+        assert len(looks) == 3
+        for backlog in looks:
+            assert (backlog["failed"], backlog["in_run_files"], backlog["oldest"], backlog["keys"]) == (0, 0, None, [])

@@ -113,13 +113,13 @@ def canaries(context: CheckContext) -> Finding:
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
     old = [one for one in page.objects if one.modified < latest]
     if not old:
-        return ok(Text("no canary has left objects in the source bucket", "源 Bucket 中没有残留的金丝雀对象"))
+        return ok(Text("no canary has left objects in the source bucket", "源 Bucket 中没有残留的探针对象"))
     number, at_least = f"{len(old):,}", Text("at least ", "至少 ") if page.more else Text("", "")
     return fault(
         Text(
             f"canaries have left {at_least.en}{number} objects under {presentable(folder)} in the source bucket, for"
             " over a day",
-            f"源 Bucket 的 {presentable(folder)} 下残留{at_least.zh}{number} 个金丝雀对象，已超过一天",
+            f"源 Bucket 的 {presentable(folder)} 下残留{at_least.zh}{number} 个探针对象，已超过一天",
         ),
         Text("Delete them: python ops.py canary --remove", "删除：python ops.py canary --remove"),
     )
@@ -274,7 +274,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
     Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
     Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
-    Check("canaries", "金丝雀", ("right to list source bucket",), canaries),
+    Check("canaries", "探针", ("right to list source bucket",), canaries),
     Check("source names", "源端对象名", ("right to list source bucket",), source_names),
     Check(
         "objects in scope",
