@@ -10,8 +10,8 @@ from typing import Any
 from ops.call import Caller, InBackground, Payload
 from ops.clock import Clock
 from ops.errors import OpsError
+from ops.report import passes
 from ops.terminal import Screen
-from ops.text import passes
 from ops.words import Text
 
 # How often somebody looks how far a pass is.
@@ -73,7 +73,6 @@ def call_once(session: Session, job: str, payload: Payload) -> Any:
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
     """Wait, and say how long it will be; in the sandbox the time goes by at once."""
-    session.screen.begin()
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds

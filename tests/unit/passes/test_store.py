@@ -16,8 +16,8 @@ from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import Pass, open_passes
 from oss_oms_sync.passes.tally import Tally
-from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
-from support.world import DROP_AFTER, DROP_BEFORE, OK, TASK
+from support.reconcile_world import ReconcileWorld
+from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
@@ -210,7 +210,7 @@ def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begun(world, scope) for scope in scopes for _ in range(3)]
     assert list(world.store.names()) == sorted(one.name for one in passes)

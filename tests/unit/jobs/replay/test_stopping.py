@@ -8,8 +8,8 @@ import json
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from support.replay_world import UNAUTHORIZED, ReplayWorld, many
-from support.world import DROP_BEFORE, HANG, OK, oms_error
+from support.replay_world import ReplayWorld, many
+from support.world import DROP_BEFORE, HANG, OK, UNAUTHORIZED, oms_error
 
 
 def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):
@@ -99,7 +99,7 @@ def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
 )
 def test_no_further_page_is_begun_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
     # GIVEN two pages, of which the first takes so long
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
     world.hold_up(timeout - left)
 
