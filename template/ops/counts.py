@@ -184,6 +184,9 @@ def _folders(document: Document) -> Finding:
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
     """Whether a folder may have keys of a class: those in scope begin with the prefix."""
     prefix = document["scope"]["prefix"]
+    if title == "canary":
+        mine = prefix + CANARY
+        return folder in ("*", mine[: mine.find("/") + 1])
     first = prefix[: prefix.find("/") + 1]
     return (
         title == "outside" or folder == "*" or (folder == first if first else folder.startswith(prefix) or not folder)

@@ -300,7 +300,7 @@ _COMPARISON = {
     "means oms_own": ("Written to OBS by OMS itself.", "由 OMS 写入 OBS。"),
     "means deleted_at_source": ("Only in OBS: the source has deleted it.", "仅在 OBS 中：源端已删除。"),
     "means unknown": ("Only in OBS, and not sent by this project.", "仅在 OBS 中，且并非由本项目提交。"),
-    "means canary": ("Written by `ops.py canary`, which deletes it again.", "由 `ops.py canary` 写入，之后会删除。"),
+    "means canary": ("Written by a canary, which deletes it again.", "由探针写入，之后会删除。"),
     "means outside": ("Outside the prefix and suffix.", "不在前缀和后缀范围内。"),
     "lag": ("How late objects were", "同步延迟"),
     "lag note": (
