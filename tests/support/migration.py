@@ -238,7 +238,7 @@ def copies(world: Migration, until: float, *, loses: bool) -> None:
         )
 
     task.failures.next = failure  # type: ignore[method-assign]
-    task.merges = dice.random() < 0.15
+    task.merges = dice.random() < 0.1
     task.lag = dice.choice([0, 60, 300, 600, 900, 1200])
-    if dice.random() < 0.1:
+    if dice.random() < 0.07:
         task.step = "ONE_HOUR"

@@ -169,7 +169,7 @@ def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
     world.compare()
     (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
     total = json.loads(world.bucket.objects[name].body)
-    total["tally"]["listed"]["source"]["objects"] += 1
+    total["passed"]["source_listed"]["objects"] += 1
     world.bucket.add(StoredObject.of_json(name, total))
     assert not world.compare({"again": True})["adds_up"]
 
@@ -230,13 +230,14 @@ def by_class(answer: dict) -> dict[str, list[int]]:
 SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
 def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_and_in_each_folder(
     before, after, copied, folders, count_schedule
 ):
     with (
-        patch("oss_oms_sync.comparison.tally.MAX_FOLDERS", folders),
+        patch("oss_oms_sync.passes.tally.MAX_FOLDERS", folders),
         patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
     ):
         # GIVEN a comparison, after which what was not equal moved on
