@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-<<<<<<< HEAD
-=======
 from collections.abc import Callable
->>>>>>> main
 from datetime import datetime, timezone
 from typing import Any
 

@@ -11,11 +11,7 @@ import pytest
 from ops import cli
 from ops.errors import ToolError
 from ops.words import Text
-<<<<<<< HEAD
-=======
 from oss_oms_sync import VERSION
-from support.certificates import certificate
->>>>>>> main
 from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
 from unit.ops.certificates import certificate
 

@@ -15,12 +15,8 @@ from ops.errors import FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certify_world import CertifyWorld, check
-<<<<<<< HEAD
-from support.ops import NASTY, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
-from unit.ops.certificates import certificate, rehearsal
-=======
 from support.ops import NASTY, NO_PASS, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
->>>>>>> main
+from unit.ops.certificates import certificate, rehearsal
 
 FROZEN = NOW - timedelta(hours=1)
 FROZEN_TEXT, NOW_TEXT = "2026-01-31T08:00:00Z", "2026-01-31T09:00:00Z"
