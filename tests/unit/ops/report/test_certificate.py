@@ -12,7 +12,7 @@ import pytest
 
 from ops.certificates import CHECKS, bound, line, said
 from support.answers import EXAMPLES, answer
-from support.web_page import Element, certificate_page, parse
+from unit.ops.web_page import Element, certificate_page, parse
 
 GO = "certificate-go"
 
