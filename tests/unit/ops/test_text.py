@@ -11,9 +11,9 @@ from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.certificates import IDS, rehearsal
-from support.certificates import certificate as a_certificate
 from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
+from unit.ops.certificates import IDS, rehearsal
+from unit.ops.certificates import certificate as a_certificate
 
 
 def text(lines) -> str:
@@ -167,6 +167,17 @@ def test_replay_says_what_is_left_and_why():
     assert "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n" in out
     assert "    THROTTLED        2\n" in out
     assert text(replay_lines(REPLAYED, "zh")).startswith("没有待重发的对象。\n")
+
+
+def test_why_a_call_ended_early_is_said_in_chinese_too():
+    shown = text(pass_lines(open_pass(), "zh"))
+    assert "  提前停止：本次调用时间已用尽 (" in shown
+
+
+def test_a_long_key_does_not_push_the_others_aside():
+    keys = [{"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z"} for key in ("x" * 900, "y")]
+    out = text(status_lines(report(backlog={**report()["backlog"], "keys": keys})))
+    assert all(len(line) < 120 for line in out.splitlines() if "'y'" in line)
 
 
 def test_reconcile_says_what_it_found_or_how_far_it_is():
