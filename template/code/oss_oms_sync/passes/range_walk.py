@@ -17,7 +17,7 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.progress import HowFar
+from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
