@@ -313,6 +313,12 @@ def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_certificate_is_read_as_whatever_a_shell_wrote(tmp_path, encoding):
+    (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
+    assert cli.main(["check", str(tmp_path / "c.json")], HourAfter()) == 0
+
+
 @pytest.mark.parametrize("name", ["checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since"])
 def test_one_that_lacks_a_part_is_refused(tmp_path, capsys, name):
     document = certificate()

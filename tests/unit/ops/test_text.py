@@ -66,7 +66,7 @@ def test_bytes_are_there_in_full():
 
 
 def test_only_what_will_not_pass_by_itself_is_red():
-    red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.state == "bad"]
+    red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.tone == "bad"]
     assert "Lasting: they need you" in red
     assert "Passing: resent automatically" not in red
 
