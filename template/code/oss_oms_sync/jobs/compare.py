@@ -126,7 +126,7 @@ class _Comparison:
     def asked(self, event: bytes | str) -> CompareResult:
         """What a timer's or a manual call asks for."""
         invocation, settings = self._invocation, self._invocation.settings
-        asked = options.asked(event, Options)
+        asked = options.parse(event, Options)
         scope = Scope.asked(vars(asked), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if asked.dry_run:

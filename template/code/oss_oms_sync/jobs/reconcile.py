@@ -108,7 +108,7 @@ def _range_walk(
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
     settings, before = invocation.settings, None
-    asked = options.asked(event, Options)
+    asked = options.parse(event, Options)
     scope = Scope.asked(vars(asked), settings.key_filter)
     if asked.dry_run or asked.limit is not None:
         one = driver.about_now(scope, note=not asked.dry_run)

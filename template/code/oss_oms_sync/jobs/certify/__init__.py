@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, or close or open the project, or say whether it is closed, as OPTIONS in a manual call ask.
+    """Certify, or close or open the project, or say whether it is closed, as Options in a manual call ask.
 
     It begins no pass: where one is missing or too old, the check says so, with the command. Only a sample is read here,
     and what was read is kept. The document is stored in the log bucket, and returned.
