@@ -214,7 +214,7 @@ class Cutover:
         is_taken = known is not None and known["finished"]
         answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
         if answer["finished"]:
-            found = [one for name, one in held(answer).items() if name not in ("oms_own", "outside")]
+            found = [one for name, one in held(answer).items() if name not in ("canary", "oms_own", "outside")]
             counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
             began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
             self._end(True, began + self._text(_OBJECTS, *counts))

@@ -39,14 +39,14 @@ _CLEANS = Text(
 )
 _HINT = Text(
     "Objects of the canary are left. Delete them: python ops.py canary --remove",
-    "金丝雀对象仍有残留。删除：python ops.py canary --remove",
+    "探针对象仍有残留。删除：python ops.py canary --remove",
 )
-_GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的金丝雀对象未清除，现在清除：{}")
-_SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次金丝雀测试尚未清除，或仍在运行：{}")
+_GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的探针对象未清除，现在清除：{}")
+_SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次探针测试尚未清除，或仍在运行：{}")
 _REMOVE = Text(
     "If nobody runs it any more: python ops.py canary --remove", "如已无人运行：python ops.py canary --remove"
 )
-_NOTHING = Text("No canary has left anything.", "没有残留的金丝雀对象。")
+_NOTHING = Text("No canary has left anything.", "没有残留的探针对象。")
 _HOPS = {
     "event": Text("event", "事件"),
     "accepted": Text("acceptance by OMS", "OMS 接受"),

@@ -44,6 +44,7 @@ TONES = {
     "overwritten": "bad",
     "deleted_at_source": "calm",
     "oms_own": "calm",
+    "canary": "calm",
     "outside": "calm",
 }
 # Classes of which a key is not in OBS in its current version, or may not be; and those that are not known to be equal.

@@ -113,7 +113,9 @@ def _figures(answer: Answer, now: datetime | None, say: Words) -> list[Figure]:
         waits = Figure(say("waiting"), shown, since, "open" if here or more is True else None)
     mark = moment(part(last, "watermark"))
     classes = fields(last, "classes")
-    counts = {name: whole(classes, name, "source", "objects") or 0 for name in classes if name != "outside"}
+    counts = {
+        name: whole(classes, name, "source", "objects") or 0 for name in classes if name not in ("outside", "canary")
+    }
     total, proven = sum(counts.values()), counts.get("equal_contents", 0)
     watermark = Figure(
         say("watermark"),

@@ -13,7 +13,8 @@ from ops.check import findings
 from ops.clock import Clock
 from ops.counts import Noting, count
 from ops.errors import OpsError
-from support.certificates import (
+from support.ops import NASTY
+from unit.ops.certificates import (
     DESTINATION,
     IDS,
     SOURCE,
@@ -25,7 +26,6 @@ from support.certificates import (
     rehearsal,
     sealed,
 )
-from support.ops import NASTY
 
 
 class HourAfter(Clock):

@@ -12,8 +12,8 @@ from ops import cli
 from ops.errors import ToolError
 from ops.words import Text
 from oss_oms_sync import VERSION
-from support.certificates import certificate
 from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
+from unit.ops.certificates import certificate
 
 DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
 STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}

@@ -14,9 +14,9 @@ from ops.cutover import Cutover, Plan
 from ops.errors import FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
-from support.certificates import certificate, rehearsal
 from support.certify_world import CertifyWorld, check
 from support.ops import NASTY, NO_PASS, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
+from unit.ops.certificates import certificate, rehearsal
 
 FROZEN = NOW - timedelta(hours=1)
 FROZEN_TEXT, NOW_TEXT = "2026-01-31T08:00:00Z", "2026-01-31T09:00:00Z"

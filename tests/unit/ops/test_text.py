@@ -11,9 +11,9 @@ from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.certificates import IDS, rehearsal
-from support.certificates import certificate as a_certificate
 from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
+from unit.ops.certificates import IDS, rehearsal
+from unit.ops.certificates import certificate as a_certificate
 
 
 def text(lines) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.passes.store import PassStore
 from support.law import SCHEDULES
-from support.pass_world import PassWorld, pass_world
+from unit.passes.pass_world import PassWorld, pass_world
 
 NextKey = Callable[[str], str | None]
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]

@@ -83,7 +83,7 @@ class CompareCount(Count):
             may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
             into.proven_different += is_proven
             into.in_vain += (is_proven or may_be_equal) and is_in_vain(entry)
-        if found is ObjectClass.OUTSIDE:
+        if found in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
             twin = self._add_version(source, entry.destination)

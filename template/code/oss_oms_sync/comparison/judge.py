@@ -103,7 +103,9 @@ class Judge:
         is_inside = self.key_filter.matches(entry.key)
         found = classify(entry, self.moments) if is_inside else ObjectClass.OUTSIDE
         is_refused = self.file_system is not None and self.file_system.refuses(entry)
-        if (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
+        if is_inside and self.key_filter.is_canary(entry.key):
+            found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
+        elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
         proof = self._prove(entry, found)
         if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
