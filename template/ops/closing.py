@@ -48,8 +48,8 @@ _SWITCH = Text(
 # accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).
 _STOP_TASK = Text(
     "Now stop the sync task {} in the OMS console, so that nobody's call makes OMS copy anything any more. The keys of"
-    " this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped task drops"
-    " that is not documented. If the project is ever opened again, start the task first.",
+    " this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped task"
+    " drops that is not documented. If the project is ever opened again, start the task first.",
     "请在 OMS 控制台停止同步任务 {}，使任何调用都不再让 OMS 复制对象。本项目的密钥有意没有此权限。"
     "停止任务不能替代等待 OMS 处理完毕：已停止的任务是否放弃已接受的对象，文档没有说明。"
     "如需重新打开项目，请先启动该任务。",
