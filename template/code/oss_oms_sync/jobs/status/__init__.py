@@ -126,33 +126,30 @@ class _StatusReport:
             late=late,
         )
         verdict = reach_verdict(facts)
-        return (
-            verdict,
-            facts,
-            {
-                "verdict": verdict.to_json(),
-                "at": timestamp(self._now),
-                "closed": closed.to_json() if closed else None,
-                "task": {
-                    "id": self._invocation.task_id,
-                    "source": self._settings.source_bucket,
-                    "log": self._settings.log_bucket,
-                },
-                "oms": _task_json(task),
-                "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
-                "statistics": _statistics_json(shown),
-                "backlog": backlog.to_json(),
-                "replay": self._state.load("replay").get("last"),
-                "reconcile": coverage.to_json(),
-                "compare": in_obs.to_json(),
-                "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
-                "overdue": [
-                    job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
-                ],
-                "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
-                "fixes": _fixes(backlog),
+        report: dict[str, object] = {
+            "verdict": verdict.to_json(),
+            "at": timestamp(self._now),
+            "closed": closed.to_json() if closed else None,
+            "task": {
+                "id": self._invocation.task_id,
+                "source": self._settings.source_bucket,
+                "log": self._settings.log_bucket,
             },
-        )
+            "oms": _task_json(task),
+            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
+            "statistics": _statistics_json(shown),
+            "backlog": backlog.to_json(),
+            "replay": self._state.load("replay").get("last"),
+            "reconcile": coverage.to_json(),
+            "compare": in_obs.to_json(),
+            "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
+            "overdue": [
+                job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
+            ],
+            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
+            "fixes": _fixes(backlog),
+        }
+        return verdict, facts, report
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
