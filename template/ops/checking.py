@@ -13,8 +13,9 @@ from ops.certificates import KIND, SCHEMA
 from ops.counts import Finding, Noting, in_listing
 from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
+from ops.report.words import Words
 from ops.terminal import Line, Marked
-from ops.words import Text, colon
+from ops.words import Text
 
 _HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")
 _SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为 {}。")
@@ -53,7 +54,7 @@ def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     for one in found:
         word, state = (_HOLDS, "ok") if one.holds else (_FAILS, "fault")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f"{colon(lang)}{one.claim.of(lang)}{seen}")
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)('colon')}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
         yield Marked("", _SOUND.of(lang).format(document["verdict"]), document["verdict"])
     else:

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,10 @@ from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.prices import Prices
-from ops.report import certificate, status
+from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.show import lines, page
-from ops.terminal import Line, Marked, Screen
-from ops.text import cost as cost_text
-from ops.text import doctor, passes, replay, story
+from ops.terminal import Marked, Screen
 from ops.waiting import Session, run_pass
 from ops.words import Text
 
@@ -29,26 +27,18 @@ _INTERRUPTED = 130
 # How many lines are shown of input in which there is no answer.
 _TAIL = 15
 
-# What the answers of these kinds say, of which there are pages.
-_REPORTS: dict[str, Callable[[Any, str], Report]] = {"status": status.report, "certificate": certificate.report}
-_View = tuple[Callable[[Any, str], Iterator[Line]], Callable[[Any], int]]
-
-
-def _drawn(kind: str) -> Callable[[Any, str], Iterator[Line]]:
-    return lambda answer, lang: lines.draw(_REPORTS[kind](answer, lang))
-
-
-# How each kind of answer is shown, and which exit code it is.
-_VIEWS: dict[str, _View] = {
-    "doctor": (doctor.lines, lambda answer: 0 if answer["ok"] else 1),
-    "status": (_drawn("status"), lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
-    "story": (story.lines, lambda answer: 0 if answer.get("accepted") else 1),
-    "replay": (replay.lines, lambda answer: 0 if replay.is_well(answer) else 1),
-    "reconcile": (passes.reconcile, passes.exit_code),
-    "compare": (passes.compare, passes.exit_code),
-    "certificate": (_drawn("certificate"), certificate.exit_code),
-    "closing": (closing.lines, lambda _: 0),
+# What each kind of answer says, and which exit code it is.
+_VIEWS: dict[str, tuple[Callable[[Any, str], Report], Callable[[Any], int]]] = {
+    "doctor": (jobs.doctor, lambda answer: 0 if answer["ok"] else 1),
+    "status": (status.report, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "story": (jobs.story, lambda answer: 0 if answer.get("accepted") else 1),
+    "replay": (jobs.replay, lambda answer: 0 if jobs.is_well(answer) else 1),
+    "reconcile": (passes.report, passes.exit_code),
+    "compare": (passes.report, passes.exit_code),
+    "certificate": (certificate.report, certificate.exit_code),
+    "closing": (jobs.mark, lambda _: 0),
 }
+_PAGES = ("status", "certificate")
 
 _STOPPED = Text("Stopped.", "已中止。")
 _WRITTEN = Text("Written: {}", "已写入：{}")
@@ -98,19 +88,18 @@ def _tell(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
-    if options.html and kind not in _REPORTS:
+    if options.html and kind not in _PAGES:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
         raise ToolError(_ANOTHER_FORM, _DEPLOY)
-    view, exit_code = _VIEWS[kind]
+    report, exit_code = _VIEWS[kind]
     try:
-        shown, code = list(view(answer, session.lang)), exit_code(answer)
-        html = page.draw(_REPORTS[kind](answer, session.lang)) if options.html else ""
+        said, code = report(answer, session.lang), exit_code(answer)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
-    session.screen.answer([json.dumps(answer)] if options.json else shown)
+    session.screen.answer([json.dumps(answer)] if options.json else lines.draw(said))
     if options.html:
-        _write(session, options.html, html)
+        _write(session, options.html, page.draw(said))
     return code
 
 
@@ -221,7 +210,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    told = [json.dumps(found.to_json(plan))] if options.json else cost_text.lines(plan, found, session.lang)
+    told = [json.dumps(found.to_json(plan))] if options.json else lines.draw(estimate.report(plan, found, session.lang))
     session.screen.answer(told)
     return 0
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ops.call import Payload
 from ops.errors import CloudError
-from ops.terminal import Line, Marked
+from ops.terminal import Marked
 from ops.waiting import Session, call_once, pause
 from ops.words import Text
 
@@ -31,11 +30,6 @@ _UNDONE = Text(
 )
 _NOT_CLOSED = Text("The project does not stay closed", "项目无法保持关闭")
 _WHO = Text("See who opens it, and run the command again", "请查明是谁打开了项目，然后重新运行该命令")
-_READ_AGAIN = Text(
-    "The mark was read again two minutes after it was set. What is still written to the source is recorded as failed"
-    " (CLOSED): python ops.py status",
-    "标记设置两分钟后已再次读取确认。此后写入源端的对象会记录为失败（CLOSED）：python ops.py status",
-)
 _OPENED = Text("The trigger is there, and a reconcile pass has begun.", "触发器已就位，并已开始一轮对账。")
 
 _QUESTION = Text(
@@ -116,13 +110,6 @@ def open_again(session: Session, run: str = "") -> Any:
         call_once(session, "reconcile", {"restart": True})
         session.screen.say(_OPENED.of(session.lang))
     return answer
-
-
-def lines(answer: Any, lang: str) -> Iterator[Line]:
-    """What certify says of the mark."""
-    yield Marked("", answer["next_zh" if lang == "zh" else "next"], "closed" if answer["closed"] else "ok")
-    if answer["closed"]:
-        yield _READ_AGAIN.of(lang)
 
 
 def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -> None:

@@ -18,10 +18,10 @@ from ops import closing
 from ops.call import Payload
 from ops.clock import timestamp
 from ops.errors import CloudError, FunctionError
-from ops.figures import classes_of
+from ops.report import jobs
+from ops.report.comparison import LACKING, UNPROVEN, held
+from ops.show.lines import draw
 from ops.terminal import Marked
-from ops.text import doctor, replay
-from ops.text.passes import LACKING, UNPROVEN
 from ops.waiting import Session, pause, run_pass
 from ops.words import Text
 
@@ -184,7 +184,7 @@ class Cutover:
         self._begin(_DOCTOR)
         found = self._session.caller.ask("doctor", {})
         if not found["ok"]:
-            for line in doctor.lines(found, self._session.lang):
+            for line in draw(jobs.doctor(found, self._session.lang)):
                 self._session.screen.say(line)
             raise CloudError(_NOT_SET_UP, _MEND)
         self._end(is_well=True)
@@ -195,10 +195,10 @@ class Cutover:
             return True, self._text(_IS_CLOSED)
         while True:
             answer = self._session.caller.ask("replay", {})
-            is_done = replay.is_well(answer)
+            is_done = jobs.is_well(answer)
             if is_done or answer["stopped"] or not answer["accepted"]:
                 stopped = self._text(_STOPPED, answer["stopped"]) if answer["stopped"] else ""
-                return is_done, "; ".join(filter(None, [replay.counts(answer, self._session.lang), stopped]))
+                return is_done, "; ".join(filter(None, [jobs.replayed(answer, self._session.lang), stopped]))
 
     def _settle(self, frozen: datetime) -> tuple[bool, str]:
         """Wait until nothing is too young to be judged."""
@@ -214,7 +214,7 @@ class Cutover:
         is_taken = known is not None and known["finished"]
         answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
         if answer["finished"]:
-            found = [one for name, one in classes_of(answer) if name not in ("oms_own", "outside")]
+            found = [one for name, one in held(answer).items() if name not in ("oms_own", "outside")]
             counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
             began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
             self._end(True, began + self._text(_OBJECTS, *counts))
@@ -278,13 +278,13 @@ class Cutover:
         return last
 
     def _share(self, compared: Any) -> str:
-        counts = {name: one["source"]["objects"] for name, one in classes_of(compared)}
+        counts = {name: one["source"]["objects"] for name, one in held(compared).items()}
         return self._text(_JUDGED, 100 * (1 - counts.get("moving", 0) / max(1, sum(counts.values()))))
 
     def _may_close(self, compared: Any, frozen: datetime) -> bool:
         """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; and whether
         there is something in scope, and nothing of it was written after the freeze. Certify says which step helps."""
-        found, written = {name for name, _ in classes_of(compared)}, compared["last_written"]
+        found, written = {*held(compared)}, compared["last_written"]
         is_left = found & {*LACKING, "arriving"} or found & set(UNPROVEN) - self._plan.accept.keys()
         if is_left or not written or written[0]["at"] > timestamp(frozen + CLOCKS):
             self._session.screen.say(self._text(_NOT_ANEW if self._is_closed else _NOT_YET))
@@ -368,7 +368,9 @@ class Cutover:
 
 def _on_its_way(answer: Any) -> dict[str, int]:
     """How many objects of each class may yet be equal."""
-    found = {name: max(one[side]["objects"] for side in ("source", "destination")) for name, one in classes_of(answer)}
+    found = {
+        name: max(one[side]["objects"] for side in ("source", "destination")) for name, one in held(answer).items()
+    }
     return {name: found[name] for name in _ON_ITS_WAY if name in found}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from ops.call import Caller, InBackground, Payload
 from ops.clock import Clock
 from ops.errors import OpsError
+from ops.report import passes
 from ops.terminal import Screen
-from ops.text import passes
 from ops.words import Text
 
 # How often somebody looks how far a pass is.

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from itertools import count
 from typing import Any
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs import certify, compare, replay
 from sandbox.oms.task import CopyFault
-from support.etags import obs_etag
-from support.world import ROOT, World, oms_error, payload
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
-# What OMS writes in parts, in bytes, and its parts.
-PART = 2
-TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"})
+from support.world import FROZEN, HOUR, MINUTE, PART, TICK, World, payload
 
 
 class CertifyWorld(World):
@@ -25,10 +14,9 @@ class CertifyWorld(World):
 
     def __init__(self, *keys: str, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "1000", **environment})
-        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+        self.install()
         self.task.part_size = PART
         self.frozen = ""
-        self._unique = count()
         for key in keys:
             self.put(key, key[:2])
         self.later(1)
@@ -38,52 +26,25 @@ class CertifyWorld(World):
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "copied") -> None:
         """A user writes an object at the source. Its event is lost, or refused by OMS, or accepted; or OMS copies it at
         once. Of other kinds than `md5` the ETag is not that of the contents."""
-        headers = {}
-        if kind != "md5":
-            some = hashlib.md5(f"{kind} {next(self._unique)}".encode()).hexdigest().upper()
-            etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
-            headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
-        self.source.add(StoredObject(key, data.encode(), headers))
+        self.upload(key, data, kind=kind)
         if fate != "lost" and kind != "Symlink":
             self.send(key, fate)
 
     def send(self, key: str, fate: str) -> None:
         """The event of an object comes, perhaps once more."""
         if fate == "refused":
-            self.oms.faults.then(oms_error(400, "OMS.0202", "frozen"))
+            self.oms.faults.then(FROZEN, where=lambda request: request.method == "POST")
         elif fate == "accepted":
             self.task.copies.then(CopyFault.held())
         etag = self.source.service.objects(self.source.name)[key].etag
         self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
         self.later(0.01)
 
-    def delete(self, key: str) -> None:
-        self.source.objects.pop(key, None)
-
-    def write(self, key: str, data: str) -> None:
-        """Somebody writes an object in OBS."""
-        self.there.add(StoredObject(key, data.encode()))
-
-    def remove(self, key: str) -> None:
-        """Somebody deletes an object in OBS."""
-        self.there.objects.pop(key, None)
-
     def copy_all(self) -> None:
         """OMS copies what it held back."""
         held = list(self.task.held)
         self.task.begin(*held)
         self.task.end(*held)
-
-    def record_failed(self, *keys: str, reason: str = "REJECTED") -> None:
-        for key in keys:
-            body = {"key": key, "reason": reason, "first_failure": "2026-01-01T00:00:00Z"}
-            self.bucket.add(StoredObject(f"{ROOT}failed_object/{key}", json.dumps(body).encode()))
-
-    def run_file(self, *keys: str) -> None:
-        """A run of replay that is over has left these."""
-        fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
-        body = {"busy_until": "", "keys": [{"key": key, **fields, "held": False} for key in keys]}
-        self.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/{next(self._unique)}.json", json.dumps(body).encode()))
 
     # What jobs do.
 
@@ -94,15 +55,14 @@ class CertifyWorld(World):
 
     def tick_replay(self, text: str = TICK) -> None:
         """By its timer, which reads OMS's lists as well."""
-        self.within(lambda: replay.run(text, self.invocation(240)))
+        self.ask("replay", text, 240)
         self.later(0.01)
 
     def compare(self, **asked: object) -> dict[str, Any]:
         """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
         if "standstill" not in asked:
             self.call(open=True)
-        text = json.dumps(asked if "again" in asked else {"restart": True, **asked})
-        answer = self.within(lambda: compare.run(text, self.invocation(570))).to_json()
+        answer = self.ask("compare", asked if "again" in asked else {"restart": True, **asked})
         self.later(0.01)
         return answer
 
@@ -139,7 +99,7 @@ class CertifyWorld(World):
         return self.call(**asked)
 
     def call(self, timeout: float = 570, **asked: object) -> dict[str, Any]:
-        return self.within(lambda: certify.run(json.dumps(asked), self.invocation(timeout)))
+        return self.ask("certify", asked, timeout)
 
     def is_go(self, **asked: object) -> bool:
         document = self.certify(**asked)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import count, product
+from itertools import product
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -15,16 +15,14 @@ from urllib.parse import unquote
 from requests import PreparedRequest
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.jobs import compare, replay
+from oss_oms_sync.jobs import compare
 from sandbox.oms.task import Copy, CopyFailure, CopyFault
-from support.etags import obs_etag
-from support.reconcile_world import FROZEN, ReconcileWorld, etag_of, record_name
-from support.world import ROOT, Stored, StoredObject, payload
+from sandbox.oss.objects import etag_of
+from support.reconcile_world import ReconcileWorld
+from support.stored import Stored
+from support.world import DAY, FROZEN, HOUR, PART, payload, record_name
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
 STEP = 300
-# What OMS writes in parts, in bytes, and its parts.
-PART = 2
 
 
 class Version(NamedTuple):
@@ -85,7 +83,6 @@ class CompareWorld(ReconcileWorld):
         self.task.lists.held = True
         self.task.part_size = PART
         self._begun: list[Copy] = []
-        self._unique = count()
         self._snapshots: list[dict[str, Seen]] = []
         self._during: list[tuple[Any, ...]] = []
         self._is_moving = False
@@ -97,13 +94,7 @@ class CompareWorld(ReconcileWorld):
     def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
         """A user writes an object at the source. Its event is lost, will come, is refused by OMS or accepted, or OMS
         copies it at once."""
-        etag = etag_of(data)
-        headers = {}
-        if kind != "md5":
-            some, parts = etag_of(f"{kind} {next(self._unique)}"), obs_etag(data.encode(), PART).upper()
-            etag = {"form": some, "Multipart": parts, "Appendable": some[:16], "Symlink": some}[kind]
-            headers = {"etag": etag, "x-oss-object-type": "Normal" if kind == "form" else kind}
-        self.source.add(StoredObject(key, data.encode(), headers))
+        etag = self.upload(key, data, kind=kind)
         if fate == "lost" or kind == "Symlink":
             return
         self.events.append((key, etag))
@@ -113,9 +104,6 @@ class CompareWorld(ReconcileWorld):
             self.refuses = refuses
         if fate == "copied":
             self.copy_all()
-
-    def delete(self, key: str) -> None:
-        self.source.objects.pop(key, None)
 
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
         """An event is forwarded; `again`: and it will come another time."""
@@ -157,24 +145,11 @@ class CompareWorld(ReconcileWorld):
     def _waiting(self) -> list[Copy]:
         return [copy for copy in self.task.held if copy not in self._begun]
 
-    def write(self, key: str, data: str, part: int | None = None) -> None:
-        """Somebody writes an object in OBS."""
-        self.obs.put(self.destination_bucket, key, data.encode(), part)
-
-    def remove(self, key: str) -> None:
-        """Somebody deletes an object in OBS."""
-        self.there.objects.pop(key, None)
-
     def encrypt(self, on: bool) -> None:
         self.obs.bucket(self.destination_bucket).encrypted = on
 
     def oms_refuses(self, on: bool) -> None:
         self.refuses = on
-
-    def shut(self, on: bool) -> None:
-        """Somebody closes the project, or opens it again."""
-        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": "Li Lei", "why": "", "run": "", "opened": ""}
-        self.bucket.add(StoredObject.of_json(f"{ROOT}state/closed-oss-oms-sync.json", mark))
 
     def compare_deep(self) -> None:
         """What is of equal size is read, and what that shows is kept."""
@@ -185,7 +160,7 @@ class CompareWorld(ReconcileWorld):
         self.later(seconds)
 
     def replay(self) -> None:
-        self.within(lambda: replay.run("", self.invocation(240)))
+        self.ask("replay", timeout=240)
 
     def reconcile_all(self) -> None:
         self.reconcile()
@@ -197,11 +172,7 @@ class CompareWorld(ReconcileWorld):
     # Comparing.
 
     def compare(self, asked: object = None, timeout: float = 570) -> dict[str, Any]:
-        self.later(0.001)
-        if not self.one.alive:
-            self.start()
-        text, invocation = json.dumps(asked) if asked is not None else "", self.invocation(timeout)
-        return self.within(lambda: compare.run(text, invocation).to_json())
+        return self.ask("compare", asked, timeout)
 
     def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> Compared:
         """Compare while the world moves: at each page that is read, the next of `during` happens, to another
@@ -274,7 +245,7 @@ def _version(bucket: Stored, key: str) -> Version | None:
     one: Any = bucket.service.objects(bucket.name).get(key)
     if one is None:
         return None
-    is_md5, is_link = one.etag.upper() == etag_of(one.data.decode()), getattr(one, "type", "") == "Symlink"
+    is_md5, is_link = one.etag.upper() == etag_of(one.data), getattr(one, "type", "") == "Symlink"
     return Version(one.data.decode(), one.etag.upper(), int(one.last_modified), is_md5, is_link)
 
 

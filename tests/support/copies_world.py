@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs import replay
 from sandbox.oms.task import CopyFailure
-from support.replay_world import ReplayWorld, record_name
-from support.world import ROOT, TASK
+from support.replay_world import ReplayWorld
+from support.world import TASK, TICK, record_name
 
-TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"})
 FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
 CODE = "UPLOAD_DST_OBJ_FAILURE"
-MINUTE, HOUR = 60, 3600
 _CHINA = timezone(timedelta(hours=8))
-
-
-def oss_etag(data: bytes) -> str:
-    """What OSS gives to an object that came whole."""
-    return hashlib.md5(data).hexdigest().upper()
 
 
 class CopiesWorld(ReplayWorld):
@@ -31,14 +22,14 @@ class CopiesWorld(ReplayWorld):
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**environment)
-        self.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T23:00:00Z"}'))
+        self.install()
         self.task.failures.add(CopyFailure(CODE))
         self.task.lists.held = True
         self._sent = 0
 
     def tick(self, timeout: float = 240) -> dict[str, Any]:
         """A run by the timer."""
-        return self.within(lambda: replay.run(TICK, self.invocation(timeout))).to_json()
+        return self.replay(TICK, timeout)
 
     def copies(self) -> dict[str, Any]:
         """What a run by the timer said of OMS's lists, without what is zero."""
@@ -47,14 +38,9 @@ class CopiesWorld(ReplayWorld):
     def upload(self, *keys: str, data: bytes = b"contents", accepted: bool = True) -> None:
         """Source objects of three minutes ago, which OMS accepted."""
         for key in keys:
-            self.source.add(StoredObject(key, data))
-            self.source.modified[key] -= 180
+            super().upload(key, data.decode(), 3)
             if accepted:
-                name, etag = record_name("success", key), oss_etag(data)
-                is_long = not name.endswith(key)
-                text, headers = (key, {"x-oss-meta-etag": etag}) if is_long else (etag, {})
-                self.bucket.add(StoredObject(name, text.encode(), headers))
-                self.bucket.modified[name] -= 180
+                self.accept(key, data.decode(), 180)
 
     def copy(self, *keys: str, data: bytes | None = None) -> None:
         """OMS copies them after all, or somebody writes there."""

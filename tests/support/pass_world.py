@@ -24,10 +24,10 @@ from oss_oms_sync.passes.states import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld, slow
-from support.world import DROP_AFTER, ROOT, TASK, Stored, World
+from support.reconcile_world import ReconcileWorld, slow
+from support.stored import Stored
+from support.world import DROP_AFTER, FROZEN, HOUR, ROOT, TASK, TICK, World
 
-TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
 # What is asked for by hand: scopes and a restart.
 ASKED = [{}, {"restart": True}, {"prefix": "b"}, {"all": True}, {"restart": True, "prefix": "b"}]
 PREFIX = f"oms_source_record/passes/oss-oms-sync-reconcile/{TASK}/"

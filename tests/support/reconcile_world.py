@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
+from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.world import ROOT, Stored, World, oms_error, oss_error
+from support.stored import Stored
+from support.world import HOUR, NO_RIGHT, World
 
 LONG = "最" * 330
-HOUR = 3600.0
-NO_RIGHT = oss_error(403)
-FROZEN = oms_error(400, "OMS.0202", "frozen")
-INSTALLED = f"{ROOT}state/installed.json"
 
 
 class ReconcileWorld(World):
@@ -35,7 +30,7 @@ class ReconcileWorld(World):
         super().__init__(**{"OMS_RATE": "1000", **environment})
         self.oms.round_trip = self.oss.round_trip = 0.001
         self.oss.latency(listing=self.page_seconds)
-        self.bucket.add(StoredObject(INSTALLED, b'{"at": "2026-01-01T23:00:00Z"}'))
+        self.install()
 
     def beside(self, **environment: str) -> ReconcileWorld:
         """An instance of another project for the same task, with settings of its own."""
@@ -47,28 +42,9 @@ class ReconcileWorld(World):
         other.start()
         return other
 
-    def upload(self, key: str, data: str = "A", minutes_ago: float = 0) -> None:
-        self.source.add(StoredObject(key, data.encode()))
-        self.source.modified[key] -= int(minutes_ago * 60)
-
-    def upload_link(self, key: str) -> None:
-        """Uploads a symbolic link."""
-        self.source.add(StoredObject(key, b"A", {"x-oss-object-type": "Symlink"}))
-
-    def accept(self, key: str, data: str = "A") -> None:
-        """OMS has accepted this version, as its record says."""
-        name, etag = record_name("success", key), etag_of(data)
-        if key in name:
-            self.bucket.add(StoredObject(name, etag.encode()))
-        else:
-            self.bucket.add(StoredObject(name, key.encode(), {"x-oss-meta-etag": etag}))
-
     def fail(self, key: str, data: str = "A") -> None:
         """OMS could not be asked for this version, as its record says."""
-        at = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {"key": key, "etag": etag_of(data), "reason": "UNAVAILABLE", "status": 503}
-        record = json.dumps({**body, "first_failure": at, "last_failure": at})
-        self.bucket.add(StoredObject(record_name("failed", key), record.encode()))
+        super().fail(key, reason="UNAVAILABLE", status=503, etag=etag_of(data.encode()))
 
     def in_step(self, *keys: str) -> None:
         for key in keys:
@@ -78,15 +54,13 @@ class ReconcileWorld(World):
     def later(self, seconds: float = HOUR) -> None:
         super().later(seconds)
 
-    def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
-        """Calls the function by hand; in the next instance, if this one was killed."""
-        return self.call(json.dumps(payload) if payload is not None else "", timeout)
-
-    def call(self, event: str | bytes, timeout: float = 570) -> dict:
+    def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict:
+        """Each pass has a moment of its own."""
         self.later(0.001)
-        if not self.one.alive:
-            self.start()
-        return self.within(lambda: reconcile.run(event, self.invocation(timeout)).to_json())
+        return super().ask(job, asked, timeout)
+
+    def reconcile(self, payload: object = None, timeout: float = 570) -> dict:
+        return self.ask("reconcile", payload, timeout)
 
     def begin(self, **asked: object) -> None:
         """Begins a pass by hand that gets nowhere."""
@@ -106,18 +80,8 @@ class ReconcileWorld(World):
             self.later(600)
         raise AssertionError("it does not come to an end")
 
-    def until_finished(self, payload: object = None) -> dict:
-        for _ in range(1000):
-            result = self.reconcile(payload)
-            if result["finished"]:
-                return result
-        raise AssertionError("it does not come to an end")
-
     def sent(self) -> set[str]:
         return set(self.oms.accepted)
-
-    def failed(self) -> set[str]:
-        return {json.loads(self.bucket.objects[name].body)["key"] for name in self.bucket.names(f"{ROOT}failed_object")}
 
     @property
     def store(self) -> PassStore:
@@ -133,18 +97,6 @@ class ReconcileWorld(World):
         *_, last = (name for name in self.bucket.names("oms_source_record/passes/") if "/r/0" in name)
         position: str = json.loads(self.bucket.objects[last].body)["follows"]["after"]
         return position
-
-
-def record_name(kind: str, key: str) -> str:
-    """Where the record of a key is: see docs of the log bucket's layout."""
-    name = f"{ROOT}{kind}_object/{key}"
-    return (
-        name if len(name.encode()) <= 1023 else f"{ROOT}{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
-    )
-
-
-def etag_of(data: str) -> str:
-    return hashlib.md5(data.encode()).hexdigest().upper()
 
 
 @contextmanager

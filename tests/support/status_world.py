@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from oss_oms_sync.clock import timestamp as at
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
-from oss_oms_sync.jobs import reconcile, status
+from sandbox.robots import ROBOTS, Robots
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.reconcile_world import record_name
-from support.world import ROOT, TASK, World
+from support.world import ROOT, TASK, World, record_name
 
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -25,10 +25,8 @@ BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
 # In minutes before NOW: earlier in the month than OMS's statistics reach, and in the month before.
 EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 
-
-def at(time: datetime) -> str:
-    """A time as the project writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+# How often the timer strikes, and the secret in the webhook's address.
+PERIOD, TOKEN = timedelta(minutes=15), "0123456789abcdef0123456789abcdef"
 
 
 def is_statistics(request: Request) -> bool:
@@ -53,13 +51,6 @@ class StatusWorld(World):
         self.oms.round_trip = self.oss.round_trip = 0.0
         self.go_to(NOW)
         self.install(NOW - timedelta(days=4))
-
-    def keep(self, name: str, value: object) -> None:
-        """The log bucket has this under a name of the task's."""
-        self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
-
-    def install(self, time: datetime) -> None:
-        self.keep("state/installed.json", {"at": at(time)})
 
     def go_to(self, time: datetime) -> None:
         self.later((time - self.clock.now()).total_seconds())
@@ -111,12 +102,9 @@ class StatusWorld(World):
         self.passed(ended=ended, job="compare", **tally.to_json())
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
-        self.source.add(StoredObject(key, key.encode()))
-        self.source.modified[key] -= minutes_ago * 60
+        super().upload(key, key, minutes_ago)
         if accepted:
-            name = record_name("success", key)
-            self.bucket.add(StoredObject(name, hashlib.md5(key.encode()).hexdigest().upper().encode()))
-            self.bucket.modified[name] -= minutes_ago * 60
+            self.accept(key, key, minutes_ago * 60)
 
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
         """Replay has read so many lines of OMS's lists of what it failed to copy."""
@@ -127,27 +115,59 @@ class StatusWorld(World):
 
     def fail(self, key: str, reason: str, **details: object) -> None:
         """The key fails for this reason."""
-        now = at(self.clock.now())
-        body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
-        self.keep(record_name("failed", key).removeprefix(ROOT), body)
+        super().fail(key, reason=reason, **details)
 
     def copy_failed(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
         """What OMS failed to copy so often has a failed record again."""
         self.fail(key, "COPY_FAILED", error_code=code, copy_attempts=attempts)
 
-    def mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
-        """Somebody closes the project, or opens it."""
-        value = {"closed": closed, "at": at(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
-        self.keep(f"state/closed-{self.settings.project}.json", value)
-
     def reconcile(self, **asked: object) -> dict[str, object]:
         self.later(0.001)
-        return self.within(lambda: reconcile.run(json.dumps(asked), self.invocation(570)).to_json())
+        return self.ask("reconcile", asked)
 
     def status(self, *, timeout: float = 60, **asked: object) -> dict[str, Any]:
-        return self.within(lambda: status.run(json.dumps(asked), self.invocation(timeout)))
+        return self.ask("status", asked, timeout)
 
     def verdict(self, **asked: object) -> tuple[str, str]:
         told = self.status(**asked)["verdict"]
         assert any("\u4e00" <= letter <= "\u9fff" for letter in told["text_zh"])
         return told["state"], told["text"]
+
+
+class Watched(StatusWorld):
+    """In step, until it is made otherwise."""
+
+    def __init__(self, kind: str = "JSON", **environment: str) -> None:
+        address = ROBOTS[kind].address + TOKEN
+        super().__init__(**{"ALERT_WEBHOOK": address, "RECONCILE_PERIOD": "30d", **environment})
+        self.hook = Robots()
+        self.hook.start(self.ground)
+        self.passed(scanned=7)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What the webhook took, if it takes JSON."""
+        return list(map(json.loads, self.hook.took))
+
+    @property
+    def states(self) -> list[str]:
+        return [one["verdict"] for one in self.told]
+
+    def tick(self) -> None:
+        """The timer strikes now."""
+        event = json.dumps({"triggerTime": at(self.clock.now()), "triggerName": "tick", "payload": "{}"})
+        self.ask("status", event, 120)
+
+    def ticks(self, number: int, period: timedelta = PERIOD) -> None:
+        for _ in range(number):
+            self.later(period.total_seconds())
+            self.tick()
+
+    def go(self, state: str) -> None:
+        """Let the verdict be this from now on."""
+        for reason in ("CREDENTIALS", "THROTTLED"):
+            self.bucket.objects.pop(record_name("failed", reason), None)
+        self.shut(state == "closed")
+        if state in ("broken", "behind"):
+            reason = "CREDENTIALS" if state == "broken" else "THROTTLED"
+            self.fail(reason, reason)

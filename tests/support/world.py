@@ -3,32 +3,39 @@ them and see of them."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
-from xml.etree import ElementTree
+from hashlib import sha256
+from itertools import count
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import requests
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Clock, Deadline, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.jobs import forward
 from sandbox.inprocess import InProcess
 from sandbox.inprocess.instance import CallInstance, Killed
-from sandbox.obs.service import Obs
-from sandbox.oss.service import Oss
+from sandbox.obs.objects import etag_of as obs_etag
+from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
+from support.stored import Stored, What
 
 T = TypeVar("T")
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# What OMS writes in parts, in bytes, and its parts.
+PART = 2
+# What a timer sends.
+TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
 # Where all records of the task are.
@@ -48,6 +55,8 @@ REDIRECTS = [Fault.status(302, b"", {"Location": to}) for to in ("https://login.
 PAGE = Fault.status(200, b"<html><body>Please log in</body></html>")
 # By what OSS's answers are known.
 KNOWN = {"x-oss-request-id": "5D12"}
+# What a failed record says of it.
+THROTTLED = {"reason": "THROTTLED", "status": 429, "error_code": "APIGW.0308", "message": "slow down"}
 _CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
@@ -61,6 +70,11 @@ def oms_error(status: int, code: str = "", message: str = "no", **headers: str) 
     """What OMS, or the gateway before it, answers."""
     body = json.dumps({"error_code": code, "error_msg": message}) if code else ""
     return Fault.status(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+NO_RIGHT = oss_error(403)
+FROZEN = oms_error(400, "OMS.0202", "frozen")
+UNAUTHORIZED = oms_error(401, "APIGW.0301")
 
 
 class VirtualClock(Clock):
@@ -85,108 +99,6 @@ class VirtualClock(Clock):
         self._world.later(seconds)
 
 
-class What(NamedTuple):
-    """What a request is about: `kind` is put, get, head, find (a listing of one), list or delete."""
-
-    kind: str
-    bucket: str
-    names: Sequence[str]
-
-    @classmethod
-    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> What:
-        bucket, key = host.partition(".")[0], unquote(path[1:])
-        asked = parse_qs(query, keep_blank_values=True)
-        if "delete" in asked:
-            keys = [node.text or "" for node in ElementTree.fromstring(body).iter("Key")]
-            return cls("delete", bucket, keys)
-        if method == "GET" and not key:
-            kind = "find" if asked.get("max-keys") == ["1"] else "list"
-            return cls(kind, bucket, [asked.get("prefix", [""])[0]])
-        return cls(method.lower(), bucket, [key])
-
-
-class _Objects(MutableMapping[str, StoredObject]):
-    """The objects of a bucket, in listing order."""
-
-    def __init__(self, service: Oss | Obs, bucket: str) -> None:
-        self._service, self._bucket = service, bucket
-
-    def __getitem__(self, name: str) -> StoredObject:
-        one: Any = self._service.objects(self._bucket)[name]
-        return StoredObject(name, one.data, dict(getattr(one, "headers", {})))
-
-    def __setitem__(self, name: str, one: StoredObject) -> None:
-        raise TypeError("use `add`")
-
-    def __delitem__(self, name: str) -> None:
-        self.remove(name)
-
-    def remove(self, name: str) -> None:
-        bucket: Any = self._service._buckets[self._bucket]
-        del bucket.objects[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._service.objects(self._bucket)))
-
-    def __len__(self) -> int:
-        return len(self._service.objects(self._bucket))
-
-
-class _Modified:
-    """When each object of a bucket was written, in whole seconds; may be changed."""
-
-    def __init__(self, service: Oss | Obs, bucket: str) -> None:
-        self._objects: Any = service._buckets[bucket].objects
-
-    def __getitem__(self, name: str) -> int:
-        return int(self._objects[name].last_modified)
-
-    def __setitem__(self, name: str, seconds: int) -> None:
-        self._objects[name] = replace(self._objects[name], last_modified=seconds)
-
-
-class Stored:
-    """A bucket, as a test sees it. `calls` counts its requests by kind; `before` and `after` see each (kind, names) in
-    the client's place, and may kill the instance (`World.die`)."""
-
-    def __init__(self, service: Oss | Obs, name: str) -> None:
-        self.name = name
-        self.service = service
-        self.objects = _Objects(service, name)
-        self.modified = _Modified(service, name)
-        self.calls: Counter[str] = Counter()
-        self.before: Callable[[str, Sequence[str]], None] = lambda *_: None
-        self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
-
-    def add(self, one: StoredObject) -> None:
-        """Store an object now, without a request; its headers may say its `etag` and `x-oss-object-type`."""
-        stored: Any = self.service.put(self.name, one.name, one.body)
-        if isinstance(self.service, Oss):
-            given = {name.lower(): value for name, value in one.headers.items()}
-            kind, etag = given.pop("x-oss-object-type", "Normal"), given.pop("etag", stored.etag)
-            bucket: Any = self.service._buckets[self.name]
-            bucket.objects[one.name] = replace(stored, headers=given, type=kind, etag=etag)
-
-    def names(self, prefix: str) -> list[str]:
-        return [name for name in self.objects if name.startswith(prefix)]
-
-    def fail(
-        self, fault: Fault, kind: str = "", where: Callable[[str], bool] = lambda _: True, times: int | None = None
-    ) -> None:
-        """Let this go wrong with requests of a kind (empty: of any) that name such an object."""
-
-        def applies(request: Request) -> bool:
-            what = What.of(
-                request.method, request.headers.get("host", ""), request.raw_path, request.raw_query, request.body
-            )
-            return what.bucket == self.name and kind in ("", what.kind) and any(map(where, what.names))
-
-        self.service.faults.add(fault, times, applies)
-
-    def heal(self) -> None:
-        self.service.faults.clear()
-
-
 class World(InProcess):
     """One instance of the function; `bucket` is the log bucket, `source` and `there` are what its task copies between.
 
@@ -199,6 +111,7 @@ class World(InProcess):
     def __init__(self, **environment: str) -> None:
         super().__init__()
         self.given = environment
+        self._unique = count()
         self.open()
         self._open.append(self)
         self.oms.round_trip = self.oss.round_trip = 0.02
@@ -254,9 +167,83 @@ class World(InProcess):
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
+    def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict[str, Any]:
+        """What a job answers to an event, or to what is asked by hand; of a new instance, if this one was killed."""
+        if not self.one.alive:
+            self.start()
+        event = asked if isinstance(asked, str | bytes) else json.dumps(asked) if asked is not None else ""
+        run = importlib.import_module(f"oss_oms_sync.jobs.{job}").run
+        answer = self.within(lambda: run(event, self.invocation(timeout)))
+        return answer if isinstance(answer, dict) else answer.to_json()
+
+    # What users do, and OMS.
+
+    def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
+        """Write an object at the source; its ETag, which is the MD5 of its contents only if that is its kind."""
+        headers = {}
+        if kind != "md5":
+            some = etag_of(f"{kind} {next(self._unique)}".encode())
+            etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
+            headers = {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
+        self.source.add(StoredObject(key, data.encode(), headers))
+        self.source.modified[key] -= int(minutes_ago * 60)
+        return self.oss.objects(self.source.name)[key].etag
+
+    def delete(self, key: str) -> None:
+        self.source.objects.pop(key, None)
+
+    def write(self, key: str, data: str, part: int | None = None) -> None:
+        """Somebody writes an object in OBS."""
+        self.obs.put(self.destination_bucket, key, data.encode(), part)
+
+    def remove(self, key: str) -> None:
+        """Somebody deletes an object in OBS."""
+        self.there.objects.pop(key, None)
+
+    # What is in the log bucket.
+
+    def keep(self, name: str, value: object) -> None:
+        """It has this under a name of the task's."""
+        self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
+
+    def install(self, time: datetime | None = None) -> None:
+        """The project was installed then: an hour ago."""
+        self.keep("state/installed.json", {"at": timestamp(time or self.clock.now() - timedelta(hours=1))})
+
+    def shut(self, on: bool, by: str = "", why: str = "") -> None:
+        """Somebody closes the project, or opens it again."""
+        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
+        self.keep(f"state/closed-{self.settings.project}.json", mark)
+
+    def accept(self, key: str, data: str = "A", ago: float = 0) -> None:
+        """OMS accepted this version so many seconds ago, as its record says."""
+        name, etag = record_name("success", key), etag_of(data.encode())
+        body, headers = (etag, {}) if name.endswith(key) else (key, {"x-oss-meta-etag": etag})
+        self.bucket.add(StoredObject(name, body.encode(), headers))
+        self.bucket.modified[name] -= int(ago)
+
+    def fail(self, *keys: str, reason: str = "REJECTED", **details: object) -> None:
+        """These keys failed, as their records say."""
+        now = timestamp(self.clock.now())
+        for key in keys:
+            body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
+            self.bucket.add(StoredObject(record_name("failed", key), json.dumps(body).encode()))
+
+    def run_file(self, *keys: str, **entry: object) -> None:
+        """A run of replay that is over has left these."""
+        fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
+        entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
+        self.keep(f"replay/oss-oms-sync/{next(self._unique) + 1}.json", {"busy_until": "", "keys": entries})
+
+    def failed(self) -> set[str]:
+        """The keys that have failed records."""
+        return {json.loads(self.bucket.objects[name].body)["key"] for name in self.bucket.names(f"{ROOT}failed_object")}
+
     def record_body(self, state: str, key: str) -> bytes | None:
-        record = self.bucket.objects.get(f"{ROOT}{state}_object/{key}")
+        record = self.bucket.objects.get(record_name(state, key))
         return record and record.body
+
+    # What is seen of its requests.
 
     def _before(self, request: Any) -> None:
         request.found = self._what(request)
@@ -277,6 +264,12 @@ class World(InProcess):
             if url.netloc.startswith(f"{bucket.name}."):
                 return bucket, What.of(request.method or "", url.netloc, url.path, url.query, request.body)
         return None
+
+
+def record_name(state: str, key: str) -> str:
+    """What the record of a key is called: by its hash where OSS takes no such long name."""
+    name = f"{ROOT}{state}_object/{key}"
+    return name if len(name.encode()) <= 1023 else f"{ROOT}{state}_object_long/{sha256(key.encode()).hexdigest()}"
 
 
 def is_look(request: Request) -> bool:

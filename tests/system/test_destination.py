@@ -57,15 +57,15 @@ def test_a_listing_begins_after_a_name_that_need_not_exist(box, either):
     assert [one.name for one in either.list_page("", "c").objects] == ["d"]
 
 
-@pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_an_object_of_any_key_is_read(box, either, key):
-    stored = box.obs.put(box.destination_bucket, key, b"hello")
+def test_an_object_of_any_key_is_read(box, either):
+    for key in KEYS:
+        stored = box.obs.put(box.destination_bucket, key, b"hello")
 
-    head, part = either.head(key), either.read(key, 1, 3)
+        head, part = either.head(key), either.read(key, 1, 3)
 
-    assert (head.size, head.etag, head.modified) == (5, stored.etag.upper(), int(stored.last_modified))
-    assert (part.body, part.head) == (b"ell", head)
-    assert either.head(f"{key}x") is None
+        assert (head.size, head.etag, head.modified) == (5, stored.etag.upper(), int(stored.last_modified))
+        assert (part.body, part.head) == (b"ell", head)
+        assert either.head(f"{key}x") is None
 
 
 def test_a_listing_tells_the_same_as_head(box, bucket):

@@ -30,19 +30,18 @@ def records(box: Sandbox) -> dict[str, bytes]:
     return {name.removeprefix(root): obj.data for name, obj in objects.items()}
 
 
-@pytest.mark.parametrize("form", sorted(path.stem for path in EVENTS.iterdir()))
-def test_every_payload_form_is_forwarded_and_recorded(deployed, form):
-    # GIVEN an event in one of the forms that Function Compute hands over
-    event = (EVENTS / f"{form}.json").read_bytes()
+def test_every_payload_form_is_forwarded_and_recorded(deployed):
+    for path in EVENTS.iterdir():
+        # GIVEN an event in one of the forms that Function Compute hands over, WHEN the function handles it
+        invocation = deployed.fc.invoke("forward", path.read_bytes())
 
-    # WHEN the function handles it
-    invocation = deployed.fc.invoke("forward", event)
-
-    # THEN OMS has its key, URL-encoded, and the record stands where the users' guide says
-    assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
-    keys = [PHOTO, "second.txt"] if form == "cloud_event_array" else [PHOTO]
-    assert [call.sent for call in deployed.oms.calls] == [[quote(key, safe="") for key in keys]]
-    assert records(deployed) == {f"success_object/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
+        # THEN OMS has its key, URL-encoded, and the record stands where the users' guide says
+        assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
+        keys = [PHOTO, "second.txt"] if path.stem == "cloud_event_array" else [PHOTO]
+        assert deployed.oms.calls[-1].sent == [quote(key, safe="") for key in keys]
+        assert records(deployed) == {f"success_object/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
+        deployed.oss.remove_bucket(deployed.log_bucket)
+        deployed.oss.create_bucket(deployed.log_bucket)
 
 
 @pytest.mark.cold_starts

@@ -49,21 +49,15 @@ class Bar(NamedTuple):
 
 
 class Track(NamedTuple):
-    """How much a number is of another, beside the number itself."""
+    """How much a number is of another, beside the number itself; with the percentage, if it stands nowhere else."""
 
     number: int
     of: int
     tone: str
+    percent: str | None = None
 
 
-class Share(NamedTuple):
-    """The same with its percentage."""
-
-    track: Track
-    percent: str
-
-
-Phrase: TypeAlias = "str | Span | Time | Rounded | Bar | Track | Share | Sequence[Phrase] | None"
+Phrase: TypeAlias = "str | Span | Time | Rounded | Bar | Track | Sequence[Phrase] | None"
 
 
 class Figure(NamedTuple):
@@ -211,14 +205,14 @@ class Hero(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report in one language; `about` is said beside its title."""
+    """A report in one language. A page needs a `title` and what is said `about` it."""
 
-    title: str
-    language: str
-    about: Phrase
     hero: Hero
-    figures: Figures
-    sections: Sequence[Section | None]
+    language: str
+    blocks: Sequence[Block]
+    sections: Sequence[Section | None] = ()
+    title: str = ""
+    about: Phrase = None
 
 
 def keys(names: Sequence[object]) -> Items:

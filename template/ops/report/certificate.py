@@ -61,11 +61,9 @@ def report(document: Answer, language: str) -> Report:
     shown = comparison.lag(fields(document, "shown"), say)
     folders = comparison.folders(document, _NOT_COUNTED, say)
     return Report(
-        say("certificate"),
-        language,
-        say("utc", time=units.clock(made)) if made else None,
         _hero(document, say),
-        Figures(_figures(document, say)),
+        language,
+        [Figures(_figures(document, say))],
         [
             _rehearsal(document, say),
             Section("looked-at", say("looked at"), None, _looked_at(document, made, say)),
@@ -79,6 +77,8 @@ def report(document: Answer, language: str) -> Report:
             Section("shown", say("shown"), say("shown note"), [Detail(_shown(document, say))]),
             Section("document", say("the document"), say("the document note"), _document(document, say)),
         ],
+        say("certificate"),
+        say("utc", time=units.clock(made)) if made else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ops.report import units
 from ops.report.blocks import (
@@ -19,7 +19,6 @@ from ops.report.blocks import (
     Part,
     Phrase,
     Picture,
-    Share,
     Span,
     Table,
     Track,
@@ -46,6 +45,9 @@ TONES = {
     "oms_own": "calm",
     "outside": "calm",
 }
+# Classes of which a key is not in OBS in its current version, or may not be; and those that are not known to be equal.
+LACKING = tuple(name for name, tone in TONES.items() if tone in ("bad", "way") and name != "arriving")
+UNPROVEN = tuple(name for name, tone in TONES.items() if tone == "open")
 _SIDES = ("source", "destination")
 _IN_FOLDER = {"source": 0, "destination": 2}
 # The longest lags that are counted exactly, in seconds.
@@ -61,6 +63,11 @@ class Sides(NamedTuple):
     def counted(self, name: str, side: str) -> bool:
         """Whether a class counts on a side."""
         return name not in (self.source if side == "source" else self.destination)
+
+
+def held(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The classes that have objects on a side, by their names, of an answer that is whole."""
+    return {name: one for name, one in found["classes"].items() if any(one[side]["objects"] for side in _SIDES)}
 
 
 def classes(found: Answer, not_counted: Sides, accepted: Answer, say: Words) -> list[Block]:
@@ -266,7 +273,7 @@ def _one_lag(one: Answer, title: str, say: Words) -> list[Block]:
     body = [
         (
             say(name),
-            Share(Track(count, every, tones.get(name, "way")), units.share(count, every)),
+            Track(count, every, tones.get(name, "way"), units.share(count, every)),
             units.number(count, say, tones.get(name, "")),
         )
         for name, count in counts.items()

@@ -50,11 +50,9 @@ def report(answer: Answer, language: str) -> Report:
     )
     in_detail = [Detail([comparison.folders(last, Sides(), say)])]
     return Report(
-        say("status"),
-        language,
-        about,
         _hero(answer, say),
-        Figures(_figures(answer, now, say)),
+        language,
+        [Figures(_figures(answer, now, say))],
         [
             Section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
             Section("oms", say("oms"), say("oms note"), copying(answer, say)),
@@ -65,6 +63,8 @@ def report(answer: Answer, language: str) -> Report:
             Section("passes", say("passes"), say("passes note"), _passes(answer, now, say)),
             Section("sums", say("sums"), say("sums note"), _sums(answer, say)),
         ],
+        say("status"),
+        about,
     )
 
 

@@ -541,6 +541,112 @@ _CERTIFICATE = {
     "advise new": ("Make a new certificate:", "重新生成证书："),
 }
 
+_JOBS = {
+    "is ok": ("ok", "正常"),
+    "is fault": ("fault", "错误"),
+    "is unknown": ("unknown", "未知"),
+    "is warning": ("warning", "警告"),
+    "is skipped": ("skipped", "跳过"),
+    "depends": ("unknown until then", "在此之前未知"),
+    "nothing left": ("Nothing is left to send again.", "没有待重发的对象。"),
+    "some left": ("Some keys still wait to be sent.", "仍有对象等待发送。"),
+    "replayed": (
+        "taken {taken}, accepted {accepted}, failed again {failed}, needless by now {resolved}, left {left}",
+        "本次处理 {taken}，已接受 {accepted}，再次失败 {failed}，已无需发送 {resolved}，剩余 {left}",
+    ),
+    "oldest failure": ("oldest failure", "最早的失败"),
+    "stopped": ("stopped", "提前停止"),
+    "read again": (
+        "The mark was read again two minutes after it was set. What is still written to the source is recorded as"
+        " failed (CLOSED): python ops.py status",
+        "标记设置两分钟后已再次读取确认。此后写入源端的对象会记录为失败（CLOSED）：python ops.py status",
+    ),
+    "pass": ("pass", "时间"),
+    "pass ended": ("The pass has ended.", "本轮已结束。"),
+    "pass open": ("The pass has not ended.", "本轮尚未结束。"),
+    "no such scope": ("No pass of this scope has begun.", "该范围内尚未开始过。"),
+    "trial": (
+        "One call without a pass, which is not continued.",
+        "试运行：仅执行一次，不会自动继续。",
+    ),
+    "all equal": ("All is in OBS, with equal contents.", "全部在 OBS 中，且内容相同。"),
+    "lacks": ("Not all is in OBS.", "并非全部都在 OBS 中。"),
+    "not all proven": (
+        "Nothing is known to lack, but not all is proven to be equal.",
+        "未发现缺失，但并非全部已证明相同。",
+    ),
+    "listed": ("Both buckets were listed, and nothing was judged.", "已列举两侧的桶，未作任何判定。"),
+    "resent": ("sent again", "补交"),
+    "resent counts": (
+        "{submitted}: accepted {accepted}, failed {failed}",
+        "{submitted}：已接受 {accepted}，失败 {failed}",
+    ),
+    "would send": ("It would send, first:", "将提交的对象（前几个）："),
+    "twin digest": ("twin digest of OBS", "OBS 的对应摘要"),
+    "not proven too": ("{number} objects are not proven to be equal", "另有 {number} 个对象未证明相同"),
+    "unread unreadable": (
+        "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
+        " role may not read at all (python policies/show.py --deep)",
+        "{number} 个无法读取：已归档，或所用密钥未授权给函数的角色，或该角色没有读取权限"
+        "（python policies/show.py --deep）",
+    ),
+    "unread too_big": (
+        "{number} are too large for the time of a piece",
+        "{number} 个过大，在一段时间内读不完",
+    ),
+    "unread encrypted": ("{number} are encrypted in OBS, or may be", "{number} 个在 OBS 中已加密或可能已加密"),
+    "unread unknown_parts": (
+        "{number} came into OBS in parts that are not OMS's",
+        "{number} 个写入 OBS 时的分段大小与 OMS 不同",
+    ),
+    "begins": ("begins", "正在开始"),
+}
+
+_COST = {
+    "estimate": (
+        "{objects} objects of {size}, {a_day} new ones a day, {lanes} lanes; list prices in US dollars",
+        "{objects} 个对象，共 {size}，每天新增 {a_day} 个，并行数 {lanes}；按目录价，单位美元",
+    ),
+    "cost once": ("Once: what is in the bucket already", "一次性：桶中已有的对象"),
+    "cost month": ("A month: what is written every day", "每月：每天写入的对象"),
+    "cost cutover": ("Cutover day", "割接当天"),
+    "item": ("for", "项目"),
+    "amount": ("amount", "数量"),
+    "dollars": ("dollars", "美元"),
+    "item egress": ("traffic out of OSS, which OMS reads over the internet", "OSS 外网流出流量（OMS 经公网读取）"),
+    "item oms": ("OMS itself", "OMS 服务费"),
+    "item oms_requests": ("OMS's requests to both buckets", "OMS 对两个桶的请求"),
+    "item backfill": (
+        "sending them by this project (not if an OMS migration task copies them)",
+        "由本项目存量补交（若用 OMS 迁移任务则无）",
+    ),
+    "item events": ("an event, a call and a record for each object", "每个对象一次事件、一次调用、一条记录"),
+    "item reconciles": ("reconcile every day", "每天一次对账"),
+    "item compares": ("compare every week", "每周一次比对"),
+    "item timers": ("timers, if nothing happens", "定时器（无事发生时）"),
+    "item compare": ("comparing both buckets", "比对两个桶"),
+    "item standstill": (
+        "a standstill pass, which shows that both buckets stand still",
+        "静止检查，确认两个桶未再变化",
+    ),
+    "item sample": ("a sample read on both sides", "两端各读取一份抽样"),
+    "item deep": (
+        "if asked for: --deep, at most (all objects read at the source)",
+        "可选：--deep，至多（读取源端全部对象）",
+    ),
+    "known total": ("total of what is known, without --deep", "已知部分合计，不含 --deep"),
+    "the freeze": ("The freeze", "停写时长"),
+    "in minutes": ("minutes", "分钟"),
+    "with deep": ("With --deep up to {hours} hours more.", "使用 --deep 最多再加 {hours} 小时。"),
+    "estimate note": (
+        "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it"
+        " is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will"
+        " be: python ops.py cutover --rehearse",
+        "仅为估算，依据见 docs/costs.md。华为云称 OMS 目前免费；若收费请用 --oms-price 给出单价。"
+        "不含日志、OBS 存储和 NAT 网关。实际停写时长请演练测得：python ops.py cutover --rehearse",
+    ),
+}
+
 WORDS: Mapping[str, tuple[str, str]] = {
     **_GENERAL,
     **_STATES,
@@ -548,4 +654,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     **_STATUS,
     **_COMPARISON,
     **_CERTIFICATE,
+    **_JOBS,
+    **_COST,
 }

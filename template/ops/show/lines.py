@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ops.report.blocks import (
     Bar,
@@ -22,7 +22,6 @@ from ops.report.blocks import (
     Picture,
     Report,
     Rounded,
-    Share,
     Span,
     Step,
     Table,
@@ -52,12 +51,15 @@ def draw(report: Report) -> Iterator[Line]:
         yield from _step(hero.step)
     if about := _flat(report.about):
         yield f"{_INDENT}{about}"
-    yield from _block(report.figures, say)
-    for section in report.sections:
-        body = [line for one in section.blocks if one for line in _block(one, say)] if section else []
-        if section and body:
+    yield from _blocks(report.blocks, say)
+    for section in filter(None, report.sections):
+        if body := [*_blocks(section.blocks, say)]:
             yield say.before(section.title, section.title)
             yield from body
+
+
+def _blocks(blocks: Iterable[Block | None], say: Words) -> Iterator[Line]:
+    return (line for one in blocks if one for line in _block(one, say))
 
 
 def _step(step: Step) -> Iterator[Line]:
@@ -152,8 +154,6 @@ def _flat(phrase: Phrase | Cell) -> str:
             return _flat(exact)
         case Time(given, _, age):
             return f"{given} ({_flat(age)})" if age else given
-        case Share(_, percent):
-            return _flat(percent)
         case None | Bar() | Track():
             return ""
         case _:

@@ -25,7 +25,6 @@ from ops.report.blocks import (
     Report,
     Rounded,
     Section,
-    Share,
     Span,
     Step,
     Table,
@@ -55,7 +54,7 @@ def draw(report: Report) -> str:
         "div",
         element("div", name, element("p", _phrase(report.about)), class_="top"),
         _hero(report.hero, say),
-        _figures(report.figures),
+        *(_block(one, say) for one in report.blocks),
         *(_section(one, say) for one in report.sections if one),
         class_="page",
     )
@@ -134,11 +133,11 @@ def _phrase(phrase: Phrase | Cell) -> Markup:
             return join((element("time", shown, datetime=given), element("span", age, class_="note") if age else None))
         case Bar():
             return pictures.bar(phrase)
-        case Track():
+        case Track(percent=None):
             return pictures.track(phrase)
-        case Share(track, percent):
-            shown = element("span", percent, class_="n" if track.number else "n nil")
-            return element("span", pictures.track(track), shown, class_="share")
+        case Track(number, percent=percent):
+            shown = element("span", percent, class_="n" if number else "n nil")
+            return element("span", pictures.track(phrase), shown, class_="share")
         case _:
             return join(map(_phrase, phrase))
 

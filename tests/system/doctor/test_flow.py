@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.jobs.doctor import flow
 from oss_oms_sync.ledger.closing import Closing
+from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.doctor import (
     HOUR,
@@ -21,7 +24,15 @@ from support.doctor import (
     the_check,
 )
 from support.instance import Instance
-from support.totals import change_total
+
+
+def change_total(box: Sandbox, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes what the only pass that has ended wrote about itself."""
+    stored = box.oss.objects(box.log_bucket)
+    (name,) = (name for name in stored if "/passes/" in name and name.endswith("/total"))
+    total = json.loads(stored[name].data)
+    change(total)
+    box.oss.put(box.log_bucket, name, json.dumps(total).encode())
 
 
 def accepted(*keys: str) -> list[tuple[str, bytes]]:

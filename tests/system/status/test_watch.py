@@ -72,10 +72,7 @@ def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(w
 
 
 FAULTS = {
-    "hangs": (Fault.hang(), "no whole answer"),
     "drips": (Fault.drip(), "no whole answer"),
-    "breaks off": (Fault.drop_before(), "it did not answer"),
-    "redirects": (Fault.status(307, b"", {"Location": "/"}), "it answered 307"),
     "echoes": (Fault.status(400, f"no robot at /hook?key={TOKEN}".encode()), "it answered 400: no robot at"),
 }
 

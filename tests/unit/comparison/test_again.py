@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.object_class import LASTING
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
-from support.compare_world import HOUR, CompareWorld
+from support.compare_world import CompareWorld
 from support.law import SCHEDULES
 from support.reconcile_world import refusing
+from support.world import HOUR
 
 LONG = "海" * 330
 KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", "zz/in OBS only"]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.comparison import count
 from oss_oms_sync.comparison.differences import key_of, line
-from support.compare_world import HOUR, CompareWorld
+from support.compare_world import CompareWorld
 from support.law import HOSTILE
+from support.world import HOUR
 
 keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

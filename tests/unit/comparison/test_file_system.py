@@ -10,7 +10,8 @@ import pytest
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.passes.classify import Entry
-from support.compare_world import HOUR, CompareWorld
+from support.compare_world import CompareWorld
+from support.world import HOUR
 
 # What is in both buckets, what is lacking in OBS, and whether a parallel file system can hold that.
 LACKING = {

@@ -6,7 +6,8 @@ import pytest
 
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from sandbox.oms.task import CopyFailure, CopyFault
-from support.certify_world import DAY, HOUR, MINUTE, CertifyWorld
+from support.certify_world import CertifyWorld
+from support.world import DAY, HOUR, MINUTE
 
 
 @pytest.fixture

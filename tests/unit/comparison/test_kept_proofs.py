@@ -8,9 +8,9 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
-from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.compare_world import CompareWorld, pages_of
 from support.reconcile_world import refusing
-from support.world import ROOT, oss_error
+from support.world import DAY, HOUR, ROOT, oss_error
 
 ARCHIVED = oss_error(403, "InvalidObjectState")
 LONG = "海" * 330

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
-from support.compare_world import DAY, HOUR, MINUTE, PART, Compared, CompareWorld, Seen, pages_of
+from support.compare_world import Compared, CompareWorld, Seen, pages_of
 from support.law import SCHEDULES
+from support.world import DAY, HOUR, MINUTE, PART
 
 LONG = "海" * 330
 # What the order of UTF-16 would turn round, what is no file's name, OMS's own folder, and a record that has no room.

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
 from oss_oms_sync.errors import StorageError
+from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
-from support.compare_world import HOUR, CompareWorld, once
-from support.etags import obs_etag
+from support.compare_world import CompareWorld, once
 from support.law import SCHEDULES
+from support.world import HOUR
 
 MB, MIB = 1_000_000, 1024 * 1024
 

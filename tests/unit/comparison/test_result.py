@@ -6,8 +6,9 @@ import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.errors import StorageError
-from support.compare_world import HOUR, CompareWorld
+from support.compare_world import CompareWorld
 from support.reconcile_world import refusing
+from support.world import HOUR
 
 KNOWN_AT_THE_END = {"classes", "folders", "source", "destination", "adds_up", "remedies", "watermark", "differences"}
 

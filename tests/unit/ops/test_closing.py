@@ -26,7 +26,7 @@ def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     assert seen.session.caller.asked == [("certify", {"close": True}), ("certify", {"look": True})]
     assert looked_at == [0, 120]
     assert "closing: what was begun comes to its end, 1:00 to go" in seen.said
-    assert seen.out.getvalue().startswith("It is closed.\nThe mark was read again two minutes after it was set.")
+    assert seen.out.getvalue().startswith("It is closed.\n  The mark was read again two minutes after it was set.")
 
 
 def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_ever(command):

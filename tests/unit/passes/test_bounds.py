@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
+from support.reconcile_world import ReconcileWorld
+from support.world import HOUR, NO_RIGHT
 
 TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
+from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.reconcile_world import HOUR, LONG, ReconcileWorld, adds_up, counts, etag_of, record_name
-from support.world import KNOWN
+from support.reconcile_world import LONG, ReconcileWorld, adds_up, counts
+from support.world import HOUR, KNOWN, record_name
 
 
 def no_record(world: ReconcileWorld, key: str) -> None:
@@ -73,7 +74,7 @@ def migrated_before(world: ReconcileWorld, key: str) -> None:
 
 
 def a_symbolic_link(world: ReconcileWorld, key: str) -> None:
-    world.upload_link(key)
+    world.upload(key, kind="Symlink")
 
 
 SENT = ["scanned", "submitted", "accepted"]
@@ -139,7 +140,7 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
 def test_a_long_record_without_a_time_covers_nothing(world):
     world.in_step(LONG)
     world.later()
-    undated = {**KNOWN, "x-oss-meta-etag": etag_of("A")}
+    undated = {**KNOWN, "x-oss-meta-etag": etag_of(b"A")}
     world.bucket.fail(Fault.status(200, LONG.encode(), undated), "get", lambda name: "success_object_long" in name)
     world.reconcile()
     assert world.sent() == {LONG}

@@ -20,7 +20,8 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
 from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped
-from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
+from support.reconcile_world import ReconcileWorld
+from support.world import HOUR, NO_RIGHT
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 PART = Scope(KeyFilter("a"), None, everything=True)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from oss_oms_sync.passes import work
-from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.compare_world import CompareWorld, pages_of
 from support.reconcile_world import slow
+from support.world import DAY, HOUR
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
 from support.law import HOSTILE
-from support.reconcile_world import LONG, NO_RIGHT, ReconcileWorld, counts
-from support.world import TASK
+from support.reconcile_world import LONG, ReconcileWorld, counts
+from support.world import NO_RIGHT, TASK
 
 
 def boundary_key(room_for: str) -> str:
@@ -85,7 +85,7 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matter
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)
     world.upload(missing)
-    world.upload_link(link)
+    world.upload(link, kind="Symlink")
     world.later()
     world.upload(young)
 

@@ -16,8 +16,7 @@ from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.stop import Stop
 from support.pass_world import PREFIX, PassWorld, pass_world
-from support.reconcile_world import HOUR
-from support.world import payload
+from support.world import HOUR, payload
 
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 

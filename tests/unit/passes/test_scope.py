@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import HOUR, ReconcileWorld, counts
-from support.world import ROOT
+from support.reconcile_world import ReconcileWorld, counts
+from support.world import HOUR, ROOT
 
 
 def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():

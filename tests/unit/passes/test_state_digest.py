@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.compare_world import CompareWorld, pages_of
+from support.world import DAY, HOUR
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from oss_oms_sync.passes.pieces import Kind, Piece, Tree
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import Pass, open_passes
 from oss_oms_sync.passes.tally import Tally
-from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
-from support.world import DROP_AFTER, DROP_BEFORE, OK, TASK
+from support.reconcile_world import ReconcileWorld
+from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)

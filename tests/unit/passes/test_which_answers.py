@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import FROZEN, HOUR, ReconcileWorld
+from support.reconcile_world import ReconcileWorld
+from support.world import FROZEN, HOUR
 
 KEYS = ("a/1", "a/2", "b")
 CLOSED = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}

@@ -13,8 +13,8 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.filters import KeyFilter
-from support.certify_world import HOUR, MINUTE, CertifyWorld, check, results
-from support.world import ROOT
+from support.certify_world import CertifyWorld, check, results
+from support.world import HOUR, MINUTE, ROOT
 
 
 def state_of(world: CertifyWorld) -> tuple[str, bool]:

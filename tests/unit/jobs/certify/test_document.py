@@ -9,7 +9,8 @@ import pytest
 
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.jobs import certify
-from support.certify_world import HOUR, CertifyWorld, check
+from support.certify_world import CertifyWorld, check
+from support.world import HOUR
 
 PARTS = {
     "schema",

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ops.check import findings
 from sandbox.oms.task import CopyFailure
-from support.certify_world import DAY, HOUR, CertifyWorld
+from support.certify_world import CertifyWorld
 from support.law import SCHEDULES
-from support.world import ROOT, World
+from support.world import DAY, HOUR, ROOT, World
 
 ACCEPTED = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 # What is no file's name, OMS's own folder, and a record that has no room.

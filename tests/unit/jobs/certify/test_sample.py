@@ -10,8 +10,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.drawing import Drawing, Drawn
 from oss_oms_sync.passes.digests import digest
-from support.certify_world import MINUTE, CertifyWorld, check, results, verdict
-from support.world import oss_error
+from support.certify_world import CertifyWorld, check, results, verdict
+from support.world import MINUTE, oss_error
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.task import CopyFault
 from sandbox.server.faults import Fault
-from support.certify_world import DAY, HOUR, MINUTE, PART, CertifyWorld, check, failed, results, verdict
-from support.world import ROOT, oms_error
+from support.certify_world import CertifyWorld, check, failed, results, verdict
+from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
@@ -263,7 +263,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     world.delete("tmp")
     world.freeze()
     world.prove()
-    world.record_failed("gone too")
+    world.fail("gone too")
     assert world.is_go()
     document = world.certify()
     assert document["shown"]["deleted_at_source"] == {"objects": 1, "bytes": 1}
@@ -419,7 +419,7 @@ def test_a_run_file_of_a_project_that_was_renamed_is_a_no_go_until_a_comparison_
 
 
 def test_what_oms_failed_to_copy_and_waits_to_be_sent_again_is_a_no_go(ready):
-    ready.record_failed("b", reason="COPY_FAILED")
+    ready.fail("b", reason="COPY_FAILED")
     is_a_no_go_until_it_is_replayed(ready)
 
 
@@ -446,12 +446,12 @@ def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world
     # GIVEN what OMS cannot copy, which somebody has copied by hand, or which is accepted by name
     happened(world)
     world.later(1)
-    world.record_failed(key, reason=reason)
+    world.fail(key, reason=reason)
     world.freeze()
     world.prove()
 
     # WHEN replay records it once more, THEN it is a go: it would be for ever
-    world.record_failed(key, reason=reason)
+    world.fail(key, reason=reason)
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
@@ -461,7 +461,7 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
     world.put("odd", "1234", "Multipart", fate="lost")
     world.later(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
-    world.record_failed("odd")
+    world.fail("odd")
     world.freeze()
 
     # WHEN it is read, THEN nothing waits
@@ -470,7 +470,7 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
 
 
 def test_where_obs_does_not_tell_each_failed_record_counts(ready):
-    ready.record_failed("b")
+    ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     assert results(ready.certify()) == {"NOTHING_WAITS": "failed"}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.certify_world import DAY, HOUR, MINUTE, CertifyWorld, check, verdict
+from support.certify_world import CertifyWorld, check, verdict
+from support.world import DAY, HOUR, MINUTE
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
@@ -114,7 +115,7 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
 def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go():
     # GIVEN two projects of one task that differ in their suffixes, and what one failed to send
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
-    world.record_failed(*(f"{number:04}.tmp" for number in range(1001)))
+    world.fail(*(f"{number:04}.tmp" for number in range(1001)))
     world.freeze()
     world.prove()
 
@@ -123,7 +124,7 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
 
     # AND what it failed to send itself is found behind all of them
     world.remove("z.jpg")
-    world.record_failed("z.jpg")
+    world.fail("z.jpg")
     document = world.certify()
     assert verdict(document) == ("NO-GO", {"NOTHING_WAITS": "failed"})
     assert check(document, "NOTHING_WAITS")["keys"] == ["z.jpg"]
@@ -131,7 +132,7 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
 
 def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mocker):
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
-    world.record_failed(*(f"{number:04}.tmp" for number in range(11)))
+    world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.freeze()
     world.prove()
     mocker.patch("oss_oms_sync.ledger.failed_records._MOST_LISTED", 10)

@@ -6,8 +6,9 @@ import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
-from support.compare_world import DAY, HOUR, CompareWorld, pages_of
+from support.compare_world import CompareWorld, pages_of
 from support.reconcile_world import slow
+from support.world import DAY, HOUR
 
 TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 

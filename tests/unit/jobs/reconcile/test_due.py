@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.reconcile_world import HOUR, ReconcileWorld, counts
+from support.reconcile_world import ReconcileWorld, counts
+from support.world import HOUR
 
 
 def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(world):

@@ -6,8 +6,8 @@ from collections import deque
 
 import pytest
 
-from support.reconcile_world import FROZEN, ReconcileWorld
-from support.world import ROOT, payload
+from support.reconcile_world import ReconcileWorld
+from support.world import FROZEN, ROOT, payload
 
 
 class Triggered:
@@ -25,7 +25,7 @@ class Triggered:
         answers = []
         while self._events:
             self.invocations += 1
-            answers.append(self._world.call(self._events.popleft()))
+            answers.append(self._world.ask("reconcile", self._events.popleft()))
             assert self.invocations < 10_000
         return answers
 
@@ -78,7 +78,7 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker
 def test_an_event_of_anything_else_does_nothing(world, name):
     world.upload("a")
     world.later()
-    assert world.call(payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
+    assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert not world.oms.calls
     assert not list(world.store.names())
 

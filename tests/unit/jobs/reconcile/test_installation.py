@@ -8,8 +8,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.reconcile_world import HOUR, NO_RIGHT, ReconcileWorld
-from support.world import ROOT
+from support.reconcile_world import ReconcileWorld
+from support.world import HOUR, NO_RIGHT, ROOT
 
 
 def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):

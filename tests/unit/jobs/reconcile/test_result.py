@@ -6,8 +6,8 @@ import pytest
 
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Reason
-from support.reconcile_world import FROZEN, HOUR, NO_RIGHT, ReconcileWorld
-from support.world import oms_error
+from support.reconcile_world import ReconcileWorld
+from support.world import FROZEN, HOUR, NO_RIGHT, oms_error
 
 
 def test_an_empty_bucket_is_finished_at_once(world):

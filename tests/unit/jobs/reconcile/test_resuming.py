@@ -10,8 +10,8 @@ from requests import PreparedRequest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
-from support.reconcile_world import FROZEN, NO_RIGHT, ReconcileWorld, adds_up, busy_world, missing, slow
-from support.world import OK, World
+from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow
+from support.world import FROZEN, NO_RIGHT, OK, World
 
 
 def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import etag_of
-from support.reconcile_world import FROZEN, NO_RIGHT, ReconcileWorld, adds_up
-from support.world import ROOT
+from support.reconcile_world import ReconcileWorld, adds_up
+from support.world import FROZEN, NO_RIGHT, ROOT
 
 
 def test_batches_fill_across_pages(small_pages):

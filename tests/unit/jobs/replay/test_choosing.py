@@ -8,8 +8,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError
-from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many, record_name
-from support.world import ROOT
+from support.replay_world import ReplayWorld, many
+from support.world import ROOT, UNAUTHORIZED, record_name
 
 
 def test_prefix_reason_and_limit_choose(world):
@@ -132,7 +132,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_pr
     world.fail("x/3", first="2025-01-01T00:00:00Z")
     world.fail("y", first="2022-01-01T00:00:00Z")
     world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
-    world.bucket.add(free_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT"))
+    world.run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
 
     # WHEN all or some of them are asked for
     result = world.replay({"dry_run": True, **({"prefix": "x/"} if by_prefix else {})})

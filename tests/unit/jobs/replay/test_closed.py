@@ -9,8 +9,8 @@ import pytest
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
-from support.replay_world import NO_RIGHT, ReplayWorld, free_run_file, many
-from support.world import ROOT, event
+from support.replay_world import ReplayWorld, many
+from support.world import NO_RIGHT, ROOT, event
 
 OPEN_IT = "To open it: python ops.py open"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
@@ -63,7 +63,7 @@ def test_a_dry_run_is_as_ever(closed):
 
 
 def test_run_files_stay(closed):
-    closed.bucket.add(free_run_file("a", "b"))
+    closed.run_file("a", "b")
     assert closed.replay()["left"] == 2
     assert closed.in_run_files() == {"a", "b"}
     assert not closed.oms.calls

@@ -8,9 +8,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.resting import rest
-from support.copies_world import HOUR, MINUTE, CopiesWorld
-from support.replay_world import NO_RIGHT, UNAUTHORIZED
-from support.world import DROP_BEFORE, HANG, OK, REDIRECTS
+from support.copies_world import CopiesWorld
+from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, UNAUTHORIZED
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from oss_oms_sync.errors import EventError, StorageError
-from support.replay_world import NO_RIGHT, UNAUTHORIZED
-from support.world import ROOT, event
+from support.world import NO_RIGHT, ROOT, UNAUTHORIZED, event
 
 
 def test_an_envelopes_keys_are_sent_through_a_run_file(world):

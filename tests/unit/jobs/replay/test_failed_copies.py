@@ -6,12 +6,12 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.copies_world import CODE, HOUR, CopiesWorld, oss_etag
+from sandbox.oss.objects import etag_of
+from support.copies_world import CODE, CopiesWorld
 from support.law import HOSTILE
-from support.replay_world import NO_RIGHT, UNAUTHORIZED, record_name
-from support.world import OK, ROOT, oms_error, oss_error
+from support.world import HOUR, NO_RIGHT, OK, ROOT, UNAUTHORIZED, oms_error, oss_error, record_name
 
-ETAG = oss_etag(b"contents")
+ETAG = etag_of(b"contents")
 
 
 @pytest.fixture
@@ -147,20 +147,25 @@ def test_lists_from_before_the_installation_are_left_alone(world):
     assert world.copies() == {}
 
 
-def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(world, caplog, problems):
-    world.there.fail(oss_error(403), "list")
+@pytest.mark.parametrize(
+    ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
+)
+def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(
+    world, caplog, problems, kind, right
+):
+    world.there.fail(oss_error(403), kind)
+    world.upload("a")
+    world.list_failed("a")
     world.fail("b")
     for _ in range(2):
         told = world.tick()
-        assert "obs:bucket:ListBucket" in told["copies"]["stopped"]
+        assert right in told["copies"]["stopped"]
     assert world.sent() == ["b"]
     assert (told["finished"], told["stopped"]) == (True, None)
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
 
     # AND when the right is granted, nothing was passed over
-    world.upload("a")
-    world.list_failed("a")
     world.there.heal()
     world.tick()
     assert world.sent() == ["a"]

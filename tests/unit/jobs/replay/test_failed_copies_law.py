@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 
 from oss_oms_sync.errors import StorageError
-from support.copies_world import MINUTE, CopiesWorld
+from support.copies_world import CopiesWorld
 from support.steps import at_each_step
-from support.world import oss_error
+from support.world import MINUTE, oss_error
 
 BUSY = oss_error(409, "Busy")
 

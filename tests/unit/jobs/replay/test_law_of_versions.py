@@ -15,12 +15,12 @@ from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
 from sandbox.inprocess.instance import Killed
+from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.copies_world import FOLDER, MINUTE, CopiesWorld, oss_etag
+from support.copies_world import FOLDER, CopiesWorld
 from support.law import SCHEDULES
-from support.replay_world import UNAUTHORIZED
 from support.steps import at_step
-from support.world import ROOT, World, event, oss_error
+from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
 
 BUSY = oss_error(409, "Busy")
 RECORDS, RUN_FILES = "failed_object", "/replay/"
@@ -50,7 +50,7 @@ class Tale:
         self.note()
         self.versions[key] += 1
         self.world.later(1)
-        etag = oss_etag(data.encode())
+        etag = etag_of(data.encode())
         if accepted and not self.is_closed:
             self.world.bucket.add(StoredObject(f"{ROOT}success_object/{key}", etag.encode()))
             self.sent[key] = self.versions[key]

@@ -9,8 +9,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
-from support.copies_world import FOLDER, HOUR, MINUTE, CopiesWorld
-from support.world import ROOT
+from support.copies_world import FOLDER, CopiesWorld
+from support.world import HOUR, MINUTE, ROOT
 
 
 @pytest.fixture

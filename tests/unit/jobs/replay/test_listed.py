@@ -7,8 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.copies_world import HOUR, CopiesWorld
-from support.world import ROOT
+from support.copies_world import CopiesWorld
+from support.world import HOUR, ROOT
 
 
 @pytest.fixture

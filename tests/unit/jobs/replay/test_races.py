@@ -8,16 +8,16 @@ import itertools
 import pytest
 
 from sandbox.inprocess.instance import Killed
-from support.replay_world import UNAUTHORIZED, ReplayWorld, free_run_file, many
+from support.replay_world import ReplayWorld, many
 from support.steps import at_each_step, at_step
-from support.world import OK, oms_error
+from support.world import OK, UNAUTHORIZED, oms_error
 
 
 def busy_world() -> ReplayWorld:
     """Failed records, and what an earlier run left in a run file."""
     world = ReplayWorld()
     world.fail(*many(12), "k" * 1000)
-    world.bucket.add(free_run_file("left"))
+    world.run_file("left")
     world.oms.refuse(lambda key: key == "key 00004")
     world.oms.faults.then(OK, oms_error(404))
     return world
@@ -57,7 +57,7 @@ def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(k
 def meeting_world() -> ReplayWorld:
     """A run file that is free, and an OMS that refuses everybody."""
     world = ReplayWorld()
-    world.bucket.add(free_run_file("k", held=True))
+    world.run_file("k", held=True)
     world.fail("k")
     world.oms.faults.add(UNAUTHORIZED)
     return world

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.replay_world import NO_RIGHT, many
-from support.world import ROOT, oss_error
+from support.replay_world import many
+from support.world import NO_RIGHT, ROOT, oss_error
 
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):

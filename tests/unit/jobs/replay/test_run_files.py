@@ -8,8 +8,8 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.replay_world import NO_RIGHT, UNAUTHORIZED, many
-from support.world import DROP_AFTER, ROOT, oss_error
+from support.replay_world import many
+from support.world import DROP_AFTER, NO_RIGHT, ROOT, UNAUTHORIZED, oss_error
 
 
 def test_nothing_is_deleted_before_the_run_file_stands(world):

@@ -9,8 +9,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from support.law import HOSTILE
-from support.replay_world import NO_RIGHT, UNAUTHORIZED, ReplayWorld, many, record_name
-from support.world import HANG, ROOT, oms_error
+from support.replay_world import ReplayWorld, many
+from support.world import HANG, NO_RIGHT, ROOT, UNAUTHORIZED, oms_error, record_name
 
 
 def test_nothing_to_replay_is_finished(world):

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from support.replay_world import UNAUTHORIZED, ReplayWorld, many
-from support.world import DROP_BEFORE, HANG, OK, oms_error
+from support.replay_world import ReplayWorld, many
+from support.world import DROP_BEFORE, HANG, OK, UNAUTHORIZED, oms_error
 
 
 def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):

@@ -7,7 +7,8 @@ import pytest
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.replay.turn import Turn
 from support.copies_world import CopiesWorld
-from support.replay_world import NO_RIGHT, many
+from support.replay_world import many
+from support.world import NO_RIGHT
 
 BUSY = "an earlier run is still sending"
 

@@ -8,9 +8,10 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.inprocess.instance import Killed
+from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.copies_world import MINUTE, CopiesWorld, oss_etag
-from support.world import ROOT
+from support.copies_world import CopiesWorld
+from support.world import MINUTE, ROOT
 
 OLD = b"version 1"
 
@@ -94,7 +95,7 @@ def test_a_version_whose_failed_record_a_late_delete_takes_is_sent(world):
 def test_a_version_does_not_wait_for_the_rest_of_the_one_before(world):
     # GIVEN version 1, which OMS has failed to copy ten times
     world.upload("a", data=OLD)
-    text, headers = f"{oss_etag(OLD)} again", {"x-oss-meta-copy-attempts": "10"}
+    text, headers = f"{etag_of(OLD)} again", {"x-oss-meta-copy-attempts": "10"}
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", text.encode(), headers))
     world.later(5 * MINUTE)
     world.list_failed("a")
@@ -177,7 +178,7 @@ def test_how_often_oms_failed_a_version_does_not_count_for_the_next(world):
     # WHEN Function Compute gave up on the event of version 2, THEN its acceptance is its first
     world.upload("a", accepted=False)
     event = {"eventName": "ObjectCreated:PutObject", "oss": {"bucket": {"name": "photos"}, "object": {"key": "a"}}}
-    event["oss"]["object"]["eTag"] = oss_etag(b"contents")
+    event["oss"]["object"]["eTag"] = etag_of(b"contents")
     world.replay({"requestContext": {}, "requestPayload": {"events": [event]}})
     record = world.bucket.objects[f"{ROOT}success_object/a"]
-    assert (record.body.decode(), record.headers.get("x-oss-meta-copy-attempts")) == (oss_etag(b"contents"), None)
+    assert (record.body.decode(), record.headers.get("x-oss-meta-copy-attempts")) == (etag_of(b"contents"), None)

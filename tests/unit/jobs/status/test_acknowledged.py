@@ -8,9 +8,8 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
-from support.reconcile_world import NO_RIGHT
 from support.status_world import BEHIND, EARLY, IN_STEP, NOW, is_month, is_statistics
-from support.world import oms_error
+from support.world import NO_RIGHT, oms_error
 
 
 def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):

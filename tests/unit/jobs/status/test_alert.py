@@ -9,8 +9,7 @@ import pytest
 
 from oss_oms_sync.reasons import Reason
 from sandbox.robots import KEYWORD
-from support.status_world import EARLY
-from support.watched import Watched
+from support.status_world import EARLY, Watched
 from support.world import TASK
 
 STATES = ("in step", "behind", "broken", "closed")

@@ -6,6 +6,8 @@ from oss_oms_sync.clouds.objects import StoredObject
 from support.status_world import BEHIND, IN_STEP, StatusWorld
 from support.world import ROOT
 
+LONG = "最" * 330
+
 
 def test_a_folders_marker_among_the_failed_is_the_record_of_no_key(world):
     # GIVEN the objects that consoles make for folders
@@ -43,3 +45,48 @@ def test_the_sums_are_of_objects(world):
     *_, one = world.status()["sums"]
     assert one["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
     assert (one["left"], one["right"], one["holds"]) == (12, [8, 1, 2], False)
+
+
+def test_counting_is_bounded_and_says_at_least(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 5)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
+    for number in range(7):
+        world.fail(str(number), "THROTTLED")
+    backlog = world.status()["backlog"]
+    assert (backlog["failed"], backlog["read"], backlog["at_least"]) == (5, 3, True)
+    assert "Behind by at least 5" in world.verdict()[1]
+
+
+def test_failures_outside_the_filter_are_told_apart_and_hide_none_of_ones_own(mocker):
+    # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 4)
+    world = StatusWorld(OBJECT_PREFIX="b/")
+    for key in ("a/1", "a/2", f"a/{LONG}", "b/1", f"b/{LONG}", "c/1"):
+        world.fail(key, "REFUSED")
+
+    # WHEN it is asked, THEN its own waits, and the others are only counted
+    report = world.status()
+    assert (report["backlog"]["failed"], report["backlog"]["outside"]) == (2, 4)
+    assert {one["key"] for one in report["backlog"]["keys"]} == {"b/1", f"b/{LONG}"}
+    assert report["verdict"]["state"] == BEHIND
+
+
+def test_another_projects_pass_and_replay_are_not_ones_own():
+    # GIVEN another project for the same task that has ended a pass and a replay
+    world = StatusWorld(OBJECT_PREFIX="a/")
+    for job in ("reconcile", "replay"):
+        world.ask(job)
+    assert world.status()["replay"]
+
+    # WHEN this one is asked, THEN it does not claim them
+    world.given = {**world.given, "OBJECT_PREFIX": "b/"}
+    world.start()
+    report = world.status()
+    assert (report["reconcile"], report["replay"]) == ({"last": None, "open": []}, None)
+
+
+def test_run_files_count_as_waiting(world):
+    world.run_file("a", first_failure="2020-01-01T00:00:00Z")
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
+    backlog = world.status()["backlog"]
+    assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")

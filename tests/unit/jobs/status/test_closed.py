@@ -12,7 +12,7 @@ from support.world import ROOT
 
 
 def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
-    world.mark(closed=True, by="Li Lei", why="cut over")
+    world.shut(on=True, by="Li Lei", why="cut over")
     report = world.status()
     assert report["verdict"] == {
         "state": "closed",
@@ -27,7 +27,7 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
 
 
 def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
-    world.mark(closed=True)
+    world.shut(on=True)
     world.fail("a", "CLOSED")
     world.fail("b", "CREDENTIALS")
     world.fail("c", "MARK_UNREAD")
@@ -42,8 +42,8 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
 
 
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
-    world.mark(closed=True)
-    world.mark(closed=False)
+    world.shut(on=True)
+    world.shut(on=False)
     assert world.verdict()[0] == IN_STEP
     assert world.status()["closed"] is None
     world.fail("a", "CLOSED")

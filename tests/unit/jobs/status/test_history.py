@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from datetime import timedelta
+
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import NO_RIGHT
-from support.status_world import StatusWorld
-from support.world import ROOT
+from oss_oms_sync.errors import StorageError
+from support.status_world import NOW, StatusWorld
+from support.world import NO_RIGHT, ROOT
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
 HELD = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
@@ -77,3 +81,130 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     world.later(60)
     world.upload("a", minutes_ago=0)
     assert world.status(key="a")["story"] == "OMS accepted this version."
+
+
+PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
+
+
+def story(world: StatusWorld, key: str = "a") -> str:
+    return world.status(key=key)["story"]
+
+
+@pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
+def test_one_keys_whole_story(key):
+    world = StatusWorld()
+    assert story(world, key) == "There is no such object, and no record of one."
+
+    world.upload(key, minutes_ago=1, accepted=False)
+    assert "written just now" in story(world, key)
+    world.go_to(NOW + timedelta(hours=1))
+    lost = world.status(key=key)
+    assert lost["story"] == "It has no record: its event was lost."
+    assert shlex.join(["python", "ops.py", "replay", f"--key={key}"]) in lost["next"]
+
+    world.fail(key, "CREDENTIALS")
+    failed = world.status(key=key)
+    assert failed["story"] == "It failed: CREDENTIALS."
+    assert "HW_AK" in failed["next"]
+    assert failed["failed"]["reason"] == "CREDENTIALS"
+
+    world.accept(key, key)
+    world.write(key, key)
+    accepted = world.status(key=key)
+    assert accepted["story"] == "It is in OBS, with the same contents."
+    assert accepted["in_obs"]["etag"] == accepted["success"]["etag"] == accepted["object"]["etag"]
+    assert accepted["seconds"]["accepted"] is not None
+
+    world.later(1)
+    world.source.add(StoredObject(key, b"overwritten"))
+    world.later(3600)
+    assert story(world, key) == "OMS accepted an older version."
+
+
+def test_stories_of_what_is_gone_or_never_sent(world):
+    world.accept("a")
+    world.fail("b", "CREDENTIALS")
+    assert "not in the source bucket any more" in story(world)
+    assert world.status(key="b")["next"].startswith("Replay sends it")
+    assert "never sent" in story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
+    unnamed = StatusWorld(SOURCE_BUCKET="").status(key="a")
+    assert (unnamed["object"], "unknown" in unnamed["story"]) == (None, True)
+
+
+def test_a_key_older_than_the_installation_is_not_said_to_be_sent(world):
+    world.upload("old", minutes_ago=10 * 24 * 60, accepted=False)
+    assert "older than the installation" in story(world, "old")
+    assert world.reconcile()["scanned"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("-a'$(echo no)`echo no` 片", ["python", "ops.py", "replay", "--key=-a'$(echo no)`echo no` 片"]),
+        ("a'\u202e", ["s", "replay", "invoke", "-e", json.dumps({"keys": ["a'\u202e"]})]),
+    ],
+    ids=["seen", "unseen"],
+)
+def test_the_command_to_paste_is_safe_whatever_the_key(world, key, words):
+    world.upload(key, minutes_ago=60, accepted=False)
+    following = world.status(key=key)["next"]
+    assert shlex.split(following.partition("To send it now: ")[2]) == words
+
+
+def test_records_that_cannot_be_read_are_an_error_and_not_a_history(world):
+    world.oss.deny("oss:GetObject", world.log_bucket)
+    with pytest.raises(StorageError):
+        world.status(key="a")
+
+
+def lost(world: StatusWorld, minutes_ago: int = 60) -> None:
+    world.upload("a", minutes_ago, accepted=False)
+
+
+def failed(world: StatusWorld) -> None:
+    lost(world)
+    world.fail("a", "UNAVAILABLE")
+
+
+def in_obs(world: StatusWorld) -> None:
+    world.upload("a", 120)
+    world.write("a", "a")
+
+
+@pytest.mark.parametrize(
+    ("happened", "what_comes_of_it"),
+    [
+        (lost, "reconcile finds and sends it once the project is open"),
+        (failed, "replay sends it once the project is open"),
+        (lambda world: lost(world, 1), "the key is recorded as failed and waits"),
+        (lambda world: world.upload("a", 120), "nothing is sent again until the project is open"),
+        (in_obs, "Nothing."),
+    ],
+    ids=["lost", "failed", "just written", "gone from obs", "in obs"],
+)
+def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_opens_it(happened, what_comes_of_it):
+    world = StatusWorld()
+    happened(world)
+    world.shut(on=True)
+    told = world.status(key="a")
+    assert "The project has been closed since" in told["next"]
+    assert "nothing is sent. To open it: " in told["next"]
+    assert "起已关闭" in told["next_zh"]
+    assert what_comes_of_it in told["next"]
+    assert not [promise for promise in PROMISES if promise in told["next"]]
+
+    # AND once it is open, it is as ever
+    world.shut(on=False)
+    assert "closed" not in world.status(key="a")["next"]
+
+
+def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world):
+    # GIVEN a lost object, and a mark that cannot be read
+    lost(world)
+    world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
+
+    # WHEN its story is told, THEN it promises nothing
+    following = world.status(key="a")["next"]
+    assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
+    assert "python ops.py doctor" in following
+    assert not [promise for promise in PROMISES if promise in following]

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from support.reconcile_world import record_name, refusing
+from support.reconcile_world import refusing
 from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
+from support.world import record_name
 
 
 def lose(world: StatusWorld, number: int, name: str = "lost") -> None:

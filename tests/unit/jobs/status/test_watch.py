@@ -12,8 +12,8 @@ import pytest
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.reconcile_world import NO_RIGHT
-from support.watched import PERIOD, TOKEN, Watched
+from support.status_world import PERIOD, TOKEN, Watched
+from support.world import NO_RIGHT
 
 DAY = timedelta(days=1)
 

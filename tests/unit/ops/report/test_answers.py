@@ -22,9 +22,10 @@ from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from support.answers import answer
-from support.certify_world import HOUR, CertifyWorld
+from support.certify_world import CertifyWorld
 from support.status_world import StatusWorld
 from support.web_page import certificate_page, parse, status_page
+from support.world import HOUR
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
 FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")

@@ -32,6 +32,8 @@ NAMES = {
     "certify",
     "sha256",
     "oss-oms-sync",
+    "CLOSED",
+    "NAT",
 }
 # Those that are in the example of what the function says.
 SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "keys", "Content-Type", "multipart", "form-data"}
@@ -45,7 +47,9 @@ def test_each_word_is_there_in_both_languages_with_room_for_the_same():
         rooms = [{room for _, room, _, _ in Formatter().parse(text) if room} for text in (english, chinese)]
         assert rooms[0] == rooms[1], name
         assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", english), name
-        words = set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", re.sub(r"\{.*?\}", "", chinese)))
+        # Without commands, options and files, which are the same in every language.
+        plain = re.sub(r"\{.*?\}|python [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
+        words = set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain))
         assert words <= NAMES, name
         assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), name
 

@@ -1,0 +1,118 @@
+"""A bucket, as a test sees it: what is in it, what is asked of it, and what goes wrong there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
+from xml.etree import ElementTree
+
+from oss_oms_sync.clouds.objects import StoredObject
+from sandbox.obs.service import Obs
+from sandbox.oss.service import Oss
+from sandbox.server.faults import Fault
+from sandbox.server.message import Request
+
+
+class What(NamedTuple):
+    """What a request is about: `kind` is put, get, head, find (a listing of one), list or delete."""
+
+    kind: str
+    bucket: str
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, method: str, host: str, path: str, query: str, body: Any) -> What:
+        bucket, key = host.partition(".")[0], unquote(path[1:])
+        asked = parse_qs(query, keep_blank_values=True)
+        if "delete" in asked:
+            keys = [node.text or "" for node in ElementTree.fromstring(body).iter("Key")]
+            return cls("delete", bucket, keys)
+        if method == "GET" and not key:
+            kind = "find" if asked.get("max-keys") == ["1"] else "list"
+            return cls(kind, bucket, [asked.get("prefix", [""])[0]])
+        return cls(method.lower(), bucket, [key])
+
+
+class _Objects(MutableMapping[str, StoredObject]):
+    """The objects of a bucket, in listing order."""
+
+    def __init__(self, service: Oss | Obs, bucket: str) -> None:
+        self._service, self._bucket = service, bucket
+
+    def __getitem__(self, name: str) -> StoredObject:
+        one: Any = self._service.objects(self._bucket)[name]
+        return StoredObject(name, one.data, dict(getattr(one, "headers", {})))
+
+    def __setitem__(self, name: str, one: StoredObject) -> None:
+        raise TypeError("use `add`")
+
+    def __delitem__(self, name: str) -> None:
+        self.remove(name)
+
+    def remove(self, name: str) -> None:
+        bucket: Any = self._service._buckets[self._bucket]
+        del bucket.objects[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._service.objects(self._bucket)))
+
+    def __len__(self) -> int:
+        return len(self._service.objects(self._bucket))
+
+
+class _Modified:
+    """When each object of a bucket was written, in whole seconds; may be changed."""
+
+    def __init__(self, service: Oss | Obs, bucket: str) -> None:
+        self._objects: Any = service._buckets[bucket].objects
+
+    def __getitem__(self, name: str) -> int:
+        return int(self._objects[name].last_modified)
+
+    def __setitem__(self, name: str, seconds: int) -> None:
+        self._objects[name] = replace(self._objects[name], last_modified=seconds)
+
+
+class Stored:
+    """A bucket, as a test sees it. `calls` counts its requests by kind; `before` and `after` see each (kind, names) in
+    the client's place, and may kill the instance (`World.die`)."""
+
+    def __init__(self, service: Oss | Obs, name: str) -> None:
+        self.name = name
+        self.service = service
+        self.objects = _Objects(service, name)
+        self.modified = _Modified(service, name)
+        self.calls: Counter[str] = Counter()
+        self.before: Callable[[str, Sequence[str]], None] = lambda *_: None
+        self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
+
+    def add(self, one: StoredObject) -> None:
+        """Store an object now, without a request; its headers may say its `etag` and `x-oss-object-type`."""
+        stored: Any = self.service.put(self.name, one.name, one.body)
+        if isinstance(self.service, Oss):
+            given = {name.lower(): value for name, value in one.headers.items()}
+            kind, etag = given.pop("x-oss-object-type", "Normal"), given.pop("etag", stored.etag)
+            bucket: Any = self.service._buckets[self.name]
+            bucket.objects[one.name] = replace(stored, headers=given, type=kind, etag=etag)
+
+    def names(self, prefix: str) -> list[str]:
+        return [name for name in self.objects if name.startswith(prefix)]
+
+    def fail(
+        self, fault: Fault, kind: str = "", where: Callable[[str], bool] = lambda _: True, times: int | None = None
+    ) -> None:
+        """Let this go wrong with requests of a kind (empty: of any) that name such an object."""
+
+        def applies(request: Request) -> bool:
+            what = What.of(
+                request.method, request.headers.get("host", ""), request.raw_path, request.raw_query, request.body
+            )
+            return what.bucket == self.name and kind in ("", what.kind) and any(map(where, what.names))
+
+        self.service.faults.add(fault, times, applies)
+
+    def heal(self) -> None:
+        self.service.faults.clear()

@@ -1,0 +1,97 @@
+"""What matters most comes first in the verdict, and nothing is green that is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.reasons import Reason
+from sandbox.server.faults import Fault
+from support.status_world import BEHIND, StatusWorld
+from support.world import DROP_BEFORE, ROOT
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
+def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, status, reason):
+    # GIVEN a task that OMS does not show, and a key that it refused for a reason that lasts, after a passing one
+    world.oms.faults.add(Fault.status(status))
+    world.fail("b", "DEADLINE")
+    world.fail("a", reason)
+    broken = ("broken", f"Broken, {reason}: {Reason[reason].fix.en}")
+    assert world.verdict() == broken
+    assert world.status()["fixes"][reason]["en"] == Reason[reason].fix.en
+
+    # WHEN it shows it again, THEN the backlog says so still
+    world.oms.faults.clear()
+    assert world.verdict() == broken
+
+
+def test_a_stopped_task_is_broken(world):
+    world.task.status = "STOPPED"
+    state, text = world.verdict()
+    assert (state, "STOPPED" in text) == ("broken", True)
+
+
+@pytest.mark.parametrize("fault", [Fault.status(503, headers={"Retry-After": "60"}), DROP_BEFORE])
+def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault):
+    world.oms.faults.add(fault)
+    state, text = world.verdict()
+    assert (state, "does not say" in text) == (BEHIND, True)
+    world.fail("b", "UNAVAILABLE")
+    report = world.status()
+    assert report["backlog"]["failed"] == 1
+    assert report["oms"]["problem"] in ("UNAVAILABLE", "UNREACHABLE")
+    assert report["oms"]["fix"]["en"]
+    assert report["statistics"]["problem"] == report["oms"]["problem"]
+
+
+def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(world):
+    world.oms.deny("oms:synctask:get")
+    state, text = world.verdict()
+    assert (state, "oms:synctask:get" in text) == (BEHIND, True)
+
+
+def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
+    # GIVEN objects, and a project whose prefix has a typo
+    world = StatusWorld(OBJECT_PREFIX="phots/")
+    world.upload("photos/1", minutes_ago=60)
+
+    # WHEN a pass has found nothing to send, THEN that is no success
+    world.reconcile()
+    state, text = world.verdict()
+    assert state == "not known"
+    assert "found no object in scope (prefix 'phots/', suffix '')" in text
+
+
+def test_a_pass_over_a_part_does_not_make_it_green():
+    world = StatusWorld()
+    world.reconcile(prefix="nothing/")
+    assert world.verdict()[0] == "not known"
+
+
+def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
+    world.counted(60, REQUEST=1, FAILURE=1)
+    world.describes(monthly_failure_object=0, monthly_acceptance_request=0)
+    assert "OMS failed to copy 1 object." in world.verdict()[1]
+
+
+def test_an_unreadable_run_file_is_not_green(world):
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
+    assert "unreadable" in world.verdict()[1]
+
+
+def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
+    world = StatusWorld()
+    world.passed(scanned=5, covered=4)
+    first, *_ = world.status()["sums"]
+    assert (first["holds"], first["left"], sum(first["right"])) == (False, 5, 4)
+    assert "its work is" in first["meaning"]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
+)
+def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
+    with pytest.raises(PayloadError):
+        world.status(**asked)
