@@ -267,7 +267,7 @@ def pages_of(number: int) -> Iterator[None]:
         for place in (
             "sandbox.oss.listing._MAX_KEYS",
             "sandbox.obs.listing._MAX_KEYS",
-            "oss_oms_sync.clouds.oss.PAGE_SIZE",
+            "oss_oms_sync.clouds.bucket.PAGE_SIZE",
         ):
             stack.enter_context(patch(place, number))
         yield

@@ -328,7 +328,7 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
     """A world with pages of `page` objects; its ranges split by `cut`, if that is given."""
     World.close_all()
     with ExitStack() as stack:
-        stack.enter_context(patch("oss_oms_sync.clouds.oss.PAGE_SIZE", page))
+        stack.enter_context(patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", page))
         if cut:
             stack.enter_context(patch("oss_oms_sync.passes.work.find_cut", cut))
         world = PassWorld(keys, lanes)

@@ -38,8 +38,9 @@ def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tm
         requests.clear()
         box.tick(job)
         box.wait_idle(60)
-        # One more where replay looks again at what an earlier run left.
-        assert expected - 1 <= to_oss(requests) <= expected, job
+        # One fewer where replay has nothing of an earlier run to look at; one more where a minute has gone by: then
+        # an instance asks for the mark again.
+        assert abs(to_oss(requests) - expected) <= 1, job
     box.oss.put(box.source_bucket, "a", b"")
     box.wait_idle(60)
     requests.clear()

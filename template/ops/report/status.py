@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ops.certificates import line
 from ops.report import comparison, units
-from ops.report.advice import next_step
 from ops.report.blocks import (
     Bar,
     Block,
@@ -18,12 +18,12 @@ from ops.report.blocks import (
     Hero,
     Paragraph,
     Part,
-    Phrase,
     Picture,
     Report,
     Rounded,
     Section,
     Span,
+    Step,
     Table,
 )
 from ops.report.comparison import Sides
@@ -71,13 +71,23 @@ def report(answer: Answer, language: str) -> Report:
 def _hero(answer: Answer, say: Words) -> Hero:
     state = text(answer, "verdict", "state") or ""
     lead = in_language(fields(answer, "verdict"), "text", say.language) or say("no verdict")
+    doctor = Step(say("then doctor"), "python ops.py doctor")
     if state not in _TONES:
-        return Hero(say("state not known"), "calm", say("no verdict"), next_step(answer, say))
+        return Hero(say("state not known"), "calm", say("no verdict"), doctor)
     if lacking := _lacking(answer) if state == "in step" else []:
         doubt = say("verdict in doubt", parts=say("comma").join(say(f"doubt {name}") for name in lacking))
-        return Hero(say("state not known"), "calm", doubt, next_step({"verdict": {}}, say))
+        return Hero(say("state not known"), "calm", doubt, doctor)
     tone = "bad" if part(answer, "verdict", "alarm") is True else _TONES[state]
-    return Hero(say(f"state {state}"), tone, lead, next_step(answer, say))
+    return Hero(say(f"state {state}"), tone, lead, _next(fields(answer, "verdict", "step"), say) or doctor)
+
+
+def _next(step: Answer, say: Words) -> Step | None:
+    """The step of the verdict, with what it is for, if that is known here."""
+    job, options = text(step, "job"), fields(step, "options")
+    if not job:
+        return None
+    name = " ".join(["then", job, *options])
+    return Step(say(name) if say.knows(name) else "", line({"job": job, "options": options}))
 
 
 def _lacking(answer: Answer) -> list[str]:
@@ -261,27 +271,16 @@ def _sums(answer: Answer, say: Words) -> list[Block]:
     sums = rows(answer, "sums")
     if not sums:
         return [Paragraph(say("no sums"), "open")]
-    body = [
-        (
-            (_spoken(text(one, "claim"), say), None if holds else Span("note", _spoken(text(one, "meaning"), say))),
-            _numbers(one, say),
-            Span("mark", say("holds"), "good") if holds else Span("mark", say("does not hold"), "open"),
-        )
-        for one in sums
-        for holds in [part(one, "holds") is True]
-    ]
+    body = []
+    for one in sums:
+        claim, meaning = (in_language(one, name, say.language) or say("not known") for name in ("claim", "meaning"))
+        holds = part(one, "holds") is True
+        result = Span("mark", say("holds"), "good") if holds else Span("mark", say("does not hold"), "open")
+        body.append(((claim, None if holds else Span("note", meaning)), _numbers(one, say), result))
     return [Table([Column(say("claim"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]
-
-
-def _spoken(given: str | None, say: Words) -> Phrase:
-    """What the function says in English only: in the page's language where it is known."""
-    if given is None:
-        return units.not_known(say)
-    return say(f"said {given}") if say.knows(f"said {given}") else given
 
 
 def _numbers(one: object, say: Words) -> str:
     right = [each if type(each) is int else None for each in rows(one, "right")]
     added = " + ".join(units.count(each, say) for each in right) or say("not known")
-    sign = "≤" if "<=" in (text(one, "claim") or "") else "="
-    return f"{units.count(whole(one, 'left'), say)} {sign} {added}"
+    return f"{units.count(whole(one, 'left'), say)} {text(one, 'sign') or '='} {added}"

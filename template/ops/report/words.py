@@ -78,62 +78,42 @@ _STATES = {
     "doubt reconcile": ("a reconcile pass that ended", "已完成的对账"),
 }
 
-_ADVICE = {
-    "advise open": (
-        "Nothing, unless the cutover is to be undone. This opens the project again:",
-        "无需操作。如需撤销割接，可重新打开项目：",
+# What the next step of a status is for, by its job and options.
+_STEPS = {
+    "then open": (
+        "Only to undo the cutover, or to send what came after the close. This opens the project:",
+        "仅在撤销割接、或需要发送关闭后收到的变更时执行。以下命令打开项目：",
     ),
-    "advise came after": (
-        "What came after the close was not sent. This opens the project, so that it is:",
-        "关闭后收到的变更没有发送。以下命令打开项目，使其得到发送：",
+    "then doctor": (
+        "This checks the setup, and names what is wrong:",
+        "以下命令检查配置，并指出问题：",
     ),
-    "advise left behind": (
-        "Nobody sends what a project that no longer runs has left. This finds and sends what is missing in OBS:",
-        "已停止运行的项目留下的对象无人发送。以下命令查找并补交 OBS 中缺失的对象：",
-    ),
-    "advise doctor": (
-        "Put right what is said above. This checks the setup and names what is still wrong:",
-        "请先排除上述问题。以下命令检查配置，并指出仍有问题的地方：",
-    ),
-    "advise setup": ("This checks the setup, and names what is wrong:", "以下命令检查配置，并指出问题："),
-    "advise replay": (
+    "then replay": (
         "Replay resends them every few minutes. To do it now:",
         "replay 每隔几分钟自动重发。立即重发：",
     ),
-    "advise stuck": (
+    "then replay key": (
         "Remove the cause. Then this sends its objects at once, each by its key:",
         "请先排除原因。然后可按对象名立即重发：",
     ),
-    "advise failed": (
-        "Replay reads OMS's lists of failures, and resends what they name. To do it now:",
-        "replay 读取 OMS 的失败清单，并重发其中的对象。立即执行：",
-    ),
-    "advise wait": ("OMS is still copying. Look again in some minutes:", "OMS 仍在复制。几分钟后再次查看："),
-    "advise again": (
-        "What may be resent has been. Judge these objects again:",
-        "可补发的对象已经补发。重新判定这些对象：",
-    ),
-    "advise differ": (
-        "Read at the source what looks different, to know what differs:",
-        "读取源端内容，确认可疑的对象是否确有不同：",
-    ),
-    "advise overdue": (
-        "Nobody has looked for too long. This looks again:",
-        "近期没有检查。以下命令会重新检查：",
-    ),
-    "advise trigger": (
-        "See whether the trigger of forward is there. This checks it:",
-        "请检查 forward 的触发器是否存在。以下命令会进行检查：",
-    ),
-    "advise reconcile": (
+    "then status": ("OMS is still copying. Look again in some minutes:", "OMS 仍在复制。几分钟后再次查看："),
+    "then reconcile": (
         "Look through the source bucket for objects whose events were lost:",
         "检查源 Bucket，找出事件丢失的对象：",
     ),
-    "advise compare": (
-        "What is in OBS now is not known. Compare both buckets:",
-        "尚不知道 OBS 中现有的内容。比对两侧的桶：",
+    "then compare": (
+        "This compares both buckets, and sends what is missing in OBS:",
+        "以下命令比对两侧的桶，并补交 OBS 中缺失的对象：",
     ),
-    "advise rehearse": ("Nothing has to be done. To rehearse the cutover:", "无需操作。可以演练割接："),
+    "then compare again": (
+        "What may be resent has been. Judge these objects again:",
+        "可补发的对象已经补发。重新判定这些对象：",
+    ),
+    "then compare deep": (
+        "Read at the source what looks different, to know what differs:",
+        "读取源端内容，确认可疑的对象是否确有不同：",
+    ),
+    "then cutover": ("Nothing has to be done. To rehearse the cutover:", "无需操作。可以演练割接："),
 }
 
 _STATUS = {
@@ -254,35 +234,6 @@ _STATUS = {
     "numbers": ("numbers", "数值"),
     "holds": ("adds up", "吻合"),
     "does not hold": ("does not add up", "不吻合"),
-    # What the function says in English only.
-    "said scanned = covered + failed before + submitted + pending": (
-        "scanned = accepted by OMS + failed before + sent by this pass + younger than 15 minutes",
-        "检查 = OMS 已接受 + 此前失败 + 本轮补发 + 写入不足 15 分钟",
-    ),
-    "said submitted = accepted + failed": (
-        "sent by this pass = accepted by OMS + failed",
-        "本轮补发 = OMS 已接受 + 失败",
-    ),
-    "said objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known": (
-        "failed to copy = done + waiting + stuck + other projects' + not known",
-        "复制失败 = 已解决 + 等待重发 + 反复失败 + 其他项目 + 未知",
-    ),
-    "said OMS's counter does not have all yet that its lists name: look again in some minutes": (
-        "OMS's counter does not have all yet that its lists name: look again in some minutes.",
-        "OMS 的统计尚未包含其清单中的全部对象：请几分钟后再次查看。",
-    ),
-    "said objects that OMS accepted this month <= copied + failed + skipped": (
-        "requested this month ≤ copied + failed + skipped",
-        "本月接收请求 ≤ 已复制 + 失败 + 跳过",
-    ),
-    "said two invocations went on with the same pass at once: its counts are not exact, its work is": (
-        "Two invocations went on with the same pass at once: its counts are not exact, but its work is.",
-        "两次调用同时继续了同一轮对账：计数不精确，但没有遗漏对象。",
-    ),
-    "said OMS has not worked on all of them yet: look again in some minutes": (
-        "OMS has not worked on all of them yet: look again in some minutes.",
-        "OMS 尚未处理完：请几分钟后再次查看。",
-    ),
 }
 
 _COMPARISON = {
@@ -650,7 +601,7 @@ _COST = {
 WORDS: Mapping[str, tuple[str, str]] = {
     **_GENERAL,
     **_STATES,
-    **_ADVICE,
+    **_STEPS,
     **_STATUS,
     **_COMPARISON,
     **_CERTIFICATE,

@@ -38,7 +38,7 @@ def test_hostile_keys_are_told_apart(world):
 
 def test_a_prefix_narrows_what_is_listed(mocker):
     world = ReconcileWorld(LANES="1")
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     for number in range(200):
         world.in_step(f"a/{number:03}")
     world.in_step("b/1")
@@ -50,7 +50,7 @@ def test_a_prefix_narrows_what_is_listed(mocker):
 
 def test_each_page_of_a_listing_is_asked_for_once(mocker):
     world = ReconcileWorld(LANES="1")
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     for number in range(21):
         world.in_step(f"{number:02}")
     world.later()

@@ -210,7 +210,7 @@ def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begun(world, scope) for scope in scopes for _ in range(3)]
     assert list(world.store.names()) == sorted(one.name for one in passes)

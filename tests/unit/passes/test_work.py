@@ -24,13 +24,13 @@ def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
 
 
 def test_without_marks_a_range_is_walked_through_first_and_a_short_one_ends_with_that(mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     result = many(100, seconds_a_page=0.1).tick()
     assert (result["ranges"], result["covered"], result["finished"]) == ({"open": 0, "done": 1}, 100, True)
 
 
 def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts(mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world = many(100, seconds_a_page=1.0)
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
@@ -43,7 +43,7 @@ def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts(mocker
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
 def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     mocker.patch.object(work, "WORTH_SPLITTING", worth)
     world = many(100, seconds_a_page=0.1)
     assert world.tick()["finished"]

@@ -68,7 +68,7 @@ class Bucket(ABC):
 
     def ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
         """Begin to ask for a page that its caller will read."""
-        return self._calls.begin(self._ask_call(prefix, after))
+        return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def checked(self, page: ListPage, after: str) -> ListPage:
         """A page that can follow the name `after`.
@@ -123,8 +123,8 @@ class Bucket(ABC):
         """The call for the first `size` objects."""
 
     @abstractmethod
-    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        """The call for a whole page that its caller will read."""
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        """The same, for a page that its caller will read."""
 
     @abstractmethod
     def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
-from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
+from oss_oms_sync.clouds.bucket import Bucket, if_found
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import OBS, NotAListing, UnreadPage
@@ -155,8 +155,8 @@ class ObsBucket(Bucket):
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
 
-    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        return self._page_call(prefix, after, PAGE_SIZE, lambda page: page)
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        return self._page_call(prefix, after, size, lambda page: page)
 
     def _page_call(
         self, prefix: str, after: str, size: int, read: Callable[[UnreadPage], T]

@@ -168,8 +168,8 @@ class OssBucket(Bucket):
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
         return partial(self._attempt, "oss:ListObjects", partial(_list, prefix, after, size, self._client.clock))
 
-    def _ask_call(self, prefix: str, after: str) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
-        call = partial(_request_page, prefix, after, "", PAGE_SIZE, self._client.clock)
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+        call = partial(_request_page, prefix, after, "", size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
     def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:

@@ -140,7 +140,7 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
     world.freeze(rest=20 * MINUTE)
     world.prove()
     # GIVEN pages of two, and no time for more than one
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 2)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"
     world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
     seen = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]

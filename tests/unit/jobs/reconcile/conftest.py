@@ -22,5 +22,5 @@ def one_lane() -> ReconcileWorld:
 @pytest.fixture
 def small_pages(mocker):
     """Pages of seven objects, so that a few dozen take as many turns as ten thousand; each takes a second."""
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     mocker.patch.object(ReconcileWorld, "page_seconds", 1.0)

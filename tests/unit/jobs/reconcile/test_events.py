@@ -40,7 +40,7 @@ def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     world, trigger = many(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
@@ -51,7 +51,7 @@ def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
 
 
 def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     caplog.set_level("INFO", "oss_oms_sync")
     world, trigger = many(60, LANES="2")
     name = world.tick()["pass"]
@@ -66,7 +66,7 @@ def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
 
 
 def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     world, trigger = many(60, LANES="2")
     world.tick()
     world.oms.faults.add(FROZEN)
@@ -85,7 +85,7 @@ def test_an_event_of_anything_else_does_nothing(world, name):
 
 def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker):
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 20)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     world, trigger = many(2000, LANES="16")
     world.oms.faults.add(FROZEN)
 

@@ -83,7 +83,7 @@ def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
 
 
 def test_ranges_that_are_open_and_done_are_counted(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     for number in range(40):
         world.upload(f"{number:02}")
     world.later()
@@ -119,7 +119,7 @@ def time_used_up(world: ReconcileWorld) -> None:
     ],
 )
 def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, cause, asked, told):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     world = one_lane
     for number in range(100):
         world.upload(f"{number:03}")

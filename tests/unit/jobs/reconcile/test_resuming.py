@@ -84,7 +84,7 @@ def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
 # After five seconds no listing is waited for. Where the ranges split, their names take several pages of these.
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
 def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, of_log):
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     world = ReconcileWorld(LANES=str(lanes))
     for one in range(200):
         (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
@@ -103,7 +103,7 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, 
 @pytest.mark.parametrize("hook", ["before", "after"])
 def test_killed_at_any_write_the_next_ticks_cover_every_key(mocker, small_pages, hook):
     """What is only read changes nothing, so killed there it leaves what it left at the write before."""
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 4)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 4)
     step = 0
     while True:
         # GIVEN a call by hand that is killed at this one of its writes, in the log bucket or to OMS

@@ -23,4 +23,4 @@ def problems(caplog):
 @pytest.fixture
 def _small_pages(mocker) -> None:
     """A page of a listing, and a multi-delete, has a hundred objects."""
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 100)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 100)

@@ -99,7 +99,7 @@ def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
 )
 def test_no_further_page_is_begun_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
     # GIVEN two pages, of which the first takes so long
-    mocker.patch("oss_oms_sync.clouds.oss.PAGE_SIZE", 10)
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
     world.hold_up(timeout - left)
 

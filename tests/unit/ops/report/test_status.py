@@ -54,11 +54,11 @@ def test_only_in_step_is_green(given, state):
 
 
 def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(given):
-    given["verdict"].update(state="closed", alarm=True)
+    given["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
     given["backlog"].update(left_behind=[{"project": "old", "run_files": 2}])
     shown = parse(status_page(given, "en"))
     assert shown.one("h1").attributes["class"] == "bad"
-    assert "What came after the close was not sent" in shown.one(class_="next").text
+    assert shown.one(class_="next").one("pre").text == "python ops.py open"
     assert "run files of projects that no longer run" in shown.text
 
 
@@ -315,6 +315,22 @@ def test_what_is_under_way_says_how_far_it_is():
     text = page(given).text
     assert "A pass is under way since 10 min ago25.0 %, 2,000 objects a minute, 7 min left" in text
     assert "4,321 so far, 2,000 objects a minute, end not known" in text
+
+
+@pytest.mark.parametrize(
+    ("step", "command"),
+    [
+        ({"job": "replay", "options": {"key": "KEY"}}, "python ops.py replay --key KEY"),
+        ({"job": "compare", "options": {"again": True}}, "python ops.py compare --again"),
+        ({"job": "deploy", "options": {}}, "s deploy -y"),
+        (None, "python ops.py doctor"),
+        ({"job": 7}, "python ops.py doctor"),
+    ],
+)
+def test_the_next_command_is_the_verdicts_step_and_else_looks_at_the_setup(given, step, command):
+    given["verdict"]["step"] = step
+    for language in ("en", "zh"):
+        assert page(given, language).one(class_="next").one("pre").text == command
 
 
 def test_a_sum_that_does_not_hold_says_what_that_means():

@@ -1,6 +1,8 @@
 """Both languages have all words, and Chinese is written as Chinese is."""
 
+import ast
 import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -11,8 +13,7 @@ from ops.report.comparison import TONES
 from ops.report.words import WORDS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
-from oss_oms_sync.jobs.status import sums_json
-from oss_oms_sync.jobs.status.copying import CopyFailures
+from oss_oms_sync.jobs.status import verdict
 from support.answers import EXAMPLES, answer
 from support.web_page import certificate_page, page_of, parse, status_page
 
@@ -82,11 +83,24 @@ def test_each_check_and_verdict_has_words():
     assert names <= WORDS.keys()
 
 
-def test_all_that_the_function_says_of_sums_in_english_only_has_chinese_words(mocker):
-    counts, last = mocker.Mock(requests=1, processed=[1]), mocker.Mock(counts={})
-    failures = CopyFailures(0, 0, 0, 0, 0, 0, {}, {})
-    said = [one[name] for one in sums_json(counts, last, failures) for name in ("claim", "meaning")]
-    assert {f"said {text}" for text in said} <= WORDS.keys()
+def test_each_step_of_a_verdict_has_words():
+    jobs = Path(verdict.__file__).parent
+    steps = [
+        node
+        for file in jobs.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Step"
+    ]
+    named = {
+        " ".join(["then", job.value, *(key.value for key in options)])
+        for job, options in (
+            (job, [key for given in step.args[1:] for key in given.keys])
+            for step in steps
+            for job in ast.walk(step.args[0])
+            if isinstance(job, ast.Constant)
+        )
+    }
+    assert {"then doctor", "then compare deep"} <= named <= WORDS.keys()
 
 
 @pytest.mark.parametrize("page", [status_page, certificate_page])

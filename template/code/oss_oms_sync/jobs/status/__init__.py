@@ -29,6 +29,7 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.text import Text
 
 OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
@@ -40,9 +41,30 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 # What it means if a sum does not hold.
-_INEXACT_COUNTS = "two invocations went on with the same pass at once: its counts are not exact, its work is"
-_COUNTER_BEHIND = "OMS's counter does not have all yet that its lists name: look again in some minutes"
-_OPEN_MONTH = "OMS has not worked on all of them yet: look again in some minutes"
+# What counts have to do, and what it means if they do not.
+_PARTS_OF_PASS = Text(
+    "scanned = covered + failed before + submitted + pending",
+    "检查 = OMS 已接受 + 此前失败 + 本轮补发 + 写入不足 15 分钟",
+)
+_OUTCOMES = Text("submitted = accepted + failed", "本轮补发 = OMS 已接受 + 失败")
+_PARTS_OF_FAILURES = Text(
+    "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known",
+    "复制失败 = 已解决 + 等待重发 + 反复失败 + 其他项目 + 未知",
+)
+_PARTS_OF_MONTH = Text(
+    "objects that OMS accepted this month <= copied + failed + skipped", "本月接收请求 ≤ 已复制 + 失败 + 跳过"
+)
+_INEXACT_COUNTS = Text(
+    "two invocations went on with the same pass at once: its counts are not exact, its work is",
+    "两次调用同时继续了同一轮对账：计数不精确，但没有遗漏对象。",
+)
+_COUNTER_BEHIND = Text(
+    "OMS's counter does not have all yet that its lists name: look again in some minutes",
+    "OMS 的统计尚未包含其清单中的全部对象：请几分钟后再次查看。",
+)
+_OPEN_MONTH = Text(
+    "OMS has not worked on all of them yet: look again in some minutes", "OMS 尚未处理完：请几分钟后再次查看。"
+)
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +280,8 @@ def sums_json(
 ) -> list[dict[str, object]]:
     """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known.
 
-    Each is {"claim", "left", "right", "holds", "meaning"}: `meaning` explains what it means if the claim does not hold.
+    Each is {"claim", "claim_zh", "left", "sign", "right", "holds", "meaning", "meaning_zh"}: `meaning` explains what it
+    means if the claim does not hold.
     """
     return [
         *(_sums_of_pass(last) if last else ()),
@@ -272,24 +295,31 @@ def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
     parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
     outcomes = [count[name] for name in ("accepted", "failed")]
     return [
-        _sum("scanned = covered + failed before + submitted + pending", count["scanned"], eq, parts, _INEXACT_COUNTS),
-        _sum("submitted = accepted + failed", count["submitted"], eq, outcomes, _INEXACT_COUNTS),
+        _sum(_PARTS_OF_PASS, count["scanned"], eq, parts, _INEXACT_COUNTS),
+        _sum(_OUTCOMES, count["submitted"], eq, outcomes, _INEXACT_COUNTS),
     ]
 
 
 def _sums_of_failures(failures: CopyFailures) -> list[dict[str, object]]:
-    claim = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
-    return [_sum(claim, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
+    return [_sum(_PARTS_OF_FAILURES, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
 
 
 def _sums_of_month(month: MonthCounts) -> list[dict[str, object]]:
     if month.requests is None or month.processed is None:
         return []
-    claim = "objects that OMS accepted this month <= copied + failed + skipped"
-    return [_sum(claim, month.requests, le, month.processed, _OPEN_MONTH)]
+    return [_sum(_PARTS_OF_MONTH, month.requests, le, month.processed, _OPEN_MONTH)]
 
 
 def _sum(
-    claim: str, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: str
+    claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text
 ) -> dict[str, object]:
-    return {"claim": claim, "left": left, "right": list(right), "holds": holds(left, sum(right)), "meaning": meaning}
+    return {
+        "claim": claim.en,
+        "claim_zh": claim.zh,
+        "left": left,
+        "sign": "=" if holds is eq else "≤",
+        "right": list(right),
+        "holds": holds(left, sum(right)),
+        "meaning": meaning.en,
+        "meaning_zh": meaning.zh,
+    }

@@ -1,0 +1,62 @@
+"""docs/playing.md and its twin: a stranger who does what they say sees what they show."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.asking import asked
+from sandbox.prompt import Prompt
+from tools.package import ROOT
+from tools.render import render
+
+PATIENCE = 120
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+LEFT_OUT = "…"
+
+
+def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Where each command is typed, the command, and the lines that are shown below it."""
+    lines = "".join(BLOCK.findall(document)).splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(("$ ", "sandbox> "))]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        where, _, command = lines[start].partition(" ")
+        yield where, command, lines[start + 1 : end]
+
+
+def is_shown(expected: list[str], said: list[str]) -> bool:
+    """Whether what is shown is what was said, line for line, but for what is left out."""
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == LEFT_OUT else re.escape(TIME.sub("T", line)) + r"\n" for line in expected
+    )
+    return re.fullmatch(pattern, "".join(TIME.sub("T", f"{line}\n") for line in said)) is not None
+
+
+@pytest.mark.parametrize(("file", "locale"), [("playing.md", "C.UTF-8"), ("playing.zh.md", "zh_CN.UTF-8")])
+def test_the_tour_shows_what_comes(box, tmp_path, file, locale):
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path)
+    with asked(box) as address:
+        for where, command, expected in steps((ROOT / "docs" / file).read_text(encoding="utf-8")):
+            if where == "sandbox>":
+                said = Prompt(box).answer(command)
+                box.wait_idle(PATIENCE)
+            else:
+                said = subprocess.run(
+                    [sys.executable, *shlex.split(command)[1:]],
+                    cwd=tmp_path,
+                    env={**os.environ, "OSS_OMS_SYNC_SANDBOX": address, "LANG": locale, "LC_ALL": locale},
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=PATIENCE,
+                    check=False,
+                ).stdout
+            assert is_shown(expected, said.splitlines()), f"{command}\n{said}"

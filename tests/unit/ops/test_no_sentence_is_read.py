@@ -1,0 +1,68 @@
+"""What people read, nothing goes by: no code of ops.py compares or takes apart a sentence of an answer."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import ops
+
+FILES = sorted(Path(ops.__file__).parent.rglob("*.py"))
+# What is said for people only: names in answers, and what the command line says itself.
+SENTENCES = {"text", "text_zh", "seen", "seen_zh", "wanted", "wanted_zh", "next", "next_zh", "stopped", "meaning"}
+SENTENCES |= {"meaning_zh", "claim", "claim_zh", "story", "story_zh", "message", "fix", "problem", "remedies"}
+
+
+def asked_for(node: ast.expr) -> str:
+    """The name of the part of an answer that an expression is: `answer["next"]`, `one.get("next")`."""
+    match node:
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return name
+        case ast.Call(func=ast.Name(id="text" | "in_language"), args=[_, *_, ast.Constant(value=str(name))]):
+            return name
+    return ""
+
+
+def reads(tree: ast.AST) -> list[str]:
+    """Where a sentence is compared to something, searched, or taken apart."""
+    found = []
+    for node in ast.walk(tree):
+        looked_at: list[ast.expr] = []
+        match node:
+            case ast.Compare(left=left, ops=operators, comparators=others):
+                # Whether there is one at all is asked of None only.
+                if not any(isinstance(one, (ast.Is, ast.IsNot)) for one in operators):
+                    looked_at = [left, *others]
+            case ast.Call(func=ast.Attribute(value=value, attr="startswith" | "endswith" | "removeprefix" | "split")):
+                looked_at = [value]
+            case ast.Call(func=ast.Attribute(value=value, attr="partition" | "rpartition" | "removesuffix" | "find")):
+                looked_at = [value]
+            case ast.Call(func=ast.Attribute(attr="search" | "match" | "fullmatch" | "findall"), args=[*given]):
+                looked_at = given
+            case ast.Call(func=ast.Attribute(attr="knows"), args=[*given]):
+                looked_at = given
+        found += [f"{node.lineno}: {asked_for(one)}" for one in looked_at if asked_for(one) in SENTENCES]
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(FILES[0].parent)))
+def test_no_sentence_is_compared_or_taken_apart(file):
+    assert reads(ast.parse(file.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'answer["stopped"] == "the time is up"',
+        '"<=" in text(one, "claim")',
+        'answer["next"].startswith("Close")',
+        'answer.get("seen") in (None, "")',
+        're.search("[0-9]+", one["seen"])',
+    ],
+)
+def test_it_would_be_seen(line):
+    assert reads(ast.parse(line))
