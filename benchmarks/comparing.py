@@ -21,9 +21,9 @@ from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
-from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.tally import Tally
 
 FEW, MANY = 100_000, 1_000_000
 GROWTH_ALLOWED = 1.1
@@ -64,7 +64,7 @@ def memory(objects: int) -> float:
     if process:
         _, _, used = os.wait4(process, 0)
         return used.ru_maxrss / 1024
-    count = CompareCount(Rules(KeyFilter(), Moments(NOW, None), 0.0, 0.0), CompareTally())
+    count = CompareCount(Rules(KeyFilter(), Moments(NOW, None), 0.0, 0.0), Tally())
     for entry in entries(objects):
         count.judge(entry)
         count.add()

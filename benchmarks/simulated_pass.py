@@ -14,8 +14,7 @@ from itertools import count, pairwise
 
 from benchmarks.keyspaces import KeySpace
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
-from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks
-from oss_oms_sync.passes.splitting import expected_objects, find_cut
+from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
 # The template's: the size of the function `reconcile`, and how long a piece works.

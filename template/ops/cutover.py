@@ -73,7 +73,7 @@ _READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
 _LISTS = Text(
     "waiting until replay has read OMS's lists. Asked again in {}", "等待 replay 读取 OMS 的清单。{} 后再次查询"
 )
-_WAITING_FOR = Text("on their way: {}", "在途：{}")
+_WAITING_FOR = Text("on their way: {}. Judged again in {{}}", "在途：{}。{{}} 后重新判定")
 _IS_CLOSED = Text("the project is closed already", "项目已经关闭")
 _SINCE = Text("closed since {}", "自 {} 起关闭")
 _ASK_AGAIN = Text("{}. Asked again in {{}}", "{}。{{}} 后再次查询")
@@ -264,8 +264,8 @@ class Cutover:
         while times == 0 or (_on_its_way(last) and clock.monotonic() - began < _MAX_AGAIN_SECONDS):
             waiting = _on_its_way(last)
             if waiting and not (last["taken"] and times == 0):
-                screen.progress(self._text(_WAITING_FOR, _told(waiting)))
-                clock.sleep(_AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS)
+                seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
+                pause(self._session, seconds, Text(*(text.format(_told(waiting)) for text in _WAITING_FOR)))
             if "failed_before" in waiting and not self._is_closed:
                 self._session.caller.ask("replay", {})
             asked = {**self._wishes, **self._since, "again": True, "run": self._run}

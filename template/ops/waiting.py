@@ -73,7 +73,6 @@ def call_once(session: Session, job: str, payload: Payload) -> Any:
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
     """Wait, and say how long it will be; in the sandbox the time goes by at once."""
-    session.screen.begin()
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds

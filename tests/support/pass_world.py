@@ -20,7 +20,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes import store
 from oss_oms_sync.passes.classify import Classifier, Entry
-from oss_oms_sync.passes.states import Pass
+from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
@@ -251,12 +251,11 @@ class PassWorld(ReconcileWorld):
             return
         before = self.bucket.objects.get(f"{name}/{int(number) - 1:04}")
         first = self.bucket.objects.get(f"{name.rpartition('/')[0]}/r/0000")
-        about = value.get("pass") or (first and json.loads(first.body)["pass"])
+        about = value["about"] or (first and json.loads(first.body)["about"])
         if about is None or (before is None and number != "0000"):
             return  # cleared away
-        follows = value["follows"]
-        start = json.loads(before.body)["follows"]["after"] if before else ""
-        until = (value["until"] or "\U0010ffff") if follows["kind"] == "done" else follows["after"]
+        start = json.loads(before.body)["after"] if before else ""
+        until = (value["until"] or "\U0010ffff") if value["kind"] == "done" else value["after"]
         keys = self._within(self.static[actor.source_name], about)
         left = {key for key in keys if start < key <= until} - actor.classified
         assert not left, f"{written} covers what its writer never saw: {left}"
@@ -266,13 +265,13 @@ class PassWorld(ReconcileWorld):
         (one,) = json.loads(event)["events"]
         if (key := one["oss"]["object"]["key"]).endswith("/total"):
             value = json.loads(self.bucket.objects[key].body)
-            name = value["pass"]["source_bucket"]
-            low, high = (len(self._within(keys, value["pass"])) for keys in (self.static[name], self.ever[name]))
-            self.totals.append((key, value["tally"]["counts"], low, high))
+            name = value["of"]["source_bucket"]
+            low, high = (len(self._within(keys, value["of"])) for keys in (self.static[name], self.ever[name]))
+            self.totals.append((key, value["passed"]["counts"], low, high))
 
     @staticmethod
     def _within(keys: set[str], about: Any) -> set[str]:
-        return {key for key in keys if key.startswith(about["scope"]["prefix"])}
+        return {key for key in keys if key.startswith(about["scope"]["key_filter"]["prefix"])}
 
     def check(self) -> None:
         """No total is wrong."""

@@ -95,7 +95,7 @@ class ReconcileWorld(World):
     def position(self) -> str:
         """The key up to which the only pass has come in the range that it began with."""
         *_, last = (name for name in self.bucket.names("oms_source_record/passes/") if "/r/0" in name)
-        position: str = json.loads(self.bucket.objects[last].body)["follows"]["after"]
+        position: str = json.loads(self.bucket.objects[last].body)["after"]
         return position
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clock import timestamp as at
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, Side
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from sandbox.robots import ROBOTS, Robots
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
@@ -75,31 +83,33 @@ class StatusWorld(World):
         self.oms.faults.add(Fault.status(200, text.encode()), where=is_month(month))
 
     def passed(
-        self, scope: dict[str, Any] = USUAL, *, ended: bool = True, job: str = "reconcile", **tally: Any
+        self,
+        scope: dict[str, Any] = USUAL,
+        *,
+        ended: bool = True,
+        job: str = "reconcile",
+        found: Tally | None = None,
+        **counts: int,
     ) -> None:
         """A pass of a job that counted so much until now, in one range. It is not nothing: there are objects."""
         self.later(0.001)
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
-        about = {"source_bucket": "photos", "scope": scope, "started": at(now), "installed": at(now), "classes": 1}
-        about |= {"before": "", "before_started": "", "seed": ""}
-        about["destination_bucket"] = self.there.name if job == "compare" else ""
-        if job == "reconcile":
-            tally = {"counts": tally, "marks": [], "state": f"{1:064x}"}
-        folder = (
-            f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}/"
-        )
-        piece: dict[str, Any] = {"after": "", "until": "", "follows": dict.fromkeys(("after", "cut", "stopped"), "")}
-        piece["follows"] |= {"kind": "more", "stop": None, "stuck": 0}
-        total = {"ended": at(now), "ranges": 1, "pieces": 1}
-        name, value = ("total", total) if ended else ("r/0000", piece)
-        text = json.dumps({"pass": about, "tally": tally, **value})
-        self.bucket.add(StoredObject(f"{folder}{name}", text.encode()))
+        name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
+        since = parse_time(scope["since"]) if scope["since"] else None
+        of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"])
+        there = self.there.name if job == "compare" else ""
+        about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
+        counted = found or Tally(Counter(counts), state=1)
+        total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
+        piece = to_json(Piece(Kind.MORE, until="", after="", tally=counted, about=about))
+        folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"
+        written, value = ("total", total) if ended else ("r/0000", piece)
+        self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))
 
     def compared(self, oldest: int | None = None, *, ended: bool = True, **found: int) -> None:
         """A comparison with so many objects of each class, until now."""
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
-        tally = CompareTally(classes=classes, oldest_not_there=oldest)
-        self.passed(ended=ended, job="compare", **tally.to_json())
+        self.passed(ended=ended, job="compare", found=Tally(classes=classes, oldest_not_there=oldest))
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         super().upload(key, key, minutes_ago)
@@ -109,7 +119,7 @@ class StatusWorld(World):
     def listed(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
         """Replay has read so many lines of OMS's lists of what it failed to copy."""
         stored = self.bucket.objects.get(f"{ROOT}state/failed_copies.json")
-        value = json.loads(stored.body) if stored else {"listed": {}}
+        value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
         self.keep("state/failed_copies.json", value)
 

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oss_oms_sync.jobs import replay, status
+from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import evidence as of_certify
-from oss_oms_sync.jobs.compare import options as of_compare
-from oss_oms_sync.jobs.reconcile import options as of_reconcile
+from oss_oms_sync.options import known
 from support.answers import ANSWERS
 from support.component import arguments
 from support.documents import Document
@@ -34,9 +33,9 @@ OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.z
 IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
 PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
 OPTIONS = {
-    "replay": replay.OPTIONS,
-    "reconcile": of_reconcile.OPTIONS,
-    "compare": of_compare.OPTIONS,
+    "replay": known(replay.Options),
+    "reconcile": known(reconcile.Options),
+    "compare": known(compare.Options),
     "certify": of_certify.OPTIONS,
     "status": status.OPTIONS,
     "doctor": {},

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
+from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import prefix_problem
+
+T = TypeVar("T")
+
+
+def asked(payload: bytes | str, kind: type[T]) -> T:
+    """What `payload` asks for, as a dataclass whose fields are the options that a job takes, each with its default.
+
+    Raises PayloadError as `parse` does.
+    """
+    return kind(**parse(payload, known(kind)))
+
+
+def known(kind: type) -> dict[str, type]:
+    """The options that are the fields of a dataclass, with their types, but for None."""
+    hints = get_type_hints(kind).items()
+    # Of `list[str] | None` the first.
+    types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
+    return {name: get_origin(one) or one for name, one in types.items()}
 
 
 def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:

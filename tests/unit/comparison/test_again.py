@@ -169,7 +169,7 @@ def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
     world.compare()
     (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
     total = json.loads(world.bucket.objects[name].body)
-    total["tally"]["listed"]["source"]["objects"] += 1
+    total["passed"]["source_listed"]["objects"] += 1
     world.bucket.add(StoredObject.of_json(name, total))
     assert not world.compare({"again": True})["adds_up"]
 
@@ -236,7 +236,7 @@ def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_a
     before, after, copied, folders, count_schedule
 ):
     with (
-        patch("oss_oms_sync.comparison.tally.MAX_FOLDERS", folders),
+        patch("oss_oms_sync.passes.tally.MAX_FOLDERS", folders),
         patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
     ):
         # GIVEN a comparison, after which what was not equal moved on

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.comparison import count
-from oss_oms_sync.comparison.differences import key_of, line
+from oss_oms_sync.comparison.count import key_of, line
 from support.compare_world import CompareWorld
 from support.law import HOSTILE
 from support.world import HOUR

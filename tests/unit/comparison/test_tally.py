@@ -11,15 +11,16 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
-from oss_oms_sync.comparison import tally as tallies
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount, Rules
 from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes import tally as tallies
 from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.tally import Tally
 
 NOW = 1_000_000
 RULES = Rules(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0, lag_since=NOW - 50_000)
@@ -39,17 +40,17 @@ optional = st.one_of(st.none(), summaries), st.one_of(st.none(), records), st.on
 worlds = st.dictionaries(keys, st.tuples(*optional, st.one_of(st.none(), summaries)).filter(any), max_size=25)
 
 
-def count(entries: list[Entry], start: CompareTally | None = None) -> CompareTally:
-    counting = CompareCount(RULES, start or CompareTally())
+def count(entries: list[Entry], start: Tally | None = None) -> Tally:
+    counting = CompareCount(RULES, start or Tally())
     for entry in entries:
         counting.judge(entry)
         counting.add()
     return counting.tally()
 
 
-def told(tally: CompareTally) -> dict[str, object]:
+def told(tally: Tally) -> dict[str, object]:
     """All of it but the marks, which are coarser of parts, and the lines, which are stored apart."""
-    told = json.loads(json.dumps({**tally.to_json(), "marks": []}, sort_keys=True))
+    told = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
     return {**told, "objects": sum(mark.objects for mark in tally.marks)}
 
 
@@ -62,10 +63,10 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
         whole = count(entries)
         places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
         parts = [entries[a:b] for a, b in pairwise(places)]
-        summed = reduce(CompareTally.merged, map(count, parts), CompareTally())
-        piece = CompareTally()
+        summed = reduce(Tally.merged, map(count, parts), Tally())
+        piece = Tally()
         for part in parts:
-            piece = count(part, CompareTally.from_json(json.loads(json.dumps(piece.to_json()))))
+            piece = count(part, from_json(Tally, json.loads(json.dumps(to_json(piece)))))
     assert told(summed) == told(whole) == told(piece)
     written = sorted(((one[0].modified, key) for key, one in world.items() if one[0]), reverse=True)
     assert [*whole.last_written] == written[:3]

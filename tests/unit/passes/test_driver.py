@@ -14,8 +14,8 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import Pass, PassState
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
@@ -125,7 +125,8 @@ def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
 
 
 def test_with_the_period_off_a_tick_begins_nothing(world, walks):
-    assert driver(world, walks).by_timer(USUAL, None) == (None, None)
+    state, stopped = driver(world, walks).by_timer(USUAL, None)
+    assert (state, stopped and stopped.stop) == (None, Stop.PERIOD_OFF)
     assert not list(world.store.names())
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.passes.store import PassStore
 from support.law import SCHEDULES
 from support.pass_world import PassWorld, pass_world
@@ -141,7 +142,7 @@ def two_ticks(*, dies: bool) -> tuple[bool, bool]:
 
 def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
     """What a worker acts on that does not read the piece back."""
-    store._write_once(f"{pass_name}/{range_name}/{number:04}", piece.to_json())  # type: ignore[attr-defined]
+    store._write_once(f"{pass_name}/{range_name}/{number:04}", to_json(piece))
     return piece
 
 

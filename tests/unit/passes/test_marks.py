@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oss_oms_sync import jsontext
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks
 
 SIZES = st.integers(0, 2000)
@@ -52,7 +48,7 @@ def test_merged_marks_are_in_order_and_count_all(sizes):
 
 @given(SIZES, SIZES)
 def test_marks_that_were_stored_go_on_where_they_were(before, after):
-    marks = Marks.from_json(jsontext.load(jsontext.dump(marks_of(0, before).to_json())))
+    marks = Marks(tuple(marks_of(0, before)))
     for n in range(before, before + after):
         marks.add(f"{n:06}")
     assert_sound(marks, before + after)
@@ -71,23 +67,3 @@ def test_many_keys_are_marked_at_nearly_equal_distances():
     marks = list(marks_of(0, 100_000))
     assert len(marks) > MAX_MARKS / 2 - 2
     assert max(mark.objects for mark in marks) <= 2.1 * 100_000 / MAX_MARKS
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        {},
-        "marks",
-        [["a"]],
-        [["a", 0]],
-        [["a", True]],
-        [["a", 1.5]],
-        [[1, 1]],
-        [["a", 1], None],
-        [["b", 1], ["a", 1]],
-        [["a", 1], ["a", 1]],
-    ],
-)
-def test_whatever_else_is_stored_is_no_marks(value):
-    assert list(Marks.from_json(json.loads(json.dumps(value)))) == []

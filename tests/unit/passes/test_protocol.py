@@ -92,7 +92,7 @@ def test_two_ticks_that_begin_the_same_pass_agree_about_it(world):
     first, total = (
         next(o for n, o in world.bucket.objects.items() if n.endswith(end)) for end in ("/r/0000", "/total")
     )
-    assert json.loads(first.body)["pass"] == json.loads(total.body)["pass"]
+    assert json.loads(first.body)["about"] == json.loads(total.body)["of"]
 
 
 def test_with_versioning_no_piece_is_read_for_a_total(world):

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from oss_oms_sync.passes.marks import Mark, Marks
-from oss_oms_sync.passes.splitting import expected_objects, find_cut
+from oss_oms_sync.passes.marks import Mark, Marks, expected_objects, find_cut
 
 MAX_CALLS = 45
 

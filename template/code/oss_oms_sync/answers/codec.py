@@ -12,6 +12,7 @@ number. Only names that nobody asks for are passed over.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timezone
@@ -101,7 +102,9 @@ def _form(hint: Any) -> _Form:
     if origin is tuple:
         return _of_tuple(tuple, args)
     if origin in (dict, Mapping):
-        return _of_mapping(*args)
+        return _of_mapping(dict, *args)
+    if origin is Counter:
+        return _of_mapping(Counter, args[0], int)
     if is_dataclass(hint):
         return _of_dataclass(hint)
     if issubclass(hint, Enum):
@@ -121,16 +124,16 @@ def _of_tuple(make: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
     return _Form(write, read)
 
 
-def _of_mapping(key: Any, value: Any) -> _Form:
+def _of_mapping(make: Callable[[Any], Any], key: Any, value: Any) -> _Form:
     name, one = _form(key), _form(value)
 
     def write(entries: Any) -> dict[str, Any]:
         return {str(name.write(key)): one.write(value) for key, value in entries.items()}
 
-    def read(entries: Any) -> dict[Any, Any]:
+    def read(entries: Any) -> Any:
         # JSON has no names but texts.
         names = {text: int(text) if key is int else text for text in entries}
-        return {name.read(names[text]): one.read(value) for text, value in entries.items()}
+        return make({name.read(names[text]): one.read(value) for text, value in entries.items()})
 
     return _Form(write, read)
 

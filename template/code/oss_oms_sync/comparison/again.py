@@ -14,13 +14,12 @@ from dataclasses import replace
 from oss_oms_sync.answers.object_class import AGAIN, LASTING
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.count import CompareCount, Rules
-from oss_oms_sync.comparison.differences import key_of
-from oss_oms_sync.comparison.tally import CompareTally, Side, written_last
+from oss_oms_sync.comparison.count import CompareCount, Rules, key_of
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
 from oss_oms_sync.passes.digests import MODULUS
+from oss_oms_sync.passes.tally import Side, Tally, written_last
 
 MAX_KEYS = 10_000
 # So many are looked at side by side before the next are read.
@@ -31,11 +30,11 @@ _RESTART = "python ops.py compare --restart"
 def judge_again(
     invocation: Invocation,
     destination: ObsBucket,
-    total: CompareTally,
+    total: Tally,
     rules: Rules,
     send: Callable[[Sequence[FailedKey]], None],
     waiting: Iterable[str] = (),
-) -> CompareTally:
+) -> Tally:
     """The total as it would be if the keys in its lists had been judged now; `send` takes what has become due.
 
     `waiting` are keys of failed records and run files: those that are in no list are read as well where the rules say
@@ -77,7 +76,7 @@ def judge_again(
         folders={name: counts for name, counts in now.folders.items() if counts},
         oldest_not_there=now.oldest_not_there,
         # What was drawn before counted as equal, and nothing that did is judged again.
-        drawn=total.drawn.merged(now.drawn),
+        drawn=total.drawn.plus(now.drawn),
         # What was written is not unwritten because it is gone, or was written once more.
         largest=max(total.largest, now.largest),
         last_written=written_last([*total.last_written, *now.last_written]),
@@ -87,7 +86,7 @@ def judge_again(
     )
 
 
-def _kept(total: CompareTally) -> CompareTally:
+def _kept(total: Tally) -> Tally:
     """What was counted of keys that are in no list. A folder that has none of them is still one of those that count one
     by one."""
     classes = {name: count for name, count in total.classes.items() if name in LASTING}
@@ -95,7 +94,7 @@ def _kept(total: CompareTally) -> CompareTally:
         folder: {name: count for name, count in counts.items() if name in LASTING}
         for folder, counts in total.folders.items()
     }
-    kept = CompareTally(classes=classes, folders=folders, twin=(total.twin - total.twin_listed) % MODULUS)
+    kept = Tally(classes=classes, folders=folders, twin=(total.twin - total.twin_listed) % MODULUS)
     return replace(
         kept,
         source_listed=_less(total.source_listed, total.side("source"), kept.side("source")),
@@ -108,7 +107,7 @@ def _less(listed: Side, all_classes: Side, kept: Side) -> Side:
     return Side(listed.objects - all_classes.objects + kept.objects, listed.bytes - all_classes.bytes + kept.bytes)
 
 
-def _keys_in(tally: CompareTally) -> int:
+def _keys_in(tally: Tally) -> int:
     """How many keys were counted: an object of the source is counted there, and one that is only in OBS here."""
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 

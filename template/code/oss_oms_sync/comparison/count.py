@@ -1,40 +1,37 @@
-"""What compare counts of each key, and which it sends."""
+"""What compare counts of each key, and which it sends; and the lists of what differs.
+
+A list is written as the `--combined` report of `rclone check`: a sign, a space, the key. `+`: only in the source; `-`:
+only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: not to be judged yet, which rclone does
+not have. What is equal (`=`) is not listed. A key that begins with `"` or has control characters is written as a JSON
+string.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heappush, heapreplace
+from heapq import heapify, heappush, heapreplace
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
-from oss_oms_sync.comparison.differences import line
-from oss_oms_sync.comparison.drawing import LARGEST, Drawing
 from oss_oms_sync.comparison.file_system import FileSystem
-from oss_oms_sync.comparison.histogram import Lags
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, Prover, kept
-from oss_oms_sync.comparison.tally import (
-    MAX_FOLDERS,
-    MAX_KEYS,
-    MAX_WRITTEN,
-    OTHERS,
-    ClassCount,
-    CompareTally,
-    FolderCount,
-    Lines,
-    Side,
-    Written,
-)
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MODULUS, digest
+from oss_oms_sync.passes.digests import LARGEST, digest
 from oss_oms_sync.passes.range_walk import Count, NoRoomError
+from oss_oms_sync.passes.tally import MAX_FOLDERS, MAX_KEYS, MAX_WRITTEN, OTHERS, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -71,25 +68,15 @@ class CompareCount(Count):
     """The count of a range so far, `start`, and what follows. `postpones`: what there is no time to read is left to the
     next piece; else it stays unproven."""
 
-    def __init__(self, rules: Rules, start: CompareTally, *, postpones: bool = True) -> None:
+    def __init__(self, rules: Rules, start: Tally, *, postpones: bool = True) -> None:
         super().__init__(rules.key_filter, start)
         self._rules = rules
         self._postpones = postpones
-        self._counts = Counter(start.counts)
-        self._classes = {name: _Class(count) for name, count in start.classes.items()}
-        self._folders = {name: {title: list(four) for title, four in of.items()} for name, of in start.folders.items()}
-        self._accepted, self._copied = Lags(start.accepted_lag), Lags(start.copied_lag)
-        self._again, self._oldest = start.again, start.oldest_not_there
-        self._parts, self._twin_listed = start.parts, start.twin_listed
-        self._drawing = Drawing(rules.seed, start.drawn)
+        tally = self._tally
+        tally.drawn.seed = rules.seed
         # A heap: the first is the one that was written first.
-        self._last_written = sorted(start.last_written)
-        self._largest = start.largest
-        # Objects and bytes of the source, and of the destination.
-        self._listed = [*start.source_listed[:2], *start.destination_listed[:2]]
-        self._named = len(self._folders.keys() - {"", OTHERS})
-        self._unread = {name: list(keys) for name, keys in start.unread.items()}
-        self._lines: list[str] = []
+        heapify(tally.last_written)
+        self._named = len(tally.folders.keys() - {"", OTHERS})
         self._lines_bytes = 0
         # With whether the key passes the project's filter.
         self._judged: tuple[Entry, ObjectClass, Proof | None, bool] = Entry("", None), ObjectClass.OUTSIDE, None, False
@@ -143,18 +130,16 @@ class CompareCount(Count):
     def add(self) -> None:
         """Count the key that was judged."""
         entry, found, proof, is_inside = self._judged
+        tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
-            self._counts[f"deep_{proof.value}"] += 1
-            self._counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
-            if proof in UNREAD and len(keys := self._unread.setdefault(proof.value, [])) < MAX_KEYS:
-                keys.append(entry.key)
-        if entry.source is None and entry.destination is None:
-            self._counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
+            self._count_proof(entry, proof)
+        if source is None and entry.destination is None:
+            tally.counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
         self._count_sides(entry, found)
         if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and _are_same_size(entry):
-            into = self._classes[found.title]
+            into = tally.classes[found.title]
             # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
             is_proven = found is ObjectClass.OVERWRITTEN
             may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
@@ -162,88 +147,75 @@ class CompareCount(Count):
             into.in_vain += (is_proven or may_be_equal) and _is_in_vain(entry)
         if found is ObjectClass.OUTSIDE:
             return
-        if entry.source and is_inside:
-            twin = self._add_version(entry.source, entry.destination)
-            self._twin_listed += twin if found.is_judged_again else 0
-            self._note_written(entry.key, entry.source.modified)
-            self._largest = max(self._largest, entry.source.size)
-            self._count_time(entry.source, entry, found)
+        if source and is_inside:
+            twin = self._add_version(source, entry.destination)
+            tally.twin_listed += twin if found.is_judged_again else 0
+            self._note_written(entry.key, source.modified)
+            tally.largest = max(tally.largest, source.size)
+            self._count_time(source, entry, found)
         if found.is_listed:
             text = line(found.sign, entry.key)
-            self._lines.append(text)
+            self.lines.append(text)
+            tally.lines += 1
             self._lines_bytes += len(text.encode())
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
-        self._counts.update(submitted=accepted + failed, accepted=accepted, failed=failed)
+        super().sent(accepted, failed)
+        self._tally.counts["submitted"] += accepted + failed
 
-    def tally(self) -> CompareTally:
-        """All that is counted so far. Its `lines` are a part of the list of all lines, which is only added to."""
-        return CompareTally(
-            dict(self._counts),
-            tuple(self._marks),
-            self._state % MODULUS,
-            self._twin % MODULUS,
-            {name: running.count() for name, running in self._classes.items()},
-            {name: {title: FolderCount(*four) for title, four in of.items()} for name, of in self._folders.items()},
-            self._accepted.histogram(),
-            self._copied.histogram(),
-            self._again,
-            self._oldest,
-            Side(*self._listed[:2]),
-            Side(*self._listed[2:]),
-            self._twin_listed % MODULUS,
-            self._largest,
-            self._drawing.drawn(),
-            sorted(self._last_written, reverse=True),
-            {name: tuple(keys) for name, keys in self._unread.items()},
-            self._parts,
-            Lines(self._lines, len(self._lines)),
-        )
+    def _count_proof(self, entry: Entry, proof: Proof) -> None:
+        counts, unread = self._tally.counts, self._tally.unread
+        counts[f"deep_{proof.value}"] += 1
+        counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
+        if proof in UNREAD and len(keys := unread.setdefault(proof.value, [])) < MAX_KEYS:
+            keys.append(entry.key)
 
     def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
-        key, source, destination = entry.key.encode(), entry.source, entry.destination
-        into = self._classes.get(found.title)
+        tally, key, source, destination = self._tally, entry.key.encode(), entry.source, entry.destination
+        into = tally.classes.get(found.title)
         if into is None:
-            into = self._classes[found.title] = _Class(ClassCount())
+            into = tally.classes[found.title] = ClassCount()
         folder = self._folder(entry.key, found.title)
         of_source = 0
         if source:
             size = source.size
             of_source = digest(key, size)
-            into.source_objects += 1
-            into.source_bytes += size
-            into.source_digest += of_source
+            side, listed = into.source, tally.source_listed
+            side.objects += 1
+            side.bytes += size
+            side.digest += of_source
             folder[0] += 1
             folder[1] += size
-            self._listed[0] += 1
-            self._listed[1] += size
+            listed.objects += 1
+            listed.bytes += size
             if found.is_equal and size <= LARGEST:
-                self._drawing.add(entry.key, of_source)
+                tally.drawn.add(entry.key, of_source)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
-            into.destination_objects += 1
-            into.destination_bytes += size
-            into.destination_digest += of_source if source and source.size == size else digest(key, size)
+            side, listed = into.destination, tally.destination_listed
+            side.objects += 1
+            side.bytes += size
+            side.digest += of_source if source and source.size == size else digest(key, size)
             folder[2] += 1
             folder[3] += size
-            self._listed[2] += 1
-            self._listed[3] += size
+            listed.objects += 1
+            listed.bytes += size
         if len(into.keys) < MAX_KEYS:
             into.keys.append(entry.key)
 
     def _folder(self, key: str, title: str) -> list[int]:
         """The count of a class in the first-level folder of `key`: its name with the slash, or "" for none."""
-        name = key[: key.find("/") + 1]
-        folder = self._folders.get(name)
+        name, folders = key[: key.find("/") + 1], self._tally.folders
+        folder = folders.get(name)
         if folder is None:
             if name and self._named == MAX_FOLDERS:
                 name = OTHERS
             elif name:
                 self._named += 1
-            folder = self._folders.setdefault(name, {})
+            folder = folders.setdefault(name, {})
         counts = folder.get(title)
         if counts is None:
             counts = folder[title] = [0, 0, 0, 0]
@@ -251,7 +223,7 @@ class CompareCount(Count):
 
     def _note_written(self, key: str, modified: int) -> None:
         """Keep an object while it is one of those that were written last."""
-        last = self._last_written
+        last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
             heappush(last, Written(modified, key))
         elif modified >= last[0].modified and (one := Written(modified, key)) > last[0]:
@@ -259,26 +231,27 @@ class CompareCount(Count):
 
     def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
         """Count how late it was, or that it is not there yet."""
-        success, destination, written = entry.success, entry.destination, source.modified
+        tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
         is_old = written < self._rules.lag_since
         if is_old and found is ObjectClass.EQUAL_CONTENTS:
             return  # as nearly always
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
         if found.is_lacking or (found is ObjectClass.MOVING and not arrived):
-            self._oldest = written if self._oldest is None else min(self._oldest, written)
+            oldest = tally.oldest_not_there
+            tally.oldest_not_there = written if oldest is None else min(oldest, written)
         if is_old or found is ObjectClass.IMPOSSIBLE:
             return
         if success and success.etag == etag_of(again(source.etag)):
-            self._again += 1
+            tally.again += 1
             return
         if success and is_covered(source, success):
-            self._accepted.add(success.modified - written)
+            tally.accepted_lag.add(success.modified - written)
         else:
-            self._accepted.not_yet += 1
+            tally.accepted_lag.not_yet += 1
         if destination and arrived:
-            self._copied.add(destination.modified - written)
+            tally.copied_lag.add(destination.modified - written)
         elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
-            self._copied.not_yet += 1
+            tally.copied_lag.not_yet += 1
 
 
 def _are_same_size(entry: Entry) -> bool:
@@ -294,34 +267,25 @@ def _is_in_vain(entry: Entry) -> bool:
     return success.modified > max(source.modified, destination.modified)
 
 
-class _Class:
-    """A ClassCount that grows."""
+def line(sign: str, key: str) -> str:
+    """One line of a list, with its end."""
+    is_plain = key[:1] != '"' and not _CONTROL.search(key)
+    return f"{sign} {key if is_plain else json.dumps(key)}\n"
 
-    __slots__ = (
-        "destination_bytes",
-        "destination_digest",
-        "destination_objects",
-        "in_vain",
-        "keys",
-        "proven_different",
-        "source_bytes",
-        "source_digest",
-        "source_objects",
-    )
 
-    def __init__(self, start: ClassCount) -> None:
-        self.source_objects, self.source_bytes, self.source_digest = start.source
-        self.destination_objects, self.destination_bytes, self.destination_digest = start.destination
-        self.keys = list(start.keys)
-        self.proven_different = start.proven_different
-        self.in_vain = start.in_vain
+def key_of(text: str) -> str:
+    """The key of a line, without its end."""
+    key = text[2:]
+    return str(json.loads(key)) if key[:1] == '"' else key
 
-    def count(self) -> ClassCount:
-        """What it has grown to."""
-        return ClassCount(
-            Side(self.source_objects, self.source_bytes, self.source_digest % MODULUS),
-            Side(self.destination_objects, self.destination_bytes, self.destination_digest % MODULUS),
-            tuple(self.keys),
-            self.proven_different,
-            self.in_vain,
-        )
+
+def keep(invocation: Invocation, prefix: str, lines: Sequence[str]) -> str:
+    """Write a list as an object of the log bucket under `prefix`; return its name, a new one each time: two workers of
+    one range do not write each other's.
+
+    Raises StorageError.
+    """
+    name = f"{prefix}{uuid.uuid4().hex}.txt"
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
+    invocation.log_bucket.put(StoredObject(name, "".join(lines).encode(), headers))
+    return name

@@ -1,60 +1,56 @@
-"""What compare answers."""
+"""What compare answers, with what to do about objects of the same size that differ, which sending them again may not
+heal.
+
+Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips what is in OBS in the same size and not
+older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.clock import Clock, from_epoch, parse_time, timestamp
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
-from oss_oms_sync.comparison.remedies import remedies
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally
-from oss_oms_sync.passes.progress import Progress, progress_json
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.stop import Stopped, stop_json
-from oss_oms_sync.text import Text
+from oss_oms_sync.passes.tally import ClassCount, Tally
+from oss_oms_sync.text import Text, objects_en
 
 # What a pass can be asked for besides (passes/scope.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
+_DEEP = "python ops.py compare --deep"
+_SEND = "python ops.py compare --deep --overwrite"
+_MAKE_NEWER = Text(
+    "copy each onto itself at the source, so that it is newer than the one in OBS, or delete it in OBS and compare"
+    " again: what is missing is sent",
+    "在源端将该对象复制到自身（使其比 OBS 中的更新），或在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
+)
+DELETE = Text(
+    "delete each in OBS and compare again: what is missing is sent",
+    "在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
+)
 
 
 @dataclass(frozen=True)
 class CompareResult:
-    """How far a pass is, and at its end what it found. `following` says what comes next, `stopped` why this call went
-    no further; `progress` is None where there is no pass. `overwrite_mode` is the sync task's. `stood_still`: whether a
-    standstill pass has seen since what the pass has judged; None if there was none."""
+    """What a pass has found. `overwrite_mode` is the sync task's. `stood_still`: whether a standstill pass has seen
+    since what the pass has judged; None if there was none."""
 
-    tally: CompareTally
-    finished: bool
-    following: str
-    stopped: Stopped | None = None
-    state: PassState | None = None
-    progress: Progress | None = None
+    tally: Tally
+    how_far: HowFar
     overwrite_mode: str | None = None
     stood_still: bool | None = None
 
-    @classmethod
-    def of(
-        cls,
-        state: PassState | None,
-        stopped: Stopped | None,
-        clock: Clock,
-        task: TaskInfo,
-        before: PassState | None = None,
-        stood_still: bool | None = None,
-    ) -> CompareResult:
-        """The answer that tells of a pass, or that there is none; by the one `before` it an open pass is measured."""
-        if state is None or not isinstance(state.tally, CompareTally):
-            return cls(CompareTally(), finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        progress, following = Progress.of(state, before, clock.now()), state.following("compare")
-        mode = task.object_overwrite_mode
-        stopped = stopped or state.stopped
-        return cls(state.tally, bool(state.ended), following, stopped, state, progress, mode, stood_still)
+    @property
+    def state(self) -> PassState | None:
+        """The pass; None if there is none."""
+        return self.how_far.state
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it."""
-        state, tally = self.state, self.tally
+        state, tally, finished = self.state, self.tally, self.how_far.finished
         is_standstill = state is not None and state.scope.standstill
         sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
         return {
@@ -65,21 +61,14 @@ class CompareResult:
                 "copied": tally.copied_lag.summary(),
                 "again": tally.again,
             },
-            **(self._found() if self.finished and not is_standstill else {}),
+            **(self._found() if finished and not is_standstill else {}),
             "standstill": is_standstill,
             "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
-            "state": f"{tally.state:064x}" if self.finished else None,
-            "twin": f"{tally.twin:064x}" if self.finished else None,
+            "state": f"{tally.state:064x}" if finished else None,
+            "twin": f"{tally.twin:064x}" if finished else None,
             "stood_still": self.stood_still,
-            "finished": self.finished,
-            "next": self.following,
-            **stop_json(self.stopped),
-            "pass": state.of.name if state else None,
-            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
-            "started": state.of.started if state else None,
-            "ended": (state.ended or None) if state else None,
             "amended": (state.amended or None) if state else None,
-            **progress_json(self.state, self.progress),
+            **self.how_far.to_json(),
         }
 
     def _deep(self) -> dict[str, object] | None:
@@ -96,16 +85,13 @@ class CompareResult:
         tally = self.tally
         return {
             "classes": {
-                one.title: tally.classes.get(one.title, ClassCount()).to_json()
+                one.title: tally.classes.get(one.title, ClassCount()).shown()
                 for one in ObjectClass
                 if one is not ObjectClass.ORPHAN_RECORDS
             },
-            "folders": {
-                folder: {title: list(count) for title, count in counts.items()}
-                for folder, counts in sorted(tally.folders.items())
-            },
-            "source": {**tally.side("source").to_json(), "state_digest": f"{tally.state:064x}"},
-            "destination": tally.side("destination").to_json(),
+            "folders": dict(sorted(tally.folders.items())),
+            "source": {**to_json(tally.side("source")), "state_digest": f"{tally.state:064x}"},
+            "destination": to_json(tally.side("destination")),
             "adds_up": tally.adds_up(),
             "remedies": {name: text._asdict() for name, text in self.remedies.items()},
             "watermark": self.watermark,
@@ -126,3 +112,60 @@ class CompareResult:
             return None
         oldest = self.tally.oldest_not_there
         return timestamp(began if oldest is None else min(began, from_epoch(oldest)))
+
+
+def remedies(tally: Tally, overwrite_mode: str | None) -> dict[str, Text]:
+    """What to do, by the name of the class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
+    proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
+    older = _count(tally, ObjectClass.OLDER).in_vain
+    suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
+    heal = _heal(overwrite_mode, is_in_vain=in_vain > 0)
+    found = {}
+    if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
+        found[ObjectClass.OLDER.title] = Text(
+            f"OMS accepted {objects_en(older)} of the same size once more, and did not copy them: they may be equal. To"
+            f" see it, read them: {_DEEP}. What cannot be read: {DELETE.en}.",
+            f"有 {older} 个大小相同的对象已再次被 OMS 接收但未复制，内容可能相同。读取内容可以确认：{_DEEP}。"
+            f"无法读取的对象：请{DELETE.zh}。",
+        )
+    if proven:
+        found[ObjectClass.OVERWRITTEN.title] = Text(
+            f"{objects_en(proven)} of the same size were read and differ. If OBS is to have what the source has:"
+            f" {heal.en}.",
+            f"有 {proven} 个对象大小相同，但经读取确认内容不同。如需以源端内容为准：{heal.zh}。",
+        )
+    if suspicious:
+        found[ObjectClass.SUSPICIOUS.title] = Text(
+            f"{objects_en(suspicious)} of the same size, but with another MD5, or an ETag that is not one. To see"
+            f" which differ, read them: {_DEEP}. If one does: {heal.en}.",
+            f"有 {suspicious} 个对象大小相同，但 MD5 不同，或其 ETag 不是 MD5。读取内容可以确认：{_DEEP}。"
+            f"如确有不同：{heal.zh}。",
+        )
+    return found
+
+
+def _count(tally: Tally, one: ObjectClass) -> ClassCount:
+    return tally.classes.get(one.title, ClassCount())
+
+
+def _heal(overwrite_mode: str | None, *, is_in_vain: bool) -> Text:
+    match overwrite_mode:
+        case "FULL_OVERWRITE":
+            return Text(_SEND, _SEND)
+        case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
+            return Text(
+                f"OMS skipped what was sent again, because one of both objects has no CRC64, so {_MAKE_NEWER.en}",
+                f"重发的对象已被 OMS 跳过（有一侧没有 CRC64），请{_MAKE_NEWER.zh}",
+            )
+        case "CRC64_COMPARISON_OVERWRITE":
+            return Text(
+                f"{_SEND}. OMS skips it if one of both objects has no CRC64; then {_MAKE_NEWER.en}",
+                f"{_SEND}。若任一侧没有 CRC64，OMS 会跳过；此时请{_MAKE_NEWER.zh}",
+            )
+        case "NO_OVERWRITE":
+            return DELETE
+    mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+    return Text(
+        f"OMS skips what is sent again ({mode}), so {_MAKE_NEWER.en}",
+        f"{mode} 模式下重发会被 OMS 跳过，请{_MAKE_NEWER.zh}",
+    )

@@ -1,19 +1,25 @@
-"""Submits keys to OMS in batches: each key gets an outcome, and a refused batch is bisected down to the refused key."""
+"""Submits keys to OMS in batches, and records what became of each: a refused batch is bisected down to the refused key,
+so that each key has an outcome of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -107,3 +113,35 @@ def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """Split `keys` into batches of at most KEYS_PER_CALL."""
     for start in range(0, len(keys), KEYS_PER_CALL):
         yield keys[start : start + KEYS_PER_CALL]
+
+
+class Recorded(NamedTuple):
+    """The outcome of one key (None: accepted), its record, and why that is not known to be written (None: it is)."""
+
+    key: FailedKey
+    failure: Failure | None
+    record: StoredObject
+    problem: StorageFailure | None
+
+    def log_problem(self) -> None:
+        """Log that the record was not written, if so."""
+        if self.problem:
+            log.error({"key": self.key.key, "record": self.record.name, "problem": self.problem.message})
+
+
+def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
+    """Write a failed record for each key that has a Failure, and a success record for every other key.
+
+    The caller logs what was not written, and decides where its key is kept: without a failed record, the key would be
+    lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    """
+    task_id, now = invocation.task_id, invocation.clock.now()
+
+    def record_of(key: FailedKey, failure: Failure | None) -> StoredObject:
+        if failure:
+            return failed_record(task_id, key, failure, now)
+        return success_record(task_id, key.change, key.copy_attempts)
+
+    records = [(key, failure, record_of(key, failure)) for key, failure in outcomes]
+    problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
+    return [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]

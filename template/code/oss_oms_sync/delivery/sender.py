@@ -13,8 +13,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.pool import POOL_WIDTH, Begun
-from oss_oms_sync.delivery.batches import Submission, batches, submit
-from oss_oms_sync.delivery.recording import record
+from oss_oms_sync.delivery.batches import Submission, batches, record, submit
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from oss_oms_sync import events
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.delivery.batches import Submission, submit
-from oss_oms_sync.delivery.recording import Recorded, record
-from oss_oms_sync.delivery.share import Share
+from oss_oms_sync.delivery.batches import Recorded, Submission, record, submit
 from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.reasons import Failure, Reason
 
 # How long writing the records of a batch may take: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
+# The share begins at twice the whole, so that a spike, of which an instance sees a throttled submission at most, leaves
+# it whole.
+_MOST = 2.0
+# Some events are always tried, or an instance would not see that OMS admits calls again.
+_LEAST = 1 / 64
+# How long the share takes from nothing to the whole.
+_RECOVERY_SECONDS = 60.0
+
+_REMEMBERED_AS = "forward's share"
+_LEFT_TO_REPLAY = Failure(Reason.THROTTLED, message="not sent: OMS throttled calls before it, so replay sends it")
 
 log = logging.getLogger(__name__)
 
@@ -88,3 +99,46 @@ def _log_failure(one: Recorded) -> None:
                 "fix": failure.reason.fix.en,
             }
         )
+
+
+@dataclass(frozen=True)
+class _Throttled:
+    """When OMS last throttled a submission (on the monotonic clock), and the share after that."""
+
+    at: float
+    share: float
+
+
+class Share:
+    """How large a share of its events this instance submits itself while OMS throttles; replay sends the rest.
+
+    A call of forward's mostly carries one key, a call of replay's ten. So beyond the rate of calls that OMS admits,
+    every call that forward leaves to replay lets more keys through. No instance knows of the others, so each finds its
+    share as TCP finds its rate: it halves with each throttled submission, and grows evenly over time.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._remembered = invocation.oss.remembered
+        self._clock = invocation.clock
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every event is tried; then a throttled call is worth another attempt within seconds."""
+        return self._size >= 1
+
+    def refusal(self) -> Failure | None:
+        """Why this event is not to be submitted, by chance; None if it is."""
+        return None if random.random() < self._size else _LEFT_TO_REPLAY
+
+    def note(self, submission: Submission) -> None:
+        """Take into account how OMS answered."""
+        if submission.throttled:
+            halved = _Throttled(self._clock.monotonic(), max(_LEAST, self._size / 2))
+            self._remembered[_REMEMBERED_AS] = halved
+
+    @property
+    def _size(self) -> float:
+        last = self._remembered.get(_REMEMBERED_AS)
+        if not isinstance(last, _Throttled):
+            return _MOST
+        return min(_MOST, last.share + (self._clock.monotonic() - last.at) / _RECOVERY_SECONDS)

@@ -7,7 +7,7 @@ last complete look is not read again; the map says of younger ones up to where t
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -108,28 +108,13 @@ class ListPositions:
         self.listed[month] = Listed(lines + at.lines - before.lines, outside + at.outside - before.outside)
         self.lists[name] = at
 
-    def to_json(self) -> dict[str, object]:
-        """As the state is stored."""
+    def kept(self) -> ListPositions:
+        """What of it is worth storing."""
         looked = parse_time(self.looked)
         forgotten = (looked - _MARGIN - _GROWS).timestamp() if looked else 0
         kept = {name: one for name, one in self.lists.items() if not one.ended or one.modified >= forgotten}
         newest = sorted(kept.items(), key=lambda item: (not item[1].ended, item[1].modified))[-MAX_LISTS:]
-        return {
-            **vars(self),
-            "lists": {name: list(one) for name, one in newest},
-            "listed": {month: list(one) for month, one in sorted(self.listed.items())[-_MAX_MONTHS:]},
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, object]) -> ListPositions:
-        """What `to_json` made; what is unreadable begins anew."""
-        try:
-            this = cls(**{one.name: value[one.name] for one in fields(cls) if one.name in value})  # type: ignore[arg-type]
-            this.lists = {name: ListRead(*one) for name, one in this.lists.items()}
-            this.listed = {month: Listed(*one) for month, one in this.listed.items()}
-        except (TypeError, AttributeError):
-            return cls()
-        return this
+        return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 
 
 def _hash(text: bytes) -> str:

@@ -1,17 +1,31 @@
 """Digests of buckets, which anybody can compute again from a listing: digests.py in the project does it in 20 lines.
+And objects drawn for a sample by them, while a comparison counts.
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
 depend on their order, and those of parts add up. It shows that two buckets hold the same keys and sizes, against
 accidents, not against an adversary.
+
+An object's rank in a draw is its digest times an odd number, modulo 2^256: so each rank is as likely as any other, and
+a sample takes the smallest. The number is drawn when a pass begins, so nobody can know before that which objects will
+be taken; and it is kept, so anybody can draw the same ones from a listing afterwards.
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import insort
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.clouds.objects import ObjectSummary
 
 MODULUS = 2**256
+# As many as a sample may have.
+MAX_DRAWN = 300
+# Larger objects are not drawn: a sample has to be read in a few minutes.
+LARGEST = 2**30
+_MASK = MODULUS - 1
 
 
 def digest(key: bytes, size: int) -> int:
@@ -36,3 +50,36 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
     of the same changes."""
     is_same = source.etag == destination.etag and source.size == destination.size
     return version if is_same else version_digest(destination)
+
+
+@dataclass
+class Drawn:
+    """The objects drawn from a `population` of so many, in the order in which a sample takes them: ranks and keys. It
+    grows. `seed` has the hex digits of half of the number, rounded down, by which they are ranked."""
+
+    seed: str = ""
+    population: int = 0
+    ranked: list[tuple[Digest, str]] = field(default_factory=list)
+
+    @cached_property
+    def _factor(self) -> int:
+        """The number by which they are ranked."""
+        return 2 * int(self.seed or "0", 16) + 1
+
+    @property
+    def keys(self) -> list[str]:
+        """Their keys."""
+        return [key for _, key in self.ranked]
+
+    def add(self, key: str, digest: int) -> None:
+        """One more object."""
+        self.population += 1
+        rank, ranked = digest * self._factor & _MASK, self.ranked
+        if len(ranked) < MAX_DRAWN or rank < ranked[-1][0]:
+            insort(ranked, (rank, key))
+            del ranked[MAX_DRAWN:]
+
+    def plus(self, other: Drawn) -> Drawn:
+        """What is drawn from both, of the same pass; it shares nothing with them."""
+        ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
+        return Drawn(self.seed or other.seed, self.population + other.population, ranked)

@@ -15,8 +15,8 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import Pass, PassState, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
 from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped, stop_json
@@ -89,7 +89,7 @@ class Driver:
             return self.begin(scope, None if is_over else slot, states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
-            return mine, None
+            return mine, None if mine else self._period_off
         # Only one is tried: if OMS is down, so much it costs and no more. It is the one that has stood still longest,
         # so that each has its turn, whatever holds back another.
         first, *others = (wake for _, wake in sorted(still))
@@ -106,22 +106,23 @@ class Driver:
         there is time. One that is too large is begun anew only by `restart`."""
         states = self._store.states()
         mine = None if restart else newest_of(states, scope)
-        if mine is None or mine.ended or mine.scope != scope:
-            state, stopped = self.begin(scope, states=states)
-        else:
+        state: PassState | None
+        if mine and not mine.ended and mine.scope == scope:
             state, stopped = mine, None if mine.goes_on else mine.stopped
+        elif not restart and (stopped := self._too_many(scope, states)):
+            return None, stopped
+        else:
+            state, stopped = self.begin(scope, states=states)
         if state is None or stopped:
             return state, stopped
         stopped = self._wait(state.of.name)
         return self._store.state(state.of.name), stopped
 
-    def too_many(self, scope: Scope) -> Stopped | None:
-        """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send and
-        none is open."""
-        mine, settings = newest_of(self._store.states(), scope), self._settings
-        if not scope.everything or scope.since or (mine and not mine.ended and mine.scope == scope):
+    def _too_many(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
+        """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send."""
+        if not scope.everything or scope.since:
             return None
-        marks = self._store.known_marks(self.about_now(scope, note=False))
+        marks, settings = self._store.known_marks(self.about_now(scope, note=False, states=states)), self._settings
         objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings)
         most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= most:
@@ -207,6 +208,11 @@ class Driver:
             last = self._store.read(name, one, tree.last[one])
             if not (last and last.is_stuck and self._now() - latest < _DAY_SECONDS):
                 yield latest, Wake(name, one, None)
+
+    @property
+    def _period_off(self) -> Stopped:
+        job = self._store.job.upper()
+        return Stopped(Stop.PERIOD_OFF, f"{job}_PERIOD is off, and no pass was begun by hand")
 
     @property
     def _lost_after(self) -> float:

@@ -1,15 +1,31 @@
-"""Marks: where the keys lie that a pass walked, as a few hundred of them with counts.
+"""Where keys lie, and where a range of them splits in two.
 
-They tell the next pass where to split, so that the halves of a range take equally long.
+Marks are a few hundred keys that a pass walked, with counts. They tell the next pass where to split, so that the halves
+of a range take equally long. Keys are compared by code point, which is the order of OSS's listings (the byte order of
+UTF-8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+import re
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 MAX_MARKS = 256
+
+NextKey = Callable[[str], str | None]
+
+# A cut is written into listing requests, names and logs, so nothing is in it that is at risk of being changed there.
+_UNUSABLE = re.compile(r"[\x00-\x1f%\x7f-\x9f\ud800-\udfff]")
+_LAST = "\U0010ffff"
+# So many characters take at most 1000 bytes. With the two that are appended, that is a valid object name.
+_MAX_PREFIX = 250
+# The last code points of ASCII, and of those that take two and three bytes: most keys have only smaller ones.
+_ENDS = (0x7F, 0x7FF, 0xFFFF)
+_BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
 class Mark(NamedTuple):
@@ -48,18 +64,6 @@ class Marks:
         """The marks of both; the keys of `right` follow those of `left`."""
         return cls([*left, *right])
 
-    def to_json(self) -> list[Mark]:
-        """The marks as [[key, count], ...]."""
-        return list(self)
-
-    @classmethod
-    def from_json(cls, value: object) -> Marks:
-        """The marks that `to_json` wrote; none if `value` is anything else."""
-        marks = [_mark_from_json(pair) for pair in value] if isinstance(value, list) else []
-        read = [mark for mark in marks if mark]
-        in_order = all(one.key < following.key for one, following in pairwise(read))
-        return cls(read if in_order and len(read) == len(marks) else ())
-
     def _set(self, marks: Sequence[Mark]) -> None:
         # Marks that count at least this are at most MAX_MARKS - 2. One more is the rest, and one the last key.
         self._step = max(1, -(-sum(mark.objects for mark in marks) // (MAX_MARKS - 2)))
@@ -77,8 +81,81 @@ def _join(marks: Sequence[Mark], least: int) -> list[Mark]:
     return [*joined, Mark(marks[-1].key, since)] if since else joined
 
 
-def _mark_from_json(value: object) -> Mark | None:
-    match value:
-        case [str(key), int(count)] if count > 0 and count is not True:
-            return Mark(key, count)
+def expected_objects(after: str, until: str, marks: Iterable[Mark]) -> int:
+    """How many objects there are, by the `marks` of an earlier pass, after the key `after` and up to `until` ("": no
+    limit); rather too many than too few."""
+    following = [mark for mark in marks if mark.key > after]
+    inside = sum(not until or mark.key < until for mark in following)
+    # The mark after those inside counts objects of the range as well.
+    return sum(mark.objects for mark in following[: inside + 1])
+
+
+def find_cut(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
+    """Find a key at which the range of keys up to `until` ("": no limit) splits into (..., cut] and (cut, until].
+
+    `first` is the first key that exists in the range, `marks` are those of an earlier pass, in key order. `next_key(x)`
+    is the first key of the range that exists after x, or None; it is called some 20 times, and at most 45.
+
+    Return a cut with first <= cut < the last key of the range, or None if the range does not split.
+    """
+    by_marks = _cut_by_marks(first, until, marks, next_key)
+    return _cut_by_characters(first, next_key) if by_marks is None else by_marks
+
+
+def _cut_by_marks(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
+    """The mark that is the middle by counts of those inside the range."""
+    following = [mark for mark in marks if mark.key >= first]
+    inside = [mark.key for mark in following if not until or mark.key < until]
+    # The mark after those inside counts objects of the range as well.
+    counts = list(accumulate(mark.objects for mark in following[: len(inside) + 1]))
+    places = [(count, key) for count, key in zip(counts, inside, strict=False) if not _UNUSABLE.search(key)]
+    total = counts[-1] if counts else 0
+    while places:
+        count, cut = min(places, key=lambda place: abs(2 * place[0] - total))
+        if next_key(cut) is not None:
+            return cut
+        # The keys from here on were deleted since.
+        total, places = count, [place for place in places if place[0] < count]
     return None
+
+
+def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
+    """Half way between `first` and the last key, by the first character in which they differ."""
+    if next_key(first) is None:
+        return None
+    prefix = first[: _common_length(first, next_key)]
+    differing = first[len(prefix) : len(prefix) + 1]
+    # No character is the smallest: the last key then continues `first`.
+    low = ord(differing) if differing else -1
+    high = _last_code(prefix, max(low, 0), next_key)
+    middle = (low + high + 1) // 2
+    codes = chain(range(middle, high + 1), range(middle - 1, low, -1))
+    usable = (chr(code) for code in codes if not _UNUSABLE.match(chr(code)))
+    # The second one is needed if only the last key follows the first one: `prefix` and a single character.
+    cuts = (f"{prefix}{end}" for end in (next(usable, ""), f"{differing}{_LAST}"))
+    return next((cut for cut in cuts if first <= cut and not _UNUSABLE.search(cut) and next_key(cut) is not None), None)
+
+
+def _common_length(first: str, next_key: NextKey) -> int:
+    """How many characters `first` and the last key have in common."""
+
+    def is_passed(index: int) -> bool:
+        return next_key(f"{first[: index + 1]}{_LAST}") is not None
+
+    return bisect_left(range(min(len(first), _MAX_PREFIX)), True, key=is_passed)
+
+
+def _last_code(prefix: str, low: int, next_key: NextKey) -> int:
+    """The code point that follows `prefix` in the last key; it is at least `low`."""
+    high = sys.maxunicode
+    while low < high:
+        middle = next((end for end in _ENDS if low <= end < high), (low + high) // 2)
+        found = next_key(
+            f"{prefix}{chr(min(middle, _BEFORE_SURROGATES) if middle <= _LAST_SURROGATE else middle)}{_LAST}"
+        )
+        # Another beginning is that of a new key.
+        if found and found.startswith(prefix):
+            low = max(middle + 1, ord(found[len(prefix)]))
+        else:
+            high = middle
+    return low

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.passes.scope import Scope
 
@@ -61,9 +60,7 @@ def differences_prefix(project: str, job: str, task_id: str) -> str:
 def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
     """The name of the pass that began at that moment, or whose slot began then. All that a pass is of is in it, so a
     pass of other settings never has the same name, even in the same slot; its wishes are not."""
-    identity = {"source_bucket": source_bucket, "classes": classes, **scope_json(scope.identity)}
-    if destination_bucket:
-        identity["destination_bucket"] = destination_bucket
+    identity = [source_bucket, destination_bucket, classes, to_json(scope.identity)]
     digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
     return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
@@ -71,13 +68,6 @@ def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: 
 def kin(name: str) -> str:
     """What the names of all passes begin with that are of the same identity as the pass `name`."""
     return name.partition("-")[0] + "-"
-
-
-def scope_json(scope: Scope) -> dict[str, object]:
-    """A scope as it is stored."""
-    since = timestamp(scope.since) if scope.since else ""
-    wanted = {name: True for name in ("deep", "overwrite", "standstill", "cutover") if getattr(scope, name)}
-    return {**asdict(scope.key_filter), "since": since, "all": scope.everything, **wanted}
 
 
 def piece_name(range_name: str, number: int) -> str:

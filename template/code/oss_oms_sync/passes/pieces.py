@@ -13,8 +13,9 @@ from enum import Enum
 from functools import reduce
 
 from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
+from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.stop import Stop, Stopped, stop_json
+from oss_oms_sync.stop import Stopped
 
 # Together with LANES this bounds the bill of whatever goes wrong.
 MAX_PIECES = 10_000
@@ -49,8 +50,13 @@ class Piece:
     cut: str = ""
     stopped: Stopped | None = None
     tally: Tally = field(default_factory=Tally)
-    about: Mapping[str, object] | None = None
+    about: Pass | None = None
     stuck: int = 0
+
+    @classmethod
+    def first(cls, about: Pass | None = None) -> Piece:
+        """What is known of all keys before anything was done."""
+        return cls(Kind.MORE, until="", after="", about=about)
 
     @property
     def is_stuck(self) -> bool:
@@ -59,53 +65,8 @@ class Piece:
 
     def halves(self) -> tuple[Piece, Piece]:
         """The first pieces of the two ranges that it split into."""
-        nothing = type(self.tally)()
-        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after, tally=nothing)
-        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut, tally=nothing)
-
-    def to_json(self) -> dict[str, object]:
-        follows = {
-            "kind": self.kind.value,
-            "after": self.after,
-            "cut": self.cut,
-            **stop_json(self.stopped),
-            "stuck": self.stuck,
-        }
-        about = {} if self.about is None else {"pass": self.about}
-        return {**about, "after": self.begin, "until": self.until, "follows": follows, "tally": self.tally.to_json()}
-
-    @classmethod
-    def from_json(cls, value: object, tally_type: type[Tally] = Tally) -> Piece | None:
-        """What `to_json` made, with a tally of that type; None if it is unreadable."""
-        match value:
-            case {
-                "after": str(begin),
-                "until": str(until),
-                "follows": {
-                    "kind": str(kind),
-                    "after": str(after),
-                    "cut": str(cut),
-                    "stop": stop,
-                    "stopped": why,
-                    "stuck": int(stuck),
-                },
-                "tally": dict(tally),
-                **rest,
-            } if kind in (one.value for one in Kind):
-                about = rest.get("pass")
-                stopped = Stopped(Stop(stop), str(why)) if stop in (one.value for one in Stop) else None
-                return cls(
-                    Kind(kind),
-                    until,
-                    after,
-                    begin,
-                    cut,
-                    stopped,
-                    tally_type.from_json(tally),
-                    about if isinstance(about, dict) else None,
-                    stuck,
-                )
-        return None
+        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after)
+        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:

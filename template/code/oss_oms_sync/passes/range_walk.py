@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -15,9 +14,10 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Entry
-from oss_oms_sync.passes.digests import MODULUS, state_digest, twin_digest, version_digest
+from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
@@ -40,11 +40,12 @@ class Count:
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
-        self._start = start
+        # It grows, but for its marks.
+        self._tally = start.merged(Tally())
         self._marks = Marks(start.marks)
-        self._state, self._twin = start.state, start.twin
         self._entry = Entry("", None)
-        # Whether a piece of more keys would be too large.
+        # Lines of the list of differences, and whether a piece of more would be too large.
+        self.lines: list[str] = []
         self.is_full = False
 
     def judge(self, entry: Entry) -> FailedKey | None:
@@ -65,33 +66,26 @@ class Count:
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
+        self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
         """All that is counted so far."""
-        return replace(self._start, marks=tuple(self._marks), state=self._state % MODULUS, twin=self._twin % MODULUS)
+        return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
         """Add what both buckets hold of a key of the source to the digests; return what was added to `twin`."""
         version = version_digest(source)
-        self._state += state_digest(version, source.modified)
+        self._tally.state += state_digest(version, source.modified)
         if destination is None:
             return 0
         twin = twin_digest(version, source, destination)
-        self._twin += twin
+        self._tally.twin += twin
         return twin
 
 
-class Trial(Protocol):
-    """A call that is not continued: it ends after `limit` objects to be sent, or sends none of them."""
-
-    @property
-    def limit(self) -> int | None: ...
-    @property
-    def dry_run(self) -> bool: ...
-
-
 class RangeWalk:
-    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time."""
+    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time. It
+    ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them."""
 
     def __init__(
         self,
@@ -101,17 +95,20 @@ class RangeWalk:
         count: Count,
         share: int = 1,
         seconds: float = math.inf,
-        trial: Trial | None = None,
+        limit: int | None = None,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._entries = entries
-        self._count = count
+        self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
         # For how long it walks.
         longest = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
         self._end = self._clock.monotonic() + longest
         self._sender = Sender(invocation, share, longest)
         self._start = start
-        self._trial = trial
+        self._limit = limit
+        self._dry_run = dry_run
         self._after = start.after
         # The open batch, and the range as it was before: that is what counts until all of it is accepted or recorded.
         self._batch: list[FailedKey] = []
@@ -119,7 +116,7 @@ class RangeWalk:
         self._taken = 0
         # The first keys that a dry run would send.
         self.missing: list[str] = []
-        self.stopped = LIMIT_REACHED if trial and trial.limit == 0 else None
+        self.stopped = LIMIT_REACHED if limit == 0 else None
 
     def run(self) -> Walked:
         """Walk until the range ends, time is up, or a cloud refuses."""
@@ -144,9 +141,19 @@ class RangeWalk:
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
 
+    def trial(self) -> tuple[Tally, HowFar]:
+        """The same as a call that is not continued.
+
+        Raises StorageError.
+        """
+        walked = self.run()
+        if walked.error:
+            raise walked.error
+        return walked.piece.tally, HowFar.of_trial(self.stopped, finished=walked.piece.kind is Kind.DONE)
+
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
-        until, count, monotonic = self._start.until, self._count, self._clock.monotonic
+        until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for entry in self._entries:
             if until and entry.key > until:
                 return True
@@ -168,12 +175,12 @@ class RangeWalk:
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
-        if not self.stopped and self._trial and self._trial.limit is not None and self._taken >= self._trial.limit:
+        if not self.stopped and self._limit is not None and self._taken >= self._limit:
             self.stopped = LIMIT_REACHED
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
-        if not (self._trial and self._trial.dry_run):
+        if not self._dry_run:
             self._before_batch = self._settled()
             self._batch.append(key)
         elif len(self.missing) < _MAX_SHOWN:
@@ -185,11 +192,11 @@ class RangeWalk:
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or _NO_RECORD
             return
-        self._count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
+        self.count.sent(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []
 
     def _settled(self) -> Piece:
         """The range up to the last key that is settled."""
         if self._batch:
             return self._before_batch
-        return replace(self._start, after=self._after, tally=self._count.tally())
+        return replace(self._start, after=self._after, tally=self.count.tally())

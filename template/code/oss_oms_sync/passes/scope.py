@@ -1,4 +1,4 @@
-"""What a pass is of, and what it is to do besides."""
+"""What a pass is of, what it is to do besides, and what it says of that in its first piece."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from oss_oms_sync.filters import KeyFilter
 # log bucket. Function Compute may have dropped earlier events: it keeps one for a day in forward's queue and for a day
 # in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
+# Which classes there are, and when an object is in which: a pass does not change its mind half way.
+CLASSES_VERSION = 1
 # Nothing in OSS is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -64,3 +66,21 @@ class Scope:
         if self.since or self.everything:
             return self.since or _LONG_AGO
         return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass is about, as its first piece says. `before` is the pass of its identity that ended last, and
+    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
+    Times are ISO 8601 in UTC."""
+
+    name: str
+    source_bucket: str
+    scope: Scope
+    started: str
+    installed: str
+    before: str = ""
+    before_started: str = ""
+    destination_bucket: str = ""
+    seed: str = ""
+    classes: int = CLASSES_VERSION

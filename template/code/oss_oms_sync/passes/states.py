@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.names import scope_json
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.stop import Stop, Stopped
 
@@ -21,68 +19,10 @@ _LATE = timedelta(days=1)
 _BY_HAND = timedelta(days=3)
 # What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
 LATEST = timedelta(hours=24)
-# Which classes there are, and when an object is in which: a pass does not change its mind half way.
-CLASSES_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What a pass is about, as its first piece says. `before` is the pass of its identity that ended last, and
-    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
-    Times are ISO 8601 in UTC."""
-
-    name: str
-    source_bucket: str
-    scope: Scope
-    started: str
-    installed: str
-    before: str = ""
-    before_started: str = ""
-    destination_bucket: str = ""
-    seed: str = ""
-    classes: int = CLASSES_VERSION
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "source_bucket": self.source_bucket,
-            "scope": scope_json(self.scope),
-            "started": self.started,
-            "installed": self.installed,
-            "before": self.before,
-            "before_started": self.before_started,
-            "destination_bucket": self.destination_bucket,
-            "classes": self.classes,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_json(cls, name: str, value: object) -> Pass | None:
-        """What `to_json` made; None if it is unreadable."""
-        match value:
-            case {
-                "source_bucket": str(bucket),
-                "scope": {
-                    "prefix": str(prefix),
-                    "suffix": str(suffix),
-                    "since": str(since),
-                    "all": bool(everything),
-                    **wanted,
-                },
-                "started": str(started),
-                "installed": str(installed),
-                "before": str(before),
-                "before_started": str(before_started),
-                "destination_bucket": str(destination),
-                "classes": int(classes),
-                "seed": str(seed),
-            } if parse_time(since) or not since:
-                asked = (wanted.get(option) is True for option in ("deep", "overwrite", "standstill", "cutover"))
-                scope = Scope(KeyFilter(prefix, suffix), parse_time(since), everything, *asked)
-                return cls(name, bucket, scope, started, installed, before, before_started, destination, seed, classes)
-        return None
-
-
-class Amendment(NamedTuple):
+class Amendment:
     """What the total of a pass had become at a time, by the keys that were judged again until then."""
 
     number: int
@@ -92,8 +32,9 @@ class Amendment(NamedTuple):
 
 @dataclass(frozen=True)
 class PassState:
-    """How far a pass is. `passed` is what it has counted, `amendment` the last one of its total. `ended` is empty while
-    it is open; `ranges_open` and `ranges_done` count its ranges. `stuck`: why a range of it came nowhere for long."""
+    """How far a pass is; of one that has ended, its total as it is stored. `passed` is what it has counted, `amendment`
+    the last one of its total, which is stored apart. `ended` is empty while it is open; `ranges_open` and `ranges_done`
+    count its ranges. `stuck`: why a range of it came nowhere for long."""
 
     of: Pass
     passed: Tally

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -31,10 +33,12 @@ from oss_oms_sync.passes.names import (
     working_prefix,
 )
 from oss_oms_sync.passes.pieces import Piece, Tree, fold
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import CLASSES_VERSION, Amendment, Pass, PassState
+from oss_oms_sync.passes.scope import CLASSES_VERSION, Pass, Scope
+from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +49,8 @@ class PassStore:
     Methods raise StorageError; also where the log bucket has versioning, because then nothing is written once.
     """
 
-    def __init__(
-        self, invocation: Invocation, job: str, tally_type: type[Tally] = Tally, destination_bucket: str = ""
-    ) -> None:
+    def __init__(self, invocation: Invocation, job: str, destination_bucket: str = "") -> None:
         self.job = job
-        self.tally_type = tally_type
         self.destination_bucket = destination_bucket
         self._invocation = invocation
         self._settings = settings = invocation.settings
@@ -94,24 +95,24 @@ class PassStore:
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
         """A piece as it is stored; None if there is none."""
-        return self._piece(self._read(f"{pass_name}/{piece_name(range_name, number)}"))
+        return _value(Piece, self._read(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def about(self, pass_name: str) -> Pass | None:
         """What a pass is about; None if it was cleared away, or cannot be read."""
         first = self.read(pass_name, ROOT_RANGE, 0)
-        return Pass.from_json(pass_name, first.about) if first else None
+        return first.about if first else None
 
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece, unless it is there already; return what is stored. None if that is unreadable, or was cleared
         away meanwhile: nobody may act on it then."""
         name = f"{pass_name}/{piece_name(range_name, number)}"
-        return self._piece(self._write_once(name, piece.to_json()))
+        return _value(Piece, self._write_once(name, to_json(piece)))
 
     def last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
         """The last piece of each range that can be read."""
         names = [f"{pass_name}/{piece_name(*one)}" for one in tree.last.items()]
         found = zip(tree.last, self._read_all(names), strict=True)
-        pieces = {name: self._piece(one) for name, one in found}
+        pieces = {name: _value(Piece, one) for name, one in found}
         return {name: piece for name, piece in pieces.items() if piece}
 
     def write_end(self, pass_name: str, range_name: str) -> None:
@@ -121,28 +122,21 @@ class PassStore:
     def write_total(self, one: Pass, tally: Tally, tree: Tree) -> None:
         """Write down that a pass has ended, and what it counted."""
         ended = timestamp(self._clock.now())
-        value = {
-            "pass": one.to_json(),
-            "ended": ended,
-            "ranges": tree.done,
-            "pieces": tree.pieces,
-            "tally": tally.to_json(),
-        }
-        self._write_once(f"{one.name}/{TOTAL}", value)
+        total = PassState(one, tally, ended, ranges_open=0, ranges_done=tree.done, pieces=tree.pieces)
+        self._write_once(f"{one.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
         """Write down what the total of a pass has become, behind its last amendment; return what is known of it then.
         No trigger hears of it."""
-        number = state.amendment.number if state.amendment else 0
-        at = timestamp(self._clock.now())
+        amendment = Amendment(state.amendment.number if state.amendment else 0, timestamp(self._clock.now()), tally)
         while True:
-            number += 1
-            name = f"{self._amendments(state.of.name)}{number:06}.json"
-            one = StoredObject.of_json(name, {"at": at, "tally": tally.to_json()})
+            amendment = replace(amendment, number=amendment.number + 1)
+            name = f"{self._amendments(state.of.name)}{amendment.number:06}.json"
+            one = StoredObject.of_json(name, to_json(amendment))
             stored = write_once(self._bucket, one)
             # Another may have come to the same number.
             if stored is None or stored.body == one.body:
-                return replace(state, amendment=Amendment(number, at, tally))
+                return replace(state, amendment=amendment)
 
     def _amendments(self, pass_name: str) -> str:
         return f"{self.differences}{pass_name}/again-"
@@ -183,7 +177,7 @@ class PassStore:
     def state(self, pass_name: str) -> PassState | None:
         """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
         if total := self._read(f"{pass_name}/{TOTAL}"):
-            return self._ended(pass_name, total)
+            return self._amended(total)
         one, tree = self.about(pass_name), self.tree(pass_name)
         pieces = self.last_pieces(pass_name, tree)
         if one is None or pieces.keys() != tree.last.keys():
@@ -193,31 +187,16 @@ class PassStore:
 
     def ended(self, pass_name: str) -> PassState | None:
         """A pass at its end; None if it is open, or its total unreadable."""
-        total = self._read(f"{pass_name}/{TOTAL}")
-        return self._ended(pass_name, total) if total else None
+        return self._amended(self._read(f"{pass_name}/{TOTAL}"))
 
-    def _ended(self, pass_name: str, total: StoredObject) -> PassState | None:
-        match jsontext.load(total.body):
-            case {
-                "pass": dict(about),
-                "ended": str(ended),
-                "ranges": int(ranges),
-                "pieces": int(pieces),
-                "tally": dict(tally),
-            }:
-                one, passed = Pass.from_json(pass_name, about), self.tally_type.from_json(tally)
-                return PassState(one, passed, ended, 0, ranges, pieces, self._amendment(pass_name)) if one else None
-        log.error({"total": total.name, "problem": "unreadable, so another pass begins"})
-        return None
-
-    def _amendment(self, pass_name: str) -> Amendment | None:
-        """The last amendment of a pass."""
-        prefix = self._amendments(pass_name)
-        name = max((one.name for one in self._bucket.iter_objects(prefix)), default="")
-        match jsontext.load(self._bucket.get(name) or b"{}") if name else {}:
-            case {"at": str(at), "tally": dict(tally)}:
-                return Amendment(int(name[len(prefix) : -len(".json")]), at, self.tally_type.from_json(tally))
-        return None
+    def _amended(self, total: StoredObject | None) -> PassState | None:
+        """The pass of a total, with its last amendment."""
+        state = _value(PassState, total)
+        if state is None:
+            return None
+        last = max((one.name for one in self._bucket.iter_objects(self._amendments(state.of.name))), default="")
+        (found,) = self._bucket.get_all([last]) if last else (None,)
+        return replace(state, amendment=_value(Amendment, found))
 
     def states(self) -> list[PassState]:
         """How far each pass is that is about what the settings are about, those of a scope in the order of beginning;
@@ -281,8 +260,14 @@ class PassStore:
         """Write an object unless there is one; return what is stored, because another may have been first."""
         return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
-    def _piece(self, stored: StoredObject | None) -> Piece | None:
-        piece = Piece.from_json(jsontext.load(stored.body), self.tally_type) if stored else None
-        if stored and piece is None:
-            log.error({"piece": stored.name, "problem": "unreadable: begin another pass with restart"})
-        return piece
+
+def _value(kind: type[T], stored: StoredObject | None) -> T | None:
+    """What an object holds; None if there is none, or it is unreadable."""
+    if stored is None:
+        return None
+    try:
+        return from_json(kind, jsontext.load(stored.body))
+    except UnreadableError as error:
+        problem = f"unreadable, {error}: if no other pass begins, begin one with restart"
+        log.error({"object": stored.name, "problem": problem})  # noqa: TRY400
+        return None

@@ -1,39 +1,168 @@
-"""What a pass counts, of a range or of all."""
+"""What a pass counts, of a range or of all: what is sent; and of a comparison each class on both sides, folders, lags.
+
+What counts grows, and what is stored is the sum of that and nothing (`plus`, `merged`), which shares no part with it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import add
+from typing import NamedTuple
 
-from oss_oms_sync.passes.digests import MODULUS
+from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.passes.digests import MODULUS, Drawn
+from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.marks import Mark, Marks
 
-# scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
+# Of reconcile. scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
 COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"
+# How many keys of each class are shown as examples.
+MAX_KEYS = 20
+# So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
+MAX_FOLDERS = 200
+OTHERS = "*"
+# So many of the objects that were written last are kept.
+MAX_WRITTEN = 20
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
+class Side:
+    """Objects of one bucket; `digest` is the sum of their digests (see docs/certificate.md), modulo 2^256."""
+
+    objects: int = 0
+    bytes: int = 0
+    digest: Digest = 0
+
+    def plus(self, other: Side) -> Side:
+        """The sum of both."""
+        return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
+
+
+@dataclass(slots=True)
+class ClassCount:
+    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
+    accepted once more by OMS in vain."""
+
+    source: Side = field(default_factory=Side)
+    destination: Side = field(default_factory=Side)
+    keys: list[str] = field(default_factory=list)
+    proven_different: int = 0
+    in_vain: int = 0
+
+    def plus(self, other: ClassCount) -> ClassCount:
+        """The sum of both; `other` is of later keys."""
+        return ClassCount(
+            self.source.plus(other.source),
+            self.destination.plus(other.destination),
+            [*self.keys, *other.keys][:MAX_KEYS],
+            self.proven_different + other.proven_different,
+            self.in_vain + other.in_vain,
+        )
+
+    def shown(self) -> dict[str, object]:
+        """As answers and certificates have it."""
+        return {
+            "source": {"objects": self.source.objects, "bytes": self.source.bytes},
+            "destination": {"objects": self.destination.objects, "bytes": self.destination.bytes},
+            "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
+            "keys": list(self.keys),
+            "proven_different": self.proven_different,
+            "in_vain": self.in_vain,
+        }
+
+
+# Of each folder by the names of classes: objects and bytes of the source, and of the destination.
+Folders = dict[str, dict[str, list[int]]]
+
+
+class Written(NamedTuple):
+    """An object of the source, by when it was written, in seconds since 1970."""
+
+    modified: int
+    key: str
+
+
+def written_last(objects: Iterable[Written]) -> list[Written]:
+    """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
+    newest: list[Written] = []
+    for one in sorted(objects, reverse=True):
+        if one.key not in (other.key for other in newest):
+            newest.append(one)
+        if len(newest) == MAX_WRITTEN:
+            break
+    return newest
+
+
+@dataclass
 class Tally:
-    """Counts by name (COUNTS, NEW, NEW_MISSING), and marks of the keys that exist. `state` is the sum of the state
-    digests of all objects of the source that the project's filter lets through, below 2^256: two passes that have the
-    same saw the very same versions. `twin` is that of the twin digests of what OBS holds of their keys."""
+    """What both jobs count: `counts` by name (of reconcile COUNTS, NEW and NEW_MISSING), and `marks` of the keys that
+    exist. `state` is the sum of the state digests of all objects of the source that the project's filter lets through:
+    two passes that have the same saw the very same versions. `twin` is that of the twin digests of what OBS holds of
+    their keys.
 
-    counts: Mapping[str, int] = field(default_factory=dict)
+    Of a comparison, `counts` has what was sent (submitted, accepted, failed), orphan_records, and what reading showed.
+    `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
+    in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
+    `twin_listed` is the part of `twin` that is of keys that can be judged again. `largest`: the size of the largest
+    object of the source in scope. `drawn` are objects for a sample, of those that count as equal. `last_written`: those
+    of the source in scope that were written last, the latest first. `unread`: the first keys that reading did not
+    prove, by what was in its way. `parts` are the lists of differences, which have so many `lines`.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
     marks: Sequence[Mark] = ()
-    state: int = 0
-    twin: int = 0
+    state: Digest = 0
+    twin: Digest = 0
+    classes: dict[str, ClassCount] = field(default_factory=dict)
+    folders: Folders = field(default_factory=dict)
+    accepted_lag: Histogram = field(default_factory=Histogram)
+    copied_lag: Histogram = field(default_factory=Histogram)
+    again: int = 0
+    oldest_not_there: int | None = None
+    source_listed: Side = field(default_factory=Side)
+    destination_listed: Side = field(default_factory=Side)
+    twin_listed: Digest = 0
+    largest: int = 0
+    drawn: Drawn = field(default_factory=Drawn)
+    last_written: list[Written] = field(default_factory=list)
+    unread: dict[str, list[str]] = field(default_factory=dict)
+    parts: Sequence[str] = ()
+    lines: int = 0
 
     def merged(self, other: Tally) -> Tally:
         """The sum of both; `other` is of later keys."""
+        oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
-            dict(Counter(self.counts) + Counter(other.counts)),
-            tuple(Marks.merge(self.marks, other.marks)),
-            (self.state + other.state) % MODULUS,
-            (self.twin + other.twin) % MODULUS,
+            counts=self.counts + other.counts,
+            marks=tuple(Marks.merge(self.marks, other.marks)),
+            state=(self.state + other.state) % MODULUS,
+            twin=(self.twin + other.twin) % MODULUS,
+            classes={
+                name: self.classes.get(name, ClassCount()).plus(other.classes.get(name, ClassCount()))
+                for name in dict.fromkeys((*self.classes, *other.classes))
+            },
+            folders=_joined(self.folders, other.folders),
+            accepted_lag=self.accepted_lag.plus(other.accepted_lag),
+            copied_lag=self.copied_lag.plus(other.copied_lag),
+            again=self.again + other.again,
+            oldest_not_there=min(oldest, default=None),
+            source_listed=self.source_listed.plus(other.source_listed),
+            destination_listed=self.destination_listed.plus(other.destination_listed),
+            twin_listed=(self.twin_listed + other.twin_listed) % MODULUS,
+            largest=max(self.largest, other.largest),
+            drawn=self.drawn.plus(other.drawn),
+            last_written=written_last([*self.last_written, *other.last_written]),
+            unread={
+                name: [*self.unread.get(name, ()), *other.unread.get(name, ())][:MAX_KEYS]
+                for name in sorted({*self.unread, *other.unread})
+            },
+            parts=(*self.parts, *other.parts),
+            lines=self.lines + other.lines,
         )
 
     def completed(self, before: Tally | None) -> Tally:
@@ -41,20 +170,30 @@ class Tally:
         objects, what is known of events is what the last one knew."""
         if before is None or self.counts.get(NEW):
             return self
-        known = {name: before.counts.get(name, 0) for name in (NEW, NEW_MISSING)}
-        return replace(self, counts={**self.counts, **known})
+        known = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
+        return replace(self, counts=Counter({**self.counts, **known}))
 
-    def to_json(self) -> dict[str, object]:
-        """As it is stored in pieces and totals."""
-        digests = {"state": f"{self.state:064x}", "twin": f"{self.twin:064x}"}
-        return {"counts": dict(self.counts), "marks": self.marks, **digests}
+    def side(self, name: str) -> Side:
+        """All classes of one side, "source" or "destination"."""
+        total = Side()
+        for count in self.classes.values():
+            total = total.plus(count.source if name == "source" else count.destination)
+        return total
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> Tally:
-        """What `to_json` made; what is unreadable counts nothing."""
-        counts = value.get("counts")
-        known = counts.items() if isinstance(counts, dict) else ()
-        numbers = {name: number for name, number in known if isinstance(name, str) and type(number) is int}
-        digests = (value.get(name) for name in ("state", "twin"))
-        state, twin = (int(one, 16) if isinstance(one, str) else 0 for one in digests)
-        return cls(numbers, tuple(Marks.from_json(value.get("marks"))), state, twin)
+    def adds_up(self) -> bool:
+        """Whether the classes are all that the listings brought."""
+        sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
+        return all((one.objects, one.bytes) == (listed.objects, listed.bytes) for one, listed in sides)
+
+
+def _joined(one: Folders, other: Folders) -> Folders:
+    """Both: objects in no folder, the first MAX_FOLDERS folders by name, and the rest as one."""
+    names = sorted({*one, *other} - {"", OTHERS})
+    kept = {"", *names[:MAX_FOLDERS]}
+    joined: Folders = {}
+    for name in ("", *names, OTHERS):
+        for counts in (one.get(name), other.get(name)):
+            into = joined.setdefault(name if name in kept else OTHERS, {}) if counts else {}
+            for title, count in (counts or {}).items():
+                into[title] = list(map(add, into.get(title, (0, 0, 0, 0)), count))
+    return joined

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.marks import Mark
+from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
-from oss_oms_sync.passes.splitting import expected_objects, find_cut
-from oss_oms_sync.passes.states import Pass, too_large
+from oss_oms_sync.passes.scope import Pass
+from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.stop import Stop, Stopped
@@ -70,7 +70,7 @@ class Worker:
 
         Raises StorageError: what was done until then is kept.
         """
-        start = Piece(Kind.MORE, until="", after="", tally=self._store.tally_type(), about=one.to_json())
+        start = Piece.first(one)
         if one.scope.standstill:
             self._store.sign_on(one.name, ROOT_RANGE, 0)
         return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
@@ -121,7 +121,7 @@ class Worker:
         piece = replace(_rest_without_progress(walked.piece, start), about=start.about if is_first else None)
         stored = self._store.write(one.name, range_name, number + 1, piece)
         # Another may have begun the same pass before, and what it says of it is what counts.
-        current = Pass.from_json(one.name, stored.about) if stored and is_first else one
+        current = stored.about if stored and is_first else one
         if stored and current:
             self._act(current, range_name, stored)
         if walked.error:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.drawing import Drawing, Drawn
-from oss_oms_sync.passes.digests import digest
+from oss_oms_sync.passes.digests import Drawn, digest
 from support.certify_world import CertifyWorld, check, results, verdict
 from support.world import MINUTE, oss_error
 
@@ -61,10 +60,10 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
 
 def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
     sample = ready.certify(sample=2)["sample"]
-    drawing = Drawing(sample["seed"], Drawn())
+    drawing = Drawn(sample["seed"])
     for key, one in ready.source.objects.items():
         drawing.add(key, digest(key.encode(), len(one.body)))
-    assert sample["keys"] == drawing.drawn().keys[:2]
+    assert sample["keys"] == drawing.keys[:2]
     # Another pass has another seed.
     ready.prove()
     assert len(sample["seed"]) == 32
@@ -143,10 +142,10 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     missed = {100: 0, 300: 0}
     digests = [(key, digest(key.encode(), 1)) for key in keys]
     for number in range(200):
-        drawing = Drawing(hashlib.md5(str(number).encode()).hexdigest(), Drawn())
+        drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
             drawing.add(key, of)
-        drawn = drawing.drawn().keys
+        drawn = drawing.keys
         for number in missed:
             missed[number] += not bad.intersection(drawn[:number])
     # Within four standard deviations of the binomial distribution.

@@ -83,7 +83,7 @@ def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
 
 
 def test_any_number_of_keys_can_be_asked_for(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.replay.PAGE_SIZE", 7)
+    mocker.patch("oss_oms_sync.jobs.replay.resending.PAGE_SIZE", 7)
     world.fail(*many(20)[::2])
     world.fail("other")
     assert world.replay({"keys": many(20)})["accepted"] == 20

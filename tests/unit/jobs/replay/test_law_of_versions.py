@@ -184,7 +184,7 @@ class Tale:
         waiting = self.world.failed() | self.world.in_run_files()
         assert not waiting
         assert not self.open & self.there()
-        positions = ListPositions.from_json(JobState(self.world.invocation()).load("failed_copies"))
+        positions = JobState(self.world.invocation()).recall(ListPositions, "failed_copies") or ListPositions()
         assert sum(one.lines for one in positions.listed.values()) == self.listed
 
 

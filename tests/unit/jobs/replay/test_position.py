@@ -63,7 +63,7 @@ def test_a_run_keeps_how_it_ended_for_status_to_report(world):
     world.fail("a")
     result = world.replay()
     state = json.loads(world.bucket.objects[f"{ROOT}state/replay.json"].body)
-    assert state == {"after": "", "rejected": {}, "due": {}, "last": {"at": "2026-01-02T00:00:00Z", "result": result}}
+    assert state == {"after": "", "resting": {}, "last": {"at": "2026-01-02T00:00:00Z", "result": result}}
 
 
 def test_state_that_cannot_be_stored_or_read_costs_no_key(world, problems):

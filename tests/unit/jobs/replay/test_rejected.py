@@ -60,7 +60,7 @@ def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
 
 def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
     # GIVEN room for two, and four that were rejected, two an hour after the others
-    mocker.patch("oss_oms_sync.jobs.replay.resting.MAX_REJECTED_KEPT", 2)
+    mocker.patch("oss_oms_sync.jobs.replay.resting._MOST", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
         world.fail(*keys)
@@ -80,5 +80,5 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
     world.oms.refuse({long}.__contains__)
     world.tick()
     (state,) = world.bucket.names(f"{ROOT}state/replay.json")
-    ((name, _),) = json.loads(world.bucket.objects[state].body)["rejected"].items()
+    ((name, _),) = json.loads(world.bucket.objects[state].body)["resting"].items()
     assert len(name) == 32

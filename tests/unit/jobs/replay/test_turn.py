@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs.replay.turn import Turn
+from oss_oms_sync.jobs.replay import Turn
 from support.copies_world import CopiesWorld
 from support.replay_world import many
 from support.world import NO_RIGHT

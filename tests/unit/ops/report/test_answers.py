@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -9,10 +10,7 @@ import pytest
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.report.words import Words
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.comparison.histogram import Histogram
-from oss_oms_sync.comparison.remedies import remedies
-from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally, FolderCount, Side
+from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.certify import evidence
@@ -21,6 +19,9 @@ from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
+from oss_oms_sync.passes.histogram import Histogram
+from oss_oms_sync.passes.progress import HowFar
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.status_world import StatusWorld
@@ -50,10 +51,10 @@ def compared() -> dict[str, object]:
     """What a comparison at its end answers."""
     count = ClassCount(Side(2, 20), Side(2, 20))
     classes = {one.title: count for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS}
-    folders = {"a/": {title: FolderCount(2, 20, 2, 20) for title in classes}}
-    lag = Histogram({0: 5}, {60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}, 0, 1)
+    folders = {"a/": {title: [2, 20, 2, 20] for title in classes}}
+    lag = Histogram(Counter({0: 5}), Counter({60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}), 0, 1)
     whole = Side(2 * len(classes), 20 * len(classes))
-    tally = CompareTally(
+    tally = Tally(
         classes=classes,
         folders=folders,
         accepted_lag=lag,
@@ -61,7 +62,7 @@ def compared() -> dict[str, object]:
         source_listed=whole,
         destination_listed=whole,
     )
-    return CompareResult(tally, finished=True, following="").to_json()
+    return CompareResult(tally, HowFar(finished=True, following="")).to_json()
 
 
 def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
@@ -90,7 +91,7 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
 def test_the_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
     suspicious = last["classes"]["suspicious"]["source"]
-    tally = CompareTally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
+    tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
 
 

@@ -11,11 +11,11 @@ from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
-from oss_oms_sync.comparison.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
@@ -172,7 +172,7 @@ def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
         count = tally.classes.get(one.title, ClassCount())
         of_folders = [of[one.title] for of in tally.folders.values() if one.title in of]
         summed = [sum(numbers) for numbers in zip(*of_folders, strict=True)] or [0, 0, 0, 0]
-        if summed != [*count.source[:2], *count.destination[:2]]:
+        if summed != [number for side in (count.source, count.destination) for number in (side.objects, side.bytes)]:
             yield f"folders of {one.title}"
 
 

@@ -7,11 +7,11 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import NOTHING, Finding, Result
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.comparison.tally import MAX_KEYS
 from oss_oms_sync.jobs.certify.class_checks import unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
+from oss_oms_sync.passes.tally import MAX_KEYS
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text, objects_en
 

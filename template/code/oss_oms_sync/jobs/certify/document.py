@@ -22,16 +22,15 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.drawing import LARGEST
-from oss_oms_sync.comparison.histogram import Histogram
-from oss_oms_sync.comparison.tally import ClassCount, Side
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.passes.digests import LARGEST
+from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Side
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en
@@ -202,17 +201,15 @@ def _counted(found: Comparison | None) -> dict[str, object]:
         return {"source": None, "destination": None, "last_written": None, "classes": None, "folders": None}
     tally = found.tally
     return {
-        "source": {**found.in_scope("source").to_json(), "state_digest": f"{tally.state:064x}"},
-        "destination": found.in_scope("destination").to_json(),
+        "source": {**to_json(found.in_scope("source")), "state_digest": f"{tally.state:064x}"},
+        "destination": to_json(found.in_scope("destination")),
         "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
         "classes": {
-            one.title: tally.classes.get(one.title, ClassCount()).to_json()
+            one.title: tally.classes.get(one.title, ClassCount()).shown()
             for one in ObjectClass
             if one is not ObjectClass.ORPHAN_RECORDS
         },
-        "folders": {
-            folder: {title: list(count) for title, count in counts.items()} for folder, counts in tally.folders.items()
-        },
+        "folders": tally.folders,
     }
 
 

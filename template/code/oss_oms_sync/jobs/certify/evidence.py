@@ -18,9 +18,7 @@ from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments, classify
-from oss_oms_sync.comparison.drawing import MAX_DRAWN
 from oss_oms_sync.comparison.file_system import FileSystem
-from oss_oms_sync.comparison.tally import CompareTally, Side
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
@@ -29,9 +27,11 @@ from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
+from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import Side, Tally
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.step import Step
 
@@ -152,8 +152,8 @@ class Comparison:
     standstill pass that was made after that; None if there is none."""
 
     state: PassState
-    passed: CompareTally
-    tally: CompareTally
+    passed: Tally
+    tally: Tally
     standstill: Standstill | None
 
     def in_scope(self, side: str) -> Side:
@@ -221,7 +221,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         reconciled=reconciled.of if reconciled else None,
         waiting=waiting,
         due=[one for one in waiting.keys if one.key in due],
-        lists=ListPositions.from_json(JobState(invocation).load("failed_copies")),
+        lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
         # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
@@ -243,19 +243,16 @@ def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket 
 
 
 def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
-    store = PassStore(invocation, "compare", CompareTally, destination.name)
+    store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Where none answers since the freeze, the last one tells why.
     answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
     if answer is None:
         return None
-    state, passed, tally = answer.of, answer.of.passed, answer.of.tally
-    if not (isinstance(passed, CompareTally) and isinstance(tally, CompareTally)):
-        return None
     standstill = None
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
         standstill = Standstill(answer.standstill, began)
-    return Comparison(state, passed, tally, standstill)
+    return Comparison(answer.of, answer.of.passed, answer.of.tally, standstill)
 
 
 def _sample(

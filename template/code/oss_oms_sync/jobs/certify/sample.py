@@ -20,8 +20,8 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.drawing import LARGEST, Drawn
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.digests import LARGEST, Drawn
 from oss_oms_sync.passes.names import differences_prefix
 from oss_oms_sync.text import Text, objects_en
 

@@ -1,61 +1,74 @@
-"""The failed records that wait for a later run of the timer: so a run need not read them to pass them over."""
+"""Which failed records are not sent now: those that wait for a later run of the timer, so a run need not read them to
+pass them over; and those whose keys are done without being sent.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from oss_oms_sync.clock import Clock, from_epoch, timestamp
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
 from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.ledger.records import FailedKey
 
 # How long a rejected key rests before it is retried.
 _REJECTED_REST = timedelta(days=1)
 # The first attempt of a version that OMS failed to copy follows at once, the next after so long; then it doubles.
 _FIRST_REST = 10 * 60
 _LONGEST_REST = 24 * 60 * 60
-_Marks = dict[str, list[str]]
+# So many are kept in mind: the state has to stay small enough to be read in one go.
+_MOST = 2 * MAX_REJECTED_KEPT
+
+log = logging.getLogger(__name__)
+
+
+class Rest(NamedTuple):
+    """Until when the record rests that has this ETag and was written then, or at any time if that is 0."""
+
+    until: str
+    etag: str
+    modified: int
 
 
 class Resting:
-    """The records of rejected keys that were tried less than a day ago, and those that say when they are due; `stored`
-    is what `to_json` made.
+    """The records of rejected keys that were tried less than a day ago, and those that say when they are due; `known`
+    are those of earlier runs.
 
-    A record is known by its name and its ETag: a new failure of the key is tried at once.
+    A record is known by its name and its ETag: a new failure of the key is tried at once. One that says when it is due
+    also by its time, which tells it from what is written there later, were it the same text: an answer that was lost
+    may come late.
     """
 
-    def __init__(self, stored: dict[str, object], clock: Clock) -> None:
+    def __init__(self, known: Mapping[str, Rest], clock: Clock) -> None:
         self._clock = clock
-        # By a record's short name, when it was tried or is due, and its ETag.
-        self._rejected, self._due = _marks(stored.get("rejected")), _marks(stored.get("due"))
+        self._rests = dict(known)
 
     def holds(self, one: ObjectSummary) -> bool:
         """Whether this record has to wait."""
-        tried, etag = self._rejected.get(_short(one.name), ["", ""])
-        if etag == one.etag and tried > self._rested:
-            return True
-        due, written = self._due.get(_short(one.name), ["", ""])
-        return written == _written(one) and due > timestamp(self._clock.now())
+        rest = self._rests.get(_short(one.name))
+        is_this = rest is not None and rest.etag == one.etag and rest.modified in (0, one.modified)
+        return is_this and rest is not None and rest.until > timestamp(self._clock.now())
 
     def reject(self, records: Iterable[StoredObject]) -> None:
         """Let the records of keys rest that were just rejected."""
-        for record in records:
-            self._rejected[_short(record.name)] = [timestamp(self._clock.now()), etag_of(record.body)]
+        until = timestamp(self._clock.now() + _REJECTED_REST)
+        self._rests.update({_short(one.name): Rest(until, etag_of(one.body), 0) for one in records})
 
     def until(self, due: str, one: ObjectSummary) -> None:
         """Let this record rest until it is due."""
-        self._due[_short(one.name)] = [due, _written(one)]
+        self._rests[_short(one.name)] = Rest(due, one.etag, one.modified)
 
-    def to_json(self) -> dict[str, object]:
-        """What is worth storing."""
+    def kept(self) -> dict[str, Rest]:
+        """Those that still rest, the longest ones if there are too many."""
         now = timestamp(self._clock.now())
-        return {"rejected": _newest(self._rejected, self._rested), "due": _newest(self._due, now)}
-
-    @property
-    def _rested(self) -> str:
-        return timestamp(self._clock.now() - _REJECTED_REST)
+        still = [(rest, name) for name, rest in self._rests.items() if rest.until > now]
+        return {name: rest for rest, name in sorted(still)[-_MOST:]}
 
 
 def rest(attempt: int) -> int:
@@ -73,23 +86,44 @@ def version(source: ObjectSummary) -> ObjectChange:
     return ObjectChange(source.name, event_time=timestamp(from_epoch(source.modified)), etag=source.etag)
 
 
-def _marks(stored: object) -> _Marks:
-    given = stored if isinstance(stored, dict) else {}
-    return {
-        name: [str(part) for part in one[:2]] for name, one in given.items() if isinstance(one, list) and len(one) > 1
-    }
-
-
-def _newest(marks: _Marks, after: str) -> _Marks:
-    recent = ((name, one) for name, one in marks.items() if one[0] > after)
-    return dict(sorted(recent, key=lambda item: item[1][0])[-MAX_REJECTED_KEPT:])
-
-
-def _written(one: ObjectSummary) -> str:
-    """Tells a record from what is written there later, were it the same text: an answer that was lost may come late."""
-    return f"{one.etag} {one.modified}"
-
-
 def _short(name: str) -> str:
     """A record's name as the state stores it: ten thousand long names would make it too long to be read."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+class Resolved:
+    """Finds, among the keys of failed records, those that are done without being sent.
+
+    There is one case only: the source has no such object, or a symbolic link in its place. Neither what is in OBS nor a
+    success record closes a failed record: a late copy of the version before looks newer than the version that OMS never
+    accepted, and a success record of equal contents may be of another write. What failed once is sent without a look:
+    OMS tells.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._can_look = bool(invocation.settings.source_bucket)
+
+    def among(self, keys: Sequence[FailedKey]) -> set[str]:
+        """The keys of which there is nothing to send. Their failed records have to be deleted before this is called: a
+        failure that is recorded later survives, and one that was recorded earlier has its object looked at here.
+
+        An object that cannot be looked at is sent.
+        """
+        asked = [one.key for one in keys if one.failed_again]
+        if not asked or not self._can_look:
+            return set()
+        found = self._invocation.source_bucket.try_find_all(asked)
+        failures = [one for one in found if isinstance(one, StorageFailure)]
+        if failures:
+            self._can_look = any(failure.code != "AccessDenied" for failure in failures)
+            log.info({"not_looked_at": len(failures), "problem": failures[0].message})
+        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageFailure))
+        return {key for key, source in looked_at if nothing_to_send(source)}
+
+
+def nothing_to_send(source: ObjectSummary | None) -> str:
+    """Why there is nothing to send of what the source has, as answers count it; empty if there is."""
+    if source is None:
+        return "gone"
+    return "symlinks" if source.type == "Symlink" else ""

@@ -121,7 +121,7 @@ class _StatusReport:
         # The verdict does not depend on the window that is shown.
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
-        lists = ListPositions.from_json(self._state.load("failed_copies"))
+        lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
         backlog = read_backlog(self._invocation)
         if acknowledge:
             self._acknowledge(task, last_day, lists)

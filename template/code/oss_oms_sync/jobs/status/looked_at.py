@@ -12,11 +12,10 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import ClassCount, CompareTally
-from oss_oms_sync.passes.progress import Progress
+from oss_oms_sync.passes.progress import HowFar, Progress
 from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, ClassCount
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 
@@ -101,14 +100,15 @@ class InObs:
         if isinstance(task, Failure):
             return cls()
         if not task.dst_bucket:
-            compared = next(PassStore(invocation, "compare", CompareTally).names(), None)
+            compared = next(PassStore(invocation, "compare").names(), None)
             return cls(is_unknown=compared is not None)
-        store, now = PassStore(invocation, "compare", CompareTally, task.dst_bucket), invocation.clock.now()
+        store, now = PassStore(invocation, "compare", task.dst_bucket), invocation.clock.now()
         states = store.states()
         answer = answering(states, invocation.settings.key_filter.prefix, None, now)
         last = answer.of if answer else None
+        mode = task.object_overwrite_mode
         return cls(
-            CompareResult.of(last, None, invocation.clock, task) if last else None,
+            CompareResult(last.tally, HowFar.of("compare", last, None, now), mode) if last else None,
             _open(states, now),
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )

@@ -5,29 +5,26 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
-from oss_oms_sync import jsontext
+from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules
-from oss_oms_sync.comparison.differences import keep
+from oss_oms_sync.comparison.count import CompareCount, Rules, keep
 from oss_oms_sync.comparison.file_system import FileSystem
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.comparison.tally import CompareTally
 from oss_oms_sync.delivery.sender import Sender
-from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.compare.options import Options
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.failed_records import list_failed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
@@ -37,23 +34,62 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
 from oss_oms_sync.passes.names import Wake
-from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.pieces import Piece
+from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.states import Pass, PassState, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
-from oss_oms_sync.stop import Stop, Stopped
 
 # For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
 # What of an answer is too long for a line in the logs.
 _NOT_LOGGED = ("classes", "folders", "last_written", "differences")
 
+# What a standstill pass has no use for: it reads no contents, judges nothing and sends nothing.
+_JUDGING = ("since", "again", "deep", "overwrite", "cutover", "dry_run")
+
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: who judges
+    `again`; of what has become due each key is sent once for each run, and none if that is empty."""
+
+    prefix: str = ""
+    since: str | None = None
+    again: bool = False
+    deep: bool = False
+    overwrite: bool = False
+    standstill: bool = False
+    cutover: bool = False
+    run: str = ""
+    frozen_since: str | None = None
+    dry_run: bool = False
+    restart: bool = False
+    look: bool = False
+
+    def __post_init__(self) -> None:
+        if self.frozen_since is not None and self.frozen_from is None:
+            raise PayloadError(
+                f"The payload's frozen_since is {self.frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
+            )
+        if self.standstill and (judging := [name for name in _JUDGING if getattr(self, name)]):
+            raise PayloadError(
+                f"The payload asks for a standstill and for {judging[0]}. A standstill pass only lists both buckets"
+            )
+
+    @property
+    def frozen_from(self) -> datetime | None:
+        """`frozen_since` as a time."""
+        return parse_time(self.frozen_since) if self.frozen_since is not None else None
+
+
 def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDone:
-    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or OPTIONS in a manual call.
+    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call.
 
     An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
     COMPARE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
@@ -82,7 +118,7 @@ class _Comparison:
         self._invocation = invocation
         self._task = sync_task(invocation)
         self._destination = destination(invocation, self._task)
-        self.store = PassStore(invocation, "compare", CompareTally, self._destination.name)
+        self.store = PassStore(invocation, "compare", self._destination.name)
         self._driver = Driver(invocation, self.store, self._walk)
 
     def by_event(self, woken: list[Wake]) -> PiecesDone:
@@ -91,72 +127,64 @@ class _Comparison:
 
     def asked(self, event: bytes | str) -> CompareResult:
         """What a timer's or a manual call asks for."""
-        settings, clock = self._invocation.settings, self._invocation.clock
-        options = Options.parse(event, settings.key_filter)
-        if options.dry_run:
-            return self._trial(options)
-        if options.look or options.again:
-            return self._look(options)
-        if is_timer_event(event):
-            scope = replace(options.scope, deep=options.scope.deep or settings.compare_deep)
+        invocation, settings = self._invocation, self._invocation.settings
+        asked = options.asked(event, Options)
+        scope = Scope.asked(vars(asked), settings.key_filter)
+        mode = self._task.object_overwrite_mode
+        if asked.dry_run:
+            one = self._driver.about_now(scope, note=False)
+            tally, how_far = self._range_walk(one, Piece.first(), dry_run=True).trial()
+            return CompareResult(tally, how_far, mode)
+        before, stood_still = None, None
+        if asked.look or asked.again:
+            states = self.store.states()
+            state, stopped = _named(asked, scope, states, invocation.clock.now()), None
+            if state and state.ended and asked.again:
+                state = self.store.amend(state, self._judged_again(asked, state.of, state.passed))
+            stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
+            before = self._driver.before(state)
+        elif is_timer_event(event):
             # While nothing may be sent no tick begins a pass, but an open one is gone on with.
-            refused = refusal(self._invocation)
+            refused = refusal(invocation)
+            scope = replace(scope, deep=scope.deep or settings.compare_deep)
             state, stopped = self._driver.by_timer(scope, None if refused else settings.compare_period)
-            if state is None and not stopped:
-                off = Stopped(Stop.PERIOD_OFF, "COMPARE_PERIOD is off, and no pass was begun by hand")
-                stopped = refused or off
+            stopped = stopped if state else refused or stopped
         else:
-            state, stopped = self._driver.by_hand(options.scope, restart=options.restart)
-        return CompareResult.of(state, stopped, clock, self._task)
+            state, stopped = self._driver.by_hand(scope, restart=asked.restart)
+        how_far = HowFar.of("compare", state, stopped, invocation.clock.now(), before)
+        return CompareResult(state.tally if state else Tally(), how_far, mode, stood_still)
 
-    def _look(self, options: Options) -> CompareResult:
-        """Say how far a pass is, the newest or the one that answers, and what it found; `again`: after its differences
-        are judged once more."""
-        invocation, states = self._invocation, self.store.states()
-        state = _named(options, states, invocation.clock.now())
-        if state and state.ended and options.again and isinstance(state.passed, CompareTally):
-            state = self.store.amend(state, self._judged_again(options, state.of, state.passed))
-        stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
-        before = self._driver.before(state)
-        return CompareResult.of(state, None, invocation.clock, self._task, before, stood_still=stood_still)
-
-    def _judged_again(self, options: Options, one: Pass, total: CompareTally) -> CompareTally:
+    def _judged_again(self, asked: Options, one: Pass, total: Tally) -> Tally:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
         invocation, scope = self._invocation, one.scope
-        deep, cutover = scope.deep or options.scope.deep, scope.cutover or options.scope.cutover
+        deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
         rules = self._rules(replace(one, scope=replace(scope, deep=deep, cutover=cutover)))
-        sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", options.run)
+        sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
         waiting = _waiting(invocation) if deep else ()
         return judge_again(invocation, self._destination, total, rules, sent.send, waiting)
 
-    def _trial(self, options: Options) -> CompareResult:
-        """One call without pieces, which sends nothing."""
-        one = self._driver.about_now(options.scope, note=False)
-        walk = self._range_walk(one, Piece(Kind.MORE, until="", after="", tally=CompareTally()), trial=options)
-        walked = walk.run()
-        if walked.error:
-            raise walked.error
-        finished = walked.piece.kind is Kind.DONE
-        following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
-        mode = self._task.object_overwrite_mode
-        return CompareResult(_tally(walked.piece), finished, following, walk.stopped, overwrite_mode=mode)
-
     def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
-        walked = self._range_walk(one, start, open_ranges, seconds).run()
-        tally = keep(self._invocation, f"{self.store.differences}{one.name}/", _tally(walked.piece))
+        walk = self._range_walk(one, start, open_ranges, seconds)
+        walked = walk.run()
+        tally = walked.piece.tally
+        if lines := walk.count.lines[: tally.lines - start.tally.lines]:
+            name = keep(self._invocation, f"{self.store.differences}{one.name}/", lines)
+            tally = replace(tally, parts=[*tally.parts, name])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(
-        self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, trial: Options | None = None
+        self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
         if one.scope.standstill:
-            still = Count(self._invocation.settings.key_filter, _tally(start))
+            still = Count(self._invocation.settings.key_filter, start.tally)
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
-        rules = self._rules(one, keeps=trial is None)
+        rules = self._rules(one, keeps=not dry_run)
         if rules.file_system and start.after:
             rules.file_system.begin_after(start.after)
-        count = CompareCount(rules, _tally(start))
-        return RangeWalk(self._invocation, self._entries(one, start, rules), start, count, share, seconds, trial)
+        count = CompareCount(rules, start.tally)
+        return RangeWalk(
+            self._invocation, self._entries(one, start, rules), start, count, share, seconds, dry_run=dry_run
+        )
 
     def _rules(self, one: Pass, *, keeps: bool = True) -> Rules:
         """How a pass judges keys now; `keeps`: what it proves is written down."""
@@ -260,16 +288,11 @@ def _waiting(invocation: Invocation) -> Iterator[str]:
         yield from (key.key for key in run.keys) if run else ()
 
 
-def _named(options: Options, states: Sequence[PassState], now: datetime) -> PassState | None:
+def _named(asked: Options, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
     """The pass that a call asks about."""
-    newest, frozen_since = newest_of(states, options.scope), options.frozen_since
-    if frozen_since is None or options.scope.standstill:
+    newest, frozen_from = newest_of(states, scope), asked.frozen_from
+    if frozen_from is None or scope.standstill:
         return newest
-    answer = answering(states, options.scope.key_filter.prefix, frozen_since, now)
-    is_since = newest and not newest.ended and newest.started >= timestamp(frozen_since)
+    answer = answering(states, scope.key_filter.prefix, frozen_from, now)
+    is_since = newest and not newest.ended and newest.started >= timestamp(frozen_from)
     return answer.of if answer else newest if is_since else None
-
-
-def _tally(piece: Piece) -> CompareTally:
-    """A piece's tally, which is of this job."""
-    return piece.tally if isinstance(piece.tally, CompareTally) else CompareTally()

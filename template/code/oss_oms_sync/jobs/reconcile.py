@@ -1,0 +1,164 @@
+"""Find what no event reported: compare the source bucket with the records, and submit what has none."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oss_oms_sync import options
+from oss_oms_sync.clock import parse_time
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.events import ObjectChange, is_timer_event
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
+from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
+from oss_oms_sync.passes.listing import MergedListing
+from oss_oms_sync.passes.pieces import Piece
+from oss_oms_sync.passes.progress import HowFar
+from oss_oms_sync.passes.range_walk import Count, RangeWalk
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.work import Walked
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for. `dry_run` and `limit` are one call that is not continued."""
+
+    prefix: str = ""
+    since: str | None = None
+    all: bool = False
+    limit: int | None = None
+    dry_run: bool = False
+    restart: bool = False
+    look: bool = False
+
+
+@dataclass(frozen=True)
+class ReconcileResult:
+    """`counts` are COUNTS of all of a pass so far. `missing`: the first hundred keys that a dry run would send."""
+
+    counts: Mapping[str, int]
+    how_far: HowFar
+    missing: Sequence[str] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it: the counts beside the rest."""
+        state = self.how_far.state
+        return {
+            **{name: self.counts.get(name, 0) for name in COUNTS},
+            "state_digest": f"{state.tally.state:064x}" if state and state.ended else None,
+            **self.how_far.to_json(),
+            **({} if self.missing is None else {"missing": list(self.missing)}),
+        }
+
+
+def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesDone:
+    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call.
+
+    An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
+    RECONCILE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
+    if none is open, and waits for its end; `look` only looks. `dry_run` and `limit` are one call without pieces.
+
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
+    """
+    JobState(invocation).note_timer("reconcile", event)
+    if not invocation.settings.source_bucket:
+        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
+    store = PassStore(invocation, "reconcile")
+
+    def walk(one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        return _range_walk(invocation, one, start, open_ranges, seconds).run()
+
+    driver = Driver(invocation, store, walk)
+    woken = store.hear(event)
+    if woken is not None:
+        done = driver.by_event(woken)
+        log.info(done.to_json())
+        return done
+    result = _asked(event, invocation, driver)
+    log.info({name: value for name, value in result.to_json().items() if name != "missing"})
+    return result
+
+
+def _range_walk(
+    invocation: Invocation,
+    one: Pass,
+    start: Piece,
+    share: int = 1,
+    seconds: float = math.inf,
+    limit: int | None = None,
+    *,
+    dry_run: bool = False,
+) -> RangeWalk:
+    installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
+    classifier = Classifier(invocation.settings, one.scope, installed or now, now, before)
+    entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
+    count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
+    return RangeWalk(invocation, entries, start, count, share, seconds, limit, dry_run=dry_run)
+
+
+def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
+    settings, before = invocation.settings, None
+    asked = options.asked(event, Options)
+    scope = Scope.asked(vars(asked), settings.key_filter)
+    if asked.dry_run or asked.limit is not None:
+        one = driver.about_now(scope, note=not asked.dry_run)
+        walk = _range_walk(invocation, one, Piece.first(), limit=asked.limit, dry_run=asked.dry_run)
+        tally, how_far = walk.trial()
+        return ReconcileResult(tally.counts, how_far, walk.missing if asked.dry_run else None)
+    if asked.look:
+        state, stopped = driver.look(scope), None
+        before = driver.before(state)
+    elif refused := refusal(invocation):
+        state, stopped = driver.look(scope), refused
+    elif is_timer_event(event):
+        state, stopped = driver.by_timer(scope, settings.reconcile_period)
+    else:
+        state, stopped = driver.by_hand(scope, restart=asked.restart)
+    how_far = HowFar.of("reconcile", state, stopped, invocation.clock.now(), before)
+    return ReconcileResult(state.counts if state else {}, how_far)
+
+
+class ReconcileCount(Count):
+    """Sends what has no record of its version: by the classes of `classifier`, which OBS has no part in."""
+
+    def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
+        super().__init__(key_filter, start)
+        self._classifier = classifier
+        self._class: ObjectClass | None = None
+
+    def judge(self, entry: Entry) -> FailedKey | None:
+        """See Count."""
+        self._entry = entry
+        self._class = object_class = self._classifier.classify(entry)
+        if entry.source and object_class is ObjectClass.UNRECORDED:
+            return FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
+        return None
+
+    def add(self) -> None:
+        """See Count."""
+        entry, object_class, counts = self._entry, self._class, self._tally.counts
+        if entry.source:
+            self._marks.add(entry.key)
+            # What has a class is the project's, and nearly all has.
+            if object_class or self._key_filter.matches(entry.key):
+                self._add_version(entry.source, None)
+        if object_class is None:
+            return
+        counts[object_class.count] += 1
+        if object_class is ObjectClass.ORPHAN:
+            return
+        counts["scanned"] += 1
+        came = self._classifier.event_came(object_class, entry)
+        if came is not None:
+            counts[NEW] += 1
+            counts[NEW_MISSING] += not came

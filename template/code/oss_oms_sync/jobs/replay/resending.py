@@ -1,0 +1,347 @@
+"""One run of replay: sends keys of failed records, run files and envelopes, and never loses one meanwhile.
+
+A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
+failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
+leaves the run file only when it is accepted, has a failed record again, or is resolved (see `resting`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.clouds.bucket import PAGE_SIZE
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.delivery.sender import Sender, earliest
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.jobs.replay.resting import Resolved, Rest, Resting, version
+from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
+from oss_oms_sync.ledger.runs import RunFile, RunFiles
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.stop import Stopped, stop_json
+
+# With less time left than this, no page is begun: it has to be read, written down and deleted first.
+_PAGE_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for: `keys`, as they are; or failed records, which a `dry_run` only counts."""
+
+    prefix: str = ""
+    reason: str = ""
+    keys: list[str] | None = None
+    limit: int | None = None
+    dry_run: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether that is all records there are."""
+        return replace(self, dry_run=False) == Options()
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
+    cover what waits. `stopped` says why the run ended early; None if it did not.
+
+    `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
+    was no run to do so."""
+
+    taken: int
+    accepted: int
+    failed: int
+    resolved: int
+    left: int
+    oldest_failure: str | None
+    by_reason: dict[str, int]
+    finished: bool
+    stopped: Stopped | None
+    copies: dict[str, object] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """As the caller gets it, and as the log and the job's state have it."""
+        return {**asdict(self), **stop_json(self.stopped)}
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the next run goes on `after`, which records rest, and how this run ended."""
+
+    after: str = ""
+    resting: Mapping[str, Rest] = field(default_factory=dict)
+    last: object = None
+
+
+class Replay:
+    """One run. `lets_rest`: it passes over the failed records that rest."""
+
+    def __init__(self, invocation: Invocation, *, lets_rest: bool) -> None:
+        self._invocation = invocation
+        self._key_filter = invocation.settings.key_filter
+        self._task_id = invocation.task_id
+        self._bucket = invocation.log_bucket
+        self._clock = invocation.clock
+        self._deadline = invocation.deadline
+        self._lifetime = invocation.deadline.remaining()
+        self.sender = Sender(invocation)
+        self._state = JobState(invocation)
+        self._runs = RunFiles(invocation)
+        self._resting = Resting({}, invocation.clock)
+        self._lets_rest = lets_rest
+        self._resolved = Resolved(invocation)
+        # Keys that are named are sent without a look.
+        self._looks = False
+        self._needless = 0
+        self._copies: dict[str, object] | None = None
+        self._taken: set[str] = set()
+        self._left: set[str] = set()
+        self._all_read = True
+        # What a dry run would take, by reason; the oldest failure of that, and of what is left.
+        self._by_reason: Counter[str] = Counter()
+        self._oldest = ""
+
+    def send_envelope(self, changes: Sequence[ObjectChange]) -> None:
+        """Send the keys of an envelope; record them as failed if the project is closed.
+
+        Raises RecordError, and StorageError: then Function Compute keeps the envelope.
+        """
+        # Asked once: whoever was told yes has keys in hand that stand nowhere else.
+        if self.sender.may_send():
+            self._send_named(changes)
+        else:
+            self.sender.record_unsent([key for key, _ in self._named(changes)])
+
+    def record_failed_copies(self) -> None:
+        """Write failed records for what OMS failed to copy, by its lists.
+
+        Raises StorageError before anything is lost.
+        """
+        # Imported here because no other call needs it, nor the client of OBS.
+        from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
+
+        self._copies = FailedCopies(self._invocation).record()
+
+    def send_changes(self, changes: Sequence[ObjectChange]) -> None:
+        """Send exactly these keys, with or without failed records; none if the project is closed.
+
+        Raises StorageError before anything is lost.
+        """
+        if self.sender.may_send():
+            self._send_named(changes)
+
+    def _send_named(self, changes: Sequence[ObjectChange]) -> None:
+        named = self._named(changes)
+        for start in range(0, len(named), PAGE_SIZE):
+            some = named[start : start + PAGE_SIZE]
+            self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
+
+    def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
+        """Keys with what their failed records know of them, and whether they have one."""
+        names = [record_name(self._task_id, "failed", change.key) for change in changes]
+        found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
+        named = []
+        for change, name in zip(changes, names, strict=True):
+            known = failed_key(self._task_id, found[name]) if name in found else None
+            named.append((known.of(change) if known else FailedKey(change), name in found))
+        return named
+
+    def send_records(self, asked: Options) -> None:
+        """Send the keys of the failed records, all or those that are `asked` for.
+
+        A run over all continues after the last such run, starts over at the end, and takes over what earlier runs left
+        in their run files.
+
+        Raises StorageError before anything is lost.
+        """
+        stored = self._state.recall(_State, "replay") or _State()
+        self._resting = Resting(stored.resting, self._clock)
+        self._looks = True
+        if asked.is_whole:
+            self._leftovers(asked.dry_run)
+        keeps_position = asked.is_whole and not asked.dry_run
+        after = self._send_pages(asked, stored.after if keeps_position else "")
+        if keeps_position:
+            self._remember(after)
+
+    def result(self) -> ReplayResult:
+        """What the run did so far."""
+        sender = self.sender
+        return ReplayResult(
+            taken=len(self._taken),
+            accepted=sender.accepted,
+            failed=sender.failed.total(),
+            resolved=self._needless,
+            left=len(self._left),
+            oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
+            by_reason=dict(sender.failed + self._by_reason),
+            finished=self._all_read and not self._left and not sender.stopped,
+            stopped=sender.stopped,
+            copies=self._copies,
+        )
+
+    def _send_pages(self, asked: Options, start: str) -> str:
+        """Process page after page of failed records; return the last name handled, or empty after a full round."""
+        after, limit = start, asked.limit
+        for page, last in self._pages(asked.prefix, start):
+            # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
+            is_stopped = not asked.dry_run and not self.sender.may_send()
+            if is_stopped or (limit is not None and len(self._taken) >= limit):
+                self._all_read = False
+                return after
+            keys = self._read(page, asked)
+            room = len(keys) if limit is None else limit - len(self._taken)
+            if len(keys) > room:
+                keys, self._all_read = keys[:room], False
+            if asked.dry_run:
+                self._would_take(keys)
+            elif keys:
+                self._take(keys, [key.key for key in keys])
+            after = last
+        return "" if self._all_read else after
+
+    def _leftovers(self, dry: bool) -> None:
+        """Send what earlier runs left, or what another run has in hand: sending twice is harmless.
+
+        That includes keys outside this project's filter, which may have changed: the keys were inside when they were
+        taken, and are recorded nowhere else.
+        """
+        for run_file in self._runs.leftovers():
+            if run_file is None:
+                self._all_read = False
+            elif dry:
+                self._would_take(run_file.keys)
+            elif not self.sender.may_send():
+                self._leave(run_file.keys)
+            elif run_file.lease_expired:
+                # First in a file of this run's own, because two runs may take over the same one.
+                mine = self._runs.new(run_file.keys, run_file.in_doubt, self._lifetime)
+                self._runs.remove(run_file)
+                self._settle(mine, run_file.keys, run_file.in_doubt)
+            else:
+                self._leave(self._send(run_file.keys, in_doubt=()))
+
+    def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
+        """Pages of failed records after `start`, then those before it, each with the last name on it."""
+        by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
+        # OSS refuses to list a prefix longer than a name; all keys with such a prefix have records named by hash.
+        parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
+        parts.append((by_hash, by_hash))
+        rounds = [(start, "")] + ([("", start)] if start else [])
+        for begin, end in rounds:
+            for root, part in parts:
+                # After the folder marker, which consoles create, and which is not a record.
+                after = begin if begin.startswith(part) else root
+                more = begin.startswith(part) or begin < part
+                while more:
+                    if self._deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
+                        self._all_read = False
+                        return
+                    page = self._bucket.list_page(part, after)
+                    listed = [one for one in page.objects if not end or one.name <= end]
+                    more = page.more and len(listed) == len(page.objects)
+                    if listed:
+                        after = listed[-1].name
+                        yield listed, after
+
+    def _read(self, page: Sequence[ObjectSummary], asked: Options) -> list[FailedKey]:
+        """Read a page of records; return the keys that this run has to send."""
+        due = [one for one in page if not (self._lets_rest and self._resting.holds(one))]
+        full = [one.name for one in due if one.size]
+        bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
+        keys: list[FailedKey] = []
+        resting: list[tuple[FailedKey, ObjectSummary]] = []
+        for one in due:
+            body = bodies.get(one.name, StoredObject(one.name, b""))
+            if isinstance(body, StorageFailure):
+                if body.code != "NoSuchKey":  # another run has it
+                    log.error({"record": one.name, "problem": body.message})
+                    self._all_read = False
+                continue
+            key = failed_key(self._task_id, body)
+            if key is None:
+                log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
+            elif self._matches(key, asked):
+                if self._lets_rest and key.not_before > timestamp(self._clock.now()):
+                    resting.append((key, one))
+                else:
+                    keys.append(key)
+        return keys + self._rested(resting)
+
+    def _rested(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
+        """Let records rest that say when they are due; return the keys of those about another version than the source
+        has: a late failure of one may be written over that of the next, which does not wait for it."""
+        keys = []
+        sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
+        for (key, one), source in zip(resting, sources, strict=True):
+            if isinstance(source, StorageFailure):
+                continue  # the next run looks again
+            if source and key.change == version(source):
+                self._resting.until(key.not_before, one)
+            else:
+                keys.append(key)
+        return keys
+
+    def _matches(self, key: FailedKey, asked: Options) -> bool:
+        """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
+        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason)
+        return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
+
+    def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
+        self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
+
+    def _settle(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
+        """Delete the failed records of the keys `recorded`, send all `keys`, and keep in the run file what is left."""
+        in_doubt = self._delete(recorded)
+        left = self._send(keys, in_doubt)
+        self._runs.finish(run_file, left, in_doubt)
+        self._leave(left)
+
+    def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
+        needless = self._resolved.among(keys) if self._looks else set()
+        self._needless += len(needless)
+        left = self.sender.send([key for key in keys if key.key not in needless], in_doubt)
+        # A delete that may still land would take a record of a later failure with it.
+        left += [key for key in keys if key.key in needless and key.key in in_doubt]
+        unsent = {key.key for key in left} - set(in_doubt)
+        self._taken.update(key.key for key in keys if key.key not in unsent)
+        return left
+
+    def _delete(self, keys: Collection[str]) -> set[str]:
+        """Delete failed records; return the keys in doubt, whose delete may still land."""
+        key_of = {record_name(self._task_id, "failed", key): key for key in keys}
+        problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
+        counts = Counter(problem.message for problem in problems.values() if problem)
+        for problem, times in counts.items():
+            log.error({"records_not_deleted": times, "problem": problem})
+        return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
+
+    def _remember(self, after: str) -> None:
+        """Store where the next run continues, which keys rest, and how this run ended."""
+        self._resting.reject(self.sender.rejected)
+        last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
+        try:
+            self._state.store("replay", to_json(_State(after, self._resting.kept(), last)))
+        except StorageError as error:
+            # The next run starts where this one did: some keys are sent twice.
+            log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+
+    def _would_take(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self._taken.add(key.key)
+            self._by_reason[key.reason or "UNKNOWN"] += 1
+            self._oldest = earliest(self._oldest, key.first_failure)
+
+    def _leave(self, keys: Sequence[FailedKey]) -> None:
+        for key in keys:
+            self._left.add(key.key)
+            self._oldest = earliest(self._oldest, key.first_failure)
