@@ -202,7 +202,7 @@ def _mend(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
             case "OVERWRITTEN":
                 return _mend_overwritten(found, task, options)
     if check.id == "FAILED":
-        return check.next, options.cutover() if options.frozen_since else Step("replay")
+        return check.next, options.cutover() if options.frozen else Step("replay")
     again = options.comparing(found.state.scope if found else None, again=True)
     return (Text("Go on with the cutover", "请继续割接") if again.job == "cutover" else check.next), again
 

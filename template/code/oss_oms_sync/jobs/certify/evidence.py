@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
@@ -37,15 +37,6 @@ from oss_oms_sync.step import Step
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
-_MARKS = ("close", "open", "look")
-OPTIONS: dict[str, type] = {
-    "frozen_since": str,
-    "sample": int,
-    "accept": dict,
-    "run": str,
-    **dict.fromkeys(_MARKS, bool),
-}
-
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
 # What may be accepted by name although nobody has proven it.
@@ -58,14 +49,17 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run`
-    is the run of a cutover that asks; `mark` is "close", "open" or "look", or empty for a certificate."""
+    """What a payload asks for: a certificate, unless it is to `close` or `open` the project or to `look` whether it is
+    closed. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run` is the run of a
+    cutover that asks."""
 
-    frozen_since: datetime | None
-    sample: int
-    accept: Mapping[str, str]
-    run: str
-    mark: str
+    frozen_since: str | None = None
+    sample: int = 0
+    accept: dict[str, str] = field(default_factory=dict)
+    run: str = ""
+    close: bool = False
+    open: bool = False
+    look: bool = False
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
@@ -73,24 +67,41 @@ class CutoverOptions:
 
         Raises PayloadError.
         """
-        asked = options.parse(event, OPTIONS)
-        marks = [name for name in _MARKS if asked.get(name) is True]
-        if marks and len(asked.keys() - {"run", "frozen_since"}) > 1:
+        asked = options.asked(event, cls)
+        since, frozen = asked.frozen_since, asked.frozen
+        if sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1:
             raise PayloadError(
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time"
             )
-        sample = asked.get("sample", 0)
-        if not isinstance(sample, int) or sample > MAX_DRAWN:
-            raise PayloadError(f"The payload's sample is {sample!r}. Give at most {MAX_DRAWN}")
-        run, mark = str(asked.get("run", "")), "".join(marks)
-        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), run, mark)
+        if asked.sample > MAX_DRAWN:
+            raise PayloadError(f"The payload's sample is {asked.sample!r}. Give at most {MAX_DRAWN}")
+        if since is not None and frozen is None:
+            raise PayloadError(
+                f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
+            )
+        if frozen and frozen > now:
+            raise PayloadError(f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC")
+        for name, why in asked.accept.items():
+            if name not in ACCEPTABLE:
+                raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
+            if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
+                raise PayloadError(
+                    f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
+                    ' why"}}'
+                )
+        return asked
+
+    @property
+    def frozen(self) -> datetime | None:
+        """The time of the freeze; None for a rehearsal."""
+        return parse_time(self.frozen_since or "")
 
     def cutover(self, frozen: datetime | None = None, sample: int | None = None, **more: object) -> Step:
         """What goes on with a cutover, or with its rehearsal: one that asks for the same, but for what is given."""
-        since, number = frozen or self.frozen_since, self.sample if sample is None else sample
+        since, number = frozen or self.frozen, self.sample if sample is None else sample
         when: dict[str, object] = {"frozen_since": timestamp(since)} if since else {"rehearse": True}
-        asked = {"sample": number, "accept": dict(self.accept), **more}
+        asked = {"sample": number, "accept": self.accept, **more}
         return Step("cutover", {**when, **{name: value for name, value in asked.items() if value}})
 
     def accepting(self, title: str) -> Step:
@@ -109,33 +120,9 @@ class CutoverOptions:
         if scope and scope.since:
             asked["since"] = timestamp(scope.since)
         asked = {**asked, **what}
-        if self.frozen_since and not asked.keys() & {"overwrite", "since"}:
+        if self.frozen and not asked.keys() & {"overwrite", "since"}:
             return self.cutover(deep="deep" in asked, restart="restart" in asked)
         return Step("compare", asked)
-
-
-def _frozen(text: object, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    time = parse_time(str(text))
-    if time is None:
-        raise PayloadError(f"The payload's frozen_since is {text!r}. Give a time in UTC such as 2026-01-31T08:00:00Z")
-    if time > now:
-        raise PayloadError(f"The payload's frozen_since is {text!r}, which is yet to come. It is in UTC")
-    return time
-
-
-def _accepted(given: object) -> dict[str, str]:
-    accepted = given.items() if isinstance(given, dict) else ()
-    for name, why in accepted:
-        if name not in ACCEPTABLE:
-            raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
-        if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
-            raise PayloadError(
-                f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
-                ' why"}}'
-            )
-    return {str(name): str(why) for name, why in accepted}
 
 
 @dataclass(frozen=True)
@@ -148,13 +135,15 @@ class Standstill:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison that answers: what its pass found, what that is since its keys were last judged again, and the
-    standstill pass that was made after that; None if there is none."""
+    """The comparison that answers, and the standstill pass that was made after its last look; None if there is none."""
 
     state: PassState
-    passed: Tally
-    tally: Tally
     standstill: Standstill | None
+
+    @property
+    def tally(self) -> Tally:
+        """What it found, and what that is since its keys were last judged again."""
+        return self.state.tally
 
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, and without OMS's own lists,
@@ -194,7 +183,7 @@ class Evidence:
     @property
     def frozen_since(self) -> datetime | None:
         """None in a rehearsal."""
-        return self.options.frozen_since
+        return self.options.frozen
 
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
@@ -204,7 +193,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     """
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
-    comparison = _comparison(invocation, destination, asked.frozen_since) if destination else None
+    comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
@@ -252,7 +241,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     standstill = None
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
         standstill = Standstill(answer.standstill, began)
-    return Comparison(answer.of, answer.of.passed, answer.of.tally, standstill)
+    return Comparison(answer.of, standstill)
 
 
 def _sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from operator import eq, le
 
@@ -30,8 +30,6 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.text import Text
-
-OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -69,13 +67,28 @@ _OPEN_MONTH = Text(
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class StatusOptions:
+    """What a payload asks for: the history of one `key`, or the report, and how many `hours` back its statistics go.
+    `acknowledge` stores OMS's current counters in the log bucket: from then on, only what OMS fails to copy or leaves
+    unfinished afterwards counts."""
+
+    key: str | None = None
+    hours: int = DAY // _HOUR
+    acknowledge: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises PayloadError."""
+        if self.key is not None and (self.acknowledge or self.hours != StatusOptions.hours):
+            raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
+        if not 1 <= self.hours <= _MAX_HOURS:
+            raise PayloadError(f"The payload's hours is {self.hours!r}. Give 1 to {_MAX_HOURS}")
+
+
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization, or with {"key": ...} on the history of one key.
 
     The timer's calls also tell the webhook (ALERT_WEBHOOK) when the verdict changes.
-
-    {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
-    the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
 
     Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile",
     "compare", "oms_lists", "overdue", "sums", "fixes"}, or {"key", "accepted", "object", "success", "in_obs",
@@ -85,16 +98,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
     JobState(invocation).note_timer("status", event)
-    asked = options.parse(event, OPTIONS)
-    if "key" in asked:
-        if len(asked) > 1:
-            raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        return KeyHistory(invocation, str(asked["key"])).build()
-    hours = asked.get("hours", DAY // _HOUR)
-    if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
-        raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    acknowledge, now = asked.get("acknowledge") is True, invocation.clock.now()
-    verdict, facts, report = _StatusReport(invocation).build(hours * _HOUR, acknowledge=acknowledge)
+    asked, now = options.asked(event, StatusOptions), invocation.clock.now()
+    if asked.key is not None:
+        return KeyHistory(invocation, asked.key).build()
+    verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
     said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
     log.info({**said, **facts.numbers(now)})
     if is_timer_event(event):
