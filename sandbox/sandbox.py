@@ -309,5 +309,6 @@ class Sandbox:
     def _read_source(self, key: str) -> SourceObject | None:
         found = self.oss.objects(self.source_bucket).get(key)
         # OMS fails to copy a symbolic link.
-        is_object = found is not None and found.type != "Symlink"
-        return SourceObject(found.data, found.etag, found.last_modified, found.headers) if found and is_object else None
+        if found is None or found.type == "Symlink":
+            return None
+        return SourceObject(found.data, found.etag, found.last_modified, found.headers, found.has_crc64)

@@ -2,6 +2,7 @@
 
 It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
 Of what is in OBS, it also tells OMS's own lists (compare's class oms_own) from the rest, which a certificate has.
+What a canary wrote (`ops.py canary`) is left out, as there.
 First: pip install oss2 esdk-obs-python
 """
 
@@ -51,7 +52,9 @@ def main() -> None:
     if asked.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": give {asked.prefix.lstrip("/")!r}')
     listing = in_oss if asked.cloud == "oss" else in_obs
-    objects = list(listing(asked.endpoint, asked.bucket, asked.prefix))
+    canaries = f"{asked.prefix}.oss-oms-sync-canary/"
+    found = listing(asked.endpoint, asked.bucket, asked.prefix)
+    objects = [one for one in found if not one[0].startswith(canaries)]
     print(told(objects))
     if asked.cloud == "obs":
         print("of these in oms/sync_task/:", told([one for one in objects if one[0].startswith("oms/sync_task/")]))

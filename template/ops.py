@@ -2,10 +2,12 @@
 """Everything there is to do with the deployed project: python ops.py --help"""
 
 import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 (who has an older one is told so, even Python 2)
+    sys.exit("This needs Python 3.10 or newer; this one is " + sys.version.split()[0])
+
 from pathlib import Path
 
-if sys.version_info < (3, 10):  # noqa: UP036 (who has an older one is told so)
-    sys.exit("This needs Python 3.10 or newer; this one is " + sys.version.split()[0])
 # No folders of bytecode in a project that is in git.
 sys.dont_write_bytecode = True
 # The package `ops` beside this file, wherever this is called from.

@@ -1,9 +1,10 @@
-"""Hypothesis profiles, the sandbox, and the count of fault schedules that a run prints."""
+"""Hypothesis profiles, the sandbox, and what a run prints of the laws."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from statistics import median, quantiles
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from sandbox import Sandbox, runtimes
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
-_counted: Counter[str] = Counter()
+_LAW1 = "no key is dropped (law 1)"
+# By law: how many of its schedules ended how, and what was measured of them.
+_counted: Counter[tuple[str, str]] = Counter()
+_measured: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
 
 @pytest.fixture
@@ -25,32 +29,57 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def count_schedule():
-    """Called with the kind of a fault schedule that law 1 was tried on, and the state its keys ended in."""
+def count():
+    """Called with a law, and how a schedule of it ended."""
 
-    def count(kind: str, state: str) -> None:
-        _counted[f"{kind}: {state}"] += 1
+    def count(law: str, state: str) -> None:
+        _counted[law, state] += 1
 
     return count
 
 
+@pytest.fixture(scope="session")
+def measure():
+    """Called with a law, what was measured of a schedule of it, and the number."""
+
+    def measure(law: str, what: str, number: float) -> None:
+        _measured[law, what].append(number)
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def count_schedule(count):
+    """Called with the kind of a fault schedule that law 1 was tried on, and the state its keys ended in."""
+    return lambda kind, state: count(_LAW1, f"fault schedules, {kind}: {state}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _counted:
-        terminalreporter.section("no key is dropped (law 1)")
-        for what, times in sorted(_counted.items()):
-            terminalreporter.write_line(f"{times:6} fault schedules, {what}")
-        terminalreporter.write_line(f"{_counted.total():6} fault schedules in all")
+    for law in sorted({law for law, _ in (*_counted, *_measured)}):
+        terminalreporter.section(law)
+        states = sorted((state, times) for (of, state), times in _counted.items() if of == law)
+        for state, times in states:
+            terminalreporter.write_line(f"{times:6} {state}")
+        if law == _LAW1:
+            terminalreporter.write_line(f"{sum(times for _, times in states):6} fault schedules in all")
+        for (of, what), numbers in sorted(_measured.items()):
+            if of == law and len(numbers) > 1:
+                last = quantiles(numbers, n=20)[-1]
+                terminalreporter.write_line(f"{median(numbers):6.1f} {what}; {last:.1f} at the 95th percentile")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     # A worker of pytest-xdist prints nothing: it hands its counts to the process that does.
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["schedules"] = dict(_counted)
+        session.config.workeroutput["laws"] = [list(_counted.items()), list(_measured.items())]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    _counted.update(getattr(node, "workeroutput", {}).get("schedules", {}))
+    counted, measured = getattr(node, "workeroutput", {}).get("laws", ([], []))
+    _counted.update({tuple(name): times for name, times in counted})
+    for name, numbers in measured:
+        _measured[tuple(name)] += numbers
 
 
 def pytest_report_header() -> list[str]:

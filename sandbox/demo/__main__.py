@@ -18,20 +18,27 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox import Sandbox
-from sandbox.demo.acts import outage, recovery, trouble
+from sandbox.demo.acts import HOUR, outage, recovery, trouble
 from sandbox.demo.cutover import cutover, in_obs
 from sandbox.demo.picture import WIDTH, save
 from sandbox.demo.project import make_project
 
+# Made by `make`, and no part of git.
+CERTIFICATE = Path("dist") / "demo-certificate.json"
+
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m sandbox.demo", description="Shows the whole job.")
-    options.add_argument("--certificate", type=Path, metavar="FILE", help="keep the last certificate")
+    options.add_argument(
+        "--certificate", type=Path, metavar="FILE", default=CERTIFICATE, help="where the last one goes"
+    )
     options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act, as SVG")
     given = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if given.picture else Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
     with Sandbox() as box, TemporaryDirectory() as folder:
+        # Its clock moves on where time has to pass: no certificate may be of a time that is still to come.
+        box.later(-3 * HOUR)
         box.deploy_project(make_project(box, Path(folder), console), instances=8, retry_delay=0.01)
         stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
@@ -43,14 +50,17 @@ def main() -> int:
         problems.append(f"{len(books.missing)} objects are still missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
-    if given.certificate:
-        given.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    given.certificate.parent.mkdir(exist_ok=True)
+    given.certificate.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
     good = (
         "[green]Every object was accounted for all the time, and in the end the destination equals the source: GO, with"
         " the proof."
     )
+    if not given.picture:
+        check = f"python template/ops.py check {given.certificate}"
+        console.print(f"The certificate is {given.certificate}. To check it: {check}", soft_wrap=True)
     console.print("[red]The books do not balance." if problems else good, soft_wrap=not console.record)
     if given.picture:
         save(console, given.picture)
@@ -58,4 +68,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\nStopped. Nothing is kept.")
+        sys.exit(130)

@@ -36,6 +36,7 @@ class SourceObject:
     etag: str
     last_modified: float
     headers: Mapping[str, str] = field(default_factory=dict)
+    has_crc64: bool = True
 
     @property
     def size(self) -> int:
@@ -324,7 +325,7 @@ class Task:
             return True
         if self.overwrite_mode == "NO_OVERWRITE":
             return False
-        if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
+        if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE" and source.has_crc64:
             return hashlib.sha256(source.data).digest() != hashlib.sha256(there.data).digest()
         return source.size != there.size or source.last_modified > there.last_modified
 

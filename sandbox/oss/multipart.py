@@ -1,24 +1,21 @@
 """Uploads in parts: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
-.../uploadpartcopy, .../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
+.../completemultipartupload, .../abortmultipartupload, .../listparts.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, check_conditions, check_overwrite, number_between, parse_xml
+from sandbox.oss.checks import check_body, check_overwrite, number_between, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
 
 _MIN_PART_BYTES = 100 * 1024
-_SOURCE_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _MAX_LISTED = 1000
 
 
@@ -36,20 +33,6 @@ def upload_part(call: Call) -> Response:
     part = upload.parts[number] = call.store.new_object(call.request.body)
     call.emit("ObjectCreated:UploadPart", part)
     return Response(200, headers=checksums(part))
-
-
-def upload_part_copy(call: Call) -> Response:
-    upload, number = _find_upload(call), _part_number(call.params["partNumber"])
-    _, _, source = call.find_source()
-    check_conditions(source, call.headers, "x-oss-copy-source-")
-    given = call.headers.get("x-oss-copy-source-range", f"bytes=0-{source.size - 1}")
-    wanted = _SOURCE_RANGE.fullmatch(given)
-    if wanted is None or not int(wanted[1]) <= int(wanted[2]) < source.size:
-        raise invalid_argument("The x-oss-copy-source-range is invalid.", ArgumentName="x-oss-copy-source-range")
-    part = upload.parts[number] = call.store.new_object(source.data[int(wanted[1]) : int(wanted[2]) + 1])
-    call.emit("ObjectCreated:UploadPartCopy", part)
-    inner = f'<LastModified>{iso_time(part.last_modified)}</LastModified><ETag>"{part.etag}"</ETag>'
-    return xml_response("CopyPartResult", inner, checksums(part))
 
 
 def complete_multipart_upload(call: Call) -> Response:
@@ -106,51 +89,6 @@ def list_parts(call: Call) -> Response:
     return xml_response("ListPartsResult", "".join(inner))
 
 
-def list_multipart_uploads(call: Call) -> Response:
-    """By key, then by id. Keys that share a prefix up to the delimiter count as one, with that prefix."""
-    params, encode = call.params, encoder(call.params)
-    limit = number_between(params, "max-uploads", _MAX_LISTED, 1, _MAX_LISTED)
-    entries = list(_entries(call))
-    page = entries[:limit]
-    last_key, last_upload = page[-1] if page else ("", None)
-    inner = [
-        encoding_tag(params),
-        f"<Bucket>{call.bucket.name}</Bucket>",
-        f"<KeyMarker>{encode(params.get('key-marker', ''))}</KeyMarker>",
-        f"<UploadIdMarker>{encode(params.get('upload-id-marker', ''))}</UploadIdMarker>",
-        f"<NextKeyMarker>{encode(last_key)}</NextKeyMarker>",
-        f"<NextUploadIdMarker>{last_upload.id if last_upload else ''}</NextUploadIdMarker>",
-        f"<Delimiter>{encode(params.get('delimiter', ''))}</Delimiter>",
-        f"<Prefix>{encode(params.get('prefix', ''))}</Prefix>",
-        f"<MaxUploads>{limit}</MaxUploads><IsTruncated>{str(len(page) < len(entries)).lower()}</IsTruncated>",
-    ]
-    for key, upload in page:
-        inner.append(
-            f"<Upload><Key>{encode(key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
-            f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
-            if upload
-            else f"<CommonPrefixes><Prefix>{encode(key)}</Prefix></CommonPrefixes>"
-        )
-    return xml_response("ListMultipartUploadsResult", "".join(inner))
-
-
-def _entries(call: Call) -> Iterator[tuple[str, Upload | None]]:
-    """What follows the markers: keys with their upload, common prefixes with none."""
-    prefix, delimiter = call.params.get("prefix", ""), call.params.get("delimiter", "")
-    key_marker, id_marker = call.params.get("key-marker", ""), call.params.get("upload-id-marker", "")
-    group = ""
-    for upload in sorted(call.bucket.uploads.values(), key=lambda one: (one.key, one.id)):
-        if not upload.key.startswith(prefix):
-            continue
-        head, found, _ = upload.key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-        if found:
-            if prefix + head + delimiter not in (group, key_marker) and upload.key > key_marker:
-                group = prefix + head + delimiter
-                yield group, None
-        elif upload.key > key_marker or (id_marker and upload.key == key_marker and upload.id > id_marker):
-            yield upload.key, upload
-
-
 def _upload_xml(call: Call, upload_id: str) -> str:
     encode = encoder(call.params)
     return (
@@ -168,11 +106,7 @@ def _find_upload(call: Call) -> Upload:
 
 
 def _chosen_parts(call: Call, upload: Upload) -> list[int]:
-    """The numbers of the parts to join: all of them with x-oss-complete-all: yes, which excludes a list."""
-    if call.headers.get("x-oss-complete-all") == "yes":
-        if call.request.body:
-            raise invalid_argument("x-oss-complete-all excludes a body.", ArgumentName="x-oss-complete-all")
-        return sorted(upload.parts)
+    """The numbers of the parts to join."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()

@@ -17,25 +17,12 @@ from sandbox.oss.objects import OssObject
 from sandbox.server.message import Response
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)(?:,.*)?")
-# Parameters of GetObject that change a header of its answer.
-OVERRIDES = {
-    f"response-{name}"
-    for name in (
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-type",
-        "expires",
-    )
-}
 
 
 def get_object(call: Call) -> Response:
     obj = call.find()
     check_conditions(obj, call.headers)
-    overrides = {name.removeprefix("response-"): call.params[name] for name in OVERRIDES & call.params.keys()}
-    headers = {**_headers(call, obj), **overrides}
+    headers = _headers(call, obj)
     wanted = _range(call.headers, obj.size)
     if wanted is None:
         return Response(200, obj.data, headers)

@@ -26,14 +26,12 @@ from sandbox.oss.multipart import (
     abort_multipart_upload,
     complete_multipart_upload,
     initiate_multipart_upload,
-    list_multipart_uploads,
     list_parts,
     upload_part,
-    upload_part_copy,
 )
 from sandbox.oss.objects import Bucket, object_name
-from sandbox.oss.reading import OVERRIDES, get_object, get_object_meta, head_object
-from sandbox.oss.signature import SIGNING_PARAMETERS, Credential, verify_signature
+from sandbox.oss.reading import get_object, get_object_meta, head_object
+from sandbox.oss.signature import Credential, verify_signature
 from sandbox.oss.store import Store, new_request_id
 from sandbox.oss.writing import (
     append_object,
@@ -51,9 +49,7 @@ _COPIED = {_COPY, *(f"{_COPY}-{condition}" for condition in _CONDITIONS)}
 _FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
 _SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
 _LISTING = {"delimiter", "encoding-type", "max-keys", "prefix"}
-_UPLOADS = {"delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker"}
 _VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"}
-_PARTS = {"encoding-type", "max-parts", "part-number-marker"}
 
 
 class _Row(NamedTuple):
@@ -87,7 +83,6 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
     ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
     ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
-    ("GET", "bucket", frozenset({"uploads"})): _Row("oss:ListMultipartUploads", list_multipart_uploads, _UPLOADS),
     ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
     ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
     ("PUT", "object", frozenset({_COPY})): _Row(
@@ -95,7 +90,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ),
     ("POST", "object", frozenset({"append"})): _Row("oss:PutObject", append_object, {"position"}, {_META}),
     ("GET", "object", frozenset()): _Row(
-        "oss:GetObject", get_object, OVERRIDES, {*_CONDITIONS, "range", "x-oss-range-behavior"}
+        "oss:GetObject", get_object, headers={*_CONDITIONS, "range", "x-oss-range-behavior"}
     ),
     ("HEAD", "object", frozenset()): _Row("oss:GetObject", head_object, headers=_CONDITIONS),
     ("HEAD", "object", frozenset({"objectMeta"})): _Row("oss:GetObject", get_object_meta),
@@ -106,16 +101,15 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ),
     # ali-oss sends the upload's metadata with each part and the end as well, where it means nothing.
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Row("oss:PutObject", upload_part, headers={_META}),
-    ("PUT", "object", frozenset({"partNumber", "uploadId", _COPY})): _Row(
-        "oss:PutObject", upload_part_copy, headers={*_COPIED, f"{_COPY}-range"}
-    ),
     ("POST", "object", frozenset({"uploadId"})): _Row(
-        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_FORBID, _META, "x-oss-complete-all"}
+        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_FORBID, _META}
+    ),
+    ("GET", "object", frozenset({"uploadId"})): _Row(
+        "oss:ListParts", list_parts, {"encoding-type", "max-parts", "part-number-marker"}
     ),
     ("DELETE", "object", frozenset({"uploadId"})): _Row("oss:AbortMultipartUpload", abort_multipart_upload),
-    ("GET", "object", frozenset({"uploadId"})): _Row("oss:ListParts", list_parts, _PARTS),
 }
-_REFINEMENTS = SIGNING_PARAMETERS.union(*(row.params for row in _OPERATIONS.values()))
+_REFINEMENTS = frozenset().union(*(row.params for row in _OPERATIONS.values()))
 
 
 class Oss(Store):
@@ -168,7 +162,7 @@ class Oss(Store):
     def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
         """Raise what OSS answers to a caller who may not do this."""
         verify_signature(request, address.path, self._credentials, self.region, self.skew)
-        if self._expired and "x-oss-security-token" in {*request.headers, *request.params}:
+        if self._expired and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if address.target == "service":
             self.check_right(row.action, "", "")
@@ -195,8 +189,7 @@ def _operation(request: Request, address: Address) -> _Row:
     asked, params = _asked_for(request), request.params.keys()
     selectors = frozenset({*(params - _REFINEMENTS), *(asked & {_COPY})})
     row = _OPERATIONS.get((request.method, address.target, selectors), _REFUSED)
-    signing = SIGNING_PARAMETERS if "x-oss-signature-version" in params else ()
-    heeded = params <= {*selectors, *row.params, *signing} and asked <= row.headers
+    heeded = params <= selectors | row.params and asked <= row.headers
     return row if heeded and request.params.get("list-type", "2") == "2" else _REFUSED
 
 

@@ -1,8 +1,8 @@
-"""OSS4-HMAC-SHA256 in the Authorization header or in the URL, checked from the server's side.
+"""OSS4-HMAC-SHA256 in the Authorization header, checked from the server's side.
 
-Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4 and, for URLs,
-.../add-signatures-to-urls, not from an SDK, so that it finds an SDK's mistakes. The error codes are those of the
-documents 0002-000002xx and of answers that users of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
+Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4, not from an SDK,
+so that it finds an SDK's mistakes. The error codes are those of the documents 0002-000002xx and of answers that users
+of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
 """
 
 from __future__ import annotations
@@ -25,22 +25,8 @@ from sandbox.server.message import Request
 _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
 _MAX_SKEW_SECONDS = 15 * 60
-_MAX_VALIDITY_SECONDS = 7 * 24 * 3600
 _ALWAYS_SIGNED = ("content-type", "content-md5")
 _BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
-# What a pre-signed URL says of its own signature.
-SIGNING_PARAMETERS = {
-    f"x-oss-{name}"
-    for name in (
-        "additional-headers",
-        "credential",
-        "date",
-        "expires",
-        "security-token",
-        "signature",
-        "signature-version",
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -63,14 +49,13 @@ class _Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class _Authorization:
-    """What a request says of its signature, wherever it says so; `validity` is in seconds, and for URLs only."""
+    """What a request says of its signature."""
 
     scope: _Scope
     additional_headers: str
     signature: str
     timestamp: str
     security_token: str | None
-    validity: int | None = None
 
 
 def verify_signature(
@@ -78,8 +63,7 @@ def verify_signature(
 ) -> None:
     """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not; `skew`
     tells how many seconds ago a time was."""
-    in_url = "x-oss-signature-version" in request.params
-    authorization = _from_url(request) if in_url else _from_header(request)
+    authorization = _from_header(request)
     credential = credentials.get(authorization.scope.access_key_id)
     if credential is None:
         raise OssError(
@@ -92,7 +76,7 @@ def verify_signature(
     _check_token(authorization.security_token, credential)
     _check_scope(authorization, region)
     _check_date(authorization, skew)
-    if not in_url and request.headers.get("x-oss-content-sha256") != _PAYLOAD:
+    if request.headers.get("x-oss-content-sha256") != _PAYLOAD:
         raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
     _check_signature(request, path, authorization, credential)
 
@@ -117,28 +101,6 @@ def _from_header(request: Request) -> _Authorization:
         signature=fields["Signature"],
         timestamp=_timestamp(request),
         security_token=request.headers.get("x-oss-security-token"),
-    )
-
-
-def _from_url(request: Request) -> _Authorization:
-    params = request.params
-    if params["x-oss-signature-version"] != _ALGORITHM:
-        raise access_denied("The bucket you access does not support signature version v1 or v2: use v4.")
-    for name, ec in (("x-oss-expires", "0002-00000215"), ("x-oss-credential", "0002-00000217"), ("x-oss-date", "")):
-        if not params.get(name):
-            raise invalid_argument(f"The query parameter {name} is missing.", ec, ArgumentName=name)
-    validity, scope = params["x-oss-expires"], params["x-oss-credential"].split("/")
-    if not validity.isascii() or not validity.isdigit() or not 1 <= int(validity) <= _MAX_VALIDITY_SECONDS:
-        raise invalid_argument("x-oss-expires must be 1 to 604800 seconds.", "0002-00000232")
-    if len(scope) != 5:
-        raise invalid_argument("Invalid x-oss-credential.")
-    return _Authorization(
-        _Scope(*scope),
-        additional_headers=_additional(params.get("x-oss-additional-headers")),
-        signature=params.get("x-oss-signature", ""),
-        timestamp=params["x-oss-date"],
-        security_token=params.get("x-oss-security-token"),
-        validity=int(validity),
     )
 
 
@@ -188,10 +150,7 @@ def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -
     if authorization.scope.date != authorization.timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
     age = skew(signed_at)
-    # A URL is good for as long as it says; its beginning may lie a little in the future.
-    if authorization.validity is not None and age > authorization.validity:
-        raise access_denied("Request has expired.", ec="")
-    if age < -_MAX_SKEW_SECONDS or (authorization.validity is None and age > _MAX_SKEW_SECONDS):
+    if abs(age) > _MAX_SKEW_SECONDS:
         raise OssError(
             403,
             "RequestTimeTooSkewed",
@@ -248,10 +207,7 @@ def canonical_request(request: Request, path: str, additional_headers: str) -> b
 
 
 def _canonical_query(request: Request) -> bytes:
-    """All parameters but the signature itself."""
-    pairs = sorted(
-        (_encode(name.encode()), _encode(value.encode())) for name, value in request.query if name != "x-oss-signature"
-    )
+    pairs = sorted((_encode(name.encode()), _encode(value.encode())) for name, value in request.query)
     return b"&".join(name + b"=" + value if value else name for name, value in pairs)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+import runpy
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
 from ops import quantities
+from ops.certificates import ACCEPTABLE
 from ops.language import usual
 from ops.prices import Prices
 
-ACCEPTABLE = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished")
 _CODES = (
     "Exit code 0: well; 1: not, or there was no answer; 2: the command cannot be run so; 3: not proven; 4: not to be"
     " trusted."
@@ -27,7 +30,9 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
     """The command and its options; ends the program where they are not as they should be."""
+    words = sys.argv[1:] if words is None else words
     parser = argparse.ArgumentParser(prog="ops.py", description=_ABOUT, allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version of the project this is")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _simple(commands)
     _passes(commands)
@@ -36,10 +41,30 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _cost(commands)
     _secrets(commands)
     _canary(commands)
-    options = parser.parse_args(words)
+    if words and not words[0].startswith("-") and words[0] not in commands.choices:
+        parser.error(f"there is no command {words[0]!r}{_meant(words[0], commands.choices)}")
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        command = commands.choices[options.command]
+        names = command._option_string_actions
+        command.error(f"{options.command} takes no {unknown[0]!r}{_meant(unknown[0], names)}")
     if options.command == "cutover":
         _check_cutover(parser, options)
     return options
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """The version of the code beside this, which is deployed from here."""
+        code = Path(__file__).parents[1] / "code" / "oss_oms_sync" / "__init__.py"
+        sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
+        parser.exit()
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    """What somebody probably wanted to type."""
+    near = get_close_matches(word.partition("=")[0], list(known), 1)
+    return f": did you mean {near[0]!r}?" if near else ". --help says what there is"
 
 
 def _add(
@@ -62,7 +87,7 @@ def _add(
 def _simple(commands: _Commands) -> None:
     _add(commands, "doctor", "what is set up wrong, and what to do about it")
     status = _add(commands, "status", "how far it is, what is stuck and why", page=True)
-    status.add_argument("--hours", type=int, metavar="N", help="how far back OMS's statistics go (24)")
+    status.add_argument("--hours", type=_whole(1, 744), metavar="N", help="how far back OMS's statistics go (24)")
     status.add_argument("--acknowledge", action="store_true", help="what OMS failed to copy until now is seen to")
     story = _add(commands, "story", "what became of one object")
     story.add_argument("key", metavar="KEY", help="the object's key, as it is")
@@ -70,7 +95,7 @@ def _simple(commands: _Commands) -> None:
     replay.add_argument("--key", action="append", metavar="KEY", help="just this key, whether it failed or not")
     replay.add_argument("--prefix", metavar="PREFIX", type=_prefix, help="only keys that begin so")
     replay.add_argument("--reason", metavar="REASON", help="only what failed for this reason")
-    replay.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    replay.add_argument("--limit", type=_whole(0), metavar="N", help="at most so many")
     replay.add_argument("--dry-run", action="store_true", help="only count")
     _add(commands, "close", "close the project: two minutes later nothing is sent any more, by anything")
     _add(commands, "open", "open the project again, and begin to send what was written meanwhile")
@@ -82,7 +107,7 @@ def _simple(commands: _Commands) -> None:
 def _passes(commands: _Commands) -> None:
     reconcile = _add(commands, "reconcile", "find what no event told of, and send it")
     reconcile.add_argument("--all", action="store_true", help="send all, whatever their records say")
-    reconcile.add_argument("--limit", type=int, metavar="N", help="send at most so many, in one call")
+    reconcile.add_argument("--limit", type=_whole(0), metavar="N", help="send at most so many, in one call")
     compare = _add(commands, "compare", "compare both buckets, and send what is missing or older in OBS")
     compare.add_argument("--deep", action="store_true", help="read at the source what is not proven to be equal")
     compare.add_argument("--overwrite", action="store_true", help="send also what somebody overwrote in OBS")
@@ -105,9 +130,7 @@ def _cutover(commands: _Commands) -> None:
     when.add_argument(
         "--frozen-since", metavar="TIME", help="since when nobody writes to the source: now, or 2026-01-31T08:00:00Z"
     )
-    cutover.add_argument(
-        "--sample", type=int, choices=range(301), metavar="N", help="read N objects on both sides, at most 300"
-    )
+    cutover.add_argument("--sample", type=_whole(0, 300), metavar="N", help="read N objects on both sides, at most 300")
     cutover.add_argument(
         "--accept",
         action="append",
@@ -144,8 +167,8 @@ def _cost(commands: _Commands) -> None:
     cost.add_argument("--objects", metavar="N", type=objects, required=True, help="how many there are, such as 10M")
     cost.add_argument("--size", metavar="BYTES", type=size, required=True, help="how large they are, such as 200TB")
     cost.add_argument("--rate", metavar="N", type=rate, default=0, help="how many are written, such as 1M/day or 50/s")
-    cost.add_argument("--lanes", type=int, choices=range(1, 65), metavar="N", default=16, help="as in s.yaml (16)")
-    cost.add_argument("--sample", type=int, choices=range(301), metavar="N", default=100, help="as in cutover (100)")
+    cost.add_argument("--lanes", type=_whole(1, 64), metavar="N", default=16, help="as in s.yaml (16)")
+    cost.add_argument("--sample", type=_whole(0, 300), metavar="N", default=100, help="as in cutover (100)")
     for option, price, about in (
         ("--egress-price", Prices().egress, "traffic out of OSS"),
         ("--obs-egress-price", Prices().obs_egress, "traffic out of OBS"),
@@ -182,22 +205,38 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A whole number within limits, as argparse wants it."""
+
+    def convert(text: str) -> int:
+        number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
+        if number < least or (most is not None and number > most):
+            limits = f"from {least} to {most}" if most is not None else f"of {least} or more"
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {limits}")
+        return number
+
+    return convert
+
+
 def _quantity(read: Callable[[str], float]) -> Callable[[str], float]:
     """`read`, as argparse wants it: it says for itself what cannot be read."""
 
     def convert(text: str) -> float:
         try:
             return read(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one") from None
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
 
 
 def _dollars(text: str) -> float:
-    price = float(text)
+    try:
+        price = float(text)
+    except ValueError:
+        price = math.nan
     if not 0 <= price < math.inf:
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is no price: give dollars, such as 0.09")
     return price
 
 

@@ -144,16 +144,20 @@ class Tool:
         command = [program, *words]
         if _is_batch(program):
             _check_for_batch(command)
-        # In a group of its own, so that it can be killed with all that it has started.
-        with subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
-            command,
-            cwd=self._folder,
-            env={**os.environ, **(given or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
+        try:
+            # In a group of its own, so that it can be killed with all that it has started.
+            process = subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
+                command,
+                cwd=self._folder,
+                env={**os.environ, **(given or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise failures.unusable(program, error.strerror or str(error)) from None
+        with process:
             self._running.add(process)
             try:
                 output, errors = process.communicate(timeout=self._seconds)

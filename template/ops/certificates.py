@@ -67,6 +67,7 @@ CHECKS = {
     "CLOCK": Rule(),
 }
 CLASSES = {
+    "canary": Sides.ANY,
     "impossible": Sides.PERHAPS,
     "moving": Sides.PERHAPS,
     "equal_contents": Sides.EQUAL,
@@ -85,7 +86,7 @@ CLASSES = {
     "outside": Sides.ANY,
 }
 # What is in the buckets, and is not what they are compared by.
-NOT_COUNTED = {"source": ("outside",), "destination": ("outside", "oms_own")}
+NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "canary", "oms_own")}
 # Of these a sample is drawn.
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
 # What OMS has not finished, by its counts.

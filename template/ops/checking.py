@@ -52,13 +52,13 @@ def exit_code(document: Any, found: list[Finding]) -> int:
 def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     """What holds, what does not, and what that means."""
     for one in found:
-        word, state = (_HOLDS, "ok") if one.holds else (_FAILS, "fault")
+        word, state = (_HOLDS, "good") if one.holds else (_FAILS, "bad")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
         yield Marked("  ", word.of(lang), state, f"{Words(lang)('colon')}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
-        yield Marked("", _SOUND.of(lang).format(document["verdict"]), document["verdict"])
+        yield Marked("", _SOUND.of(lang).format(document["verdict"]), certificate.VERDICTS.get(document["verdict"], ""))
     else:
-        yield Marked("", _UNSOUND.of(lang), "fault")
+        yield Marked("", _UNSOUND.of(lang), "bad")
 
 
 def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
@@ -69,12 +69,11 @@ def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
 
 def _read(file: Path) -> Any:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_bytes()
     except OSError as error:
         raise UsageError(Text(str(error), str(error)), Text("Name the JSON file", "请指定 JSON 文件")) from None
-    except UnicodeDecodeError:
-        raise _no_certificate(file) from None
     try:
+        # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=_of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None

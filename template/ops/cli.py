@@ -81,7 +81,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 def _tell(session: Session, error: OpsError) -> int:
     for line in error.said:
         session.screen.say(f"| {line}")
-    session.screen.say(Marked("", error.happened.of(session.lang), "fault"))
+    session.screen.say(Marked("", error.happened.of(session.lang), "bad"))
     session.screen.say(f"-> {error.fix.of(session.lang)}")
     return error.exit_code
 
@@ -225,7 +225,9 @@ def _canary(session: Session, options: Namespace) -> int:
 
 
 def _show_input(session: Session, options: Namespace) -> int:
-    given = sys.stdin.buffer.read().decode("utf-8", "replace")
+    data = sys.stdin.buffer.read()
+    # PowerShell writes UTF-16.
+    given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
     kind = answers.kind_of(answer)
     if kind not in _VIEWS:

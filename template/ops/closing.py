@@ -94,7 +94,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Any:
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
         if seen["closed"] and (run or seen["closed"]["since"] == mark["since"]):
             return seen
-        session.screen.say(Marked("", _UNDONE.of(session.lang), "warning"))
+        session.screen.say(Marked("", _UNDONE.of(session.lang), "open"))
     raise CloudError(_NOT_CLOSED, _WHO)
 
 
@@ -118,11 +118,11 @@ def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -
     failed = [one["id"] for one in document["checks"] if one["result"] == "failed" and one["id"] in _OPENS]
     if document["verdict"] == "GO":
         session.caller.remove_trigger(FORWARD, TRIGGER)
-        session.screen.say(Marked("", _SWITCH.of(session.lang), "GO"))
+        session.screen.say(Marked("", _SWITCH.of(session.lang), "good"))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:
-        session.screen.say(Marked("", _STAYS.of(session.lang), "closed"))
+        session.screen.say(Marked("", _STAYS.of(session.lang), "way"))
 
 
 def _open_to_send(session: Session, mark: Any, names: str) -> None:
@@ -137,4 +137,4 @@ def _open_to_send(session: Session, mark: Any, names: str) -> None:
         said = _OPEN_FIRST
     else:
         said = _STAYS if open_again(session, mark["run"])["closed"] else _OPEN_AGAIN
-    session.screen.say(Marked("", said.of(session.lang).format(names), "closed"))
+    session.screen.say(Marked("", said.of(session.lang).format(names), "way"))

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ops.certificates import CLASSES, NOT_COUNTED, SAMPLED, Sides
+from ops.project import CANARY
 from ops.words import Text
 
 _MODULUS = 2**256
@@ -62,9 +63,10 @@ def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None
     """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
     if that is given."""
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
+    canaries = prefix + CANARY.encode()
     number = total = digest = 0
     for key, size in objects:
-        if not (key.startswith(prefix) and key.endswith(suffix)):
+        if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(canaries):
             continue
         if own is not None and key.startswith(_OWN) and key not in own:
             continue
@@ -127,7 +129,8 @@ def _written_last(document: Document) -> Finding:
     # A key that looks like a record's is impossible, and not told.
     known = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
     is_possible = min(_MAX_WRITTEN, known) <= len(told) <= _MAX_WRITTEN and told == sorted(told, reverse=True)
-    are_objects = all(_is_in_scope(document, key) and not key.startswith(RECORDS) for key in _different(keys))
+    never = (RECORDS, document["scope"]["prefix"] + CANARY)
+    are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _different(keys))
     return Finding(Text("What was written last can be so", "最后写入的对象合理"), is_possible and are_objects)
 
 
@@ -142,6 +145,9 @@ def _is_possible(title: str, one: Document, document: Document) -> bool:
         title == "outside" or all(_is_in_scope(document, key) for key in keys)
     )
     is_lists = title != "oms_own" or all(key.startswith(_OMS_LISTS) for key in keys)
+    # Every key of a canary that is in scope is of its class, and no other.
+    canaries = [key for key in keys if key.startswith(document["scope"]["prefix"] + CANARY)]
+    is_lists &= title == "outside" or len(canaries) == (len(keys) if title == "canary" else 0)
     is_read = different <= (four[0] if title == "overwritten" else 0)
     is_read &= whole(one["in_vain"]) <= (four[0] if title in ("overwritten", "older") else 0)
     return _fits(title, four) and are_zero and is_equal and is_named and is_lists and is_read
@@ -178,6 +184,9 @@ def _folders(document: Document) -> Finding:
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
     """Whether a folder may have keys of a class: those in scope begin with the prefix."""
     prefix = document["scope"]["prefix"]
+    if title == "canary":
+        mine = prefix + CANARY
+        return folder in ("*", mine[: mine.find("/") + 1])
     first = prefix[: prefix.find("/") + 1]
     return (
         title == "outside" or folder == "*" or (folder == first if first else folder.startswith(prefix) or not folder)

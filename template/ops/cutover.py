@@ -214,7 +214,7 @@ class Cutover:
         is_taken = known is not None and known["finished"]
         answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
         if answer["finished"]:
-            found = [one for name, one in held(answer).items() if name not in ("oms_own", "outside")]
+            found = [one for name, one in held(answer).items() if name not in ("canary", "oms_own", "outside")]
             counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
             began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
             self._end(True, began + self._text(_OBJECTS, *counts))
@@ -234,8 +234,8 @@ class Cutover:
 
     def _judge_again(self, compared: Any) -> Any:
         """Judge what differs once more, until it is there, nothing moves any more, or time is up; return what compare
-        said last. If a comparison that was there names too many keys for that, as it would the next time, both buckets
-        are compared anew."""
+        said last. If a comparison that was there names too many keys for that, as it would the next time, or has grown
+        too old to answer meanwhile, both buckets are compared anew."""
         self._begin(_AGAIN)
         last, problem, is_refused = compared, "", False
         try:
@@ -243,9 +243,11 @@ class Cutover:
         except FunctionError as error:
             problem = error.happened.of(self._session.lang)
             is_refused = error.kind == "PayloadError"
+        if not last["finished"]:
+            problem = self._text(_STOPPED, last["stopped"] or last["next"])
         if problem:
             self._end(False, problem)
-            if is_refused and compared["taken"]:
+            if not last["finished"] or (is_refused and compared["taken"]):
                 last = self._compare(anew=True)
                 return self._judge_again(last) if last["finished"] else last
         elif waiting := _on_its_way(last):
@@ -271,6 +273,8 @@ class Cutover:
             asked = {**self._wishes, **self._since, "again": True, "run": self._run}
             last = {**self._session.caller.ask("compare", asked), "taken": False}
             times += 1
+            if not last["finished"]:
+                break
             still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & _WAIT_FOR else 0
             # In a rehearsal somebody writes all the time.
             if still == _MAX_STILL or self._plan.frozen is None:
@@ -358,7 +362,7 @@ class Cutover:
         self._session.screen.say(f"{self._number}. {self._text(name)} …")
 
     def _end(self, is_well: bool, outcome: str = "") -> None:
-        word, state = (_DONE, "ok") if is_well else (_ATTENTION, "warning")
+        word, state = (_DONE, "good") if is_well else (_ATTENTION, "open")
         after = f": {outcome}" if outcome else ""
         self._session.screen.say(Marked("   ", self._text(word), state, after))
 

@@ -33,6 +33,30 @@ _RAISED = {
 # are Function Compute's.
 _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
     (
+        r"\$\{secret\([\s\S]{0,200}undefined not found",
+        ToolError,
+        Text("A secret that s.yaml names is not in this machine's store", "s.yaml 引用的密钥不在本机的密钥库中"),
+        Text("Put it there: python ops.py secrets", "请保存：python ops.py secrets"),
+    ),
+    (
+        r"edition field in the s\.yaml",
+        ToolError,
+        Text("This `s` is Serverless Devs 2, and the project needs 3", "此 s 是 Serverless Devs 2，本项目需要 3"),
+        Text("Install it: npm install -g @serverless-devs/s@3", "请安装：npm install -g @serverless-devs/s@3"),
+    ),
+    (
+        r"api\.devsapp\.cn",
+        ToolError,
+        Text(
+            "The tool could not load its fc3 component: its registry, api.devsapp.cn, cannot be reached",
+            "工具无法加载 fc3 组件：无法访问其注册中心 api.devsapp.cn",
+        ),
+        Text(
+            "Let this machine reach it once: what the tool has loaded stays here",
+            "请让本机至少访问一次：工具加载过的组件会保留在本机",
+        ),
+    ),
+    (
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
         Text("Function Compute does not know the function", "函数计算中没有该函数"),
@@ -88,6 +112,14 @@ def no_tool() -> ToolError:
             "找不到 Serverless Devs 工具：PATH 中没有 s",
         ),
         Text("Install it: npm install -g @serverless-devs/s", "请安装：npm install -g @serverless-devs/s"),
+    )
+
+
+def unusable(program: str, problem: str) -> ToolError:
+    """There is something of the tool's name that does not run."""
+    return ToolError(
+        Text(f"{program} cannot be run: {problem}", f"无法运行 {program}：{problem}"),
+        Text("Install it anew: npm install -g @serverless-devs/s", "请重新安装：npm install -g @serverless-devs/s"),
     )
 
 

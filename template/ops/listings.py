@@ -4,7 +4,7 @@
     one JSON object a line                          {"key": "a/b.txt", "size": 5}
     tab-separated                                   5<TAB>a/b.txt
 
-Keys are those of the whole bucket, in UTF-8.
+Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark.
 """
 
 from __future__ import annotations
@@ -38,9 +38,13 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
     try:
         with file.open("rb") as listing:
             # Not by seeking: it may come through a pipe.
-            first = listing.peek(8).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-            text = io.TextIOWrapper(listing, encoding="utf-8-sig", newline="\n")
-            yield from _of_json(text) if first in (b"[", b"{") else _of_lines(text)
+            head = listing.peek(8)[:8]
+            # PowerShell writes UTF-16, and ends its lines in its own way.
+            is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            encoding = "utf-16" if is_wide else "utf-8-sig"
+            text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
+            first = head.decode(encoding, "ignore").lstrip()[:1]
+            yield from _of_json(text) if first in ("[", "{") else _of_lines(text)
     except UnicodeDecodeError:
         raise _unreadable(file, Text("it is not UTF-8", "不是 UTF-8 编码")) from None
     except (ValueError, RecursionError) as error:

@@ -5,7 +5,9 @@ Nothing that is printed comes from a key, or from anybody else's text, but by wa
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import io
 import os
 import shutil
 import sys
@@ -14,49 +16,30 @@ from collections.abc import Iterable
 from typing import NamedTuple, TextIO
 
 from ops.clock import Clock
+from ops.errors import UsageError
+from ops.words import Text
 
 # How often a line says how far it is where there is no terminal.
 _LINE_SECONDS = 60.0
 # What a terminal itself shows behind the line if somebody presses that.
 _CTRL_C = "^C"
 _USUAL_COLUMNS = 80
-COLOURS = {
-    "good": 32,
-    "open": 33,
-    "bad": 31,
-    "way": 34,
-    "calm": 2,
-    "in step": 32,
-    "behind": 33,
-    "broken": 31,
-    "not known": 33,
-    "closed": 34,
-    "ok": 32,
-    "warning": 33,
-    "fault": 31,
-    "unknown": 31,
-    "skipped": 2,
-    "passed": 32,
-    "failed": 31,
-    "not run": 33,
-    "not proven": 33,
-    "GO": 32,
-    "NO-GO": 31,
-    "NOT PROVEN": 33,
-    "REHEARSAL": 34,
-}
+# Tones, as pages have them too: proven; not proven, or behind; failed; on its way; not judged.
+COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class Marked(NamedTuple):
-    """A line with a part in the colour of a state."""
+    """A line with a part in the colour of a tone."""
 
     before: str
     marked: str
-    state: str
+    tone: str
     after: str = ""
 
 
 Line = str | Marked
+
+_ELSEWHERE = Text("Make room for it, or write it elsewhere", "请腾出空间，或写到其他位置")
 
 
 def escaped(text: str) -> str:
@@ -74,7 +57,9 @@ class Screen:
         self, clock: Clock, out: TextIO | None = None, err: TextIO | None = None, given: TextIO | None = None
     ) -> None:
         self._clock = clock
-        self._out, self._err, self._in = out or sys.stdout, err or sys.stderr, given or sys.stdin
+        # Python has None where a stream is closed.
+        self._out, self._err = (stream or io.StringIO() for stream in (out or sys.stdout, err or sys.stderr))
+        self._in = given or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
         self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"
         self.interactive = self._in is not None and self._in.isatty() and self._err.isatty()
@@ -134,8 +119,8 @@ class Screen:
     def _painted(self, line: Line, stream: TextIO) -> str:
         if isinstance(line, str):
             return escaped(line)
-        before, marked, state, after = line
-        colour = COLOURS.get(state)
+        before, marked, tone, after = line
+        colour = COLOURS.get(tone)
         if self._colours[stream] and colour:
             return f"{escaped(before)}\x1b[{colour}m{escaped(marked)}\x1b[0m{escaped(after)}"
         return escaped(f"{before}{marked}{after}")
@@ -146,10 +131,21 @@ class Screen:
             self._shown = 0
 
     def _write(self, stream: TextIO, text: str) -> None:
+        """Raises UsageError where that cannot be, and BrokenPipeError where nobody reads it any more."""
         # What the terminal's encoding lacks is shown as Python would write it.
         encoding = stream.encoding or "utf-8"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        stream.flush()
+        try:
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # Python would try to write the rest at its end.
+            with contextlib.suppress(OSError):
+                stream.close()
+            raise UsageError(
+                Text(f"The output cannot be written: {error.strerror}", f"无法写入输出：{error.strerror}"), _ELSEWHERE
+            ) from None
 
 
 def _takes_colours(stream: TextIO) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from package.tool import COMPONENT, standing_in
 from support.answers import ANSWERS
-from support.component import COMPONENT, standing_in
 from support.documents import Document
 from tools.package import ROOT
 from tools.render import render

@@ -13,10 +13,10 @@ import jsonschema
 import pytest
 import yaml
 
+from package.tool import COMPONENT, answer_prompts, assert_no_secret, deploy
 from sandbox.fc.project import resources
-from support.component import COMPONENT
+from support.answers import ANSWERS
 from support.documents import Document
-from support.init import ANSWERS, answer_prompts, assert_no_secret, deploy
 from tools import render
 from tools.package import ROOT, manifest
 

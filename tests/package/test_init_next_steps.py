@@ -7,7 +7,8 @@ import sys
 import pytest
 import yaml
 
-from support.init import ANSWERS, commands_in
+from package.tool import commands_in
+from support.answers import ANSWERS
 from tools.serverless import served
 
 

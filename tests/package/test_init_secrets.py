@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from support.init import ANSWERS, answer_prompts, assert_no_secret, deploy
+from package.tool import answer_prompts, assert_no_secret, deploy
+from support.answers import ANSWERS
 
 
 @pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])

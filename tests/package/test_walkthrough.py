@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from package.tool import Fc3, Shell, standing_in
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.component import Fc3, standing_in
 from support.documents import Document
-from support.shell import Shell
 from support.uploads import upload
 from tools.package import ROOT
 from tools.serverless import Tool, served

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tools.package import ROOT
-
-_FOLDER = ROOT / "tests" / "answers"
+_FOLDER = Path(__file__).parents[1] / "answers"
 # Those that the function gives, as documents show them.
 EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 

@@ -78,7 +78,7 @@ class _Caller(call.Sandbox):
             return {"ok": True}
         return super().ask(job, payload)
 
-    def let_pass(self, seconds: float, *, settling: bool) -> bool:
+    def let_pass(self, seconds: float) -> bool:
         return False
 
     def _post(self, path: str, body: bytes) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def copies(world: Migration, until: float, *, loses: bool) -> None:
         )
 
     task.failures.next = failure  # type: ignore[method-assign]
-    task.merges = dice.random() < 0.15
+    task.merges = dice.random() < 0.1
     task.lag = dice.choice([0, 60, 300, 600, 900, 1200])
-    if dice.random() < 0.1:
+    if dice.random() < 0.07:
         task.step = "ONE_HOUR"

@@ -54,6 +54,7 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
         yield box, Instance(box)
 
 
+@pytest.mark.law
 @settings(max_examples=SOCKET_SCHEDULES)
 @given(keys=object_keys, refused=st.integers(0, 40), trouble=st.sampled_from([0.1, 0.5, 0.9]), seed=seeds)
 def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance, keys, refused, trouble, seed):

@@ -19,8 +19,8 @@ import yaml
 from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import evidence as of_certify
 from oss_oms_sync.options import known
+from package.tool import arguments
 from support.answers import ANSWERS
-from support.component import arguments
 from support.documents import Document
 from tools import documents
 from tools.package import ROOT, manifest

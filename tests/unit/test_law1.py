@@ -1,5 +1,6 @@
 """Law 1 under generated fault schedules, in virtual time."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ oss_errors = map(oss_error, (400, 403, 404, 429, 500, 503))
 oss_faults = st.lists(st.sampled_from([*network, *not_earned, *oss_errors]), max_size=60)
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES)
 @given(
     keys=object_keys,

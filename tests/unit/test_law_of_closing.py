@@ -6,6 +6,7 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,7 @@ happenings = st.lists(
 )
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 2)
 @given(happenings)
 def test_law1_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 # The prefix of all records.
 RECORD_ROOT = "oms_source_record/"
+# What the keys of a canary begin with after the project's prefix (ops/canary): it deletes them again.
+CANARY = ".oss-oms-sync-canary/"
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,22 @@ class KeyFilter:
     prefix: str = ""
     suffix: str = ""
 
+    @cached_property
+    def canaries(self) -> str:
+        """What the keys of the project's canaries begin with."""
+        return f"{self.prefix}{CANARY}"
+
     def matches(self, key: str) -> bool:
         """Whether `key` passes the filter and is not a record: nothing else is ever sent."""
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)
+
+    def is_canary(self, key: str) -> bool:
+        """Whether `key`, which passes the filter, is that of a canary."""
+        return key.startswith(self.canaries)
+
+    def is_told(self, key: str) -> bool:
+        """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
+        return self.matches(key) and not self.is_canary(key)
 
     def withholds(self, key: str) -> bool:
         """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""

@@ -20,7 +20,7 @@ _WAITS = Text(
 )
 _IN_RUN_FILES = Text(
     "replay still holds keys of the canary, which are gone: waiting for its next run",
-    "重发任务仍持有已删除的金丝雀对象键：等待其下次运行",
+    "重发任务仍持有已删除的探针对象键：等待其下次运行",
 )
 _REMOVED = Text(
     "Deleted on both sides, with its records: {}. OMS's own lists stay, because nothing else may write there: {}/{}",

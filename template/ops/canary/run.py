@@ -39,14 +39,14 @@ _CLEANS = Text(
 )
 _HINT = Text(
     "Objects of the canary are left. Delete them: python ops.py canary --remove",
-    "金丝雀对象仍有残留。删除：python ops.py canary --remove",
+    "探针对象仍有残留。删除：python ops.py canary --remove",
 )
-_GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的金丝雀对象未清除，现在清除：{}")
-_SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次金丝雀测试尚未清除，或仍在运行：{}")
+_GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的探针对象未清除，现在清除：{}")
+_SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次探针测试尚未清除，或仍在运行：{}")
 _REMOVE = Text(
     "If nobody runs it any more: python ops.py canary --remove", "如已无人运行：python ops.py canary --remove"
 )
-_NOTHING = Text("No canary has left anything.", "没有残留的金丝雀对象。")
+_NOTHING = Text("No canary has left anything.", "没有残留的探针对象。")
 _HOPS = {
     "event": Text("event", "事件"),
     "accepted": Text("acceptance by OMS", "OMS 接受"),
@@ -131,7 +131,7 @@ class _Run:
             self._compare()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError, OSError) as error:
-            session.screen.say(Marked("", _CLEANS.of(session.lang), "warning"))
+            session.screen.say(Marked("", _CLEANS.of(session.lang), "open"))
             remove(session, accounts, self._journals, self._journal)
             session.hint = None
             raise error from None
@@ -216,9 +216,9 @@ class _Run:
         yield _LISTS.of(lang).format(_since(first, watch.lists[0].written if watch.lists else None))
         if missing:
             names = ", ".join(_named(hop, titles, lang) for hop, titles in missing.items())
-            yield Marked("", _NOT_THERE.of(lang).format(names), "warning")
+            yield Marked("", _NOT_THERE.of(lang).format(names), "open")
         said = {_EQUAL: _ALL_EQUAL, _DIFFERS: _SOME_DIFFER, _NOT_COME: _SOME_LACK}[code]
-        yield Marked("", said.of(lang), {_EQUAL: "ok", _DIFFERS: "fault"}.get(code, "warning"))
+        yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
         """Show the report, and write it where that is wanted."""
@@ -261,12 +261,12 @@ def _row(one: Followed, lang: str) -> Line:
     times = (_since(one.written, one.recorded), _since(one.written, one.accepted), _since(one.accepted, one.in_obs))
     text = _ROW.of(lang).format(one.item.title, *times)
     if one.differs:
-        return Marked(f"{text}  ", _IS_OTHER.of(lang).format(", ".join(one.differs)), "fault")
+        return Marked(f"{text}  ", _IS_OTHER.of(lang).format(", ".join(one.differs)), "bad")
     if one.in_obs:
-        return Marked(f"{text}  ", _SAME.of(lang), "ok")
+        return Marked(f"{text}  ", _SAME.of(lang), "good")
     hop = "event" if not one.recorded else "in_obs" if one.accepted else "accepted"
     said = _FAILED.of(lang).format(one.reason) if one.reason else _NOT_THERE.of(lang).format(_HOPS[hop].of(lang))
-    return Marked(f"{text}  ", said, "warning")
+    return Marked(f"{text}  ", said, "open")
 
 
 def _since(one: Any, other: Any) -> str:

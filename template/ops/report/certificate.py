@@ -35,7 +35,6 @@ from ops.report.blocks import (
     Time,
     keys,
 )
-from ops.report.comparison import Sides
 from ops.report.parts import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.report.words import Words
 
@@ -49,7 +48,6 @@ _RESULTS = {
     "not run": ("not run", "calm"),
     "passed": ("passed", "good"),
 }
-_NOT_COUNTED = Sides(**NOT_COUNTED)
 _STEPS = ("replay", "settle", "compare", "again", "close", "oms", "standstill", "sample")
 _CUTOVER = "python ops.py cutover"
 
@@ -59,7 +57,7 @@ def report(document: Answer, language: str) -> Report:
     does not rest on its checks, is not valid."""
     say, made = Words(language), moment(part(document, "made"))
     shown = comparison.lag(fields(document, "shown"), say)
-    folders = comparison.folders(document, _NOT_COUNTED, say)
+    folders = comparison.folders(document, NOT_COUNTED, say)
     return Report(
         _hero(document, say),
         language,
@@ -320,7 +318,7 @@ def _classes_of(name: str) -> Sequence[str]:
 def _counted(document: Answer, name: str, say: Words) -> str:
     """What a check of classes is about, as the document counts it."""
     sides = [fields(document, "classes", title, side_of(title)) for title in _classes_of(name)]
-    objects, size = (comparison.added(whole(one, what) for one in sides) for what in ("objects", "bytes"))
+    objects, size = (units.added(whole(one, what) for one in sides) for what in ("objects", "bytes"))
     return _objects_and_bytes(objects, size, say)
 
 
@@ -349,7 +347,7 @@ def _waivers(document: Answer, say: Words) -> list[Block]:
 def _classes(document: Answer, say: Words) -> list[Block]:
     if not fields(document, "classes"):
         return [Paragraph(say("classes not known"), "open")]
-    return comparison.classes(document, _NOT_COUNTED, fields(document, "accepted"), say)
+    return comparison.classes(document, NOT_COUNTED, fields(document, "accepted"), say)
 
 
 def _digests(document: Answer, say: Words) -> list[Block]:

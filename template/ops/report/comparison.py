@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ops.report import units
 from ops.report.blocks import (
@@ -43,6 +44,7 @@ TONES = {
     "overwritten": "bad",
     "deleted_at_source": "calm",
     "oms_own": "calm",
+    "canary": "calm",
     "outside": "calm",
 }
 # Classes of which a key is not in OBS in its current version, or may not be; and those that are not known to be equal.
@@ -54,15 +56,9 @@ _IN_FOLDER = {"source": 0, "destination": 2}
 _WITHIN = ("60", "300", "900", "3600", "86400")
 
 
-class Sides(NamedTuple):
-    """The classes that do not count on each side, because they are outside of what is compared."""
-
-    source: Sequence[str] = ()
-    destination: Sequence[str] = ()
-
-    def counted(self, name: str, side: str) -> bool:
-        """Whether a class counts on a side."""
-        return name not in (self.source if side == "source" else self.destination)
+# The classes that do not count on each side, because they are outside of what is compared.
+Apart: TypeAlias = Mapping[str, Sequence[str]]
+NONE_APART: Apart = {"source": (), "destination": ()}
 
 
 def held(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,32 +66,27 @@ def held(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one for name, one in found["classes"].items() if any(one[side]["objects"] for side in _SIDES)}
 
 
-def classes(found: Answer, not_counted: Sides, accepted: Answer, say: Words) -> list[Block]:
+def classes(found: Answer, apart: Apart, accepted: Answer, say: Words) -> list[Block]:
     """The classes that have objects, as a bar for each side and as a table; `found` is an answer of compare, or a
     certificate."""
     named = fields(found, "classes")
-    names = [name for name in _ordered(named) if any(_objects(named, name, side) != 0 for side in _SIDES)]
-    in_scope = [
-        name
-        for name in names
-        if any(not_counted.counted(name, side) and _objects(named, name, side) != 0 for side in _SIDES)
-    ]
-    bars = [_side_bar(named, [n for n in in_scope if not_counted.counted(n, side)], side, say) for side in _SIDES]
-    columns = [
-        Column(say("class")),
-        *(Column(say(title), "n") for side in _SIDES for title in (f"in {side}", "volume")),
-    ]
-    body = [_class_row(named, name, accepted, say) for name in in_scope]
-    apart = [
-        (
-            (class_name(name, say), Span("note", say("not counted"))),
-            *_counts(named, [name], say, Sides()),
-        )
+    held_by = {side: [name for name in _ordered(named) if _objects(named, name, side) != 0] for side in _SIDES}
+    in_scope = {name for side in _SIDES for name in held_by[side] if name not in apart[side]}
+    names = [name for name in _ordered(named) if any(name in held_by[side] for side in _SIDES)]
+    shown = [name for name in names if name in in_scope]
+    columns = [Column(say("class"))]
+    columns += (Column(say(title), "n") for side in _SIDES for title in (f"in {side}", "volume"))
+    others = [
+        ((class_name(name, say), Span("note", say("not counted"))), *_counts(named, [name], say, NONE_APART))
         for name in names
         if name not in in_scope
     ]
-    total = (say("in scope"), *_counts(named, in_scope, say, not_counted))
-    return [*bars, Table(columns, body, [total, *apart]), _sum(found, in_scope, not_counted, say)]
+    total = (say("in scope"), *_counts(named, shown, say, apart))
+    return [
+        *(_side_bar(named, [name for name in shown if name not in apart[side]], side, say) for side in _SIDES),
+        Table(columns, [_class_row(named, name, accepted, say) for name in shown], [total, *others]),
+        _sum(found, shown, apart, say),
+    ]
 
 
 def remedies(found: Answer, say: Words) -> list[Block]:
@@ -117,20 +108,21 @@ def class_name(name: str, say: Words) -> Phrase:
     return say(f"class {name}") if say.knows(f"class {name}") else Span("outside", name)
 
 
-def folders(found: Answer, not_counted: Sides, say: Words) -> Block:
+def folders(found: Answer, apart: Apart, say: Words) -> Block:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
     named = fields(found, "folders")
     if not named:
         return Paragraph(say("folders not known"), "open")
-    counts = {name: _Folder.of(one, not_counted) for name, one in named.items()}
-    counts = {name: one for name, one in counts.items() if any(number != 0 for number in one.counts)}
-    order = sorted(counts, key=lambda name: (*(-counts[name].tones.get(t, 0) for t in ("bad", "open", "way")), name))
+    every = {name: _Folder.of(one, apart) for name, one in named.items()}
+    counts = {name: one for name, one in every.items() if any(number != 0 for number in one.counts)}
+    order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
         Column(say("folder")),
         *(Column(say(title), "n") for title in ("folder source", "folder destination")),
         *(Column(say(f"folder {tone}"), "n") for tone in ("bad", "way", "open")),
     ]
-    total = _Folder.sum(counts.values())
+    sums = [units.added(one.counts[place] for one in counts.values()) for place in range(4)]
+    total = _Folder(sums, sum((one.tones for one in counts.values()), Counter()))
     body = [(_folder_name(name, counts[name], say), *_folder_cells(counts[name], say)) for name in order]
     return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
 
@@ -149,47 +141,25 @@ class _Folder(NamedTuple):
     """A folder's objects and bytes on both sides, and its objects by tone; None is not known."""
 
     counts: Sequence[int | None]
-    tones: Mapping[str, int]
+    tones: Counter[str]
 
     @classmethod
-    def of(cls, given: object, not_counted: Sides) -> _Folder:
-        classes = fields(given)
-        quads = {name: list(one) if isinstance(one, list) else [] for name, one in classes.items()}
+    def of(cls, given: object, apart: Apart) -> _Folder:
+        quads = {name: list(one) if isinstance(one, list) else [] for name, one in fields(given).items()}
+        tones: Counter[str] = Counter()
         for name, quad in quads.items():
             for side, place in _IN_FOLDER.items():
-                if not not_counted.counted(name, side):
+                if name in apart[side]:
                     quad[place : place + 2] = [0, 0]
-        sums = [added((quad[place] if place < len(quad) else None) for quad in quads.values()) for place in range(4)]
-        tones: dict[str, int] = {}
-        for name, quad in quads.items():
-            tone = TONES.get(name, "open")
             # An object is on one side or on both.
-            tones[tone] = tones.get(tone, 0) + max((one for one in quad[::2] if type(one) is int), default=0)
-        return cls(sums, tones)
-
-    @classmethod
-    def sum(cls, folders: Iterable[_Folder]) -> _Folder:
-        every = list(folders)
-        tones: dict[str, int] = {}
-        for one in every:
-            for tone, objects in one.tones.items():
-                tones[tone] = tones.get(tone, 0) + objects
-        return cls([added(one.counts[place] for one in every) for place in range(4)], tones)
-
-
-def added(values: Iterable[object]) -> int | None:
-    """The sum; None if one of them is not a count."""
-    total = 0
-    for value in values:
-        if type(value) is not int:
-            return None
-        total += value
-    return total
+            tones[TONES.get(name, "open")] += max((one for one in quad[::2] if type(one) is int), default=0)
+        columns = zip(*(quad[:4] + [None] * (4 - len(quad)) for quad in quads.values()), strict=True)
+        return cls([units.added(column) for column in columns] or [0] * 4, tones)
 
 
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
     special = {"": "no folder", "*": "other folders"}.get(name)
-    parts = [Part(folder.tones[tone], tone) for tone in dict.fromkeys(TONES.values()) if folder.tones.get(tone)]
+    parts = [Part(folder.tones[tone], tone) for tone in dict.fromkeys(TONES.values()) if folder.tones[tone]]
     said = say("comma").join(say("bar part", name=say(f"tone {one.tone}"), number=f"{one.number:,}") for one in parts)
     return say(special) if special else Span("key", name), Bar(parts, said, thin=True)
 
@@ -199,7 +169,7 @@ def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
         (units.count(folder.counts[at], say), Span("note", units.size(folder.counts[at + 1], say)))
         for at in _IN_FOLDER.values()
     ]
-    return [*sides, *(units.number(folder.tones.get(tone, 0), say, tone) for tone in ("bad", "way", "open"))]
+    return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
 
 def _ordered(named: Answer) -> list[str]:
@@ -212,7 +182,7 @@ def _objects(named: Answer, name: str, side: str) -> int | None:
 
 def _side_bar(named: Answer, names: Sequence[str], side: str, say: Words) -> Picture:
     known = {name: _objects(named, name, side) or 0 for name in names}
-    total = units.count(added(_objects(named, name, side) for name in names), say)
+    total = units.count(units.added(_objects(named, name, side) for name in names), say)
     said = say("comma").join(
         say("bar part", name=say(f"class {name}") if say.knows(f"class {name}") else name, number=f"{objects:,}")
         for name, objects in known.items()
@@ -233,25 +203,27 @@ def _class_row(named: Answer, name: str, accepted: Answer, say: Words) -> list[P
         Span("aside", say(f"means {name}")) if say.knows(f"means {name}") else None,
         Span("note", say("accepted by", who=who)) if who else None,
     )
-    return [title, *_counts(named, [name], say, Sides())]
+    return [title, *_counts(named, [name], say, NONE_APART)]
 
 
-def _counts(named: Answer, names: Sequence[str], say: Words, not_counted: Sides) -> list[Phrase | Cell]:
+def _counts(named: Answer, names: Sequence[str], say: Words, apart: Apart) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in _SIDES:
-        counted = [name for name in names if not_counted.counted(name, side)]
-        objects, size = (added(whole(named, name, side, what) for name in counted) for what in ("objects", "bytes"))
+        counted = [name for name in names if name not in apart[side]]
+        objects, size = (
+            units.added(whole(named, name, side, what) for name in counted) for what in ("objects", "bytes")
+        )
         cells += [units.number(objects, say), units.volume(size, say)]
     return cells
 
 
-def _sum(found: Answer, names: Sequence[str], not_counted: Sides, say: Words) -> Paragraph:
+def _sum(found: Answer, names: Sequence[str], apart: Apart, say: Words) -> Paragraph:
     """Whether the classes are what the answer says of both buckets."""
     named, holds = fields(found, "classes"), part(found, "adds_up") is not False
     for side in _SIDES:
         for what in ("objects", "bytes"):
-            counted = [name for name in names if not_counted.counted(name, side)]
-            total = added(whole(named, name, side, what) for name in counted)
+            counted = [name for name in names if name not in apart[side]]
+            total = units.added(whole(named, name, side, what) for name in counted)
             if total is None or whole(found, side, what) is None:
                 return Paragraph(say("sum not known"), "open")
             holds = holds and total == whole(found, side, what)

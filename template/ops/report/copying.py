@@ -22,25 +22,15 @@ _WORDS = {"requests": "requested"}
 _BINS = 100
 
 
-class Speed(NamedTuple):
-    """How many objects and bytes OMS copied within `window`."""
+class _Speed(NamedTuple):
+    """How many objects a minute and bytes a second OMS copied in the last `seconds`."""
 
-    objects: int
+    objects: float
     bytes: int
-    window: timedelta
-
-    @property
-    def a_minute(self) -> float:
-        """Objects."""
-        return self.objects * 60 / self.window.total_seconds()
-
-    @property
-    def bytes_a_second(self) -> int:
-        """Bytes."""
-        return round(self.bytes / self.window.total_seconds())
+    seconds: float
 
 
-def speed(answer: Answer) -> Speed | None:
+def _speed(answer: Answer) -> _Speed | None:
     """OMS's speed lately; None if it does not say."""
     statistics, end = fields(answer, "statistics"), moment(part(answer, "at"))
     window = _RECENT.get(str(part(statistics, "step")))
@@ -52,31 +42,24 @@ def speed(answer: Answer) -> Speed | None:
     objects, size = (
         sum(number for at, number in _points(statistics, name) if at >= since) for name in ("SUCCESS", "SIZE")
     )
-    return Speed(objects, size, window)
-
-
-def waiting(answer: Answer) -> int | None:
-    """How many objects wait, here to be resent and at OMS to be copied; None if one of the two is not known."""
-    here = [whole(answer, "backlog", name) for name in ("failed", "in_run_files")]
-    numbers = [*here, whole(answer, "copying", "unfinished", "objects")]
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
+    return _Speed(objects * 60 / window.total_seconds(), round(size / window.total_seconds()), window.total_seconds())
 
 
 def speed_figures(answer: Answer, say: Words) -> list[Figure]:
     """OMS's speed, and when all that waits is copied at this speed."""
-    fast, left = speed(answer), waiting(answer)
+    fast, here = _speed(answer), [whole(answer, "backlog", name) for name in ("failed", "in_run_files")]
+    left = units.added([*here, whole(answer, "copying", "unfinished", "objects")])
     if fast is None:
         throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
     else:
-        lately = say("throughput note", duration=units.duration(fast.window.total_seconds(), say))
-        volume = say("a second", size=units.size(fast.bytes_a_second, say))
-        shown = (units.rate(fast.a_minute), " ", Span("small", say("objects a minute")))
+        lately = say("throughput note", duration=units.duration(fast.seconds, say))
+        volume = say("a second", size=units.size(fast.bytes, say))
+        shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
     return [throughput, _drain(fast, left, bool(part(answer, "backlog", "at_least")), say)]
 
 
-def _drain(fast: Speed | None, left: int | None, at_least: bool, say: Words) -> Figure:
+def _drain(fast: _Speed | None, left: int | None, at_least: bool, say: Words) -> Figure:
     if left == 0 and not at_least:
         return Figure(say("drain"), say("none"), say("nothing to drain"))
     if left is None or fast is None:
@@ -85,7 +68,7 @@ def _drain(fast: Speed | None, left: int | None, at_least: bool, say: Words) -> 
     note = say("drain note", objects=objects)
     if not fast.objects:
         return Figure(say("drain"), say("never at this rate"), note, "open")
-    long = units.duration(60 * left / fast.a_minute, say)
+    long = units.duration(60 * left / fast.objects, say)
     return Figure(say("drain"), say("at least", number=long) if at_least else long, note)
 
 

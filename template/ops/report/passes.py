@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.report import comparison, units
 from ops.report.blocks import Block, Facts, Hero, Paragraph, Phrase, Report, Span, keys
-from ops.report.comparison import LACKING, UNPROVEN, Sides, held
+from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
 from ops.report.parts import Answer, fields
 from ops.report.words import Words
 
@@ -60,7 +60,7 @@ def _title(found: Mapping[str, Any]) -> tuple[str, str]:
 
 def _compared(found: Mapping[str, Any], say: Words) -> list[Block]:
     """What compare found, class by class, and what reading did not prove."""
-    blocks = [*comparison.classes(found, Sides(), {}, say)]
+    blocks = [*comparison.classes(found, NONE_APART, {}, say)]
     for name, one in held(found).items():
         if one["keys"] and name in (*LACKING, *UNPROVEN):
             blocks += [Paragraph(Span("code", name)), keys(one["keys"])]

@@ -26,7 +26,6 @@ from ops.report.blocks import (
     Step,
     Table,
 )
-from ops.report.comparison import Sides
 from ops.report.copying import copying, speed_figures
 from ops.report.failures import Cause, failures, tables
 from ops.report.parts import Answer, fields, in_language, moment, part, rows, seconds, text, whole
@@ -48,7 +47,7 @@ def report(answer: Answer, language: str) -> Report:
         " " if now and task else None,
         (say("task"), " ", Span("code", task)) if task else None,
     )
-    in_detail = [Detail([comparison.folders(last, Sides(), say)])]
+    in_detail = [Detail([comparison.folders(last, comparison.NONE_APART, say)])]
     return Report(
         _hero(answer, say),
         language,
@@ -104,19 +103,19 @@ def _lacking(answer: Answer) -> list[str]:
 
 def _figures(answer: Answer, now: datetime | None, say: Words) -> list[Figure]:
     backlog, last = fields(answer, "backlog"), fields(answer, "compare", "last")
-    here = [whole(backlog, name) for name in ("failed", "in_run_files")]
-    known = [one for one in here if one is not None]
-    oldest = units.age(moment(part(backlog, "oldest")), now, say)
-    more = part(backlog, "at_least") is True
-    if len(known) < len(here):
+    here, more = units.added(whole(backlog, name) for name in ("failed", "in_run_files")), part(backlog, "at_least")
+    if here is None:
         waits = Figure(say("waiting"), say("not known"), None, "open")
     else:
-        shown = say("at least", number=f"{sum(known):,}") if more else f"{sum(known):,}"
-        since = _since(part(backlog, "oldest"), "oldest", now, say) if oldest else None
-        waits = Figure(say("waiting"), shown, since, "open" if sum(known) or more else None)
+        shown = say("at least", number=f"{here:,}") if more is True else f"{here:,}"
+        oldest = part(backlog, "oldest")
+        since = _since(oldest, "oldest", now, say) if moment(oldest) else None
+        waits = Figure(say("waiting"), shown, since, "open" if here or more is True else None)
     mark = moment(part(last, "watermark"))
     classes = fields(last, "classes")
-    counts = {name: whole(classes, name, "source", "objects") or 0 for name in classes if name != "outside"}
+    counts = {
+        name: whole(classes, name, "source", "objects") or 0 for name in classes if name not in ("outside", "canary")
+    }
     total, proven = sum(counts.values()), counts.get("equal_contents", 0)
     watermark = Figure(
         say("watermark"),
@@ -223,7 +222,12 @@ def _compared(answer: Answer, now: datetime | None, say: Words) -> list[Block]:
             (say("watermark"), units.time(part(last, "watermark"), now, say)),
         ]
     )
-    return [about, *comparison.classes(last, Sides(), {}, say), *comparison.remedies(last, say), *under_way]
+    return [
+        about,
+        *comparison.classes(last, comparison.NONE_APART, {}, say),
+        *comparison.remedies(last, say),
+        *under_way,
+    ]
 
 
 def _passes(answer: Answer, now: datetime | None, say: Words) -> list[Block]:

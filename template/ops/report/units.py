@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
@@ -15,6 +16,16 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def count(number: int | None, say: Words) -> str:
     """1234567 as 1,234,567."""
     return say("not known") if number is None else f"{number:,}"
+
+
+def added(numbers: Iterable[object]) -> int | None:
+    """The sum of counts; None if one of them is none."""
+    total = 0
+    for one in numbers:
+        if type(one) is not int:
+            return None
+        total += one
+    return total
 
 
 def size(number: int | None, say: Words) -> str:

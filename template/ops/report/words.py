@@ -280,6 +280,7 @@ _COMPARISON = {
     "class oms_own": ("OMS's own lists", "OMS 自有清单"),
     "class deleted_at_source": ("deleted at the source", "源端已删除"),
     "class unknown": ("unknown", "来源未知"),
+    "class canary": ("canary", "探针"),
     "class outside": ("outside the scope", "范围外"),
     "means equal_contents": ("Sizes and checksums agree.", "大小和校验值均一致。"),
     "means equal_version": ("Sizes agree, and OMS accepted this version.", "大小一致，且 OMS 已接受该版本。"),
@@ -299,6 +300,7 @@ _COMPARISON = {
     "means oms_own": ("Written to OBS by OMS itself.", "由 OMS 写入 OBS。"),
     "means deleted_at_source": ("Only in OBS: the source has deleted it.", "仅在 OBS 中：源端已删除。"),
     "means unknown": ("Only in OBS, and not sent by this project.", "仅在 OBS 中，且并非由本项目提交。"),
+    "means canary": ("Written by a canary, which deletes it again.", "由探针写入，之后会删除。"),
     "means outside": ("Outside the prefix and suffix.", "不在前缀和后缀范围内。"),
     "lag": ("How late objects were", "同步延迟"),
     "lag note": (

@@ -88,19 +88,12 @@ def test_folders_are_listed(play):
     assert play("folders") == [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]]
 
 
-def test_a_large_object_is_uploaded_and_copied_in_parts(play):
+def test_a_large_object_is_uploaded_in_parts(play):
     seen = play("multipart")
 
     assert seen["equal"]
     assert seen["meta"] == {"author": "me"}
     assert all(etag.endswith('-4"') for etag in seen["etags"])
-
-
-def test_uploads_and_parts_are_listed(play):
-    assert play("uploads_and_parts") == {
-        "parts": [["1", "102400"], ["2", "102400"]],
-        "uploads": [["a"], ["b"], ["b"]],
-    }
 
 
 def test_a_part_that_is_too_small_is_refused(play):
@@ -129,10 +122,6 @@ def test_an_object_is_appended(play):
 
 def test_appending_at_a_wrong_position_is_refused(play):
     assert play("append_at_a_wrong_position")["code"] == "PositionNotEqualToLength"
-
-
-def test_presigned_urls(play):
-    assert play("presigned") == [200, "hello", 403]
 
 
 def test_an_existing_object_can_be_protected(box, play):

@@ -50,17 +50,6 @@ def test_a_file_is_uploaded_in_parts_and_downloaded_in_ranges(photos, tmp_path):
     assert photos.head_object("big").etag.endswith("-4")
 
 
-def test_uploads_and_parts_are_walked(photos):
-    begun = [photos.init_multipart_upload(key).upload_id for key in ("a", "b")]
-    for number in (1, 2, 3):
-        photos.upload_part("a", begun[0], number, b"part")
-
-    assert [one.upload_id for one in oss2.MultipartUploadIterator(photos, max_uploads=1)] == begun
-    assert [one.part_number for one in oss2.PartIterator(photos, "a", begun[0], max_parts=2)] == [1, 2, 3]
-    photos.abort_multipart_upload("a", begun[0])
-    assert [one.upload_id for one in oss2.MultipartUploadIterator(photos)] == begun[1:]
-
-
 def test_an_object_is_appended_copied_changed_and_read_in_part(photos):
     after = photos.append_object("a", 0, b"hel", init_crc=0)
     photos.append_object("a", after.next_position, b"lo", init_crc=after.crc)
@@ -75,12 +64,6 @@ def test_an_object_is_appended_copied_changed_and_read_in_part(photos):
         photos.get_object("b", headers={"If-None-Match": head.etag})
     with pytest.raises(oss2.exceptions.PreconditionFailed):
         photos.get_object("b", headers={"If-Match": "0" * 32})
-
-
-def test_a_presigned_url_is_used_by_the_sdk_itself(photos):
-    photos.put_object_with_url(photos.sign_url("PUT", "a b", 60), b"hello")
-
-    assert photos.get_object_with_url(photos.sign_url("GET", "a b", 60)).read() == b"hello"
 
 
 def test_an_object_can_be_protected_against_overwriting(photos):
@@ -107,8 +90,7 @@ def test_what_the_sandbox_cannot_do_is_refused(photos):
         lambda: photos.put_object_acl("a", oss2.OBJECT_ACL_PUBLIC_READ),
         lambda: photos.get_object_tagging("a"),
         lambda: photos.put_symlink("a", "b"),
-        lambda: photos.list_object_versions(),
-        lambda: photos.delete_object("a", params={"versionId": "null"}),
+        lambda: photos.list_multipart_uploads(),
     ):
         with pytest.raises(oss2.exceptions.NotImplemented):
             call()

@@ -15,6 +15,7 @@ PATIENCE = 30
 CODE = ROOT / "template" / "code"
 # Other things are tested there: documents, the vendor's signer, a command of the user's machine.
 ELSEWHERE = [
+    "test_chinese.py",
     "test_documents.py",
     "test_rush.py",
     "clouds/test_signer.py",

@@ -6,13 +6,6 @@ import oss2
 import pytest
 
 
-def test_an_object_grows_by_appending(photos):
-    first = photos.append_object("a", 0, b"hel")
-    photos.append_object("a", first.next_position, b"lo")
-
-    assert photos.get_object("a").read() == b"hello"
-
-
 def test_an_appended_objects_etag_is_no_md5_and_its_first_headers_stay(photos):
     first = photos.append_object("a", 0, b"hel", headers={"Content-Type": "text/plain"})
     photos.append_object("a", first.next_position, b"lo", headers={"Content-Type": "text/html"})

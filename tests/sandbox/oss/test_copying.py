@@ -14,18 +14,6 @@ def test_a_copy_is_another_object_with_the_same_content(box, photos):
     assert ("oss:GetObject", "photos", "a b", 200) in box.oss.actions
 
 
-def test_a_copy_keeps_its_sources_headers_unless_told_to_replace_them(box, photos):
-    photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "somebody"})
-    new = {"x-oss-meta-editor": "another"}
-
-    photos.copy_object("photos", "a", "kept", headers=new)
-    photos.copy_object("photos", "a", "replaced", headers={**new, "x-oss-metadata-directive": "REPLACE"})
-
-    objects = box.oss.objects("photos")
-    assert objects["kept"].headers == objects["a"].headers
-    assert (objects["replaced"].meta, objects["replaced"].content_type) == (new, "application/octet-stream")
-
-
 @pytest.mark.parametrize("directive", [None, "COPY", "REPLACE"])
 def test_what_is_copied_onto_itself_takes_the_new_metadata_unless_there_are_versions(box, photos, directive):
     photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "somebody"})
@@ -90,13 +78,6 @@ def test_a_copy_can_be_forbidden_to_overwrite(box, photos):
         photos.copy_object("photos", "a", "b", headers={"x-oss-forbid-overwrite": "true"})
 
     assert box.oss.objects("photos")["b"].data == b"old"
-
-
-def test_a_copy_of_a_version_is_refused(photos):
-    photos.put_object("a", b"hello")
-
-    with pytest.raises(oss2.exceptions.NotImplemented):
-        photos.copy_object("photos", "a", "b", params={"versionId": "null"})
 
 
 def test_a_copy_of_nothing_is_refused(photos):

@@ -41,12 +41,6 @@ def test_an_object_comes_back_as_it_was_put(box, photos):
     assert got.headers["Date"]
 
 
-def test_head_tells_the_size_without_the_data(photos):
-    photos.put_object("a", b"hello")
-
-    assert photos.head_object("a").content_length == 5
-
-
 def test_the_checksum_is_the_one_that_the_client_compares(photos):
     result = photos.put_object("a", b"hello" * 1000)
 
@@ -124,15 +118,6 @@ def test_a_body_that_is_not_what_its_md5_says_is_refused(oss_requests):
     answer = oss_requests.send("PUT", "a", b"body", headers=oss_requests.md5_header(b"other"))
 
     assert (answer.status_code, "<Code>InvalidDigest</Code>" in answer.text) == (400, True)
-
-
-def test_an_existing_object_can_be_protected_against_overwriting(photos):
-    photos.put_object("a", b"first")
-
-    with pytest.raises(oss2.exceptions.ServerError, match="FileAlreadyExists"):
-        photos.put_object("a", b"second", headers={"x-oss-forbid-overwrite": "true"})
-
-    assert photos.get_object("a").read() == b"first"
 
 
 def test_an_error_says_its_exact_cause_in_body_and_header(photos, oss_requests):

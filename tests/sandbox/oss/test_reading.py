@@ -127,13 +127,6 @@ def test_the_headers_of_an_upload_come_back_with_it(photos, read):
     assert "x-oss-version-id" not in headers
 
 
-def test_a_parameter_of_the_url_changes_a_header_of_one_answer(hello, photos, http):
-    url = photos.sign_url("GET", "a", 60, params={"response-content-disposition": "attachment"})
-
-    assert http.get(url).headers["Content-Disposition"] == "attachment"
-    assert "Content-Disposition" not in photos.get_object("a").headers
-
-
 def test_whether_an_object_exists_can_be_asked(hello, box, photos):
     assert photos.object_exists("a")
     assert not photos.object_exists("b")

@@ -1,26 +1,10 @@
 """Who may talk to OSS: V4 signatures in the header or in the URL, and nothing else."""
 
 import time
-from urllib.parse import urlencode
 
 import oss2
 import pytest
 
-HOSTILE_KEYS = [
-    "plain.jpg",
-    "a/b/c.jpg",
-    "with space.jpg",
-    "100%.jpg",
-    "%2F.jpg",
-    "a+b&c=d?e#f.jpg",
-    "quotes\"'`.jpg",
-    "tab\tnewline\nreturn\r.jpg",
-    "\x01\x1f\x7f.jpg",
-    "照片/北京.jpg",
-    "😀.jpg",
-    "<&>;:@,$!*()[]{}|^~",
-    "a//b/../c/.",
-]
 SCOPE = f"SANDBOXALIUSER000001/{time.strftime('%Y%m%d', time.gmtime())}/cn-hangzhou/oss/aliyun_v4_request"
 
 
@@ -31,14 +15,6 @@ def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
 
 def code_of(refused):
     return refused.value.status, refused.value.code
-
-
-@pytest.mark.parametrize("key", HOSTILE_KEYS)
-def test_a_right_signature_passes_whatever_the_key(photos, box, key):
-    photos.put_object(key, b"data", headers={"x-oss-meta-author": "somebody"})
-
-    assert photos.get_object(key).read() == b"data"
-    assert list(box.oss.objects("photos")) == [key]
 
 
 def test_a_temporary_key_with_its_token_passes(box):
@@ -91,16 +67,6 @@ def test_a_malformed_authorization_is_refused(box, http, header):
 def test_an_unknown_access_key_is_refused(box):
     with pytest.raises(oss2.exceptions.ServerError) as refused:
         client(box, "SANDBOXNOBODY", "secret").put_object("a", b"")
-
-    assert code_of(refused) == (403, "InvalidAccessKeyId")
-
-
-def test_removed_credentials_are_refused(box, photos):
-    photos.put_object("a", b"")
-    box.oss.remove_credentials(box.user_credentials[0])
-
-    with pytest.raises(oss2.exceptions.ServerError) as refused:
-        photos.put_object("a", b"")
 
     assert code_of(refused) == (403, "InvalidAccessKeyId")
 
@@ -233,111 +199,6 @@ def test_additional_headers_are_part_of_the_signature(box, oss_requests, http):
     request = oss_requests.signed("PUT", "a", auth=auth, headers={"Host": "elsewhere"})
     answer = http.put(request.url, headers={**request.headers, **host}, data=b"")
     assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-
-
-@pytest.mark.parametrize("key", HOSTILE_KEYS)
-def test_a_presigned_url_needs_no_other_credentials(photos, http, key):
-    assert http.put(photos.sign_url("PUT", key, 60, slash_safe=False), data=b"data").status_code == 200
-
-    assert http.get(photos.sign_url("GET", key, 60, slash_safe=False)).content == b"data"
-
-
-def test_a_presigned_url_of_a_temporary_key_carries_its_token(box, http):
-    *key, token = box.function_credentials
-
-    assert http.put(client(box, *key, token=token).sign_url("PUT", "a", 60), data=b"").status_code == 200
-    refused = http.put(client(box, *key, token="wrong").sign_url("PUT", "a", 60), data=b"")
-    assert "<Code>InvalidSecurityToken</Code>" in refused.text
-
-
-def test_a_presigned_url_of_a_temporary_key_ends_with_its_token(box, http):
-    *key, token = box.function_credentials
-    url = client(box, *key, token=token).sign_url("PUT", "a", 60)
-    box.oss.expire_tokens()
-
-    assert "<Code>SecurityTokenExpired</Code>" in http.put(url, data=b"").text
-
-
-def test_a_presigned_url_is_good_for_its_method_key_and_parameters_only(box, photos, http):
-    url = photos.sign_url("GET", "a", 60)
-
-    for answer in (http.put(url, data=b""), http.get(url.replace("/a?", "/b?")), http.get(url + "&x-oss-process=x")):
-        assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-    assert not box.oss.objects("photos")
-
-
-def test_a_header_that_a_presigned_url_signs_has_to_be_sent_as_it_was_signed(photos, http):
-    url = photos.sign_url("PUT", "a", 60, headers={"Content-Type": "text/plain"})
-
-    assert http.put(url, data=b"", headers={"Content-Type": "text/html"}).status_code == 403
-    assert http.put(url, data=b"", headers={"Content-Type": "text/plain"}).status_code == 200
-
-
-def test_a_presigned_url_expires(box, photos, http):
-    photos.put_object("a", b"")
-    url = photos.sign_url("GET", "a", 60)
-    box.oss.clock_offset = 58
-    assert http.get(url).status_code == 200
-
-    box.oss.clock_offset = 62
-    answer = http.get(url)
-
-    assert (answer.status_code, "Request has expired" in answer.text) == (403, True)
-
-
-def test_a_presigned_url_is_not_good_before_its_time(box, photos, http):
-    photos.put_object("a", b"")
-    url = photos.sign_url("GET", "a", 24 * 3600)
-    box.oss.clock_offset = -14 * 60
-    assert http.get(url).status_code == 200
-
-    box.oss.clock_offset = -16 * 60
-
-    assert "<Code>RequestTimeTooSkewed</Code>" in http.get(url).text
-
-
-@pytest.mark.parametrize("seconds", [0, 7 * 24 * 3600 + 1, "soon"])
-def test_a_presigned_url_may_last_a_week_at_most(photos, http, seconds):
-    answer = http.get(photos.sign_url("GET", "a", seconds))
-
-    assert (answer.status_code, "<EC>0002-00000232</EC>" in answer.text) == (400, True)
-
-
-PRESIGNED = {
-    "x-oss-signature-version": "OSS4-HMAC-SHA256",
-    "x-oss-credential": SCOPE,
-    "x-oss-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-    "x-oss-expires": "86400",
-    "x-oss-signature": "0" * 64,
-}
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({}, "SignatureDoesNotMatch"),
-        ({"x-oss-signature": ""}, "SignatureDoesNotMatch"),
-        ({"x-oss-expires": ""}, "0002-00000215"),
-        ({"x-oss-credential": ""}, "0002-00000217"),
-        ({"x-oss-date": ""}, "x-oss-date is missing"),
-        ({"x-oss-date": "yesterday"}, "valid Date"),
-        ({"x-oss-credential": "a/b"}, "Invalid x-oss-credential"),
-        ({"x-oss-credential": SCOPE.replace("hangzhou", "shanghai")}, "signing region"),
-        ({"x-oss-additional-headers": "b;a"}, "additional headers"),
-        ({"x-oss-signature-version": "OSS2"}, "use v4"),
-    ],
-)
-def test_a_presigned_url_that_lacks_something_is_refused(box, http, changed, expected):
-    answer = http.get(f"{box.oss.endpoint}/photos/a?{urlencode({**PRESIGNED, **changed})}")
-
-    assert answer.status_code in (400, 403)
-    assert expected in answer.text
-
-
-def test_a_presigned_url_of_version_1_is_refused(box, http):
-    url = client(box, *box.user_credentials, version="v1").sign_url("GET", "a", 60)
-
-    assert "<Code>AccessDenied</Code>" in http.get(url).text
 
 
 def test_the_bucket_may_stand_in_the_host_instead_of_the_path(box, http, oss_requests):

@@ -50,6 +50,15 @@ def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, handler
     assert (check["state"], "vars.objectPrefix" in check["fix"]) == (state, state != "ok")
 
 
+@pytest.mark.parametrize("prefix", ["", "photos/"])
+@pytest.mark.parametrize(("age", "state"), [(3600, "ok"), (90_000, "fault")])
+def test_what_a_canary_has_left_for_over_a_day_is_a_fault(box, handler, prefix, age, state):
+    box.oss.fill(box.source_bucket, [f"{prefix}.oss-oms-sync-canary/run/small"], age=age)
+    report = handler(box, {**box.environment(), "OBJECT_PREFIX": prefix})
+    check = the_check(report, "canaries")
+    assert (check["state"], "ops.py canary --remove" in check["fix"]) == (state, state == "fault")
+
+
 def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
     box.oss.faults.add(Fault.status(500), where=lambda request: request.method == "PUT")
     report = handler(box, box.environment())

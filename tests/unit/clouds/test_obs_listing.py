@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obs.convertor import Adapter, Convertor
 
-from oss_oms_sync.clouds.listings import OBS, NotAListing, UnreadPage
+from oss_oms_sync.clouds.listings import NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.obs import OBS_LISTING
 from support.law import HOSTILE
 from support.listing import NEW_YEAR, OBS_NAMESPACE, obs_listing
 
@@ -32,7 +33,7 @@ def utc() -> Iterator[None]:
 
 
 def read(text: str) -> ListPage:
-    return UnreadPage(text.encode(), OBS).read()
+    return UnreadPage(text.encode(), OBS_LISTING).read()
 
 
 def read_by_sdk(text: str) -> ListPage:
@@ -97,12 +98,12 @@ def test_of_a_time_the_whole_seconds_count(end):
 @given(objects=objects, more=st.booleans())
 def test_where_the_next_page_begins_is_seen_without_parsing(objects, more):
     expected = objects[-1].name if objects and more else ""
-    assert UnreadPage(obs_listing(objects, more).encode(), OBS).guess_next() == expected
+    assert UnreadPage(obs_listing(objects, more).encode(), OBS_LISTING).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", obs_listing([A], more=True, head="").encode()])
 def test_of_what_is_no_encoded_listing_nothing_is_guessed(body):
-    assert UnreadPage(body, OBS).guess_next() == ""
+    assert UnreadPage(body, OBS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "IsTruncated"])
@@ -131,4 +132,4 @@ def test_a_time_that_is_none_makes_no_listing(modified):
 )  # fmt: skip
 def test_what_is_no_listing_is_told_as_such(body):
     with pytest.raises(NotAListing):
-        UnreadPage(body, OBS).read()
+        UnreadPage(body, OBS_LISTING).read()

@@ -169,6 +169,18 @@ def test_a_delete_that_something_else_than_oss_answers_was_not_answered(world, b
     assert world.bucket.calls == {"delete": 1}
 
 
+@pytest.mark.parametrize("fault", [*map(oss_error, (500, 502, 503, 504)), DROP_AFTER])
+def test_a_delete_is_not_repeated_after_an_answer_that_leaves_open_whether_it_lands(world, fault):
+    world.oss.faults.then(fault)
+    assert not world.invocation(30).log_bucket.try_delete_all(["a"])["a"].answered
+    assert world.bucket.calls == {"delete": 1}
+
+
+def test_a_delete_that_was_throttled_is_repeated(world):
+    world.oss.faults.then(oss_error(429))
+    assert world.invocation(30).log_bucket.try_delete_all(["a"]) == {"a": None}
+
+
 @pytest.mark.parametrize("redirect", REDIRECTS)
 def test_no_redirect_is_followed_and_the_storage_failure_names_it(world, redirect):
     world.oss.faults.add(redirect)

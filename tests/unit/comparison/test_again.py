@@ -230,6 +230,7 @@ def by_class(answer: dict) -> dict[str, list[int]]:
 SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
 def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_and_in_each_folder(

@@ -115,8 +115,10 @@ def is_newer_of_equal_size(e: Entry) -> bool:
     return bool(e.source and there) and there.size == e.source.size and there.modified >= e.source.modified
 
 
-def would_be_equal(e: Entry) -> bool:
+def is_certain(e: Entry) -> bool:
+    """It would be equal, or has failed: replay may write a failed record anew each minute."""
     return _first(e, [row for row in TABLE if row[0] is not ObjectClass.MOVING]) in (
+        ObjectClass.FAILED_BEFORE,
         ObjectClass.EQUAL_CONTENTS,
         ObjectClass.EQUAL_VERSION,
         ObjectClass.EQUAL_SIZE,
@@ -127,7 +129,7 @@ def is_moving(e: Entry) -> bool:
     if e.source is None:
         return False
     times = [one.modified for one in e[1:5] if one]
-    return e.source.modified > NOW - 15 * MINUTE or (max(times) > NOW - MINUTE and not would_be_equal(e))
+    return e.source.modified > NOW - 15 * MINUTE or (max(times) > NOW - MINUTE and not is_certain(e))
 
 
 def lacks(e: Entry) -> bool:

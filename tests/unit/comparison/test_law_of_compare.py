@@ -84,7 +84,8 @@ def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
     found = _class_of_both(seen, in_hand)
     times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
     is_late = max(time for time in times if time is not None) > listed - MINUTE
-    return "moving" if is_late and found not in EQUAL else found
+    # A failed record may be written anew each minute.
+    return "moving" if is_late and found not in {*EQUAL, "failed_before"} else found
 
 
 def _class_of_both(seen: Seen, in_hand: float) -> str:
@@ -203,6 +204,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     return world
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 3)
 @given(
     tale=worlds,
@@ -223,6 +225,7 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
     count_schedule("of compare", "each object is in its class")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(tale=worlds, lanes=lanes_of)
 def test_interleaving_of_a_moving_world_and_its_listings(tale, lanes, count_schedule):
@@ -236,6 +239,7 @@ def test_interleaving_of_a_moving_world_and_its_listings(tale, lanes, count_sche
     count_schedule("of compare", "each object is in a class that it had while it was read")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(tale=worlds)
 def test_after_each_interleaving_a_world_that_stands_still_settles(tale, count_schedule):

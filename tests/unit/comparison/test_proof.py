@@ -209,6 +209,7 @@ def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
     assert len(parts) == 3
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(
     data=st.text("AB", max_size=9),

@@ -113,6 +113,7 @@ events = st.tuples(
 )
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 3)
 @given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))
 def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):

@@ -68,6 +68,13 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
         ("ResourceExhausted: too many", CloudError, "Wait a minute"),
         ("getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com", ToolError, "Check the network"),
+        ("Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn", ToolError, "Let this machine reach it once"),
+        (
+            "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
+            ToolError,
+            "python ops.py secrets",
+        ),
+        ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
         ("the s.yaml file was not found", ToolError, "-t FILE"),
         ("what nobody has ever seen", ToolError, "See above"),
@@ -81,6 +88,13 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
         Tool(None, tmp_path).ask("doctor", {})
     assert fix in raised.value.fix.en
     assert list(raised.value.said) == output.splitlines()
+
+
+def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
+    (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
+    with pytest.raises(ToolError) as raised:
+        Tool(None, tmp_path).ask("doctor", {})
+    assert "cannot be run: Exec format error" in raised.value.happened.en
 
 
 def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):

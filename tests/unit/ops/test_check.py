@@ -13,7 +13,8 @@ from ops.check import findings
 from ops.clock import Clock
 from ops.counts import Noting, count
 from ops.errors import OpsError
-from support.certificates import (
+from support.ops import NASTY
+from unit.ops.certificates import (
     DESTINATION,
     IDS,
     SOURCE,
@@ -25,7 +26,6 @@ from support.certificates import (
     rehearsal,
     sealed,
 )
-from support.ops import NASTY
 
 
 class HourAfter(Clock):
@@ -311,6 +311,12 @@ def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"]) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_certificate_is_read_as_whatever_a_shell_wrote(tmp_path, encoding):
+    (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
+    assert cli.main(["check", str(tmp_path / "c.json")], HourAfter()) == 0
 
 
 @pytest.mark.parametrize("name", ["checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since"])

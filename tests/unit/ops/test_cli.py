@@ -11,8 +11,9 @@ import pytest
 from ops import cli
 from ops.errors import ToolError
 from ops.words import Text
-from support.certificates import certificate
+from oss_oms_sync import VERSION
 from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
+from unit.ops.certificates import certificate
 
 DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
 STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}
@@ -150,6 +151,33 @@ def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run)
     assert run(caller, "doctor") == (130, "", "Stopped.\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["stauts"], "there is no command 'stauts': did you mean 'status'?"),
+        (["gossip"], "there is no command 'gossip'. --help says what there is"),
+        (["compare", "--depe"], "compare takes no '--depe': did you mean '--deep'?"),
+        (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
+        (["replay", "a"], "replay takes no 'a'. --help says what there is"),
+        (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
+        (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
+        (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
+    ],
+)
+def test_a_mistyped_word_is_told_with_what_was_meant(words, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"oss-oms-sync {VERSION}\n"
+
+
 @pytest.mark.parametrize("words", [[], ["gossip"], ["story"], ["status", "--hours", "x"], ["status", "--hou", "3"]])
 def test_what_is_no_command_ends_with_2(words, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -174,8 +202,8 @@ def test_every_command_has_help_with_its_exit_codes(command, capsys):
 def show(monkeypatch, capsys):
     """`ops.py show` of what is piped into it."""
 
-    def show(given: str, *words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+    def show(given: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode(encoding))))
         code = cli.main(["show", *words])
         out, err = capsys.readouterr()
         return code, out, err
@@ -199,6 +227,13 @@ def show(monkeypatch, capsys):
 def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, first):
     assert show(form(answer), "--lang", "en")[:2][0] == code
     assert show(form(answer), "--lang", "en")[1].splitlines()[0] == first
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_writes_into_a_file_is_shown(show, encoding):
+    assert show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)[1].startswith(
+        "'山': It is in OBS."
+    )
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_effort_grows_with_what_is_done():
         (quantities.count, "2b", 2_000_000_000),
         (quantities.size, "200TB", 200 * TB),
         (quantities.size, "1.5 gib", 1.5 * 1024**3),
-        (quantities.size, "7", 7),
+        (quantities.size, "7B", 7),
         (quantities.size, "1P", 1024 * TB),
         (quantities.a_day, "1M", 1_000_000),
         (quantities.a_day, "1M/day", 1_000_000),
@@ -126,6 +126,11 @@ def test_quantities_are_read_as_people_write_them(read, text, number):
 def test_what_is_no_quantity_is_refused(read, text):
     with pytest.raises(ValueError, match=r".*"):
         read(text)
+
+
+def test_a_size_needs_a_unit():
+    with pytest.raises(ValueError, match="'200' is not a size with its unit, such as 200TB"):
+        quantities.size("200")
 
 
 @pytest.mark.parametrize(

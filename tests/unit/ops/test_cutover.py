@@ -14,9 +14,9 @@ from ops.cutover import Cutover, Plan
 from ops.errors import FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
-from support.certificates import certificate, rehearsal
 from support.certify_world import CertifyWorld, check
-from support.ops import NASTY, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
+from support.ops import NASTY, NO_PASS, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
+from unit.ops.certificates import certificate, rehearsal
 
 FROZEN = NOW - timedelta(hours=1)
 FROZEN_TEXT, NOW_TEXT = "2026-01-31T08:00:00Z", "2026-01-31T09:00:00Z"
@@ -147,6 +147,15 @@ def test_replay_that_oms_stopped_is_not_called_again():
 
 def moving(**classes) -> dict:
     return compared({name: sides(number, 0) for name, number in classes.items()})
+
+
+def test_a_comparison_that_has_grown_too_old_meanwhile_is_made_anew():
+    seen = world(compare=[moving(in_flight=1), NO_PASS, compared()])
+    assert run(seen) == certificate()
+    first = {"cutover": True, "restart": True}
+    again = {**SINCE, "again": True}
+    assert asked(seen, "compare") == [first, again, first, again]
+    assert "look: stopped: No pass of this scope has begun." in seen.said
 
 
 def test_what_is_on_its_way_is_judged_again_until_it_is_there():

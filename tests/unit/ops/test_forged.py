@@ -228,6 +228,7 @@ FREE = {
     "last_written": "a listing with times tells; what it says is held against the freeze",
     "classes.*.keys": "examples, of which only the scope can be seen",
     "classes.outside.digests": "not in scope: in no sum",
+    "classes.canary.digests": "the same",
     "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",
     "sample.population": "as many as are not larger than 1 GiB, of which only the bytes of all tell",
     "sample.bytes": "a listing tells",

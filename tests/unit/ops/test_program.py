@@ -248,3 +248,47 @@ def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_told_without_a_traceback(environment):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *COST],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "The output cannot be written: No space left on device",
+        "-> Make room for it, or write it elsewhere",
+    ]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_is_nobodys_problem(environment, closed):
+    command = f'"$@" {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", *PROGRAM, *COST],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_before_the_look_at_pythons_version_is_unknown_to_python_2():
+    source = (TEMPLATE / "ops.py").read_text(encoding="utf-8")
+    before = source[: source.index("sys.version_info")]
+    assert source.isascii()
+    assert re.findall(r"^(?:from|import) .*", before, re.MULTILINE) == ["import sys"]

@@ -39,7 +39,7 @@ def test_no_key_gets_through_in_lines_questions_and_progress(typed):
 
 
 def test_colours_are_for_terminals_and_for_who_wants_them(monkeypatch):
-    line = Marked("  ", "fault", "fault", ": x")
+    line = Marked("  ", "fault", "bad", ": x")
     for variable, value, shown in (
         ("LC_NONE", "", "  \x1b[31mfault\x1b[0m: x\n"),
         ("NO_COLOR", "1", "  fault: x\n"),

@@ -11,9 +11,9 @@ from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.certificates import IDS, rehearsal
-from support.certificates import certificate as a_certificate
 from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
+from unit.ops.certificates import IDS, rehearsal
+from unit.ops.certificates import certificate as a_certificate
 
 
 def text(lines) -> str:
@@ -66,7 +66,7 @@ def test_bytes_are_there_in_full():
 
 
 def test_only_what_will_not_pass_by_itself_is_red():
-    red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.state == "bad"]
+    red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.tone == "bad"]
     assert "Lasting: they need you" in red
     assert "Passing: resent automatically" not in red
 

@@ -13,9 +13,9 @@ import pytest
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from sandbox.inprocess.world import CODE
 from sandbox.server.faults import Fault
-from support.pass_world import PREFIX
 from support.reconcile_world import ReconcileWorld
 from support.world import FROZEN, HANG, HOUR, TICK, oms_error
+from unit.passes.pass_world import PREFIX
 
 # As s.yaml has them: the function's size, its timeout, how often the timer strikes.
 _CPU, _MEGABYTES, _SECONDS, TICK_SECONDS = 0.5, 512, 570, 600

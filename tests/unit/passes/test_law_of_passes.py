@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.passes.store import PassStore
 from support.law import SCHEDULES
-from support.pass_world import PassWorld, pass_world
+from unit.passes.pass_world import PassWorld, pass_world
 
 NextKey = Callable[[str], str | None]
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
@@ -78,6 +78,7 @@ def play(world: PassWorld, happenings: list[tuple]) -> None:
     world.check()
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(
     space=spaces,
@@ -96,6 +97,7 @@ def test_law1_and_the_count_hold_in_each_interleaving(space, lanes, page, happen
     count_schedule("of passes", "every total is right, and every object covered, accepted or recorded")
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(
     space=spaces,

@@ -15,8 +15,8 @@ from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.stop import Stop
-from support.pass_world import PREFIX, PassWorld, pass_world
 from support.world import HOUR, payload
+from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 

@@ -11,6 +11,8 @@ AGAIN = "+*~"
 class ObjectClass(Enum):
     """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone."""
 
+    # Of a canary, on either side: it deletes them again.
+    CANARY = ("canary", "-")
     # Of objects in the source bucket.
     IMPOSSIBLE = ("impossible", "!")
     MOVING = ("moving", "~")
@@ -42,7 +44,7 @@ class ObjectClass(Enum):
         self.title = title
         self.sign = sign
         # Whether the lists of differences name it: not where nobody has to do anything about it.
-        self.is_listed = sign != "=" and title not in ("oms_own", "outside")
+        self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
         # Whether one key of it is judged again by itself: what is only in OBS, or impossible, stays what it is.
         self.is_judged_again = sign in AGAIN
         # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.

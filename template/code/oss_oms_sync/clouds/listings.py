@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import lt
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
@@ -21,10 +21,8 @@ from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _URL_ENCODED = b"<EncodingType>url</EncodingType>"
 _BOOLEANS = {"true": True, "false": False}
-# How a time ends: OSS has no milliseconds, and those of OBS do not count.
-_SECONDS = {f":{second:02}": second for second in range(60)}
-_OSS_SECONDS = {f"{text}.000Z": second for text, second in _SECONDS.items()}
-_OBS_ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
+# How a time of OSS ends.
+_SECONDS = {f":{second:02}.000Z": second for second in range(60)}
 
 
 class NotAListing(ValueError):  # noqa: N818  what it is, as in "not a number"
@@ -112,30 +110,23 @@ def _texts(contents: Sequence[ElementTree.Element], tag: str) -> list[str]:
     return texts
 
 
-# Most keys hold nothing else that is encoded, and unquoting takes ten times as long.
 def _unquote(text: str) -> str:
+    # Most keys hold nothing else that is encoded, and `unquote` takes ten times as long.
     text = text.replace("%2F", "/")
     return unquote(text) if "%" in text else text
 
 
-def _unquote_plus(text: str) -> str:
-    text = text.replace("%2F", "/")
-    return unquote_plus(text) if "%" in text or "+" in text else text
-
-
-def _oss_seconds(modified: str) -> int:
+def _seconds(modified: str) -> int:
     """Seconds since 1970 of a time such as 2026-01-31T12:00:00.000Z."""
-    return _day(modified[:11]) + _minute(modified[11:16]) + _OSS_SECONDS[modified[16:]]
+    return minutes(modified) + _SECONDS[modified[16:]]
 
 
-def _obs_seconds(modified: str) -> int:
-    """Whole seconds since 1970 of a time such as 2026-01-31T12:00:00.123Z."""
-    if modified[19:] not in _OBS_ENDS:
-        raise ValueError("a time of the listing is not one")
-    return _day(modified[:11]) + _minute(modified[11:16]) + _SECONDS[modified[16:19]]
+def minutes(modified: str) -> int:
+    """Seconds since 1970 of a time that begins like 2026-01-31T12:00, without its seconds."""
+    # By parts that come again and again: that takes half as long as parsing it.
+    return _day(modified[:11]) + _minute(modified[11:16])
 
 
-# Times are read by parts that come again and again: that takes half as long as parsing them.
 @lru_cache(maxsize=4096)
 def _day(text: str) -> int:
     """Of "2026-01-31T"."""
@@ -149,8 +140,7 @@ def _minute(text: str) -> int:
     return 3600 * time.hour + 60 * time.minute
 
 
-OSS = Dialect(_unquote, _oss_seconds, tells_types=True, has_token=True)
-OBS = Dialect(_unquote_plus, _obs_seconds, tells_types=False, has_token=False)
+OSS = Dialect(_unquote, _seconds, tells_types=True, has_token=True)
 
 
 def rises(page: ListPage, after: str) -> bool:

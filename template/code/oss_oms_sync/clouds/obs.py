@@ -17,7 +17,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 import requests
 
@@ -25,7 +25,7 @@ from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.bucket import Bucket, if_found
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.clouds.listings import OBS, NotAListing, UnreadPage
+from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
@@ -55,6 +55,9 @@ _Read = Callable[[requests.Response, bytes], "T | StorageFailure"]
 _LONGEST_NAME = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 
+# How a time of a listing ends: milliseconds do not count, because OSS has none.
+_SECONDS = {f":{second:02}": second for second in range(60)}
+_ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
 _THROTTLED = {429, 503}
@@ -62,6 +65,22 @@ _RETRIED = {408, 409, 500, 502, 504, *_THROTTLED}
 _REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
 # OBS, "Creating a bucket": letters, digits, "-" and ".".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+
+
+def _unquote(text: str) -> str:
+    # Most keys hold nothing else that is encoded, and `unquote_plus` takes ten times as long.
+    text = text.replace("%2F", "/")
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+def _seconds(modified: str) -> int:
+    """Whole seconds since 1970 of a time such as 2026-01-31T12:00:00.123Z."""
+    if modified[19:] not in _ENDS:
+        raise ValueError("a time of the listing is not one")
+    return minutes(modified) + _SECONDS[modified[16:19]]
+
+
+OBS_LISTING = Dialect(_unquote, _seconds, tells_types=False, has_token=False)
 
 
 class ObsClient:
@@ -164,7 +183,7 @@ class ObsBucket(Bucket):
         query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
 
         def page(_: requests.Response, body: bytes) -> T:
-            return read(UnreadPage(body, OBS))
+            return read(UnreadPage(body, OBS_LISTING))
 
         return partial(self._attempt, LIST, "GET", "", query, {}, MAX_LONG_BODY, page)
 

@@ -32,7 +32,7 @@ PROVEN = {
     Proof.CHANGED: ObjectClass.MOVING,
 }
 # These may be equal all the same, and then nothing is to be sent: OMS does not copy again what is equal.
-PERHAPS_EQUAL = (*UNPROVEN, ObjectClass.OLDER, ObjectClass.FAILED_BEFORE)
+PERHAPS_EQUAL = (*UNPROVEN, ObjectClass.OLDER, ObjectClass.FAILED_BEFORE, ObjectClass.IN_FLIGHT)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     if source.modified > moments.settled:
         return ObjectClass.MOVING
     found = _of_settled(source, entry, moments)
-    return found if found in EQUAL or not is_late(entry, moments) else ObjectClass.MOVING
+    # Replay may write a failed record anew each minute: it stands, whatever else may have changed since.
+    is_certain = found in EQUAL or found is ObjectClass.FAILED_BEFORE
+    return found if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:

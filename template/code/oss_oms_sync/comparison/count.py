@@ -92,7 +92,9 @@ class CompareCount(Count):
         is_inside = rules.key_filter.matches(entry.key)
         found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
         is_refused = rules.file_system is not None and rules.file_system.refuses(entry)
-        if (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
+        if is_inside and rules.key_filter.is_canary(entry.key):
+            found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
+        elif (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
         proof = self._prove(entry, found)
         if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
@@ -145,7 +147,7 @@ class CompareCount(Count):
             may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
             into.proven_different += is_proven
             into.in_vain += (is_proven or may_be_equal) and _is_in_vain(entry)
-        if found is ObjectClass.OUTSIDE:
+        if found in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
             twin = self._add_version(source, entry.destination)

@@ -16,8 +16,8 @@ from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 
 @dataclass(frozen=True)
 class WaitingKeys:
-    """`keys` within the project's filter, each once. `unread`: records and run files of which nobody knows the keys.
-    `are_more`: there is more than was looked at."""
+    """`keys` within the project's filter, but no canary's, each once. `unread`: records and run files of which nobody
+    knows the keys. `are_more`: there is more than was looked at."""
 
     keys: Sequence[FailedKey]
     unread: int
@@ -39,6 +39,6 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
     found = [read.get(one.name) or named.get(one.name) for one in records.listed]
     files = (RunFiles(invocation, project).leftovers() for project in by_project(invocation))
     runs = keys_of(chain.from_iterable(files), most_run_files)
-    matches = invocation.settings.key_filter.matches
-    keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if matches(one.key)}
+    is_told = invocation.settings.key_filter.is_told
+    keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if is_told(one.key)}
     return WaitingKeys([*keys.values()], found.count(None) + runs.unreadable, records.are_more or runs.are_more)

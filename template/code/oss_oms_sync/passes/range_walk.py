@@ -36,7 +36,7 @@ class NoRoomError(Exception):
 
 class Count:
     """How a job counts the keys of a range: `start` so far, and what follows. By itself it judges nothing, and counts
-    what both buckets hold of the keys of `key_filter`, the project's: that is a standstill pass."""
+    what both buckets hold of the keys of `key_filter`, the project's, but for canaries: that is a standstill pass."""
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
@@ -61,7 +61,7 @@ class Count:
         key, source = self._entry.key, self._entry.source
         if source:
             self._marks.add(key)
-            if self._key_filter.matches(key):
+            if self._key_filter.is_told(key):
                 self._add_version(source, self._entry.destination)
 
     def sent(self, accepted: int, failed: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
     return has_room_for_doubt and found in document["accepted"]
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(
     before=st.lists(lived, min_size=2, max_size=9),

@@ -368,6 +368,17 @@ def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     assert world.is_go()
 
 
+def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(world):
+    # GIVEN an object that OMS refuses, and that somebody has copied by hand
+    world.put("b", "xy", fate="refused")
+    world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
+    world.obs.put(world.destination_bucket, "b", b"xz")
+    world.freeze()
+    world.prove()
+    # THEN sending it once more would do nothing, and reading it may prove it
+    assert asked(world.certify(), "FAILED") == {"deep": True, "restart": True}
+
+
 def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
     world.put("b", "xy", fate="refused")
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")

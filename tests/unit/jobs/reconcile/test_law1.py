@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ objects = st.dictionaries(
 )
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 5)
 @given(objects=objects, kills=st.lists(st.integers(0, 30), max_size=4), refused=st.booleans())
 def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects, kills, refused, count_schedule):

@@ -21,6 +21,21 @@ def test_prefix_reason_and_limit_choose(world):
     assert world.failed() == {"y/1"}
 
 
+def test_records_that_tell_no_reason_are_chosen_as_unknown(world):
+    world.fail("told")
+    world.bucket.add(StoredObject(f"{ROOT}failed_object/of the vendor's handler", b""))
+    assert world.replay({"reason": "UNKNOWN", "dry_run": True})["by_reason"] == {"UNKNOWN": 1}
+    assert world.replay({"reason": "UNKNOWN"})["accepted"] == 1
+    assert world.failed() == {"told"}
+
+
+def test_a_reason_that_there_is_none_of_is_refused_with_those_there_are(world):
+    world.fail("a")
+    with pytest.raises(PayloadError, match=r"'FOO', which is none. There are THROTTLED, .*, UNKNOWN"):
+        world.replay({"reason": "FOO"})
+    assert world.failed() == {"a"}
+
+
 def test_nothing_outside_the_triggers_filter_is_ever_sent():
     world = ReplayWorld(OBJECT_PREFIX="in/")
     world.fail("in/a", "out/a")

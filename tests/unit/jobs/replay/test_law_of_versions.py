@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections import Counter, defaultdict
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -220,6 +221,7 @@ SETTLED = [("deletes", ""), *FAILS, ("tick", 8, "die"), ("minutes", 1)]
 DOWN, UP = ("oms", True), ("oms", False)
 
 
+@pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(happenings)
 # The version before is copied late, and looks newer than the one that fails while replay has that one in hand.

@@ -25,8 +25,8 @@ from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.status_world import StatusWorld
-from support.web_page import certificate_page, parse, status_page
 from support.world import HOUR
+from unit.ops.web_page import certificate_page, parse, status_page
 
 # Names in there are not those of a form, but of reasons, folders, codes, classes.
 FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ops.show import html
 from ops.show.html import Markup, element, visible
-from support.web_page import NASTY, parse
+from unit.ops.web_page import NASTY, parse
 
 anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800"))
 

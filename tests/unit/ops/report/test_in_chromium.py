@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from support.answers import EXAMPLES, answer
-from support.web_page import NASTY, certificate_page, hostile, huge, page_of, status_page
 from tools import chromium
+from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of, status_page
 
 PHONE = 320
 LANGUAGES = ("en", "zh")

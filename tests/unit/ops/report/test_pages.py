@@ -8,7 +8,7 @@ from itertools import cycle, pairwise
 import pytest
 
 from support.answers import EXAMPLES, answer
-from support.web_page import NASTY, Element, hostile, huge, page_of, parse
+from unit.ops.web_page import NASTY, Element, hostile, huge, page_of, parse
 
 LANGUAGES = ["en", "zh"]
 TAGS = set(

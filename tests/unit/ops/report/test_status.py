@@ -15,7 +15,7 @@ from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status.facts import VerdictState
 from oss_oms_sync.reasons import PERMANENT, Reason
 from support.answers import answer
-from support.web_page import Element, parse, status_page
+from unit.ops.web_page import Element, parse, status_page
 
 
 def page(given: Mapping[str, Any], language: str = "en") -> Element:

@@ -15,7 +15,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
 from support.answers import EXAMPLES, answer
-from support.web_page import certificate_page, page_of, parse, status_page
+from unit.ops.web_page import certificate_page, page_of, parse, status_page
 
 # Names, which no language translates.
 NAMES = {

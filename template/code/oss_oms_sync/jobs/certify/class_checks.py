@@ -139,6 +139,10 @@ _DECIDE = Text(
     "See who writes there. If the source has the right versions, send these again, and judge them again later",
     "请查明谁在写入 OBS。如应以源端为准，请再次发送这些对象，稍后重新判定",
 )
+_COPIED = Text(
+    "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none",
+    "OBS 中有大小相同的对象，可能是手动复制的：请读取源端的对象。OMS 未接受的原因见 status",
+)
 _NOTHING_OVER = Text(
     f"OMS overwrites nothing (NO_OVERWRITE), so {DELETE.en}", f"NO_OVERWRITE 模式下 OMS 不覆盖任何对象，请{DELETE.zh}"
 )
@@ -202,7 +206,7 @@ def _mend(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
             case "OVERWRITTEN":
                 return _mend_overwritten(found, task, options)
     if check.id == "FAILED":
-        return check.next, options.cutover() if options.frozen else Step("replay")
+        return _mend_failed(check, found, options)
     again = options.comparing(found.state.scope if found else None, again=True)
     return (Text("Go on with the cutover", "请继续割接") if again.job == "cutover" else check.next), again
 
@@ -243,6 +247,15 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
         return _SENT, options.comparing(scope, again=True)
     told = Text.join([_DECIDE, Text(". ", "。"), of_same_size]) if of_same_size and skipped else _DECIDE
     return told, options.comparing(scope, overwrite=True, restart=True)
+
+
+def _mend_failed(check: _ClassCheck, found: Comparison | None, options: CutoverOptions) -> tuple[Text, Step]:
+    if found is None or not options.frozen_since:
+        return check.next, Step("replay")
+    count = found.tally.classes.get(ObjectClass.FAILED_BEFORE.title, ClassCount())
+    if count.source == count.destination and not found.state.scope.deep:
+        return _COPIED, options.comparing(found.state.scope, deep=True, restart=True)
+    return check.next, options.cutover()
 
 
 def _overwriting_nothing(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step] | None:

@@ -146,11 +146,11 @@ class Comparison:
         return self.state.tally
 
     def in_scope(self, side: str) -> Side:
-        """One side, "source" or "destination", without what the project does not cover, and without OMS's own lists,
-        which grow."""
+        """One side, "source" or "destination", without what the project does not cover, without canaries, and without
+        OMS's own lists, which grow."""
         total = Side()
         for title, count in self.tally.classes.items():
-            if title not in (ObjectClass.OUTSIDE.title, ObjectClass.OMS_OWN.title):
+            if title not in (ObjectClass.CANARY.title, ObjectClass.OUTSIDE.title, ObjectClass.OMS_OWN.title):
                 total = total.plus(count.source if side == "source" else count.destination)
         return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
@@ -17,6 +18,8 @@ from oss_oms_sync.text import Text
 _LOG_BUCKET = Text("log bucket", "记录 Bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
 _MAX_PAGES = 10
+# A canary deletes what it wrote within the hour.
+_CANARY_AGE = timedelta(days=1)
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
@@ -100,6 +103,25 @@ def source_names(context: CheckContext) -> Finding:
             "请将它们移到源 Bucket 的其他目录；或在 s.yaml 中用 vars.objectPrefix 排除它们，"
             "其中 OBS 需要的请用其他方式复制",
         ),
+    )
+
+
+def canaries(context: CheckContext) -> Finding:
+    """Whether a canary has left objects in the source: it deletes them, or whoever ran it was cut off."""
+    folder = context.settings.key_filter.canaries
+    page = context.invocation.source_bucket.list_page(folder, "")
+    latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
+    old = [one for one in page.objects if one.modified < latest]
+    if not old:
+        return ok(Text("no canary has left objects in the source bucket", "源 Bucket 中没有残留的探针对象"))
+    number, at_least = f"{len(old):,}", Text("at least ", "至少 ") if page.more else Text("", "")
+    return fault(
+        Text(
+            f"canaries have left {at_least.en}{number} objects under {presentable(folder)} in the source bucket, for"
+            " over a day",
+            f"源 Bucket 的 {presentable(folder)} 下残留{at_least.zh}{number} 个探针对象，已超过一天",
+        ),
+        Text("Delete them: python ops.py canary --remove", "删除：python ops.py canary --remove"),
     )
 
 
@@ -252,6 +274,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
     Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
     Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
+    Check("canaries", "探针", ("right to list source bucket",), canaries),
     Check("source names", "源端对象名", ("right to list source bucket",), source_names),
     Check(
         "objects in scope",

@@ -18,16 +18,20 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.delivery.sender import Sender, earliest
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import Resolved, Rest, Resting, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.reasons import Reason
 from oss_oms_sync.stop import Stopped, stop_json
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0
+
+# The reason of records that tell none, as those of the vendor's handler.
+UNKNOWN = "UNKNOWN"
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,13 @@ class Options:
     keys: list[str] | None = None
     limit: int | None = None
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises PayloadError."""
+        reasons = (*Reason.__members__, UNKNOWN)
+        if self.reason and self.reason not in reasons:
+            known = ", ".join(reasons)
+            raise PayloadError(f"The payload's reason is {self.reason!r}, which is none. There are {known}")
 
     @property
     def is_whole(self) -> bool:
@@ -292,7 +303,7 @@ class Replay:
 
     def _matches(self, key: FailedKey, asked: Options) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
-        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason)
+        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason or UNKNOWN)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
@@ -338,7 +349,7 @@ class Replay:
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
         for key in keys:
             self._taken.add(key.key)
-            self._by_reason[key.reason or "UNKNOWN"] += 1
+            self._by_reason[key.reason or UNKNOWN] += 1
             self._oldest = earliest(self._oldest, key.first_failure)
 
     def _leave(self, keys: Sequence[FailedKey]) -> None:

@@ -15,7 +15,7 @@ from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.failed_records import list_failed, read_failed
-from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import MAY_NOT_SEND
@@ -170,16 +170,19 @@ def read_backlog(invocation: Invocation) -> Backlog:
     settings = invocation.settings
     records = list_failed(invocation, _MAX_RECORDS_COUNTED)
     # The newest, because they tell what happens now.
-    newest = sorted(records.listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
+    canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
+    listed = [one for one in records.listed if not one.name.startswith(canaries)]
+    newest = sorted(listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
     read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
-    keys = [key for key in read if settings.key_filter.matches(key.key)]
+    keys = [key for key in read if settings.key_filter.is_told(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
-    failed = len(records.listed) - foreign
+    failed = len(listed) - foreign
     runs = keys_of(RunFiles(invocation).leftovers(), _MAX_RUN_FILES_READ)
-    first_failures = [key.first_failure for key in (*runs.keys, *keys)]
+    held = [key for key in runs.keys if not settings.key_filter.is_canary(key.key)]
+    first_failures = [key.first_failure for key in (*held, *keys)]
     if failed:
-        earliest = min(record.modified for record in records.listed)
+        earliest = min(record.modified for record in listed)
         first_failures.append(timestamp(from_epoch(earliest)))
     return Backlog(
         failed=failed,
@@ -193,10 +196,10 @@ def read_backlog(invocation: Invocation) -> Backlog:
             for key in keys[:_MAX_KEYS_SHOWN]
         ],
         run_files=runs.files,
-        in_run_files=len(runs.keys),
+        in_run_files=len(held),
         unreadable_run_files=runs.unreadable,
         left_behind=_left_behind(invocation),
-        copies=[key for key in (*runs.keys, *keys) if key.copy_attempts],
+        copies=[key for key in (*held, *keys) if key.copy_attempts],
         after_close=[read[key] for key in keys if key.reason in _MAY_NOT_SEND],
     )
 

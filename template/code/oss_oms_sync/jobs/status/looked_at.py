@@ -143,7 +143,8 @@ class InObs:
     @property
     def others(self) -> dict[str, int]:
         """How many objects of the source bucket were not equal, by the names of their classes."""
-        others = {one: self.count(one) for one in ObjectClass if one not in (*EQUAL, ObjectClass.OUTSIDE)}
+        apart = (*EQUAL, ObjectClass.CANARY, ObjectClass.OUTSIDE)
+        others = {one: self.count(one) for one in ObjectClass if one not in apart}
         return {one.title: number for one, number in others.items() if number}
 
     @property

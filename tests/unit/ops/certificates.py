@@ -29,7 +29,7 @@ TOLD_BY = {
     "PROOF_IMPOSSIBLE": "impossible",
     "UNKNOWN": "unknown",
 }
-TITLES = (*TOLD_BY.values(), "equal_contents", "arriving", "oms_own", "deleted_at_source", "outside")
+TITLES = (*TOLD_BY.values(), "equal_contents", "arriving", "oms_own", "deleted_at_source", "outside", "canary")
 Objects = Sequence[tuple[str, int]]
 Sides = tuple[Objects, Objects]
 SOURCE = [("a/1", 5), ("a/2", 7), ("山/3", 0)]
@@ -128,7 +128,7 @@ def counted(found: Mapping[str, Sides]) -> dict[str, Any]:
             for key, size in objects:
                 four = folders.setdefault(key[: key.find("/") + 1], {}).setdefault(title, [0] * 4)
                 four[place : place + 2] = [four[place] + 1, four[place + 1] + size]
-    in_scope = {title: sides for title, sides in found.items() if title not in ("outside", "oms_own")}
+    in_scope = {title: sides for title, sides in found.items() if title not in ("outside", "canary", "oms_own")}
     source, destination = ([one for sides in in_scope.values() for one in sides[place]] for place in (0, 1))
     return {
         "source": {**side(source), "state_digest": "1" * 64},

@@ -1,0 +1,272 @@
+"""The real Serverless Devs tool: at the prompts of a terminal, in the lines of shell that the documents say, and with a
+stand-in for its fc3 component, which only the network has.
+
+The tool finds the stand-in where it keeps the component, so that `s deploy`, `s <name> invoke`, `logs` and `remove` do
+their part with the project as it is. With a sandbox it does there what the component would do in the cloud.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from sandbox import Sandbox
+from support.answers import ANSWERS
+from tools.package import manifest
+from tools.serverless import Tool, served, serving
+
+COMPONENT = Path(__file__).parents[1] / "component"
+
+
+class RefusedError(ValueError):
+    """What the component would say no to."""
+
+
+class _Arguments(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise RefusedError(message)
+
+
+def _arguments(*options: tuple[str, ...], flags: tuple[tuple[str, ...], ...] = ()) -> argparse.ArgumentParser:
+    parser = _Arguments(add_help=False, allow_abbrev=False)
+    for names in options:
+        parser.add_argument(*names)
+    for names in flags:
+        parser.add_argument(*names, action="store_true")
+    return parser
+
+
+# What the component takes: devsapp/fc3, src/commands-help.
+_TAKES = {
+    "deploy": _arguments(("--function",), ("--trigger",), flags=(("-y", "--assume-yes"),)),
+    "invoke": _arguments(("-e", "--event"), ("-f", "--event-file"), ("--invocation-type",), ("--qualifier",)),
+    "logs": _arguments(("-s", "--start-time"), ("-e", "--end-time"), ("--search",), flags=(("--tail",),)),
+    "remove": _arguments(("--trigger",), flags=(("-y", "--assume-yes"),)),
+}
+
+
+def arguments(action: str, words: list[str]) -> argparse.Namespace:
+    """What a command of the component is given. Raises RefusedError. `-t` is the tool's own, which hands it on."""
+    if "-t" in words:
+        at = words.index("-t")
+        words = words[:at] + words[at + 2 :]
+    return _TAKES[action].parse_args(words)
+
+
+@dataclass
+class Fc3:
+    """What the component was asked: `deployed` are the properties of each resource as it was handed them."""
+
+    box: Sandbox | None = None
+    deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, action: str, resource: str, props: dict[str, Any], args: list[str], folder: str) -> str:
+        """What the component prints."""
+        options = arguments(action, args)
+        if action == "deploy":
+            return self._deploy(resource, props, Path(folder), options.trigger)
+        if resource not in self.deployed:
+            raise RefusedError(f"function {props['functionName']} does not exist")
+        if action == "remove":
+            return self._remove(resource, options.trigger)
+        if self.box is None:
+            return ""
+        if action == "invoke":
+            given = Path(folder, options.event_file).read_text() if options.event_file else options.event or ""
+            return self._invoke(self.box, resource, given)
+        return "\n".join(line for one in self.box.fc.invocations if one.function == resource for line in one.logs)
+
+    def _deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None) -> str:
+        if self.box and trigger:
+            self.box.restore_trigger(resource, trigger)
+        elif self.box:
+            self.box.deploy_resource(resource, props, folder)
+        self.deployed[resource] = props
+        return ""
+
+    def _remove(self, resource: str, trigger: str | None) -> str:
+        if trigger:
+            if trigger not in [one["triggerName"] for one in self.deployed[resource]["triggers"]]:
+                raise RefusedError(f"trigger {trigger} does not exist")
+            if self.box:
+                self.box.remove_trigger(resource, trigger)
+            return ""
+        if self.box:
+            self.box.remove_resource(resource)
+        del self.deployed[resource]
+        return ""
+
+    def _invoke(self, box: Sandbox, resource: str, given: str) -> str:
+        """As the component shows an invocation: devsapp/fc3, src/subCommands/invoke."""
+        done = box.fc.invoke(resource, given.encode())
+        failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
+        body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
+        logs = "\n".join(done.logs)
+        return (
+            f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
+            f"Invoke instanceId: c-{time.time():.0f}\nQualifier: LATEST\nRequestId: {done.request_id}\n"
+            f"{'Error Type: UnhandledInvocationError' if done.failed else ''}\n\nInvoke Result:\n{body}\n"
+        )
+
+
+@contextmanager
+def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
+    """Lets the stand-in answer whatever `tool` asks of the fc3 component meanwhile."""
+    component = tool.home / ".s" / "components" / "devsapp.cn" / "v3" / "fc3"
+    shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
+    # So long the tool does not look for a newer one.
+    (component / ".s.lock").write_text(json.dumps({"version": "0.0.1", "lastUpdateCheck": int(time.time() * 1e3)}))
+    fc3 = Fc3(box)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+        def do_POST(self) -> None:
+            call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            try:
+                status, text = 200, fc3.answer(**call)
+            except ValueError as error:
+                status, text = 400, str(error)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+    with serving(Handler) as tool.environment["FC3_STAND_IN"]:
+        yield fc3
+
+
+# TOOL is the real one. The registry is not there, so `s init oss-oms-sync` gets the package from PACKAGE_URL.
+_TOOL = """#!/bin/sh
+if [ "$1" = init ] && [ "$2" = oss-oms-sync ]; then shift 2; set -- init --uri "$PACKAGE_URL" "$@"; fi
+exec "$TOOL" "$@"
+"""
+
+
+class Shell:
+    """bash in a folder, which `cd` changes for what follows. `s` is the real tool; npm installs nothing."""
+
+    def __init__(self, tool: Tool, folder: Path, package_url: str) -> None:
+        self.folder = folder
+        programs = tool.home / "bin"
+        programs.mkdir(exist_ok=True)
+        for name, text in {"s": _TOOL, "npm": "#!/bin/sh\n"}.items():
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        (programs / "python").symlink_to(sys.executable)
+        author = {
+            f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        path = f"{programs}:{tool.environment['PATH']}"
+        self._tool = tool
+        self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
+
+    def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
+        """Runs lines of shell, of which each must succeed, and returns what they print. `typed` is their input."""
+        done = self.attempt(text, typed, env)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def attempt(
+        self, text: str, typed: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The same for lines that may fail."""
+        where = self.folder / ".where"
+        done = subprocess.run(
+            ["bash", "-euc", f"trap 'pwd > \"{where}\"' EXIT\n{text}"],
+            cwd=self.folder,
+            env={**self._tool.environment, **self._environment, **(env or {})},
+            input=typed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.folder = Path(where.read_text().strip())
+        where.unlink()
+        return done
+
+
+SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]
+ENTER = "\r"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+def answer_prompts(
+    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None = None
+) -> tuple[int | None, str]:
+    """Answers the questions one by one, after `wrong` answers where given; gives the exit code and the screen."""
+    with served(package) as url:
+        words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
+        screen = pexpect.spawn(
+            words[0],
+            words[1:],
+            cwd=str(folder.parent),
+            env=tool.environment,
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(60, 400),
+        )
+        shown: list[str] = []
+        screen.logfile_read = type(
+            "Log", (), {"write": staticmethod(shown.append), "flush": staticmethod(lambda: None)}
+        )
+        asked = {name: one for name, one in manifest()["Parameters"]["properties"].items() if one.get("input", True)}
+        for name, question in asked.items():
+            screen.expect_exact(question["title"])
+            if wrong and name in wrong:
+                screen.send(wrong[name] + ENTER)
+                english = question["description"].split(". ")[0][-30:]
+                screen.expect_exact(english)
+                screen.send("\x15")
+            if "enum" in question:
+                down = question["enum"].index(answers[name]) - question["enum"].index(question["default"])
+                screen.send("\x1b[B" * down + ENTER)
+            else:
+                screen.send(answers[name] + ENTER)
+        screen.expect(pexpect.EOF)
+        screen.close()
+    return screen.exitstatus, plain("".join(shown))
+
+
+def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
+    """What the fc3 component is handed by `s deploy` for each function, and what the tool prints."""
+    with standing_in(tool) as fc3:
+        done = tool.run("deploy", "-y", cwd=folder)
+    assert done.returncode == 0, done.stdout
+    return fc3.deployed, done.stdout
+
+
+def assert_no_secret(*places: Path | str) -> None:
+    """Neither in texts nor in any file below the folders."""
+    for place in places:
+        texts = (
+            [(place, place)]
+            if isinstance(place, str)
+            else [(path, path.read_bytes().decode("utf-8", "replace")) for path in place.rglob("*") if path.is_file()]
+        )
+        for where, text in texts:
+            assert not [secret for secret in SECRETS if secret in text], where
+
+
+def commands_in(text: str) -> list[str]:
+    """The lines of shell in what the hook printed."""
+    return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python|s) ", line)]

@@ -1,0 +1,65 @@
+"""`python ops.py canary` over sockets, with its own requests."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from ops import cli
+from ops.canary import field_report, objects
+from ops.clouds import keys
+from sandbox.asking import VARIABLE, asked
+from tools.render import render
+
+# A thousandth of what they are: so large are the parts that the task here writes.
+PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
+
+
+@pytest.fixture
+def canary(box, monkeypatch, capsys, tmp_path):
+    """`ops.py canary` with these words and an administrator's keys: its exit code, and what it says."""
+    for module in (objects, field_report):
+        monkeypatch.setattr(module, "PARTS", PARTS)
+    box.task.part_size = PARTS["50 MB"]
+    render(box.answers(), tmp_path)
+    box.deploy_project(tmp_path, instances=2)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        for names, values in ((keys.ALIBABA, box.user_credentials), (keys.HUAWEI, box.huawei_credentials)):
+            for name, value in zip(names, values, strict=False):
+                monkeypatch.setenv(name, value)
+        code = cli.main(["canary", "--lang", "en", "-t", str(tmp_path / "s.yaml"), *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    with asked(box) as address:
+        monkeypatch.setenv(VARIABLE, address)
+        yield run
+
+
+def test_it_flies_over_sockets_and_leaves_nothing(box, canary):
+    code, out, err = canary()
+    assert code == 0, out + err
+    assert out.splitlines()[-1] == "It works: all came, and is equal."
+    assert [line.split()[-1] for line in out.splitlines()[:7]] == ["equal"] * 7
+    assert not [key for key in box.oss.objects(box.source_bucket) if "canary" in key]
+    assert not [key for key in box.oss.objects(box.log_bucket) if "canary" in key]
+    assert not [key for key in box.task.destination if "canary" in key]
+    assert json.loads(err[err.index("\n{") : err.rindex("}") + 1])["part_size"] == "50 MB"
+    assert not any(one in out + err for one in (*box.user_credentials, *box.huawei_credentials))
+
+
+def test_no_program_that_it_starts_has_the_keys(canary, monkeypatch):
+    seen = []
+    ask = cli.call.Sandbox.ask
+
+    def look(self, job, payload):
+        seen.append({name for name in (*keys.ALIBABA, *keys.HUAWEI) if name in os.environ})
+        return ask(self, job, payload)
+
+    monkeypatch.setattr(cli.call.Sandbox, "ask", look)
+    assert canary()[0] == 0
+    assert seen
+    assert set().union(*seen) == set()

@@ -1,0 +1,195 @@
+"""The law of liveness: whoever follows the printed next step comes to GO, soon, in every healthy world; and accepts by
+name only what really cannot be proven.
+
+Healthy means that both clouds work. There may be objects that are archived or have no CRC64, what was deleted, what OMS
+refused and somebody copied by hand, copies that OMS lost, and the same contents written once more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from statistics import median
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from ops.certificates import line
+from sandbox.oms.task import CopyFault
+from sandbox.server.message import Request
+from support.migration import CONTENTS, MINUTE, MODES, Migration
+from support.world import oss_error
+
+LAW = "whoever follows the printed steps comes to GO"
+# Each is a whole migration. `make fuzz` plays two thousand.
+WORLDS = int(os.environ.get("SCHEDULES", "300")) // 10
+DAY = 24 * 60 * MINUTE
+ARCHIVED = oss_error(403, "InvalidObjectState")
+# A page shows the next step of what is worst.
+WORST = ("failed", "not proven", "not run")
+# In how many commands a person comes to GO, in the median, and in all but one world of so many.
+MEDIAN, MOST, RARE = 3, 8, 500
+# How a command calls the parts of a freeze.
+PARTS = {
+    "settling": "Let the last writes settle",
+    "comparing": "Compare both buckets",
+    "judging again": "Judge again what was on its way",
+    "closing": "Close the project",
+    "OMS": "Wait until OMS has finished",
+    "standstill": "Show that both buckets stand still",
+}
+
+
+class Healthy(Migration):
+    """A world in which nothing is broken; what it has is drawn."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, mode=MODES[seed % 3], timers=1)
+        self.archived: set[str] = set()
+        self.rejected: set[str] = set()
+        # OMS loses some of its copies, or takes what came twice for one.
+        self.loses, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
+        self.lost = 0
+
+    def live(self, until: float) -> None:
+        """What happens until a moment, after which nobody writes."""
+        dice = self.dice
+        self.oss.faults.add(ARCHIVED, where=self._reads_archived)
+        self.oms.refuse(lambda key: key in self.rejected)
+        self.task.merges, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
+        self.task.copies.next = self._copy  # type: ignore[method-assign]
+        for number in range(dice.choice([2, 5, 12])):
+            self._object(f"k{number}", until)
+        for number in range(dice.choice([0, 0, 1, 30])):
+            key, when = f"gone{number}", dice.uniform(0, until / 2)
+            self.at(when, self.write, key, CONTENTS["A"])
+            self.at(dice.uniform(when + 60, until), self.remove, key)
+        if dice.random() < 1 / 100:
+            self._delete_many()
+        self.later(until)
+
+    def _delete_many(self) -> None:
+        """More than can be judged again one by one."""
+        keys = [f"gone/{number:05}" for number in range(10_001)]
+        folder = f"oms_source_record/{self.task_id}/success_object/"
+        self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
+        self.obs.fill(self.destination_bucket, keys, age=DAY)
+
+    def _object(self, key: str, until: float) -> None:
+        dice = self.dice
+        first, again, kind = dice.uniform(0, until), dice.random() < 0.4, dice.random()
+        contents, parts, crc64 = CONTENTS[dice.choice("ABCD")], dice.random() < 0.4, dice.random() < 0.7
+        self.at(first, partial(self.write, key, contents, parts=parts, crc64=crc64))
+        if kind < 0.15:
+            self.archived.add(key)
+        elif kind < 0.25:
+            self.rejected.add(key)
+            self.at(dice.uniform(first, until), self.obs.put, self.destination_bucket, key, contents)
+        elif again:  # the same contents, perhaps in parts, or others
+            contents = contents if kind < 0.5 else CONTENTS[dice.choice("ABCD")]
+            self.at(dice.uniform(first, until), partial(self.write, key, contents, parts=dice.random() < 0.6))
+
+    def _reads_archived(self, request: Request) -> bool:
+        is_source = request.headers["host"].startswith(f"{self.source_bucket}.")
+        return request.method == "GET" and is_source and unquote(request.raw_path[1:]) in self.archived
+
+    def _copy(self, _: str) -> CopyFault | None:
+        if self.loses and self.dice.random() < 0.1:
+            self.lost += 1
+            return CopyFault.lost()
+        return CopyFault.late(self.dice.uniform(0, 60), self.dice.choice([0, 0, self.dice.uniform(0, 120)]))
+
+    # -- what is true of it, whatever the function thinks
+
+    def cannot_be_proven(self) -> bool:
+        """Whether it has an object that nobody can read, of which OBS has one of the same size, and no MD5 tells."""
+        for key in self.archived:
+            source = self.oss.objects(self.source_bucket)[key]
+            there: Any = self.task.destination.get(key)
+            if there and there.size == source.size and there.etag != source.etag.lower():
+                return True
+        return False
+
+    def oms_has_left(self) -> bool:
+        """Whether OMS accepted what it will never finish."""
+        task = self.task
+        finished = task.success_object + task.failure_object + task.skip_object
+        return bool(self.lost or self.merges) and task.acceptance_request > finished
+
+
+@dataclass
+class Played:
+    """What became of a world."""
+
+    commands: int = 0
+    # How long the freeze lasted, if it ended in GO; and its parts.
+    freeze: float | None = None
+    parts: Counter[str] = field(default_factory=Counter)
+    accepted: set[str] = field(default_factory=set)
+    # What was to be accepted by name although it could have been proven.
+    needless: set[str] = field(default_factory=set)
+    # Whether OMS did all that it accepted.
+    is_whole: bool = True
+    story: list[str] = field(default_factory=list)
+
+
+def play(seed: int) -> Played:
+    """A world, and a person who does what is printed until there is a GO, or for a day."""
+    with Healthy(seed) as world:
+        played, frozen = Played(story=world.story), 30 * MINUTE
+        world.live(frozen)
+        since = datetime.fromtimestamp(world.ground.EPOCH + frozen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        cutover = words = ["cutover", "--frozen-since", since]
+        world.later(world.dice.uniform(1, 60))
+        while words and world.seconds < frozen + DAY:
+            played.commands += 1
+            # Somebody who is there agrees to close, and says who accepts what, and why.
+            agreed = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
+            said = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)
+            for part, name in PARTS.items():
+                played.parts[part] += sum(spent for step, spent in said.minutes.items() if step.startswith(name))
+            if words[0] == "cutover" and said.code == 0:
+                played.freeze = (world.seconds - frozen) / MINUTE
+                break
+            cutover, words = (printed(said.answer),) * 2 if words[0] == "cutover" else (cutover, cutover)
+            for name in re.findall(r"--accept (\w+)=", " ".join(words)):
+                played.accepted.add(name)
+                if not (world.oms_has_left() if name == "oms_unfinished" else world.cannot_be_proven()):
+                    played.needless.add(name)
+            world.later(30)
+        played.is_whole = not (world.lost or world.merges)
+    return played
+
+
+def printed(document: Any) -> list[str]:
+    """The words of the next step, behind `python ops.py`; none where there is no step."""
+    lacking = [one for one in document["checks"] if one["result"] in WORST and one["gates"] and one["step"]]
+    worst = min(lacking, key=lambda one: WORST.index(one["result"]), default=None)
+    return [word for word in shlex.split(line(worst["step"]))[2:] if word != "--close"] if worst else []
+
+
+@pytest.mark.law
+@pytest.mark.parametrize("block", range(4))
+def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven(block, count, measure):
+    commands: list[int] = []
+    for seed in range(block, WORLDS, 4):
+        played = play(seed)
+        assert played.freeze is not None, f"seed {seed}: never\n" + "\n".join(played.story)
+        assert not played.needless, f"seed {seed}: needless {played.needless}\n" + "\n".join(played.story)
+        commands.append(played.commands)
+        count(LAW, f"GO after {played.commands} commands")
+        measure(
+            LAW,
+            "minutes of freeze" + ("" if played.is_whole else ", where OMS lost or merged something"),
+            played.freeze,
+        )
+        for part in PARTS:
+            measure(LAW, f"minutes of {part}", played.parts[part])
+    assert median(commands) <= MEDIAN
+    assert sum(one > MOST for one in commands) <= len(commands) // RARE

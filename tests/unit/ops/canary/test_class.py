@@ -1,0 +1,118 @@
+"""What a canary wrote is a class of its own: counted, and in nothing that anybody goes by."""
+
+import json
+
+import pytest
+
+from sandbox.server.faults import Fault
+from support.canary_world import CanaryWorld, KilledError
+from support.migration import CONTENTS
+
+
+@pytest.fixture
+def world():
+    """With objects of an application, and those of a canary that was cut off while it waited, for half an hour."""
+    with CanaryWorld() as world:
+        for name, contents in CONTENTS.items():
+            world.write(name, contents)
+        world.dies_after = 40
+        with pytest.raises(KilledError):
+            world.canary()
+        world.dies_after = -1
+        world.later(1800)
+        assert len(world.oss.objects(world.source_bucket)) == len(CONTENTS) + 7
+        yield world
+
+
+def compared(world):
+    said = world.ops("compare", "--restart")
+    return said.answer
+
+
+def test_a_comparison_counts_it_on_both_sides_and_it_adds_up(world):
+    answer = compared(world)
+    assert answer["finished"]
+    assert answer["adds_up"]
+    one = answer["classes"]["canary"]
+    assert (one["source"]["objects"], one["destination"]["objects"]) == (7, 7)
+    assert answer["classes"]["equal_contents"]["source"]["objects"] == len(CONTENTS)
+
+
+def test_no_digest_changes_with_it(world):
+    before = compared(world)
+    assert world.canary("--remove").code == 0
+    after = compared(world)
+    assert "canary" not in after["classes"] or after["classes"]["canary"]["source"]["objects"] == 0
+    for name in ("state", "twin"):
+        assert before[name] == after[name]
+
+
+def test_no_lag_is_told_of_it_and_nothing_is_sent_for_it(world):
+    for key in list(world.task.destination):
+        if "canary" in key:
+            world.obs.delete(world.destination_bucket, key)
+    accepted = world.task.acceptance_request
+    answer = compared(world)
+    assert answer["classes"]["canary"]["destination"]["objects"] == 0
+    assert (answer["submitted"], world.task.acceptance_request) == (0, accepted)
+    assert answer["lag"]["copied"]["not_yet"] == 0
+
+
+def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
+    file = tmp_path / "certificate.json"
+    said = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
+    assert said.code == 0, [(one["id"], one["seen"]) for one in said.answer["checks"] if one["result"] != "passed"]
+    document = json.loads(file.read_text())
+    assert document["verdict"] == "GO"
+    assert document["classes"]["canary"]["source"]["objects"] == 7
+    assert document["source"]["objects"] == len(CONTENTS)
+    # A stranger lists both buckets, canaries and all.
+    listings = []
+    for side, objects in (
+        ("source", world.oss.objects(world.source_bucket)),
+        ("destination", world.obs.objects(world.destination_bucket)),
+    ):
+        listing = tmp_path / side
+        listing.write_text("".join(json.dumps({"key": key, "size": one.size}) + "\n" for key, one in objects.items()))
+        listings += [f"--{side}", str(listing)]
+    assert world.ops("check", str(file), *listings).code == 0
+    # And it is removed although the project is closed.
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
+
+
+def test_a_canary_beside_a_comparison_disturbs_it_not():
+    with CanaryWorld(3) as world:
+        for name, contents in CONTENTS.items():
+            world.write(name, contents)
+        world.later(1800)
+        before = compared(world)
+        looks = []
+
+        def look(number):
+            if number in (20, 60):
+                looks.append(compared(world))
+
+        world.meanwhile = look
+        assert world.canary().code == 0
+        assert len(looks) == 2
+        for answer in looks:
+            assert answer["adds_up"]
+            assert (answer["state"], answer["twin"]) == (before["state"], before["twin"])
+
+
+def test_what_fails_of_it_is_not_told_as_a_backlog():
+    with CanaryWorld(4) as world:
+        world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+        looks = []
+
+        def look(number):
+            if number in (40, 60, 80):
+                looks.append(world.ops("status").answer["backlog"])
+
+        world.meanwhile = look
+        said = world.canary()
+        assert said.answer["missing"]["accepted"]
+        assert len(looks) == 3
+        for backlog in looks:
+            assert (backlog["failed"], backlog["in_run_files"], backlog["oldest"], backlog["keys"]) == (0, 0, None, [])
