@@ -1,7 +1,8 @@
 "use strict";
 
 /**
- * Runs around `s init`. `preInit` says what one needs, and refuses answers of the command line before anything is made;
+ * Runs around `s init`. `preInit` says what one needs, and refuses a folder that the tool would empty and answers of the
+ * command line that cannot be right, before anything is made;
  * `postInit` checks what was answered at the prompts, hands the Huawei keys to the tool's secret store, and says what
  * comes next.
  *
@@ -33,22 +34,26 @@ const choose = (english, inChinese) => (chinese ? inChinese : english);
 const say = (english, inChinese) => print(choose(english, inChinese));
 /** A word for the shell. */
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`);
+/** Whether the tool keeps what the folder has; else it has emptied it before it made anything. */
+const keepsFolder = () => process.argv.includes("--no-overwrite");
 const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
 
-async function preInit({ appPath, tempAppPath }) {
+async function preInit(paths) {
   try {
     // The tool drops what it does not know of --parameters, and fills in defaults for it.
     const given = givenAnswers();
     const isUnattended = process.argv.includes("-y") || Object.keys(given).length > 0;
-    if (!isUnattended) return sayNeeds();
-    const problems = checkGiven(readQuestions(), given);
-    if (problems.length > 0) fail(problems, appPath, tempAppPath);
+    const problems = checkFolder(paths.appPath);
+    if (isUnattended) problems.push(...checkGiven(readQuestions(), given));
+    if (problems.length > 0) fail(problems, paths);
+    if (!isUnattended) sayNeeds();
   } catch (error) {
-    fail([error.message], appPath, tempAppPath);
+    fail([error.message], paths);
   }
 }
 
-async function postInit({ appPath, tempAppPath, artTemplate }) {
+async function postInit({ artTemplate, ...paths }) {
+  const { appPath } = paths;
   let answers;
   try {
     const questions = readQuestions();
@@ -61,7 +66,7 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
     }
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
-    if (problems.length > 0) fail(problems, appPath, tempAppPath, answers);
+    if (problems.length > 0) fail(problems, paths, { answers });
     keepSecrets(answers, kept);
     warnOfRegion(answers.SYNC_URL);
     fs.writeFileSync(path.join(appPath, "answers.json"), `${JSON.stringify(withoutSecrets(answers), null, 2)}\n`);
@@ -78,7 +83,7 @@ async function postInit({ appPath, tempAppPath, artTemplate }) {
       HW_SK: "",
     };
   } catch (error) {
-    return fail([error.message], appPath, tempAppPath, answers);
+    return fail([error.message], paths, { answers });
   }
 }
 
@@ -216,30 +221,50 @@ function check({ properties, required }, answers, kept) {
   return problems;
 }
 
+/** The tool empties the folder in which it makes the project, `.git` and all, and asks nothing where it got -y. */
+function checkFolder(appPath) {
+  if (keepsFolder() || !fs.existsSync(appPath) || fs.readdirSync(appPath).length === 0) return [];
+  return [
+    choose(
+      `${appPath} is not empty, and the tool would delete all that is in it. Name another folder with -d, or keep what is there with --no-overwrite.`,
+      `目录 ${appPath} 不为空，工具会删除其中的全部内容。请用 -d 指定其他目录，或用 --no-overwrite 保留现有内容。`,
+    ),
+  ];
+}
+
 /**
- * Ends `s init` with 1, which an exception would not. Where there are `answers`, the project has been begun, and they
- * would be lost.
+ * Ends `s init` with 1, which an exception would not. Where the project has been `begun`, its answers would be lost, and
+ * what was made of it goes.
  */
-function fail(problems, appPath, tempAppPath, answers) {
+function fail(problems, { appPath, tempAppPath }, begun) {
   fs.rmSync(tempAppPath, { recursive: true, force: true });
   say("\nThe project is not set up:", "\n项目未完成初始化：");
   for (const problem of problems) print(`  - ${problem}`);
-  if (isInGit(appPath)) {
+  if (begun && !keepsFolder()) {
+    for (const name of fs.readdirSync(appPath)) fs.rmSync(path.join(appPath, name), { recursive: true, force: true });
+  } else if (keepsFolder() && isInGit(appPath)) {
     say(
       "If files of this folder are missing now, `git reset --hard` restores them.",
       "如果该目录中的文件现已缺失，`git reset --hard` 可恢复原样。",
     );
   }
-  if (answers) sayAgain(appPath, answers);
+  if (begun?.answers) sayAgain(appPath, begun.answers);
   else say("Correct this and run it again.", "请更正后重新执行。");
   process.exit(1);
 }
 
 function sayAgain(appPath, answers) {
   say(
-    "The folder is incomplete. To begin again with what you answered, correct this and paste it:\n",
-    "目录尚不完整。要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
+    "To begin again with what you answered, correct this and paste it:\n",
+    "要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
   );
+  const uri = option("--uri");
+  if (uri?.endsWith(".zip") && !uri.includes("://")) {
+    say(
+      "  # The tool deletes a zip file that it has unpacked: put it there again first.",
+      "  # 工具解压 zip 文件后会将其删除：请先放回原处。",
+    );
+  }
   if (!SECRETS.every((name) => process.env[name])) {
     say(
       "  # Each `read` waits for you to paste the key, and shows nothing.",
@@ -261,7 +286,7 @@ function commandOf(appPath, answers) {
     "-y",
     "-d",
     name === path.basename(name) ? name : appPath,
-    ...(process.argv.includes("--no-overwrite") ? ["--no-overwrite"] : []),
+    ...(keepsFolder() ? ["--no-overwrite"] : []),
     "-a",
     answers.access || "default",
     "--parameters",

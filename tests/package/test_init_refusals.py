@@ -63,13 +63,23 @@ def test_wrong_parameters_are_refused_with_what_to_do_before_anything_is_made(to
     # THEN it says so in one language, ends with 1, and nothing is touched
     assert done.returncode == 1, done.stdout
     told = [line for line in done.stdout.splitlines() if line.startswith("  - ")]
-    assert len(told) == len(wrong), told
+    assert f"{project} is not empty, and the tool would delete all that is in it." in told[0]
+    assert len(told) == 1 + len(wrong), told
     for name, (_, text) in wrong.items():
         assert any(name in line and text in line for line in told), name
     assert not CHINESE.search(done.stdout)
     assert [path.name for path in project.iterdir()] == ["mine.txt"]
     assert {path.name for path in tmp_path.iterdir()} == {"home", "out"}
     assert_no_secret(done.stdout, tool.home)
+
+
+def test_a_folder_that_holds_something_is_refused_and_stays_as_it_is(tool, built, tmp_path):
+    project = tmp_path / "out"
+    (project / ".git").mkdir(parents=True)
+    done = tool.init(built, project, ANSWERS)
+    assert done.returncode == 1, done.stdout
+    assert "Name another folder with -d, or keep what is there with --no-overwrite." in done.stdout
+    assert [path.name for path in project.iterdir()] == [".git"]
 
 
 def test_a_refusal_is_in_chinese_where_the_user_is(tool, built, tmp_path):
@@ -125,6 +135,7 @@ def test_what_was_answered_at_the_prompts_is_not_lost_by_a_refusal(tool, built, 
     code, screen = answer_prompts(tool, built, project, answers)
     assert code == 1
     assert "logBucket is the source bucket" in screen
+    assert list(project.iterdir()) == []
     read, command = commands_in(screen)
 
     # THEN the line that is printed, corrected and pasted, makes the project; no secret is in it
@@ -193,6 +204,6 @@ def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, 
     questions.parent.mkdir(parents=True)
     questions.write_text("?")
     (tmp_path / "project" / ".git").mkdir()
-    said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y'); {call};", tmp_path)
+    said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y', '--no-overwrite'); {call};", tmp_path)
     assert "is not valid JSON" in said or "Unexpected token" in said
     assert "`git reset --hard` restores them" in said

@@ -19,7 +19,7 @@ from ops.clouds.wire import Answer
 # Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is
 # documented of its counts, which are of five minutes, and of its lists.
 LIMITS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
-# What OMS has not counted so long after all else was counted, although all is there, is merged with what it has.
+# If OMS has counted one less than was sent, and all is there, nothing more comes after so long.
 _MERGED = timedelta(minutes=10)
 # More files than these are not looked through: OMS removes none.
 _MAX_LISTS = 20_000
@@ -83,17 +83,18 @@ class Watch:
         self.order = ""
 
     @property
-    def acceptances(self) -> int:
-        """How many there have been, if each that is known of was one."""
-        return sum(1 + one.item.twice for one in self.followed if one.accepted)
-
-    @property
     def doubles(self) -> str:
-        """What OMS makes of a key that is handed to it twice: "each counted", "merged", or "not known"."""
+        """What OMS makes of a key that is handed to it twice: "each counted", "merged", or "not known", as where others
+        write as well, so that it counts more."""
         counts = self.counts
-        if not counts or counts.asked != self.acceptances or not self.counted:
+        if not counts or not self.counted or counts.asked != self._accepted + 1:
             return "not known"
         return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "not known")
+
+    @property
+    def _accepted(self) -> int:
+        """How many keys OMS has accepted; one of them twice, if both events came."""
+        return sum(one.accepted is not None for one in self.followed)
 
     def look(self) -> None:
         """See what has come since the last look. Raises OpsError."""
@@ -105,16 +106,18 @@ class Watch:
         if all(one.in_obs for one in self.followed) and not self.order:
             self.order = _order([one.key for one in self._accounts.destination.objects(self._prefix)])
 
-    def missing(self) -> dict[str, list[str]]:
-        """What has not come yet, by hop: titles of objects, or nothing but the hop."""
+    def missing(self) -> dict[str, list[Item]]:
+        """What has not come yet, by hop: objects; none, where it is the hop as a whole."""
         found = {
-            "event": [one.item.title for one in self.followed if not one.recorded],
-            "accepted": [one.item.title for one in self.followed if one.recorded and not one.accepted],
-            "in_obs": [one.item.title for one in self.followed if one.accepted and not one.in_obs],
-            "counted": [] if self.counted else [""],
-            "listed": [] if self.lists else [""],
+            "event": [one.item for one in self.followed if not one.recorded],
+            "accepted": [one.item for one in self.followed if one.recorded and not one.accepted],
+            "in_obs": [one.item for one in self.followed if one.accepted and not one.in_obs],
         }
-        return {hop: titles for hop, titles in found.items() if titles}
+        whole = {"counted": self.counted, "listed": self.lists}
+        return {
+            **{hop: some for hop, some in found.items() if some},
+            **{hop: [] for hop, seen in whole.items() if not seen},
+        }
 
     def _look_at(self, one: Followed) -> None:
         accounts = self._accounts
@@ -125,7 +128,7 @@ class Watch:
             if failed:
                 reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
                 one.reason = reason[1].decode() if reason else "FAILED"
-            if success and _etag_of(success) == one.etag:
+            if success and _etag_of(success) in (one.etag, "-"):
                 one.accepted, one.reason = _modified(success), ""
         if one.in_obs is None:
             found = accounts.destination.head(one.key)
@@ -139,12 +142,14 @@ class Watch:
         if self.counts is None or counts != self.counts:
             self._stable_since = now
         self.counts = counts
-        enough = self.acceptances
-        is_whole = counts.finished >= enough and counts.asked >= enough
+        # The second event of one is counted, too.
+        every = self._accepted + 1
+        is_whole = min(counts.asked, counts.finished) >= every
+        # Nothing more comes: that event was lost, or OMS has merged the two.
         has_rested = self._stable_since is not None and now - self._stable_since >= _MERGED
-        is_there = all(one.in_obs for one in self.followed)
-        is_merged = is_there and counts.asked == enough and counts.finished == enough - 1 and has_rested
-        if not self.counted and enough and (is_whole or is_merged):
+        is_there = all(one.in_obs for one in self.followed if one.accepted)
+        is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
+        if not self.counted and every > 1 and (is_whole or is_less):
             self.counted = self._stable_since
 
     def _count(self) -> Counts:
@@ -230,7 +235,7 @@ def _column(text: str, one: Followed) -> str:
 
 
 def _etag_of(record: Answer) -> str:
-    """The version that a success record is for (oss_oms_sync/ledger/records.py)."""
+    """The version that a success record is for, "-" if its event told none (oss_oms_sync/ledger/records.py)."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

@@ -25,12 +25,14 @@ _METADATA = {
 
 @dataclass(frozen=True)
 class Item:
-    """An object: what it is for, what its key ends with, and how it comes into the source.
+    """An object: what it is for, in reports and in the two languages; what its key ends with, and how it comes into the
+    source.
 
     A copy has the contents of the first. `twice`: the event of it is sent a second time.
     """
 
     title: str
+    title_zh: str
     ending: str
     size: int
     how: Literal["put", "copy", "parts"] = "put"
@@ -47,11 +49,11 @@ def items() -> list[Item]:
     """All of them. In UTF-8's order their keys stand otherwise than in UTF-16's, and than without regard to case."""
     smaller, larger = sorted(PARTS.values())
     return [
-        Item("small", "small", 1000),
-        Item("hostile name", "\uff5e a+b%41=c&é;中'\"?#", 1000),
-        Item("metadata", "\U0001f600", 1000, headers=_METADATA),
-        Item("between", "between", (smaller + larger) // 2),
-        Item("above", "above", larger * 6 // 5, how="parts"),
-        Item("copy", "copy", 1000, how="copy"),
-        Item("twice", "Twice", 1000, twice=True),
+        Item("small", "小对象", "small", 1000),
+        Item("hostile name", "特殊键名", "\uff5e a+b%41=c&é;中'\"?#", 1000),
+        Item("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA),
+        Item("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
+        Item("above", "分段", "above", larger * 6 // 5, how="parts"),
+        Item("copy", "副本", "copy", 1000, how="copy"),
+        Item("twice", "两次事件", "Twice", 1000, twice=True),
     ]

@@ -20,7 +20,7 @@ from ops.clock import timestamp
 from ops.clouds.wire import Answer
 from ops.errors import OpsError, UsageError
 from ops.project import Project
-from ops.terminal import Line, Marked
+from ops.terminal import Line, Marked, width
 from ops.waiting import Session, duration
 from ops.words import Text
 
@@ -54,13 +54,22 @@ _HOPS = {
     "counted": Text("OMS's counts", "OMS 统计"),
     "listed": Text("OMS's lists", "OMS 清单"),
 }
-_ROW = Text("{:14} event {}, accepted {}, in OBS {}", "{:14} 事件 {}，接受 {}，进入 OBS {}")
+_COMMA = Text(", ", "、")
+_OF = Text("{} ({})", "{}（{}）")
+_ROW = Text("{} event {}, accepted {}, in OBS {}", "{} 事件 {}，接受 {}，进入 OBS {}")
+_COLUMNS = 21
 _SAME = Text("equal", "一致")
 _IS_OTHER = Text("differs: {}", "不一致：{}")
 _NOT_THERE = Text("not come: {}", "未到达：{}")
 _FAILED = Text("failed: {}", "失败：{}")
 _LOST = Text("headers that OMS did not carry: {}", "OMS 未携带的头域：{}")
 _COUNTS = Text("OMS's counts ({}): {}; a key sent twice: {}", "OMS 统计（{}）：{}；重复发送的键：{}")
+_STEPS = {
+    "FIVE_MINUTES": Text("steps of five minutes", "步长五分钟"),
+    "ONE_HOUR": Text("steps of an hour", "步长一小时"),
+}
+_DOUBLES = {"each counted": Text("counted twice", "计两次"), "merged": Text("counted once", "计一次")}
+_UNKNOWN = Text("not known", "未知")
 _LISTS = Text("OMS's lists: {}", "OMS 清单：{}")
 _ALL_EQUAL = Text("It works: all came, and is equal.", "运行正常：全部到达且一致。")
 _SOME_DIFFER = Text("What came differs from what was written.", "到达的内容与写入的不一致。")
@@ -141,7 +150,8 @@ class _Run:
         lines = list(self._lines(missing, code))
         is_gone = remove(session, accounts, self._journals, self._journal)
         session.hint = None
-        answer = {"code": code, "missing": missing, "report": told}
+        named = {hop: [one.title for one in some] for hop, some in missing.items()}
+        answer = {"code": code, "missing": named, "report": told}
         session.screen.answer([json.dumps(answer)] if options.json else lines)
         self._keep(options.report, told)
         return code if is_gone else code or _NOT_COME
@@ -156,7 +166,7 @@ class _Run:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, item.ending)
-        session.screen.progress(_WRITES.of(session.lang).format(item.title))
+        session.screen.progress(_WRITES.of(session.lang).format(_title(item, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
         if item.how == "copy":
@@ -181,12 +191,11 @@ class _Run:
         while True:
             watch.look()
             gone = session.clock.monotonic() - began
-            waited_for = {hop: titles for hop, titles in watch.missing().items() if gone < LIMITS[hop]}
+            waited_for = {hop: some for hop, some in watch.missing().items() if gone < LIMITS[hop]}
             if not waited_for:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
-            names = ", ".join(_named(hop, titles, session.lang) for hop, titles in waited_for.items())
-            session.screen.progress(_WAITS.of(session.lang).format(duration(left), names))
+            session.screen.progress(_WAITS.of(session.lang).format(duration(left), _named(waited_for, session.lang)))
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
 
@@ -202,7 +211,7 @@ class _Run:
             return _DIFFERS
         return _NOT_COME if self._watch.missing() else _EQUAL
 
-    def _lines(self, missing: Mapping[str, list[str]], code: int) -> Iterator[Line]:
+    def _lines(self, missing: Mapping[str, list[Item]], code: int) -> Iterator[Line]:
         lang, watch = self._session.lang, self._watch
         for one in watch.followed:
             yield _row(one, lang)
@@ -212,11 +221,11 @@ class _Run:
         first = min((one.accepted for one in watch.followed if one.accepted), default=None)
         counts = watch.counts
         if counts:
-            yield _COUNTS.of(lang).format(counts.step, _since(first, watch.counted), watch.doubles)
+            step, shown_after = _STEPS.get(counts.step, _UNKNOWN), _since(first, watch.counted)
+            yield _COUNTS.of(lang).format(step.of(lang), shown_after, _DOUBLES.get(watch.doubles, _UNKNOWN).of(lang))
         yield _LISTS.of(lang).format(_since(first, watch.lists[0].written if watch.lists else None))
         if missing:
-            names = ", ".join(_named(hop, titles, lang) for hop, titles in missing.items())
-            yield Marked("", _NOT_THERE.of(lang).format(names), "open")
+            yield Marked("", _NOT_THERE.of(lang).format(_named(missing, lang)), "open")
         said = {_EQUAL: _ALL_EQUAL, _DIFFERS: _SOME_DIFFER, _NOT_COME: _SOME_LACK}[code]
         yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
@@ -259,7 +268,8 @@ def _event(project: Project, one: Followed) -> dict[str, Any]:
 
 def _row(one: Followed, lang: str) -> Line:
     times = (_since(one.written, one.recorded), _since(one.written, one.accepted), _since(one.accepted, one.in_obs))
-    text = _ROW.of(lang).format(one.item.title, *times)
+    title = _title(one.item, lang)
+    text = _ROW.of(lang).format(title + " " * (_COLUMNS - width(title)), *times)
     if one.differs:
         return Marked(f"{text}  ", _IS_OTHER.of(lang).format(", ".join(one.differs)), "bad")
     if one.in_obs:
@@ -273,9 +283,18 @@ def _since(one: Any, other: Any) -> str:
     return "-" if one is None or other is None else f"+{(other - one).total_seconds():.0f} s"
 
 
-def _named(hop: str, titles: list[str], lang: str) -> str:
-    named = ", ".join(title for title in titles if title)
-    return f"{_HOPS[hop].of(lang)} ({named})" if named else _HOPS[hop].of(lang)
+def _named(missing: Mapping[str, list[Item]], lang: str) -> str:
+    comma = _COMMA.of(lang)
+    return comma.join(
+        _OF.of(lang).format(_HOPS[hop].of(lang), comma.join(_title(one, lang) for one in some))
+        if some
+        else _HOPS[hop].of(lang)
+        for hop, some in missing.items()
+    )
+
+
+def _title(item: Item, lang: str) -> str:
+    return item.title_zh if lang == "zh" else item.title
 
 
 def _modified(found: Answer) -> Any:

@@ -26,6 +26,9 @@ _NETWORK = Text(
     "See that this machine reaches it, and run the command again", "请确认本机可以访问它，然后重新运行该命令"
 )
 _REFUSED = Text("{} refused {}: {} {} (request {})", "{} 拒绝了 {}：{} {}（请求 {}）")
+_CLOCK = Text(
+    "Set this machine's clock: a signature holds for a quarter of an hour", "请校准本机时钟：签名的有效期为十五分钟"
+)
 _RIGHTS = Text(
     "See that the keys have the rights: python policies/show.py --canary",
     "请确认密钥拥有所需权限：python policies/show.py --canary",
@@ -75,7 +78,9 @@ class RefusedError(OpsError):
         number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
         # Of a call that carries keys only these go out.
         said = (host, request.method, answer.status, answer.code, number)
-        super().__init__(Text(_REFUSED.en.format(*said), _REFUSED.zh.format(*said)), _RIGHTS)
+        super().__init__(
+            Text(_REFUSED.en.format(*said), _REFUSED.zh.format(*said)), _CLOCK if "Skew" in answer.code else _RIGHTS
+        )
 
 
 def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206)) -> Answer:

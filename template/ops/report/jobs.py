@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ops.report import units
 from ops.report.blocks import Block, Column, Facts, Finding, Hero, Paragraph, Report, Span, Step, Table, keys
 from ops.report.parts import in_language
 from ops.report.words import Words
@@ -54,7 +55,7 @@ def replay(found: Mapping[str, Any], language: str) -> Report:
     """What a run of replay did, and what is left."""
     say = Words(language)
     hero = Hero("", "good", say("nothing left"), None) if is_well(found) else Hero("", "open", say("some left"), None)
-    oldest, stopped = found["oldest_failure"], found["stopped"]
+    oldest = found["oldest_failure"]
     reasons = [
         (Span("code", name), f"{number:,}")
         for name, number in sorted(found["by_reason"].items(), key=lambda one: -one[1])
@@ -62,7 +63,7 @@ def replay(found: Mapping[str, Any], language: str) -> Report:
     columns = [Column(say("reason")), Column(say("objects"), "n")]
     blocks: list[Block] = [
         Paragraph(replayed(found, language)),
-        Facts([(say("oldest failure"), oldest or None), (say("stopped"), stopped or None)]),
+        Facts([(say("oldest failure"), oldest or None), (say("stopped"), units.stopped(found, say))]),
         *([Table(columns, reasons)] if reasons else ()),
     ]
     return Report(hero, language, blocks)

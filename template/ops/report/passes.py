@@ -36,7 +36,7 @@ def report(found: Mapping[str, Any], language: str) -> Report:
         (say("resent"), say("resent counts", **sent)),
         (say("pass"), units.ran(found, None, say) if found["pass"] else None),
         (say("judged again"), found.get("amended")),
-        (say("stopped"), found["stopped"] or None),
+        (say("stopped"), units.stopped(found, say)),
     ]
     below: list[Block] = [Paragraph(say("would send")), keys(found["missing"])] if found.get("missing") else []
     if found["finished"] and found.get("standstill"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
-from ops.report.parts import Answer, moment, part, whole
+from ops.report.parts import Answer, moment, part, text, whole
 from ops.report.words import Words
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
@@ -121,6 +121,12 @@ def ran(given: Answer, now: datetime | None, say: Words) -> Phrase:
     rate = a_minute(whole(given, "objects_per_minute"), say)
     times = (time(part(given, name), now, say) for name in ("started", "ended"))
     return next(times), " – ", next(times), Span("below", say("pause").join(filter(None, (took, rate))))
+
+
+def stopped(found: Answer, say: Words) -> Phrase:
+    """Why a call ended early; None if it did not. What the function says of it is in English."""
+    why, kind = text(found, "stopped"), f"stop {part(found, 'stop')}"
+    return (say(kind), Span("note", Span("outside", why))) if why and say.knows(kind) and say.language != "en" else why
 
 
 def clock(at: datetime) -> str:

@@ -509,6 +509,18 @@ _JOBS = {
     ),
     "oldest failure": ("oldest failure", "最早的失败"),
     "stopped": ("stopped", "提前停止"),
+    "stop time": ("its time is up", "本次调用时间已用尽"),
+    "stop superseded": ("others have begun a newer pass", "已有更新的一轮开始"),
+    "stop limit": ("the limit", "已达上限"),
+    "stop closed": ("the project is closed", "项目已关闭"),
+    "stop mark_unread": ("whether the project is closed is not known", "无法确认项目是否已关闭"),
+    "stop refused": ("OMS refuses every key", "OMS 拒绝所有请求"),
+    "stop nothing_taken": ("OMS took nothing", "OMS 未接受任何对象"),
+    "stop storage": ("a bucket cannot be listed, read or written", "无法列举或读写 Bucket"),
+    "stop no_progress": ("a range came nowhere", "某个区间没有进展"),
+    "stop too_large": ("there is more than one pass can do", "超出一轮可处理的数量"),
+    "stop period_off": ("no pass begins by itself", "未启用自动执行"),
+    "stop busy": ("another run is at it", "另一次执行正在进行"),
     "read again": (
         "The mark was read again two minutes after it was set. What is still written to the source is recorded as"
         " failed (CLOSED): python ops.py status",

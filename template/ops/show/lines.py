@@ -35,6 +35,8 @@ _SHOWN_KEYS = 5
 _INDENT = "  "
 # Columns of sentences, which get lines of their own.
 _SENTENCES = ("wide", "half")
+# A cell that takes more columns pushes aside what is behind it: an object key may take a thousand.
+_WIDEST = 48
 
 
 def draw(report: Report) -> Iterator[Line]:
@@ -122,7 +124,7 @@ def _table(table: Table) -> Iterator[Line]:
         yield from _paragraph(table.caption)
     rows = [[_flat(one) for one in row] for row in ([one.title for one in table.columns], *table.rows, *table.foot)]
     short = [place for place, one in enumerate(table.columns) if one.kind not in _SENTENCES]
-    widths = {place: max(width(row[place]) for row in rows) for place in short}
+    widths = {place: min(_WIDEST, max(width(row[place]) for row in rows)) for place in short}
     for number, row in enumerate(rows):
         padded = (
             f"{' ' * (widths[place] - width(row[place]))}{row[place]}"

@@ -169,6 +169,17 @@ def test_replay_says_what_is_left_and_why():
     assert text(replay_lines(REPLAYED, "zh")).startswith("没有待重发的对象。\n")
 
 
+def test_why_a_call_ended_early_is_said_in_chinese_too():
+    shown = text(pass_lines(open_pass(), "zh"))
+    assert "  提前停止：本次调用时间已用尽 (" in shown
+
+
+def test_a_long_key_does_not_push_the_others_aside():
+    keys = [{"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z"} for key in ("x" * 900, "y")]
+    out = text(status_lines(report(backlog={**report()["backlog"], "keys": keys})))
+    assert all(len(line) < 120 for line in out.splitlines() if "'y'" in line)
+
+
 def test_reconcile_says_what_it_found_or_how_far_it_is():
     out = text(pass_lines(a_pass(), "en"))
     assert out.startswith("The pass has ended.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")

@@ -14,6 +14,7 @@ from ops.report.words import WORDS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
+from oss_oms_sync.stop import Stop
 from support.answers import EXAMPLES, answer
 from unit.ops.web_page import certificate_page, page_of, parse, status_page
 
@@ -81,6 +82,10 @@ def test_each_class_of_a_comparison_has_words_and_a_tone():
 def test_each_check_and_verdict_has_words():
     names = {f"check {name}" for name in CHECKS} | {f"verdict {name}" for name in certificate.VERDICTS}
     assert names <= WORDS.keys()
+
+
+def test_each_reason_to_stop_has_words():
+    assert {f"stop {one.value}" for one in Stop} <= WORDS.keys()
 
 
 def test_each_step_of_a_verdict_has_words():
