@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from oss_oms_sync.clouds.objects import StoredObject
 from support.world import ROOT, World, oms_error, payload
 
 MARK = f"{ROOT}state/closed-oss-oms-sync.json"
@@ -23,11 +22,6 @@ def call(world: World, handler: str, event: bytes) -> dict:
     return world.within(lambda: getattr(world.one.module(), handler)(event, world.one.context()))
 
 
-def turn(world: World, *, closed: bool) -> None:
-    said = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
-    world.bucket.add(StoredObject(MARK, json.dumps({"closed": closed, **said}).encode()))
-
-
 def is_closed(world: World) -> bool:
     return json.loads(world.bucket.objects[MARK].body)["closed"]
 
@@ -37,7 +31,7 @@ def test_a_retry_that_goes_on_when_its_instance_is_thawed_sends_nothing_more(wor
     def close_and_freeze(request):
         if "/events" in request.url:
             world.ground.network.after = lambda _: None
-            turn(world, closed=True)
+            world.shut(on=True)
             world.one.freeze()
             world.ground.loop.call_later(180, world.one.thaw)
 
@@ -54,7 +48,7 @@ def test_the_first_run_of_replay_writes_the_mark_and_never_over_one_that_somebod
     # GIVEN a project without a mark, which somebody closes while replay writes the first one
     def close_first(kind, names):
         if kind == "put" and names == [MARK]:
-            turn(world, closed=True)
+            world.shut(on=True)
 
     # THEN it stays closed
     world.bucket.before = close_first
@@ -67,17 +61,3 @@ def test_the_first_run_of_replay_writes_the_mark_and_never_over_one_that_somebod
     world.start()
     call(world, "replay_handler", TIMER)
     assert not is_closed(world)
-
-
-def test_a_repeated_close_rewrites_the_mark(world):
-    first = call(world, "certify_handler", b'{"close": true}')["closed"]
-    world.later(60)
-    again = call(world, "certify_handler", b'{"close": true}')["closed"]
-    assert again["since"] > first["since"]
-
-
-def test_what_is_no_mark_is_no_closed_project_but_an_unknown_one(world):
-    world.bucket.add(StoredObject(MARK, b'{"closed": "no"}'))
-    assert call(world, "handler", payload("a")) is False
-    assert [call.keys for call in world.oms.calls] == []
-    assert json.loads(world.record_body("failed", "a"))["reason"] == "MARK_UNREAD"

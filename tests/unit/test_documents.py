@@ -37,7 +37,7 @@ OPTIONS = {
     "reconcile": known(reconcile.Options),
     "compare": known(compare.Options),
     "certify": known(of_certify.CutoverOptions),
-    "status": known(status.StatusOptions),
+    "status": known(status.Options),
     "doctor": {},
     "forward": {},
 }

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.task import CopyFailure, CopyFault
-from support.world import ROOT, World, payload
+from support.world import DAY, HOUR, ROOT, TICK, World, payload
 
-HOUR, DAY = 3600, 86400
 # In parts, so that nothing but its contents would tell it from another one of its size.
 ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
-TICK = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
-
-
-def call(world: World, job: str, asked: object) -> Any:
-    handler = getattr(world.one.module(), "handler" if job == "forward" else f"{job}_handler")
-    event = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
-    return world.within(lambda: handler(event, world.one.context()))
 
 
 @pytest.fixture
 def world() -> World:
     """An installed project whose timers run."""
     one = World()
-    one.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2026-01-01T00:00:00Z"}'))
+    one.install()
     for job in ("reconcile", "replay", "status"):
-        call(one, job, TICK)
+        one.ask(job, TICK)
     return one
 
 
@@ -37,13 +28,13 @@ def fail_behind_a_late_copy(world: World) -> None:
     """OMS fails to copy an object's second version; then its copy of the first one, of the same size, arrives."""
     world.source.add(StoredObject("a", b"one"))
     world.task.copies.then(CopyFault.held())
-    call(world, "forward", payload("a"))
+    world.forward(payload("a"))
     (first,) = world.task.held
     world.task.begin(first)
     world.later(60)
     world.source.add(StoredObject("a", b"two", {"etag": ETAG}))
     world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
-    call(world, "forward", payload("a", etag=ETAG))
+    world.forward(payload("a", etag=ETAG))
     world.later(60)
     world.task.end(first)
 
@@ -51,19 +42,19 @@ def fail_behind_a_late_copy(world: World) -> None:
 def test_a_version_that_oms_failed_to_copy_is_not_there_because_one_of_its_size_is(world):
     fail_behind_a_late_copy(world)
     for _ in range(2):
-        call(world, "replay", TICK)
+        world.ask("replay", TICK)
         world.later(60)
-    told = call(world, "status", {"key": "a"})
+    told = world.ask("status", {"key": "a"})
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in told["story"]
     assert "Replay sends it again" in told["next"]
 
     # AND once it was accepted again, whether OMS copied it or skipped it is not known
     world.task.failures.clear()
     world.later(HOUR)
-    call(world, "replay", TICK)
+    world.ask("replay", TICK)
     world.later(1)
     assert world.task.skip_object == 1
-    told = call(world, "status", {"key": "a"})
+    told = world.ask("status", {"key": "a"})
     assert "whether it is this version is not known" in told["story"]
     assert "compare --deep" in told["next"]
 
@@ -74,10 +65,10 @@ def test_a_comparison_that_proves_nothing_does_not_answer_for_what_oms_failed_to
     fail_behind_a_late_copy(world)
     world.later(3 * HOUR)
     for job in ("reconcile", "compare"):
-        assert call(world, job, {})["finished"]
+        assert world.ask(job, {})["finished"]
 
     # WHEN status is asked, THEN it does not say that all is well
-    report = call(world, "status", {})
+    report = world.ask("status", {})
     assert report["compare"]["last"]["classes"]["equal_version"]["source"]["objects"] == 1
     assert (report["verdict"]["state"], report["copying"]["failed"]) == ("behind", 1)
 
@@ -85,24 +76,23 @@ def test_a_comparison_that_proves_nothing_does_not_answer_for_what_oms_failed_to
 def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(world):
     # GIVEN a closed project, in which nothing but what failed before waits
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
-    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
-    world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", json.dumps(mark).encode()))
+    world.shut(on=True)
     world.start()
-    assert call(world, "status", {})["verdict"]["text"].endswith(" 1 object keys wait for that.")
+    assert world.ask("status", {})["verdict"]["text"].endswith(" 1 object keys wait for that.")
 
     # WHEN somebody writes to the source, THEN status names it, and a closed project is still closed
-    call(world, "forward", payload("late"))
-    verdict = call(world, "status", {})["verdict"]
+    world.forward(payload("late"))
+    verdict = world.ask("status", {})["verdict"]
     assert (verdict["state"], verdict.get("alarm")) == ("closed", True)
     assert "1 changed object came after that, the last at 2026-01-02T" in verdict["text"]
     assert "关闭后又收到 1 个对象的变更" in verdict["text_zh"]
 
     # AND once it is acknowledged, only what comes later is one
-    assert not call(world, "status", {"acknowledge": True})["verdict"]["alarm"]
-    assert not call(world, "status", {})["verdict"]["alarm"]
+    assert not world.ask("status", {"acknowledge": True})["verdict"]["alarm"]
+    assert not world.ask("status", {})["verdict"]["alarm"]
     world.later(2)
-    call(world, "forward", payload("later"))
-    assert "1 changed object came after that" in call(world, "status", {})["verdict"]["text"]
+    world.forward(payload("later"))
+    assert "1 changed object came after that" in world.ask("status", {})["verdict"]["text"]
 
 
 def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_that_runs_are_not(world):
@@ -111,15 +101,15 @@ def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_t
     for project in ("renamed", "alive-timer-b"):
         world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", held))
         world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-{project}.json", b"{}"))
-    call(world, "reconcile", {})
+    world.ask("reconcile", {})
     world.later(DAY - 1)
-    assert "renamed" not in call(world, "status", {})["verdict"]["text"]
+    assert "renamed" not in world.ask("status", {})["verdict"]["text"]
 
     # WHEN no timer has woken it for over a day
     world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-alive-timer-b.json", b"{}"))
     world.later(10)
 
     # THEN nothing is in step, and its files are named
-    verdict = call(world, "status", {})["verdict"]
+    verdict = world.ask("status", {})["verdict"]
     assert (verdict["state"], f"renamed ({ROOT}replay/renamed/: 1)" in verdict["text"]) == ("behind", True)
     assert "alive" not in verdict["text"]

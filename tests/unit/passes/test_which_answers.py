@@ -1,18 +1,16 @@
-"""Which pass answers for both buckets, and what a standstill pass says of it: by the handlers alone."""
+"""Which pass answers for both buckets, and what a standstill pass says of it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from support.reconcile_world import ReconcileWorld
-from support.world import FROZEN, HOUR
+from support.world import FROZEN, HOUR, TICK
 
 KEYS = ("a/1", "a/2", "b")
-CLOSED = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
 
 
 @pytest.fixture
@@ -29,17 +27,12 @@ def world() -> ReconcileWorld:
 def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
     """A call by hand, some seconds later."""
     world.later(5)
-    handler, body = getattr(world.one.module(), f"{job}_handler"), json.dumps(options).encode()
-    answer: dict[str, Any] = world.within(lambda: handler(body, world.one.context()))
-    return answer
+    return world.ask(job, options)
 
 
 def tick(world: ReconcileWorld) -> dict[str, Any]:
     world.later(5)
-    event = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}
-    handler = world.one.module().compare_handler
-    answer: dict[str, Any] = world.within(lambda: handler(json.dumps(event).encode(), world.one.context()))
-    return answer
+    return world.ask("compare", TICK)
 
 
 def compared(world: ReconcileWorld) -> str:
@@ -89,8 +82,7 @@ def test_a_call_by_hand_with_other_wishes_begins_a_newer_pass_and_with_the_same_
 def test_a_standstill_pass_sees_what_a_comparison_judged_without_records_and_though_closed(world):
     done = ask(world, "compare")
     assert ask(world, "compare", look=True)["stood_still"] is None
-    mark = f"oms_source_record/{world.task_id}/state/closed-oss-oms-sync.json"
-    world.bucket.add(StoredObject(mark, json.dumps(CLOSED).encode()))
+    world.shut(on=True)
     listed: list[str] = []
     world.bucket.before = lambda kind, names: listed.extend(names if kind == "list" else ())
     still = ask(world, "compare", standstill=True)

@@ -4,7 +4,6 @@ the version that the source has, or one that OMS says it failed to copy."""
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter, defaultdict
 
 import pytest
@@ -101,8 +100,7 @@ class Tale:
     def close(self, closed: bool) -> None:
         self.turned_at = self.world.clock.seconds if closed != self.is_closed else self.turned_at
         self.is_closed = closed
-        mark = {"closed": closed, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": ""}
-        self.world.bucket.add(StoredObject(f"{ROOT}state/closed-mine.json", json.dumps(mark).encode()))
+        self.world.shut(on=closed)
 
     # Runs, and what happens to them.
 

@@ -30,8 +30,7 @@ def test_another_project_of_the_task_sends_nothing_of_one_that_is_closed():
         world.replay()
     world.bucket.after = lambda *_: None
     assert world.in_run_files() == {"one/a"}
-    mark = {"closed": True, "at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": ""}
-    world.bucket.add(StoredObject(f"{ROOT}state/closed-one.json", json.dumps(mark).encode()))
+    world.shut(on=True)
 
     # WHEN another project's replay works on, an hour later
     world.later(60 * MINUTE)

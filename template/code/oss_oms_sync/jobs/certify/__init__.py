@@ -18,7 +18,7 @@ from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
-from oss_oms_sync.ledger.once import write_once
+from oss_oms_sync.ledger.state import write_once
 from oss_oms_sync.text import Text
 
 _BY = "certify"

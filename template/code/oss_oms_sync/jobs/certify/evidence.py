@@ -17,8 +17,8 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import Moments, classify
-from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
@@ -67,7 +67,7 @@ class CutoverOptions:
 
         Raises PayloadError.
         """
-        asked = options.asked(event, cls)
+        asked = options.parse(event, cls)
         since, frozen = asked.frozen_since, asked.frozen
         if sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1:
             raise PayloadError(
@@ -265,15 +265,11 @@ def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[s
 
 
 def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
-    file_system = FileSystem.of(destination) if keys else None
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    file_system = FileSystem.of(destination) if keys else None
+    judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
     for entry in entries(invocation, destination, keys):
-        if entry.source is None:
-            continue
-        if file_system and not entry.destination:
-            file_system.begin_after(entry.key)
-        is_refused = file_system is not None and file_system.refuses(entry)
-        found = classify(entry, moments)
-        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+        found = judge.judge_alone(entry).found
+        if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
             yield entry.key

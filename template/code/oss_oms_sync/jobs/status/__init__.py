@@ -68,21 +68,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class StatusOptions:
-    """What a payload asks for: the history of one `key`, or the report, and how many `hours` back its statistics go.
-    `acknowledge` stores OMS's current counters in the log bucket: from then on, only what OMS fails to copy or leaves
-    unfinished afterwards counts."""
+class Options:
+    """What a payload asks for."""
 
     key: str | None = None
     hours: int = DAY // _HOUR
     acknowledge: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises PayloadError."""
-        if self.key is not None and (self.acknowledge or self.hours != StatusOptions.hours):
-            raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        if not 1 <= self.hours <= _MAX_HOURS:
-            raise PayloadError(f"The payload's hours is {self.hours!r}. Give 1 to {_MAX_HOURS}")
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
@@ -98,9 +89,13 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
     JobState(invocation).note_timer("status", event)
-    asked, now = options.asked(event, StatusOptions), invocation.clock.now()
+    asked, now = options.parse(event, Options), invocation.clock.now()
     if asked.key is not None:
+        if asked != Options(key=asked.key):
+            raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
         return KeyHistory(invocation, asked.key).build()
+    if not 1 <= asked.hours <= _MAX_HOURS:
+        raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
     verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
     said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
     log.info({**said, **facts.numbers(now)})
