@@ -1,5 +1,5 @@
 """Uploads in parts: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
-.../completemultipartupload, .../abortmultipartupload, .../listparts.
+.../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_body, check_overwrite, number_between, parse_xml
-from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
+from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
 
@@ -87,6 +87,28 @@ def list_parts(call: Call) -> Response:
             f'<ETag>"{part.etag}"</ETag><HashCrc64ecma>{part.crc64}</HashCrc64ecma><Size>{part.size}</Size></Part>'
         )
     return xml_response("ListPartsResult", "".join(inner))
+
+
+def list_multipart_uploads(call: Call) -> Response:
+    """Those of keys with a prefix, by key, then by id; what is more than a page the sandbox refuses."""
+    params, encode = call.params, encoder(call.params)
+    prefix = params.get("prefix", "")
+    found = [one for one in call.bucket.uploads.values() if one.key.startswith(prefix)]
+    if len(found) > _MAX_LISTED:
+        raise not_implemented()
+    fields = {
+        "Bucket": call.bucket.name,
+        "Prefix": encode(prefix),
+        "MaxUploads": str(_MAX_LISTED),
+        "IsTruncated": "false",
+    }
+    inner = [encoding_tag(params), *(f"<{tag}>{text}</{tag}>" for tag, text in fields.items())]
+    inner += [
+        f"<Upload><Key>{encode(one.key)}</Key><UploadId>{one.id}</UploadId><StorageClass>Standard</StorageClass>"
+        f"<Initiated>{iso_time(one.initiated)}</Initiated></Upload>"
+        for one in sorted(found, key=lambda one: (one.key, one.id))
+    ]
+    return xml_response("ListMultipartUploadsResult", "".join(inner))
 
 
 def _upload_xml(call: Call, upload_id: str) -> str:

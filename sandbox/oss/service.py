@@ -26,6 +26,7 @@ from sandbox.oss.multipart import (
     abort_multipart_upload,
     complete_multipart_upload,
     initiate_multipart_upload,
+    list_multipart_uploads,
     list_parts,
     upload_part,
 )
@@ -83,6 +84,9 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
     ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
     ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
+    ("GET", "bucket", frozenset({"uploads"})): _Row(
+        "oss:ListMultipartUploads", list_multipart_uploads, {"encoding-type", "prefix"}
+    ),
     ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
     ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
     ("PUT", "object", frozenset({_COPY})): _Row(

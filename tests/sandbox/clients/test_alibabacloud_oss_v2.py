@@ -209,3 +209,13 @@ def test_a_rule_of_retention_is_told_and_keeps_objects(box, client):
     assert (
         refusal(lambda: client.delete_object(oss.DeleteObjectRequest(bucket="photos", key="a"))).code == "FileImmutable"
     )
+
+
+def test_uploads_under_way_are_listed_by_prefix(client):
+    begun = {
+        key: client.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(bucket="photos", key=key)).upload_id
+        for key in ("b", "a b", "a/é")
+    }
+    request = oss.ListMultipartUploadsRequest(bucket="photos", prefix="a", encoding_type="url")
+    found = client.list_multipart_uploads(request)
+    assert [(one.key, one.upload_id) for one in found.uploads] == [(key, begun[key]) for key in ("a b", "a/é")]
