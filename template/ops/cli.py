@@ -95,11 +95,13 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     report, exit_code = _VIEWS[kind]
     try:
         said, code = report(answer, session.lang), exit_code(answer)
+        shown = [*lines.draw(said)]
+        html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
-    session.screen.answer([json.dumps(answer)] if options.json else lines.draw(said))
+    session.screen.answer([json.dumps(answer)] if options.json else shown)
     if options.html:
-        _write(session, options.html, page.draw(said))
+        _write(session, options.html, html)
     return code
 
 
