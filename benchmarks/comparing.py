@@ -20,7 +20,8 @@ from benchmarks.simulated_pass import CPU, CPU_AN_OBJECT, MEGABYTES, PIECE_SECON
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.count import CompareCount
+from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.tally import Tally
@@ -64,7 +65,7 @@ def memory(objects: int) -> float:
     if process:
         _, _, used = os.wait4(process, 0)
         return used.ru_maxrss / 1024
-    count = CompareCount(Rules(KeyFilter(), Moments(NOW, None), 0.0, 0.0), Tally())
+    count = CompareCount(Judge(KeyFilter(), Moments(NOW, None), 0.0), Tally(), 0.0, "")
     for entry in entries(objects):
         count.judge(entry)
         count.add()

@@ -36,8 +36,8 @@ OPTIONS = {
     "replay": known(replay.Options),
     "reconcile": known(reconcile.Options),
     "compare": known(compare.Options),
-    "certify": of_certify.OPTIONS,
-    "status": status.OPTIONS,
+    "certify": known(of_certify.Options),
+    "status": known(status.Options),
     "doctor": {},
     "forward": {},
 }

@@ -1,6 +1,9 @@
 """What a job is asked for, by hand and by a timer."""
 
+from __future__ import annotations
+
 import json
+from dataclasses import dataclass
 
 import pytest
 
@@ -8,21 +11,29 @@ from oss_oms_sync import options
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_failure_envelope, is_timer_event
 
-KNOWN = {"prefix": str, "limit": int, "dry_run": bool, "keys": list}
+
+@dataclass(frozen=True)
+class Options:
+    prefix: str = ""
+    limit: int | None = None
+    dry_run: bool = False
+    keys: list[str] | None = None
+
+
 TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"}
 
 
 @pytest.mark.parametrize("payload", ["", " ", "{}", b"{}", json.dumps(TIMER), json.dumps({**TIMER, "payload": ""})])
 def test_nothing_asked_is_no_options(payload):
-    assert options.parse(payload, KNOWN) == {}
+    assert options.parse(payload, Options) == Options()
 
 
 def test_a_timers_payload_is_json_in_its_event():
-    assert options.parse(json.dumps({**TIMER, "payload": '{"limit": 5}'}), KNOWN) == {"limit": 5}
+    assert options.parse(json.dumps({**TIMER, "payload": '{"limit": 5}'}), Options) == Options(limit=5)
 
 
 def test_a_payload_by_hand_is_taken_as_it_is():
-    assert options.parse('{"prefix": "a/", "dry_run": true}', KNOWN) == {"prefix": "a/", "dry_run": True}
+    assert options.parse('{"prefix": "a/", "dry_run": true}', Options) == Options("a/", dry_run=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +53,7 @@ def test_a_payload_by_hand_is_taken_as_it_is():
 )
 def test_what_cannot_be_used_is_named(payload, told):
     with pytest.raises(PayloadError) as raised:
-        options.parse(payload, KNOWN)
+        options.parse(payload, Options)
     assert told in str(raised.value)
 
 

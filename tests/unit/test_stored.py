@@ -21,12 +21,11 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.digests import Drawn
-from oss_oms_sync.passes.histogram import Histogram
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
-from oss_oms_sync.passes.tally import ClassCount, Side, Tally, Written
+from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
 from oss_oms_sync.stop import Stop, Stopped
 
 SIDE, NO_SIDE = Side(2, 30, 255), {"objects": 0, "bytes": 0, "digest": "0" * 64}

@@ -14,14 +14,6 @@ from oss_oms_sync.filters import prefix_problem
 T = TypeVar("T")
 
 
-def asked(payload: bytes | str, kind: type[T]) -> T:
-    """What `payload` asks for, as a dataclass whose fields are the options that a job takes, each with its default.
-
-    Raises PayloadError as `parse` does.
-    """
-    return kind(**parse(payload, known(kind)))
-
-
 def known(kind: type) -> dict[str, type]:
     """The options that are the fields of a dataclass, with their types, but for None."""
     hints = get_type_hints(kind).items()
@@ -30,26 +22,26 @@ def known(kind: type) -> dict[str, type]:
     return {name: get_origin(one) or one for name, one in types.items()}
 
 
-def parse(payload: bytes | str, known: Mapping[str, type]) -> dict[str, object]:
-    """Parse the options in `payload`, a JSON object with names and types as in `known`; an empty payload has none.
-    A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
+def parse(payload: bytes | str, kind: type[T]) -> T:
+    """What `payload` asks for, a JSON object: as a dataclass whose fields are the options that a job takes, each with
+    its default. A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
 
     Raises PayloadError for anything else.
     """
-    given = _object(payload)
+    given, types = _object(payload), known(kind)
     if is_timer_event(given):
         given = _object(str(given.get("payload") or ""))
     for name, value in given.items():
-        if name not in known:
-            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(known)}")
+        if name not in types:
+            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(types)}")
         unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not _is_text(value))
-        if type(value) is not known[name] or unusable:
+        if type(value) is not types[name] or unusable:
             raise PayloadError(
-                f"The payload's {name} is {value!r}, which is no {_NAMES[known[name]]}. It takes {_list(known)}"
+                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_list(types)}"
             )
     if problem := prefix_problem(str(given.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
-    return given
+    return kind(**given)
 
 
 def _is_text(value: str) -> bool:
@@ -63,8 +55,8 @@ def _is_text(value: str) -> bool:
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
-def _list(known: Mapping[str, type]) -> str:
-    return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in known.items())
+def _list(types: Mapping[str, type]) -> str:
+    return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in types.items())
 
 
 def _object(text: bytes | str) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,7 @@ _COPY_SYNC_URL = (
     "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
     f" {SYNC_URL_LOOKS}"
 )
+_OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
 # API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
@@ -152,13 +153,10 @@ class _Reader:
 
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
-        problem = _sync_url_problem(url)
+        problem, task_id = _task_of(url)
         if problem:
             self.problem(f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
-            return SyncTask(url, "")
-        match = _SYNC_PATH.fullmatch(urlsplit(url).path)
-        assert match  # noqa: S101  _sync_url_problem has checked it
-        return SyncTask(url, match["task"])
+        return SyncTask(url, task_id)
 
     def key(self, name: str) -> str:
         value = self._get(name)
@@ -204,27 +202,14 @@ class _Reader:
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             if not fc_region:
-                self.problem("OSS_ENDPOINT is empty. Set it to https://oss-<region>-internal.aliyuncs.com")
+                self.problem(f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
                 return "", ""
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
-        if "://" not in endpoint:
-            endpoint = f"https://{endpoint}"
-        problem, parts = _split(endpoint)
-        if problem or parts.path.strip("/"):
-            self.problem(
-                f"OSS_ENDPOINT {problem or 'holds a path'}. Set it to https://oss-<region>-internal.aliyuncs.com,"
-                " or leave it out"
-            )
-            return "", ""
-        host = parts.hostname or ""
-        if host.endswith(".aliyuncs.com") and host.count(".") > 2:
-            self.problem(
-                "OSS_ENDPOINT names a bucket. Set it to https://oss-<region>-internal.aliyuncs.com, without it"
-            )
-        regional = _REGIONAL_ENDPOINT.fullmatch(host)
+        parts = self._endpoint(endpoint, "OSS_ENDPOINT", _OSS_LOOKS, lambda host: host.count(".") > 2, ".aliyuncs.com")
+        regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
         region = regional["region"] if regional else fc_region
-        if not region:
-            self.problem("OSS_ENDPOINT names no region. Set it to https://oss-<region>-internal.aliyuncs.com")
+        if parts.hostname and not region:
+            self.problem(f"OSS_ENDPOINT names no region. Set it to {_OSS_LOOKS}")
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
@@ -232,15 +217,25 @@ class _Reader:
         endpoint = self._get("OBS_ENDPOINT")
         if not endpoint:
             return ""
-        problem, parts = _split(endpoint if "://" in endpoint else f"https://{endpoint}")
+        looks = "https://obs.<region>.myhuaweicloud.com"
+        parts = self._endpoint(
+            endpoint, "OBS_ENDPOINT", looks, lambda host: not host.startswith("obs."), ".myhuaweicloud.com"
+        )
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _endpoint(
+        self, given: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
+    ) -> SplitResult:
+        """Its parts. `names_bucket` says so of the name of a host of this `cloud`."""
+        problem, parts = _split(given if "://" in given else f"https://{given}")
         host = parts.hostname or ""
         if not problem and parts.path.strip("/"):
             problem = "holds a path"
-        if not problem and host.endswith(".myhuaweicloud.com") and not host.startswith("obs."):
+        elif not problem and host.endswith(cloud) and names_bucket(host):
             problem = "names a bucket"
         if problem:
-            self.problem(f"OBS_ENDPOINT {problem}. Set it to https://obs.<region>.myhuaweicloud.com, or leave it out")
-        return f"{parts.scheme}://{parts.netloc}"
+            self.problem(f"{name} {problem}. Set it to {looks}, or leave it out")
+        return parts
 
     def webhook(self) -> str:
         url = self._get("ALERT_WEBHOOK")
@@ -286,30 +281,30 @@ class _Reader:
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str:
         value = self._get(name)
-        for choice in choices:
-            if value.lower() == choice.lower():
-                return choice
-        self.problem(
-            f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})"
-        )
-        return value
+        found = next((choice for choice in choices if choice.lower() == value.lower()), "")
+        if not found:
+            self.problem(
+                f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out"
+                f" ({SETTINGS[name].default})"
+            )
+        return found
 
 
-def _sync_url_problem(url: str) -> str:
-    """What is wrong with a SYNC_URL, in a few words; empty if nothing is."""
+def _task_of(url: str) -> tuple[str, str]:
+    """What is wrong with a SYNC_URL, in a few words (empty if nothing is), and the task that it names."""
     if not url:
-        return "is empty"
+        return "is empty", ""
     problem, parts = _split(url)
-    if problem:
-        return problem
-    if parts.path.endswith("/"):
-        return 'ends with "/", which has to be removed'
     match = _SYNC_PATH.fullmatch(parts.path)
+    if problem:
+        return problem, ""
+    if parts.path.endswith("/"):
+        return 'ends with "/", which has to be removed', ""
     if not match:
-        return "has another path than /v2/<project id>/sync-tasks/<task id>/events"
+        return "has another path than /v2/<project id>/sync-tasks/<task id>/events", ""
     if not {match["project"], match["task"]}.isdisjoint({".", ".."}):
-        return "names a project or a task that is none"
-    return ""
+        return "names a project or a task that is none", ""
+    return "", match["task"]
 
 
 def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:

@@ -36,7 +36,7 @@ _INDENT = "  "
 # Columns of sentences, which get lines of their own.
 _SENTENCES = ("wide", "half")
 # A cell that takes more columns pushes aside what is behind it: an object key may take a thousand.
-_WIDEST = 48
+_WIDEST = 76
 
 
 def draw(report: Report) -> Iterator[Line]:

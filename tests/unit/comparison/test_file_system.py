@@ -8,7 +8,7 @@ from itertools import chain, combinations
 import pytest
 
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.comparison.judge import FileSystem
 from oss_oms_sync.passes.classify import Entry
 from support.compare_world import CompareWorld
 from support.world import HOUR

@@ -15,15 +15,16 @@ from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
 from oss_oms_sync.comparison.classes import Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules
+from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import tally as tallies
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.tally import Tally
 
 NOW = 1_000_000
-RULES = Rules(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0, lag_since=NOW - 50_000)
+JUDGE = Judge(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0)
 keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
 summaries = st.builds(
     lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),
@@ -41,7 +42,7 @@ worlds = st.dictionaries(keys, st.tuples(*optional, st.one_of(st.none(), summari
 
 
 def count(entries: list[Entry], start: Tally | None = None) -> Tally:
-    counting = CompareCount(RULES, start or Tally())
+    counting = CompareCount(JUDGE, start or Tally(), NOW - 50_000, "")
     for entry in entries:
         counting.judge(entry)
         counting.add()

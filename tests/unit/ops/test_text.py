@@ -177,7 +177,7 @@ def test_why_a_call_ended_early_is_said_in_chinese_too():
 def test_a_long_key_does_not_push_the_others_aside():
     keys = [{"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z"} for key in ("x" * 900, "y")]
     out = text(status_lines(report(backlog={**report()["backlog"], "keys": keys})))
-    assert all(len(line) < 120 for line in out.splitlines() if "'y'" in line)
+    assert all(len(line) < 160 for line in out.splitlines() if "'y'" in line)
 
 
 def test_reconcile_says_what_it_found_or_how_far_it_is():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.codec import from_json, to_json
-from oss_oms_sync.passes.histogram import WITHIN, Histogram
+from oss_oms_sync.passes.tally import WITHIN, Histogram
 
 lags = st.lists(st.integers(0, 10**7), max_size=60)
 

@@ -148,7 +148,7 @@ def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, pie
     return piece
 
 
-WRITTEN_AGAIN = {"target": "oss_oms_sync.ledger.once._ONCE", "new": {}}
+WRITTEN_AGAIN = {"target": "oss_oms_sync.ledger.state._ONCE", "new": {}}
 OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": own_copy}
 NO_PROOF = {"target": "oss_oms_sync.passes.work.tiles", "new": lambda pieces: True}
 

@@ -9,9 +9,8 @@ import pytest
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.progress import Progress
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.states import PassState, Progress
 from oss_oms_sync.passes.tally import Tally
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)

@@ -8,13 +8,15 @@ right if the lists name every key of those: whether they do is checked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oss_oms_sync.answers.object_class import AGAIN, LASTING
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.count import CompareCount, Rules, key_of
+from oss_oms_sync.comparison.count import CompareCount, key_of
+from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
@@ -31,14 +33,14 @@ def judge_again(
     invocation: Invocation,
     destination: ObsBucket,
     total: Tally,
-    rules: Rules,
+    judge: Judge,
     send: Callable[[Sequence[FailedKey]], None],
     waiting: Iterable[str] = (),
 ) -> Tally:
     """The total as it would be if the keys in its lists had been judged now; `send` takes what has become due.
 
-    `waiting` are keys of failed records and run files: those that are in no list are read as well where the rules say
-    so, which may prove that they wait for nothing; they count as before.
+    `waiting` are keys of failed records and run files: those that are in no list are read as well where `judge` reads
+    any, which may prove that they wait for nothing; they count as before.
 
     Raises PayloadError if there are too many, and StorageError, also if the lists are not complete.
     """
@@ -55,21 +57,20 @@ def judge_again(
             f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
             f" lists are incomplete. Begin another pass: {_RESTART}"
         )
-    judged = CompareCount(rules, kept, postpones=False)
+    counted = CompareCount(judge, kept, math.inf, total.drawn.seed)
     for some in _groups(keys):
         due = []
         for entry in entries(invocation, destination, some):
-            if rules.file_system and entry.source and not entry.destination:
-                rules.file_system.begin_after(entry.key)
-            if key := judged.judge(entry):
-                due.append(key)
-            judged.add()
+            judged = judge.judge_alone(entry)
+            if judged.due:
+                due.append(judged.due)
+            counted.count(judged)
         send(due)
-    now = judged.tally()
-    if rules.prover:
+    now = counted.tally()
+    if judge.prover:
         for some in _groups(sorted(set(waiting) - set(keys))[:MAX_KEYS]):
             for entry in entries(invocation, destination, some):
-                judged.judge(entry)
+                judge.judge(entry)
     return replace(
         total,
         classes=now.classes,

@@ -12,17 +12,13 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappush, heapreplace
 
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
-from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
-from oss_oms_sync.comparison.file_system import FileSystem
-from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, Prover, kept
-from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
+from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import LARGEST, digest
@@ -34,52 +30,21 @@ _MAX_LINES_BYTES = 16_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """How the keys of a piece are judged. Times are in seconds since 1970.
-
-    Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
-    Lags are those of objects written since `lag_since`. `overwrite`: what is newer there is sent as well. With a
-    `prover`, what nothing else proves is read. With a `file_system`, the destination is that. `seed`: by which objects
-    are drawn for a sample. `copies_same_size`: OMS may copy an object over one of the same size that is not older;
-    `always_copies`: it does, whatever it knows of both.
-    """
-
-    key_filter: KeyFilter
-    moments: Moments
-    sent_since: float | None
-    lag_since: float
-    overwrite: bool = False
-    prover: Prover | None = None
-    seed: str = ""
-    file_system: FileSystem | None = None
-    copies_same_size: bool = False
-    always_copies: bool = False
-
-    def sends(self, found: ObjectClass, source: ObjectSummary) -> bool:
-        """Whether an object of this class is sent."""
-        if self.sent_since is None or source.modified < self.sent_since:
-            return False
-        is_lacking = found in (ObjectClass.MISSING, ObjectClass.OLDER)
-        return is_lacking or (self.overwrite and found is ObjectClass.OVERWRITTEN)
-
-
 class CompareCount(Count):
-    """The count of a range so far, `start`, and what follows. `postpones`: what there is no time to read is left to the
-    next piece; else it stays unproven."""
+    """The count of a range so far, `start`, and what follows. Lags are those of objects written since `lag_since`, in
+    seconds since 1970. `seed`: by which objects are drawn for a sample."""
 
-    def __init__(self, rules: Rules, start: Tally, *, postpones: bool = True) -> None:
-        super().__init__(rules.key_filter, start)
-        self._rules = rules
-        self._postpones = postpones
+    def __init__(self, judge: Judge, start: Tally, lag_since: float, seed: str) -> None:
+        super().__init__(judge.key_filter, start)
+        self._judge = judge
+        self._lag_since = lag_since
         tally = self._tally
-        tally.drawn.seed = rules.seed
+        tally.drawn.seed = seed
         # A heap: the first is the one that was written first.
         heapify(tally.last_written)
         self._named = len(tally.folders.keys() - {"", OTHERS})
         self._lines_bytes = 0
-        # With whether the key passes the project's filter.
-        self._judged: tuple[Entry, ObjectClass, Proof | None, bool] = Entry("", None), ObjectClass.OUTSIDE, None, False
+        self._judged = Judged(Entry("", None), ObjectClass.OUTSIDE, None, is_inside=False, due=None)
         # Whether this piece has counted anything.
         self._has_begun = False
 
@@ -88,50 +53,21 @@ class CompareCount(Count):
 
         Raises StorageError, and NoRoomError if the object is to be read and there is no time for it.
         """
-        rules, source = self._rules, entry.source
-        is_inside = rules.key_filter.matches(entry.key)
-        found = classify(entry, rules.moments) if is_inside else ObjectClass.OUTSIDE
-        is_refused = rules.file_system is not None and rules.file_system.refuses(entry)
-        if is_inside and rules.key_filter.is_canary(entry.key):
-            found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
-        elif (is_refused and is_inside) or (source and not is_inside and rules.key_filter.withholds(entry.key)):
-            found = ObjectClass.IMPOSSIBLE
-        proof = self._prove(entry, found)
-        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
-            found = PROVEN.get(proof, found)
-            if found not in EQUAL and is_late(entry, rules.moments):
-                found = ObjectClass.MOVING
-        self._judged = entry, found, proof, is_inside
-        if source is None or not rules.sends(found, source) or self._is_skipped(entry, found):
-            return None
-        # What is sent over something that is there is no first time either.
-        is_again = found is ObjectClass.OVERWRITTEN or is_covered(source, entry.success)
-        etag = again(source.etag) if is_again else source.etag
-        return FailedKey(ObjectChange(entry.key, etag=etag))
-
-    def _prove(self, entry: Entry, found: ObjectClass) -> Proof | None:
-        """What reading shows of an object that may be equal, and of which nothing else tells."""
-        source, destination, prover = entry.source, entry.destination, self._rules.prover
-        if not prover or not source or not destination or found not in PERHAPS_EQUAL:
-            return None
-        if source.size != destination.size or kept(entry):
-            return None
-        proof = prover.prove(source, destination)
+        judge = self._judge
+        self._judged = judged = judge.judge(entry)
         # Only who has a whole piece's time for it can say that it is too big for a piece.
-        is_postponed = self._postpones and (self._has_begun or not prover.has_whole_piece)
-        if proof is Proof.TOO_BIG and is_postponed:
+        is_postponed = self._has_begun or (judge.prover is not None and not judge.prover.has_whole_piece)
+        if judged.proof is Proof.TOO_BIG and is_postponed:
             raise NoRoomError
-        return proof
-
-    def _is_skipped(self, entry: Entry, found: ObjectClass) -> bool:
-        """Whether OMS would skip an object of this class that differs in the same size, as far as is known."""
-        if found is not ObjectClass.OVERWRITTEN or not _are_same_size(entry):
-            return False
-        return not self._rules.copies_same_size or (not self._rules.always_copies and _is_in_vain(entry))
+        return judged.due
 
     def add(self) -> None:
-        """Count the key that was judged."""
-        entry, found, proof, is_inside = self._judged
+        """See Count."""
+        self.count(self._judged)
+
+    def count(self, judged: Judged) -> None:
+        """Count a key."""
+        entry, found, proof, is_inside, _ = judged
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
@@ -140,13 +76,13 @@ class CompareCount(Count):
             tally.counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
         self._count_sides(entry, found)
-        if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and _are_same_size(entry):
+        if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and are_same_size(entry):
             into = tally.classes[found.title]
             # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
             is_proven = found is ObjectClass.OVERWRITTEN
             may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
             into.proven_different += is_proven
-            into.in_vain += (is_proven or may_be_equal) and _is_in_vain(entry)
+            into.in_vain += (is_proven or may_be_equal) and is_in_vain(entry)
         if found in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
@@ -234,7 +170,7 @@ class CompareCount(Count):
     def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
         """Count how late it was, or that it is not there yet."""
         tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
-        is_old = written < self._rules.lag_since
+        is_old = written < self._lag_since
         if is_old and found is ObjectClass.EQUAL_CONTENTS:
             return  # as nearly always
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
@@ -254,19 +190,6 @@ class CompareCount(Count):
             tally.copied_lag.add(destination.modified - written)
         elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             tally.copied_lag.not_yet += 1
-
-
-def _are_same_size(entry: Entry) -> bool:
-    source, destination = entry.source, entry.destination
-    return source is not None and destination is not None and source.size == destination.size
-
-
-def _is_in_vain(entry: Entry) -> bool:
-    """Whether OMS accepted this version once more after what is in OBS was written, and did not copy it."""
-    source, success, destination = entry.source, entry.success, entry.destination
-    if not source or not success or not destination or success.etag != etag_of(again(source.etag)):
-        return False
-    return success.modified > max(source.modified, destination.modified)
 
 
 def line(sign: str, key: str) -> str:

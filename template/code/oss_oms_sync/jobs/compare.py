@@ -17,28 +17,26 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
-from oss_oms_sync.comparison.count import CompareCount, Rules, keep
-from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.comparison.count import CompareCount, keep
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.failed_records import list_failed
-from oss_oms_sync.ledger.records import FailedKey, record_prefix
-from oss_oms_sync.ledger.runs import RunFiles
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
 from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Piece
-from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.states import PassState, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.states import HowFar, PassState, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
@@ -128,7 +126,7 @@ class _Comparison:
     def asked(self, event: bytes | str) -> CompareResult:
         """What a timer's or a manual call asks for."""
         invocation, settings = self._invocation, self._invocation.settings
-        asked = options.asked(event, Options)
+        asked = options.parse(event, Options)
         scope = Scope.asked(vars(asked), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
@@ -158,10 +156,10 @@ class _Comparison:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
         invocation, scope = self._invocation, one.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
-        rules = self._rules(replace(one, scope=replace(scope, deep=deep, cutover=cutover)))
+        judge = self._judge(replace(one, scope=replace(scope, deep=deep, cutover=cutover)))
         sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
-        waiting = _waiting(invocation) if deep else ()
-        return judge_again(invocation, self._destination, total, rules, sent.send, waiting)
+        waiting = what_waits(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
+        return judge_again(invocation, self._destination, total, judge, sent.send, [one.key for one in waiting])
 
     def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
         walk = self._range_walk(one, start, open_ranges, seconds)
@@ -178,30 +176,28 @@ class _Comparison:
         if one.scope.standstill:
             still = Count(self._invocation.settings.key_filter, start.tally)
             return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
-        rules = self._rules(one, keeps=not dry_run)
-        if rules.file_system and start.after:
-            rules.file_system.begin_after(start.after)
-        count = CompareCount(rules, start.tally)
-        return RangeWalk(
-            self._invocation, self._entries(one, start, rules), start, count, share, seconds, dry_run=dry_run
-        )
+        judge = self._judge(one, keeps=not dry_run)
+        if judge.file_system and start.after:
+            judge.file_system.begin_after(start.after)
+        lag_since = parse_time(one.before_started) or parse_time(one.installed) or self._invocation.clock.now()
+        count = CompareCount(judge, start.tally, lag_since.timestamp(), one.seed)
+        entries = self._entries(one, start)
+        return RangeWalk(self._invocation, entries, start, count, share, seconds, dry_run=dry_run)
 
-    def _rules(self, one: Pass, *, keeps: bool = True) -> Rules:
+    def _judge(self, one: Pass, *, keeps: bool = True) -> Judge:
         """How a pass judges keys now; `keeps`: what it proves is written down."""
         now = self._invocation.clock.now()
         installed = parse_time(one.installed) or now
-        lag_since = parse_time(one.before_started) or installed
         # A closed project is compared to the end all the same: that is what a cutover is decided by.
         is_closed = Closing(self._invocation).state() is not None
-        return Rules(
+        settling = CUTOVER_SECONDS if one.scope.cutover else SETTLED_SECONDS
+        return Judge(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand, CUTOVER_SECONDS if one.scope.cutover else SETTLED_SECONDS),
-            None if is_closed else one.scope.begin(installed).timestamp(),
-            lag_since.timestamp(),
-            one.scope.overwrite,
-            self._prover(keeps=keeps) if one.scope.deep else None,
-            one.seed,
-            FileSystem(self._destination) if self._is_file_system else None,
+            Moments(now.timestamp(), self._in_hand, settling),
+            sent_since=None if is_closed else one.scope.begin(installed).timestamp(),
+            overwrite=one.scope.overwrite,
+            prover=self._prover(keeps=keeps) if one.scope.deep else None,
+            file_system=FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=not self._task.skips_same_size,
             always_copies=self._task.object_overwrite_mode == "FULL_OVERWRITE",
         )
@@ -229,12 +225,12 @@ class _Comparison:
             with self._destination.pages(prefix, start.after) as pages:
                 yield from with_destination(rows, chain.from_iterable(page.objects for page in pages))
 
-    def _entries(self, one: Pass, start: Piece, rules: Rules) -> Iterator[Entry]:
+    def _entries(self, one: Pass, start: Piece) -> Iterator[Entry]:
         """What all five listings have after the piece `start`."""
         prefix = one.scope.key_filter.prefix
 
         def needs_records(source: ObjectSummary) -> bool:
-            return rules.key_filter.matches(source.name)
+            return self._invocation.settings.key_filter.matches(source.name)
 
         with self._destination.pages(prefix, start.after) as pages:
             there = chain.from_iterable(page.objects for page in pages)
@@ -274,18 +270,6 @@ class _SentAgain:
         left = {key.key for key in self._sender.send(keys)}
         self._keys.update({key.key for key in keys} - left)
         self._bucket.put(StoredObject.of_json(self._name, {"run": self._run, "keys": sorted(self._keys)}))
-
-
-def _waiting(invocation: Invocation) -> Iterator[str]:
-    """The keys of failed records, but for long ones, and of replay's run files.
-
-    Raises StorageError.
-    """
-    root = record_prefix(invocation.task_id, "failed")
-    names = (record.name for record in list_failed(invocation, MAX_KEYS).listed)
-    yield from (name.removeprefix(root) for name in names if name.startswith(root))
-    for run in RunFiles(invocation).leftovers():
-        yield from (key.key for key in run.keys) if run else ()
 
 
 def _named(asked: Options, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:

@@ -19,9 +19,9 @@ from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
 from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
-from oss_oms_sync.passes.progress import HowFar
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import Walked
@@ -108,7 +108,7 @@ def _range_walk(
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
     settings, before = invocation.settings, None
-    asked = options.asked(event, Options)
+    asked = options.parse(event, Options)
     scope = Scope.asked(vars(asked), settings.key_filter)
     if asked.dry_run or asked.limit is not None:
         one = driver.about_now(scope, note=not asked.dry_run)

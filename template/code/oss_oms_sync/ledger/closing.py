@@ -84,10 +84,10 @@ class Closing:
         try:
             before = self._read()
         except StorageError:  # unreadable, or it cannot be read now: the write decides
-            before = None
+            before = ""
         now = timestamp(self._clock.now())
         # Where nothing says that it was closed all the time, it may have been open until now.
-        opened = before.opened if before and (before.closed or before.opened) else now
+        opened = before.opened if isinstance(before, Closed) else before or now
         mark = Closed(now, presentable(by), presentable(why), run, opened)
         self._bucket.put(self._object(mark, closed=True))
         return mark
@@ -126,7 +126,7 @@ class Closing:
         Raises StorageError, also if the mark is unreadable: then neither is known.
         """
         mark = self._read()
-        return mark.closed if mark else None
+        return mark if isinstance(mark, Closed) else None
 
     def refusal(self) -> Failure | None:
         """Why nothing may be sent: CLOSED, or MARK_UNREAD if that is not known; None if it may. To be asked before each
@@ -146,47 +146,36 @@ class Closing:
         except StorageError as error:
             message = f"It is not known whether the project is closed, so nothing is sent: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
-        if mark and mark.closed:
-            return Failure(Reason.CLOSED, message=mark.closed.text.en)
+        if isinstance(mark, Closed):
+            return Failure(Reason.CLOSED, message=mark.text.en)
         self._remembered[self.name] = asked_at
         return None
 
-    def _read(self, seconds: float | None = None) -> Mark | None:
-        """The mark; None if there is none. Raises StorageError."""
+    def _read(self, seconds: float | None = None) -> Closed | str:
+        """The mark as `read_mark`; empty if there is none. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (found,) = bucket.get_all([self.name])
-        return Mark.of(found) if found else None
+        return read_mark(found) if found else ""
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
         said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run, "opened": mark.opened}
         return StoredObject.of_json(self.name, {"closed": closed, **said})
 
 
-class Mark(NamedTuple):
-    """What a mark says: `closed` is None for an open project; `opened` is when it was last opened, empty if never."""
+def read_mark(read: StoredObject) -> Closed | str:
+    """What a mark says: that the project is closed, or when it was last opened, empty if never.
 
-    closed: Closed | None
-    opened: str
-
-    @classmethod
-    def of(cls, read: StoredObject) -> Mark:
-        """Raises StorageError if that is unreadable."""
-        match jsontext.load(read.body):
-            case {"closed": False, **rest}:
-                return cls(None, str(rest.get("opened") or ""))
-            case {
-                "closed": True,
-                "at": str(at),
-                "by": str(by),
-                "why": str(why),
-                "run": str(run),
-                "opened": str(opened),
-            }:
-                written = parse_http_date(read.headers.get("last-modified"))
-                return cls(Closed(at, by, why, run, opened, timestamp(written) if written else ""), opened)
-        raise StorageError(
-            f"{read.name} in the log bucket is unreadable. Write it anew: python ops.py close, or {OPEN_COMMAND}"
-        )
+    Raises StorageError if that is unreadable.
+    """
+    match jsontext.load(read.body):
+        case {"closed": False, **rest}:
+            return str(rest.get("opened") or "")
+        case {"closed": True, "at": str(at), "by": str(by), "why": str(why), "run": str(run), "opened": str(opened)}:
+            written = parse_http_date(read.headers.get("last-modified"))
+            return Closed(at, by, why, run, opened, timestamp(written) if written else "")
+    raise StorageError(
+        f"{read.name} in the log bucket is unreadable. Write it anew: python ops.py close, or {OPEN_COMMAND}"
+    )
 
 
 class _Moment(NamedTuple):
@@ -217,6 +206,6 @@ def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]
 def _says_closed(mark: StoredObject) -> bool:
     """Whether a mark can be read, and is that of a closed project."""
     try:
-        return Mark.of(mark).closed is not None
+        return isinstance(read_mark(mark), Closed)
     except StorageError:
         return False

@@ -7,13 +7,17 @@ oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whe
 
 Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
 follows the names that do not end with the project's.
+
+What passes and certificates keep is written once, so that of several instances one is the first. OSS, "PutObject": with
+`x-oss-forbid-overwrite` a write is refused with FileAlreadyExists if there is an object of that name. In a bucket with
+versioning it is not, and nothing of that holds.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -22,12 +26,15 @@ from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root, state_name
 
 T = TypeVar("T")
+
+_ONCE = {"x-oss-forbid-overwrite": "true"}
 
 log = logging.getLogger(__name__)
 
@@ -167,3 +174,30 @@ class JobState:
             value = {"at": timestamp(at), **asdict(self._key_filter)}
             self._bucket.put(StoredObject.of_json(name, value))
         return at
+
+
+def write_once(bucket: OssBucket, one: StoredObject) -> StoredObject | None:
+    """Write an object unless there is one; return what is stored, because another may have been first, or None if it
+    was deleted meanwhile.
+
+    Raises StorageError, also if the bucket has versioning.
+    """
+    (problem,) = bucket.try_put_all([replace(one, headers={**one.headers, **_ONCE})])
+    (stored,) = read_all(bucket, [one.name])
+    if stored is None and problem:
+        raise problem.to_error()
+    return stored
+
+
+def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:
+    """Read objects that are written once; None for one that does not exist.
+
+    Raises StorageError, also if the bucket has versioning.
+    """
+    found = bucket.get_all(names)
+    if any(one and "x-oss-version-id" in one.headers for one in found):
+        raise StorageError(
+            "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a"
+            " log bucket without versioning"
+        )
+    return found

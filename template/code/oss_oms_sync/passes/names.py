@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import to_json
@@ -42,19 +42,10 @@ class Wake(NamedTuple):
     number: int | None
 
 
-def passes_prefix(project: str, job: str, task_id: str) -> str:
-    """What the names of all passes of a project's job begin with."""
-    return f"{RECORD_ROOT}passes/{project}-{job}/{task_id}/"
-
-
-def working_prefix(project: str, job: str, task_id: str) -> str:
-    """What the names begin with that say who works on what."""
-    return f"{RECORD_ROOT}working/{project}-{job}/{task_id}/"
-
-
-def differences_prefix(project: str, job: str, task_id: str) -> str:
-    """What the names of a job's lists of differences begin with: the pass follows, and no trigger hears of them."""
-    return f"{RECORD_ROOT}differences/{project}-{job}/{task_id}/"
+def folder_of(what: Literal["passes", "working", "differences"], project: str, job: str, task_id: str) -> str:
+    """What the names begin with of all passes of a project's job, of the signs that say who works on what, or of the
+    lists of what differs: the pass follows. A trigger hears of the first only."""
+    return f"{RECORD_ROOT}{what}/{project}-{job}/{task_id}/"
 
 
 def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:

@@ -17,7 +17,7 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.progress import HowFar
+from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
@@ -154,6 +154,7 @@ class RangeWalk:
     def _go(self) -> bool:
         """Count key after key; return whether that came to the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
+        judge, add = count.judge, count.add
         for entry in self._entries:
             if until and entry.key > until:
                 return True
@@ -161,10 +162,10 @@ class RangeWalk:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
-            key = count.judge(entry)
+            key = judge(entry)
             if key:
                 self._take(key)
-            count.add()
+            add()
             self._after = entry.key
             if key:
                 self._go_on_sending()

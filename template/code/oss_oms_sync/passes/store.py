@@ -15,7 +15,7 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.once import read_all, write_once
+from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.names import (
     AFTER_ALL,
@@ -23,14 +23,12 @@ from oss_oms_sync.passes.names import (
     ROOT_RANGE,
     TOTAL,
     Wake,
-    differences_prefix,
+    folder_of,
     kin,
     pass_name,
-    passes_prefix,
     piece_name,
     pings,
     wakes,
-    working_prefix,
 )
 from oss_oms_sync.passes.pieces import Piece, Tree, fold
 from oss_oms_sync.passes.scope import CLASSES_VERSION, Pass, Scope
@@ -57,9 +55,9 @@ class PassStore:
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
         # What the names of all its passes begin with.
-        self.prefix = passes_prefix(settings.project, job, invocation.task_id)
-        self.differences = differences_prefix(settings.project, job, invocation.task_id)
-        self._working = working_prefix(settings.project, job, invocation.task_id)
+        self.prefix = folder_of("passes", settings.project, job, invocation.task_id)
+        self.differences = folder_of("differences", settings.project, job, invocation.task_id)
+        self._working = folder_of("working", settings.project, job, invocation.task_id)
 
     def name_of(self, scope: Scope, began: datetime) -> str:
         """The name of a pass of `scope` by these settings; `began` as for pass_name."""

@@ -135,7 +135,7 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.freeze()
     world.prove()
-    mocker.patch("oss_oms_sync.ledger.failed_records._MOST_LISTED", 10)
+    mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 10)
     assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
 

@@ -26,7 +26,7 @@ def test_a_folders_marker_is_not_outside_of_a_part_either():
 
 
 def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
-    mocker.patch("oss_oms_sync.ledger.failed_records._MOST_LISTED", 1)
+    mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 1)
     world = StatusWorld(OBJECT_SUFFIX=".png")
     for name in "ab":
         world.keep(f"failed_object/{name}", "")

@@ -19,9 +19,8 @@ from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status import sums_json
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
-from oss_oms_sync.passes.histogram import Histogram
-from oss_oms_sync.passes.progress import HowFar
-from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.passes.states import HowFar
+from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.status_world import StatusWorld

@@ -18,7 +18,7 @@ from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
-from oss_oms_sync.ledger.once import write_once
+from oss_oms_sync.ledger.state import write_once
 from oss_oms_sync.text import Text
 
 _BY = "certify"
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, or close or open the project, or say whether it is closed, as OPTIONS in a manual call ask.
+    """Certify, or close or open the project, or say whether it is closed, as Options in a manual call ask.
 
     It begins no pass: where one is missing or too old, the check says so, with the command. Only a sample is read here,
     and what was read is kept. The document is stored in the log bucket, and returned.

@@ -27,10 +27,8 @@ from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.digests import LARGEST
-from oss_oms_sync.passes.histogram import Histogram
-from oss_oms_sync.passes.progress import Progress
-from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Side
+from oss_oms_sync.passes.states import PassState, Progress
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Histogram, Side
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 from oss_oms_sync.text import Text, objects_en

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
@@ -17,8 +17,8 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import Moments, classify
-from oss_oms_sync.comparison.file_system import FileSystem
+from oss_oms_sync.comparison.classes import Moments
+from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
@@ -38,13 +38,6 @@ from oss_oms_sync.step import Step
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
 _MARKS = ("close", "open", "look")
-OPTIONS: dict[str, type] = {
-    "frozen_since": str,
-    "sample": int,
-    "accept": dict,
-    "run": str,
-    **dict.fromkeys(_MARKS, bool),
-}
 
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
@@ -54,6 +47,19 @@ DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 # With more than this, nobody has to look at each: the answer is no.
 _MOST_RECORDS = 1000
 _MOST_RUN_FILES = 50
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for."""
+
+    frozen_since: str | None = None
+    sample: int = 0
+    accept: dict[str, object] = field(default_factory=dict)
+    run: str = ""
+    close: bool = False
+    open: bool = False
+    look: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,17 @@ class CutoverOptions:
 
         Raises PayloadError.
         """
-        asked = options.parse(event, OPTIONS)
-        marks = [name for name in _MARKS if asked.get(name) is True]
-        if marks and len(asked.keys() - {"run", "frozen_since"}) > 1:
+        asked = options.parse(event, Options)
+        marks = [name for name in _MARKS if getattr(asked, name)]
+        if len(marks) > 1 or (marks and (asked.sample or asked.accept)):
             raise PayloadError(
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time"
             )
-        sample = asked.get("sample", 0)
-        if not isinstance(sample, int) or sample > MAX_DRAWN:
-            raise PayloadError(f"The payload's sample is {sample!r}. Give at most {MAX_DRAWN}")
-        run, mark = str(asked.get("run", "")), "".join(marks)
-        return cls(_frozen(asked.get("frozen_since"), now), sample, _accepted(asked.get("accept", {})), run, mark)
+        if asked.sample > MAX_DRAWN:
+            raise PayloadError(f"The payload's sample is {asked.sample}. Give at most {MAX_DRAWN}")
+        frozen, accepted = _frozen(asked.frozen_since, now), _accepted(asked.accept)
+        return cls(frozen, asked.sample, accepted, asked.run, "".join(marks))
 
     def cutover(self, frozen: datetime | None = None, sample: int | None = None, **more: object) -> Step:
         """What goes on with a cutover, or with its rehearsal: one that asks for the same, but for what is given."""
@@ -114,10 +119,10 @@ class CutoverOptions:
         return Step("compare", asked)
 
 
-def _frozen(text: object, now: datetime) -> datetime | None:
+def _frozen(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
-    time = parse_time(str(text))
+    time = parse_time(text)
     if time is None:
         raise PayloadError(f"The payload's frozen_since is {text!r}. Give a time in UTC such as 2026-01-31T08:00:00Z")
     if time > now:
@@ -125,9 +130,8 @@ def _frozen(text: object, now: datetime) -> datetime | None:
     return time
 
 
-def _accepted(given: object) -> dict[str, str]:
-    accepted = given.items() if isinstance(given, dict) else ()
-    for name, why in accepted:
+def _accepted(given: Mapping[str, object]) -> dict[str, str]:
+    for name, why in given.items():
         if name not in ACCEPTABLE:
             raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
         if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
@@ -135,7 +139,7 @@ def _accepted(given: object) -> dict[str, str]:
                 f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
                 ' why"}}'
             )
-    return {str(name): str(why) for name, why in accepted}
+    return {name: str(why) for name, why in given.items()}
 
 
 @dataclass(frozen=True)
@@ -276,15 +280,11 @@ def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[s
 
 
 def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
-    file_system = FileSystem.of(destination) if keys else None
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    file_system = FileSystem.of(destination) if keys else None
+    judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
     for entry in entries(invocation, destination, keys):
-        if entry.source is None:
-            continue
-        if file_system and not entry.destination:
-            file_system.begin_after(entry.key)
-        is_refused = file_system is not None and file_system.refuses(entry)
-        found = classify(entry, moments)
-        if not is_refused and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+        found = judge.judge_alone(entry).found
+        if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
             yield entry.key

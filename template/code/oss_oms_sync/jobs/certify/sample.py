@@ -22,7 +22,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import LARGEST, Drawn
-from oss_oms_sync.passes.names import differences_prefix
+from oss_oms_sync.passes.names import folder_of
 from oss_oms_sync.text import Text, objects_en
 
 # For what comes after the last byte: writing down what was read, and the certificate.
@@ -88,7 +88,7 @@ class Sample:
         Raises StorageError if the log bucket cannot be read, or does not take what was read.
         """
         settings = invocation.settings
-        folder = f"{differences_prefix(settings.project, 'compare', invocation.task_id)}{pass_name}/sample/"
+        folder = f"{folder_of('differences', settings.project, 'compare', invocation.task_id)}{pass_name}/sample/"
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination)
         problem = ""
         # What turns out to be unreadable makes room for others.

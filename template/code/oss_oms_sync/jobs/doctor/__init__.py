@@ -54,7 +54,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
 
     Raises PayloadError.
     """
-    options.parse(event, {})
+    options.parse(event, object)
     context = None if isinstance(invocation, SettingsError) else CheckContext(invocation)
     found: dict[str, Finding] = {}
     _run_checks(function.FIRST_CHECKS, invocation, found)

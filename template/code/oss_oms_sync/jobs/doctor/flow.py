@@ -17,7 +17,7 @@ from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.closing import Closing, open_projects
-from oss_oms_sync.ledger.record_listing import iter_records
+from oss_oms_sync.ledger.waiting import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope

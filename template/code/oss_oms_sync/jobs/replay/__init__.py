@@ -53,7 +53,7 @@ def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Seq
         parsed = events.parse(event, invocation.settings)
         replay.send_envelope(parsed.changes)
         return parsed.problems
-    asked = options.asked(event, Options)
+    asked = options.parse(event, Options)
     if asked.keys is not None:
         if asked != Options(keys=asked.keys):
             raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")

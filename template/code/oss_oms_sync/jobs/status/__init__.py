@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from operator import eq, le
 
@@ -30,8 +30,6 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.text import Text
-
-OPTIONS: dict[str, type] = {"key": str, "hours": int, "acknowledge": bool}
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -69,6 +67,15 @@ _OPEN_MONTH = Text(
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a payload asks for."""
+
+    key: str | None = None
+    hours: int = DAY // _HOUR
+    acknowledge: bool = False
+
+
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization, or with {"key": ...} on the history of one key.
 
@@ -85,16 +92,14 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
     JobState(invocation).note_timer("status", event)
-    asked = options.parse(event, OPTIONS)
-    if "key" in asked:
-        if len(asked) > 1:
+    asked, now = options.parse(event, Options), invocation.clock.now()
+    if asked.key is not None:
+        if asked != Options(key=asked.key):
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        return KeyHistory(invocation, str(asked["key"])).build()
-    hours = asked.get("hours", DAY // _HOUR)
-    if not isinstance(hours, int) or not 1 <= hours <= _MAX_HOURS:
-        raise PayloadError(f"The payload's hours is {hours!r}. Give 1 to {_MAX_HOURS}")
-    acknowledge, now = asked.get("acknowledge") is True, invocation.clock.now()
-    verdict, facts, report = _StatusReport(invocation).build(hours * _HOUR, acknowledge=acknowledge)
+        return KeyHistory(invocation, asked.key).build()
+    if not 1 <= asked.hours <= _MAX_HOURS:
+        raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
+    verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
     said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
     log.info({**said, **facts.numbers(now)})
     if is_timer_event(event):

@@ -14,10 +14,10 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.ledger.closing import Closed
-from oss_oms_sync.ledger.failed_records import list_failed, read_failed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import list_failed, read_failed
 from oss_oms_sync.reasons import MAY_NOT_SEND
 from oss_oms_sync.step import Step
 from oss_oms_sync.text import Text

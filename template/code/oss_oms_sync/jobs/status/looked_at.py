@@ -12,8 +12,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.passes.progress import HowFar, Progress
-from oss_oms_sync.passes.states import PassState, answering, last_ended, open_passes
+from oss_oms_sync.passes.states import HowFar, PassState, Progress, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, ClassCount
 from oss_oms_sync.reasons import Failure

@@ -1,0 +1,165 @@
+"""Judges a key: its class, what reading it shows, and whether its object is to be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.clouds.objects import etag_of
+from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
+from oss_oms_sync.comparison.proof import Proof, Prover, kept
+from oss_oms_sync.errors import StorageError
+from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.records import FailedKey, again
+from oss_oms_sync.passes.classify import Entry, is_covered
+
+
+class FileSystem:
+    """A destination that is a parallel file system, as a walk in the order of keys sees it: keys are paths of files and
+    folders. Source: OBS, "Parallel File System", differences from a bucket: no key with an empty part between two
+    slashes, none that ends with a slash and has contents, and no file and folder of one name.
+
+    Of a file and a folder of one name, the objects in the folder are refused if the file is in the destination, because
+    the walk comes to the file first. If the folder is there, the file is not known to be refused: it is merely missing.
+    """
+
+    def __init__(self, destination: ObsBucket) -> None:
+        self._destination = destination
+        # Names of what is in the destination with which the last key begins.
+        self._files: list[str] = []
+
+    @classmethod
+    def of(cls, destination: ObsBucket) -> FileSystem | None:
+        """The destination if it is one; None for a bucket, as which it counts without the right to ask.
+
+        Raises StorageError.
+        """
+        try:
+            return cls(destination) if destination.is_file_system() else None
+        except StorageError as error:
+            if error.code == "AccessDenied":
+                return None
+            raise
+
+    def begin_after(self, key: str) -> None:
+        """Look up the files that may be in the way of the keys after `key`, or of itself.
+
+        Raises StorageError.
+        """
+        # A file and a later key in its folder have all keys in between begin with the file's name.
+        names = [key[:end] for end in range(1, len(key)) if key[end] <= "/"]
+        self._files = [one.name for one in self._destination.find_all([*names, key]) if one]
+
+    def refuses(self, entry: Entry) -> bool:
+        """Whether the destination cannot hold the object of this key. Keys come in order, with all that is there."""
+        key, source, there, files = entry.key, entry.source, entry.destination, self._files
+        while files and not key.startswith(files[-1]):
+            files.pop()
+        is_in_file = any(key[len(one) :][:1] == "/" for one in files)
+        if there:
+            files.append(key)
+        if source is None or (there and there.size == source.size):
+            return False
+        return is_in_file or "//" in key or (key.endswith("/") and source.size > 0)
+
+
+class Judged(NamedTuple):
+    """A key's class, what reading it showed, whether it passes the project's filter, and what is to be sent of it."""
+
+    entry: Entry
+    found: ObjectClass
+    proof: Proof | None
+    is_inside: bool
+    due: FailedKey | None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How keys are judged. `sent_since` is in seconds since 1970.
+
+    Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
+    `overwrite`: what is newer there is sent as well. With a `prover`, what nothing else proves is read. With a
+    `file_system`, the destination is that. `copies_same_size`: OMS may copy an object over one of the same size that is
+    not older; `always_copies`: it does, whatever it knows of both.
+    """
+
+    key_filter: KeyFilter
+    moments: Moments
+    sent_since: float | None = None
+    overwrite: bool = False
+    prover: Prover | None = None
+    file_system: FileSystem | None = None
+    copies_same_size: bool = False
+    always_copies: bool = False
+
+    def judge(self, entry: Entry) -> Judged:
+        """Judge a key; those of a file system in their order.
+
+        Raises StorageError.
+        """
+        is_inside = self.key_filter.matches(entry.key)
+        found = classify(entry, self.moments) if is_inside else ObjectClass.OUTSIDE
+        is_refused = self.file_system is not None and self.file_system.refuses(entry)
+        if is_inside and self.key_filter.is_canary(entry.key):
+            found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
+        elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
+            found = ObjectClass.IMPOSSIBLE
+        proof = self._prove(entry, found)
+        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
+            found = PROVEN.get(proof, found)
+            if found not in EQUAL and is_late(entry, self.moments):
+                found = ObjectClass.MOVING
+        return Judged(entry, found, proof, is_inside, self._due(entry, found))
+
+    def judge_alone(self, entry: Entry) -> Judged:
+        """The same for a key whose neighbours are not judged before it.
+
+        Raises StorageError.
+        """
+        if self.file_system and entry.source and not entry.destination:
+            self.file_system.begin_after(entry.key)
+        return self.judge(entry)
+
+    def _prove(self, entry: Entry, found: ObjectClass) -> Proof | None:
+        """What reading shows of an object that may be equal, and of which nothing else tells."""
+        source, destination = entry.source, entry.destination
+        if not self.prover or not source or not destination or found not in PERHAPS_EQUAL:
+            return None
+        if source.size != destination.size or kept(entry):
+            return None
+        return self.prover.prove(source, destination)
+
+    def _due(self, entry: Entry, found: ObjectClass) -> FailedKey | None:
+        """What is to be sent of an object of this class."""
+        source, is_overwritten = entry.source, found is ObjectClass.OVERWRITTEN
+        if source is None or self.sent_since is None or source.modified < self.sent_since:
+            return None
+        is_lacking = found is ObjectClass.MISSING or found is ObjectClass.OLDER
+        if not is_lacking and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
+            return None
+        # What is sent over something that is there is no first time either.
+        is_again = is_overwritten or is_covered(source, entry.success)
+        return FailedKey(ObjectChange(entry.key, etag=again(source.etag) if is_again else source.etag))
+
+    def _is_skipped(self, entry: Entry) -> bool:
+        """Whether OMS would skip an object that differs in the same size, as far as is known."""
+        if not are_same_size(entry):
+            return False
+        return not self.copies_same_size or (not self.always_copies and is_in_vain(entry))
+
+
+def are_same_size(entry: Entry) -> bool:
+    """Whether both buckets have an object of one size."""
+    source, destination = entry.source, entry.destination
+    return source is not None and destination is not None and source.size == destination.size
+
+
+def is_in_vain(entry: Entry) -> bool:
+    """Whether OMS accepted this version once more after what is in OBS was written, and did not copy it."""
+    source, success, destination = entry.source, entry.success, entry.destination
+    if not source or not success or not destination or success.etag != etag_of(again(source.etag)):
+        return False
+    return success.modified > max(source.modified, destination.modified)
