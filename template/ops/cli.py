@@ -30,7 +30,7 @@ _TAIL = 15
 # What each kind of answer says, and which exit code it is.
 _VIEWS: dict[str, tuple[Callable[[Any, str], Report], Callable[[Any], int]]] = {
     "doctor": (jobs.doctor, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.report, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "status": (status.report, status.exit_code),
     "story": (jobs.story, lambda answer: 0 if answer.get("accepted") else 1),
     "replay": (jobs.replay, lambda answer: 0 if jobs.is_well(answer) else 1),
     "reconcile": (passes.report, passes.exit_code),
