@@ -36,6 +36,8 @@ ARCHIVED = oss_error(403, "InvalidObjectState")
 WORST = ("failed", "not proven", "not run")
 # In how many commands a person comes to GO, in the median, and in all but one world of so many.
 MEDIAN, MOST, RARE = 3, 8, 500
+# Of fewer worlds, a median says nothing.
+SINGLE = 4
 # How long a freeze lasts where a comparison takes a minute, in the median.
 MOST_MINUTES = 16
 # How a command calls the parts of a freeze.
@@ -194,6 +196,7 @@ def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cann
         measure(LAW, f"minutes of freeze{where}", freezes[-1])
         for part in PARTS:
             measure(LAW, f"minutes of {part}", played.parts[part])
-    assert median(commands) <= MEDIAN
     assert sum(one > MOST for one in commands) <= len(commands) // RARE
-    assert median(freezes) <= MOST_MINUTES
+    if len(commands) > SINGLE:
+        assert median(commands) <= MEDIAN
+        assert median(freezes) <= MOST_MINUTES
