@@ -33,8 +33,8 @@ sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machi
 
 setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
 
-unit: .venv/.dev ## Run the unit tests alone, or one file of tests (FILE=tests/unit/test_events.py): seconds
-	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q tests/unit)
+unit: .venv/.dev ## Run the unit tests without the laws, or one file of tests (FILE=tests/unit/test_events.py): seconds
+	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q -m "not extras and not law" tests/unit)
 
 test: setup ## Run every test, side by side on all cores (EXTRAS=1: also coverage, and both runtimes)
 	$(PYTEST) $(if $(EXTRAS),-m "" --cov --cov-fail-under=95)
@@ -51,8 +51,8 @@ check: setup ## Lint, and check types and layers
 fuzz: setup ## Try thousands of schedules of each law: no key is dropped, a GO stays true, the printed steps lead there
 	SCHEDULES=$(or $(SCHEDULES),20000) $(PYTEST) -m law
 
-mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices
-	@nice $(BIN)/python -m tools.mutants $(MODULES)
+mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices; SEEDS=1: put mistakes of before back, for the laws to notice
+	@nice $(BIN)/python -m tools.$(if $(SEEDS),mistakes,mutants $(MODULES))
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed

@@ -30,7 +30,7 @@ _TAIL = 15
 # What each kind of answer says, and which exit code it is.
 _VIEWS: dict[str, tuple[Callable[[Any, str], Report], Callable[[Any], int]]] = {
     "doctor": (jobs.doctor, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.report, lambda answer: 0 if answer["verdict"]["state"] == "in step" else 1),
+    "status": (status.report, status.exit_code),
     "story": (jobs.story, lambda answer: 0 if answer.get("accepted") else 1),
     "replay": (jobs.replay, lambda answer: 0 if jobs.is_well(answer) else 1),
     "reconcile": (passes.report, passes.exit_code),
@@ -95,11 +95,13 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     report, exit_code = _VIEWS[kind]
     try:
         said, code = report(answer, session.lang), exit_code(answer)
+        shown = [*lines.draw(said)]
+        html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
-    session.screen.answer([json.dumps(answer)] if options.json else lines.draw(said))
+    session.screen.answer([json.dumps(answer)] if options.json else shown)
     if options.html:
-        _write(session, options.html, page.draw(said))
+        _write(session, options.html, html)
     return code
 
 

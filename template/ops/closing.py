@@ -43,6 +43,17 @@ _SWITCH = Text(
     "Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.",
     "可以切换。项目保持关闭，触发器已移除：本项目不再触碰 OBS。",
 )
+# The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
+# not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
+# accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).
+_STOP_TASK = Text(
+    "Now stop the sync task {} in the OMS console, so that nobody's call makes OMS copy anything any more. The keys of"
+    " this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped task"
+    " drops that is not documented. If the project is ever opened again, start the task first.",
+    "请在 OMS 控制台停止同步任务 {}，使任何调用都不再让 OMS 复制对象。本项目的密钥有意没有此权限。"
+    "停止任务不能替代等待 OMS 处理完毕：已停止的任务是否放弃已接受的对象，文档没有说明。"
+    "如需重新打开项目，请先启动该任务。",
+)
 _OPEN_FIRST = Text(
     "The project was closed by hand, and something has to be sent ({}): python ops.py open. Then run the cutover"
     " again.",
@@ -119,6 +130,7 @@ def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -
     if document["verdict"] == "GO":
         session.caller.remove_trigger(FORWARD, TRIGGER)
         session.screen.say(Marked("", _SWITCH.of(session.lang), "good"))
+        session.screen.say(_STOP_TASK.of(session.lang).format(document["task"]))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:

@@ -66,7 +66,7 @@ class Here(OpsClock):
         self._ground.sleep(seconds)
 
 
-class _Caller(call.Sandbox):
+class Caller(call.Sandbox):
     """Asks the sandbox, but for HTTP."""
 
     def __init__(self, box: InProcess) -> None:
@@ -88,7 +88,7 @@ class _Caller(call.Sandbox):
 class _AtOnce:
     """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
 
-    def __init__(self, caller: _Caller, job: str, payload: Mapping[str, Any]) -> None:
+    def __init__(self, caller: Caller, job: str, payload: Mapping[str, Any]) -> None:
         self._ask = lambda: caller.ask(job, payload)
 
     def wait(self, seconds: float) -> bool:
@@ -142,7 +142,7 @@ class Migration(InProcess):
     def __enter__(self) -> Self:
         super().__enter__()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
-        self._patches.enter_context(patch("ops.call.caller", lambda *_: _Caller(self)))
+        self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
         self.deploy_project(project(), instances=4)
         self.start_timers(self._often)

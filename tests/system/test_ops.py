@@ -91,7 +91,7 @@ def test_pages_are_made_of_what_the_functions_answer(ops, copied, tmp_path):
 
 def test_what_a_function_raises_is_told(ops, deployed):
     for words, told in (
-        ("status --hours 0", "status raised PayloadError: The payload's hours is 0. Give 1 to 744"),
+        ("replay --reason FOO", "replay raised PayloadError: The payload's reason is 'FOO', which is none"),
         ("compare --since soon", "compare raised PayloadError: "),
         ("replay --key oms_source_record/x", "replay raised PayloadError: "),
     ):

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.errors import OmsSyncError
@@ -129,6 +129,8 @@ happenings = st.lists(
 @pytest.mark.law
 @settings(max_examples=SCHEDULES // 2)
 @given(happenings)
+# While an instance is frozen, its monotonic clock stands still.
+@example([("event", 1), ("turn",), ("freeze", 3600), ("event", 1)])
 def test_law1_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):
     World.close_all()
     world, state = ClosingWorld(), "no event"

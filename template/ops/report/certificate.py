@@ -35,6 +35,7 @@ from ops.report.blocks import (
     Time,
     keys,
 )
+from ops.report.copying import counters
 from ops.report.parts import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.report.words import Words
 
@@ -434,7 +435,9 @@ def _shown(document: Answer, say: Words) -> list[Block]:
                 (say("project"), _closed(part(document, "closed"), say)),
             ]
         ),
-        Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open") if problem else _month(oms, say),
+        Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open")
+        if problem
+        else counters({"this month": oms}, say, say("oms")),
     ]
 
 
@@ -444,17 +447,6 @@ def _closed(closed: object, say: Words) -> Phrase:
     at, by = moment(part(closed, "since")), text(closed, "by")
     since = say("closed since", time=units.clock(at)) if at else say("not known")
     return since, Span("note", Span("outside", by)) if by else None
-
-
-def _month(oms: Answer, say: Words) -> Table:
-    """OMS's counters."""
-    titles = {"requests": "requested", "copied": "copied", "failed": "failed", "skipped": "skipped"}
-    counted = [
-        (say(title), units.number(whole(oms, name), say, "bad" if name == "failed" else ""))
-        for name, title in titles.items()
-    ]
-    columns = [Column(say("count")), Column(say("this month"), "n")]
-    return Table(columns, [*counted, (say("volume"), units.volume(whole(oms, "bytes"), say))], caption=say("oms"))
 
 
 def _document(document: Answer, say: Words) -> list[Block]:

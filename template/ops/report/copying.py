@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -173,22 +173,28 @@ def _is_point(one: object) -> bool:
 
 def _counts(answer: Answer, say: Words) -> list[Block]:
     """The month's counters beside those of the picture, and what is left of them."""
-    statistics, month = fields(answer, "statistics"), fields(answer, "oms", "month")
-    known = part(statistics, "series") is not None
-
-    def shown(name: str) -> int | None:
-        return sum(count for _, count in _points(statistics, name)) if known else None
-
-    body = []
-    for name, counter in _COUNTED.items():
-        tone = "bad" if counter == "failed" else ""
-        numbers = (units.number(one, say, tone) for one in (shown(name), whole(month, counter)))
-        body.append((say(_WORDS.get(counter, counter)), *numbers))
-    body.append((say("volume"), units.volume(shown("SIZE"), say), units.volume(whole(month, "bytes"), say)))
-    columns = [Column(say("count")), Column(say("this window"), "n"), Column(say("this month"), "n")]
-    unfinished = fields(answer, "copying", "unfinished")
+    statistics, unfinished = fields(answer, "statistics"), fields(answer, "copying", "unfinished")
+    names = {**_COUNTED, "SIZE": "bytes"} if part(statistics, "series") is not None else {}
+    shown = {counter: sum(count for _, count in _points(statistics, name)) for name, counter in names.items()}
     left = [
         (say("unfinished"), units.number(whole(unfinished, "objects"), say, "way")),
         (say("overdue"), units.number(whole(unfinished, "overdue"), say, "open")),
     ]
-    return [Table(columns, body), Table([Column(say("count")), Column(say("objects"), "n")], left)]
+    return [
+        counters({"this window": shown, "this month": fields(answer, "oms", "month")}, say),
+        Table([Column(say("count")), Column(say("objects"), "n")], left),
+    ]
+
+
+def counters(windows: Mapping[str, Answer], say: Words, caption: str | None = None) -> Table:
+    """OMS's counters of one or more windows of time, each with its title."""
+    body = [
+        (
+            say(_WORDS.get(name, name)),
+            *(units.number(whole(one, name), say, "bad" if name == "failed" else "") for one in windows.values()),
+        )
+        for name in _COUNTED.values()
+    ]
+    volumes = (say("volume"), *(units.volume(whole(one, "bytes"), say) for one in windows.values()))
+    columns = [Column(say("count")), *(Column(say(title), "n") for title in windows)]
+    return Table(columns, [*body, volumes], caption=caption)

@@ -37,6 +37,11 @@ _TONES = {"in step": "good", "behind": "open", "broken": "bad", "not known": "ca
 _PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
 
 
+def exit_code(answer: Answer) -> int:
+    """0 only if all is in step, and what that rests on is there."""
+    return 0 if answer["verdict"]["state"] == "in step" and not _lacking(answer) else 1
+
+
 def report(answer: Answer, language: str) -> Report:
     """`answer` is that of status (oss_oms_sync.jobs.status); `language` is "en" or "zh". What the answer lacks
     is shown as not known."""

@@ -4,26 +4,6 @@ import oss2
 import pytest
 
 
-def test_a_deleted_object_is_gone_and_deleting_nothing_is_no_error(box, photos):
-    photos.put_object("a", b"")
-
-    assert photos.delete_object("a").status == 204
-    assert photos.delete_object("a").status == 204
-    assert not box.oss.objects("photos")
-
-
-def test_many_objects_are_deleted_at_once(box, photos):
-    keys = ["a", "b c", "d&<e>", "照片", "f\tg"]
-    for key in keys:
-        box.oss.put("photos", key, b"")
-    box.oss.put("photos", "stays", b"")
-
-    result = photos.batch_delete_objects([*keys, "never was"])
-
-    assert result.deleted_keys == [*keys, "never was"]
-    assert list(box.oss.objects("photos")) == ["stays"]
-
-
 def test_a_quiet_deletion_answers_nothing(box, oss_requests):
     box.oss.put("photos", "a", b"")
     body = b"<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>"

@@ -205,7 +205,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=SCHEDULES // 6)
 @given(
     tale=worlds,
     last=st.sampled_from([1, 70, 1000, 4000]),

@@ -142,6 +142,14 @@ def test_an_answer_of_another_version_is_not_guessed_at(run, answer):
     assert "s deploy -y" in said
 
 
+@pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
+@pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
+def test_whatever_a_part_of_an_answer_is_there_is_an_answer_or_an_error_that_says_so(show, name, value):
+    code, out, said = show(json.dumps({**compared(), name: value}), "--lang", "en")
+    assert out or "The answer has another form" in said
+    assert code in (0, 1)
+
+
 def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run):
     def interrupt(job):
         raise KeyboardInterrupt

@@ -108,26 +108,11 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     assert name.endswith("-20260102T000000000000Z")
 
 
-@pytest.mark.parametrize(("hours", "number"), [(23.9, 1), (24.1, 2)])
-def test_a_tick_begins_another_only_a_period_after_the_last_began(world, walks, hours, number):
-    driver(world, walks).by_timer(USUAL, DAY)
-    world.later(hours * HOUR)
-    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (len(list(world.store.names())), stopped) == (number, None)
-    assert state.ended
-
-
 def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
     driver(world, walks).by_hand(USUAL, restart=False)
     world.later(HOUR)
     driver(world, walks).by_timer(USUAL, DAY)
     assert len(list(world.store.names())) == 1
-
-
-def test_with_the_period_off_a_tick_begins_nothing(world, walks):
-    state, stopped = driver(world, walks).by_timer(USUAL, None)
-    assert (state, stopped and stopped.stop) == (None, Stop.PERIOD_OFF)
-    assert not list(world.store.names())
 
 
 def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
@@ -311,14 +296,6 @@ def test_a_call_by_hand_says_why_the_pass_that_it_began_goes_no_further(world, w
     walks.kinds[""] = rests()
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
     assert (bool(state.ended), stopped, len(walks.began)) == (False, NO_SPACE, 1)
-
-
-def test_restart_begins_another_pass_beside_the_open_one(world, walks):
-    old = split(world, walks)
-    state, _ = driver(world, walks).by_hand(USUAL, restart=True)
-    assert state.of != old
-    assert walks.began == [("", "")]
-    assert driver(world, walks).look(USUAL).of == state.of
 
 
 def test_a_call_ends_with_an_error_where_the_log_bucket_does(world, walks):

@@ -36,14 +36,6 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
     assert "new" in world.sent()
 
 
-def test_by_hand_a_pass_begins_at_once(world):
-    world.later()
-    world.tick()
-    world.upload("a")
-    world.later()
-    assert world.reconcile()["accepted"] == 1
-
-
 def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     for number in range(25):

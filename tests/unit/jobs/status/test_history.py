@@ -208,3 +208,13 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
     assert "python ops.py doctor" in following
     assert not [promise for promise in PROMISES if promise in following]
+
+
+def test_what_obs_has_of_an_accepted_version_is_told():
+    world = StatusWorld()
+    world.upload("a", minutes_ago=1)
+    assert story(world) == "OMS accepted this version, and it is not in OBS yet."
+    world.go_to(NOW + timedelta(hours=2))
+    assert story(world) == "OMS accepted this version, but it is not in OBS."
+    world.write("a", "of another size")
+    assert story(world) == "OMS accepted this version, but OBS has another: overwritten."

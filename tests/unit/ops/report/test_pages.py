@@ -7,6 +7,7 @@ from itertools import cycle, pairwise
 
 import pytest
 
+from ops.show.style import STYLE
 from support.answers import EXAMPLES, answer
 from unit.ops.web_page import NASTY, Element, hostile, huge, page_of, parse
 
@@ -38,6 +39,10 @@ def test_a_page_loads_nothing_and_runs_nothing(name, language):
     assert [one.attributes["href"] for one in shown.every() if "href" in one.attributes] == ["data:,"]
     policy = shown.one("meta", http_equiv="Content-Security-Policy").attributes["content"]
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
+def test_a_narrow_page_hides_nothing():
+    assert "display: none" not in STYLE
 
 
 def test_a_page_says_its_language_and_title(shown):

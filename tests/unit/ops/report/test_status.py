@@ -83,8 +83,11 @@ def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(gi
 )
 @pytest.mark.parametrize("value", [None, {"problem": "UNREACHABLE"}], ids=["null", "problem"])
 def test_what_a_verdict_rests_on_and_is_not_there_makes_it_not_known(given, path, value):
+    assert status.exit_code(given) == 0
     set_at(given, path, value)
     assert word(page(given)) == ("Not known", "calm")
+    if path[0] != "verdict":
+        assert status.exit_code(given) == 1
 
 
 def paths(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,149 @@
+"""A cutover that is interrupted at any request is begun again and comes to its end; so do two at once; and a NO-GO
+sends what was written while the project was closed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from ops.cutover import Cutover, Plan
+from ops.terminal import Screen
+from ops.waiting import Session
+from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
+
+FREEZE = 10 * MINUTE
+KEYS = ("a", "b")
+# More than one cutover asks, rehearsed or real.
+MOST = 40
+
+
+@contextmanager
+def frozen_world(seed: int = 1) -> Iterator[Migration]:
+    """Two objects, the second of which OMS copies late, and a freeze that began a minute ago."""
+    with Migration(seed, timers=1) as world:
+        for key in KEYS:
+            world.write(key, CONTENTS["A"])
+        world.later(FREEZE + MINUTE)
+        yield world
+
+
+def since(world: Migration) -> datetime:
+    return datetime.fromtimestamp(int(world.ground.EPOCH + FREEZE), timezone.utc)
+
+
+def words(world: Migration, *, rehearsed: bool) -> list[str]:
+    if rehearsed:
+        return ["cutover", "--rehearse", "--out", os.devnull]
+    frozen = since(world).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull]
+
+
+@contextmanager
+def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
+    """Call with the number of each request of a person's, once the cloud has done what it asks."""
+    asked: list[tuple[str, bytes]] = []
+    really = Caller._post
+
+    def post(caller: Caller, path: str, body: bytes) -> dict[str, Any]:
+        answer = really(caller, path, body)
+        asked.append((path, body))
+        call(len(asked))
+        return answer
+
+    with patch.object(Caller, "_post", post):
+        yield asked
+
+
+def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
+    """The numbers of requests, but of those that only repeat the one before."""
+    return [number for number, one in enumerate(asked, 1) if number == 1 or one != asked[number - 2]]
+
+
+def changes_in_obs(world: Migration) -> bool:
+    """Whether anything changes there within an hour."""
+    before = {key: world.in_obs(key) for key in KEYS}
+    world.later(60 * MINUTE)
+    return before != {key: world.in_obs(key) for key in KEYS}
+
+
+@pytest.mark.parametrize("rehearsed", [True, False])
+def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
+    # GIVEN what a cutover asks that nobody interrupts
+    with frozen_world() as world, after_each_request(lambda _: None) as asked:
+        whole = world.ops(*words(world, rehearsed=rehearsed))
+    assert whole.code == 0 if not rehearsed else whole.answer["verdict"] == "REHEARSAL"
+
+    def kill(number: int) -> None:
+        if number == at:
+            raise KeyboardInterrupt
+
+    for at in steps_of(asked):
+        with frozen_world() as world:
+            # WHEN it is interrupted after one of these requests, and begun again
+            with after_each_request(kill):
+                killed = world.ops(*words(world, rehearsed=rehearsed))
+            world.later(2 * MINUTE)
+            again = world.ops(*words(world, rehearsed=rehearsed))
+            # THEN it ends as the other did
+            assert killed.code == 130, (at, asked[at - 1])
+            assert (again.code, again.answer["verdict"]) == (whole.code, whole.answer["verdict"]), (at, asked[at - 1])
+            assert rehearsed or not changes_in_obs(world)
+
+
+def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
+    with frozen_world() as world:
+
+        def person() -> Any:
+            """Until there is a GO, which both see."""
+            for _ in range(4):
+                screen = Screen(Here(world), io.StringIO(), io.StringIO(), io.StringIO())
+                cutover = Cutover(Session(Caller(world), screen, Here(world), "en"), Plan(since(world), close=True))
+                document = cutover.run()
+                cutover.after(document)
+                if document["verdict"] == "GO":
+                    break
+                world.later(MINUTE)
+            return document
+
+        def later() -> Any:
+            world.later(90)
+            return person()
+
+        async def both() -> list[Any]:
+            run = world.ground.run
+            return await asyncio.gather(run(person, None), run(later, None))
+
+        assert [one["verdict"] for one in world.ground.call(both())] == ["GO", "GO"]
+        assert not changes_in_obs(world)
+
+
+def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_opened_it():
+    with frozen_world() as world:
+        records = f"oms_source_record/{world.task_id}/failed_object/"
+        recorded: list[str] = []
+
+        def straggle(_: int) -> None:
+            """As soon as the project is closed, somebody writes."""
+            mark = next((one for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name), None)
+            if mark and json.loads(mark.data)["closed"] and not recorded:
+                world.write("b", CONTENTS["C"])
+                world.later(MINUTE)
+                recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
+
+        with after_each_request(straggle):
+            said = world.ops(*words(world, rehearsed=False))
+        # GIVEN a failed record of it
+        assert recorded == [f"{records}b"]
+        # THEN there is no GO, and it is sent, because the project is open again
+        assert (said.code, "The project is open again" in said.text) == (1, True)
+        world.later(5 * MINUTE)
+        assert world.in_obs("b") == CONTENTS["C"]
