@@ -36,7 +36,7 @@ OPTIONS = {
     "replay": known(replay.Options),
     "reconcile": known(reconcile.Options),
     "compare": known(compare.Options),
-    "certify": known(of_certify.Options),
+    "certify": known(of_certify.CutoverOptions),
     "status": known(status.Options),
     "doctor": {},
     "forward": {},

@@ -7,6 +7,7 @@ oms_source_record/canary/{project}/{run}.json
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from ops.canary.accounts import RECORDS, Accounts
 from ops.clock import parse_time, timestamp
+from ops.errors import UsageError
+from ops.project import CANARY
+from ops.words import Text
 
+_RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
+_WHERE = Text("Run it where the project's folder can be written", "请在可写入项目目录的环境中运行")
 _LOCAL = ".oss-oms-sync-canary.json"
 # After this nothing arrives of what was written before: OMS copies within ten minutes, by its guide.
 _SETTLED = timedelta(minutes=10)
@@ -46,18 +52,21 @@ class Journals:
         self._local = folder / _LOCAL
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Here first: then nobody has to know of what is not told there. Raises OpsError and OSError."""
+        """Here first: then nobody has to know of what is not told there. Raises OpsError."""
         journal.written = timestamp(now)
         text = json.dumps(asdict(journal))
-        self._local.write_text(text, encoding="utf-8")
+        try:
+            self._local.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(Text(str(error), str(error)), _WHERE) from None
         self._log.put(self._name(journal), text.encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """There first: what is gone here only would be found there. Raises OpsError and OSError."""
+        """There first: what is gone here only would be found there. Raises OpsError."""
         self._log.delete(self._name(journal))
         mine = self.mine()
         if mine and mine.run == journal.run:
-            self._local.unlink()
+            self._local.unlink(missing_ok=True)
 
     def mine(self) -> Journal | None:
         """The one beside s.yaml."""
@@ -82,7 +91,24 @@ class Journals:
 
 
 def _read(body: bytes) -> Journal | None:
+    """What `write` wrote. Anything else is none: everything under the prefix of a journal is deleted, and who may write
+    to the log bucket must not be able to name another one than that of a canary."""
+    match _json(body):
+        case {
+            "run": str(run),
+            "prefix": str(prefix),
+            "written": str(written),
+            "keys": [*keys],
+            "is_settled": bool(done),
+        }:
+            is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")
+            if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
+                return Journal(run, prefix, written, keys, done)
+    return None
+
+
+def _json(body: bytes) -> object:
     try:
-        return Journal(**json.loads(body))
-    except (ValueError, TypeError):
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None

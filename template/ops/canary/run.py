@@ -139,7 +139,7 @@ class _Run:
             self._follow()
             self._compare()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
-        except (KeyboardInterrupt, OpsError, OSError) as error:
+        except (KeyboardInterrupt, OpsError) as error:
             session.screen.say(Marked("", _CLEANS.of(session.lang), "open"))
             remove(session, accounts, self._journals, self._journal)
             session.hint = None

@@ -138,6 +138,32 @@ def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(wo
     assert told == {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
+def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_from_being_read(world, code):
+    world.upload("a", "b")
+    refused = world.list_failed("a")
+    world.later(1)
+    world.list_failed("b")
+    world.there.fail(oss_error(403, code), "get", lambda name: name == refused)
+    told = world.copies()
+    assert (told["unread"], told["recorded"], told.get("stopped")) == (1, 1, None)
+    assert code in told["unread_example"]
+    assert world.sent() == ["b"]
+    world.later(60)
+    assert world.copies()["unread_in_all"] == 1
+
+    # AND where none can be read, the right is missing, and nothing is passed over
+    world.there.heal()
+    world.there.fail(oss_error(403), "get")
+    world.later(1)
+    world.list_failed("a")
+    world.later(HOUR)
+    assert "obs:object:GetObject" in world.copies()["stopped"]
+    world.there.heal()
+    world.tick()
+    assert world.sent() == ["a"]
+
+
 def test_lists_from_before_the_installation_are_left_alone(world):
     world.upload("a")
     name = world.list_failed("a")

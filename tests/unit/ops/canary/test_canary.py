@@ -245,6 +245,38 @@ def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
     assert world.left() == []
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prefix": ""},
+        {"prefix": "photos/"},
+        {"prefix": ".oss-oms-sync-canary/"},
+        {"prefix": "x/.oss-oms-sync-canary/20260102T000000Z-beef/"},
+        {"run": "../x", "prefix": ".oss-oms-sync-canary/../x/"},
+        {"keys": ["photos/1"]},
+        {"keys": [1]},
+    ],
+)
+def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, changes):
+    world.write("photos/1", b"hello")
+    world.write("photos/2", b"hello")
+    world.later(60)
+    run = "20260102T000000Z-abcd"
+    forged = {
+        "run": run,
+        "prefix": f".oss-oms-sync-canary/{run}/",
+        "written": "2026-01-02T00:00:00Z",
+        "keys": [],
+        "is_settled": True,
+        **changes,
+    }
+    body = json.dumps(forged).encode()
+    world.oss.put(world.log_bucket, "oms_source_record/canary/oss-oms-sync/x.json", body)
+    assert world.canary("--remove").answer == {"removed": [], "left": []}
+    assert list(world.oss.objects(world.source_bucket)) == ["photos/1", "photos/2"]
+    assert list(world.task.destination) == ["photos/1", "photos/2"]
+
+
 def test_nothing_to_remove_is_said(world):
     said = world.canary("--remove")
     assert (said.code, said.answer) == (0, {"removed": [], "left": []})

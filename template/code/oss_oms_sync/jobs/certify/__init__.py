@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, or close or open the project, or say whether it is closed, as Options in a manual call ask.
+    """Certify, or close or open the project, or say whether it is closed, as CutoverOptions in a manual call ask.
 
     It begins no pass: where one is missing or too old, the check says so, with the command. Only a sample is read here,
     and what was read is kept. The document is stored in the log bucket, and returned.
@@ -44,10 +44,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
     options = CutoverOptions.parse(event, invocation.clock.now())
-    if options.mark == "look":
+    if options.look:
         return _look(invocation, options)
-    if options.mark:
-        answer = (_close if options.mark == "close" else _open)(invocation, options.run)
+    if options.close or options.open:
+        answer = (_close if options.close else _open)(invocation, options.run)
         log.info(answer)
         return answer
     evidence = gather(invocation, options)
@@ -87,7 +87,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Whether the project is closed, and the GO that stands (None if none does). With the time of a freeze the GO is of
     that one or a later one, and the checks for which a cutover waits before its standstill pass are there too."""
     closed, checks = Closing(invocation).state(), []
-    if closed and options.frozen_since:
+    if closed and options.frozen:
         evidence = gather(invocation, options)
         checks = [check(evidence).to_json() for check in (oms_finished, nothing_waits)]
     return {**_answer(closed), "go": _standing_go(invocation, options, closed) if closed else None, "checks": checks}
@@ -103,7 +103,7 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
     # Not by times: those of two instances may differ.
     if go is None or not isinstance(mark, dict) or mark.get("opened") != closed.opened:
         return None
-    if options.frozen_since is None:  # whoever would open it asks: then any GO counts
+    if options.frozen is None:  # whoever would open it asks: then any GO counts
         return go
     settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
     today = {
@@ -112,7 +112,7 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
         "scope": asdict(settings.key_filter),
     }
     is_of_today = today.items() <= go.items()
-    return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen_since) else None
+    return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
 
 
 def _certificates(invocation: Invocation) -> Iterable[str]:

@@ -162,7 +162,7 @@ def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
     tally = found.tally
     # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are
     # judged again.
-    if not tally.adds_up() or found.state.objects != found.passed.side("source").objects:
+    if not tally.adds_up() or found.state.objects != found.state.passed.side("source").objects:
         yield "classes"
     for one in EQUAL:
         count = tally.classes.get(one.title, ClassCount())

@@ -250,7 +250,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
 
 
 def _mend_failed(check: _ClassCheck, found: Comparison | None, options: CutoverOptions) -> tuple[Text, Step]:
-    if found is None or not options.frozen_since:
+    if found is None or not options.frozen:
         return check.next, Step("replay")
     count = found.tally.classes.get(ObjectClass.FAILED_BEFORE.title, ClassCount())
     if count.source == count.destination and not found.state.scope.deep:

@@ -37,8 +37,6 @@ from oss_oms_sync.step import Step
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
-_MARKS = ("close", "open", "look")
-
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
 # What may be accepted by name although nobody has proven it.
@@ -50,28 +48,18 @@ _MOST_RUN_FILES = 50
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a payload asks for."""
+class CutoverOptions:
+    """What a payload asks for: a certificate, unless it is to `close` or `open` the project or to `look` whether it is
+    closed. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run` is the run of a
+    cutover that asks."""
 
     frozen_since: str | None = None
     sample: int = 0
-    accept: dict[str, object] = field(default_factory=dict)
+    accept: dict[str, str] = field(default_factory=dict)
     run: str = ""
     close: bool = False
     open: bool = False
     look: bool = False
-
-
-@dataclass(frozen=True)
-class CutoverOptions:
-    """What a payload asks for. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run`
-    is the run of a cutover that asks; `mark` is "close", "open" or "look", or empty for a certificate."""
-
-    frozen_since: datetime | None
-    sample: int
-    accept: Mapping[str, str]
-    run: str
-    mark: str
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
@@ -79,23 +67,41 @@ class CutoverOptions:
 
         Raises PayloadError.
         """
-        asked = options.parse(event, Options)
-        marks = [name for name in _MARKS if getattr(asked, name)]
-        if len(marks) > 1 or (marks and (asked.sample or asked.accept)):
+        asked = options.parse(event, cls)
+        since, frozen = asked.frozen_since, asked.frozen
+        if sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1:
             raise PayloadError(
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time"
             )
         if asked.sample > MAX_DRAWN:
-            raise PayloadError(f"The payload's sample is {asked.sample}. Give at most {MAX_DRAWN}")
-        frozen, accepted = _frozen(asked.frozen_since, now), _accepted(asked.accept)
-        return cls(frozen, asked.sample, accepted, asked.run, "".join(marks))
+            raise PayloadError(f"The payload's sample is {asked.sample!r}. Give at most {MAX_DRAWN}")
+        if since is not None and frozen is None:
+            raise PayloadError(
+                f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
+            )
+        if frozen and frozen > now:
+            raise PayloadError(f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC")
+        for name, why in asked.accept.items():
+            if name not in ACCEPTABLE:
+                raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
+            if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
+                raise PayloadError(
+                    f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
+                    ' why"}}'
+                )
+        return asked
+
+    @property
+    def frozen(self) -> datetime | None:
+        """The time of the freeze; None for a rehearsal."""
+        return parse_time(self.frozen_since or "")
 
     def cutover(self, frozen: datetime | None = None, sample: int | None = None, **more: object) -> Step:
         """What goes on with a cutover, or with its rehearsal: one that asks for the same, but for what is given."""
-        since, number = frozen or self.frozen_since, self.sample if sample is None else sample
+        since, number = frozen or self.frozen, self.sample if sample is None else sample
         when: dict[str, object] = {"frozen_since": timestamp(since)} if since else {"rehearse": True}
-        asked = {"sample": number, "accept": dict(self.accept), **more}
+        asked = {"sample": number, "accept": self.accept, **more}
         return Step("cutover", {**when, **{name: value for name, value in asked.items() if value}})
 
     def accepting(self, title: str) -> Step:
@@ -114,32 +120,9 @@ class CutoverOptions:
         if scope and scope.since:
             asked["since"] = timestamp(scope.since)
         asked = {**asked, **what}
-        if self.frozen_since and not asked.keys() & {"overwrite", "since"}:
+        if self.frozen and not asked.keys() & {"overwrite", "since"}:
             return self.cutover(deep="deep" in asked, restart="restart" in asked)
         return Step("compare", asked)
-
-
-def _frozen(text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    time = parse_time(text)
-    if time is None:
-        raise PayloadError(f"The payload's frozen_since is {text!r}. Give a time in UTC such as 2026-01-31T08:00:00Z")
-    if time > now:
-        raise PayloadError(f"The payload's frozen_since is {text!r}, which is yet to come. It is in UTC")
-    return time
-
-
-def _accepted(given: Mapping[str, object]) -> dict[str, str]:
-    for name, why in given.items():
-        if name not in ACCEPTABLE:
-            raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
-        if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
-            raise PayloadError(
-                f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
-                ' why"}}'
-            )
-    return {name: str(why) for name, why in given.items()}
 
 
 @dataclass(frozen=True)
@@ -152,13 +135,15 @@ class Standstill:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison that answers: what its pass found, what that is since its keys were last judged again, and the
-    standstill pass that was made after that; None if there is none."""
+    """The comparison that answers, and the standstill pass that was made after its last look; None if there is none."""
 
     state: PassState
-    passed: Tally
-    tally: Tally
     standstill: Standstill | None
+
+    @property
+    def tally(self) -> Tally:
+        """What it found, and what that is since its keys were last judged again."""
+        return self.state.tally
 
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, without canaries, and without
@@ -198,7 +183,7 @@ class Evidence:
     @property
     def frozen_since(self) -> datetime | None:
         """None in a rehearsal."""
-        return self.options.frozen_since
+        return self.options.frozen
 
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
@@ -208,7 +193,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     """
     task = invocation.oms.task(invocation.deadline)
     destination = _destination(invocation, task)
-    comparison = _comparison(invocation, destination, asked.frozen_since) if destination else None
+    comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
     reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
@@ -256,7 +241,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     standstill = None
     if answer.standstill and (began := store.began(answer.standstill.of.name)):
         standstill = Standstill(answer.standstill, began)
-    return Comparison(answer.of, answer.of.passed, answer.of.tally, standstill)
+    return Comparison(answer.of, standstill)
 
 
 def _sample(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
@@ -21,7 +22,7 @@ from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.clouds.obs_answers import ObjectPart
+from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
@@ -38,6 +39,9 @@ _SHARE = 1 / 4
 _PART_BYTES = 256 * 1024
 # Looked at, and recorded, side by side.
 _GROUP = 100
+# Why OBS refuses to let a list be read: a right that is missing for it or for all, or its storage class. For the former
+# so many others are tried.
+_NO_RIGHT, _ARCHIVED, _TRIED = "AccessDenied", "InvalidObjectState", 3
 # Lists come within minutes. A line's time that differs more than this from its list's is not to be relied on.
 _LISTS_LATE_SECONDS = 60 * 60
 # A success record is written after OMS accepted the key, so OMS may have failed to copy it before; and the clouds'
@@ -121,12 +125,27 @@ class FailedCopies:
                 known = positions.lists.get(one.name)
                 was_read = known.ended and known.etag == one.etag if known else one.modified < read_before
                 if not was_read:
-                    self._read(bucket, one)
+                    self._read_unless_refused(bucket, one, page.objects)
                 positions.after = one.name
             positions.pages += 1
             more = page.more
             if not more:
                 positions.end_look()
+
+    def _read_unless_refused(self, bucket: ObsBucket, one: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
+        """Read a list. One that OBS refuses for what it is, because it is archived or another one of the page can be
+        read, keeps no other from being read: it counts as an unread line until it changes, and compare finds its
+        objects."""
+        try:
+            self._read(bucket, one)
+        except ObsError as error:
+            of_others = (other for other in page if other.name != one.name)
+            is_alone = error.code == _NO_RIGHT and any(_can_read(bucket, other) for other in islice(of_others, _TRIED))
+            if not is_alone and error.code != _ARCHIVED:
+                raise
+            self._note_unread(one.name, 1, str(error))
+            known = self._positions.lists.get(one.name, ListRead())
+            self._positions.move(one.name, known._replace(etag=one.etag, modified=one.modified, ended=True))
 
     def _read(self, bucket: ObsBucket, one: ObjectSummary) -> None:
         """Read a list to its end, from where it was left unless what was before that has changed."""
@@ -153,10 +172,7 @@ class FailedCopies:
             lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_GROUP)
             outside = self._records.record(lines.failures, at.modified)
             if lines.unread:
-                self._unread += lines.unread
-                self._positions.unread += lines.unread
-                self._positions.example = presentable(lines.example, self._invocation.settings.secrets)
-                log.warning({"list": name, "lines_unread": lines.unread, "example": self._positions.example})
+                self._note_unread(name, lines.unread, lines.example)
             at_end = ends and (lines.open_line or lines.end == len(body))
             stands, start = lines.end == start, lines.end
             listed = Listed(len(lines.failures), outside)
@@ -166,9 +182,22 @@ class FailedCopies:
                 return at
             self._check_time()
 
+    def _note_unread(self, name: str, number: int, example: str) -> None:
+        self._unread += number
+        self._positions.unread += number
+        self._positions.example = presentable(example, self._invocation.settings.secrets)
+        log.warning({"list": name, "lines_unread": number, "example": self._positions.example})
+
     def _check_time(self) -> None:
         if self._until.expired():
             raise _TimeIsUp
+
+
+def _can_read(bucket: ObsBucket, one: ObjectSummary) -> bool:
+    try:
+        return bucket.read(one.name, 0, 1) is not None
+    except ObsError:
+        return False
 
 
 class CopyRecords:

@@ -81,9 +81,6 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
     The timer's calls also tell the webhook (ALERT_WEBHOOK) when the verdict changes.
 
-    {"hours": n} is how far back the shown statistics go (24). {"acknowledge": true} stores OMS's current counters in
-    the log bucket: from then on, only what OMS fails to copy or leaves unfinished afterwards counts.
-
     Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile",
     "compare", "oms_lists", "overdue", "sums", "fixes"}, or {"key", "accepted", "object", "success", "in_obs",
     "seconds", "failed", "story", "next"}. `overdue` names the jobs whose last pass is too old to rely on. What OMS does
@@ -153,33 +150,30 @@ class _StatusReport:
             late=late,
         )
         verdict = reach_verdict(facts)
-        return (
-            verdict,
-            facts,
-            {
-                "verdict": verdict.to_json(),
-                "at": timestamp(self._now),
-                "closed": closed.to_json() if closed else None,
-                "task": {
-                    "id": self._invocation.task_id,
-                    "source": self._settings.source_bucket,
-                    "log": self._settings.log_bucket,
-                },
-                "oms": _task_json(task),
-                "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
-                "statistics": _statistics_json(shown),
-                "backlog": backlog.to_json(),
-                "replay": self._state.load("replay").get("last"),
-                "reconcile": coverage.to_json(),
-                "compare": in_obs.to_json(),
-                "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
-                "overdue": [
-                    job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
-                ],
-                "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
-                "fixes": _fixes(backlog),
+        report: dict[str, object] = {
+            "verdict": verdict.to_json(),
+            "at": timestamp(self._now),
+            "closed": closed.to_json() if closed else None,
+            "task": {
+                "id": self._invocation.task_id,
+                "source": self._settings.source_bucket,
+                "log": self._settings.log_bucket,
             },
-        )
+            "oms": _task_json(task),
+            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
+            "statistics": _statistics_json(shown),
+            "backlog": backlog.to_json(),
+            "replay": self._state.load("replay").get("last"),
+            "reconcile": coverage.to_json(),
+            "compare": in_obs.to_json(),
+            "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
+            "overdue": [
+                job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
+            ],
+            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
+            "fixes": _fixes(backlog),
+        }
+        return verdict, facts, report
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
