@@ -74,8 +74,10 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it."""
     last = _document(invocation, _last_name(_certificates(invocation)))
     found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
-    why = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
-    return {**_answer(Closing(invocation).close(_BY, why, run)), "certificate": found}
+    # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
+    said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
+    by, why = ("cutover", run) if run else (_BY, said)
+    return {**_answer(Closing(invocation).close(by, why, run)), "certificate": found}
 
 
 def _open(invocation: Invocation, run: str) -> dict[str, object]:
