@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from ops.certificates import line
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import seeds_of
@@ -22,7 +24,7 @@ from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
 
 LAW = "a GO stays true"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-MIGRATIONS = int(os.environ.get("SCHEDULES", "600")) // 10
+MIGRATIONS = int(os.environ.get("SCHEDULES", "600")) // 20
 
 
 # What replay's first run says of a project.
@@ -55,7 +57,7 @@ def play(seed: int) -> Played:
         copies(world, calm, loses=dice.random() < 0.15)
         deaf = dice.random() < 0.2
         if dice.random() < 0.2:
-            world.oss.faults.add(Fault.lands_late(dice.uniform(300, 850)), where=writes_the_first_mark)
+            world.oss.faults.add(Fault.lands_late(dice.uniform(500, 880)), where=writes_the_first_mark)
 
         def write(key: str) -> None:
             bucket = world.oss._buckets[world.source_bucket]
@@ -125,6 +127,8 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         options["restart"] = False
         for one in said.answer["checks"] if said.answer else []:
             step = one["step"]["options"] if one["result"] != "passed" and one["step"] else {}
+            if step and one["step"]["job"] == "compare":  # what a cutover does not do by itself
+                world.ops(*shlex.split(line(one["step"]))[2:])
             if one["id"] == "FROZEN" and one["result"] == "failed":
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step
@@ -158,10 +162,15 @@ def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -
         world.at(world.seconds + dice.uniform(1, 600), write_there, key)
     if dice.random() < 0.5:
         world.at(world.seconds + dice.uniform(1, 600), world.write, dice.choice(keys), CONTENTS["A"])
-    world.later(60 * MINUTE)
+    world.later(30 * MINUTE)
+    world.tick_all()
+    world.later(30 * MINUTE)
     accepted = [one for one in world.oms.calls[calls:] if one.status == 200]
     if accepted:
         played.wrong.append(f"AFTER GO: sent {[one.keys for one in accepted]}")
+    (mark,) = (one for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name)
+    if not json.loads(mark.data)["closed"]:
+        played.wrong.append("AFTER GO: the project is open")
     for key in keys:
         now = world.in_obs(key)
         if now != app.get(key, before[key]):

@@ -217,7 +217,12 @@ def copies(world: Migration, until: float, *, loses: bool) -> None:
     dice = world.dice
     task = world.task
 
+    # Some copies write what they have read long after others have begun.
+    is_slow = dice.random() < 0.15
+
     def fault(_: str) -> CopyFault | None:
+        if is_slow and dice.random() < 0.4:
+            return CopyFault.late(dice.uniform(0, 30), dice.uniform(600, 1500))
         if world.seconds > until:
             return CopyFault.late(dice.uniform(1, 60))
         kind = dice.random()
