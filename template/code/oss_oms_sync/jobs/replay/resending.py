@@ -84,7 +84,7 @@ class ReplayResult:
 
 
 @dataclass(frozen=True)
-class _State:
+class ReplayState:
     """Where the next run goes on `after`, which records rest, and how this run ended."""
 
     after: str = ""
@@ -173,7 +173,7 @@ class Replay:
 
         Raises StorageError before anything is lost.
         """
-        stored = self._state.recall(_State, "replay") or _State()
+        stored = self._state.recall(ReplayState, "replay") or ReplayState()
         self._resting = Resting(stored.resting, self._clock)
         self._looks = True
         if asked.is_whole:
@@ -341,7 +341,7 @@ class Replay:
         self._resting.reject(self.sender.rejected)
         last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
         try:
-            self._state.store("replay", to_json(_State(after, self._resting.kept(), last)))
+            self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
         except StorageError as error:
             # The next run starts where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
