@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.replay.resending import ReplayState
-from oss_oms_sync.jobs.replay.resting import Rest
+from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark

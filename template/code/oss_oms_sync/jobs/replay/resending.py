@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import timestamp
@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObj
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import Resolved, Rest, Resting, version
+from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -81,15 +81,6 @@ class ReplayResult:
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
         return {**asdict(self), **stop_json(self.stopped)}
-
-
-@dataclass(frozen=True)
-class ReplayState:
-    """Where the next run goes on `after`, which records rest, and how this run ended."""
-
-    after: str = ""
-    resting: Mapping[str, Rest] = field(default_factory=dict)
-    last: object = None
 
 
 class Replay:
