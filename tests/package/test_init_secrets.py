@@ -24,8 +24,9 @@ def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built
     assert code == 0, printed
 
     # WHEN it is looked at and deployed in every way of printing
-    for words in (["preview"], ["preview", "-o", "json"], ["preview", "-o", "yaml"], ["preview", "--debug"]):
-        done = tool.run(*words, cwd=project)
+    # What is printed does not depend on how it was made: once is enough for the other ways.
+    for words in [[], ["-o", "json"], ["-o", "yaml"], ["--debug"]] if way == "prompts" else [["--debug"]]:
+        done = tool.run("preview", *words, cwd=project)
         assert done.returncode == 0, done.stdout
         printed += done.stdout
     deployed, told = deploy(tool, project)

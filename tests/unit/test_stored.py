@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
+from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Kind, Piece
@@ -138,6 +140,33 @@ EXAMPLES = [
     (
         Amendment(3, "2026-02-02T02:00:00Z", TALLY),
         {"number": 3, "at": "2026-02-02T02:00:00Z", "tally": TALLY_FORM},
+    ),
+    (
+        ListPositions(
+            looked="2026-02-02T00:00:00Z",
+            pages=1,
+            lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
+            listed={"2026-02": Listed(2, 1)},
+        ),
+        {
+            "looked": "2026-02-02T00:00:00Z",
+            "began": "",
+            "after": "",
+            "pages": 1,
+            "lists": {"oms/1.failed_list.txt": ["ABC", 1_700_000_000, 64, "ff00", True, 2, 1]},
+            "unread": 0,
+            "example": "",
+            "said": "",
+            "listed": {"2026-02": [2, 1]},
+        },
+    ),
+    (
+        ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
+        {
+            "after": "a",
+            "resting": {"0f0f": ["2026-02-03T00:00:00Z", "ABC", 0]},
+            "last": {"at": "2026-02-02T00:00:00Z"},
+        },
     ),
 ]
 TYPES = [type(value) for value, _ in EXAMPLES]

@@ -151,7 +151,7 @@ def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
     assert "reconcile" in states(examine(deployed), "skipped")
     deployed.tick("reconcile")
     assert "reconcile" in states(examine(deployed), "ok")
-    change_total(deployed, lambda total: total["pass"].update(started="2026-01-01T00:00:00Z"))
+    change_total(deployed, lambda total: total["of"].update(started="2026-01-01T00:00:00Z"))
     assert "reconcile" in states(examine(deployed), "warning")
 
 

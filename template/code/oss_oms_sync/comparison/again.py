@@ -64,7 +64,7 @@ def judge_again(
             judged = judge.judge_alone(entry)
             if judged.due:
                 due.append(judged.due)
-            counted.count(judged)
+            counted.add(judged)
         send(due)
     now = counted.tally()
     if judge.prover:

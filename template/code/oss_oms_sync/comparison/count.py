@@ -56,18 +56,13 @@ class CompareCount(Count):
         judge = self._judge
         self._judged = judged = judge.judge(entry)
         # Only who has a whole piece's time for it can say that it is too big for a piece.
-        is_postponed = self._has_begun or (judge.prover is not None and not judge.prover.has_whole_piece)
-        if judged.proof is Proof.TOO_BIG and is_postponed:
+        if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
         return judged.due
 
-    def add(self) -> None:
-        """See Count."""
-        self.count(self._judged)
-
-    def count(self, judged: Judged) -> None:
-        """Count a key."""
-        entry, found, proof, is_inside, _ = judged
+    def add(self, judged: Judged | None = None) -> None:
+        """Count the key that was judged, here or elsewhere."""
+        entry, found, proof, is_inside, _ = judged or self._judged
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:

@@ -107,12 +107,13 @@ class Judge:
             found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
         elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
             found = ObjectClass.IMPOSSIBLE
-        proof = self._prove(entry, found)
+        proof = self._prove(self.prover, entry, found) if self.prover else None
         if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
             found = PROVEN.get(proof, found)
             if found not in EQUAL and is_late(entry, self.moments):
                 found = ObjectClass.MOVING
-        return Judged(entry, found, proof, is_inside, self._due(entry, found))
+        # Nearly all are equal, so nothing is asked of these in vain.
+        return Judged(entry, found, proof, is_inside, None if found.is_equal else self._due(entry, found))
 
     def judge_alone(self, entry: Entry) -> Judged:
         """The same for a key whose neighbours are not judged before it.
@@ -123,14 +124,14 @@ class Judge:
             self.file_system.begin_after(entry.key)
         return self.judge(entry)
 
-    def _prove(self, entry: Entry, found: ObjectClass) -> Proof | None:
+    def _prove(self, prover: Prover, entry: Entry, found: ObjectClass) -> Proof | None:
         """What reading shows of an object that may be equal, and of which nothing else tells."""
         source, destination = entry.source, entry.destination
-        if not self.prover or not source or not destination or found not in PERHAPS_EQUAL:
+        if not source or not destination or found not in PERHAPS_EQUAL:
             return None
         if source.size != destination.size or kept(entry):
             return None
-        return self.prover.prove(source, destination)
+        return prover.prove(source, destination)
 
     def _due(self, entry: Entry, found: ObjectClass) -> FailedKey | None:
         """What is to be sent of an object of this class."""

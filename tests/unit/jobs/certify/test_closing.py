@@ -157,6 +157,12 @@ def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):
     assert ready.is_go(run="mine")
 
 
+def test_a_cutovers_mark_names_the_cutover_and_no_certificate_of_before(ready):
+    earlier = ready.certify(run="another")["document"]
+    assert earlier in ready.call(close=True)["next"]
+    assert "(cutover: mine)" in ready.call(close=True, run="mine")["next"]
+
+
 @pytest.mark.parametrize("wait", [1, 3])
 def test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing(world, wait):
     world.freeze()

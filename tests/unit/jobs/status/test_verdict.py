@@ -14,11 +14,14 @@ from support.world import DROP_BEFORE, ROOT
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
 def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, status, reason):
-    # GIVEN a task that OMS does not show, and a key that it refused for a reason that lasts, after a passing one
+    # GIVEN a task that OMS does not show, which breaks what keys need as well, unless it is a right to look at it
     world.oms.faults.add(Fault.status(status))
+    broken = ("broken", f"Broken, {reason}: {Reason[reason].fix.en}")
+    assert (world.verdict() == broken) == (reason != "FORBIDDEN")
+
+    # AND a key that it refused for a reason that lasts, after a passing one
     world.fail("b", "DEADLINE")
     world.fail("a", reason)
-    broken = ("broken", f"Broken, {reason}: {Reason[reason].fix.en}")
     assert world.verdict() == broken
     assert world.status()["fixes"][reason]["en"] == Reason[reason].fix.en
 

@@ -1,6 +1,6 @@
 """A sample: objects that count as equal are read wholly on both sides.
 
-Which ones was drawn when the comparison counted (comparison/drawing.py). What a call has read is kept beside the
+Which ones was drawn when the comparison counted (passes/digests.py). What a call has read is kept beside the
 comparison's lists, so a sample that takes longer than one call goes on in the next. Each call writes an object of its
 own, so that two at once do not lose what the other has found:
 

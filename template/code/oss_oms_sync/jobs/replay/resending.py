@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import timestamp
@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObj
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import Resolved, Rest, Resting, version
+from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -81,15 +81,6 @@ class ReplayResult:
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
         return {**asdict(self), **stop_json(self.stopped)}
-
-
-@dataclass(frozen=True)
-class _State:
-    """Where the next run goes on `after`, which records rest, and how this run ended."""
-
-    after: str = ""
-    resting: Mapping[str, Rest] = field(default_factory=dict)
-    last: object = None
 
 
 class Replay:
@@ -173,7 +164,7 @@ class Replay:
 
         Raises StorageError before anything is lost.
         """
-        stored = self._state.recall(_State, "replay") or _State()
+        stored = self._state.recall(ReplayState, "replay") or ReplayState()
         self._resting = Resting(stored.resting, self._clock)
         self._looks = True
         if asked.is_whole:
@@ -341,7 +332,7 @@ class Replay:
         self._resting.reject(self.sender.rejected)
         last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
         try:
-            self._state.store("replay", to_json(_State(after, self._resting.kept(), last)))
+            self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
         except StorageError as error:
             # The next run starts where this one did: some keys are sent twice.
             log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400

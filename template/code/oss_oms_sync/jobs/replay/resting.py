@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -34,6 +35,15 @@ class Rest(NamedTuple):
     until: str
     etag: str
     modified: int
+
+
+@dataclass(frozen=True)
+class ReplayState:
+    """Where the next run goes on `after`, which records rest, and how this run ended."""
+
+    after: str = ""
+    resting: Mapping[str, Rest] = field(default_factory=dict)
+    last: object = None
 
 
 class Resting:
