@@ -66,7 +66,7 @@ ROWS = [
     Row("moving", One(age=JUST)),
     Row("moving", One(age=JUST), One(age=JUST), (A, JUST)),
     Row("moving", One(), None, (A, FUTURE)),
-    Row("moving", One(), None, None, failed=FUTURE),
+    Row("failed_before", One(), None, None, failed=FUTURE),
     Row("moving", One(), One(B, 6, FUTURE), WANTED),
     Row("failed_before", One(), None, None, failed=RECORDED),
     Row("failed_before", One(), THERE._replace(size=6), WANTED, failed=RECORDED),
@@ -392,4 +392,4 @@ def total_of(box: Sandbox, asked: dict[str, str]) -> bool:
     """Whether a pass of this scope has ended."""
     stored = box.oss.objects(box.log_bucket).copy()
     totals = [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
-    return any(total["pass"]["scope"]["since"] == asked["since"] for total in totals)
+    return any(total["of"]["scope"]["since"] == asked["since"] for total in totals)

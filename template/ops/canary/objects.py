@@ -50,7 +50,7 @@ def items() -> list[Item]:
     smaller, larger = sorted(PARTS.values())
     return [
         Item("small", "小对象", "small", 1000),
-        Item("hostile name", "特殊键名", "\uff5e a+b%41=c&é;中'\"?#", 1000),
+        Item("hostile name", "特殊键名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
         Item("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA),
         Item("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
         Item("above", "分段", "above", larger * 6 // 5, how="parts"),

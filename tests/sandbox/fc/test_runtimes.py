@@ -22,6 +22,8 @@ ELSEWHERE = [
     "clouds/test_obs_listing.py",
     "clouds/test_obs_signer.py",
     "clouds/test_oms_lists.py",
+    "ops/canary",
+    "ops/clouds",
     "ops/report",
     "ops/test_cost.py",
     "ops/test_docs_certificate.py",
