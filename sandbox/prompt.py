@@ -186,7 +186,10 @@ class Prompt(cmd.Cmd):
 
 
 def _words(line: str, least: int, most: int) -> list[str]:
-    words = shlex.split(line)
+    return _checked(shlex.split(line), least, most)
+
+
+def _checked(words: list[str], least: int, most: int) -> list[str]:
     if not least <= len(words) <= most:
         raise _MisuseError(f"{len(words)} words are too {'few' if len(words) < least else 'many'}.")
     return words
@@ -196,4 +199,4 @@ def _cloud_and(line: str, least: int, most: int) -> Sequence[str]:
     """The cloud that is named first, which is OSS if none is, and the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
-    return [cloud, *_words(shlex.join(words), least, most)]
+    return [cloud, *_checked(words, least, most)]

@@ -127,7 +127,7 @@ def wait_a_second(box: Sandbox) -> None:
 
 def now(box: Sandbox) -> str:
     """The time as certificates tell it."""
-    return datetime.fromtimestamp(time.time() + box.ahead, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:

@@ -204,7 +204,7 @@ class Cutover:
         """Wait until nothing is too young to be judged."""
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
-        pause(self._session, left, Text(*(text.format(timestamp(until)) for text in _WAITS)))
+        pause(self._session, left, _WAITS.filled(timestamp(until)))
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
     def _compare(self, *, anew: bool) -> Any:
@@ -267,7 +267,7 @@ class Cutover:
             waiting = _on_its_way(last)
             if waiting and not (last["taken"] and times == 0):
                 seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
-                pause(self._session, seconds, Text(*(text.format(_told(waiting)) for text in _WAITING_FOR)))
+                pause(self._session, seconds, _WAITING_FOR.filled(_told(waiting)))
             if "failed_before" in waiting and not self._is_closed:
                 self._session.caller.ask("replay", {})
             asked = {**self._wishes, **self._since, "again": True, "run": self._run}
@@ -319,7 +319,7 @@ class Cutover:
                 break
             seen = waits[0]["seen_zh" if session.lang == "zh" else "seen"].replace("{", "{{").replace("}", "}}")
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
-                pause(session, _OMS_SECONDS, Text(*(text.format(seen) for text in _ASK_AGAIN)))
+                pause(session, _OMS_SECONDS, _ASK_AGAIN.filled(seen))
         accepted = {"OMS_FINISHED"} if "oms_unfinished" in self._plan.accept else set()
         lacks = [one["id"] for one in checks if one["result"] != "passed" and one["id"] not in accepted]
         self._end(not lacks, ", ".join(lacks))
@@ -355,7 +355,7 @@ class Cutover:
                 return document
 
     def _hint(self, hint: Text) -> None:
-        self._session.hint = Text(hint.en.format(self._plan.again), hint.zh.format(self._plan.again))
+        self._session.hint = hint.filled(self._plan.again)
 
     def _begin(self, name: Text) -> None:
         self._number += 1

@@ -55,7 +55,7 @@ def _read(given: str, session: Session) -> datetime:
         return now
     frozen = parse_time(given)
     if frozen is None:
-        raise UsageError(Text(_NOT_A_TIME.en.format(given), _NOT_A_TIME.zh.format(given)), _HOW)
+        raise UsageError(_NOT_A_TIME.filled(given), _HOW)
     if frozen > now + _CLOCKS:
-        raise UsageError(Text(_FUTURE.en.format(timestamp(frozen)), _FUTURE.zh.format(timestamp(frozen))), _HOW)
+        raise UsageError(_FUTURE.filled(timestamp(frozen)), _HOW)
     return frozen

@@ -40,12 +40,12 @@ class Project:
         try:
             given = variables(file.read_text(encoding="utf-8"))
         except OSError:
-            raise UsageError(_filled(_NO_FILE, str(file)), _WHERE) from None
+            raise UsageError(_NO_FILE.filled(str(file)), _WHERE) from None
         except ValueError as error:
             raise UsageError(Text(str(error), str(error)), _FILL_IN) from None
         for name in ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"):
             if not given.get(name):
-                raise UsageError(_filled(_LACKS, name, file.name), _FILL_IN)
+                raise UsageError(_LACKS.filled(name, file.name), _FILL_IN)
         return cls(
             given["functionName"],
             given["region"],
@@ -85,7 +85,3 @@ def unquoted(name: str, value: str) -> str:
     if CONTROL.search(text):
         raise ValueError(f"vars.{name} holds a control character in s.yaml, such as a line break or a tab: remove it")
     return text
-
-
-def _filled(text: Text, *what: str) -> Text:
-    return Text(text.en.format(*what), text.zh.format(*what))

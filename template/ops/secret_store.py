@@ -7,6 +7,7 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
+from ops.clouds.keys import check_form, check_given, typed
 from ops.errors import UsageError
 from ops.waiting import Session
 from ops.words import Text
@@ -15,15 +16,11 @@ from ops.words import Text
 _NEEDED = ("HW_AK", "HW_SK")
 _NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
 
-_QUESTION = Text("{} (what you type or paste is not shown):", "{}（输入不回显）：")
 _KEPT = Text("{} is in the tool's secret store now, as {}.", "{} 已存入工具的密钥库，名为 {}。")
-_EMPTY = Text("{} is empty", "{} 为空")
 _SET = Text(
     "Set the environment variable {}, in CI from its secret store; or run this in a terminal, which asks",
     "请设置环境变量 {}（在 CI 中取自其密钥库），或在终端中运行本命令以便输入",
 )
-_STRANGE = Text("{} has blanks or characters that no key has", "{} 含有空格或密钥中不会出现的字符")
-_AGAIN = Text("Copy it again", "请重新复制")
 _NOT_NAMED = Text("s.yaml says no {0}: ${{secret('...')}} under vars", "s.yaml 的 vars 中没有 {0}: ${{secret('...')}}")
 _NAME_IT = Text("Name it there as the tool's store has it", "请在该处按工具密钥库中的名称填写")
 _NO_FILE = Text("{} cannot be read", "无法读取 {}")
@@ -39,7 +36,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> None:
     named = _named(options.template or folder / "s.yaml")
     for name in options.name or _NEEDED:
         if name not in named:
-            raise UsageError(_filled(_NOT_NAMED, name), _NAME_IT)
+            raise UsageError(_NOT_NAMED.filled(name), _NAME_IT)
     # All are there before any is stored: two keys that belong together never come from two pairs.
     values = {name: _value(session, name) for name in options.name or named}
     for name, value in values.items():
@@ -53,19 +50,11 @@ def _named(file: Path) -> dict[str, str]:
     try:
         return dict(_NAMED.findall(file.read_text(encoding="utf-8")))
     except OSError:
-        raise UsageError(_filled(_NO_FILE, str(file)), _WHERE) from None
+        raise UsageError(_NO_FILE.filled(str(file)), _WHERE) from None
 
 
 def _value(session: Session, name: str) -> str:
-    value = os.environ.get(name, "").strip()
-    if not value and session.screen.interactive:
-        value = session.screen.ask_secret(_QUESTION.of(session.lang).format(name))
-    if not value:
-        raise UsageError(_filled(_EMPTY, name), _filled(_SET, name))
-    if not re.fullmatch(r"[!-~]+", value):
-        raise UsageError(_filled(_STRANGE, name), _AGAIN)
+    value = os.environ.get(name, "").strip() or typed(session, name)
+    check_given(name, value, _SET.filled(name))
+    check_form(name, value)
     return value
-
-
-def _filled(text: Text, name: str) -> Text:
-    return Text(text.en.format(name), text.zh.format(name))

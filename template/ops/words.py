@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 Report = Mapping[str, Any]
@@ -17,3 +17,11 @@ class Text(NamedTuple):
     def of(self, lang: str) -> str:
         """In one of them: "en" or "zh"."""
         return self.zh if lang == "zh" else self.en
+
+    def filled(self, *values: object) -> Text:
+        """With these in its places; a Text among them in the same language."""
+        return Text(*(self.of(lang).format(*_in_language(values, lang)) for lang in ("en", "zh")))
+
+
+def _in_language(values: Iterable[object], lang: str) -> Iterator[object]:
+    return (one.of(lang) if isinstance(one, Text) else one for one in values)

@@ -7,7 +7,6 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import oss2
 import pytest
 
 from sandbox import Sandbox
+from sandbox.demo.cutover import now
 from sandbox.server.faults import Fault
 from support.names import lead_huawei_here
 from support.uploads import upload
@@ -30,10 +30,6 @@ def invoke(box: Sandbox, job: str, **asked: object) -> dict[str, Any]:
     invocation = box.fc.invoke(job, json.dumps(asked).encode())
     assert not invocation.failed, invocation.error_message
     return dict(invocation.value)
-
-
-def now(box: Sandbox) -> str:
-    return datetime.fromtimestamp(time.time() + box.ahead, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:

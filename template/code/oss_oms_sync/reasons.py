@@ -16,6 +16,8 @@ def grant(action: str) -> Text:
     )
 
 
+# In the place of a reason where a record tells none, as those of the vendor's handler.
+UNKNOWN = "UNKNOWN"
 # What opens a closed project again.
 OPEN_COMMAND = "python ops.py open"
 

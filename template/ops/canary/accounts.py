@@ -87,20 +87,15 @@ class Accounts:
         """Raises UsageError where a canary could not fly, or could not be caught again."""
         project, told = self.project, self.shown.get("src_bucket")
         if told not in (None, "", project.source):
-            raise UsageError(_filled(_WRONG_SOURCE, str(told), project.source), _RIGHT_TASK)
+            raise UsageError(_WRONG_SOURCE.filled(str(told), project.source), _RIGHT_TASK)
         if project.prefix.startswith(RECORDS):
-            raise UsageError(_filled(_FILTER, _IS_RECORD), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(_IS_RECORD), _OTHER_FILTER)
         longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
         if longest > _MAX_NAME:
-            raise UsageError(_filled(_FILTER, _filled(_TOO_LONG, str(_MAX_NAME))), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(_TOO_LONG.filled(str(_MAX_NAME))), _OTHER_FILTER)
         buckets: tuple[Bucket, ...] = (self.source, self.destination)
         for bucket in buckets:
             if bucket.retains():
-                raise UsageError(_filled(_RETAINS, bucket.name), _OTHER_BUCKET)
+                raise UsageError(_RETAINS.filled(bucket.name), _OTHER_BUCKET)
         if session.caller.ask("certify", {"look": True})["closed"]:
             raise UsageError(_CLOSED, _OPEN)
-
-
-def _filled(text: Text, *what: str | Text) -> Text:
-    said = [one if isinstance(one, Text) else Text(one, one) for one in what]
-    return Text(text.en.format(*(one.en for one in said)), text.zh.format(*(one.zh for one in said)))

@@ -123,17 +123,17 @@ class Watch:
         accounts = self._accounts
         if one.accepted is None:
             success, failed = (accounts.log.get(accounts.record(kind, one.key)) for kind in ("success", "failed"))
-            times = [_modified(found) for found in (success, failed) if found]
+            times = [modified(found) for found in (success, failed) if found]
             one.recorded = one.recorded or min((time for time in times if time), default=None)
             if failed:
                 reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
                 one.reason = reason[1].decode() if reason else "FAILED"
             if success and _etag_of(success) in (one.etag, "-"):
-                one.accepted, one.reason = _modified(success), ""
+                one.accepted, one.reason = modified(success), ""
         if one.in_obs is None:
             found = accounts.destination.head(one.key)
             if found:
-                one.destination, one.in_obs = found, _modified(found)
+                one.destination, one.in_obs = found, modified(found)
 
     def _look_at_counts(self) -> None:
         step, asked, finished = self._count()
@@ -217,7 +217,7 @@ def _list_of(name: str, found: Answer, followed: list[Followed]) -> Lists | None
             # A header has no key, and no digit.
             has_header = not any(character.isdigit() for character in lines[0])
             ends = "CRLF" if "\r\n" in text else "LF"
-            return Lists(kind[1], separator, columns, ends, has_header, _modified(found))
+            return Lists(kind[1], separator, columns, ends, has_header, modified(found))
     return None
 
 
@@ -239,7 +239,8 @@ def _etag_of(record: Answer) -> str:
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 
-def _modified(answer: Answer) -> datetime | None:
+def modified(answer: Answer) -> datetime | None:
+    """When what was answered was stored; None where that is not told."""
     try:
         return parsedate_to_datetime(answer.headers["last-modified"]).astimezone(timezone.utc)
     except (KeyError, ValueError):

@@ -6,7 +6,6 @@ import json
 import secrets
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
-from ops.clouds.wire import Answer
 from ops.errors import OpsError, UsageError
 from ops.project import Project
 from ops.terminal import Line, Marked, width
@@ -105,7 +103,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
         if not remove(session, accounts, journals, mine):
             return _NOT_COME
     for other in journals.all():
-        raise UsageError(_filled(_SOMEBODYS, other.run), _REMOVE)
+        raise UsageError(_SOMEBODYS.filled(other.run), _REMOVE)
     return _Run(session, accounts, journals).fly(options)
 
 
@@ -178,7 +176,7 @@ class _Run:
         found = source.head(key)
         one = Followed(item, key)
         if found:
-            one.etag, one.written = found.headers.get("etag", "").strip('"'), _modified(found)
+            one.etag, one.written = found.headers.get("etag", "").strip('"'), hops.modified(found)
         self._watch.followed.append(one)
         if item.twice:
             session.caller.ask("forward", _event(self._accounts.project, one))
@@ -248,7 +246,7 @@ class _Run:
         try:
             file.write_text(f"{text}\n", encoding="utf-8")
         except OSError:
-            raise UsageError(_filled(_UNWRITABLE, str(file)), _ANOTHER) from None
+            raise UsageError(_UNWRITABLE.filled(str(file)), _ANOTHER) from None
         screen.say(_WRITTEN.of(lang).format(file))
 
 
@@ -295,11 +293,3 @@ def _named(missing: Mapping[str, list[Item]], lang: str) -> str:
 
 def _title(item: Item, lang: str) -> str:
     return item.title_zh if lang == "zh" else item.title
-
-
-def _modified(found: Answer) -> Any:
-    return parsedate_to_datetime(found.headers["last-modified"])
-
-
-def _filled(text: Text, what: str) -> Text:
-    return Text(text.en.format(what), text.zh.format(what))

@@ -25,8 +25,6 @@ from ops.clouds.keys import Keys
 from ops.clouds.wire import Answer, RefusedError, Request, ask
 
 _NOTHING: Mapping[str, str] = {}
-# What says that nothing is set, or nothing is there.
-_FINE = (200, 204, 206)
 
 
 class Listed(NamedTuple):
@@ -135,7 +133,7 @@ class Bucket(ABC):
         def made() -> Request:
             return Request(method, url, self._signed(method, key, query, headers), body)
 
-        return ask(self._clock, made, _FINE)
+        return ask(self._clock, made)
 
     def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING) -> Answer | None:
         try:

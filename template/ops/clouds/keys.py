@@ -72,20 +72,27 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     if not all(given[name] for name in needed):
         # A key and a token that do not belong together are worse than none.
         given[token] = ""
-        for name in needed:
-            given[name] = (
-                session.screen.ask_secret(_filled(_QUESTION, name).of(session.lang))
-                if session.screen.interactive
-                else ""
-            )
+        given.update({name: typed(session, name) for name in needed})
     for name in needed:
-        if not given[name]:
-            raise UsageError(_filled(_EMPTY, name), _filled(_SET, ", ".join(needed)))
+        check_given(name, given[name], _SET.filled(", ".join(needed)))
     for name, value in given.items():
-        if value and not re.fullmatch(r"[!-~]+", value):
-            raise UsageError(_filled(_STRANGE, name), _AGAIN)
+        check_form(name, value)
     return Keys(*(Secret(given[name]) for name in names))
 
 
-def _filled(text: Text, what: str) -> Text:
-    return Text(text.en.format(what), text.zh.format(what))
+def typed(session: Session, name: str) -> str:
+    """What somebody types for a secret; empty where nobody can be asked."""
+    screen = session.screen
+    return screen.ask_secret(_QUESTION.of(session.lang).format(name)) if screen.interactive else ""
+
+
+def check_given(name: str, value: str, how: Text) -> None:
+    """Raise UsageError for a secret that is missing; `how` to give it."""
+    if not value:
+        raise UsageError(_EMPTY.filled(name), how)
+
+
+def check_form(name: str, value: str) -> None:
+    """Raise UsageError for a secret that cannot be one. None at all passes."""
+    if value and not re.fullmatch(r"[!-~]+", value):
+        raise UsageError(_STRANGE.filled(name), _AGAIN)

@@ -77,9 +77,9 @@ class RefusedError(OpsError):
         host = urlsplit(request.url).netloc
         number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
         # Of a call that carries keys only these go out.
-        said = (host, request.method, answer.status, answer.code, number)
         super().__init__(
-            Text(_REFUSED.en.format(*said), _REFUSED.zh.format(*said)), _CLOCK if "Skew" in answer.code else _RIGHTS
+            _REFUSED.filled(host, request.method, answer.status, answer.code, number),
+            _CLOCK if "Skew" in answer.code else _RIGHTS,
         )
 
 
@@ -96,8 +96,7 @@ def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200,
             answer = exchange(request)
         except (OSError, http.client.HTTPException) as error:
             if is_last:
-                said = (urlsplit(request.url).netloc, type(error).__name__)
-                happened = Text(_NO_ANSWER.en.format(*said), _NO_ANSWER.zh.format(*said))
+                happened = _NO_ANSWER.filled(urlsplit(request.url).netloc, type(error).__name__)
                 raise UnreachableError(happened, _NETWORK) from None
         else:
             if answer.status in fine:

@@ -23,7 +23,7 @@ from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.reasons import UNKNOWN, Failure
 
 Kind = Literal["success", "failed", "proven"]
 
@@ -150,6 +150,11 @@ class FailedKey:
     def key(self) -> str:
         """The object's name in plain text."""
         return self.change.key
+
+    @property
+    def told_reason(self) -> str:
+        """The reason as it is told and asked for, also where the record has none."""
+        return self.reason or UNKNOWN
 
     def of(self, change: ObjectChange) -> FailedKey:
         """The key with what is to be sent of it now. One that names no version leaves the version that failed; and how

@@ -269,7 +269,7 @@ def nothing_waits(evidence: Evidence) -> Finding:
 def _waits(evidence: Evidence, others: Text) -> Finding:
     """Where something waits."""
     waiting, due = evidence.waiting, evidence.due
-    reasons = ", ".join(sorted({one.reason or "UNKNOWN" for one in due}))
+    reasons = ", ".join(sorted({one.told_reason for one in due}))
     at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
     parts = [
         Text(

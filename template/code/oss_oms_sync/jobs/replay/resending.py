@@ -24,14 +24,11 @@ from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, ver
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.reasons import UNKNOWN, Reason
 from oss_oms_sync.stop import Stopped, stop_json
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0
-
-# The reason of records that tell none, as those of the vendor's handler.
-UNKNOWN = "UNKNOWN"
 
 log = logging.getLogger(__name__)
 
@@ -294,7 +291,7 @@ class Replay:
 
     def _matches(self, key: FailedKey, asked: Options) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
-        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason or UNKNOWN)
+        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.told_reason)
         return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
@@ -340,7 +337,7 @@ class Replay:
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
         for key in keys:
             self._taken.add(key.key)
-            self._by_reason[key.reason or UNKNOWN] += 1
+            self._by_reason[key.told_reason] += 1
             self._oldest = earliest(self._oldest, key.first_failure)
 
     def _leave(self, keys: Sequence[FailedKey]) -> None:

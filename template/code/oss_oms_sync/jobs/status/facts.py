@@ -190,10 +190,9 @@ def read_backlog(invocation: Invocation) -> Backlog:
         outside=records.outside + foreign,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
-        by_reason=dict(Counter(key.reason or "UNKNOWN" for key in keys)),
+        by_reason=dict(Counter(key.told_reason for key in keys)),
         keys=[
-            {"key": key.key, "reason": key.reason or "UNKNOWN", "since": key.first_failure}
-            for key in keys[:_MAX_KEYS_SHOWN]
+            {"key": key.key, "reason": key.told_reason, "since": key.first_failure} for key in keys[:_MAX_KEYS_SHOWN]
         ],
         run_files=runs.files,
         in_run_files=len(held),

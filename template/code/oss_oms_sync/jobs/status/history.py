@@ -24,7 +24,7 @@ from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.reasons import UNKNOWN, Reason
 from oss_oms_sync.text import Text
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class KeyHistory:
             )
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
-            name, message = details.get("reason", "UNKNOWN"), details.get("message", "")
+            name, message = details.get("reason", UNKNOWN), details.get("message", "")
             return _Story(
                 Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}"),
                 reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。"),
