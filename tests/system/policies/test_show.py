@@ -34,6 +34,20 @@ def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
 
 
+FUNCTION_ROLE = "functionRole: my-sync-function"
+TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/my-sync-trigger"
+
+
+def say(folder: Path, instead: dict[str, str]) -> None:
+    """Writes other lines into the project's s.yaml."""
+    file = folder / "s.yaml"
+    text = file.read_text()
+    for line, other in instead.items():
+        assert line in text
+        text = text.replace(line, other)
+    file.write_text(text)
+
+
 class Aliyun:
     """bash in a project, where `aliyun` is a RAM that is empty at first."""
 
@@ -86,8 +100,8 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
     assert {name: one["attached"] for name, one in state["roles"].items()} == {
-        "oss-oms-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
-        "oss-oms-sync-trigger": ["my-sync-trigger"],
+        "my-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
+        "my-sync-trigger": ["my-sync-trigger"],
     }
     services = [one["trust"]["Statement"][0]["Principal"]["Service"] for one in state["roles"].values()]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
@@ -107,11 +121,11 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
     assert list(aliyun.state["policies"]["my-sync-replay"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
     assert aliyun.state["roles"] == state["roles"]
-    assert "CreateRole --RoleName oss-oms-sync-function: EntityAlreadyExists.Role" in done.stdout
+    assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
     # AND the files for the console say the same
     written = show(aliyun.project, "--json", "console")
-    assert "my-sync-trigger.json: for the role oss-oms-sync-trigger" in written
+    assert "my-sync-trigger.json: for the role my-sync-trigger" in written
     files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
     assert files == aliyun.in_force()
 
@@ -121,7 +135,7 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
     state = aliyun.state
     state["policies"]["other-forward"] = state["policies"]["my-sync-forward"]
-    state["roles"]["oss-oms-sync-function"]["attached"].append("other-forward")
+    state["roles"]["my-sync-function"]["attached"].append("other-forward")
     aliyun.state = state
 
     # WHEN they are removed, and once more
@@ -131,9 +145,9 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
     assert list(aliyun.state["policies"]) == ["other-forward"]
     assert {name: one["attached"] for name, one in aliyun.state["roles"].items()} == {
-        "oss-oms-sync-function": ["other-forward"]
+        "my-sync-function": ["other-forward"]
     }
-    assert "DeleteRole --RoleName oss-oms-sync-function: DeleteConflict.Role.Policy" in first.stdout
+    assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
 
 
 @pytest.mark.parametrize(("options", "action"), [((), "CreatePolicy"), (("--remove",), "DeletePolicy")])
@@ -152,17 +166,20 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
 
 
 def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
-    render(ANSWERS | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
-    text = (tmp_path / "s.yaml").read_text()
-    (tmp_path / "s.yaml").write_text(text.replace("replayRole: ${vars.functionRole}", "replayRole: own # mine"))
+    render(ANSWERS, tmp_path)
+    say(
+        tmp_path,
+        {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", "replayRole: ${vars.functionRole}": "replayRole: own # mine"},
+    )
     granted = show(tmp_path)
     assert "--PolicyName my-sync-replay --RoleName own" in granted
     assert "--PolicyName my-sync-forward --RoleName one-for-all" in granted
-    assert "CreateRole --RoleName oss-oms-sync-trigger" in granted
+    assert "CreateRole --RoleName my-sync-trigger" in granted
 
 
 def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
-    render(ANSWERS | {"triggerRole": "oss-oms-sync-function"}, tmp_path)
+    render(ANSWERS, tmp_path)
+    say(tmp_path, {TRIGGER_ROLE: "triggerRole: my-sync-function"})
     assert '{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}' in show(tmp_path)
 
 
@@ -211,7 +228,8 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     (tmp_path / "s.yaml").write_text(f"{head}{written}\n{rest[rest.index('resources:') :]}\n  logBucket: wrong\n")
 
     # WHEN show reads them, THEN it is the same as before
-    render(ANSWERS | {"functionRole": "r", "triggerRole": "t"}, tmp_path / "rendered")
+    render(ANSWERS, tmp_path / "rendered")
+    say(tmp_path / "rendered", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
     assert show(tmp_path) == show(tmp_path / "rendered")
 
 
@@ -250,7 +268,7 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
     settings = aliyun.project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
-    for given in ('logBucket: "photos-oms-log"', 'functionRole: "oss-oms-sync-function"'):
+    for given in ('logBucket: "photos-oms-log"', FUNCTION_ROLE):
         assert given in text
         text = text.replace(given, f"{given.partition(':')[0]}: {json.dumps(name)}")
     settings.write_text(text, encoding="utf-8")
