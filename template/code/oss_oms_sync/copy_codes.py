@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oss_oms_sync.text import Text
+from oss_oms_sync.answers.text import Text
 
 
 @dataclass(frozen=True)

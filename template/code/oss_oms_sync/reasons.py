@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from oss_oms_sync.text import Text
+from oss_oms_sync.answers.text import Text
 
 
 def grant(action: str) -> Text:

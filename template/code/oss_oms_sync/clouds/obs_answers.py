@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
 from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.text import Text
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
 # The SDKs' name for it, and the API's.

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import HowFar, PassState
 from oss_oms_sync.passes.tally import ClassCount, Tally
-from oss_oms_sync.text import Text, objects_en
 
 # What a pass can be asked for besides (passes/scope.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")

@@ -8,6 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
@@ -18,7 +19,6 @@ from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text, objects_en
 
 _FROZEN = partial(
     Finding,

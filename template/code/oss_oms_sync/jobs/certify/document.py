@@ -18,6 +18,7 @@ import oss_oms_sync
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -31,7 +32,6 @@ from oss_oms_sync.passes.states import PassState, Progress
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Histogram, Side
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.

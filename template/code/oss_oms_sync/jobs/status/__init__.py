@@ -10,6 +10,7 @@ from operator import eq, le
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
@@ -29,7 +30,6 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
-from oss_oms_sync.text import Text
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31

@@ -6,12 +6,12 @@ from __future__ import annotations
 from functools import partial
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.facts import Facts, Verdict, VerdictState
 from oss_oms_sync.jobs.status.looked_at import InObs
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text, objects_en
 
 ACKNOWLEDGE = "python ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
