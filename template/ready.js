@@ -10,8 +10,10 @@ const fs = require("fs");
 const path = require("path");
 
 const NEEDED = ["SYNC_URL", "HW_AK", "HW_SK", "logBucket"];
-// What YAML takes for a number, a truth value, nothing, a list or a map, where nothing stands around it.
-const NO_TEXT = /^([-+]?[0-9][0-9_.,:eExXa-fA-F+-]*|[-+]?\.(inf|nan|[0-9]+)|true|false|yes|no|on|off|null|~|[[{].*)?$/i;
+// What the tool takes for something else than text where it stands without quotes: a number, a date, a truth value, nothing,
+// a list or a map.
+const NO_TEXT =
+  /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*)?$/i;
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.

@@ -131,6 +131,20 @@ SETTINGS = {
             "仅用于 doctor：status 的定时触发器的间隔，同上",
         ),
     ),
+    "DESTINATION_REGION": Setting(
+        "",
+        Text(
+            "only for doctor: the Huawei Cloud region that the sync task should copy to; if empty, any",
+            "仅用于 doctor：同步任务目的端应在的华为云区域；为空则不检查",
+        ),
+    ),
+    "DESTINATION_BUCKET": Setting(
+        "",
+        Text(
+            "only for doctor: the OBS bucket that the sync task should copy to; if empty, any",
+            "仅用于 doctor：同步任务应写入的 OBS 桶；为空则不检查",
+        ),
+    ),
     "PROJECT": Setting(
         "oss-oms-sync",
         Text(

@@ -34,8 +34,8 @@ def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
 
 
-FUNCTION_ROLE = "functionRole: my-sync-function"
-TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/my-sync-trigger"
+FUNCTION_ROLE = "functionRole: ${vars.functionName}-function"
+TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functionName}-trigger"
 
 
 def say(folder: Path, instead: dict[str, str]) -> None:
@@ -169,7 +169,10 @@ def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
     render(ANSWERS, tmp_path)
     say(
         tmp_path,
-        {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", "replayRole: ${vars.functionRole}": "replayRole: own # mine"},
+        {
+            FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all",
+            "replayRole: ${vars.functionRole}": "replayRole: own # mine",
+        },
     )
     granted = show(tmp_path)
     assert "--PolicyName my-sync-replay --RoleName own" in granted

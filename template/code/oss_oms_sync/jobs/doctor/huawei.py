@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
@@ -71,11 +72,31 @@ def task_is_shown(context: CheckContext) -> Finding:
             Text("the response is not one that OMS's documentation names", "响应不是 OMS 文档所述的格式"),
             Reason.UNEXPECTED.fix,
         )
-    return ok(
+    return ok(_copies_to(task))
+
+
+def task_destination(context: CheckContext) -> Finding:
+    task, settings = context.task, context.settings
+    wanted = (settings.destination_bucket, settings.destination_region)
+    pairs = zip(wanted, (task.dst_bucket, task.dst_region), strict=True)
+    if all(one in ("", found) for one, found in pairs):
+        return ok(_copies_to(task))
+    bucket, region = wanted
+    return fault(
+        _copies_to(task),
         Text(
-            f"the task copies to {task.dst_bucket} in {task.dst_region}",
-            f"任务的目的端为 {task.dst_region} 的 {task.dst_bucket}",
+            f"s.yaml says {bucket} in {region}: copy the SYNC_URL of the right task, or correct destinationBucket and"
+            " destinationRegion",
+            f"s.yaml 中是 {region} 的 {bucket}：请复制正确任务的“同步请求接收地址”，"
+            "或修正 destinationBucket 和 destinationRegion",
         ),
+    )
+
+
+def _copies_to(task: TaskInfo) -> Text:
+    return Text(
+        f"the task copies to {task.dst_bucket} in {task.dst_region}",
+        f"任务的目的端为 {task.dst_region} 的 {task.dst_bucket}",
     )
 
 
@@ -299,6 +320,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("task", "任务", ("right oms:synctask:get",), task_is_shown),
     Check("task runs", "任务状态", ("task",), task_runs),
     Check("task source", "任务源端", ("task", "region"), task_source),
+    Check("task destination", "任务目的端", ("task",), task_destination),
     Check("task overwrite mode", "同名对象覆盖方式", ("task",), overwrite_mode),
     Check("task options", "任务选项", ("task",), task_options),
     Check("OMS region", "OMS 区域", ("settings",), oms_region),
