@@ -18,7 +18,7 @@ import oss_oms_sync
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import Text, objects_en, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -159,12 +159,9 @@ def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence
     open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
     failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
     if verdict is CutoverVerdict.NO_GO:
-        return Text(f"NO-GO: {failed} failed.", f"NO-GO：{failed} 未通过。")
+        return t("NO-GO: {failed} failed.", failed=failed)
     if verdict is CutoverVerdict.NOT_PROVEN or evidence.comparison is None:
-        return Text(
-            f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
-            f"未证明：未发现问题，但 {open_ones} 未通过。",
-        )
+        return t("Not proven: nothing is known to be wrong, but {open_ones} did not pass.", open_ones=open_ones)
     found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
     source, began, ended = found.in_scope("source"), found.state.started, found.state.as_of
     is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.options.accept)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -63,9 +63,9 @@ class Sample:
         if not self.equal or self.differing:
             return None
         if len(self.equal) == self.population:
-            return Text(
-                f"All that count as equal were read ({objects_en(self.population)} of up to 1 GiB): none differs",
-                f"不超过 1 GiB 的 {self.population} 个对象已全部读取：没有差异",
+            return t(
+                "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
+                population=self.population,
             )
         # In thousandths, rounded up: no float stands in a certificate.
         share = min(1000, -(-3000 // len(self.equal)))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
@@ -36,10 +36,10 @@ _STATES = {
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {
-    Result.FAILED: Text("Not set up right", "配置有误"),
-    Result.NOT_RUN: Text("Not all could be looked at", "有未能检查的项目"),
+    Result.FAILED: t("Not set up right"),
+    Result.NOT_RUN: t("Not all could be looked at"),
 }
-_WELL = Text("Set up right", "配置正确")
+_WELL = t("Set up right")
 
 log = logging.getLogger(__name__)
 
@@ -108,9 +108,6 @@ def _run_check(check: Check[C], context: C) -> Finding:
         return check.function(context)
     except OmsSyncError as error:
         return fault(
-            Text.same(str(error)),
-            Text(
-                "Look at the message; if it says nothing to do, run doctor again in a minute",
-                "请查看错误信息；若其中没有处理方法，请一分钟后再次运行 doctor",
-            ),
+            same(str(error)),
+            t("Look at the message; if it says nothing to do, run doctor again in a minute"),
         )
