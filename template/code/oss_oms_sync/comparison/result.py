@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import HowFar, PassState
@@ -149,7 +149,7 @@ def _count(tally: Tally, one: ObjectClass) -> ClassCount:
 def _heal(overwrite_mode: str | None, *, is_in_vain: bool) -> Text:
     match overwrite_mode:
         case "FULL_OVERWRITE":
-            return Text(_SEND, _SEND)
+            return same(_SEND)
         case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
             return t(
                 "OMS skipped what was sent again, because one of both objects has no CRC64, so {make_newer}",

@@ -8,7 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.text import Text, objects_en, t
+from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
@@ -87,8 +87,8 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     is_before = frozen is not None and began < timestamp(frozen)
     # Judging some keys again does not make what was seen of all others any newer.
     if is_before or (frozen and found.state.ended < timestamp(evidence.now - LATEST)):
-        why = t(", before the freeze") if is_before else t(", too long ago")
-        return finding(Result.NOT_RUN, Text.join([seen, why]), following, begin)
+        why = t("{seen}, before the freeze", seen=seen) if is_before else t("{seen}, too long ago", seen=seen)
+        return finding(Result.NOT_RUN, why, following, begin)
     if not found.tally.last_written:
         return finding(
             Result.NOT_PROVEN,
@@ -111,11 +111,11 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
     if not late:
         return _FROZEN(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
-    at_least, at_least_zh = ("at least ", "至少 ") if len(late) == MAX_WRITTEN else ("", "")
-    seen = Text(
-        f"{at_least}{objects_en(len(late))} written after the freeze of {timestamp(frozen)}, the last at"
-        f" {timestamp(last)}",
-        f"{at_least_zh}{len(late)} 个对象在 {timestamp(frozen)} 停写之后写入，最后一次在 {timestamp(last)}",
+    seen = t(
+        "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
+        n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
+        frozen=timestamp(frozen),
+        last=timestamp(last),
     )
     later = last + timedelta(seconds=CLOCKS_SECONDS)
     following = t(
@@ -187,11 +187,9 @@ def _sample(evidence: Evidence) -> Finding:
     )
     finding, read = partial(Finding, "SAMPLE", wanted), len(sample.equal)
     if sample.unread or not sample.seed:
-        why, why_zh = (f": {sample.problem}", f"：{sample.problem}") if sample.problem else ("", "")
-        seen = Text(
-            f"{read} of {len(sample.drawn)} drawn objects were read{why}",
-            f"已读取 {len(sample.drawn)} 个抽中对象中的 {read} 个{why_zh}",
-        )
+        seen = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=len(sample.drawn))
+        if sample.problem:
+            seen = t("{seen}: {why}", seen=seen, why=sample.problem)
         go_on = t("Go on with the cutover, which reads on")
         # Where one was read, the next call reads others.
         return finding(Result.NOT_RUN, seen, go_on, options.cutover(), waits=read > 0)
@@ -249,7 +247,7 @@ def _clock(evidence: Evidence) -> Finding:
     known = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
     unknown = [name for name, skew in evidence.clocks.items() if skew is None]
     told = [f"{name} {seconds} s" for name, seconds in known.items()] + [f"{name} ?" for name in unknown]
-    seen = Text(", ".join(told), "，".join(told))
+    seen = t("{clocks}", clocks=told)
     if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
         return _CLOCK(Result.FAILED, seen, Reason.CLOCK.fix, DOCTOR)
     if unknown:

@@ -144,8 +144,7 @@ def _judged(check: _ClassCheck, finding: partial[Finding], evidence: Evidence) -
     if not one.can_be_accepted:
         return finding(Result.FAILED, seen, *_mend(check, evidence), keys)
     if (why := evidence.options.accept.get(one.title)) is not None:
-        accepted = t(". Accepted by name: {why}", why=why)
-        return finding(Result.PASSED, Text.join([seen, accepted]), keys=keys)
+        return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
     return finding(Result.NOT_PROVEN, seen, *_prove(check, evidence), keys)
 
 
@@ -211,7 +210,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
         return of_same_size, options.comparing(scope, restart=True)
     if scope.overwrite and not found.state.amended:
         return _SENT, options.comparing(scope, again=True)
-    told = Text.join([_DECIDE, t(". "), of_same_size]) if of_same_size and skipped else _DECIDE
+    told = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
     return told, options.comparing(scope, overwrite=True, restart=True)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import NOTHING, Text, objects_en, t
+from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.jobs.certify.class_checks import unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
@@ -125,12 +126,10 @@ def oms_finished(evidence: Evidence) -> Finding:
         )
     if work.left != 0:
         return _unfinished(evidence)
-    since, since_zh = (
-        (f"since {at}", f"自 {at} 起") if (at := work.busy and timestamp(work.busy)) else ("for days", "且多日")
-    )
-    return _OMS_FINISHED(
-        Result.PASSED, Text(f"Nothing is left, and it has done nothing {since}", f"没有剩余，{since_zh}没有任何动作")
-    )
+    seen = t("Nothing is left, and it has done nothing for days")
+    if work.busy:
+        seen = t("Nothing is left, and it has done nothing since {busy}", busy=timestamp(work.busy))
+    return _OMS_FINISHED(Result.PASSED, seen)
 
 
 def _oms_is_busy(evidence: Evidence) -> Text | None:
@@ -160,8 +159,8 @@ def _unfinished(evidence: Evidence) -> Finding:
     else:
         result, minutes = Result.NOT_PROVEN, work.largest // _GB
         seen = t(
-            "OMS has not finished {left:object|objects}, and finished nothing for an hour ({minutes} minutes more for"
-            " the largest object)",
+            "OMS has not finished {left:object|objects}, and finished nothing for an hour"
+            " ({minutes:minute|minutes} more for the largest object)",
             left=work.left,
             minutes=minutes,
         )
@@ -169,7 +168,7 @@ def _unfinished(evidence: Evidence) -> Finding:
             "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name"
         )
     if why is not None:
-        return _OMS_FINISHED(Result.PASSED, Text.join([seen, t(". Accepted by name: {why}", why=why)]))
+        return _OMS_FINISHED(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why))
     return _OMS_FINISHED(result, seen, following, evidence.options.accepting(OMS_UNFINISHED))
 
 
@@ -196,12 +195,9 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     changed = [name for name, judged, seen_now in sides if judged != seen_now]
     began = timestamp(still.began)
     if changed:
-        en, zh = " and ".join(one.en for one in changed), "和".join(one.zh for one in changed)
         return _STOOD_STILL(
             Result.FAILED,
-            Text(
-                f"By {began} something has changed in {en} since it was judged", f"截至 {began}，{zh}与判定时相比有变化"
-            ),
+            t("By {began} something has changed in {sides:and} since it was judged", began=began, sides=changed),
             t("See that nothing writes there any more. Then go on with the cutover, which compares anew"),
             go_on,
         )
@@ -220,45 +216,47 @@ def nothing_waits(evidence: Evidence) -> Finding:
     """Whether nothing is to be sent any more that failed. It needs no comparison."""
     waiting = evidence.waiting
     needless = len(waiting.keys) - len(evidence.due)
-    others = t(
-        " ({needless} others are of objects that are gone at the source, equal in OBS, or impossible to copy)",
-        needless=needless,
-    )
-    others = others if needless else NOTHING
     if evidence.due or waiting.unread:
-        return _waits(evidence, others)
-    if waiting.are_more:
-        return _NOTHING_WAITS(
+        finding = _waits(evidence)
+    elif waiting.are_more:
+        finding = _NOTHING_WAITS(
             Result.NOT_RUN,
-            t("There are more failed records or run files than could be looked at{others}", others=others),
+            t("There are more failed records or run files than could be looked at"),
             t("Send them again, in each project of this task"),
             Step("replay"),
         )
-    return _lists(evidence, others)
+    else:
+        finding = _lists(evidence)
+    if not needless:
+        return finding
+    seen = t(
+        "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
+        " copy)",
+        seen=finding.seen,
+        needless=needless,
+    )
+    return replace(finding, seen=seen)
 
 
-def _waits(evidence: Evidence, others: Text) -> Finding:
+def _waits(evidence: Evidence) -> Finding:
     """Where something waits."""
     waiting, due = evidence.waiting, evidence.due
-    reasons = ", ".join(sorted({one.told_reason for one in due}))
-    at_least, at_least_zh = ("at least ", "至少 ") if waiting.are_more else ("", "")
-    parts = [
-        Text(
-            f"{at_least}{objects_en(len(due))}{f' ({reasons})' if reasons else ''}{others.en}",
-            f"{at_least_zh}{len(due)} 个对象{f'（{reasons}）' if reasons else ''}{others.zh}",
-        )
-    ]
-    if number := waiting.unread:
-        parts.append(t(", {number} records or run files that cannot be read", number=number))
+    number, reasons = AtLeast(len(due)) if waiting.are_more else len(due), sorted({one.told_reason for one in due})
+    seen = t("{n:object|objects}", n=number)
+    if reasons:
+        seen = t("{n:object|objects} ({reasons})", n=number, reasons=reasons)
+    if waiting.unread:
+        unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
+        seen = t("{parts}", parts=[seen, unread])
     following = t(
         "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
         " again"
     )
     keys, send = [one.key for one in due][:MAX_KEYS], evidence.options.cutover()
-    return _NOTHING_WAITS(Result.FAILED, Text.join(parts), following, send, keys)
+    return _NOTHING_WAITS(Result.FAILED, seen, following, send, keys)
 
 
-def _lists(evidence: Evidence, others: Text) -> Finding:
+def _lists(evidence: Evidence) -> Finding:
     """Where no record waits: whether OMS's lists tell of nothing more."""
     if why := evidence.lists.said:
         return _NOTHING_WAITS(
@@ -274,14 +272,14 @@ def _lists(evidence: Evidence, others: Text) -> Finding:
         following = t("Its timer does so every minute. If it does not, look at replay's timer and log")
         go_on = evidence.options.cutover()
         return _NOTHING_WAITS(Result.NOT_RUN, last if looked else never, following, go_on, waits=True)
-    unread = evidence.lists.unread
-    more = Text(
-        f"; {unread} lines could not be read, but compare has looked at each object" if unread else "",
-        f"；有 {unread} 行无法读取，但 compare 已逐个检查对象" if unread else "",
-    )
-    return _NOTHING_WAITS(
-        Result.PASSED, t("none, as of {looked}{others}{more}", looked=looked, others=others, more=more)
-    )
+    seen = t("none, as of {looked}", looked=looked)
+    if unread := evidence.lists.unread:
+        seen = t(
+            "{seen}; {unread:line|lines} could not be read, but compare has looked at each object",
+            seen=seen,
+            unread=unread,
+        )
+    return _NOTHING_WAITS(Result.PASSED, seen)
 
 
 def _lists_count_from(evidence: Evidence) -> list[str]:

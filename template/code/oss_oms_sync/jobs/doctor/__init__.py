@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
@@ -25,7 +25,7 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *flow.CHECKS,
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
-_NAMES_ZH = {check.name: check.name_zh for check in _ALL}
+_TITLES = {check.name: check.title for check in _ALL}
 # The words that doctor has for results.
 _STATES = {
     Result.PASSED: "ok",
@@ -66,7 +66,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     checks = [
         {
             "name": name,
-            "name_zh": _NAMES_ZH[name],
+            "name_zh": _TITLES[name].zh,
             **_as_logged(one),
             "seen_zh": one.seen.zh,
             "fix_zh": one.next.zh,
@@ -88,8 +88,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
     for check in checks:
         blocking = _blocking(check.needs, found)
         if context is None or blocking:
-            names_zh = "、".join(_NAMES_ZH[name] for name in blocking)
-            seen = Text(f"depends on: {', '.join(blocking)}", f"取决于：{names_zh}")
+            seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
             finding = (skipped if set(blocking.values()) == {Result.SKIPPED} else unknown)(seen)
         else:
             finding = _run_check(check, context)

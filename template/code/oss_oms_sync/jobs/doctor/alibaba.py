@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import AtLeast, Text, same, t
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
@@ -75,13 +75,15 @@ def source_names(context: CheckContext) -> Finding:
     mine = [one.name for one in page.objects if one.name.endswith(suffix)]
     if not mine and not page.more:
         return ok(none)
-    number, first = f"{len(page.objects):,}", presentable((mine or [page.objects[0].name])[0])
+    number = len(page.objects)
     return (fault if mine else unknown)(
-        Text(
-            f"of {'the first ' if page.more else ''}{number} objects under {RECORD_ROOT} in the source bucket, such as"
-            f" {first}, {len(mine):,} are the project's, and nothing under {RECORD_ROOT} is ever forwarded",
-            f"源 Bucket 的 {RECORD_ROOT} 下{'前' if page.more else '共'} {number} 个对象（例如 {first}）中，"
-            f"{len(mine):,} 个属于本项目，而 {RECORD_ROOT} 下的对象永远不会被转发",
+        t(
+            "of {objects} under {folder} in the source bucket, such as {example}, {mine:is|are} the project's, and"
+            " nothing under {folder} is ever forwarded",
+            objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
+            folder=RECORD_ROOT,
+            example=presentable((mine or [page.objects[0].name])[0]),
+            mine=len(mine),
         ),
         t(
             "Move them elsewhere in the source bucket, or exclude them by vars.objectPrefix in s.yaml and copy by"
@@ -98,13 +100,11 @@ def canaries(context: CheckContext) -> Finding:
     old = [one for one in page.objects if one.modified < latest]
     if not old:
         return ok(t("no canary has left objects in the source bucket"))
-    number, at_least = f"{len(old):,}", t("at least ") if page.more else t("")
     return fault(
         t(
-            "canaries have left {at_least}{number} objects under {presentable} in the source bucket, for over a day",
-            at_least=at_least,
-            number=number,
-            presentable=presentable(folder),
+            "canaries have left {n:object|objects} under {folder} in the source bucket, for over a day",
+            n=AtLeast(len(old)) if page.more else len(old),
+            folder=presentable(folder),
         ),
         t("Delete them: python ops.py canary --remove"),
     )
@@ -195,16 +195,19 @@ def in_scope(context: CheckContext) -> Finding:
     answer = None if is_known else answering(context.passes.states(), key_filter.prefix, None, now)
     last = answer.of if answer else None
     if is_found or (last and not last.found_nothing):
-        by, by_zh = (f", by the pass of {last.started}", f"（依据 {last.started} 开始的对账）") if last else ("", "")
-        return ok(Text(f"there are objects in scope{by}", f"范围内有对象{by_zh}"))
-    filtered = f"OBJECT_PREFIX {key_filter.prefix!r}, OBJECT_SUFFIX {key_filter.suffix!r}"
-    first, first_zh = ("all ", "全部 ") if is_whole else ("the first ", "前 ")
-    rest, rest_zh = (
-        (f", the rest by the pass of {last.started}", f"，其余由 {last.started} 开始的对账检查") if last else ("", "")
-    )
-    seen = Text(
-        f"no object is in scope ({filtered}): of the names with that prefix {first}{names:,} were looked at{rest}",
-        f"范围内没有对象（{filtered}）：已检查该前缀下的{first_zh}{names:,} 个对象名{rest_zh}",
+        if last:
+            return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+        return ok(t("there are objects in scope"))
+    looked_at = t("the first {n:name was|names were} looked at", n=names)
+    if is_whole:
+        looked_at = t("all {n:name was|names were} looked at", n=names)
+    if last:
+        looked_at = t("{looked_at}, the rest by the pass of {started}", looked_at=looked_at, started=last.started)
+    seen = t(
+        "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
+        prefix=key_filter.prefix,
+        suffix=key_filter.suffix,
+        looked_at=looked_at,
     )
     if not is_whole and last is None:
         return unknown(
@@ -232,22 +235,21 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("role", "函数角色", ("settings",), role),
-    Check("OSS answers", "OSS 响应", ("role", "OSS connection", "clock"), oss_answers),
-    Check("log bucket", "记录 Bucket", ("OSS answers",), log_bucket),
-    Check("right to write records", "写入记录的权限", ("log bucket",), right_to_write),
-    Check("right to read records", "读取记录的权限", ("right to write records",), right_to_read),
-    Check("log bucket versioning", "记录 Bucket 的版本控制", ("right to read records",), versioning),
-    Check("right to list records", "列举记录的权限", ("log bucket",), right_to_list_records),
-    Check("record ETag", "记录的 ETag", ("right to write records", "right to list records"), record_etag),
-    Check("right to delete records", "删除记录的权限", ("right to write records",), right_to_delete),
-    Check("source bucket", "源 Bucket", ("OSS answers",), source_bucket),
-    Check("right to list source bucket", "列举源 Bucket 的权限", ("source bucket",), right_to_list_source),
-    Check("canaries", "探针", ("right to list source bucket",), canaries),
-    Check("source names", "源端对象名", ("right to list source bucket",), source_names),
+    Check(t("role"), ("settings",), role),
+    Check(t("OSS answers"), ("role", "OSS connection", "clock"), oss_answers),
+    Check(t("log bucket"), ("OSS answers",), log_bucket),
+    Check(t("right to write records"), ("log bucket",), right_to_write),
+    Check(t("right to read records"), ("right to write records",), right_to_read),
+    Check(t("log bucket versioning"), ("right to read records",), versioning),
+    Check(t("right to list records"), ("log bucket",), right_to_list_records),
+    Check(t("record ETag"), ("right to write records", "right to list records"), record_etag),
+    Check(t("right to delete records"), ("right to write records",), right_to_delete),
+    Check(t("source bucket"), ("OSS answers",), source_bucket),
+    Check(t("right to list source bucket"), ("source bucket",), right_to_list_source),
+    Check(t("canaries"), ("right to list source bucket",), canaries),
+    Check(t("source names"), ("right to list source bucket",), source_names),
     Check(
-        "objects in scope",
-        "范围内的对象",
+        t("objects in scope"),
         ("right to list records", "right to read records", "right to list source bucket"),
         in_scope,
     ),

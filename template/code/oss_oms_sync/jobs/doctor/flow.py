@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
@@ -72,13 +72,11 @@ def right_to_submit(context: CheckContext) -> Finding:
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     names = sorted(set().union(*reasons) - {""})
+    seen = t(
+        "no object key has been accepted since the last failures ({reasons})", reasons=names or t("reason unknown")
+    )
     return unknown(
-        Text(
-            f"no key is known to be accepted since some failed ({', '.join(names) or 'no reason told'})"
-            + ("" if all_seen else "; there are more records than could be looked at"),
-            f"自部分对象失败（{'、'.join(names) or '原因未知'}）以来，未见有对象被接受"
-            + ("" if all_seen else "；记录过多，未能全部查看"),
-        ),
+        seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
         t(
             "See that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python ops.py"
             " status` says of the failed keys; run doctor again when replay has sent them"
@@ -101,7 +99,7 @@ def reconcile(context: CheckContext) -> Finding:
         return skipped(t("no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`"))
     seen = t("the last pass of reconcile began at {started}", started=last.started)
     if last.is_late(settings.reconcile_period, now):
-        return warning(Text.join([seen, t(", and the next is long due")]), fix)
+        return warning(t("{seen}, and the next is long due", seen=seen), fix)
     return ok(seen)
 
 
@@ -123,18 +121,24 @@ def timer(job: str, context: CheckContext) -> Finding:
     woken, installed = context.timers
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
-    due = t("; it should do so every {every} min", every=every)
     if last is None:
         seen = t("no timer has woken {job} yet", job=job)
         if installed is None or installed.ago <= late:
-            return skipped(Text.join([seen, due, t(": look again in {again} min", again=again)]))
+            return skipped(
+                t(
+                    "{seen}; it should do so every {every} min: look again in {again} min",
+                    seen=seen,
+                    every=every,
+                    again=again,
+                )
+            )
     else:
         at = timestamp(last.at)
         seen = t("the timer last woke {job} at {at}", job=job, at=at)
         if last.ago <= late:
             return ok(seen)
     return fault(
-        Text.join([seen, due]),
+        t("{seen}; it should do so every {every} min", seen=seen, every=every),
         t(
             "See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it), and"
             " in `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
@@ -156,7 +160,7 @@ def is_open(context: CheckContext) -> Finding:
 
 def others_open(context: CheckContext) -> Finding:
     """Which other projects have to be closed for a cutover: who learns that only then, learns it in the freeze."""
-    names = ", ".join(open_projects(context.invocation))
+    names = open_projects(context.invocation)
     if not names:
         return ok(t("no other project of the sync task is open"))
     return warning(
@@ -181,18 +185,17 @@ def pass_triggers(context: CheckContext) -> Finding:
     finally:
         bucket.try_delete_all(names)
     if asleep:
-        jobs = Text(" and ".join(asleep), " 和 ".join(asleep))
         return warning(
             t(
-                "what was written under passes/ in the log bucket did not wake {jobs} within {ping_seconds:.0f}"
+                "what was written under passes/ in the log bucket did not wake {jobs:and} within {seconds:.0f}"
                 " seconds: a pass goes on by the timer alone then, one range after the other",
-                jobs=jobs,
-                ping_seconds=_PING_SECONDS,
+                jobs=asleep,
+                seconds=_PING_SECONDS,
             ),
             t(
-                "See in the Function Compute console that the trigger of {jobs} on the log bucket is there, and that"
-                " the trigger's role may invoke the function; then run doctor again",
-                jobs=jobs,
+                "See in the Function Compute console that the trigger of {jobs:and} on the log bucket is there, and"
+                " that the trigger's role may invoke the function; then run doctor again",
+                jobs=asleep,
             ),
         )
     return ok(t("what is written under passes/ in the log bucket wakes reconcile and compare"))
@@ -203,11 +206,13 @@ def records_flow(context: CheckContext) -> Finding:
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
     missing = classes[ObjectClass.UNRECORDED]
-    names = f"{'' if all_seen else 'the first '}{classes.total():,} names"
-    seen = Text(
-        f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record",
-        f"{'' if all_seen else '前 '}{classes.total():,} 个对象中，最近一天写入的有 {accepted} 个已接受，"
-        f"{failed} 个失败，{missing} 个没有记录",
+    number = classes.total()
+    seen = t(
+        "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
+        names=t("{n:name|names}", n=number) if all_seen else t("the first {n:name|names}", n=number),
+        accepted=accepted,
+        failed=failed,
+        missing=missing,
     )
     if missing:
         return (warning if accepted + failed else fault)(
@@ -220,13 +225,14 @@ def records_flow(context: CheckContext) -> Finding:
     if failed:
         return warning(seen, t("`python ops.py status` says why they failed"))
     if not accepted:
-        again = t(": upload an object, and look again in 15 minutes")
-        return skipped(Text.join([seen, again]))
+        return skipped(t("{seen}: upload an object, and look again in 15 minutes", seen=seen))
     if not events_came:
         # Reconcile's own records must not make a dead trigger look healthy.
-        late = t("; all records came so late that reconcile may have made them, so whether events arrive is open")
         return unknown(
-            Text.join([seen, late]),
+            t(
+                "{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
+                seen=seen,
+            ),
             t("Upload an object, and look again: it should have a record within 15 minutes"),
         )
     return ok(seen)
@@ -289,19 +295,18 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 
 _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
-    Check("project open", "项目是否打开", _READING_RECORDS, is_open),
-    Check("other projects", "其他项目", _READING_RECORDS, others_open),
+    Check(t("right oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
+    Check(t("project open"), _READING_RECORDS, is_open),
+    Check(t("other projects"), _READING_RECORDS, others_open),
     *(
-        Check(f"{job} timer", f"{job} 的定时触发器", (*_READING_RECORDS, "right to write records"), partial(timer, job))
+        Check(t("{job} timer", job=job), (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
-    Check("reconcile", "对账", _READING_RECORDS, reconcile),
+    Check(t("reconcile"), _READING_RECORDS, reconcile),
     Check(
-        "pass triggers",
-        "对账和比对的触发器",
+        t("pass triggers"),
         (*_READING_RECORDS, "right to write records", "right to delete records", "source bucket"),
         pass_triggers,
     ),
-    Check("records flow", "记录产生情况", (*_READING_RECORDS, "right to list source bucket"), records_flow),
+    Check(t("records flow"), (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

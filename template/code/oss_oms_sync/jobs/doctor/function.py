@@ -87,10 +87,9 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     }
     if not told:
         return warning(silent, look)
-    seconds = {name: f"{skew.total_seconds():.0f}" for name, skew in told.items()}
-    seen = Text(
-        ", ".join(f"{off} s off {name}'s clock" for name, off in seconds.items()),
-        "，".join(f"与 {name} 的时钟相差 {off} 秒" for name, off in seconds.items()),
+    seconds = {name: skew.total_seconds() for name, skew in told.items()}
+    seen = t(
+        "{clocks}", clocks=[t("{off:.0f} s off {name}'s clock", off=off, name=name) for name, off in seconds.items()]
     )
     worst = max(told.values())
     if worst <= _WARNING_SKEW:
@@ -126,13 +125,13 @@ def _connect(url: str, setting: str) -> Finding:
             t("{setting} holds no address", setting=setting),
             t("Correct {setting}, or remove it", setting=setting),
         )
-    shown = Text(f"{'the proxy ' if proxy else ''}{host}", f"{'代理 ' if proxy else ''}{host}")
+    shown = t("the proxy {host}", host=host) if proxy else same(host)
     check_host = t("Check the host in {setting}", setting=setting)
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return fault(
-            Text(presentable(f"the name {host} is not found: {error}"), presentable(f"无法解析域名 {host}：{error}")),
+            t("the name {host} is not found: {error}", host=presentable(host), error=presentable(str(error))),
             check_host,
         )
     try:
@@ -141,37 +140,27 @@ def _connect(url: str, setting: str) -> Finding:
                 tls_context().wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return fault(
-            Text(
-                presentable(f"{host} cannot be trusted (TLS): {error}"),
-                presentable(f"{host} 的 TLS 证书不可信：{error}"),
-            ),
+            t("{host} cannot be trusted (TLS): {error}", host=host, error=presentable(str(error))),
             t("{check_host}: something else answers there, or intercepts the connection", check_host=check_host),
         )
     except OSError as error:
         return fault(
-            Text(
-                presentable(f"no connection to {shown.en} port {port}: {error}"),
-                presentable(f"无法连接到 {shown.zh} 的端口 {port}：{error}"),
-            ),
+            t("no connection to {host} port {port:d}: {error}", host=shown, port=port, error=presentable(str(error))),
             fix_unreachable(setting),
         )
-    with_tls = parts.scheme == "https"
-    return ok(
-        Text(
-            f"{shown.en} is found, and takes connections{' with TLS' if with_tls else ''}",
-            f"{shown.zh} 可以解析并连接{'（TLS）' if with_tls else ''}",
-        ),
-    )
+    if parts.scheme == "https":
+        return ok(t("{host} is found, and takes connections with TLS", host=shown))
+    return ok(t("{host} is found, and takes connections", host=shown))
 
 
 # These two run before there is a context, because a context needs valid settings.
 FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
-    Check("libraries", "运行库", (), libraries),
-    Check("settings", "设置", ("libraries",), settings),
+    Check(t("libraries"), (), libraries),
+    Check(t("settings"), ("libraries",), settings),
 )
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("region", "地域", ("settings",), region),
-    Check("OMS connection", "OMS 连接", ("settings",), oms_connection),
-    Check("OSS connection", "OSS 连接", ("region",), oss_connection),
-    Check("clock", "时钟", ("settings",), clock),
+    Check(t("region"), ("settings",), region),
+    Check(t("OMS connection"), ("settings",), oms_connection),
+    Check(t("OSS connection"), ("region",), oss_connection),
+    Check(t("clock"), ("settings",), clock),
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
@@ -25,7 +25,6 @@ _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 _PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 # Nothing else needs the destination, so what is wrong there is a warning.
-_NOT_COMPARED = t(": compare cannot look at OBS, and status tells only what OMS accepted")
 
 
 def oms_answers(context: CheckContext) -> Finding:
@@ -93,12 +92,11 @@ def task_source(context: CheckContext) -> Finding:
     }
     if any(wrong.values()):
         parts = [_PARTS[what] for what, is_wrong in wrong.items() if is_wrong]
-        fix = Text(
-            f"Its {' and '.join(part.en for part in parts)} should be that of"
-            f" {settings.source_bucket or 'the source bucket'} in {settings.oss_region} (Aliyun): copy the SYNC_URL"
-            " of the right task",
-            f"其{'和'.join(part.zh for part in parts)}应与 {settings.oss_region} 的"
-            f" {settings.source_bucket or '源 Bucket'}（阿里云）一致：请复制正确任务的“同步请求接收地址”",
+        fix = t(
+            "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
+            parts=parts,
+            bucket=settings.source_bucket or t("the source bucket"),
+            region=settings.oss_region,
         )
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
@@ -117,24 +115,24 @@ def overwrite_mode(context: CheckContext) -> Finding:
         return ok(
             t("{mode}: no new version is skipped; what is submitted twice is copied twice", mode=mode),
         )
-    crc64 = mode == "CRC64_COMPARISON_OVERWRITE"
-    where = "if one of the two objects has no CRC64, OMS compares size and time instead: " if crc64 else ""
-    where_zh = "若有一侧的对象没有 CRC64 值，OMS 改为对比大小和时间：" if crc64 else ""
+    gap = t("a new version of the same size that comes while OMS writes the old one may be skipped")
+    if mode == "CRC64_COMPARISON_OVERWRITE":
+        gap = t("if one of the two objects has no CRC64, OMS compares size and time instead: {gap}", gap=gap)
     return warning(
-        Text(
-            f"{mode}: {where}a new version of the same size that comes while OMS writes the old one may be skipped",
-            f"{mode}：{where_zh}OMS 写入旧版本期间到达、大小相同的新版本可能被跳过",
-        ),
+        t("{mode}: {gap}", mode=mode, gap=gap),
         t("FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice"),
     )
 
 
 def task_options(context: CheckContext) -> Finding:
-    restore = t("are restored and copied") if context.task.enable_restore else t("fail")
-    metadata = t("is") if context.task.enable_metadata_migration else t("is not")
-    return ok(
-        t("archived objects {restore}; objects' own metadata {metadata} copied", restore=restore, metadata=metadata),
+    task = context.task
+    archived = t("archived objects are restored and copied") if task.enable_restore else t("archived objects fail")
+    metadata = (
+        t("objects' own metadata is copied")
+        if task.enable_metadata_migration
+        else t("objects' own metadata is not copied")
     )
+    return ok(t("{archived}; {metadata}", archived=archived, metadata=metadata))
 
 
 def oms_region(context: CheckContext) -> Finding:
@@ -144,11 +142,9 @@ def oms_region(context: CheckContext) -> Finding:
     if match[1] not in _OMS_REGIONS:
         return warning(
             t("{match} is not known to offer synchronization tasks", match=match[1]),
-            Text(
-                "If the task is not found, create it in "
-                + " or ".join(f"{name.en} ({region})" for region, name in _OMS_REGIONS.items()),
-                "如果找不到该任务，请在以下区域之一创建："
-                + "、".join(f"{name.zh}（{region}）" for region, name in _OMS_REGIONS.items()),
+            t(
+                "If the task is not found, create it in {regions:or}",
+                regions=[t("{name} ({region})", name=name, region=region) for region, name in _OMS_REGIONS.items()],
             ),
         )
     name = _OMS_REGIONS[match[1]]
@@ -158,7 +154,7 @@ def oms_region(context: CheckContext) -> Finding:
 def _user_right(action: str, answer: object, without: Text) -> Finding:
     """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return fault(_describe(answer), Text.join([grant(action), t(" "), without]))
+        return fault(_describe(answer), sentences(grant(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
         return _fault(answer)
     return ok(
@@ -177,7 +173,11 @@ def _describe(failure: Failure) -> Text:
 
 def obs_connection(context: CheckContext) -> Finding:
     found = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
-    return found if found.result is Result.PASSED else warning(Text.join([found.seen, _NOT_COMPARED]), found.next)
+    return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
+
+
+def _not_compared(why: Text) -> Text:
+    return t("{why}: compare cannot look at OBS, and status tells only what OMS accepted", why=why)
 
 
 def obs_clock(context: CheckContext) -> Finding:
@@ -193,7 +193,7 @@ def right_to_list(context: CheckContext) -> Finding:
     try:
         context.destination.list_page("", "")
     except ObsError as error:
-        return warning(Text.join([same(str(error)), _NOT_COMPARED]), error.fix)
+        return warning(_not_compared(same(str(error))), error.fix)
     return ok(t("OBS lists {name}", name=context.destination.name))
 
 
@@ -259,21 +259,21 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
 
 _LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("OMS answers", "OMS 响应", ("OMS connection", "clock"), oms_answers),
-    Check("access key", "访问密钥", ("OMS answers",), access_key),
-    Check("right oms:synctask:get", "权限 oms:synctask:get", ("access key",), right_to_get),
-    Check("task", "任务", ("right oms:synctask:get",), task_is_shown),
-    Check("task runs", "任务状态", ("task",), task_runs),
-    Check("task source", "任务源端", ("task", "region"), task_source),
-    Check("task overwrite mode", "同名对象覆盖方式", ("task",), overwrite_mode),
-    Check("task options", "任务选项", ("task",), task_options),
-    Check("OMS region", "OMS 区域", ("settings",), oms_region),
-    Check("right oms:synctask:statistics", "权限 oms:synctask:statistics", ("task",), right_to_statistics),
-    Check("OBS connection", "OBS 连接", ("task",), obs_connection),
-    Check("OBS clock", "OBS 时钟", ("OBS connection",), obs_clock),
-    Check("right to list OBS", "列举 OBS 桶的权限", ("OBS clock",), right_to_list),
-    Check("destination kind", "目的端类型", ("OBS clock",), kind),
-    Check("right to read OMS's lists", "读取 OMS 列表的权限", _LISTING, right_to_read_lists),
-    Check("destination encryption", "目的端加密", _LISTS, _of_oms_list(encryption)),
-    Check("destination versioning", "目的端版本控制", _LISTS, _of_oms_list(versioning)),
+    Check(t("OMS answers"), ("OMS connection", "clock"), oms_answers),
+    Check(t("access key"), ("OMS answers",), access_key),
+    Check(t("right oms:synctask:get"), ("access key",), right_to_get),
+    Check(t("task"), ("right oms:synctask:get",), task_is_shown),
+    Check(t("task runs"), ("task",), task_runs),
+    Check(t("task source"), ("task", "region"), task_source),
+    Check(t("task overwrite mode"), ("task",), overwrite_mode),
+    Check(t("task options"), ("task",), task_options),
+    Check(t("OMS region"), ("settings",), oms_region),
+    Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
+    Check(t("OBS connection"), ("task",), obs_connection),
+    Check(t("OBS clock"), ("OBS connection",), obs_clock),
+    Check(t("right to list OBS"), ("OBS clock",), right_to_list),
+    Check(t("destination kind"), ("OBS clock",), kind),
+    Check(t("right to read OMS's lists"), _LISTING, right_to_read_lists),
+    Check(t("destination encryption"), _LISTS, _of_oms_list(encryption)),
+    Check(t("destination versioning"), _LISTS, _of_oms_list(versioning)),
 )
