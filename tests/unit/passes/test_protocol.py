@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.answers.stop import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.stop import Stop
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
