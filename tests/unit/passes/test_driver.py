@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
@@ -19,7 +20,6 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
-from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped
 from support.reconcile_world import ReconcileWorld
 from support.world import HOUR, NO_RIGHT
 
@@ -81,11 +81,6 @@ def woken(world: ReconcileWorld) -> list[str]:
 
 
 # Begins.
-
-
-def test_a_tick_begins_a_pass_where_none_was_and_does_its_first_piece(world, walks):
-    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (bool(state.ended), stopped, len(walks.began)) == (True, None, 1)
 
 
 def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import HowFar, PassState
 from oss_oms_sync.passes.tally import ClassCount, Tally
-from oss_oms_sync.text import Text, objects_en
 
 # What a pass can be asked for besides (passes/scope.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
@@ -92,7 +92,7 @@ class CompareResult:
             "source": {**to_json(tally.side("source")), "state_digest": f"{tally.state:064x}"},
             "destination": to_json(tally.side("destination")),
             "adds_up": tally.adds_up(),
-            "remedies": {name: text._asdict() for name, text in self.remedies.items()},
+            "remedies": {name: text.to_json() for name, text in self.remedies.items()},
             "watermark": self.watermark,
             "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
             "differences": list(tally.parts),

@@ -21,13 +21,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.reasons import OPEN_COMMAND, Failure, Reason
-from oss_oms_sync.text import Text
 
 # For how long an instance that saw the project open takes that for granted, from when it asked.
 _KNOWN_SECONDS = 60.0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -19,7 +20,6 @@ from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificat
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
-from oss_oms_sync.text import Text
 
 _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.

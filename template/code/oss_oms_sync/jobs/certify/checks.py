@@ -8,6 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
@@ -18,7 +19,6 @@ from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text, objects_en
 
 _FROZEN = partial(
     Finding,
@@ -76,11 +76,11 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     following = Text("Compare both buckets", "请比对两个桶")
     begin = evidence.options.comparing(found.state.scope if found else None, restart=True)
     if isinstance(evidence.task, Failure):
-        reason, (en, zh) = evidence.task.reason.name, evidence.task.remedy("get")
+        reason = evidence.task.reason.name
         return finding(
             Result.NOT_RUN,
             Text(f"OMS does not tell which bucket is the destination, {reason}", f"无法从 OMS 获知目的桶，{reason}"),
-            Text(en, zh),
+            evidence.task.remedy("get"),
             begin,
         )
     if found is None:

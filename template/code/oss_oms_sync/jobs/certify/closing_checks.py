@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.jobs.certify.class_checks import unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text, objects_en
 
 REHEARSED = Text("Nothing is frozen: this is a rehearsal", "尚未停写：本次为演练")
 _GO_ON = Text("Go on with the cutover", "请继续割接")

@@ -18,6 +18,7 @@ import oss_oms_sync
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -31,7 +32,6 @@ from oss_oms_sync.passes.states import PassState, Progress
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Histogram, Side
 from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text, objects_en
 
 _KIND = "oss-oms-sync certificate"
 # Of the format.
@@ -139,11 +139,12 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
 
 
 def code_sha256(folder: Path) -> str:
-    """Which code made it: SHA-256 over the Python files in `folder`, sorted by path: of each its path in there, a zero
-    byte, the SHA-256 of its contents as hex digits, and a newline."""
+    """Which code made it: SHA-256 over the Python and JSON files in `folder`, sorted by path: of each its path in
+    there, a zero byte, the SHA-256 of its contents as hex digits, and a newline."""
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-        for path in sorted(folder.rglob("*.py"))
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".py", ".json")
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -266,7 +267,7 @@ def _lag(histogram: Histogram) -> dict[str, object]:
 
 
 def _problem(failure: Failure) -> dict[str, object]:
-    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}
+    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get").to_json()}
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:

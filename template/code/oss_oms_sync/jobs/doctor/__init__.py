@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
 from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
-from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 

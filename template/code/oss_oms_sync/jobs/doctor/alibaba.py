@@ -7,13 +7,13 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.passes.states import answering
-from oss_oms_sync.text import Text
 
 _LOG_BUCKET = Text("log bucket", "记录 Bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.

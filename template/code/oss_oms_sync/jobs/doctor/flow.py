@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
@@ -24,7 +25,6 @@ from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
-from oss_oms_sync.text import Text
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.clouds.invocation import Invocation
@@ -20,7 +21,6 @@ from oss_oms_sync.clouds.oss2_import import import_oss2
 from oss_oms_sync.errors import SettingsError, presentable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warning
 from oss_oms_sync.reasons import Reason
-from oss_oms_sync.text import Text
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 _CONNECT_SECONDS = 5.0

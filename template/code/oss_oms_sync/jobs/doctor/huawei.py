@@ -8,11 +8,11 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
-from oss_oms_sync.text import Text
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {
@@ -175,8 +175,8 @@ def oms_region(context: CheckContext) -> Finding:
                 + "、".join(f"{name.zh}（{region}）" for region, name in _OMS_REGIONS.items()),
             ),
         )
-    en, zh = _OMS_REGIONS[match[1]]
-    return ok(Text(f"{en} ({match[1]}) offers synchronization tasks", f"{zh}（{match[1]}）提供同步任务"))
+    name = _OMS_REGIONS[match[1]]
+    return ok(Text(f"{name.en} ({match[1]}) offers synchronization tasks", f"{name.zh}（{match[1]}）提供同步任务"))
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
