@@ -67,7 +67,7 @@ async function postInit({ artTemplate, ...paths }) {
     }
     answers.logBucket = answers.logBucket || proposeLogBucket(answers.sourceBucket);
     const kept = takeSecrets(answers);
-    const problems = check(questions, answers);
+    const problems = check(questions, answers, kept);
     if (problems.length > 0) fail(problems, paths, { answers });
     const hasSecrets = kept || answers.HW_AK !== "";
     if (hasSecrets) keepSecrets(answers, kept);
@@ -125,8 +125,8 @@ function checkGiven(questions, given) {
   const names = Object.keys(questions.properties);
   const unknown = Object.keys(given).filter((name) => !names.includes(name));
   const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], given[name])]));
-  takeSecrets(answers);
-  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers)];
+  const kept = takeSecrets(answers);
+  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, kept)];
 }
 
 /** What the tool will take as the answer; the random end of a default does not matter here. */
@@ -196,10 +196,10 @@ function proposeLogBucket(sourceBucket) {
 }
 
 /** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */
-function check({ properties, required }, answers) {
+function check({ properties, required }, answers, kept) {
   const problems = [];
-  // An empty one may be filled in later, but half a pair may not.
-  const isHalf = SECRETS.some((name) => answers[name] === "") && !SECRETS.every((name) => answers[name] === "");
+  // They may be filled in later, but not half of them; and an upgrade never takes those away that s.yaml has.
+  const needsSecrets = SECRETS.some((name) => answers[name] !== "") || (keepsFolder() && answers.SYNC_URL && !kept);
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
     const answer = answers[name];
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
@@ -207,7 +207,7 @@ function check({ properties, required }, answers) {
     const label = `${name}${choose(` (${title.split(" / ")[1]})`, `（${title.split(" / ")[0]}）`)}`;
     const end = description.lastIndexOf("。") + 1;
     const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
-    if (answer === "" && (required.includes(name) || (isHalf && SECRETS.includes(name)))) {
+    if (answer === "" && (required.includes(name) || (needsSecrets && SECRETS.includes(name)))) {
       const elsewhere = SECRETS.includes(name)
         ? choose(
             ` Set the environment variable ${name}: read -rs ${name}; export ${name} (it shows nothing of what you paste).`,

@@ -19,7 +19,7 @@ _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
 _ATTEMPTS = 4
 _AGAIN = (429, 500, 502, 503, 504)
-_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"error_code" *: *"([A-Za-z0-9.()]{1,80})"')
+_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
 _NO_ANSWER = Text("{} gives no answer: {}", "{} 无响应：{}")
 _NETWORK = Text(
