@@ -123,7 +123,7 @@ def deep(box: Sandbox, job: str) -> None:
 def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alone(box, project, name):
     deep(box, name)
     calls = [one for one in box.oss.actions if one.bucket]
-    granted, usual = (rights(project, name, "oss", *options) for options in (["--deep"], []))
+    granted, usual = (rights(project, name, "oss", deep=is_deep) for is_deep in (True, False))
     assert [call for call in calls if not any(right.allows(call) for right in granted)] == []
     (more,) = set(granted) - set(usual)
     assert more.resource == f"acs:oss:*:*:{box.source_bucket}/*"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+from ops.setup.statements import FUNCTIONS
 from sandbox.server.faults import Fault
 from support.documents import Document
-from support.policies import FUNCTIONS, Right, rights
+from support.policies import Right, rights
 from tools.package import ROOT
 from tools.render import render
 

@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.project import variables
+from ops.setup.statements import statements
 from support.answers import ANSWERS
-from support.policies import FUNCTIONS, rights, show
+from support.policies import show
 from tools.package import ROOT
 from tools.render import render
 
@@ -25,10 +28,10 @@ def test_show_runs_on_a_bare_python(project):
 
 def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     granted, removed = show(project), show(project, "--remove")
-    for name in (*FUNCTIONS, "trigger"):
-        for right in rights(project, name, "oss"):
-            assert f"{right.action}" in granted
-            assert f" on {right.resource}" in granted
+    show(project, "--json", "console")
+    for path in (project / "console").iterdir():
+        for one in json.loads(path.read_text())["Statement"]:
+            assert f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}" in granted
     assert "oms:synctask:createEvent" in granted
     script = r"( *|#.*|case .* esac|tolerate\(\) \{|  (if|elif|else) .*|\}|document=.*|tolerate .* aliyun ram \w+ .*)"
     assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
@@ -95,8 +98,30 @@ class Aliyun:
 
 @pytest.fixture
 def aliyun(tmp_path: Path) -> Aliyun:
-    render(ANSWERS | {"functionName": "my_sync"}, tmp_path)
+    render(ANSWERS, tmp_path)
     return Aliyun(tmp_path)
+
+
+def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(project):
+    # GIVEN one role for all functions
+    show(project, "--json", "console")
+    merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
+    by_purpose = statements(variables((project / "s.yaml").read_text()))
+    needed = [one for purpose, allowed in by_purpose.items() if purpose != "trigger" for one in allowed]
+
+    # THEN what each function needs is in one of few statements, and each of these is what some function needs
+    assert len(merged) < len(needed) / 3
+    for one in needed:
+        for action in one["Action"]:
+            for resource in one["Resource"]:
+                assert any(
+                    action in wide["Action"]
+                    and any(fnmatchcase(resource, pattern) for pattern in wide["Resource"])
+                    and wide.get("Condition") == one.get("Condition")
+                    for wide in merged
+                ), (action, resource)
+    pairs = {(action, resource) for one in needed for action in one["Action"] for resource in one["Resource"]}
+    assert {(action, resource) for one in merged for action in one["Action"] for resource in one["Resource"]} <= pairs
 
 
 def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
@@ -105,7 +130,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
     assert aliyun.attached() == {
-        "my-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
+        "my-sync-function": ["my-sync-function"],
         "my-sync-trigger": ["my-sync-trigger"],
     }
     trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
@@ -115,7 +140,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     before = aliyun.in_force()
 
     # WHEN another log bucket is named in s.yaml, and RAM keeps no further version of one policy
-    versions = state["policies"]["my-sync-replay"]["versions"]
+    versions = state["policies"]["my-sync-function"]["versions"]
     versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
     aliyun.state = state
     settings = aliyun.project / "s.yaml"
@@ -125,7 +150,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     # THEN the policies in force are new, and their old versions make room
     assert (done.returncode, done.stderr) == (0, "")
     assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
-    assert list(aliyun.state["policies"]["my-sync-replay"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
+    assert list(aliyun.state["policies"]["my-sync-function"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
     assert aliyun.state["roles"] == state["roles"]
     assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
@@ -140,7 +165,7 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     # GIVEN roles and policies, some in two versions, and another project's policy on one of the roles
     assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
     state = aliyun.state
-    state["policies"]["other-forward"] = state["policies"]["my-sync-forward"]
+    state["policies"]["other-forward"] = state["policies"]["my-sync-function"]
     state["roles"]["my-sync-function"]["attached"]["other-forward"] = 0
     aliyun.state = state
 
@@ -180,7 +205,7 @@ def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
     )
     granted = show(tmp_path)
     assert "--PolicyName my-sync-replay --RoleName own" in granted
-    assert "--PolicyName my-sync-forward --RoleName one-for-all" in granted
+    assert "--PolicyName my-sync-function --RoleName one-for-all" in granted
     assert "CreateRole --RoleName my-sync-trigger" in granted
 
 
@@ -194,7 +219,7 @@ def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
     ("before", "after", "told"),
     [
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
-        ("vars:", "values:", "vars.logBucket is missing"),
+        ("vars:", "values:", "vars.functionName is missing"),
         ('logBucket: "photos-oms-log"', "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
         ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
     ],
@@ -281,14 +306,12 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     # WHEN bash runs what show prints, THEN it is what it was
     done = aliyun.run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert aliyun.in_force()["my-sync-forward"]["Statement"][0]["Resource"] == [
+    assert aliyun.in_force()["my-sync-function"]["Statement"][0]["Resource"] == [
         f"acs:oss:*:*:{name}/oms_source_record/*"
     ]
 
     # AND RAM refuses it as the name of a role
-    role = 'functionRole: "my-sync-function"'
-    assert role in text
-    settings.write_text(text.replace(role, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
+    settings.write_text(text.replace(FUNCTION_ROLE, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
     done = aliyun.run()
     assert (done.returncode, "InvalidParameter.RoleName.InvalidChars" in done.stderr) == (1, True)
     assert not (aliyun.project / "taken").exists()
