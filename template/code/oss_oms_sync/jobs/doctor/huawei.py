@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
@@ -59,6 +60,21 @@ def right_to_statistics(context: CheckContext) -> Finding:
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right(
         "statistics", answer, Text("Without it status shows no course of time.", "否则 status 无法显示变化趋势。")
+    )
+
+
+def step_of_counts(context: CheckContext) -> Finding:
+    if in_hand(context.invocation).left is not None:
+        return ok(Text("OMS counts a day in steps of five minutes", "OMS 一天的统计以五分钟为步长"))
+    return warning(
+        Text(
+            "OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO",
+            "OMS 一天的统计不以五分钟为步长：OMS_FINISHED 无法通过，因此不会有 GO",
+        ),
+        Text(
+            "Nothing until a cutover: accept oms_unfinished by name then, if that can be",
+            "割接之前无需处理；届时如可接受，请按名称接受 oms_unfinished",
+        ),
     )
 
 
@@ -303,6 +319,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check("task options", "任务选项", ("task",), task_options),
     Check("OMS region", "OMS 区域", ("settings",), oms_region),
     Check("right oms:synctask:statistics", "权限 oms:synctask:statistics", ("task",), right_to_statistics),
+    Check("step of counts", "统计步长", ("right oms:synctask:statistics",), step_of_counts),
     Check("OBS connection", "OBS 连接", ("task",), obs_connection),
     Check("OBS clock", "OBS 时钟", ("OBS connection",), obs_clock),
     Check("right to list OBS", "列举 OBS 桶的权限", ("OBS clock",), right_to_list),
