@@ -92,7 +92,7 @@ class CompareResult:
             "source": {**to_json(tally.side("source")), "state_digest": f"{tally.state:064x}"},
             "destination": to_json(tally.side("destination")),
             "adds_up": tally.adds_up(),
-            "remedies": {name: text._asdict() for name, text in self.remedies.items()},
+            "remedies": {name: text.to_json() for name, text in self.remedies.items()},
             "watermark": self.watermark,
             "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
             "differences": list(tally.parts),

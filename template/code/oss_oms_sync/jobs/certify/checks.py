@@ -76,11 +76,11 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     following = Text("Compare both buckets", "请比对两个桶")
     begin = evidence.options.comparing(found.state.scope if found else None, restart=True)
     if isinstance(evidence.task, Failure):
-        reason, (en, zh) = evidence.task.reason.name, evidence.task.remedy("get")
+        reason = evidence.task.reason.name
         return finding(
             Result.NOT_RUN,
             Text(f"OMS does not tell which bucket is the destination, {reason}", f"无法从 OMS 获知目的桶，{reason}"),
-            Text(en, zh),
+            evidence.task.remedy("get"),
             begin,
         )
     if found is None:

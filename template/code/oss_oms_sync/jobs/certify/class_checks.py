@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import UNPROVEN

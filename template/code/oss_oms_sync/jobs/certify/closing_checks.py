@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.jobs.certify.class_checks import unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence

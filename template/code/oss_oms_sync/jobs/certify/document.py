@@ -139,11 +139,12 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
 
 
 def code_sha256(folder: Path) -> str:
-    """Which code made it: SHA-256 over the Python files in `folder`, sorted by path: of each its path in there, a zero
-    byte, the SHA-256 of its contents as hex digits, and a newline."""
+    """Which code made it: SHA-256 over the Python and JSON files in `folder`, sorted by path: of each its path in
+    there, a zero byte, the SHA-256 of its contents as hex digits, and a newline."""
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-        for path in sorted(folder.rglob("*.py"))
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".py", ".json")
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -266,7 +267,7 @@ def _lag(histogram: Histogram) -> dict[str, object]:
 
 
 def _problem(failure: Failure) -> dict[str, object]:
-    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}
+    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get").to_json()}
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:

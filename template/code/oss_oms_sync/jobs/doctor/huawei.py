@@ -191,8 +191,8 @@ def oms_region(context: CheckContext) -> Finding:
                 + "、".join(f"{name.zh}（{region}）" for region, name in _OMS_REGIONS.items()),
             ),
         )
-    en, zh = _OMS_REGIONS[match[1]]
-    return ok(Text(f"{en} ({match[1]}) offers synchronization tasks", f"{zh}（{match[1]}）提供同步任务"))
+    name = _OMS_REGIONS[match[1]]
+    return ok(Text(f"{name.en} ({match[1]}) offers synchronization tasks", f"{name.zh}（{match[1]}）提供同步任务"))
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:

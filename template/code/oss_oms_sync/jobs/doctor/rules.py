@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
-from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import NOTHING
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
