@@ -92,12 +92,13 @@ def reasons() -> str:
 
 def unconfirmed(chinese: bool) -> str:
     """What is not confirmed, and what rests on it."""
+    language = "zh" if chinese else "en"
     rows = [
         (
-            one.question[chinese],
-            one.assumed[chinese],
+            one.question.of(language),
+            one.assumed.of(language),
             f"`{one.setting}`" if one.setting else "",
-            one.rests[chinese],
+            one.rests.of(language),
             _ONE_OF[chinese][1].join(f"`{field}`" for field in one.fields),
         )
         for one in UNCONFIRMED.values()

@@ -8,15 +8,15 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, not_confirmed, ok
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.passes.tally import ClassCount
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 
-_SHOWN = Text("what this project has done so far shows it", "本项目至今的运行已经表明")
-_NOT_USED = Text("COMPARE_DEEP is off: nothing here rests on it", "COMPARE_DEEP 为 off：没有内容依赖它")
-_CANARY = Text("`python ops.py canary` shows it in your accounts", "`python ops.py canary` 可在你的账号中确认")
+_SHOWN = t("what this project has done so far shows it")
+_NOT_USED = t("COMPARE_DEEP is off: nothing here rests on it")
+_CANARY = t("`python ops.py canary` shows it in your accounts")
 
 
 def _nothing(_: CheckContext) -> Text | None:
@@ -70,10 +70,8 @@ def assumption(name: str, context: CheckContext) -> Finding:
     one, (_, settled) = UNCONFIRMED[name], _SETTLED[name]
     if why := settled(context):
         return ok(why)
-    of, of_zh = (f" ({one.setting})", f"（{one.setting}）") if one.setting else ("", "")
-    seen = Text(
-        f"{one.question.en}; assumed: {one.assumed.en}{of}", f"{one.question.zh}；假设：{one.assumed.zh}{of_zh}"
-    )
+    assumed = t("{assumed} ({setting})", assumed=one.assumed, setting=one.setting) if one.setting else one.assumed
+    seen = t("{question}; assumed: {assumed}", question=one.question, assumed=assumed)
     return not_confirmed(seen, _CANARY)
 
 

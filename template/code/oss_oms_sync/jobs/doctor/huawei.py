@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
@@ -65,16 +65,10 @@ def right_to_statistics(context: CheckContext) -> Finding:
 
 def step_of_counts(context: CheckContext) -> Finding:
     if in_hand(context.invocation).left is not None:
-        return ok(Text("OMS counts a day in steps of five minutes", "OMS 一天的统计以五分钟为步长"))
+        return ok(t("OMS counts a day in steps of five minutes"))
     return warning(
-        Text(
-            "OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO",
-            "OMS 一天的统计不以五分钟为步长：OMS_FINISHED 无法通过，因此不会有 GO",
-        ),
-        Text(
-            "Nothing until a cutover: accept oms_unfinished by name then, if that can be",
-            "割接之前无需处理；届时如可接受，请按名称接受 oms_unfinished",
-        ),
+        t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO"),
+        t("Nothing until a cutover: accept oms_unfinished by name then, if that can be"),
     )
 
 
