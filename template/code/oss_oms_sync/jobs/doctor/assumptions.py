@@ -3,7 +3,7 @@ nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from oss_oms_sync.answers.finding import Finding
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, not_confirmed, ok
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.passes.tally import ClassCount
-from oss_oms_sync.unconfirmed import UNCONFIRMED
+from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
 
 _SHOWN = t("what this project has done so far shows it")
 _NOT_USED = t("COMPARE_DEEP is off: nothing here rests on it")
@@ -51,31 +51,29 @@ def _count(context: CheckContext, *classes: ObjectClass) -> int:
     return sum(counts.get(one.title, ClassCount()).source.objects for one in classes)
 
 
-# By the names in the table: in Chinese, and why nobody has to confirm it any more, if that is so. What is not here
-# decides no GO, or has a check of its own.
-_SETTLED: Mapping[str, tuple[str, Callable[[CheckContext], Text | None]]] = {
-    "doubles": ("重复提交", _nothing),
-    "lag of counts": ("统计延迟", _nothing),
-    "part size": ("分段大小", _reads_nothing),
-    "written as a whole": ("整体写入", _was_proven),
-    "order of OBS": ("OBS 列举顺序", _was_compared),
-    "form of lists": ("清单格式", _lists_were_read),
-    "lag of lists": ("清单延迟", _nothing),
-    "encoding of keys": ("键的编码", _has_arrived),
-    "keys in events": ("事件中的键", _has_arrived),
-}
+# By the names in the table: why nobody has to confirm it any more, if that is so. What is not here decides no GO, or
+# has a check of its own.
+_SETTLED: Sequence[tuple[Text, Callable[[CheckContext], Text | None]]] = (
+    (t("doubles"), _nothing),
+    (t("lag of counts"), _nothing),
+    (t("part size"), _reads_nothing),
+    (t("written as a whole"), _was_proven),
+    (t("order of OBS"), _was_compared),
+    (t("form of lists"), _lists_were_read),
+    (t("lag of lists"), _nothing),
+    (t("encoding of keys"), _has_arrived),
+    (t("keys in events"), _has_arrived),
+)
 
 
-def assumption(name: str, context: CheckContext) -> Finding:
-    one, (_, settled) = UNCONFIRMED[name], _SETTLED[name]
+def _assumption(one: Unconfirmed, settled: Callable[[CheckContext], Text | None], context: CheckContext) -> Finding:
     if why := settled(context):
         return ok(why)
     assumed = t("{assumed} ({setting})", assumed=one.assumed, setting=one.setting) if one.setting else one.assumed
-    seen = t("{question}; assumed: {assumed}", question=one.question, assumed=assumed)
-    return not_confirmed(seen, _CANARY)
+    return not_confirmed(t("{question}; assumed: {assumed}", question=one.question, assumed=assumed), _CANARY)
 
 
 _NEEDS = ("task", "right to list records", "right to read records", "log bucket versioning")
 CHECKS: Sequence[Check[CheckContext]] = [
-    Check(name, name_zh, _NEEDS, partial(assumption, name)) for name, (name_zh, _) in _SETTLED.items()
+    Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled)) for title, settled in _SETTLED
 ]

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Generic, TypeVar
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.text import NOTHING
+from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -45,13 +45,17 @@ ok, warning, fault, unknown, skipped, not_confirmed = (
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its name in English and in Chinese, the names of the checks that have to pass first, and the function
-    that looks at its context."""
+    """One rule: its title, the names of the checks that have to pass first, and the function that looks at its
+    context."""
 
-    name: str
-    name_zh: str
+    title: Text
     needs: Sequence[str]
     function: Callable[[C], Finding]
+
+    @property
+    def name(self) -> str:
+        """What answers, and other checks, call it."""
+        return self.title.en
 
 
 class CheckContext:
