@@ -334,7 +334,13 @@ class Sandbox:
         """Make a task that copies from the source bucket to a destination of its own."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
-            self.project_id, task_id, self._read_source, bucket, overwrite_mode=self._overwrite_mode
+            self.project_id,
+            task_id,
+            self._read_source,
+            bucket,
+            overwrite_mode=self._overwrite_mode,
+            src_bucket=self.source_bucket,
+            src_region=self.region,
         )
 
     def _read_source(self, key: str) -> SourceObject | None:
