@@ -12,7 +12,8 @@ from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
-from ops.project import CANARY, Project
+from ops.certificates import CANARY
+from ops.project import Project
 from ops.waiting import Session
 from ops.words import Text
 
