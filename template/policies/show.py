@@ -26,8 +26,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
+from ops.certificates import CANARY  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
-from ops.project import CANARY, variables  # noqa: E402
+from ops.project import variables  # noqa: E402
 from ops.setup.statements import Document, Role, rights, roles  # noqa: E402
 
 # What lets the commands run as a script, and run again.

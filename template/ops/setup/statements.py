@@ -12,17 +12,13 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from ops.errors import UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import Text, t
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
-
-_MISSING = Text("vars.{} is missing in s.yaml", "s.yaml 中缺少 vars.{}")
-_EXPRESSION = Text("vars.{} is {} in s.yaml", "s.yaml 中 vars.{} 为 {}")
-_WRITE = Text("Write the name out, because the policies need it", "请写出具体名称，权限策略需要用到它")
 
 
 class Role(NamedTuple):
@@ -132,7 +128,11 @@ def _value(given: Mapping[str, str], name: str) -> str:
     # A role may be given as an ARN, which may hold an expression for the account.
     text = given.get(name, "").rpartition(":role/")[2]
     if not text:
-        raise UsageError(_MISSING.filled(name), _WRITE)
+        raise UsageError(t("vars.{name} is missing in s.yaml", name=name), _write_out())
     if "${" in text:
-        raise UsageError(_EXPRESSION.filled(name, text), _WRITE)
+        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=text), _write_out())
     return text
+
+
+def _write_out() -> Text:
+    return t("Write the name out, because the policies need it")

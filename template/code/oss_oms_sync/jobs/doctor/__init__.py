@@ -12,7 +12,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
-from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
+from oss_oms_sync.jobs.doctor import alibaba, assumptions, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
 
 C = TypeVar("C")
@@ -23,6 +23,7 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *huawei.CHECKS,
     *alibaba.CHECKS,
     *flow.CHECKS,
+    *assumptions.CHECKS,
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
 _TITLES = {check.name: check.title for check in _ALL}
@@ -33,6 +34,7 @@ _STATES = {
     Result.FAILED: "fault",
     Result.NOT_RUN: "unknown",
     Result.SKIPPED: "skipped",
+    Result.NOT_PROVEN: "not confirmed",
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {

@@ -11,6 +11,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
@@ -55,6 +56,15 @@ def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right("statistics", answer, t("Without it status shows no course of time."))
+
+
+def step_of_counts(context: CheckContext) -> Finding:
+    if in_hand(context.invocation).left is not None:
+        return ok(t("OMS counts a day in steps of five minutes"))
+    return warning(
+        t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO"),
+        t("Nothing until a cutover: accept oms_unfinished by name then, if that can be"),
+    )
 
 
 def task_is_shown(context: CheckContext) -> Finding:
@@ -289,6 +299,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("task options"), ("task",), task_options),
     Check(t("OMS region"), ("settings",), oms_region),
     Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
+    Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
     Check(t("OBS connection"), ("task",), obs_connection),
     Check(t("OBS clock"), ("OBS connection",), obs_clock),
     Check(t("right to list OBS"), ("OBS clock",), right_to_list),

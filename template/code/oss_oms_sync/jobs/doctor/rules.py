@@ -22,6 +22,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState, Written
+from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
@@ -29,9 +30,16 @@ C = TypeVar("C")
 
 
 # What a rule has found, which those who call it give its name.
-ok, warning, fault, unknown, skipped = (
+ok, warning, fault, unknown, skipped, not_confirmed = (
     partial(Finding, "", NOTHING, result)
-    for result in (Result.PASSED, Result.WARNING, Result.FAILED, Result.NOT_RUN, Result.SKIPPED)
+    for result in (
+        Result.PASSED,
+        Result.WARNING,
+        Result.FAILED,
+        Result.NOT_RUN,
+        Result.SKIPPED,
+        Result.NOT_PROVEN,
+    )
 )
 
 
@@ -106,6 +114,16 @@ class CheckContext:
     def destination(self) -> ObsBucket:
         """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
+
+    @cached_property
+    def compared(self) -> PassState | None:
+        """The last whole comparison with the task's destination; None if there was none.
+
+        Raises StorageError.
+        """
+        states = PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
+        answer = answering(states, self.settings.key_filter.prefix, None, self.invocation.clock.now())
+        return answer.of if answer else None
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
