@@ -29,7 +29,7 @@ sys.dont_write_bytecode = True
 from ops.certificates import CANARY  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import variables  # noqa: E402
-from ops.setup.statements import Document, Role, rights, roles  # noqa: E402
+from ops.setup.statements import Role, rights, roles, trust_of  # noqa: E402
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -181,15 +181,6 @@ def ram(tolerated: str, action: str, **parameters: str) -> str:
 
 def attachment(role: Role) -> dict[str, str]:
     return {"PolicyName": role.policy, "RoleName": role.name, "PolicyType": "Custom"}
-
-
-def trust_of(held: list[Role]) -> Document:
-    """Who may take on a role: Function Compute for a function, OSS for the triggers."""
-    services = sorted({role.service for role in held})
-    return {
-        "Version": "1",
-        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}],
-    }
 
 
 def written(found: list[Role], folder: Path) -> Iterator[str]:

@@ -36,7 +36,9 @@ class Ram:
 
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
         """What RAM answers to an action, with its parameters as RAM calls them."""
-        return self._call(self._endpoint or _RAM_HOST, _RAM, action, parameters)
+        # A key that was made without anybody having its secret is of no use, and there are two a user.
+        attempts = 1 if action == "CreateAccessKey" else 4
+        return self._call(self._endpoint or _RAM_HOST, _RAM, action, parameters, attempts)
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
         """The same for a thing that may not be there: then None."""
@@ -47,7 +49,9 @@ class Ram:
                 return None
             raise
 
-    def _call(self, endpoint: str, version: str, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def _call(
+        self, endpoint: str, version: str, action: str, parameters: Mapping[str, str], attempts: int = 4
+    ) -> dict[str, Any]:
         host = urlsplit(endpoint).netloc
 
         def made() -> Request:
@@ -56,5 +60,5 @@ class Ram:
             signed = signers.acs(host, action, version, parameters, keys=self._keys, now=now, nonce=uuid.uuid4().hex)
             return Request("POST", f"{endpoint}/?{urlencode(sorted(parameters.items()), quote_via=quote)}", signed)
 
-        found: dict[str, Any] = json.loads(ask(self._clock, made).body)
+        found: dict[str, Any] = json.loads(ask(self._clock, made, attempts=attempts).body)
         return found

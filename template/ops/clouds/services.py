@@ -22,7 +22,9 @@ class Service:
     def __init__(self, origin: str, keys: Keys, clock: Clock, about: Mapping[str, str] = _NOTHING) -> None:
         self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
 
-    def call(self, method: str, path: str, query: Mapping[str, str] = _NOTHING, body: Any = None) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, query: Mapping[str, str] = _NOTHING, body: Any = None, attempts: int = 4
+    ) -> dict[str, Any]:
         """What it answers; empty where it says nothing. Raises RefusedError and UnreachableError."""
         host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
@@ -33,5 +35,5 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
-        found: dict[str, Any] = json.loads(ask(self._clock, made, (200, 201, 204)).body or b"{}")
+        found: dict[str, Any] = json.loads(ask(self._clock, made, (200, 201, 204), attempts).body or b"{}")
         return found

@@ -83,14 +83,16 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206)) -> Answer:
-    """Send what `made` makes, each time anew because the signature holds the time; everything that is sent from here
-    can be sent twice.
+def ask(
+    clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206), attempts: int = _ATTEMPTS
+) -> Answer:
+    """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
+    be done twice.
 
     Raises RefusedError for an answer that is not `fine`, and UnreachableError.
     """
-    for attempt in range(_ATTEMPTS):
-        is_last = attempt == _ATTEMPTS - 1
+    for attempt in range(attempts):
+        is_last = attempt == attempts - 1
         request = made()
         try:
             answer = exchange(request)

@@ -7,7 +7,7 @@ of this project, whose statements are merged.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -81,6 +81,53 @@ def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, lis
         "status": look,
         _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
+
+
+def trust_of(held: Sequence[Role]) -> Document:
+    """Who may take on a role: Function Compute for a function, OSS for the triggers."""
+    services = sorted({role.service for role in held})
+    return {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}],
+    }
+
+
+def source_reader(bucket: str) -> Document:
+    """What OMS's key needs of the source: "How do I obtain permissions", in OMS's questions and answers. The first
+    right holds for the names of all buckets; without it the key is refused."""
+    place = f"acs:oss:*:*:{bucket}"
+    return {
+        "Version": "1",
+        "Statement": [
+            _allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
+            _allow("oss:GetBucketLocation", "oss:GetBucketInfo", "oss:ListObjects", on=[place]),
+            _allow("oss:GetObject", on=[f"{place}/*"]),
+        ],
+    }
+
+
+def destination_writer(bucket: str) -> Document:
+    """What OMS's key needs of the destination."""
+    objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
+    return _identity_policy(
+        _allow("obs:bucket:listAllMyBuckets", on=["*"]),
+        _allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        _allow(*objects, on=[f"obs:*:*:object:{bucket}/*"]),
+    )
+
+
+def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
+    """What the functions' key needs: policies/huawei.json and policies/huawei-obs.json as one identity policy."""
+    lists = f"obs:*:*:object:{bucket}/{'' if deep else 'oms/sync_task/'}*"
+    return _identity_policy(
+        _allow("oms:synctask:createEvent", "oms:synctask:get", "oms:synctask:statistics", on=["*"]),
+        _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        _allow("obs:object:getObject", on=[lists]),
+    )
+
+
+def _identity_policy(*allowed: Statement) -> Document:
+    return {"Version": "5.0", "Statement": list(allowed)}
 
 
 def rights(document: Document) -> Iterator[str]:
