@@ -122,6 +122,17 @@ def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
 
 
 @pytest.fixture
+def assert_refused() -> Callable[[requests.Response, int, str], None]:
+    """Checks an answer's status and the code of OMS or IAM, and that it says something."""
+
+    def check(answer: requests.Response, status: int, code: str) -> None:
+        assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+        assert answer.json()["error_msg"]
+
+    return check
+
+
+@pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
     """The same for another world than the `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
