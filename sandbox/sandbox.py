@@ -8,6 +8,7 @@ import ssl
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,12 @@ from sandbox.fc.timers import Timer
 from sandbox.iam.service import Iam
 from sandbox.obs.service import Obs
 from sandbox.oms.service import Oms
-from sandbox.oms.task import OverwriteMode, SourceObject, Task
+from sandbox.oms.task import OverwriteMode, Task
 from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
 from sandbox.server.service import Ground
+from sandbox.sides import Sides, source_object
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -77,6 +79,7 @@ class Sandbox:
         )
         self.oss.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
+        self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
         # Whether functions that are deployed from now on may only do what their role may.
         self.binds_roles = False
         self.fc = FunctionCompute(self.region, instances)
@@ -336,16 +339,9 @@ class Sandbox:
         return self.oms.create_task(
             self.project_id,
             task_id,
-            self._read_source,
+            partial(source_object, self.oss, self.source_bucket),
             bucket,
             overwrite_mode=self._overwrite_mode,
             src_bucket=self.source_bucket,
             src_region=self.region,
         )
-
-    def _read_source(self, key: str) -> SourceObject | None:
-        found = self.oss.objects(self.source_bucket).get(key)
-        # OMS fails to copy a symbolic link.
-        if found is None or found.type == "Symlink":
-            return None
-        return SourceObject(found.data, found.etag, found.last_modified, found.headers, found.has_crc64)
