@@ -12,7 +12,8 @@ from ops.clock import Clock
 from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
-from ops.words import Text
+from ops.words import Said, Text
+from oss_oms_sync.answers.stop import Stop
 
 # How often somebody looks how far a pass is.
 _LOOK_SECONDS = 15.0
@@ -20,11 +21,8 @@ _REDRAW_SECONDS = 1.0
 # A pass that stopped is called again so often, before whoever waits gives up.
 _ATTEMPTS = 3
 _REST_SECONDS = 30.0
-# Why a call came back that says nothing against the pass; that somebody else has begun a newer one, which a call with
-# other wishes than theirs would take away from them again; and what no other call would change.
-_GOES_ON = "time"
-_SUPERSEDED = "superseded"
-_FINAL = ("closed", "too_large")
+# What no other call would change.
+_FINAL = {Stop.CLOSED.value, Stop.TOO_LARGE.value}
 
 _GOING_ON = Text("{} {}: {}", "{} {}：{}")
 _RESTS = Text("{} rests: {}. It is tried again in {:.0f} seconds", "{} 暂停：{}。{:.0f} 秒后重试")
@@ -38,7 +36,7 @@ class Session:
     screen: Screen
     clock: Clock
     lang: str
-    hint: Text | None = field(default=None)
+    hint: Said | None = field(default=None)
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> Any:
@@ -51,9 +49,11 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
     answer = _call(session, job, payload, began)
     attempts, superseded = 1, 0
     while not answer["finished"]:
-        is_moving = answer["stop"] == _GOES_ON
+        # That the time was up says nothing against the pass.
+        is_moving = answer["stop"] == Stop.TIME.value
         attempts = 1 if is_moving else attempts + 1
-        superseded += answer["stop"] == _SUPERSEDED
+        # A call with other wishes than theirs would take the pass away from them again.
+        superseded += answer["stop"] == Stop.SUPERSEDED.value
         if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer["stop"] in _FINAL:
             break
         if not is_moving:
@@ -71,7 +71,7 @@ def call_once(session: Session, job: str, payload: Payload) -> Any:
     return _call(session, job, payload, session.clock.monotonic())
 
 
-def pause(session: Session, seconds: float, countdown: Text) -> None:
+def pause(session: Session, seconds: float, countdown: Said) -> None:
     """Wait, and say how long it will be; in the sandbox the time goes by at once."""
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
@@ -105,7 +105,7 @@ def _look(session: Session, job: str, payload: Payload) -> Any:
         return None
 
 
-def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
+def _hinted(session: Session, job: str, scope: Payload) -> Said | None:
     """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
     before = session.hint
     if before is None:

@@ -1,14 +1,18 @@
-"""What happens to a project in its life: another prefix, another task, another project beside it."""
+"""What happens to a project in its life: another task, another project beside it, a closing."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
+from support.instance import Instance
 from support.uploads import upload
+from support.world import payload
 from tools.render import render
 
 HOUR = 3600
@@ -29,41 +33,6 @@ def deploy(box: Sandbox, tmp_path: Path):
 def failed(box: Sandbox) -> set[str]:
     folder = f"oms_source_record/{box.task_id}/failed_object/"
     return {name.removeprefix(folder) for name in box.oss.objects(box.log_bucket) if name.startswith(folder)}
-
-
-def test_a_wider_prefix_brings_what_was_written_since_the_installation(box, deploy):
-    # GIVEN a project that forwards a part
-    deploy(objectPrefix="a/")
-    box.tick("reconcile")
-    upload(box, "a/1", "b/1")
-    assert set(box.oms.accepted) == {"a/1"}
-
-    # WHEN it is deployed with all
-    deploy(objectPrefix="")
-    upload(box, "b/2")
-    box.later(HOUR)
-    box.tick("reconcile")
-
-    # THEN events come by themselves, and reconcile brings the rest
-    assert set(box.oms.accepted) == {"a/1", "b/1", "b/2"}
-
-
-def test_a_narrower_prefix_leaves_the_other_failures_where_they_are(box, deploy):
-    # GIVEN failures inside and outside of it
-    deploy()
-    box.oms.faults.add(Fault.status(401))
-    upload(box, "a/1", "b/1")
-    box.oms.faults.clear()
-
-    # WHEN it is deployed
-    deploy(objectPrefix="a/")
-    upload(box, "b/2")
-
-    # THEN replay sends what is inside, and nobody loses the rest
-    assert box.tick("replay").value["accepted"] == 1
-    assert set(box.oms.accepted) == {"a/1"}
-    assert failed(box) == {"b/1"}
-    assert box.fc.invoke("status", b"").value["backlog"]["outside"] == 1
 
 
 def test_another_task_begins_with_records_of_its_own(box, deploy):
@@ -110,26 +79,55 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
     assert failed(box) == set()
 
 
-def test_a_second_project_whose_trigger_overlaps_is_refused(box, deploy):
-    deploy("one ", objectPrefix="a/")
-    with pytest.raises(ValueError, match="two forward/oss-content overlaps with one forward/oss-content"):
-        deploy("two ", objectPrefix="a/b/")
+TIMEOUT = 60
+OPEN_IT = "To open it: python ops.py open"
 
 
-def test_each_of_two_projects_is_woken_by_its_own_passes_and_by_nothing_else_in_the_log_bucket(box, deploy):
-    # GIVEN two projects for one task and log bucket
-    deploy("one ", objectPrefix="a/")
-    deploy("two ", objectPrefix="b/")
+@pytest.fixture(params=["python3.12", "python3.10"])
+def project(request, box, tmp_path) -> Sandbox:
+    """One instance of each function: what it sees counts for all that follows."""
+    render(box.answers() | {"runtime": request.param}, tmp_path)
+    box.deploy_project(tmp_path, instances=1)
+    return box
 
-    # WHEN a piece is written for a pass of one, and what else there is for the other
-    for name in (
-        f"passes/one-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/end",
-        f"working/two-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/0000",
-        f"{box.task_id}/success_object/b/1",
-        f"{box.task_id}/failed_object/b/2",
-    ):
-        box.oss.put(box.log_bucket, f"oms_source_record/{name}", b"{}")
-    box.fc.wait_idle(60)
 
-    # THEN only that one's reconcile is called
-    assert {one.function for one in box.fc.invocations} == {"one reconcile"}
+def closing(box: Sandbox) -> Closing:
+    return Closing(Instance(box).invocation())
+
+
+def reasons(box: Sandbox) -> dict[str, str]:
+    """The failed records: key to reason."""
+    root = f"oms_source_record/{box.task_id}/failed_object/"
+    found = box.oss.objects(box.log_bucket).items()
+    return {name.removeprefix(root): json.loads(one.data)["reason"] for name, one in found if name.startswith(root)}
+
+
+def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_it(project):
+    box = project
+    # GIVEN a project that is closed, and an event that waited in the queue
+    box.oss.lose_events(lambda key: key == "lost")
+    closing(box).close("Li Lei", "cut over")
+    assert box.fc.invoke("forward", payload("waited")).value is False
+
+    # WHEN objects are uploaded, and all jobs have their turn
+    upload(box, "a", "b", "lost")
+    box.later(HOUR)
+    asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
+    stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
+    box.wait_idle(TIMEOUT)
+
+    # THEN OMS is not called, each key is recorded, and everybody says why
+    assert box.oms.calls == []
+    assert reasons(box) == dict.fromkeys(["waited", "a", "b"], "CLOSED")
+    assert all(OPEN_IT in one for one in stopped)
+    verdict = box.fc.invoke("status", b"").value["verdict"]
+    assert (verdict["state"], "(Li Lei: cut over)" in verdict["text"]) == ("closed", True)
+
+    # WHEN it is opened, THEN all is sent, and the destination equals the source
+    closing(box).open("Li Lei")
+    assert box.tick("replay").value["accepted"] == 3
+    assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
+    box.wait_idle(TIMEOUT)
+    assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
+    assert reasons(box) == {}
+    assert box.fc.invoke("forward", payload("after")).value is True

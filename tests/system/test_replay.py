@@ -1,12 +1,14 @@
-"""Replay in the rendered project: woken by its timer, by hand, and by what `forward` failed with for good."""
+"""Replay in the rendered project: woken by its timer, by hand, by what `forward` failed with for good, and for what OMS
+failed to copy."""
 
 from __future__ import annotations
 
 import json
 
 from sandbox import Sandbox
+from sandbox.oms.task import CopyFailure
 from sandbox.server.faults import Fault
-from support.kill import kill_at
+from support.uploads import PATIENCE, upload
 from support.world import payload
 from tools.render import render
 
@@ -67,47 +69,39 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
     assert states(box) == {"success_object": 1, "failed_object": 0, "replay": 0}
 
 
-def waiting(box: Sandbox) -> set[str]:
-    """The keys that stand in a failed record or in a run file."""
-    root, keys = f"oms_source_record/{box.task_id}/", set()
-    for name, one in box.oss.objects(box.log_bucket).items():
-        if name.startswith(f"{root}failed_object/"):
-            keys.add(json.loads(one.data)["key"])
-        elif name.startswith(f"{root}replay/"):
-            keys |= {entry["key"] for entry in json.loads(one.data)["keys"]}
-    return keys
+NO = CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out, or so")
 
 
-def test_a_process_killed_at_any_call_loses_no_key_and_the_next_run_sends_all(box, tmp_path):
-    render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path)
-    # The events come by hand, and OMS copies what it accepts: of what it fails to copy, other tests tell.
-    box.oss.lose_events(lambda key: True)
-    step, killed = 0, True
-    while killed:
-        # GIVEN failed records, some of which OMS would take
-        keys = {f"{step}/{number}" for number in range(8)}
-        for key in keys:
-            box.oss.put(box.source_bucket, key, key.encode())
-        box.oms.faults.add(Fault.status(401))
-        box.fc.update_function("forward")  # whose process the last kill took as well
-        assert box.fc.invoke("forward", payload(*keys)).value is False
-        box.oms.faults.clear()
+def tick(box: Sandbox) -> dict:
+    told = box.tick("replay").value
+    box.wait_idle(PATIENCE)
+    return told
 
-        # WHEN the process that replays them is killed at this call
-        kill_at(box, step, landed=step % 2 == 0)
-        killed = box.tick("replay").outcome == "crashed"
-        box.oms.faults.clear()
-        box.oss.faults.clear()
 
-        # THEN every key is still somewhere, and the next run sends them all: by hand, because the timer's runs wait
-        # until the killed one would have been over
-        assert keys <= waiting(box) | box.oms.accepted.keys()
-        assert box.fc.invoke("replay", b"{}").outcome == "returned"
-        assert keys <= box.oms.accepted.keys()
-        # The dead run's file stands until its time is up. The next step begins without it.
-        box.oss.remove_bucket(box.log_bucket)
-        box.oss.create_bucket(box.log_bucket)
-        step += 1
-        assert step < 100
-    assert step > 20
+def failed(box: Sandbox) -> dict[str, dict]:
+    prefix = f"oms_source_record/{box.task_id}/failed_object"
+    found = box.oss.objects(box.log_bucket)
+    bodies = [json.loads(one.data) for name, one in found.items() if name.startswith(prefix)]
+    return {body["key"]: body for body in bodies}
+
+
+def test_what_oms_failed_to_copy_is_in_obs_after_the_next_tick_on_each_runtime(deployed):
+    # GIVEN objects that OMS accepts and fails to copy, once each
+    keys = ["a,b", "山/照片 1.jpg", "100%+", "最" * 341]
+    deployed.tick("replay")
+    deployed.task.failures.add(NO, times=len(keys))
+    upload(deployed, *keys)
+    assert deployed.task.destination.keys() == set()
+
+    # WHEN replay's timer strikes
+    told = tick(deployed)
+
+    # THEN they are sent again, and arrive
+    assert (told["copies"]["recorded"], told["copies"]["unread"], told["copies"]["stopped"]) == (len(keys), 0, None)
+    assert deployed.task.destination.keys() == set(keys)
+    assert failed(deployed) == {}
+
+    # AND a listing tells that it was not the first time
+    record = deployed.oss.objects(deployed.log_bucket)[f"oms_source_record/{deployed.task_id}/success_object/a,b"]
+    assert record.data.endswith(b" again")
+    assert tick(deployed)["copies"]["lists"] == 0

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
+from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
@@ -28,7 +29,6 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
-from oss_oms_sync.stop import Stop, Stopped
 
 SIDE, NO_SIDE = Side(2, 30, 255), {"objects": 0, "bytes": 0, "digest": "0" * 64}
 SIDE_FORM = {"objects": 2, "bytes": 30, "digest": f"{255:064x}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ops.report import units
@@ -12,22 +12,32 @@ from ops.report.parts import in_language
 from ops.report.words import Words
 
 # What has to be done comes first.
-_STATES = {"fault": "bad", "unknown": "bad", "warning": "open", "skipped": "calm", "ok": "good"}
+_STATES = {
+    "fault": "bad",
+    "unknown": "bad",
+    "warning": "open",
+    "not confirmed": "calm",
+    "skipped": "calm",
+    "ok": "good",
+}
 
 
 def doctor(found: Mapping[str, Any], language: str) -> Report:
-    """What is wrong first, and below it what to do; what is well is only counted."""
+    """What is wrong first, and below it what to do; what is well is only counted, and what is assumed a line each."""
     say, order = Words(language), [*_STATES]
     checks = sorted(found["checks"], key=lambda one: order.index(one["state"]))
     count = Counter(one["state"] for one in checks)
     told = say("pause").join(f"{say(f'is {state}')} {count[state]}" for state in reversed(order) if count[state])
     # Those that depend on others have nothing to be done about them.
     depending = [in_language(one, "name", language) for one in checks if one["state"] == "unknown" and not one["fix"]]
+    assumed = [one for one in checks if one["state"] == "not confirmed"]
     blocks: list[Block] = [
         _finding(one, say)
         for one in checks
-        if one["state"] != "ok" and in_language(one, "name", language) not in depending
+        if one["state"] not in ("ok", "not confirmed") and in_language(one, "name", language) not in depending
     ]
+    if assumed:
+        blocks.append(_assumed(assumed, say))
     if depending:
         blocks.append(Paragraph((say("depends"), say("colon"), say("pause").join(map(str, depending)))))
     lead = f"{in_language(found, 'text', language)}{say('colon')}{told}"
@@ -38,6 +48,12 @@ def _finding(one: Mapping[str, Any], say: Words) -> Finding:
     name, seen, fix = (in_language(one, part, say.language) or "" for part in ("name", "seen", "fix"))
     mark = Span("mark", say(f"is {one['state']}"), _STATES[one["state"]])
     return Finding((name, say("colon"), seen), mark, [], "", keys([]), Step(fix))
+
+
+def _assumed(some: Sequence[Mapping[str, Any]], say: Words) -> Finding:
+    mark = Span("mark", say("is not confirmed"), _STATES["not confirmed"])
+    rows = [(in_language(one, "name", say.language) or "", in_language(one, "seen", say.language)) for one in some]
+    return Finding(say("assumed"), mark, rows, "", keys([]), Step("", "python ops.py canary"))
 
 
 def is_well(found: Mapping[str, Any]) -> bool:

@@ -10,13 +10,14 @@ from ops.report.blocks import Block, Facts, Hero, Paragraph, Phrase, Report, Spa
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
 from ops.report.parts import Answer, fields
 from ops.report.words import Words
+from oss_oms_sync.answers.stop import Stop
 
 _RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "orphans")
 
 
 def exit_code(found: Mapping[str, Any]) -> int:
     """0 if a pass has ended and all is well, 3 if nothing lacks and not all is proven, else 1."""
-    if not found["finished"] and found["stop"] != "limit":
+    if not found["finished"] and found["stop"] != Stop.LIMIT.value:
         return 1
     if found.get("standstill"):
         return 0

@@ -1,21 +1,13 @@
-"""Events that are queued: retries, destinations, and what is given up."""
+"""Events that are queued: retries, destinations, and timers that strike by themselves."""
 
+import asyncio
 import json
 
 import pytest
 
+from sandbox.fc.timers import Timer
+
 PATIENCE = 20
-
-
-def test_returning_false_is_success(box, create, outcomes):
-    create("def handler(event, context): return False", on_failure="f")
-
-    box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
-
-    assert outcomes() == [("f", 1, "returned")]
-    assert box.fc.invocations[0].value is False
-    assert not box.fc.invocations[0].failed
 
 
 def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
@@ -59,15 +51,6 @@ def test_an_event_that_failed_for_good_goes_to_its_destination_in_an_envelope(bo
     assert box.fc.dropped == []
 
 
-def test_an_event_that_failed_for_good_without_a_destination_is_dropped(box, create):
-    create("def handler(event, context): raise RuntimeError('no good')", max_retries=0)
-
-    box.fc.submit("f", b"lost")
-    box.fc.wait_idle(PATIENCE)
-
-    assert [(one.payload, one.error_message) for one in box.fc.dropped] == [(b"lost", "no good")]
-
-
 def test_waiting_for_silence_ends(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
     box.fc.submit("f", b"")
@@ -82,3 +65,57 @@ def test_an_asynchronous_payload_over_128_kb_is_refused(box, create):
     with pytest.raises(ValueError, match="128 KB"):
         box.fc.submit("f", b"x" * (128 * 1024 + 1))
     assert box.fc.invoke("f", b"x" * (1024 * 1024)).value == 1024 * 1024
+
+
+TRIGGER = {
+    "triggerName": "period",
+    "triggerType": "timer",
+    "triggerConfig": {"cronExpression": "@every 1m", "enable": True, "payload": '{"asked": true}'},
+}
+
+
+@pytest.fixture
+def deployed(box, tmp_path):
+    """A function `f` that a timer wakes every minute, and that gives its event back."""
+    (tmp_path / "index.py").write_text("import json\ndef handler(event, context): return json.loads(event)")
+    props = {
+        "functionName": "f",
+        "runtime": "python3.12",
+        "handler": "index.handler",
+        "code": ".",
+        "timeout": 10,
+        "environmentVariables": {},
+        "triggers": [TRIGGER],
+    }
+    box.deploy_resource("f", props, tmp_path)
+    return box
+
+
+def test_a_timer_strikes_again_and_again(deployed, eventually):
+    deployed.start_timers(times_as_often=600)
+
+    eventually(lambda: len(deployed.fc.invocations) >= 3)
+
+    event = deployed.fc.invocations[0].value
+    assert (event["triggerName"], json.loads(event["payload"])) == ("period", {"asked": True})
+
+
+def test_a_timer_that_was_removed_strikes_no_more(deployed, mocker, eventually):
+    strikes = mocker.spy(deployed.fc, "submit")
+    deployed.start_timers(times_as_often=600)
+    eventually(lambda: strikes.call_count)
+
+    deployed.remove_triggers("f")
+
+    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._ground.loop)))
+
+
+@pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])
+def test_a_period_is_read(expression, seconds):
+    assert Timer("t", expression, "{}").period == seconds
+
+
+@pytest.mark.parametrize("expression", ["0 0 2 * * *", "@every 0m", "@every 5", "every 5m"])
+def test_what_is_no_period_is_refused(expression):
+    with pytest.raises(ValueError, match="@every 5m"):
+        _ = Timer("t", expression, "{}").period

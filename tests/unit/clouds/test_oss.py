@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import requests
 import urllib3
@@ -229,14 +233,6 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
     assert len(world.invocation(30).log_bucket.get("long")) == 12_000_000
 
 
-def test_a_page_that_is_empty_and_truncated_is_followed_by_its_token(world):
-    world.oss.faults.then(answer(token="t1"), answer(token="t2"), answer("a", "b", token="t3"))
-    page = world.invocation(30).log_bucket.list_page("", "")
-    assert [one.name for one in page.objects] == ["a", "b"]
-    assert page.more
-    assert [one.params["continuation-token"] for one in world.oss.requests] == ["", "t1", "t2"]
-
-
 @pytest.mark.parametrize(
     ("pages", "problem"),
     [
@@ -330,3 +326,17 @@ def test_what_oss_says_shows_no_secret(world):
     assert "x-oss-security-token: " in problem
     assert token not in problem
     assert secret not in problem
+
+
+CODE = str(Path(__file__).parents[3] / "template" / "code")
+
+
+def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
+    script = (
+        "import sys; from oss_oms_sync.clouds.oss2_import import import_oss2; oss2 = import_oss2();"
+        " assert 'Crypto.PublicKey' not in sys.modules and 'aliyunsdkcore' not in sys.modules;"
+        " import oss2.crypto; assert oss2.crypto.RsaProvider.__module__ == 'oss2.crypto';"
+        " print(oss2 is import_oss2(), oss2.Bucket.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
+    assert (done.stdout, done.stderr) == ("True Bucket\n", "")

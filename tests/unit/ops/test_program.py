@@ -108,6 +108,7 @@ def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
 
 def test_it_leaves_no_bytecode_in_the_project(environment, tmp_path):
     shutil.copytree(TEMPLATE / "ops", tmp_path / "ops", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TEMPLATE / "code", tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
     program = shutil.copy(TEMPLATE / "ops.py", tmp_path)
     subprocess.run([sys.executable, program, "--help"], env=environment, capture_output=True, check=True)
     assert list(tmp_path.rglob("__pycache__")) == []

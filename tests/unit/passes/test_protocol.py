@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.answers.stop import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.names import PASS, kin, wakes
 from oss_oms_sync.passes.pieces import Kind, Tree
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.stop import Stop
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -74,25 +74,6 @@ def test_events_of_what_is_no_piece_ask_for_nothing(world, name):
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
     assert wakes(b"{}", PREFIX) is None
-
-
-def test_in_the_same_slot_a_pass_of_another_source_bucket_is_another_pass(world):
-    world.tick()
-    world.change("source")
-    world.tick()
-    assert [(low, high) for _, _, low, high in world.totals] == [(12, 12), (5, 5)]
-    world.check()
-
-
-def test_two_ticks_that_begin_the_same_pass_agree_about_it(world):
-    world.tick(stops_before="/r/0000")
-    world.later(5)
-    world.tick(stops_before="/total")
-    world.run(0)
-    first, total = (
-        next(o for n, o in world.bucket.objects.items() if n.endswith(end)) for end in ("/r/0000", "/total")
-    )
-    assert json.loads(first.body)["about"] == json.loads(total.body)["of"]
 
 
 def test_with_versioning_no_piece_is_read_for_a_total(world):

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text
-
-NOTHING = Text("", "")
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import NOTHING, Text
 
 
 class Result(Enum):

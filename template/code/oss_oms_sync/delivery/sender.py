@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
+from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -18,7 +19,6 @@ from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
-from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -19,7 +20,6 @@ from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
-from oss_oms_sync.stop import TIME_IS_UP, Stop, Stopped, stop_json
 
 # How long an event may take to wake a worker, before whoever waits does the work.
 _EVENT_SECONDS = 10.0

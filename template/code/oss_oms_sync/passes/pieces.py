@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 
+from oss_oms_sync.answers.stop import Stopped
 from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
 from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.stop import Stopped
 
 # Together with LANES this bounds the bill of whatever goes wrong.
 MAX_PIECES = 10_000

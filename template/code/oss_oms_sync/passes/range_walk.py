@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from oss_oms_sync.answers.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -20,7 +21,6 @@ from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
-from oss_oms_sync.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 
 _MAX_SHOWN = 100
 # With less than this left it ends: a page, a batch and the piece itself still have to go through.

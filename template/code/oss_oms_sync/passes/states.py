@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from oss_oms_sync.answers.stop import Stop, Stopped, stop_json
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.tally import INSIDE, Tally
-from oss_oms_sync.stop import Stop, Stopped, stop_json
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)

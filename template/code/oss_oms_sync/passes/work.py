@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut
@@ -19,7 +20,6 @@ from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.stop import Stop, Stopped
 
 # An instance walks through fewer objects in the time that it takes to wake two others for them.
 WORTH_SPLITTING = 20_000

@@ -12,9 +12,9 @@ from ops.report import certificate
 from ops.report.comparison import TONES
 from ops.report.words import WORDS
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.stop import Stop
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
-from oss_oms_sync.stop import Stop
 from support.answers import EXAMPLES, answer
 from unit.ops.web_page import certificate_page, page_of, parse, status_page
 

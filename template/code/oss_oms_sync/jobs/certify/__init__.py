@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -19,15 +20,11 @@ from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificat
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
-from oss_oms_sync.text import Text
 
 _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
-_OPEN = Text(
-    "The project is open: what was recorded while it was closed is sent in minutes.",
-    "项目处于打开状态：关闭期间记录的对象会在几分钟内发送。",
-)
+_OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
 
 log = logging.getLogger(__name__)
 

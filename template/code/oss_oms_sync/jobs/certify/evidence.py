@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
@@ -33,7 +34,6 @@ from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Side, Tally
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.step import Step
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
-from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
+from oss_oms_sync.jobs.doctor import alibaba, assumptions, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
-from oss_oms_sync.text import Text
 
 C = TypeVar("C")
 
@@ -23,9 +23,10 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *huawei.CHECKS,
     *alibaba.CHECKS,
     *flow.CHECKS,
+    *assumptions.CHECKS,
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
-_NAMES_ZH = {check.name: check.name_zh for check in _ALL}
+_TITLES = {check.name: check.title for check in _ALL}
 # The words that doctor has for results.
 _STATES = {
     Result.PASSED: "ok",
@@ -33,13 +34,14 @@ _STATES = {
     Result.FAILED: "fault",
     Result.NOT_RUN: "unknown",
     Result.SKIPPED: "skipped",
+    Result.NOT_PROVEN: "not confirmed",
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {
-    Result.FAILED: Text("Not set up right", "配置有误"),
-    Result.NOT_RUN: Text("Not all could be looked at", "有未能检查的项目"),
+    Result.FAILED: t("Not set up right"),
+    Result.NOT_RUN: t("Not all could be looked at"),
 }
-_WELL = Text("Set up right", "配置正确")
+_WELL = t("Set up right")
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     checks = [
         {
             "name": name,
-            "name_zh": _NAMES_ZH[name],
+            "name_zh": _TITLES[name].zh,
             **_as_logged(one),
             "seen_zh": one.seen.zh,
             "fix_zh": one.next.zh,
@@ -88,8 +90,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
     for check in checks:
         blocking = _blocking(check.needs, found)
         if context is None or blocking:
-            names_zh = "、".join(_NAMES_ZH[name] for name in blocking)
-            seen = Text(f"depends on: {', '.join(blocking)}", f"取决于：{names_zh}")
+            seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
             finding = (skipped if set(blocking.values()) == {Result.SKIPPED} else unknown)(seen)
         else:
             finding = _run_check(check, context)
@@ -108,9 +109,6 @@ def _run_check(check: Check[C], context: C) -> Finding:
         return check.function(context)
     except OmsSyncError as error:
         return fault(
-            Text.same(str(error)),
-            Text(
-                "Look at the message; if it says nothing to do, run doctor again in a minute",
-                "请查看错误信息；若其中没有处理方法，请一分钟后再次运行 doctor",
-            ),
+            same(str(error)),
+            t("Look at the message; if it says nothing to do, run doctor again in a minute"),
         )

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from oss_oms_sync import events, options
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
@@ -20,7 +21,6 @@ from oss_oms_sync.jobs.replay.resending import Options, Replay, ReplayResult
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.stop import Stop, Stopped
 
 _STATE = "turn"
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.stop import Stopped, stop_json
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
@@ -25,7 +26,6 @@ from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_n
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import UNKNOWN, Reason
-from oss_oms_sync.stop import Stopped, stop_json
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0

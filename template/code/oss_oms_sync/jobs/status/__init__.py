@@ -10,6 +10,7 @@ from operator import eq, le
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
@@ -29,7 +30,6 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
 from oss_oms_sync.reasons import Failure, Reason
-from oss_oms_sync.text import Text
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -240,7 +240,7 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
 def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
     """What to do about each reason in the backlog; a record may name one that is unknown here."""
     reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
-    return {reason.name: reason.fix._asdict() for reason in reasons}
+    return {reason.name: reason.fix.to_json() for reason in reasons}
 
 
 def _task_json(task: TaskInfo | Failure) -> dict[str, object]:
@@ -273,7 +273,7 @@ def _failure_json(failure: Failure, action: str) -> dict[str, object]:
         "problem": failure.reason.name,
         "status": failure.status,
         "message": failure.message,
-        "fix": failure.remedy(action)._asdict(),
+        "fix": failure.remedy(action).to_json(),
     }
 
 

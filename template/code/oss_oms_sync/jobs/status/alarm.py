@@ -14,13 +14,13 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.webhook import Message, Webhook
 from oss_oms_sync.jobs.status.facts import CLOSED_ALARM, Facts, Verdict, VerdictState
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
-from oss_oms_sync.text import Text
 
 _LASTING = timedelta(minutes=10)
 _TOLD_AGAIN = timedelta(days=1)

@@ -187,7 +187,7 @@ class CopyFailures:
     def to_json(self) -> dict[str, object]:
         """As the report shows it."""
         codes = {
-            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix._asdict()}
+            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix.to_json()}
             for code, number in self.codes.items()
         }
         names = ("done", "waiting", "stuck", "outside", "unknown")

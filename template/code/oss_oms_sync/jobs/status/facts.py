@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
@@ -19,8 +21,6 @@ from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_failed, read_failed
 from oss_oms_sync.reasons import MAY_NOT_SEND
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text
 
 CLOSED_ALARM = "closed, alarm"
 # Counting is limited: beyond these, the backlog is "at least".

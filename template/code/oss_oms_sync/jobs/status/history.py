@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
@@ -25,7 +26,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import UNKNOWN, Reason
-from oss_oms_sync.text import Text
 
 log = logging.getLogger(__name__)
 

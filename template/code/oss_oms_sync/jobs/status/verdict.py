@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from oss_oms_sync.answers.finding import NOTHING
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.jobs.status.facts import Facts, Verdict, VerdictState
 from oss_oms_sync.jobs.status.looked_at import OpenPasses
@@ -21,8 +22,6 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 )
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text, objects_en
 
 _broken = partial(Verdict, VerdictState.BROKEN, is_alarm=True)
 _unknown = partial(Verdict, VerdictState.NOT_KNOWN)

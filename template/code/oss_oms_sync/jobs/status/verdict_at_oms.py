@@ -6,12 +6,12 @@ from __future__ import annotations
 from functools import partial
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.facts import Facts, Verdict, VerdictState
 from oss_oms_sync.jobs.status.looked_at import InObs
 from oss_oms_sync.reasons import Failure
-from oss_oms_sync.step import Step
-from oss_oms_sync.text import Text, objects_en
 
 ACKNOWLEDGE = "python ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
@@ -44,7 +44,8 @@ def failed_to_copy(facts: Facts) -> Verdict | None:
     """What OMS reports as failures, and nobody knows what became of it."""
     copying, failures = facts.copying, facts.failures
     if isinstance(copying.months, Failure):
-        english, chinese = copying.months.remedy("get")
+        fix = copying.months.remedy("get")
+        english, chinese = fix.en, fix.zh
         if not isinstance(copying.task, Failure):
             english += f" It is about an earlier month: to count only from now on, {ACKNOWLEDGE}"
             chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {ACKNOWLEDGE}"
@@ -79,12 +80,12 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
     """What OMS has had to work on for too long, or nobody knows for how long."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
-        reason, (english, chinese) = last_day.reason.name, last_day.remedy("statistics")
+        reason, fix = last_day.reason.name, last_day.remedy("statistics")
         return behind(
             Text(
                 "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
-                f" {reason}: {english}",
-                f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{reason}：{chinese}",
+                f" {reason}: {fix.en}",
+                f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{reason}：{fix.zh}",
             ),
             Step("doctor"),
         )

@@ -1,0 +1,129 @@
+"""What Huawei's API gateway checks before a request reaches OMS or IAM: the signature, the clock, the rate.
+
+The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the
+"API request signing guide" describe it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import lru_cache
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+
+from sandbox.keys import Credential
+from sandbox.server.message import Request, Response
+
+_AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})")
+_MAX_SKEW_SECONDS = 15 * 60
+_JSON = "application/json"
+
+
+class GatewayError(Exception):
+    """A refusal as {"error_code", "error_msg"}, by the gateway or by the service behind it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self) -> Response:
+        body = {"error_code": self.code, "error_msg": self.message}
+        return json_response(self.status, body)
+
+
+def json_response(status: int, body: object) -> Response:
+    return Response(status, json.dumps(body).encode(), {"Content-Type": _JSON})
+
+
+def verify_signature(
+    request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+) -> Credential:
+    """Whose request it is. Raises the GatewayError with which the gateway refuses it, if it does. `find` knows the
+    access keys, `skew` how many seconds ago a time was."""
+    match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+    if match is None:
+        raise _unauthorized("authorization header is missing or malformed")
+    access_key, names, signature = match.groups()
+    credential = find(access_key)
+    if credential is None:
+        raise _unauthorized("access key does not exist")
+    signed = names.split(";")
+    _check_signed_headers(request, signed, credential)
+    _check_date(request.headers["x-sdk-date"], skew)
+    _check_body_hash(request)
+    expected = _sign(request, signed, access_key, credential.secret)
+    if not hmac.compare_digest(expected.encode(), request.headers["authorization"].encode()):
+        raise _unauthorized(f"verify aksk signature fail, signature: {signature}")
+    if request.headers.get("x-security-token") != credential.security_token:
+        raise _unauthorized("x-security-token is missing or does not belong to the access key")
+    return credential
+
+
+def _unauthorized(why: str) -> GatewayError:
+    return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {why}")
+
+
+def _check_signed_headers(request: Request, signed: list[str], credential: Credential) -> None:
+    required = {"host", "x-sdk-date"}
+    if request.method == "POST" or "content-type" in request.headers:
+        required.add("content-type")
+    if credential.security_token is not None:
+        required.add("x-security-token")
+    # They say whose account or project it is.
+    required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
+    if not required <= set(signed):
+        raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
+    if not set(signed) <= request.headers.keys():
+        raise _unauthorized("a signed header was not sent")
+
+
+def _check_date(given: str, skew: Callable[[float], float]) -> None:
+    try:
+        signed_at = _seconds(given)
+    except ValueError:
+        raise _unauthorized("x-sdk-date is not like 20060102T150405Z") from None
+    if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
+        raise _unauthorized("the request has expired: x-sdk-date is over 15 minutes off")
+
+
+@lru_cache
+def _seconds(given: str) -> float:
+    return datetime.strptime(given, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def _check_body_hash(request: Request) -> None:
+    """The signer takes a given hash on trust; a server that did so would take any body."""
+    given = request.headers.get("x-sdk-content-sha256")
+    actual = hashlib.sha256(request.body).hexdigest()
+    unsigned = given == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
+    if given not in (None, actual) and not unsigned:
+        raise _unauthorized("x-sdk-content-sha256 does not match the body")
+
+
+def _sign(request: Request, signed: list[str], access_key: str, secret: str) -> str:
+    """The Authorization header that the vendor's signer makes of the request and its signed headers."""
+    # The signer looks for Content-Type in just this spelling.
+    headers = {name.title(): request.headers[name] for name in signed}
+    sdk_request = SdkRequest(
+        method=request.method,
+        host=headers["Host"],
+        resource_path=request.raw_path,
+        query_params=list(request.query),
+        header_params=headers,
+        body=request.body,
+    )
+    authorization: str = Signer(BasicCredentials(access_key, secret)).sign(sdk_request).header_params["Authorization"]
+    return authorization
+
+
+def throttled() -> GatewayError:
+    return GatewayError(429, "APIGW.0308", "The throttling threshold has been reached")

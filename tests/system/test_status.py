@@ -1,0 +1,115 @@
+"""Status in the sandbox: its numbers are what the clouds counted, and its timer tells a webhook over sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.fc.logs import said
+from sandbox.robots import Robots
+from sandbox.server.faults import Fault
+from support.uploads import upload
+from tools.render import render
+
+HOUR = 3600
+TIMEOUT = 60
+
+
+def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
+    # GIVEN uploads that were accepted, refused and lost, and passes of replay and reconcile
+    upload(deployed, *(f"good/{number}" for number in range(12)))
+    deployed.oss.lose_events(lambda key: key.startswith("lost/"))
+    upload(deployed, *(f"lost/{number}" for number in range(3)))
+    deployed.later(HOUR)
+    passed = deployed.tick("reconcile").value
+    deployed.oms.refuse(lambda key: key.startswith("bad/"))
+    upload(deployed, *(f"bad/{number}" for number in range(4)))
+    replayed = deployed.tick("replay").value
+    deployed.wait_idle(TIMEOUT)
+
+    # WHEN status is asked
+    report = deployed.fc.invoke("status", b"").value
+
+    # THEN its numbers are theirs
+    task = deployed.task
+    assert report["oms"]["month"] == {
+        "requests": task.acceptance_request,
+        "copied": task.success_object,
+        "failed": task.failure_object,
+        "skipped": task.skip_object,
+        "bytes": task.size,
+    }
+    series = report["statistics"]["series"]
+    assert sum(number for _, number in series["REQUEST"]) == task.acceptance_request
+    assert sum(number for _, number in series["SIZE"]) == task.size
+    backlog = report["backlog"]
+    assert (backlog["failed"], backlog["at_least"], backlog["by_reason"]) == (4, False, {"REFUSED": 4})
+    assert [one["key"] for one in backlog["keys"]] == [f"bad/{number}" for number in range(4)]
+    assert (report["replay"]["result"], report["replay"]["result"]["failed"]) == (replayed, 4)
+    last = report["reconcile"]["last"]
+    assert {name: last[name] for name in ("scanned", "covered", "submitted", "accepted")} == {
+        name: passed[name] for name in ("scanned", "covered", "submitted", "accepted")
+    }
+    assert all(one["holds"] for one in report["sums"])
+    assert len(report["sums"]) == 4
+    assert report["verdict"]["state"] == "behind"
+    assert report["verdict"]["text"].startswith("Behind by 4 since 20")
+    assert report["fixes"]["REFUSED"]["zh"]
+
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def hook(box) -> Iterator[Robots]:
+    one = Robots()
+    one.start(box._ground)
+    yield one
+    one.stop()
+
+
+def address(hook: Robots) -> str:
+    return f"{hook.endpoint}/hook?key={TOKEN}"
+
+
+@pytest.fixture
+def watched(box, tmp_path, hook):
+    """The rendered project, whose s.yaml names a webhook as its comment says, and which is broken."""
+    render(box.answers(), tmp_path)
+    path = tmp_path / "s.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert '\n  ALERT_WEBHOOK: ""\n' in text
+    named = text.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}")
+    path.write_text(named, encoding="utf-8")
+    box.deploy_project(tmp_path, secrets={"ALERT_WEBHOOK": address(hook)})
+    box.oms.faults.add(Fault.status(401))
+    upload(box, "a")
+    yield box
+    # Law 5, of the address as well.
+    made = [json.dumps([one.logs, one.body, one.error_message]) for one in box.fc.invocations]
+    made += [one.data.decode("utf-8", "replace") for one in box.oss.objects(box.log_bucket).values()]
+    assert not [text for text in made if TOKEN in text]
+
+
+def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(watched, hook):
+    watched.tick("status")
+    (body,) = hook.took
+    told = json.loads(body)
+    assert (told["project"], told["verdict"], told["waiting"]) == ("oss-oms-sync", "broken", 1)
+    assert "Check HW_AK and HW_SK" in told["message"]
+    lines = [said(line) for line in watched.fc.invocations[-1].logs]
+    assert [line["verdict"] for line in lines if "verdict" in line] == ["broken"]
+    assert [line["alert"] for line in lines if "alert" in line] == ["broken"]
+
+    # AND not again, nor when somebody looks
+    watched.tick("status")
+    watched.fc.invoke("status", b"{}")
+    assert len(hook.took) == 1
+
+    # AND closing it is told, and then nothing
+    watched.fc.invoke("certify", b'{"close": true}')
+    watched.tick("status")
+    watched.tick("status")
+    assert [json.loads(body)["verdict"] for body in hook.took] == ["broken", "closed"]

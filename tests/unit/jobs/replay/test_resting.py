@@ -1,0 +1,199 @@
+"""Keys that OMS rejects rest for a day, those that it fails to copy longer each time; one that is gone is closed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs.replay.resting import rest
+from support.copies_world import CopiesWorld
+from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED
+
+
+@pytest.fixture
+def world() -> CopiesWorld:
+    return CopiesWorld()
+
+
+def test_a_rejected_key_is_attempted_once_a_day(world):
+    world.fail("bad", "good")
+    world.oms.refuse(lambda key: key == "bad")
+    world.tick()
+    calls = len(world.oms.calls)
+    assert json.loads(world.bucket.objects[f"{ROOT}failed_object/bad"].body)["reason"] == "REJECTED"
+    for hours in (0, 12, 11.99):
+        world.clock.ahead += timedelta(hours=hours)
+        world.tick()
+        assert len(world.oms.calls) == calls
+    world.clock.ahead += timedelta(hours=0.01)
+    world.tick()
+    assert len(world.oms.calls) > calls
+
+
+def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
+    world.fail("bad", "good")
+    world.oms.refuse(lambda key: key == "bad")
+    world.tick()
+    world.oms.refuse(None)
+    world.fail("bad")
+    assert world.tick()["accepted"] == 1
+
+
+def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
+    # GIVEN sixty keys that OMS refuses alone, and no good ones left among them a day later
+    bad = [f"bad {number:02}" for number in range(60)]
+    world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
+    world.oms.refuse(set(bad).__contains__)
+    assert world.tick()["by_reason"] == {"REJECTED": 60}
+    world.clock.ahead += timedelta(hours=25)
+
+    # WHEN they are tried again
+    again = world.tick()
+
+    # THEN that is no reason to stop, and they rest for another day
+    assert (again["by_reason"], again["finished"]) == ({"REJECTED": 60}, True)
+    calls = len(world.oms.calls)
+    world.tick()
+    assert len(world.oms.calls) == calls
+
+
+def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
+    # GIVEN room for two, and four that were rejected, two an hour after the others
+    mocker.patch("oss_oms_sync.jobs.replay.resting._MOST", 2)
+    world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
+    for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
+        world.fail(*keys)
+        world.tick()
+        world.clock.ahead += timedelta(hours=1)
+
+    # WHEN the next run comes, THEN it tries the older ones only
+    before = len(world.oms.requests)
+    world.tick()
+    assert world.asked(before) == {"z1", "z2"}
+
+
+def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(world):
+    # Ten thousand of them have to fit into what is read of one object.
+    long = "海" * 300
+    world.fail(long, "good")
+    world.oms.refuse({long}.__contains__)
+    world.tick()
+    (state,) = world.bucket.names(f"{ROOT}state/replay.json")
+    ((name, _),) = json.loads(world.bucket.objects[state].body)["resting"].items()
+    assert len(name) == 32
+
+
+def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
+    minutes = [rest(attempt) / 60 for attempt in range(1, 11)]
+    assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
+    assert rest(10**6) == 24 * 60 * 60
+
+
+def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
+    # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
+    world.upload("a")
+    world.list_failed("a")
+    tries: Counter[int] = Counter()
+    for tick in range(4 * 24):
+        world.tick()
+        if world.sent():
+            tries[tick // 24] += 1
+            world.later(3 * MINUTE)
+            world.list_failed("a")
+            world.later(57 * MINUTE)
+        else:
+            world.later(60 * MINUTE)
+
+    # THEN the first day sees a few more tries than the others, one a day each
+    assert 5 <= tries[0] <= 8
+    assert [tries[day] for day in (2, 3)] == [1, 1]
+    world.tick()
+    assert world.failed() == {"a"}
+
+
+def test_a_resting_key_is_not_even_read_and_the_others_go(world):
+    world.upload("a", "b")
+    world.list_failed("a")
+    world.tick()
+    world.later(4 * MINUTE)
+    world.list_failed("a", "b")
+    world.sent()
+    world.tick()
+    assert world.sent() == ["b"]
+    assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
+    reads = world.bucket.calls["get"]
+    world.tick()
+    # The states of replay and of the lists, the mark, and whose turn it is.
+    assert world.bucket.calls["get"] - reads <= 4
+    world.later(6 * MINUTE)
+    world.tick()
+    assert world.sent() == ["a"]
+
+
+def again(world: CopiesWorld, *keys: str) -> None:
+    """Failed records of keys that failed more than once, for a reason that has nothing to do with copying."""
+    world.fail(*keys, first="2026-01-01T00:00:00Z")
+
+
+def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
+    world.fail("bad", "good")
+    world.oms.refuse(lambda key: key == "bad")
+    world.tick()
+    del world.source.objects["bad"]
+    world.later(24 * HOUR + MINUTE)
+    assert world.tick()["resolved"] == 0  # its first retry: it failed once so far
+    world.later(24 * HOUR + MINUTE)
+    world.tick()
+    assert world.failed() == set()
+
+
+def test_what_failed_once_is_sent_without_a_look(world):
+    world.fail("a")
+    world.replay()
+    assert world.source.calls["find"] == 0
+
+
+@pytest.mark.parametrize("problem", [NO_RIGHT, HANG])
+def test_an_object_that_cannot_be_looked_at_is_sent(world, problem):
+    again(world, "a")
+    del world.source.objects["a"]
+    world.source.fail(problem)
+    assert world.replay()["accepted"] == 1
+
+
+def test_a_failure_recorded_while_replay_looks_survives(world):
+    # GIVEN an object that is gone when replay looks, and written anew right after, whose event fails
+    again(world, "a")
+    del world.source.objects["a"]
+
+    def written_anew(kind, names):
+        if kind == "find":
+            world.fail("a")
+
+    world.source.after = written_anew
+    world.replay()
+    assert world.failed() == {"a"}
+
+
+def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
+    again(world, "a")
+    del world.source.objects["a"]
+    world.bucket.fail(DROP_BEFORE, "delete")
+    told = world.replay()
+    assert (told["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
+
+
+def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
+    world.upload("a")
+    world.list_failed("a")
+    world.oms.faults.then(OK, REDIRECTS[0], UNAUTHORIZED)
+    world.tick()
+    assert world.failed() == {"a"}
+    world.oms.faults.clear()
+    world.source.add(StoredObject("b", b"b"))
+    world.tick()
+    assert world.failed() == set()
