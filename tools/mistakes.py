@@ -46,6 +46,12 @@ MISTAKES = (
         seeds="7",
     ),
     Mistake(
+        "a late copy after the last look at OBS",
+        _GO,
+        ((f"{_CODE}/jobs/certify/closing_checks.py", "found.tally.twin, seen_then.twin", "0, 0"),),
+        seeds="154",
+    ),
+    Mistake(
         "sending from a thawed instance",
         _CLOSING,
         (
