@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +10,14 @@ from urllib.parse import urlencode, urlsplit
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Request, ask
+from ops.clouds.wire import Request, UnreadableError, ask
 
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTask:
-    """The task that `url` is for: the address to which its events go. All methods raise RefusedError and
-    UnreachableError."""
+    """The task that `url` is for: the address to which its events go. All methods raise RefusedError, UnreachableError
+    and UnreadableError."""
 
     def __init__(self, url: str, keys: Keys, clock: Clock) -> None:
         self._base = url.rstrip("/").removesuffix("/events")
@@ -26,17 +25,23 @@ class SyncTask:
         self._keys, self._clock = keys, clock
 
     def show(self) -> dict[str, Any]:
-        """The task itself."""
-        return self._get("", {"query_time": _stamp(self._clock.now())})
+        """The task itself, which has a destination."""
+        found = self._get("", {"query_time": _stamp(self._clock.now())})
+        if not (found.get("dst_bucket") and found.get("dst_region")):
+            raise UnreadableError
+        return found
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
         """The step in which OMS counts, and how many objects it counted since then, by KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
         query = {"data_type": ",".join(KINDS), "end_time": _stamp(until), "start_time": _stamp(since)}
         answer = self._get("/statistics", query)
-        told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
-        sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
-        return str(answer["statistic_time_type"]), sums
+        try:
+            told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
+            sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
+            return str(answer["statistic_time_type"]), sums
+        except (LookupError, TypeError, ValueError):
+            raise UnreadableError from None
 
     def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         url = urlsplit(f"{self._base}{path}")
@@ -47,8 +52,7 @@ class SyncTask:
             signed = signers.sdk("GET", url.netloc, url.path, query, headers, b"", keys=self._keys, now=now)
             return Request("GET", f"{url.geturl()}?{urlencode(sorted(query.items()))}", signed)
 
-        found: dict[str, Any] = json.loads(ask(self._clock, made).body)
-        return found
+        return ask(self._clock, made).json()
 
 
 def _stamp(moment: datetime) -> str:

@@ -150,7 +150,7 @@ class ReconcileCount(Count):
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            if object_class or self._key_filter.matches(entry.key):
+            if object_class or self._key_filter.is_told(entry.key):
                 self._add_version(entry.source, None)
         if object_class is None:
             return
