@@ -99,6 +99,9 @@ class Obs(KeyedService):
         with self.lock:
             del self._buckets[name]
 
+    def has(self, name: str) -> bool:
+        return name in self._buckets
+
     def bucket(self, name: str) -> Bucket:
         return self._buckets[name]
 

@@ -128,7 +128,7 @@ def test_an_event_of_it_that_is_lost_is_the_canarys_to_tell():
         assert world.ops("reconcile", "--restart").answer["state_digest"] == found["state_digest"]
 
 
-def fly_and_cut_over(world, *words):
+def fly_and_cut_over(world):
     """A canary, and an hour later a cutover."""
     for name, contents in CONTENTS.items():
         world.write(name, contents)
@@ -137,8 +137,12 @@ def fly_and_cut_over(world, *words):
     world.later(3600)
     world.ops("reconcile", "--restart")
     status = world.ops("status").answer
-    said = world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--deep", *words)
-    return flown, status, said
+    return flown, status, cut_over(world, "--deep")
+
+
+def cut_over(world, *words):
+    file = str(world.folder / "certificate.json")
+    return world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--out", file, *words)
 
 
 def test_after_a_canary_that_came_back_nothing_of_it_is_told_or_left():
@@ -170,8 +174,7 @@ def test_what_oms_lost_of_it_is_said_by_the_canary_because_nobody_can_tell_it_ap
         assert status["verdict"]["state"] == "in step"
         (check,) = (one for one in said.answer["checks"] if one["id"] == "OMS_FINISHED")
         assert (said.code, check["result"]) == (3, "not proven")
-        accepted = ["--accept", "oms_unfinished=tester: it was a canary's"]
-        assert world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", *accepted).code == 0
+        assert cut_over(world, "--accept", "oms_unfinished=tester: it was a canary's").code == 0
 
 
 def test_what_fails_of_it_is_not_told_as_a_backlog():
