@@ -131,7 +131,7 @@ def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp
     deploy(box, tmp_path, environment)
     go_wrong(box, environment)
     report = handler(box, environment)
-    assert (report["ok"], report["text"]) == (False, "Not set up right")
+    assert (report["ok"], report["text"]) == (False, "Setup has faults")
     assert states(report, "fault") == [name]
     # What has a fix is to be done: nothing else is, until then.
     assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []

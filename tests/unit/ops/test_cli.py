@@ -15,7 +15,7 @@ from oss_oms_sync import VERSION
 from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
 from unit.ops.certificates import certificate
 
-DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
+DOCTOR = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}
 STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}
 
 
@@ -232,7 +232,7 @@ def show(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "code", "first"),
     [
-        (DOCTOR, 0, "Set up right: "),
+        (DOCTOR, 0, "Setup OK: "),
         (report("in step"), 0, "Now in step."),
         (STORY, 0, "'a': It is in OBS."),
         (REPLAYED, 0, "Nothing is left to send again."),

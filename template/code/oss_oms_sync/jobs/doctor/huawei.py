@@ -47,14 +47,14 @@ def right_to_get(context: CheckContext) -> Finding:
     return _user_right(
         "get",
         context.task_answer,
-        t("Without it doctor and status cannot look at the task."),
+        t("Without it, doctor and status cannot check the task."),
     )
 
 
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
-    return _user_right("statistics", answer, t("Without it status shows no course of time."))
+    return _user_right("statistics", answer, t("Without it, status shows no history."))
 
 
 def step_of_counts(context: CheckContext) -> Finding:
@@ -187,14 +187,14 @@ def obs_connection(context: CheckContext) -> Finding:
 
 
 def _not_compared(why: Text) -> Text:
-    return t("{why}: compare cannot look at OBS, and status tells only what OMS accepted", why=why)
+    return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
 
 
 def obs_clock(context: CheckContext) -> Finding:
     return judge_clocks(
         context,
         {"OBS": context.destination.url},
-        t("OBS did not tell its time"),
+        t("OBS did not report its time"),
         t("See what the other checks of OBS say"),
     )
 
@@ -213,7 +213,7 @@ def right_to_read_lists(context: CheckContext) -> Finding:
         return skipped(t("OMS has written no list of what it copied yet"))
     if isinstance(found, ObsError):
         return warning(
-            t("{found}: what OMS failed to copy is not sent again by itself", found=found),
+            t("{found}: what OMS failed to copy is not resent automatically", found=found),
             found.fix,
         )
     return ok(t("OMS's lists of what it copied and failed to copy can be read"))
@@ -261,7 +261,7 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
     """A check of an object that OMS wrote there."""
 
     def run(context: CheckContext) -> Finding:
-        found, nothing = context.oms_list, t("no object could be looked at")
+        found, nothing = context.oms_list, t("no object could be checked")
         return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
 
     return run
