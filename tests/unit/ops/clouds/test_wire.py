@@ -20,11 +20,6 @@ from support.doctor import free_port
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
-class Quick(Clock):
-    def sleep(self, seconds: float) -> None:
-        """At once."""
-
-
 @contextlib.contextmanager
 def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
     """The port of one that answers a single connection so."""
@@ -115,7 +110,7 @@ def test_hosts_of_no_proxy_are_asked_directly(monkeypatch, tunnel, excepted):
 def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
         with pytest.raises(wire.UnreachableError) as failed:
-            wire.ask(Quick(), lambda: get(url))
+            wire.ask(Clock(), lambda: get(url), attempts=1)
         return failed.value
 
     cloud = f"https://127.0.0.1:{free_port()}/"
@@ -132,7 +127,6 @@ def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
         connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
     with peer(refuse) as port:
-        monkeypatch.setattr(wire, "_ATTEMPTS", 1)
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
         assert "407" in fails(cloud).happened.en
 
