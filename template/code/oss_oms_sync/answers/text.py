@@ -12,6 +12,10 @@ class Text(NamedTuple):
     en: str
     zh: str
 
+    def of(self, lang: str) -> str:
+        """In one of them: "en" or "zh"."""
+        return self.zh if lang == "zh" else self.en
+
     @classmethod
     def same(cls, text: str) -> Text:
         """A text that has no language, such as the message of a program."""

@@ -1,0 +1,58 @@
+"""The commands that are printed: ops.py's, by the interpreter that runs it, as this machine's shell takes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from oss_oms_sync.answers.step import Step
+
+IS_WINDOWS = os.name == "nt"
+# What PowerShell takes as it stands.
+_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+
+
+def interpreter() -> str:
+    """What this runs by, as it is typed: `python3` where that is the same."""
+    if IS_WINDOWS:
+        return "python" if shutil.which("python") else "py"
+    usual = shutil.which("python3")
+    is_usual = usual is None or os.path.realpath(usual) == os.path.realpath(sys.executable)
+    return "python3" if is_usual else Path(sys.executable).name
+
+
+def command(step: Step | None) -> str:
+    """A next step as a shell takes it; empty if there is none."""
+    if step is None:
+        return ""
+    if step.job == "deploy":
+        return "s deploy -y"
+    words: list[str] = []
+    for name, value in step.options.items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "key" and not _can_be_typed(str(value)):
+            words.append(f"--escaped-key={json.dumps(str(value))[1:-1].replace(chr(92) + chr(34), chr(92) + 'u0022')}")
+        elif isinstance(value, Mapping):
+            words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
+        else:
+            # In one word, because a value may begin with a hyphen.
+            words.append(option if value is True else f"{option}={value}")
+    return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))
+
+
+def quoted(word: str) -> str:
+    """A word as a POSIX shell takes it, or PowerShell."""
+    if not IS_WINDOWS:
+        return shlex.quote(word)
+    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
+
+
+def _can_be_typed(key: str) -> bool:
+    """Whether a key can be seen, and comes through: PowerShell loses quotation marks on the way to a program."""
+    return key.isprintable() and not (IS_WINDOWS and '"' in key)
