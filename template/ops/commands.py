@@ -37,12 +37,12 @@ def command(step: Step | None) -> str:
     for name, value in step.options.items():
         option = f"--{name.replace('_', '-')}"
         if name == "key" and not _can_be_typed(str(value)):
-            words.append(f"--escaped-key={json.dumps(str(value))[1:-1].replace(chr(92) + chr(34), chr(92) + 'u0022')}")
+            escaped = json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022")
+            words += _given("--escaped-key", escaped)
         elif isinstance(value, Mapping):
             words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
         else:
-            # In one word, because a value may begin with a hyphen.
-            words.append(option if value is True else f"{option}={value}")
+            words += [option] if value is True else _given(option, str(value))
     return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))
 
 
@@ -51,6 +51,11 @@ def quoted(word: str) -> str:
     if not IS_WINDOWS:
         return shlex.quote(word)
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
+
+
+def _given(option: str, value: str) -> list[str]:
+    """An option with its value: in one word where that could be taken for another option."""
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
 def _can_be_typed(key: str) -> bool:

@@ -193,7 +193,8 @@ def failed(kind: str, message: str) -> str:
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
     """What status answers (tests/system/status/ shows that it does)."""
-    verdict = {"state": state, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
+    verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
+    verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
@@ -208,9 +209,10 @@ def open_pass(**changes: Any) -> dict[str, Any]:
     return a_pass(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
 
 
-NO_PASS = a_pass(
-    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
-)
+def open_compare(**changes: Any) -> dict[str, Any]:
+    """What compare answers of a pass that has not ended."""
+    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None, "state": None, "twin": None}
+    return compared(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
@@ -219,17 +221,23 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
         "destination": {"objects": destination, "bytes": 10 * destination},
         "digests": {"source": f"{source:064x}", "destination": f"{destination:064x}"},
         "keys": list(keys),
+        "proven_different": 0,
+        "in_vain": 0,
     }
 
 
 def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
     found = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    whole = answer("made/compared")
     totals = {
-        side: {unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}
+        side: {**whole[side], **{unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}}
         for side in ("source", "destination")
     }
-    return {**answer("made/compared"), **totals, "classes": found, **changes}
+    return {**whole, **totals, "classes": found, **changes}
 
 
+NO_PASS = compared(
+    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
+)
 REPLAYED = answer("made/replayed")
