@@ -7,6 +7,20 @@ with Sandbox() as box:
     assert box.task.destination["a.jpg"].data == b"..."
 """
 
-from sandbox.sandbox import Sandbox
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.sandbox import Sandbox
 
 __all__ = ["Sandbox"]
+
+
+def __getattr__(name: str) -> object:
+    """The sandbox is imported by whom it is for: what stands in for a command starts a hundred times in a test."""
+    if name != "Sandbox":
+        raise AttributeError(name)
+    from sandbox.sandbox import Sandbox
+
+    return Sandbox

@@ -3,7 +3,7 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
-    POST /endpoints                     where the buckets are, by the names of the functions' settings
+    POST /endpoints                     where the clouds are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
     POST /ahead                         how far the sandbox's clock is ahead of the machine's: {"ahead": seconds}
@@ -80,5 +80,5 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             box.let_pass(int(seconds))
             return {}
         case ["endpoints"]:
-            return {**box.endpoints()}
+            return {**box.all_endpoints()}
     raise LookupError("/".join(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from sandbox.obs.service import Obs
 from sandbox.oms.service import Oms
 from sandbox.oms.task import OverwriteMode, SourceObject, Task
 from sandbox.oss.service import Oss
+from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
 from sandbox.server.service import Ground
 
@@ -68,6 +70,10 @@ class Sandbox:
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
+        self.ram = Ram(ssl_context=ssl_context)
+        self.oss.account = self.ram.find_key
+        # Whether functions that are deployed from now on may only do what their role may.
+        self.binds_roles = False
         self.fc = FunctionCompute(self.region, instances)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._http = oss2.Session()
@@ -81,7 +87,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         self._ground.start()
-        for service in (self.oss, self.oms, self.obs, self.fc):
+        for service in (self.oss, self.oms, self.obs, self.ram, self.fc):
             service.start(self._ground)
         self._set_up()
         return self
@@ -90,7 +96,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            for step in (self._ground.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
+            for step in (self._ground.stop, self.ram.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
                 steps.callback(step)  # in reverse: functions first, the loop last
             self._http.session.close()
 
@@ -115,6 +121,10 @@ class Sandbox:
     def endpoints(self) -> dict[str, str]:
         """Where this machine's buckets are."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
+
+    def all_endpoints(self) -> dict[str, str]:
+        """The same, with what only an administrator calls."""
+        return {**self.endpoints(), "OMS_ENDPOINT": self.oms.endpoint, "RAM_ENDPOINT": self.ram.endpoint}
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
@@ -153,7 +163,7 @@ class Sandbox:
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], **self.endpoints()},
-            "credentials": self.function_credentials,
+            "credentials": self._take_on(props["role"]) if self.binds_roles else self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
             **overrides,
@@ -163,6 +173,14 @@ class Sandbox:
         for trigger in props.get("triggers", []):
             self._deployed[name, trigger["triggerName"]] = trigger
             self._add_trigger(name, trigger)
+
+    def _take_on(self, role: str) -> tuple[str, str, str]:
+        """Temporary credentials of a role, named by its ARN. Raises RamError where there is none."""
+        name = role.rpartition("/")[2]
+        self.ram.entities.get_role(name)
+        taken = (f"STS.{uuid.uuid4().hex[:20]}", uuid.uuid4().hex, uuid.uuid4().hex)
+        self.oss.add_credentials(*taken, lambda: self.ram.entities.in_force("role", name), f"role/{name}")
+        return taken
 
     def restore_trigger(self, function: str, trigger: str) -> None:
         """Let a trigger that was deployed call its function again; nothing changes if it does.
@@ -295,6 +313,7 @@ class Sandbox:
         self.oss.create_bucket(self.log_bucket)
         self.oss.add_credentials(*self.function_credentials)
         self.oss.add_credentials(*self.user_credentials)
+        self.ram.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
         self.obs.add_credentials(*self.huawei_credentials)
         self.task = self.add_task(self.task_id, self.destination_bucket)
@@ -303,7 +322,13 @@ class Sandbox:
         """Make a task that copies from the source bucket to a destination of its own."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
-            self.project_id, task_id, self._read_source, bucket, overwrite_mode=self._overwrite_mode
+            self.project_id,
+            task_id,
+            self._read_source,
+            bucket,
+            overwrite_mode=self._overwrite_mode,
+            src_bucket=self.source_bucket,
+            src_region=self.region,
         )
 
     def _read_source(self, key: str) -> SourceObject | None:

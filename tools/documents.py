@@ -1,8 +1,8 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
 The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
-docs/reasons.md (`reasons`), how long a freeze lasts in docs/costs.md (`ops.effort`), and the modules of ops.py and of
-the sandbox in docs/contributing.md (their docstrings).
+docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), how long a freeze lasts in
+docs/costs.md (`ops.effort`), and the modules of ops.py and of the sandbox in docs/contributing.md (their docstrings).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from ops.effort import freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings_table import SETTINGS
+from oss_oms_sync.unconfirmed import UNCONFIRMED
 
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 CONTRIBUTING = ROOT / "docs" / "contributing.md"
 COSTS = ROOT / "docs" / "costs.md"
+UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # The tool does not ask, but takes it.
@@ -88,6 +90,29 @@ def reasons() -> str:
     )
 
 
+def unconfirmed(chinese: bool) -> str:
+    """What is not confirmed, and what rests on it."""
+    language = "zh" if chinese else "en"
+    rows = [
+        (
+            one.question.of(language),
+            one.assumed.of(language),
+            f"`{one.setting}`" if one.setting else "",
+            one.rests.of(language),
+            _ONE_OF[chinese][1].join(f"`{field}`" for field in one.fields),
+        )
+        for one in UNCONFIRMED.values()
+    ]
+    english = (
+        "what is not known",
+        "what is assumed",
+        "the setting that changes it",
+        "what rests on it",
+        "field of the report",
+    )
+    return _table(("未知", "假设", "可更改的设置", "依赖它的内容", "报告字段") if chinese else english, rows)
+
+
 def freezes() -> str:
     """How long a freeze lasts, by the number of objects and of lanes."""
     rows = [
@@ -139,6 +164,8 @@ def made() -> dict[Path, str]:
             ("modules of the sandbox", modules(ROOT / "sandbox")),
         ),
         COSTS: _with_parts(COSTS, ("freeze", freezes())),
+        UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
+        UNKNOWN_TWIN: _with_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "reasons.md": reasons(),
     }

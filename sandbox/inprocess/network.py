@@ -59,6 +59,8 @@ class Network:
         (re.compile(r"([a-z0-9-]+\.)?oss-[a-z0-9-]+\.aliyuncs\.com"), "Oss", "https://oss-{}-internal.aliyuncs.com"),
         (re.compile(r"([a-z0-9.-]+\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com"), "Obs", "https://obs.{}.myhuaweicloud.com"),
         (re.compile(r"oms\.[a-z0-9-]+\.myhuaweicloud\.com"), "Oms", "https://oms.{}.myhuaweicloud.com"),
+        (re.compile(r"(ram|sts)\.aliyuncs\.com"), "Ram", "https://ram.aliyuncs.com"),
+        (re.compile(r"iam(\.[a-z0-9-]+)?\.myhuaweicloud\.com"), "Iam", "https://iam.myhuaweicloud.com"),
         (re.compile(r".+"), "Robots", "https://alerts.example.com"),
     )
 

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from sandbox.keys import Credential, KeyedService
 from sandbox.obs.errors import ObsError, access_denied, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
-from sandbox.obs.signature import SIGNED, Credential, verify_signature
+from sandbox.obs.signature import SIGNED, verify_signature
 from sandbox.server.message import Request, Response
-from sandbox.server.service import Service
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
@@ -53,7 +53,7 @@ class _Address(NamedTuple):
     resource: str
 
 
-class Obs(Service):
+class Obs(KeyedService):
     """Buckets behind the signature "OBS", at the bucket's host name, or at an IP address as /bucket/key.
 
     What a request says beyond what its operation's row names is refused, never ignored.
@@ -69,7 +69,6 @@ class Obs(Service):
         self.repeats_pages = False
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
-        self._credentials: dict[str, Credential] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
         self._delay_ms = 0
@@ -128,18 +127,19 @@ class Obs(Service):
         with self.lock:
             self._buckets[bucket].objects.update(filled)
 
-    def add_credentials(self, access_key: str, secret: str, security_token: str | None = None) -> None:
-        with self.lock:
-            self._credentials[access_key] = Credential(secret, security_token)
-
-    def remove_credentials(self, access_key: str) -> None:
-        with self.lock:
-            del self._credentials[access_key]
-
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
         """Take away a right, such as obs:object:GetObject, for these keys (or prefixes of listings)."""
         with self.lock:
             self._denied.append((action, where))
+
+    def allows(self, caller: Credential, action: str, bucket: str, touched: str = "") -> bool:
+        """Whether nobody took the right away, and the caller's policies give it. Resources and the condition are those
+        of support.huaweicloud.com/api-obs/obs_04_0112.html."""
+        if any(denied == action and where(touched) for denied, where in self._denied):
+            return False
+        is_object = action.startswith("obs:object:")
+        place = f"obs:*:*:object:{bucket}/{touched}" if is_object else f"obs:*:*:bucket:{bucket}"
+        return not caller.denial(action, place, {} if is_object else {"obs:prefix": touched})
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
         """Answer 429 beyond this rate; None takes the limit away."""
@@ -177,20 +177,20 @@ class Obs(Service):
         # Before the signature, because that of a URL is another.
         if row is None or not address.bucket or not request.params.keys() <= row.params:
             raise not_implemented()
-        verify_signature(request, address.resource, self._credentials, self.skew)
+        caller = verify_signature(request, address.resource, self.credential, self.skew)
         own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
         if not own | request.headers.keys() & _ASKING <= row.headers:
             raise not_implemented()
         touched = key or request.params.get("prefix", "")
         try:
-            response = row.run(self._bucket_for(row.action, address, touched, request), key, request)
+            response = row.run(self._bucket_for(row.action, address, touched, request, caller), key, request)
         except ObsError as error:
             self.actions.append(Action(row.action, address.bucket, touched, error.status))
             raise
         self.actions.append(Action(row.action, address.bucket, touched, response.status))
         return response
 
-    def _bucket_for(self, action: str, address: _Address, touched: str, request: Request) -> Bucket:
+    def _bucket_for(self, action: str, address: _Address, touched: str, request: Request, caller: Credential) -> Bucket:
         bucket = self._buckets.get(address.bucket)
         if bucket is None:
             raise no_such_bucket()
@@ -198,7 +198,7 @@ class Obs(Service):
             host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
             location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
             raise ObsError(307, "TemporaryRedirect", "Please send requests to the bucket's region.", location)
-        if any(denied == action and where(touched) for denied, where in self._denied):
+        if not self.allows(caller, action, bucket.name, touched):
             raise access_denied()
         return bucket
 

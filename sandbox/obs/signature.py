@@ -10,11 +10,11 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote_to_bytes
 
+from sandbox.keys import Credential
 from sandbox.obs.errors import ObsError, access_denied
 from sandbox.server.message import Request
 
@@ -25,19 +25,11 @@ SIGNED = ("object-lock", "versionId", "versioning", "versions")
 _TOKEN = "x-obs-security-token"
 
 
-@dataclass(frozen=True)
-class Credential:
-    """An access key; with a security token it is a temporary one."""
-
-    secret: str
-    security_token: str | None = None
-
-
 def verify_signature(
-    request: Request, resource: str, credentials: Mapping[str, Credential], skew: Callable[[float], float]
-) -> None:
-    """Raise the ObsError with which OBS refuses this request, if it does. `resource` is the path that is signed, quoted
-    as it came over the wire; `skew` tells how many seconds ago a time was."""
+    request: Request, resource: str, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+) -> Credential:
+    """Whose request it is. Raises the ObsError with which OBS refuses it, if it does. `resource` is the path that is
+    signed, quoted as it came over the wire; `find` knows the access keys, `skew` how many seconds ago a time was."""
     header = request.headers.get("authorization")
     if header is None:
         raise access_denied()
@@ -45,7 +37,7 @@ def verify_signature(
     if match is None:
         raise ObsError(403, "AccessDenied", "The sandbox knows no other scheme than OBS.")
     access_key, signature = match.groups()
-    credential = credentials.get(access_key)
+    credential = find(access_key)
     if credential is None:
         raise ObsError(403, "InvalidAccessKeyId", "The OBS Access Key Id you provided does not exist in our records.")
     _check_date(request, skew)
@@ -58,6 +50,7 @@ def verify_signature(
         )
     if request.headers.get(_TOKEN) != credential.security_token:
         raise ObsError(403, "InvalidSecurity", "The provided security credentials are not valid.")
+    return credential
 
 
 def _check_date(request: Request, skew: Callable[[float], float]) -> None:

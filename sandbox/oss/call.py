@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
+from sandbox.keys import Credential
 from sandbox.oss.errors import not_implemented
 from sandbox.oss.objects import Bucket, OssObject, object_name
 from sandbox.oss.store import Store
@@ -49,6 +50,7 @@ class Call(NamedTuple):
     bucket: Bucket
     key: str
     touched: list[str]
+    caller: Credential
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -69,14 +71,14 @@ class Call(NamedTuple):
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
         key = object_name(quoted_key)
-        bucket = self.store.bucket_for("oss:GetObject", name, key)
+        bucket = self.store.bucket_for(self.caller, "oss:GetObject", name, key)
         source = bucket.find(key)
         self.store.record("oss:GetObject", name, key, 200)
         return bucket, key, source
 
     def may(self, action: str, key: str) -> bool:
         """Whether the caller's rights allow this of a key; if not, the refusal is recorded."""
-        if self.store.allows(action, self.bucket.name, key):
+        if not self.store.denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
         return False

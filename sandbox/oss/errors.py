@@ -24,6 +24,8 @@ class OssError(Exception):
         **details: str,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
+        # Of a missing right the action, and why it is missing.
+        self.denial = ("", "")
         self.status = status
         self.code = code
         self.message = message
@@ -41,12 +43,21 @@ class OssError(Exception):
         }
         if self.ec:
             fields |= {"EC": self.ec, "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={self.ec}"}
-        inner = "".join(f"  <{tag}>{escape(text)}</{tag}>\n" for tag, text in fields.items())
+        inner = self._detail() + "".join(f"  <{tag}>{escape(text)}</{tag}>\n" for tag, text in fields.items())
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
 
+    def _detail(self) -> str:
+        """help.aliyun.com/zh/oss/user-guide/0003-00000001."""
+        action, kind = self.denial
+        told = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
+        policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"
+        return f"  <AccessDeniedDetail>{told}{policy}</AccessDeniedDetail>\n" if action else ""
 
-def access_denied(message: str, ec: str = "0003-00000001") -> OssError:
-    return OssError(403, "AccessDenied", message, ec=ec)
+
+def access_denied(message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", "")) -> OssError:
+    error = OssError(403, "AccessDenied", message, ec=ec)
+    error.denial = denial
+    return error
 
 
 def invalid_argument(message: str, ec: str = "", **details: str) -> OssError:

@@ -32,7 +32,7 @@ from sandbox.oss.multipart import (
 )
 from sandbox.oss.objects import Bucket, object_name
 from sandbox.oss.reading import get_object, get_object_meta, head_object
-from sandbox.oss.signature import Credential, verify_signature
+from sandbox.oss.signature import verify_signature
 from sandbox.oss.store import Store, new_request_id
 from sandbox.oss.writing import (
     append_object,
@@ -121,17 +121,8 @@ class Oss(Store):
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(region, port, ssl_context)
-        self._credentials: dict[str, Credential] = {}
         self._expired = False
         self._latency: dict[str, float] = {}
-
-    def add_credentials(self, access_key_id: str, secret: str, security_token: str | None = None) -> None:
-        with self.lock:
-            self._credentials[access_key_id] = Credential(secret, security_token)
-
-    def remove_credentials(self, access_key_id: str) -> None:
-        with self.lock:
-            del self._credentials[access_key_id]
 
     def expire_tokens(self) -> None:
         """Refuse all temporary credentials."""
@@ -165,17 +156,17 @@ class Oss(Store):
 
     def _admit(self, request: Request, request_id: str, address: Address, row: _Row, touched: list[str]) -> Call:
         """Raise what OSS answers to a caller who may not do this."""
-        verify_signature(request, address.path, self._credentials, self.region, self.skew)
+        caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
         if self._expired and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if address.target == "service":
-            self.check_right(row.action, "", "")
+            self.check_right(caller, row.action, "", "")
             bucket = Bucket("", self.region, 0)
         else:
             of_one = row.run is not delete_multiple_objects  # that one looks at each of its keys
-            bucket = self.bucket_for(row.action, address.bucket, touched[0] if of_one else None)
+            bucket = self.bucket_for(caller, row.action, address.bucket, touched[0] if of_one else None)
         key = object_name(address.quoted_key) if address.quoted_key else ""
-        return Call(request, request_id, self, bucket, key, touched)
+        return Call(request, request_id, self, bucket, key, touched, caller)
 
     def _refusal(self, error: OssError, request_id: str) -> Response:
         if error.status == 304:  # oss2 knows it by its having no code

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from sandbox.keys import Credential
 from sandbox.oss.errors import OssError, access_denied, invalid_argument
 from sandbox.oss.objects import iso_time
 from sandbox.server.message import Request
@@ -27,14 +28,6 @@ _PAYLOAD = "UNSIGNED-PAYLOAD"
 _MAX_SKEW_SECONDS = 15 * 60
 _ALWAYS_SIGNED = ("content-type", "content-md5")
 _BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
-
-
-@dataclass(frozen=True)
-class Credential:
-    """An access key; with a security token it is a temporary one."""
-
-    secret: str
-    security_token: str | None = None
 
 
 class _Scope(NamedTuple):
@@ -59,12 +52,16 @@ class _Authorization:
 
 
 def verify_signature(
-    request: Request, path: str, credentials: Mapping[str, Credential], region: str, skew: Callable[[float], float]
-) -> None:
-    """Raise the OssError with which OSS refuses this request, if it does. `path` is /bucket/key, quoted or not; `skew`
-    tells how many seconds ago a time was."""
+    request: Request,
+    path: str,
+    find: Callable[[str], Credential | None],
+    region: str,
+    skew: Callable[[float], float],
+) -> Credential:
+    """Whose request it is. Raises the OssError with which OSS refuses it, if it does. `path` is /bucket/key, quoted or
+    not; `find` knows the access keys, `skew` how many seconds ago a time was."""
     authorization = _from_header(request)
-    credential = credentials.get(authorization.scope.access_key_id)
+    credential = find(authorization.scope.access_key_id)
     if credential is None:
         raise OssError(
             403,
@@ -79,6 +76,7 @@ def verify_signature(
     if request.headers.get("x-oss-content-sha256") != _PAYLOAD:
         raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
     _check_signature(request, path, authorization, credential)
+    return credential
 
 
 def _from_header(request: Request) -> _Authorization:

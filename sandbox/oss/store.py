@@ -10,12 +10,22 @@ from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sandbox.account import ACCOUNT_ID
+from sandbox.keys import Credential, KeyedService
 from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import access_denied, no_such_bucket
 from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
-from sandbox.server.service import Service
 
 _MAX_TRIGGERS = 10
+# Those whose resource is an object; that of all others is the bucket, and of oss:ListBuckets all.
+OBJECT_ACTIONS = {
+    "oss:AbortMultipartUpload",
+    "oss:DeleteObject",
+    "oss:DeleteObjectVersion",
+    "oss:GetObject",
+    "oss:ListParts",
+    "oss:PutObject",
+}
 # These may be asked of any region's endpoint.
 _ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
@@ -29,7 +39,7 @@ class Action(NamedTuple):
     status: int
 
 
-class Store(Service):
+class Store(KeyedService):
     """The buckets behind an endpoint: what tests do with them, and what operations need of them.
 
     It does not know the requests that come in: `Oss` does.
@@ -127,8 +137,8 @@ class Store(Service):
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
-    def bucket_for(self, action: str, name: str, key: str | None) -> Bucket:
-        """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `allows`."""
+    def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
+        """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `denial`."""
         if name not in self._buckets:
             raise no_such_bucket(name)
         if self._buckets[name].region != self.region and action not in _ANYWHERE:
@@ -136,20 +146,29 @@ class Store(Service):
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
             )
-        self.check_right(action, name, key)
+        self.check_right(caller, action, name, key)
         return self._buckets[name]
 
-    def check_right(self, action: str, bucket: str, key: str | None) -> None:
-        """Raise the OssError AccessDenied where the right was taken away; `key` as in `allows`."""
-        if not self.allows(action, bucket, key):
-            raise access_denied("You have no right to access this object because of its policy.")
+    def check_right(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
+        """Raise the OssError AccessDenied where the right is missing; `key` as in `denial`."""
+        if kind := self.denial(caller, action, bucket, key):
+            raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
-    def allows(self, action: str, bucket: str, key: str | None) -> bool:
-        """Whether nobody took the right away; for a call whose keys are still to be read (None), wholly."""
-        return not any(
-            (action, bucket) == (denied, place) and (where is None or (key is not None and where(key)))
-            for denied, place, where in self._denied
-        )
+    def denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
+        """Why the right is missing, as in `policy.denial`; empty if nobody took it away and the caller's policies give
+        it. Of a call whose keys are still to be read (None) only that is known which holds for all of them.
+
+        Resources and the condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; oss:Prefix is
+        asked of listings.
+        """
+        for denied, place, where in self._denied:
+            if (action, bucket) == (denied, place) and (where is None or (key is not None and where(key))):
+                return "ExplicitDeny"
+        if key is None:
+            return ""
+        is_object = action in OBJECT_ACTIONS
+        place = f"acs:oss:{self.region}:{ACCOUNT_ID}:{bucket or '*'}{'/' + key if is_object else ''}"
+        return caller.denial(action, place, {} if is_object else {"oss:Prefix": key})
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})

@@ -104,12 +104,14 @@ def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
 def test_the_package_holds_what_belongs_and_nothing_else(built):
     names = zipfile.ZipFile(built).namelist()
     assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
+    assert "src/code/oss_oms_sync/answers/zh.json" in names
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
         r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|ops/arguments\.js|digests\.py"
         r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
         r"|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
+        r"|code/oss_oms_sync/answers/zh\.json"
         r"|events/put-object\.json\.stpl))"
     )
     assert [name for name in names if not belongs.fullmatch(name)] == []

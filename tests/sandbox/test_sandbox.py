@@ -76,15 +76,6 @@ def test_only_finished_content_wakes_the_function(box, code):
     assert [one.value[0] for one in box.fc.invocations] == ["b"]
 
 
-def test_what_oms_accepted_is_in_the_destination_when_all_is_idle(box, huawei):
-    box.oss.put("photos", "a", b"data")
-    huawei.submit("a")
-
-    box.wait_idle(20)
-
-    assert box.task.destination["a"].data == b"data"
-
-
 def get_in_vain(bucket):
     with contextlib.suppress(oss2.exceptions.RequestError):
         bucket.get_object("a")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import re
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,13 +16,21 @@ import requests
 
 from ops.canary import objects
 from ops.clouds import keys, wire
-from support.migration import Migration, Said, project
+from sandbox.oms.task import CopyFault
+from support.migration import MODES, Migration, Said
+from tools.render import render
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 # A thousandth of what they are, and the twin's part size with them.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
+
+
+# What a drawn world may be like: answers to `s init`, and how the clouds behave.
+PREFIXES = ["", "kwyjibo/", "träger of/", '山水 "x"/']
+SUFFIXES = ["", ".jpeg-q", "'ü"]
+REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
 class KilledError(BaseException):
@@ -43,6 +54,7 @@ class CanaryWorld(Migration):
         super().__enter__()
         self.task.part_size = PARTS["50 MiB"]
         self.sent: list[wire.Request] = []
+        self.answered: list[wire.Answer] = []
         self._adapter = self.ground.network.adapter()
         self._patches.callback(shutil.rmtree, self.folder)
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
@@ -54,7 +66,8 @@ class CanaryWorld(Migration):
         """Run the command in a folder of this project, or another one of it."""
         there = folder or self.folder
         there.mkdir(exist_ok=True)
-        (there / "s.yaml").write_text(self.change_settings((project() / "s.yaml").read_text()))
+        settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
+        (there / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
         of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
         of_huawei = zip(keys.HUAWEI, self.huawei_credentials, strict=False)
         with patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei)}):
@@ -86,4 +99,67 @@ class CanaryWorld(Migration):
         if self.asked == self.dies_after:
             raise KilledError
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return wire.Answer(response.status_code, headers, response.content)
+        self.answered.append(wire.Answer(response.status_code, headers, response.content))
+        return self.answered[-1]
+
+
+class DrawnWorld(CanaryWorld):
+    """One whose names, keys and clouds are drawn."""
+
+    def __init__(self, seed: int) -> None:
+        dice = random.Random(seed)
+        self.region = dice.choice(REGIONS)
+        super().__init__(seed, mode=dice.choice(MODES))
+        name = lambda size=10: "".join(dice.choices("bcdfghjklmnpqrstvwxz", k=size))  # noqa: E731
+        self.source_bucket, self.log_bucket, self.destination_bucket = (name() for _ in range(3))
+        self.project_id, self.task_id = f"{dice.getrandbits(128):032x}", str(uuid.UUID(int=dice.getrandbits(128)))
+        self.huawei_credentials = (name(20).upper(), name(40))
+        self.function_credentials = (f"STS.{name(20)}", name(30), name(30))
+        self.user_credentials = (name(20), name(30))
+        self.function_name, self.prefix, self.suffix = name(), dice.choice(PREFIXES), dice.choice(SUFFIXES)
+        self._draw = dice
+
+    def project(self) -> Path:
+        folder = self.folder / "project"
+        if not folder.exists():
+            answers = {"functionName": self.function_name, "objectPrefix": self.prefix, "objectSuffix": self.suffix}
+            render({**self.answers(), **answers}, folder)
+        return folder
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        dice, task, there = self._draw, self.task, self.obs.bucket(self.destination_bucket)
+        self.parts = dice.choice([*PARTS])
+        task.part_size = PARTS[self.parts]
+        task.step = dice.choice(["FIVE_MINUTES", "ONE_HOUR"])
+        task.merges = dice.random() < 0.3
+        task.metadata = dice.random() < 0.5
+        task.lag = dice.choice([0, 60, 400])
+        task.lists.separator = dice.choice([",", "\t"])
+        there.order = dice.choice(["bytes", "utf-16"])
+        there.crc64_header = dice.choice(["", "x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma"])
+        there.has_versions = dice.random() < 0.3
+        self.oss.buckets[self.source_bucket].versioning = dice.choice(["", "", "Enabled", "Suspended"])
+        faults = [CopyFault.late(20), CopyFault.late(400), CopyFault.lost(), None, None]
+        if fault := dice.choice(faults):
+            task.copies.add(fault, where=self._one_of_it() if dice.random() < 0.7 else None)
+        if dice.random() < 0.2:
+            self.oss.lose_events(self._one_of_it())
+        return self
+
+    def _one_of_it(self) -> Callable[[str], bool]:
+        """Whether a key is that of one object of a canary, which is drawn."""
+        ending = f"/{self._draw.choice(objects.items()).ending}{self.suffix}"
+        return lambda key: key.endswith(ending)
+
+    def identifying(self) -> set[str]:
+        """What tells whose it is, or when it was."""
+        names = {self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name}
+        names |= {self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"}
+        names |= {*self.user_credentials, *self.huawei_credentials, *self.function_credentials}
+        names |= {self.prefix.strip("/"), self.suffix, "canary/", f"{self.ground.now():.0f}"[:6], "2026"}
+        # Runs, ETags, checksums, times, numbers of requests.
+        names |= {run for one in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", one.url)}
+        told = {value.strip('"') for one in self.answered for value in one.headers.values()}
+        names |= {form for value in told if len(value) > 5 for form in (value, value.lower())}
+        return {one for one in names if one}

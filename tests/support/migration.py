@@ -144,9 +144,13 @@ class Migration(InProcess):
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
-        self.deploy_project(project(), instances=4)
+        self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
         return self
+
+    def project(self) -> Path:
+        """Its folder."""
+        return project()
 
     @property
     def seconds(self) -> float:

@@ -66,21 +66,3 @@ def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_i
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
     assert reasons(box) == {}
     assert box.fc.invoke("forward", payload("after")).value is True
-
-
-def test_a_change_of_prefix_or_suffix_leaves_the_project_closed(box, tmp_path):
-    # GIVEN a closed project whose reconcile has something to send
-    render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path)
-    box.oss.lose_events(lambda key: True)
-    upload(box, "photos/1.jpg")
-    box.later(HOUR)
-    box.fc.invoke("certify", b'{"close": true}')
-
-    # WHEN its prefix or suffix is changed, THEN nothing is sent, and it says that it is closed
-    render(box.answers() | {"objectPrefix": "photos/", "objectSuffix": ".jpg"}, tmp_path)
-    box.deploy_project(tmp_path)
-    answer = box.fc.invoke("reconcile", b"{}").value
-    assert box.oms.calls == []
-    assert OPEN_IT in answer["stopped"]
-    assert box.fc.invoke("status", b"").value["verdict"]["state"] == "closed"

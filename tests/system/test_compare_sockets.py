@@ -1,4 +1,4 @@
-"""Compare over sockets: every class among many objects, by processes of the rendered project, whatever dies."""
+"""Compare over sockets: every class among many objects, by processes of the rendered project."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import runpy
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
-from oss_oms_sync.clock import from_epoch, timestamp
 from sandbox import Sandbox
 from sandbox.obs.objects import ObsObject
 from sandbox.oss.objects import OssObject, etag_of
@@ -131,33 +129,21 @@ def class_of(key: str, row: Row) -> str:
     return "oms_own" if is_own else row.name
 
 
-def furnish(box: Sandbox, number: int, due_age: float = OLD) -> dict[str, str]:
-    """Fill the buckets with `number` keys, most of which are in step. Return their classes. What is missing or older
-    was written at least `due_age` seconds ago."""
+def furnish(box: Sandbox, number: int) -> dict[str, str]:
+    """Fill the buckets with `number` keys, most of which are in step. Return their classes."""
     classes = {}
     by_row: defaultdict[int, list[str]] = defaultdict(list)
     for one in range(number - len(SPECIAL) * len(ROWS) - 2):
         by_row[one % 400 if one % 400 < len(ROWS) else 0].append(f"photos/{one // 700:03}/{one:06}.jpg")
-    aged = [_aged(row, due_age - OLD) if row.name in DUE else row for row in ROWS]
-    for place, row in enumerate(aged):
+    for place, row in enumerate(ROWS):
         _fill(box, by_row[place], row)
         for special in SPECIAL:
             key = special.format(f"{place:02}")
             _put(box, key, row)
             classes[key] = class_of(key, row)
         classes.update(dict.fromkeys(by_row[place], row.name))
-    classes.update(_milliseconds(box, due_age))
+    classes.update(_milliseconds(box))
     return {key: name for key, name in classes.items() if name != "orphan_records"}
-
-
-def _aged(row: Row, seconds: float) -> Row:
-    source, there, accepted, failed = row[1:]
-    return row._replace(
-        source=source and source._replace(age=source.age + seconds),
-        there=there and there._replace(age=there.age + seconds),
-        accepted=accepted and (accepted[0], accepted[1] + (seconds if accepted[1] > OLD else 0)),
-        failed=failed and failed + seconds,
-    )
 
 
 def _fill(box: Sandbox, keys: list[str], row: Row) -> None:
@@ -199,9 +185,9 @@ def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
     box.oss.buckets[box.log_bucket].objects[name] = OssObject(body.encode(), etag_of(body.encode()), int(at), headers)
 
 
-def _milliseconds(box: Sandbox, age: float) -> dict[str, str]:
+def _milliseconds(box: Sandbox) -> dict[str, str]:
     """OBS tells times to the millisecond, OSS to the second."""
-    second = int(box.oss.now() - age)
+    second = int(box.oss.now() - OLD)
     for key, at in (("millisecond later", second + 0.001), ("millisecond earlier", second - 0.001)):
         box.oss.buckets[box.source_bucket].objects[key] = OssObject(b"12345", PARTS, second)
         box.obs.bucket(box.destination_bucket).objects[key] = ObsObject(b"12345", A.lower(), at)
@@ -242,7 +228,6 @@ pytest.importorskip("obs", reason="esdk-obs-python is not installed")
 TIMEOUT = 300
 OMS_LISTS = "oms/sync_task/"
 DIGESTS = Path(__file__).parents[2] / "template" / "digests.py"
-DAY = 24 * HOUR
 
 
 def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
@@ -328,68 +313,3 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     # AND it took many workers: a range of more than five pages splits as long as a lane is free, and three such splits
     # use up at most fifteen pages of the 23 and more there are
     assert answer["ranges"]["done"] >= 4
-
-
-def lines(box: Sandbox, answer: dict[str, Any]) -> list[str]:
-    """Of the lists of differences."""
-    parts = [box.oss.objects(box.log_bucket)[name].data.decode() for name in answer["differences"]]
-    return sorted("".join(parts).split("\n"))
-
-
-def without_times(answer: dict[str, Any]) -> str:
-    """All that does not tell when and how the pass ran."""
-    left_out = ("pass", "started", "ended", "ranges", "differences", "objects_per_minute")
-    return json.dumps({name: value for name, value in answer.items() if name not in left_out}, sort_keys=True)
-
-
-def let_work_age(box: Sandbox) -> None:
-    """As if nobody had worked on any pass for an hour. The objects that are compared stay as they are."""
-    objects = box.oss.buckets[box.log_bucket].objects
-    with box.oss.lock:
-        for name, one in objects.items():
-            if "/passes/" in name or "/working/" in name:
-                objects[name] = replace(one, last_modified=one.last_modified - HOUR)
-
-
-def test_eight_instances_that_are_killed_at_random_answer_as_one_that_is_not(box, tmp_path):
-    # GIVEN objects of every class; what is due is too old to be sent, so that one pass leaves the other its world
-    furnish(box, 90_000, due_age=9 * DAY)
-    calm, wild = ({"since": timestamp(from_epoch(box.oss.now() - days * DAY))} for days in (2, 3))
-
-    # WHEN they are compared by one instance, and by eight of which every other dies
-    deploy(box, tmp_path, lanes=1)
-    box.fc.invoke("compare", json.dumps(calm).encode())
-    box.wait_idle(TIMEOUT)
-    by_one = look(box, **calm)
-    deploy(box, tmp_path, lanes=8, timeout=20)
-    # Pages that take their time, or some were done before they are killed: eleven of a range take over four seconds.
-    box.obs.delay(400)
-    calls = 0
-    while not total_of(box, wild):
-        assert calls < 20
-        # The first two who are called die for certain, early; whether others do, and when, is left to the dice.
-        chance, within = (1, 0.2) if calls < 2 else (0.4, 2)
-        box.fc.kill_at_random(chance, within, seed=15 + calls, name="compare")
-        let_work_age(box)
-        box.fc.invoke("compare", json.dumps(wild).encode())
-        box.wait_idle(TIMEOUT)
-        calls += 1
-    box.fc.kill_at_random(0, within=1, seed=15)
-    by_eight = look(box, **wild)
-
-    # THEN both say the same, down to each line that differs
-    assert by_one["finished"]
-    assert without_times(by_eight) == without_times(by_one)
-    assert lines(box, by_eight) == lines(box, by_one)
-    assert not box.oms.accepted
-    # AND many died, and eight ranges were worked on: by the marks of the pass before, halves, quarters and eighths of
-    # 90,000 objects are split off, and less than 20,000 do not split any further
-    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 2
-    assert (by_one["ranges"]["done"], by_eight["ranges"]["done"]) == (1, 8)
-
-
-def total_of(box: Sandbox, asked: dict[str, str]) -> bool:
-    """Whether a pass of this scope has ended."""
-    stored = box.oss.objects(box.log_bucket).copy()
-    totals = [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
-    return any(total["of"]["scope"]["since"] == asked["since"] for total in totals)

@@ -1,4 +1,4 @@
-"""Connections follow nothing, keep nothing, and leave nothing behind."""
+"""Connections keep nothing, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from oss_oms_sync.reasons import Reason
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
-from tools.serverless import serving
 
 Serve = Callable[[socket.socket], None]
 
@@ -51,34 +49,6 @@ def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(10)
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[tuple[str, list[str]]]:
-    """The address of another host, and what it was asked."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-    with serving(Handler) as address:
-        yield address, asked
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(box, elsewhere, status):
-    address, asked = elsewhere
-    box.oss.faults.add(Fault.status(status, headers={"Location": f"{address}/taken"}))
-    with Session(box.oss.endpoint, Clock()) as session:
-        for method in ("GET", "PUT", "POST", "DELETE"):
-            answer = session.request(method, f"{box.oss.endpoint}/", stream=True)
-            assert (answer.status_code, asked) == (status, [])
 
 
 def test_no_cookie_is_kept_or_sent(box):

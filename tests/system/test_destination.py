@@ -9,10 +9,8 @@ import pytest
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
-from oss_oms_sync.clouds.obs_answers import ObsError
 from oss_oms_sync.clouds.pool import CallPool
 from sandbox import Sandbox
-from sandbox.server.faults import Fault
 from support.instance import Instance
 from support.law import HOSTILE
 
@@ -61,39 +59,3 @@ def test_an_object_of_any_key_is_read(box, either):
         assert (head.size, head.etag, head.modified) == (5, stored.etag.upper(), int(stored.last_modified))
         assert (part.body, part.head) == (b"ell", head)
         assert either.head(f"{key}x") is None
-
-
-def test_a_listing_tells_the_same_as_head(box, bucket):
-    bucket_of_box = box.obs.bucket(box.destination_bucket)
-    box.obs.put(box.destination_bucket, "parts", b"x" * 9, part_size=4)
-    bucket_of_box.encrypted = True
-    bucket_of_box.crc64_header = "x-obs-checksum-crc64ecma"
-    box.obs.put(box.destination_bucket, "whole", b"hello")
-
-    objects = list(bucket.iter_objects(""))
-    heads = bucket.try_head_all([one.name for one in objects])
-
-    told = [(head.etag, head.size, head.modified) for head in heads]
-    assert told == [(one.etag, one.size, one.modified) for one in objects]
-    assert objects[0].etag.endswith("-3")
-    assert [head.encryption for head in heads] == ["", "kms"]
-    assert all(head.crc64 for head in heads)
-
-
-@pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=lambda fault: fault.kind)
-def test_an_obs_that_never_answers_is_given_up_in_time(box, fault):
-    destination = Instance(box).destination(seconds=0.5)
-    box.obs.faults.add(fault)
-    with pytest.raises(ObsError) as caught:
-        destination.list_page("", "")
-    assert caught.value.code == "Network"
-
-
-def test_the_next_call_goes_over_the_same_connection(box, bucket):
-    box.obs.put(box.destination_bucket, "a", b"hello")
-    for _ in range(3):
-        bucket.head("a")
-        bucket.head("missing")
-        bucket.read("a")
-        bucket.list_page("", "")
-    assert box.obs.connections == 1

@@ -87,21 +87,6 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_on_kept_connections
     assert deployed.oss.connections == 10
 
 
-def test_a_hundred_keys_go_in_batches_of_ten(deployed):
-    deployed.fc.invoke("forward", payload(*[f"key {number}" for number in range(101)]))
-    assert [len(call.sent) for call in deployed.oms.calls] == [10] * 10 + [1]
-    assert deployed.oss.connections <= 20
-
-
-def test_a_refused_key_costs_its_nine_neighbours_nothing_but_calls(deployed):
-    keys = [f"key {number}" for number in range(10)]
-    deployed.oms.refuse(lambda key: key == "key 7")
-    assert deployed.fc.invoke("forward", payload(*keys)).value is False
-    assert deployed.oms.accepted.keys() == set(keys) - {"key 7"}
-    assert len(deployed.oms.calls) <= 9
-    assert json.loads(records(deployed)["failed_object/key 7"])["reason"] == "REJECTED"
-
-
 def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
@@ -117,23 +102,6 @@ def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(de
     assert (deployed.oms.connections, deployed.oss.connections) == (2, 2)
     (line,) = [line for line in map(said, invocation.logs) if "ms" in line]
     assert line["ms"] < 1000
-
-
-def test_function_compute_retries_what_was_neither_sent_nor_recorded(deployed):
-    # GIVEN a key that OMS does not take while the log bucket is gone too, for a while
-    deployed.oms.faults.add(Fault.status(404), times=1)
-    deployed.oss.faults.add(Fault.status(403), times=1, where=lambda request: request.method == "PUT")
-
-    # WHEN its event comes
-    deployed.fc.submit("forward", payload("a"))
-    deployed.wait_idle(TIMEOUT)
-
-    # THEN the first try raises, and the second succeeds
-    assert [(one.outcome, one.error_type) for one in deployed.fc.invocations] == [
-        ("raised", "RecordError"),
-        ("returned", ""),
-    ]
-    assert deployed.oms.accepted == {"a": 1}
 
 
 @pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])

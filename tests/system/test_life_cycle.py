@@ -1,4 +1,4 @@
-"""What happens to a project in its life: another prefix, another task, another project beside it."""
+"""What happens to a project in its life: another task, another project beside it."""
 
 from __future__ import annotations
 
@@ -29,41 +29,6 @@ def deploy(box: Sandbox, tmp_path: Path):
 def failed(box: Sandbox) -> set[str]:
     folder = f"oms_source_record/{box.task_id}/failed_object/"
     return {name.removeprefix(folder) for name in box.oss.objects(box.log_bucket) if name.startswith(folder)}
-
-
-def test_a_wider_prefix_brings_what_was_written_since_the_installation(box, deploy):
-    # GIVEN a project that forwards a part
-    deploy(objectPrefix="a/")
-    box.tick("reconcile")
-    upload(box, "a/1", "b/1")
-    assert set(box.oms.accepted) == {"a/1"}
-
-    # WHEN it is deployed with all
-    deploy(objectPrefix="")
-    upload(box, "b/2")
-    box.later(HOUR)
-    box.tick("reconcile")
-
-    # THEN events come by themselves, and reconcile brings the rest
-    assert set(box.oms.accepted) == {"a/1", "b/1", "b/2"}
-
-
-def test_a_narrower_prefix_leaves_the_other_failures_where_they_are(box, deploy):
-    # GIVEN failures inside and outside of it
-    deploy()
-    box.oms.faults.add(Fault.status(401))
-    upload(box, "a/1", "b/1")
-    box.oms.faults.clear()
-
-    # WHEN it is deployed
-    deploy(objectPrefix="a/")
-    upload(box, "b/2")
-
-    # THEN replay sends what is inside, and nobody loses the rest
-    assert box.tick("replay").value["accepted"] == 1
-    assert set(box.oms.accepted) == {"a/1"}
-    assert failed(box) == {"b/1"}
-    assert box.fc.invoke("status", b"").value["backlog"]["outside"] == 1
 
 
 def test_another_task_begins_with_records_of_its_own(box, deploy):
@@ -108,28 +73,3 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
     box.wait_idle(60)
     assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
     assert failed(box) == set()
-
-
-def test_a_second_project_whose_trigger_overlaps_is_refused(box, deploy):
-    deploy("one ", objectPrefix="a/")
-    with pytest.raises(ValueError, match="two forward/oss-content overlaps with one forward/oss-content"):
-        deploy("two ", objectPrefix="a/b/")
-
-
-def test_each_of_two_projects_is_woken_by_its_own_passes_and_by_nothing_else_in_the_log_bucket(box, deploy):
-    # GIVEN two projects for one task and log bucket
-    deploy("one ", objectPrefix="a/")
-    deploy("two ", objectPrefix="b/")
-
-    # WHEN a piece is written for a pass of one, and what else there is for the other
-    for name in (
-        f"passes/one-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/end",
-        f"working/two-sync-reconcile/{box.task_id}/0123456789abcdef-20260101T000000000000Z/r/0000",
-        f"{box.task_id}/success_object/b/1",
-        f"{box.task_id}/failed_object/b/2",
-    ):
-        box.oss.put(box.log_bucket, f"oms_source_record/{name}", b"{}")
-    box.fc.wait_idle(60)
-
-    # THEN only that one's reconcile is called
-    assert {one.function for one in box.fc.invocations} == {"one reconcile"}

@@ -81,14 +81,6 @@ def test_what_each_function_answers_is_shown(ops, copied):
         assert (done, out[: len(first)]) == (code, first), out
 
 
-def test_pages_are_made_of_what_the_functions_answer(ops, copied, tmp_path):
-    ops("compare")
-    for command in ("status", "cutover"):
-        words = [command, "--html", f"{command}.html", *(["--rehearse"] if command == "cutover" else [])]
-        ops(*words)
-        assert (tmp_path / f"{command}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-
-
 def test_what_a_function_raises_is_told(ops, deployed):
     for words, told in (
         ("replay --reason FOO", "replay raised PayloadError: The payload's reason is 'FOO', which is none"),
@@ -188,20 +180,3 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     ops("reconcile", "--restart")
     copied.wait_idle(PATIENCE)
     assert "late" in copied.task.destination
-
-
-def test_closed_by_hand_what_is_written_is_recorded_and_opened_again_it_is_sent(ops, copied):
-    assert ops("close")[1].startswith("The project has been closed since")
-    calls = len(copied.oms.calls)
-    upload(copied, "late")
-    copied.wait_idle(PATIENCE)
-    assert len(copied.oms.calls) == calls
-    assert json.loads(copied.oss.objects(copied.log_bucket)[record(copied, "late")].data)["reason"] == "CLOSED"
-    assert ops("open")[:2] == (0, "The project is open: what was recorded while it was closed is sent in minutes.\n")
-    copied.tick("replay")
-    copied.wait_idle(PATIENCE)
-    assert "late" in copied.task.destination
-
-
-def record(box: Sandbox, key: str) -> str:
-    return f"oms_source_record/{box.task_id}/failed_object/{key}"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
-from sandbox.oss.deliveries import EventFault
 from sandbox.oss.objects import etag_of
 from tools.render import render
 
@@ -69,24 +65,6 @@ def counted(total: dict[str, Any]) -> dict[str, int]:
     return {name: number for name, number in total["passed"]["counts"].items() if number}
 
 
-@contextmanager
-def time_flying(box: Sandbox) -> Iterator[None]:
-    """A minute goes by in each second, as far as what is stored shows it."""
-    over = threading.Event()
-
-    def fly() -> None:
-        while not over.wait(1):
-            box.later(60)
-
-    flying = threading.Thread(target=fly)
-    flying.start()
-    try:
-        yield
-    finally:
-        over.set()
-        flying.join()
-
-
 def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, tmp_path):
     # GIVEN 60,000 objects, eight instances, and death for every fourth invocation that lasts
     furnish(box, 60_000)
@@ -133,26 +111,3 @@ def test_after_the_first_tick_a_pass_needs_no_other(box, tmp_path):
     (total,) = totals(box)
     assert counted(total) == expected
     assert box.oms.accepted.keys() == missing
-
-
-def test_without_any_event_the_timer_alone_brings_a_pass_to_its_end(box, tmp_path):
-    furnish(box, 6_000)
-    expected, missing = count(box)
-    deploy(box, tmp_path, lanes=2)
-    box.oss.latency(listing=0.6)
-    box.oss.deliveries(box.log_bucket).add(EventFault.lost())
-
-    with time_flying(box):
-        ticks = [box.tick("reconcile")]
-        while not totals(box):
-            assert len(ticks) < 10
-            box.later(HOUR)
-            ticks.append(box.tick("reconcile"))
-
-    # THEN all of it was done in ticks, of ranges that would have been others' work
-    (total,) = totals(box)
-    assert counted(total) == expected
-    assert box.oms.accepted.keys() == missing
-    assert box.fc.invocations == ticks
-    assert len(ticks) > 1
-    assert total["ranges_done"] > 1

@@ -9,7 +9,6 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.oss.objects import etag_of
-from support.kill import kill_at
 from tools.render import render
 
 TIMEOUT = 60
@@ -54,37 +53,6 @@ def test_the_period_off_reaches_the_function(box, tmp_path):
     box.later(HOUR)
     assert box.tick("reconcile").value["finished"] is False
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
-
-
-def test_a_pass_killed_at_any_of_its_calls_is_resumed_by_the_next(box, tmp_path):
-    deploy(box, tmp_path)
-    # The first tick notes the installation, once.
-    assert box.tick("reconcile").outcome == "returned"
-    step, killed = 0, True
-    while killed:
-        # GIVEN objects without events, and a process that is killed at this call
-        keys = {f"{step:03}/{number:02}" for number in range(15)}
-        box.oss.lose_events(lambda key: True)
-        for key in keys:
-            box.oss.put(box.source_bucket, key, b"x")
-        box.later(HOUR)
-        requests = kill_at(box, step, landed=step % 2 == 0)
-        box.fc.invoke("reconcile", b"{}")
-        # The trigger's events as well: one of their processes may be the killed one.
-        box.fc.wait_idle(TIMEOUT)
-        killed = len(requests) > step
-        box.oms.faults.clear()
-        box.oss.faults.clear()
-        # As if it were long ago: whoever was on it counts as lost.
-        box.later(HOUR)
-
-        # WHEN it runs again, THEN it sends them all
-        assert box.fc.invoke("reconcile", b"{}").value["finished"]
-        assert keys <= box.oms.accepted.keys()
-        box.fc.wait_idle(TIMEOUT)
-        step += 1
-        assert step < 100
-    assert step > 20
 
 
 def name(one: int) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.kill import kill_at
 from support.world import payload
 from tools.render import render
 
@@ -65,49 +62,3 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
     ]
     assert box.oms.accepted == {"a": 1}
     assert states(box) == {"success_object": 1, "failed_object": 0, "replay": 0}
-
-
-def waiting(box: Sandbox) -> set[str]:
-    """The keys that stand in a failed record or in a run file."""
-    root, keys = f"oms_source_record/{box.task_id}/", set()
-    for name, one in box.oss.objects(box.log_bucket).items():
-        if name.startswith(f"{root}failed_object/"):
-            keys.add(json.loads(one.data)["key"])
-        elif name.startswith(f"{root}replay/"):
-            keys |= {entry["key"] for entry in json.loads(one.data)["keys"]}
-    return keys
-
-
-def test_a_process_killed_at_any_call_loses_no_key_and_the_next_run_sends_all(box, tmp_path):
-    render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path)
-    # The events come by hand, and OMS copies what it accepts: of what it fails to copy, other tests tell.
-    box.oss.lose_events(lambda key: True)
-    step, killed = 0, True
-    while killed:
-        # GIVEN failed records, some of which OMS would take
-        keys = {f"{step}/{number}" for number in range(8)}
-        for key in keys:
-            box.oss.put(box.source_bucket, key, key.encode())
-        box.oms.faults.add(Fault.status(401))
-        box.fc.update_function("forward")  # whose process the last kill took as well
-        assert box.fc.invoke("forward", payload(*keys)).value is False
-        box.oms.faults.clear()
-
-        # WHEN the process that replays them is killed at this call
-        kill_at(box, step, landed=step % 2 == 0)
-        killed = box.tick("replay").outcome == "crashed"
-        box.oms.faults.clear()
-        box.oss.faults.clear()
-
-        # THEN every key is still somewhere, and the next run sends them all: by hand, because the timer's runs wait
-        # until the killed one would have been over
-        assert keys <= waiting(box) | box.oms.accepted.keys()
-        assert box.fc.invoke("replay", b"{}").outcome == "returned"
-        assert keys <= box.oms.accepted.keys()
-        # The dead run's file stands until its time is up. The next step begins without it.
-        box.oss.remove_bucket(box.log_bucket)
-        box.oss.create_bucket(box.log_bucket)
-        step += 1
-        assert step < 100
-    assert step > 20

@@ -28,33 +28,6 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     return ending, " ".join(str(line.get(name, "")) for name in ("reason", "fix", "error", "message", "problem"))
 
 
-def test_wrong_keys_of_huawei_cloud(box):
-    ending, line = told(box, HW_SK="WRONGKEYWRONGKEY0001")
-    assert ending == "False"
-    assert line.startswith("CREDENTIALS Check HW_AK and HW_SK")
-
-
-def test_a_task_that_does_not_exist(box):
-    ending, line = told(box, SYNC_URL=box.task.sync_url.replace(box.task_id, "ffffffff-0000"))
-    assert ending == "False"
-    assert line.startswith("NO_TASK Check SYNC_URL")
-
-
-def test_a_stopped_task(box):
-    box.task.status = "STOPPED"
-    ending, line = told(box)
-    assert ending == "False"
-    assert line.startswith("REFUSED")
-    assert "check in the OMS console that it is synchronizing" in line
-
-
-def test_a_clock_that_is_twenty_minutes_off(box):
-    box.oms.clock_offset = 20 * 60
-    ending, line = told(box)
-    assert ending == "False"
-    assert line.startswith("CLOCK")
-
-
 @pytest.mark.parametrize(
     ("settings", "region", "message"),
     [
@@ -74,21 +47,27 @@ def test_a_log_bucket_that_cannot_be_read_says_not_whether_the_project_is_closed
     assert box.oms.calls == []
 
 
-def test_a_log_bucket_that_is_the_source_bucket(box):
-    ending, line = told(box, LOG_BUCKET=box.source_bucket)
-    assert ending == "SettingsError"
-    assert "LOG_BUCKET is the source bucket" in line
+NO_TASK = "/sync-tasks/ffffffff-0000/events"
+# What is wrong, in the settings or at OMS, how the invocation ends, and what its line says.
+WRONG = {
+    "keys of Huawei Cloud": ({"HW_SK": "WRONGKEYWRONGKEY0001"}, "False", "CREDENTIALS Check HW_AK and HW_SK"),
+    "another task": ({"SYNC_URL": NO_TASK}, "False", "NO_TASK Check SYNC_URL"),
+    "a stopped task": ({}, "False", "check in the OMS console that it is synchronizing"),
+    "a clock that is off": ({}, "False", "CLOCK"),
+    "the source as log bucket": ({"LOG_BUCKET": Sandbox.source_bucket}, "SettingsError", "LOG_BUCKET is the source"),
+    "a malformed address": ({"SYNC_URL": "/"}, "SettingsError", "OMS console"),
+    "an unreadable event": ({}, "EventError", "neither JSON nor base64"),
+}
 
 
-def test_a_malformed_sync_url_is_refused_before_anything_is_sent(box):
-    ending, line = told(box, SYNC_URL=box.task.sync_url + "/")
-    assert ending == "SettingsError"
-    assert "SYNC_URL " in line
-    assert "OMS console" in line
-    assert box.oms.calls == []
-
-
-def test_an_unreadable_event(box):
-    ending, line = told(box, b"not json")
-    assert ending == "EventError"
-    assert "neither JSON nor base64" in line
+@pytest.mark.parametrize("what", WRONG)
+def test_one_line_says_what_is_wrong_and_what_to_do(box, what):
+    settings, ends, says = WRONG[what]
+    box.task.status = "STOPPED" if what == "a stopped task" else "SYNCHRONIZING"
+    box.oms.clock_offset = 20 * 60 * (what == "a clock that is off")
+    if path := settings.get("SYNC_URL"):
+        kept = box.task.sync_url if path == "/" else box.task.sync_url.partition("/sync-tasks/")[0]
+        settings = {"SYNC_URL": kept + path}
+    ending, line = told(box, b"not json" if what == "an unreadable event" else None, **settings)
+    assert (ending, says in line) == (ends, True), line
+    assert ends == "False" or box.oms.calls == []

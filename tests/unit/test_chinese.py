@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from tools.package import ROOT
 
+CATALOGUE = json.loads((ROOT / "template/code/oss_oms_sync/answers/zh.json").read_text(encoding="utf-8"))
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "template").glob("*.md")]
 
 _HAN = r"\u3400-\u9fff"
@@ -91,6 +93,7 @@ def test_chinese_in_programs_and_questions_has_full_width_punctuation():
     texts += [text for path in (ROOT / ".github").rglob("*.yml") for text in texts_of_yaml(path)]
     texts += [text for path in (ROOT / "hooks").glob("*.js") for text in texts_of_javascript(path)]
     texts += [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+    texts += [re.sub(r"{[^}]*}", "x", text) for text in CATALOGUE.values()]
     assert len(texts) > 300
     assert [wrong for text in texts for wrong in half_width(text)] == []
 

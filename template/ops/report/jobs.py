@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ops.commands import command
 from ops.report import units
 from ops.report.blocks import Block, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table, keys
 from ops.report.words import Words
+from oss_oms_sync.answers import step as answered
 from oss_oms_sync.answers.job_answers import (
     DoctorAnswer,
     DoctorCheck,
@@ -18,18 +20,30 @@ from oss_oms_sync.answers.job_answers import (
 )
 
 # What has to be done comes first.
-_STATES = {"fault": "bad", "unknown": "bad", "warning": "open", "skipped": "calm", "ok": "good"}
+_STATES = {
+    "fault": "bad",
+    "unknown": "bad",
+    "warning": "open",
+    "not confirmed": "calm",
+    "skipped": "calm",
+    "ok": "good",
+}
 
 
 def doctor(found: DoctorAnswer, language: str) -> Report:
-    """What is wrong first, and below it what to do; what is well is only counted."""
+    """What is wrong first, and below it what to do; what is well is only counted, and what is assumed a line each."""
     say, order = Words(language), [*_STATES]
     checks = sorted(found.checks, key=lambda one: order.index(one.state))
     count = Counter(one.state for one in checks)
     told = say("pause").join(f"{say(f'is {state}')} {count[state]}" for state in reversed(order) if count[state])
     # Those that depend on others have nothing to be done about them.
     depending = [one for one in checks if one.state == "unknown" and not one.fix.en]
-    blocks: list[Block] = [_finding(one, say) for one in checks if one.state != "ok" and one not in depending]
+    assumed = [one for one in checks if one.state == "not confirmed"]
+    blocks: list[Block] = [
+        _finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending
+    ]
+    if assumed:
+        blocks.append(_assumed(assumed, say))
     if depending:
         names = say("pause").join(one.name.of(language) for one in depending)
         blocks.append(Paragraph((say("depends"), say("colon"), names)))
@@ -40,6 +54,12 @@ def _finding(one: DoctorCheck, say: Words) -> Finding:
     title = (one.name.of(say.language), say("colon"), one.seen.of(say.language))
     mark = Span("mark", say(f"is {one.state}"), _STATES[one.state])
     return Finding(title, mark, [], "", keys([]), Step(one.fix.of(say.language)))
+
+
+def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
+    mark = Span("mark", say("is not confirmed"), _STATES["not confirmed"])
+    rows = [(one.name.of(say.language), one.seen.of(say.language)) for one in some]
+    return Finding(say("assumed"), mark, rows, "", keys([]), Step("", command(answered.Step("canary"))))
 
 
 def replayed(found: ReplayAnswer, language: str) -> str:

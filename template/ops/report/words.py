@@ -503,6 +503,8 @@ _JOBS = {
     "is unknown": ("unknown", "未知"),
     "is warning": ("warning", "警告"),
     "is skipped": ("skipped", "跳过"),
+    "is not confirmed": ("not confirmed", "未确认"),
+    "assumed": ("what this project assumes of the clouds", "本项目对两家云的假设"),
     "depends": ("unknown until then", "在此之前未知"),
     "nothing left": ("Nothing is left to send again.", "没有待重发的对象。"),
     "some left": ("Some keys still wait to be sent.", "仍有对象等待发送。"),

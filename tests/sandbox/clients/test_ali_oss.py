@@ -74,34 +74,12 @@ def test_hostile_keys_are_stored_and_listed(box, play):
     assert list(box.oss.objects("photos")) == sorted(keys)
 
 
-def test_a_path_that_was_tidied_up_after_it_was_signed_is_refused(box, play):
-    assert play("tidied_path")["code"] == "SignatureDoesNotMatch"
-    assert not box.oss.objects("photos")
-
-
-def test_objects_are_deleted_one_by_one_and_many_at_once(play):
-    deleted = ["a", "b&<c>", "d e", "照片", "never was"]
-    assert play("deletes") == {"deleted": deleted, "status": 204, "left": []}
-
-
-def test_folders_are_listed(play):
-    assert play("folders") == [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]]
-
-
 def test_a_large_object_is_uploaded_in_parts(play):
     seen = play("multipart")
 
     assert seen["equal"]
     assert seen["meta"] == {"author": "me"}
     assert all(etag.endswith('-4"') for etag in seen["etags"])
-
-
-def test_a_part_that_is_too_small_is_refused(play):
-    assert play("small_part")["code"] == "EntityTooSmall"
-
-
-def test_ranges_and_conditions(play):
-    assert play("ranges_and_conditions") == {"part": [206, "ell", "bytes 1-3/5"], "same": 304, "found": "hello"}
 
 
 def test_a_precondition_that_does_not_hold_is_named(play):
@@ -111,19 +89,6 @@ def test_a_precondition_that_does_not_hold_is_named(play):
     assert refused["message"].endswith("(condition: If-Match)")
 
 
-def test_metadata_comes_back_is_copied_and_replaced(play):
-    kept = [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
-    assert play("metadata") == {"a": kept, "kept": kept, "replaced": [{"c": "3"}, "application/octet-stream", None]}
-
-
-def test_an_object_is_appended(play):
-    assert play("append") == "hello"
-
-
-def test_appending_at_a_wrong_position_is_refused(play):
-    assert play("append_at_a_wrong_position")["code"] == "PositionNotEqualToLength"
-
-
 def test_an_existing_object_can_be_protected(box, play):
     refused = play("forbidden_to_overwrite")
 
@@ -131,22 +96,36 @@ def test_an_existing_object_can_be_protected(box, play):
     assert box.oss.objects("photos")["a"].data == b"first"
 
 
-def test_what_the_sandbox_cannot_do_is_refused(play):
-    assert play("more_than_it_can") == [["NotImplemented"] * 6, "hello"]
-
-
-def test_a_missing_object_is_not_found(play):
-    assert play("missing")["code"] == "NoSuchKey"
-
-
-def test_buckets_are_listed_and_described(play):
-    assert play("buckets") == {
+KEPT = [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
+# What each scenario comes to.
+SEEN = {
+    "deletes": {"deleted": ["a", "b&<c>", "d e", "照片", "never was"], "status": 204, "left": []},
+    "folders": [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]],
+    "ranges_and_conditions": {"part": [206, "ell", "bytes 1-3/5"], "same": 304, "found": "hello"},
+    "metadata": {"a": KEPT, "kept": KEPT, "replaced": [{"c": "3"}, "application/octet-stream", None]},
+    "append": "hello",
+    "more_than_it_can": [["NotImplemented"] * 6, "hello"],
+    "buckets": {
         "names": ["photos", "photos-oms-log"],
         "info": ["photos", "Standard"],
         "location": "oss-cn-hangzhou",
         "versioning": None,
-    }
+    },
+    "versioning": ["Enabled", "string"],
+}
+REFUSED = {
+    "tidied_path": "SignatureDoesNotMatch",
+    "small_part": "EntityTooSmall",
+    "append_at_a_wrong_position": "PositionNotEqualToLength",
+    "missing": "NoSuchKey",
+}
 
 
-def test_versioning_is_switched_on(play):
-    assert play("versioning") == ["Enabled", "string"]
+@pytest.mark.parametrize("scenario", SEEN)
+def test_what_it_does_comes_to_what_its_users_expect(play, scenario):
+    assert play(scenario) == SEEN[scenario]
+
+
+@pytest.mark.parametrize("scenario", REFUSED)
+def test_what_is_wrong_is_refused_by_its_code(play, scenario):
+    assert play(scenario)["code"] == REFUSED[scenario]

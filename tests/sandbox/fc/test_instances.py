@@ -47,13 +47,6 @@ def test_a_function_called_initialize_is_nothing_unless_it_is_configured(box, cr
     assert box.fc.invoke("f", b"").value == []
 
 
-def test_an_initializer_that_fails_fails_each_event(box, create):
-    source = "def initialize(context): raise OSError('down')\ndef handler(event, context): pass"
-    create(source, initializer="index.initialize")
-
-    assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == ["OSError", "OSError"]
-
-
 def test_the_handler_is_imported_inside_the_first_invocation(box, create):
     create(
         """
@@ -135,48 +128,6 @@ def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create
     assert alive.value == "alive"
 
 
-def test_an_instance_handles_one_event_at_a_time(box, create, tmp_path, outcomes):
-    create(
-        f"""
-        import os, time
-        lock = {str(tmp_path / "lock")!r}
-        def handler(event, context):
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-            time.sleep(0.01)
-            os.remove(lock)
-        """,
-        instances=1,
-        max_retries=0,
-    )
-
-    for _ in range(5):
-        box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
-
-    assert outcomes() == [("f", 1, "returned")] * 5
-
-
-WAIT_FOR_ALL = """
-import os, pathlib, time
-here = pathlib.Path({folder!r})
-def handler(event, context):
-    (here / event.decode()).touch()
-    while len(list(here.glob("event*"))) < 5:
-        time.sleep(0.001)
-    return os.getpid()
-"""
-
-
-def test_each_event_gets_an_instance_of_its_own_while_the_others_are_busy(box, create, tmp_path):
-    create(WAIT_FOR_ALL.format(folder=str(tmp_path)))
-
-    for number in range(5):
-        box.fc.submit("f", b"event%d" % number)
-    box.fc.wait_idle(PATIENCE)
-
-    assert len({one.value for one in box.fc.invocations}) == 5
-
-
 def test_a_frozen_instance_stands_still_until_it_is_thawed(box, create, eventually, process_state):
     create(COUNT_CALLS)
     pid, _ = box.fc.invoke("f", b"").value
@@ -185,15 +136,6 @@ def test_a_frozen_instance_stands_still_until_it_is_thawed(box, create, eventual
     eventually(lambda: process_state(pid) == "T")
     box.fc.thaw("f")
     eventually(lambda: process_state(pid) == "S")
-
-
-def test_an_event_thaws_the_instance_that_gets_it(box, create, eventually, process_state):
-    create(COUNT_CALLS)
-    pid, _ = box.fc.invoke("f", b"").value
-    box.fc.freeze("f")
-    eventually(lambda: process_state(pid) == "T")
-
-    assert box.fc.invoke("f", b"", timeout=PATIENCE).value == [pid, 2]
 
 
 def test_an_update_reaches_an_instance_that_was_busy(box, create, tmp_path, eventually):

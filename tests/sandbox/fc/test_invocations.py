@@ -106,35 +106,30 @@ def test_a_returned_value_is_answered_as_the_runtime_prints_it(box, create, retu
     assert box.fc.invoke("f", b"").body == body
 
 
-@pytest.mark.parametrize(
-    ("source", "error"), [("import no_such_module", "ModuleNotFoundError"), ("handle = None", "AttributeError")]
-)
-def test_code_that_cannot_be_loaded_fails_each_event(box, create, source, error):
-    create(source)
-
-    assert [box.fc.invoke("f", b"").error_type for _ in range(2)] == [error, error]
-
-
-@pytest.mark.parametrize("value", ["object()", "{1: 'keys that cannot be', 'sorted': ''}"])
-def test_a_value_that_is_not_json_is_a_failure(box, create, value):
-    create(f"def handler(event, context): return {value}")
-
-    assert box.fc.invoke("f", b"").error_type == "TypeError"
-
-
-def test_sys_exit_in_a_function_is_a_crash(box, create):
-    create("import sys\ndef handler(event, context): sys.exit(0)")
-
-    invocation = box.fc.invoke("f", b"")
-
-    assert (invocation.outcome, invocation.error_message) == (
-        "crashed",
-        "Process exited unexpectedly before completing request",
-    )
-
-
 def test_a_caller_may_stop_waiting(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
 
     with pytest.raises(TimeoutError):
         box.fc.invoke("f", b"", timeout=0.2)
+
+
+HANDLER = "def handler(event, context): "
+INITIALIZER = "def initialize(context): raise OSError('down')\n" + HANDLER + "pass"
+
+
+@pytest.mark.parametrize(
+    ("source", "initializer", "outcome", "error"),
+    [
+        ("import no_such_module", None, "raised", "ModuleNotFoundError"),
+        ("handle = None", None, "raised", "AttributeError"),
+        (INITIALIZER, "index.initialize", "raised", "OSError"),
+        (f"{HANDLER}return object()", None, "raised", "TypeError"),
+        (f"{HANDLER}return {{1: 'keys that cannot be', 'sorted': ''}}", None, "raised", "TypeError"),
+        (f"import sys\n{HANDLER}sys.exit(0)", None, "crashed", "FunctionCrashed"),
+    ],
+)
+def test_what_cannot_be_loaded_or_answered_fails_each_event(box, create, source, initializer, outcome, error):
+    create(source, initializer=initializer)
+    assert [(one.outcome, one.error_type) for one in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))] == [
+        (outcome, error)
+    ] * 2

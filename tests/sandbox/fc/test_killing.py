@@ -56,26 +56,6 @@ def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create,
     assert running[1] not in box.fc.pids()
 
 
-def test_an_event_whose_instances_are_all_killed_goes_to_its_destination(box, create, outcomes):
-    create("import os, signal\ndef handler(event, context): os.kill(os.getpid(), signal.SIGKILL)", max_retries=1)
-    box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
-    assert [one.attempt for one in box.fc.dropped] == [2]
-
-    create(
-        "import os, signal\ndef handler(event, context): os.kill(os.getpid(), signal.SIGKILL)",
-        name="g",
-        max_retries=1,
-        on_failure="h",
-    )
-    create("def handler(event, context): return 'kept'", name="h")
-    box.fc.submit("g", b"")
-    box.fc.wait_idle(PATIENCE)
-
-    assert outcomes()[2:] == [("g", 1, "crashed"), ("g", 2, "crashed"), ("h", 1, "returned")]
-    assert len(box.fc.dropped) == 1
-
-
 def test_processes_are_told_by_function_in_the_order_in_which_they_started(box, create, tmp_path, begun):
     create("def handler(event, context): pass", name="idle")
     box.fc.invoke("idle", b"")

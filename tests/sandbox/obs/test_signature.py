@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-MISMATCH = (403, "SignatureDoesNotMatch")
+from sandbox import Sandbox
 
 
 def test_a_right_request_is_answered(obs_requests):
@@ -20,40 +20,36 @@ def test_x_obs_date_may_stand_in_for_date(box, obs_requests):
     assert obs_requests.send(headers=headers).status_code == 200
 
 
-def test_a_request_without_a_signature_is_refused(obs_requests, refusal):
-    answer = obs_requests.send(change=lambda sent: sent.pop("Authorization"))
-    assert refusal(answer) == (403, "AccessDenied")
+def with_scheme(scheme: str) -> dict[str, object]:
+    return {"change": lambda sent: sent.update({"Authorization": sent["Authorization"].replace("OBS", scheme)})}
 
 
-@pytest.mark.parametrize("scheme", ["AWS", "OSS", "obs", "OBS4-HMAC-SHA256"])
-def test_another_scheme_is_refused(obs_requests, refusal, scheme):
-    def change(sent):
-        sent["Authorization"] = sent["Authorization"].replace("OBS", scheme)
-
-    assert refusal(obs_requests.send(change=change)) == (403, "AccessDenied")
+def changed(**headers: str) -> dict[str, object]:
+    return {"change": lambda sent: sent.update({name.replace("_", "-"): value for name, value in headers.items()})}
 
 
-def test_an_unknown_access_key_is_refused(obs_requests, refusal):
-    assert refusal(obs_requests.send(credentials=("NOBODY", "x"))) == (403, "InvalidAccessKeyId")
+# What is wrong with a request, and what it is refused with.
+WRONG = {
+    "no signature": ({"change": lambda sent: sent.pop("Authorization")}, "AccessDenied"),
+    **{f"scheme {one}": (with_scheme(one), "AccessDenied") for one in ("AWS", "OSS", "obs", "OBS4-HMAC-SHA256")},
+    "unknown access key": ({"credentials": ("NOBODY", "x")}, "InvalidAccessKeyId"),
+    "wrong secret": ({"credentials": (Sandbox.huawei_credentials[0], "wrong")}, "SignatureDoesNotMatch"),
+    "another x-obs header": (changed(x_obs_new="1"), "SignatureDoesNotMatch"),
+    "another content type": (changed(Content_Type="text/plain"), "SignatureDoesNotMatch"),
+    "another digest": (changed(Content_MD5="AAAA"), "SignatureDoesNotMatch"),
+    "another date": ({"change": lambda sent: sent.update({"x-obs-date": sent["Date"]})}, "SignatureDoesNotMatch"),
+    "another key": ({"key": "a", "path": "/b"}, "SignatureDoesNotMatch"),
+    "another bucket": ({"host": "other.obs.cn-north-4.myhuaweicloud.com"}, "SignatureDoesNotMatch"),
+    **{f"date {one}": ({"headers": {"Date": one}}, "AccessDenied") for one in ("", "2026-01-01T00:00:00Z", "now")},
+    "a lasting key with a token": ({"headers": {"x-obs-security-token": "token"}}, "InvalidSecurity"),
+}
 
 
-def test_a_wrong_secret_is_refused(box, obs_requests, refusal):
-    access_key, _ = box.huawei_credentials
-    assert refusal(obs_requests.send(credentials=(access_key, "wrong"))) == MISMATCH
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda sent: sent.update({"x-obs-new": "1"}),
-        lambda sent: sent.update({"Content-Type": "text/plain"}),
-        lambda sent: sent.update({"Content-MD5": "AAAA"}),
-        lambda sent: sent.update({"x-obs-date": sent["Date"]}),
-    ],
-    ids=["an x-obs header", "the content type", "the digest", "the date"],
-)
-def test_what_is_changed_after_signing_is_noticed(obs_requests, refusal, change):
-    assert refusal(obs_requests.send(change=change)) == MISMATCH
+@pytest.mark.parametrize("what", WRONG)
+def test_who_signs_wrongly_is_refused(box, obs_requests, refusal, what):
+    box.obs.create_bucket("other")
+    details, code = WRONG[what]
+    assert refusal(obs_requests.send(**details)) == (403, code)
 
 
 def test_another_method_than_the_signed_one_is_refused(obs_requests, box):
@@ -64,15 +60,6 @@ def test_another_method_than_the_signed_one_is_refused(obs_requests, box):
 
     assert obs_requests.send("GET", "a", change=as_get).status_code == 200
     assert obs_requests.send("HEAD", "a", change=as_get).status_code == 403
-
-
-def test_the_signature_of_another_key_is_refused(obs_requests, refusal):
-    assert refusal(obs_requests.send(key="a", path="/b")) == MISMATCH
-
-
-def test_the_signature_of_another_bucket_is_refused(box, obs_requests, refusal):
-    box.obs.create_bucket("other")
-    assert refusal(obs_requests.send(host="other.obs.cn-north-4.myhuaweicloud.com")) == MISMATCH
 
 
 @pytest.mark.parametrize("key", ["a/b", "a~b", "a b"])
@@ -94,17 +81,8 @@ def test_a_request_that_is_less_off_is_answered(box, obs_requests, off):
     assert obs_requests.send(headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("date", ["", "2026-01-01T00:00:00Z", "now"])
-def test_a_request_without_a_date_is_refused(obs_requests, refusal, date):
-    assert refusal(obs_requests.send(headers={"Date": date})) == (403, "AccessDenied")
-
-
 @pytest.mark.parametrize(("token", "status"), [("token", 200), ("another", 403), (None, 403)])
 def test_temporary_credentials_need_their_token(box, obs_requests, token, status):
     box.obs.add_credentials("TEMPORARY", "secret", "token")
     headers = {"x-obs-security-token": token} if token else {}
     assert obs_requests.send(headers=headers, credentials=("TEMPORARY", "secret")).status_code == status
-
-
-def test_lasting_credentials_with_a_token_are_refused(obs_requests, refusal):
-    assert refusal(obs_requests.send(headers={"x-obs-security-token": "token"})) == (403, "InvalidSecurity")

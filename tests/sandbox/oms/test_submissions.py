@@ -7,17 +7,6 @@ from sandbox.oms.task import SourceObject
 JSON = {"Content-Type": "application/json"}
 
 
-def test_ten_keys_that_are_signed_and_encoded_are_accepted(box, huawei):
-    answer = huawei.submit(*[f"photo%20{number}%2F%E7%85%A7" for number in range(10)])
-
-    assert (answer.status_code, answer.content) == (200, b"")
-    [call] = box.oms.calls
-    assert call.sent[9] == "photo%209%2F%E7%85%A7"
-    assert call.keys[9] == "photo 9/照"
-    assert call.status == 200
-    assert box.oms.accepted == {f"photo {number}/照": 1 for number in range(10)}
-
-
 @pytest.mark.parametrize(
     "key",
     [
@@ -68,28 +57,3 @@ def test_an_unknown_task_is_not_found(box, huawei):
     ):
         answer = huawei.call("POST", url, b'{"object_keys": ["a"]}')
         assert answer.status_code == 404
-
-
-def test_a_stopped_task_takes_nothing(box, huawei, assert_refused):
-    box.task.status = "STOPPED"
-
-    assert_refused(huawei.submit("a"), 400, "OMS.0001")
-
-
-def test_a_call_with_a_refused_key_is_refused_as_a_whole(box, huawei, assert_refused):
-    box.oms.refuse(lambda key: key.endswith(".tmp"))
-
-    assert_refused(huawei.submit("a.jpg", "b.tmp"), 400, "OMS.0001")
-    assert huawei.submit("a.jpg").status_code == 200
-    assert box.oms.accepted == {"a.jpg": 1}
-
-
-def test_calls_tell_on_which_connection_they_came(box, huawei):
-    huawei.submit("a")
-    huawei.submit("b")
-    box.oms.reset_connections()
-    huawei.submit("c")
-
-    first, second, third = (call.connection for call in box.oms.calls)
-    assert first == second != third
-    assert box.oms.connections == 2

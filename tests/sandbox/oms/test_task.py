@@ -9,23 +9,6 @@ def now_ms(box):
     return int(box.oms.now() * 1000)
 
 
-def test_an_accepted_object_is_copied_soon_after(box, huawei):
-    box.oss.put("photos", "a b", b"hello")
-
-    huawei.submit("a%20b")
-    box.oms.wait_copied(10)
-
-    assert box.task.destination["a b"].data == b"hello"
-    assert (box.task.acceptance_request, box.task.success_object, box.task.size) == (1, 1, 5)
-
-
-def test_an_object_that_is_gone_by_then_counts_as_failure(box, huawei):
-    huawei.submit("never%20was")
-    box.oms.wait_copied(10)
-
-    assert (box.task.failure_object, box.task.success_object) == (1, 0)
-
-
 def test_waiting_for_copies_ends(box, huawei):
     box.task.copies.add(CopyFault.late(60))
     huawei.submit("a")
@@ -60,52 +43,9 @@ def test_the_overwrite_mode_decides_whether_a_key_is_copied_again(box, huawei, m
     assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
 
 
-def test_a_task_tells_what_it_is_and_has_done(box, huawei, task_url):
-    box.oss.put("photos", "a", b"hello")
-    huawei.submit("a", "missing")
-    huawei.submit("a")
-    box.oms.wait_copied(10)
-
-    answer = huawei.call("GET", task_url(f"?query_time={now_ms(box)}"))
-
-    task = answer.json()
-    assert answer.status_code == 200
-    assert (task["src_bucket"], task["src_region"]) == ("photos", "cn-hangzhou")
-    assert (task["status"], task["object_overwrite_mode"]) == (
-        "SYNCHRONIZING",
-        "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
-    )
-    assert task["monthly_acceptance_request"] == 3, "objects, not calls"
-    assert task["monthly_success_object"] == 1
-    assert task["monthly_failure_object"] == 1
-    assert task["monthly_skip_object"] == 1
-    assert task["monthly_size"] == 5
-
-
 @pytest.mark.parametrize("query", ["", "?query_time=", "?query_time=now", "?query_time=1700000000"])
 def test_a_task_asked_without_its_time_in_milliseconds_is_refused(box, huawei, query, assert_refused, task_url):
     assert_refused(huawei.call("GET", task_url(query)), 400, "OMS.0001")
-
-
-def test_statistics_come_in_buckets_of_five_minutes(box, huawei, task_url):
-    box.oss.put("photos", "a", b"hello")
-    huawei.submit("a", "missing")
-    box.oms.wait_copied(10)
-    start, end = now_ms(box) - 600_000, now_ms(box)
-
-    answer = huawei.call(
-        "GET",
-        task_url(f"/statistics?data_type=REQUEST,SUCCESS,FAILURE,SKIP,SIZE&start_time={start}&end_time={end}"),
-    )
-
-    statistics = answer.json()
-    assert statistics["statistic_time_type"] == "FIVE_MINUTES"
-    sums = {
-        one["data_type"]: sum(point["statistic_num"] for point in one["data"]) for one in statistics["statistic_datas"]
-    }
-    assert sums == {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
-    stamps = [point["time_stamp"] for one in statistics["statistic_datas"] for point in one["data"]]
-    assert all(stamp % 300_000 == 0 for stamp in stamps)
 
 
 def test_statistics_leave_out_what_is_not_asked_for_and_list_steps_without_events(box, huawei, task_url):

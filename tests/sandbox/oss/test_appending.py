@@ -17,13 +17,6 @@ def test_an_appended_objects_etag_is_no_md5_and_its_first_headers_stay(photos):
     assert got.headers["x-oss-next-append-position"] == "5"
 
 
-@pytest.mark.parametrize("position", ["", "one", "-1"])
-def test_appending_at_no_position_is_refused(oss_requests, position):
-    answer = oss_requests.send("POST", "a", b"data", params={"append": "", "position": position})
-
-    assert (answer.status_code, "<Code>MissingArgument</Code>" in answer.text) == (400, True)
-
-
 def test_appending_at_a_wrong_position_or_to_a_normal_object_is_refused(photos):
     photos.put_object("normal", b"")
     photos.append_object("a", 0, b"hel")

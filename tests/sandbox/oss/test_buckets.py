@@ -71,22 +71,6 @@ def test_versioning_can_be_switched_on_and_suspended(photos):
         assert photos.get_bucket_info().versioning_status == status
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<VersioningConfiguration/>",
-        b"<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
-        b"<Versioning><Status>Enabled</Status></Versioning>",
-    ],
-)
-def test_another_state_of_versioning_is_refused(photos, oss_requests, body):
-    answer = oss_requests.send("PUT", "", body, params={"versioning": ""})
-
-    assert (answer.status_code, "<Code>MalformedXML</Code>" in answer.text) == (400, True)
-    assert photos.get_bucket_versioning().status is None
-
-
 def answers(bucket):
     """One of each kind that names a version."""
     upload = bucket.init_multipart_upload("big").upload_id

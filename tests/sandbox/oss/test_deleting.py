@@ -40,39 +40,6 @@ def test_a_thousand_keys_are_deleted_at_once_but_not_one_more(photos):
         photos.batch_delete_objects(keys)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<Delete>",
-        b"<Delete></Delete>",
-        b"<Remove><Object><Key>a</Key></Object></Remove>",
-        b"<Delete><Object></Object></Delete>",
-        b"<Delete><Quiet>perhaps</Quiet><Object><Key>a</Key></Object></Delete>",
-    ],
-)
-def test_a_deletion_that_does_not_follow_the_schema_is_refused(oss_requests, body):
-    answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(body))
-
-    assert (answer.status_code, "<Code>MalformedXML</Code>" in answer.text) == (400, True)
-
-
-def test_a_deletion_without_its_md5_is_refused(oss_requests):
-    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
-
-    answer = oss_requests.send("POST", "", body, params={"delete": ""})
-
-    assert (answer.status_code, "<Code>MissingArgument</Code>" in answer.text) == (400, True)
-
-
-def test_a_deletion_with_a_wrong_md5_is_refused(oss_requests):
-    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
-
-    answer = oss_requests.send("POST", "", body, params={"delete": ""}, headers=oss_requests.md5_header(b""))
-
-    assert (answer.status_code, "<Code>InvalidDigest</Code>" in answer.text) == (400, True)
-
-
 def test_a_right_can_be_taken_away_for_some_keys(box, photos):
     keys = ["open/a", "shut/b", "open/c"]
     for key in keys:

@@ -1,7 +1,6 @@
 """Events that do not arrive at once and once: lost, twice, late, held back."""
 
 import json
-import time
 
 import pytest
 
@@ -26,38 +25,6 @@ def delivered(box):
 @pytest.fixture
 def events(box):
     return box.oss.deliveries("photos")
-
-
-def test_an_event_is_lost(photos, events, delivered):
-    events.add(EventFault.lost(), times=1, where=lambda key: key.startswith("a"))
-
-    for key in ("b", "a1", "a2"):
-        photos.put_object(key, b"")
-
-    assert delivered == ["b", "a2"]
-    assert events.used == {"lost": 1}
-
-
-def test_an_event_is_delivered_twice(box, photos, events, delivered):
-    events.add(EventFault.twice(), where=lambda key: key == "a")
-
-    for key in ("a", "b"):
-        photos.put_object(key, b"")
-    box.wait_idle(PATIENCE)
-
-    assert sorted(delivered) == ["a", "a", "b"]
-
-
-def test_the_second_time_may_be_late(box, photos, events, delivered):
-    events.add(EventFault.twice(after=1))
-
-    begun = time.monotonic()
-    photos.put_object("a", b"")
-    assert delivered == ["a"]
-    box.wait_idle(PATIENCE)
-
-    assert delivered == ["a", "a"]
-    assert time.monotonic() - begun >= 1
 
 
 @pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])

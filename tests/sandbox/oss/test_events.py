@@ -89,13 +89,6 @@ def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered):
     assert delivered == []
 
 
-def test_events_can_be_lost(box, photos, delivered):
-    box.oss.lose_events(lambda key: key == "lost")
-    for key in ("lost", "told"):
-        photos.put_object(key, b"hello")
-    assert names_and_keys(delivered) == [("ObjectCreated:PutObject", "told")]
-
-
 @pytest.mark.parametrize(
     ("prefix", "suffix", "events", "refused"),
     [

@@ -1,5 +1,8 @@
 """What OSS can do and the sandbox cannot is refused with NotImplemented, and never ignored."""
 
+import base64
+import hashlib
+
 import oss2
 import pytest
 
@@ -75,6 +78,12 @@ def test_a_header_that_is_another_operations_is_refused(oss_requests, method, ke
         ("POST", "a", {"append": "", "position": "5", "versionId": "null"}),
         ("GET", "", {"versions": "", "delimiter": "/"}),
         ("GET", "", {"acl": ""}),
+        ("GET", "a", {"acl": ""}),
+        ("GET", "a", {"tagging": ""}),
+        ("GET", "a", {"x-oss-process": "image/resize,w_100"}),
+        ("GET", "", {"uploads": "", "delimiter": "/"}),
+        ("GET", "", {"list-type": "3"}),
+        ("PUT", "a", {"symlink": ""}),
         ("GET", "", {"start-after": "a"}),
         ("GET", "", {"list-type": "2", "marker": "a"}),
         ("GET", "a", {"prefix": "a"}),
@@ -118,3 +127,64 @@ def test_metadata_of_over_eight_kilobytes_is_refused_by_oss_itself(photos):
         assert error.value.ec == "0011-00000002"
     photos.put_object("b", b"", headers={name: most})
     photos.delete_object("b")
+
+
+DELETION = b"<Delete><Object><Key>a</Key></Object></Delete>"
+VERSIONING = {"versioning": ""}
+COPY = {"x-oss-copy-source": "/photos/a"}
+
+
+def md5_of(body: bytes) -> dict[str, str]:
+    return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "params", "headers", "body", "code"),
+    [
+        *[
+            ("POST", "", {"delete": ""}, md5_of(body), body, "MalformedXML")
+            for body in (
+                b"",
+                b"<Delete>",
+                b"<Delete></Delete>",
+                b"<Remove><Object><Key>a</Key></Object></Remove>",
+                b"<Delete><Object></Object></Delete>",
+                b"<Delete><Quiet>perhaps</Quiet><Object><Key>a</Key></Object></Delete>",
+            )
+        ],
+        ("POST", "", {"delete": ""}, {}, DELETION, "MissingArgument"),
+        ("POST", "", {"delete": ""}, md5_of(b""), DELETION, "InvalidDigest"),
+        ("PUT", "b", {}, md5_of(b"other"), b"body", "InvalidDigest"),
+        *[
+            ("POST", "b", {"append": "", "position": position}, {}, b"x", "MissingArgument")
+            for position in ("", "one", "-1")
+        ],
+        ("PUT", "", VERSIONING, {}, b"", "MalformedXML"),
+        ("PUT", "", VERSIONING, {}, b"<VersioningConfiguration/>", "MalformedXML"),
+        (
+            "PUT",
+            "",
+            VERSIONING,
+            {},
+            b"<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
+            "MalformedXML",
+        ),
+        ("PUT", "", VERSIONING, {}, b"<Versioning><Status>Enabled</Status></Versioning>", "MalformedXML"),
+        ("PUT", "b", {}, {**COPY, "x-oss-metadata-directive": "MERGE"}, b"", "InvalidArgument"),
+        *[("PUT", key, {}, {}, b"", "InvalidObjectName") for key in ("k" * 1024, "照" * 342, "/a", "\\a")],
+        *[("GET", "", {"max-keys": limit}, {}, b"", "InvalidArgument") for limit in ("0", "1001", "-1", "many")],
+        *[
+            ("GET", "", {"list-type": "2", **more}, {}, b"", "InvalidArgument")
+            for more in (
+                {"max-keys": "0"},
+                {"max-keys": "1001"},
+                {"encoding-type": "base64"},
+                {"continuation-token": "made up"},
+                {"continuation-token": "bm8ga2luZA=="},
+            )
+        ],
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_oss_itself(oss_requests, method, key, params, headers, body, code):
+    answer = oss_requests.send(method, key, body, params=params, headers=headers)
+    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (400, True), answer.text

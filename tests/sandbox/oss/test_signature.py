@@ -98,38 +98,28 @@ def test_a_wrong_region_is_refused_and_the_right_one_named(box):
         client(box, *box.user_credentials, region="cn-shanghai").put_object("a", b"")
 
 
-@pytest.mark.parametrize("path", ["photos/b", "photos-oms-log/a"])
-def test_a_request_signed_for_another_key_or_bucket_is_refused(oss_requests, box, http, path):
-    request = oss_requests.signed("GET", "a")
-
-    answer = http.get(f"{box.oss.endpoint}/{path}", headers=request.headers)
-
-    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-
-
-@pytest.mark.parametrize("name", ["x-oss-meta-author", "x-oss-forbid-overwrite", "Content-Type", "Content-MD5"])
-def test_a_header_that_must_be_signed_and_is_not_is_refused(oss_requests, http, name):
-    request = oss_requests.signed("PUT", "a")
-
-    answer = http.put(request.url, headers={**request.headers, name: "true"}, data=b"")
-
-    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-
-
-def test_a_parameter_that_was_not_signed_is_refused(oss_requests, http):
-    request = oss_requests.signed("GET", "", {"list-type": "2"})
-
-    answer = http.get(request.url, params={"list-type": "2", "prefix": "a"}, headers=request.headers)
-
-    assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
-
-
-def test_a_payload_hash_other_than_unsigned_payload_is_refused(oss_requests, http):
-    request = oss_requests.signed("GET", "a")
-
-    answer = http.get(request.url, headers={**request.headers, "x-oss-content-sha256": "0" * 64})
-
-    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
+@pytest.mark.parametrize(
+    ("path", "params", "replaced", "headers", "code"),
+    [
+        ("photos/b", {}, ("", ""), {}, "SignatureDoesNotMatch"),
+        ("photos-oms-log/a", {}, ("", ""), {}, "SignatureDoesNotMatch"),
+        ("photos/a", {"prefix": "a"}, ("", ""), {}, "SignatureDoesNotMatch"),
+        *[
+            ("photos/a", {}, ("", ""), {name: "true"}, "SignatureDoesNotMatch")
+            for name in ("x-oss-meta-author", "x-oss-forbid-overwrite", "Content-Type", "Content-MD5")
+        ],
+        ("photos/a", {}, ("", ""), {"x-oss-content-sha256": "0" * 64}, "InvalidArgument"),
+        ("photos/a", {}, ("/oss/", "/oss-cloudbox/"), {}, "InvalidArgument"),
+        ("photos/a", {}, ("aliyun_v4_request", "aws4_request"), {}, "InvalidArgument"),
+        ("photos/a", {}, ("", ""), {"x-oss-date": "yesterday"}, "AccessDenied"),
+        ("photos/a", {}, ("", ""), {"x-oss-date": "20261399T000000Z"}, "AccessDenied"),
+    ],
+)
+def test_what_is_not_as_it_was_signed_is_refused(oss_requests, box, http, path, params, replaced, headers, code):
+    signed = oss_requests.signed("PUT", "a").headers
+    changed = {**signed, "authorization": signed["authorization"].replace(*replaced), **headers}
+    answer = http.put(f"{box.oss.endpoint}/{path}", params=params, headers=changed, data=b"")
+    assert f"<Code>{code}</Code>" in answer.text
 
 
 def test_a_signing_date_other_than_the_request_date_is_refused(oss_requests, http):
@@ -140,25 +130,6 @@ def test_a_signing_date_other_than_the_request_date_is_refused(oss_requests, htt
     answer = http.get(request.url, headers={**request.headers, "authorization": header.replace(today, "20200101")})
 
     assert "Invalid signing date" in answer.text
-
-
-@pytest.mark.parametrize(("right", "wrong"), [("/oss/", "/oss-cloudbox/"), ("aliyun_v4_request", "aws4_request")])
-def test_a_scope_of_another_product_is_refused(oss_requests, http, right, wrong):
-    request = oss_requests.signed("GET", "a")
-    header = request.headers["authorization"].replace(right, wrong)
-
-    answer = http.get(request.url, headers={**request.headers, "authorization": header})
-
-    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
-
-
-@pytest.mark.parametrize("date", ["yesterday", "20261399T000000Z"])
-def test_an_unreadable_date_is_refused(oss_requests, http, date):
-    request = oss_requests.signed("GET", "a")
-
-    answer = http.get(request.url, headers={**request.headers, "x-oss-date": date})
-
-    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
 
 
 def test_additional_headers_are_part_of_the_signature(box, oss_requests, http):

@@ -122,7 +122,7 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
     report = handler(box, box.environment())
     assert not report["ok"]
     assert states(report, "unknown") == ["right oms:synctask:createEvent"]
-    assert "more records than could be looked at" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    assert "more records than could be checked" in the_check(report, "right oms:synctask:createEvent")["seen"]
     assert "of the first 0 names" in the_check(report, "records flow")["seen"]
 
 

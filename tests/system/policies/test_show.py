@@ -42,12 +42,12 @@ class Aliyun:
         programs = project / "bin"
         programs.mkdir()
         shim = programs / "aliyun"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{ROOT}/sandbox/ram.py" "$@"\n')
+        shim.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S -m sandbox.ram.aliyun "$@"\n')
         shim.chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
         self._state = project / "ram.json"
         self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "RAM_STATE": str(self._state)}
-        self.state = {"roles": {}, "policies": {}, "denied": []}
+        self.state = {"users": {}, "roles": {}, "policies": {}, "denied": []}
 
     @property
     def state(self) -> dict[str, Any]:
@@ -59,7 +59,12 @@ class Aliyun:
 
     def in_force(self) -> dict[str, Any]:
         """The documents of the policies."""
-        return {name: one["versions"][one["default"]] for name, one in self.state["policies"].items()}
+        policies = self.state["policies"].items()
+        return {name: json.loads(one["versions"][one["told"]["DefaultVersion"]]["document"]) for name, one in policies}
+
+    def attached(self) -> dict[str, list[str]]:
+        """The names of the policies of each role."""
+        return {name: list(one["attached"]) for name, one in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
         """What the documents say: `python policies/show.py | bash`."""
@@ -85,11 +90,12 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     done = aliyun.run()
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
-    assert {name: one["attached"] for name, one in state["roles"].items()} == {
+    assert aliyun.attached() == {
         "oss-oms-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
         "oss-oms-sync-trigger": ["my-sync-trigger"],
     }
-    services = [one["trust"]["Statement"][0]["Principal"]["Service"] for one in state["roles"].values()]
+    trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
+    services = [one["Statement"][0]["Principal"]["Service"] for one in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
     assert {len(one["versions"]) for one in state["policies"].values()} == {1}
     before = aliyun.in_force()
@@ -121,7 +127,7 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
     state = aliyun.state
     state["policies"]["other-forward"] = state["policies"]["my-sync-forward"]
-    state["roles"]["oss-oms-sync-function"]["attached"].append("other-forward")
+    state["roles"]["oss-oms-sync-function"]["attached"]["other-forward"] = 0
     aliyun.state = state
 
     # WHEN they are removed, and once more
@@ -130,9 +136,7 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     # THEN only what the other project needs is left
     assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
     assert list(aliyun.state["policies"]) == ["other-forward"]
-    assert {name: one["attached"] for name, one in aliyun.state["roles"].items()} == {
-        "oss-oms-sync-function": ["other-forward"]
-    }
+    assert aliyun.attached() == {"oss-oms-sync-function": ["other-forward"]}
     assert "DeleteRole --RoleName oss-oms-sync-function: DeleteConflict.Role.Policy" in first.stdout
 
 
@@ -246,22 +250,26 @@ def test_a_control_character_in_a_variable_is_refused_and_nothing_reaches_the_sh
 
 
 def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
-    # GIVEN names that a shell would take for something else
+    # GIVEN a name that a shell would take for something else
     name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
     settings = aliyun.project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
-    for given in ('logBucket: "photos-oms-log"', 'functionRole: "oss-oms-sync-function"'):
-        assert given in text
-        text = text.replace(given, f"{given.partition(':')[0]}: {json.dumps(name)}")
-    settings.write_text(text, encoding="utf-8")
+    assert 'logBucket: "photos-oms-log"' in text
+    settings.write_text(text.replace('"photos-oms-log"', json.dumps(name)), encoding="utf-8")
 
-    # WHEN bash runs what show prints, THEN they are what they were
+    # WHEN bash runs what show prints, THEN it is what it was
     done = aliyun.run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert name in aliyun.state["roles"]
     assert aliyun.in_force()["my-sync-forward"]["Statement"][0]["Resource"] == [
         f"acs:oss:*:*:{name}/oms_source_record/*"
     ]
+
+    # AND RAM refuses it as the name of a role
+    role = 'functionRole: "oss-oms-sync-function"'
+    assert role in text
+    settings.write_text(text.replace(role, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
+    done = aliyun.run()
+    assert (done.returncode, "InvalidParameter.RoleName.InvalidChars" in done.stderr) == (1, True)
     assert not (aliyun.project / "taken").exists()
 
 

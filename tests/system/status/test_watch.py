@@ -1,4 +1,4 @@
-"""The timer of status tells a webhook over sockets, and what that does wrong."""
+"""The timer of status tells a webhook over sockets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from oss_oms_sync.clouds import webhook
 from sandbox.fc.logs import said
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
@@ -15,7 +14,6 @@ from support.uploads import upload
 from tools.render import render
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-TICK = {"triggerTime": "2026-01-31T12:00:00Z", "triggerName": "tick", "payload": "{}"}
 
 
 @pytest.fixture
@@ -69,30 +67,3 @@ def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(w
     watched.tick("status")
     watched.tick("status")
     assert [json.loads(body)["verdict"] for body in hook.took] == ["broken", "closed"]
-
-
-FAULTS = {
-    "drips": (Fault.drip(), "no whole answer"),
-    "echoes": (Fault.status(400, f"no robot at /hook?key={TOKEN}".encode()), "it answered 400: no robot at"),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_what_a_webhook_does_wrong_is_said_and_told_at_the_next_tick(
-    watched, in_process, hook, monkeypatch, capsys, fault
-):
-    wrong, problem = FAULTS[fault]
-    environment = {**watched.environment(), "ALERT_WEBHOOK": address(hook)}
-    hook.faults.add(wrong, times=1)
-    with monkeypatch.context() as patched:
-        patched.setattr(webhook, "_SECONDS", 2.0)
-        in_process(watched, "status", TICK, environment)
-    assert len(hook.requests) == 1
-    printed = capsys.readouterr().out
-    (line,) = [line for line in map(said, printed.splitlines()) if "alert_problem" in line]
-    assert (line["level"], line["alert_problem"].startswith(problem)) == ("ERROR", True)
-    assert TOKEN not in printed
-
-    for _ in range(2):
-        in_process(watched, "status", TICK, environment)
-    assert len(hook.requests) == 2

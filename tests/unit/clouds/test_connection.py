@@ -6,6 +6,7 @@ import contextlib
 import gc
 import socket
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
 
@@ -18,27 +19,39 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, t
 from oss_oms_sync.clouds.pool import CallPool
 
 
-@pytest.mark.parametrize("closes", [False, True])
-def test_an_abandoned_call_ends_with_its_connection(closes):
-    # GIVEN a peer that sends its answer a byte at a time and never ends
-    peer = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{peer.getsockname()[1]}/"
-    ended = threading.Event()
+@contextlib.contextmanager
+def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
+    """The address of a peer that sends its answer a byte at a time and never ends, and its thread."""
+    over = threading.Event()
 
     def drip() -> None:
         connection, _ = peer.accept()
-        connection.recv(10_000)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n")
-        connection.sendall(b"Connection: close\r\n\r\n" if closes else b"X-Slow: ")
-        with contextlib.suppress(OSError):
-            while not connection.sendall(b"x"):
-                ended.wait(0.01)
-        connection.close()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
+            while not over.wait(0.01):
+                connection.sendall(b"x")
 
-    dripping = threading.Thread(target=drip, daemon=True)
-    dripping.start()
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{peer.getsockname()[1]}", thread
+        over.set()
+    gc.collect()
 
-    # WHEN a call to it is left behind, and its connection closed
+
+# Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+@pytest.mark.parametrize(
+    ("head", "proxy"),
+    [
+        (b"Content-Length: 1000000\r\nConnection: close\r\n\r\n", ""),
+        (b"Content-Length: 1000000\r\nX-Slow: ", ""),
+        (b"X-Slow: ", "http"),
+        (b"X-Slow: ", "https"),
+    ],
+)
+def test_an_abandoned_call_ends_with_its_connection_to_the_peer_or_to_a_proxy(monkeypatch, head, proxy):
     called: list[threading.Thread] = []
 
     def call() -> str:
@@ -47,17 +60,21 @@ def test_an_abandoned_call_ends_with_its_connection(closes):
             read_body(session.get(url, stream=True), MAX_SHORT_BODY * 100)
         return "ended"
 
-    with Session(url, Clock()) as session:
-        assert CallPool().run([call], 0.2) == [None]
-        session.abort()
-
-        # THEN the call's thread ends, and so does the peer's
-        called[0].join(60)
-        dripping.join(60)
-        assert not called[0].is_alive()
-        assert not dripping.is_alive()
-    ended.set()
-    peer.close()
+    with dripping(head) as (address, peer):
+        url = f"{proxy}://oms.example/" if proxy else f"{address}/"
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{proxy or 'unused'}_proxy", address)
+        # WHEN a call is left behind, and its connection closed
+        with Session(url, Clock()) as session:
+            assert CallPool().run([call], 0.2) == [None]
+            session.abort()
+            # THEN the call's thread ends, and so does the peer's
+            called[0].join(60)
+            assert not called[0].is_alive()
+            if not proxy:
+                peer.join(60)
+                assert not peer.is_alive()
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -110,45 +127,6 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch)
     # THEN nothing is sent
     assert not got.is_set()
     peer.close()
-
-
-# Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
-@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_abandoned_call_ends_with_its_connection_to_a_proxy_too(monkeypatch, scheme):
-    # GIVEN a proxy that sends its answer a byte at a time and never ends
-    peer, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
-
-    def drip() -> None:
-        connection, _ = peer.accept()
-        connection.recv(10_000)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        with contextlib.suppress(OSError):
-            while not over.wait(0.02):
-                connection.sendall(b"x")
-        connection.close()
-
-    threading.Thread(target=drip, daemon=True).start()
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{peer.getsockname()[1]}")
-    called: list[threading.Thread] = []
-
-    def call() -> bool:
-        called.append(threading.current_thread())
-        with contextlib.suppress(requests.RequestException):
-            session.get(f"{scheme}://oms.example/", stream=True, timeout=5)
-        return True
-
-    # WHEN a call through it is left behind, and its connection closed, THEN the call's thread ends
-    with Session(f"{scheme}://oms.example/", Clock()) as session:
-        assert CallPool().run([call], 0.2) == [None]
-        session.abort()
-        called[0].join(60)
-        assert not called[0].is_alive()
-    over.set()
-    peer.close()
-    gc.collect()
 
 
 def test_a_length_beside_a_transfer_encoding_says_nothing():

@@ -229,14 +229,6 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
     assert len(world.invocation(30).log_bucket.get("long")) == 12_000_000
 
 
-def test_a_page_that_is_empty_and_truncated_is_followed_by_its_token(world):
-    world.oss.faults.then(answer(token="t1"), answer(token="t2"), answer("a", "b", token="t3"))
-    page = world.invocation(30).log_bucket.list_page("", "")
-    assert [one.name for one in page.objects] == ["a", "b"]
-    assert page.more
-    assert [one.params["continuation-token"] for one in world.oss.requests] == ["", "t1", "t2"]
-
-
 @pytest.mark.parametrize(
     ("pages", "problem"),
     [

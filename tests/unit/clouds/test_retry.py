@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from support.world import World
 
-NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 IF_NOT_ATTEMPTED = "untried"
 
 
@@ -40,27 +37,28 @@ def longest_waits(mocker):
     mocker.patch("random.uniform", side_effect=lambda low, high: high)
 
 
-@pytest.fixture
-def shortest_waits(mocker):
-    mocker.patch("random.uniform", side_effect=lambda low, high: low)
+# What each attempt comes to, whether waits are as long or as short as they may be, their sum, and the attempts.
+WAITS = {
+    "they double": ({}, max, 0.4 + 0.8 + 1.6 + 3.2, 5),
+    "full jitter may not wait at all": ({}, min, 0, 5),
+    "throttling is waited out for three seconds": ({"throttled": True}, max, 3.0, 5),
+    "retry-after wins": ({"retry_after": 1.5}, min, 4 * 1.5, 5),
+    "not all come back at the very moment that it names": ({"retry_after": 1.5}, max, 4 * 1.9, 5),
+    "zero is neither hammered nor waited for": ({"throttled": True, "retry_after": 0.0}, max, 4 * 0.4, 5),
+    "beyond throttling's budget": ({"throttled": True, "retry_after": 3.5}, max, 0, 1),
+    "beyond the other budget": ({"retry_after": 21.0}, max, 0, 1),
+    "just throttling's budget": ({"throttled": True, "retry_after": 3.0}, min, 3.0, 2),
+    "a lost connection, at once and only once so": ({"connection_lost": True}, max, 0.8 + 1.6 + 3.2, 5),
+}
 
 
-@pytest.mark.usefixtures("longest_waits")
-def test_waits_double():
-    server = Server()
-    assert try_on(server) == ("failed", pytest.approx(0.4 + 0.8 + 1.6 + 3.2))
-    assert server.calls == 5
-
-
-@pytest.mark.usefixtures("shortest_waits")
-def test_full_jitter_may_not_wait_at_all():
-    assert try_on(Server())[1] == 0
-
-
-@pytest.mark.usefixtures("longest_waits")
-def test_throttling_is_waited_out_for_three_seconds():
-    server = Server(throttled=True)
-    assert try_on(server)[1] == pytest.approx(3.0)
+@pytest.mark.parametrize("what", WAITS)
+def test_how_long_is_waited_in_between(mocker, what):
+    outcome, jitter, seconds, calls = WAITS[what]
+    mocker.patch("random.uniform", side_effect=jitter)
+    server = Server(**outcome)
+    assert try_on(server) == ("failed", pytest.approx(seconds))
+    assert (server.calls, server.reconnects) == (calls, calls if "connection_lost" in outcome else 0)
 
 
 @pytest.mark.usefixtures("longest_waits")
@@ -70,37 +68,6 @@ def test_throttling_budget_is_one_for_the_whole_job():
     for _ in range(5):
         budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
     assert clock.seconds == pytest.approx(3.0)
-
-
-@pytest.mark.usefixtures("shortest_waits")
-def test_retry_after_wins():
-    assert try_on(Server(retry_after=1.5))[1] == pytest.approx(4 * 1.5)
-
-
-@pytest.mark.usefixtures("longest_waits")
-def test_not_all_instances_come_back_at_the_very_moment_that_retry_after_names():
-    assert try_on(Server(retry_after=1.5))[1] == pytest.approx(4 * 1.9)
-
-
-@pytest.mark.usefixtures("longest_waits")
-def test_a_retry_after_of_zero_is_neither_hammered_nor_waited_for_ever():
-    server = Server(throttled=True, retry_after=0.0)
-    assert try_on(server)[1] == pytest.approx(4 * 0.4)
-    assert server.calls == 5
-
-
-@pytest.mark.parametrize(("throttled", "hint"), [(True, 3.5), (False, 21.0)])
-def test_a_retry_after_beyond_the_budget_is_not_waited_for(throttled, hint):
-    server = Server(throttled=throttled, retry_after=hint)
-    assert try_on(server)[1] == 0
-    assert server.calls == 1
-
-
-@pytest.mark.usefixtures("shortest_waits")
-def test_a_retry_after_of_just_throttlings_budget_is_waited_for():
-    server = Server(throttled=True, retry_after=3.0)
-    assert try_on(server)[1] == 3.0
-    assert server.calls == 2
 
 
 @pytest.mark.usefixtures("longest_waits")
@@ -113,13 +80,6 @@ def test_nothing_is_attempted_after_the_deadline():
     server = Server()
     assert try_on(server, 0.05)[0] == "untried"
     assert server.calls == 0
-
-
-@pytest.mark.usefixtures("longest_waits")
-def test_a_lost_connection_is_retried_at_once_and_only_once_so():
-    server = Server(connection_lost=True)
-    assert try_on(server)[1] == pytest.approx(0.8 + 1.6 + 3.2)
-    assert server.reconnects == server.calls == 5
 
 
 def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():

@@ -31,13 +31,6 @@ def test_an_accepted_key_is_recorded_and_true_is_returned(world):
     assert world.record_body("failed", "a") is None
 
 
-def test_a_failed_key_is_recorded_and_false_is_returned(world):
-    world.oms.faults.add(oms_error(404))
-    assert world.forward(payload("a")) is False
-    assert json.loads(world.record_body("failed", "a"))["reason"] == "NO_TASK"
-    assert world.record_body("success", "a") is None
-
-
 def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
@@ -60,13 +53,6 @@ def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(w
     assert world.record_body("success", "a")
 
 
-def test_a_failed_record_that_cannot_be_written_raises(world):
-    world.oms.faults.add(oms_error(404))
-    world.bucket.fail(oss_error(403), "put")
-    with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
-        world.forward(payload("a"))
-
-
 @pytest.mark.parametrize("answer", [*REDIRECTS, PAGE])
 def test_a_failed_record_that_something_else_than_oss_took_is_none(world, answer):
     world.oms.faults.add(oms_error(404))
@@ -87,7 +73,7 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
 def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, lines):
     world.oms.faults.add(oms_error(404))
     world.bucket.fail(oss_error(403), "put")
-    with pytest.raises(RecordError):
+    with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
         world.forward(payload("a"))
     _, line, summary = lines()
     assert "oss:PutObject" in line.pop("problem")

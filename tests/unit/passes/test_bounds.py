@@ -44,28 +44,6 @@ def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_s
     assert reconcile(world, TICK)["finished"]
 
 
-def test_a_pass_of_ten_thousand_pieces_says_that_it_is_too_large_and_is_not_begun_again_by_itself(world):
-    # GIVEN a pass that has as many pieces as there may be
-    world.upload("a")
-    world.source.fail(NO_RIGHT, "list")
-    stuck(world, {}, 1)
-    world.source.heal()
-    (first,) = pieces(world)
-    for number in range(1, 10_000):
-        world.bucket.add(StoredObject(f"{first[:-4]}{number:04}", world.bucket.objects[first].body))
-
-    # WHEN somebody goes on asking, THEN that is all there is
-    world.later(HOUR)
-    for _ in range(2):
-        assert "the most there may be" in reconcile(world)["stopped"]
-    assert len(pieces(world)) == 10_000
-    assert reconcile(world, {"look": True})["stop"] == "too_large"
-
-    # AND the timer's next begins when it is due
-    world.later(25 * HOUR)
-    assert reconcile(world, TICK)["finished"]
-
-
 def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
     # GIVEN a bucket of which an earlier pass has left marks
     for number in range(30):

@@ -83,11 +83,6 @@ def woken(world: ReconcileWorld) -> list[str]:
 # Begins.
 
 
-def test_a_tick_begins_a_pass_where_none_was_and_does_its_first_piece(world, walks):
-    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert (bool(state.ended), stopped, len(walks.began)) == (True, None, 1)
-
-
 def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     # GIVEN a tick, which another overtakes
     first, second = driver(world, walks), driver(world, walks)

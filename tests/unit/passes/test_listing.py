@@ -122,9 +122,3 @@ def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
     with pytest.raises(StorageError):
         world.tick()
     assert world.oms.calls == []
-
-
-def test_a_source_bucket_that_cannot_be_listed_is_an_error(world):
-    world.source.fail(NO_RIGHT)
-    with pytest.raises(StorageError):
-        world.tick()

@@ -76,25 +76,6 @@ def test_events_of_what_is_no_piece_ask_for_nothing(world, name):
     assert wakes(b"{}", PREFIX) is None
 
 
-def test_in_the_same_slot_a_pass_of_another_source_bucket_is_another_pass(world):
-    world.tick()
-    world.change("source")
-    world.tick()
-    assert [(low, high) for _, _, low, high in world.totals] == [(12, 12), (5, 5)]
-    world.check()
-
-
-def test_two_ticks_that_begin_the_same_pass_agree_about_it(world):
-    world.tick(stops_before="/r/0000")
-    world.later(5)
-    world.tick(stops_before="/total")
-    world.run(0)
-    first, total = (
-        next(o for n, o in world.bucket.objects.items() if n.endswith(end)) for end in ("/r/0000", "/total")
-    )
-    assert json.loads(first.body)["about"] == json.loads(total.body)["of"]
-
-
 def test_with_versioning_no_piece_is_read_for_a_total(world):
     world.tick()
     (pass_name,) = store(world).names()

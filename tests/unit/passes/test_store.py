@@ -263,10 +263,3 @@ def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(
     # WHEN the bucket's name is corrected, THEN a pass through this one begins at the front
     assert world.reconcile(asked)["scanned"] == 30
     assert world.sent() == {f"{number:02}" for number in range(30)}
-
-
-def test_a_pass_that_ended_in_another_source_bucket_is_no_reason_to_wait(world):
-    world.beside(SOURCE_BUCKET="another").tick()
-    world.upload("a")
-    world.later()
-    assert world.tick()["accepted"] == 1

@@ -83,7 +83,7 @@ def _text(value: Any) -> str:
 _FORMS: Mapping[object, _Form] = {
     object: _Form(lambda value: value, lambda value: value),
     **{kind: _as_it_is(kind) for kind in (str, int, bool, NoneType)},
-    Text: _Form(lambda text: {"en": text.en, "zh": text.zh}, lambda one: Text(_text(one["en"]), _text(one["zh"]))),
+    Text: _Form(Text.to_json, lambda one: Text(_text(one["en"]), _text(one["zh"]))),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
     datetime: _Form(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text
-
-NOTHING = Text("", "")
+from oss_oms_sync.answers.text import NOTHING, Text
 
 
 class Result(Enum):

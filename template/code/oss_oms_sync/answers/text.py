@@ -1,31 +1,134 @@
-"""Texts for users, who read English or Chinese."""
+"""What is said to people, in English or Chinese: a phrase, and the values in its places.
+
+A phrase is English and stands where it is used, `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
+this module, which nobody reads who speaks English. How values are shown:
+
+    {n}           a whole number with its thousands: 12,345
+    {n:key|keys}  with what there are so many of: 1 key, 2 keys (Chinese has no plural, and {n} alone)
+    {names}       a list: a, b, c; in Chinese a、b、c
+    {names:and}   a, b and c; {names:or}: a, b or c; the same in Chinese as without
+    {parts:sentences}  a list of sentences, with spaces between English ones
+    {text}        another Text, in the same language
+
+Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 
-class Text(NamedTuple):
-    """The same text in English and in Chinese."""
+@dataclass(frozen=True)
+class Text:
+    """A phrase of the catalogue with its values."""
 
-    en: str
-    zh: str
-
-    def of(self, lang: str) -> str:
-        """In one of them: "en" or "zh"."""
-        return self.zh if lang == "zh" else self.en
+    phrase: str
+    # The Chinese itself, of what is not in the catalogue yet.
+    values: Mapping[str, object] | str = field(default_factory=dict)
 
     @classmethod
     def same(cls, text: str) -> Text:
         """A text that has no language, such as the message of a program."""
-        return cls(text, text)
+        return same(text)
 
     @classmethod
     def join(cls, parts: Iterable[Text]) -> Text:
         """Join `parts` into one text; the spaces between them belong to the parts."""
-        english, chinese = zip(*parts, strict=True)
-        return cls("".join(english), "".join(chinese))
+        parts = list(parts)
+        return cls("".join(part.en for part in parts), "".join(part.zh for part in parts))
+
+    def filled(self, **values: object) -> Text:
+        """With these values, of which it may have no place for some."""
+        return Text(self.phrase, values)
+
+    def to_json(self) -> dict[str, str]:
+        """As answers have it."""
+        return {"en": self.en, "zh": self.zh}
+
+    @property
+    def en(self) -> str:
+        """In English."""
+        return self.of("en")
+
+    @property
+    def zh(self) -> str:
+        """In Chinese."""
+        return self.of("zh")
+
+    def of(self, language: str) -> str:
+        """In one of both: "en" or "zh"."""
+        if isinstance(self.values, str):
+            return self.values if language == "zh" else self.phrase
+        phrase = _chinese().get(self.phrase, self.phrase) if language == "zh" else self.phrase
+        return phrase.format_map({name: _Shown(value, language) for name, value in self.values.items()})
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A number of which it is only known that it is no smaller."""
+
+    number: int
+
+
+def t(phrase: str, /, **values: object) -> Text:
+    """The phrase with these values; a test finds each such phrase in the catalogue."""
+    return Text(phrase, values)
+
+
+def same(text: str) -> Text:
+    """What has no language, such as the message of a program."""
+    return Text("{text}", {"text": text})
+
+
+def sentences(*parts: Text | None) -> Text:
+    """One after the other, but those that are None."""
+    return Text("{parts:sentences}", {"parts": [part for part in parts if part is not None]})
+
+
+NOTHING = Text("")
+
+
+class _Shown:
+    """A value of a phrase, as `str.format` asks for it."""
+
+    def __init__(self, value: object, language: str) -> None:
+        self._value = value
+        self._language = language
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __format__(self, spec: str) -> str:
+        value = self._value
+        if isinstance(value, Text):
+            return value.of(self._language)
+        if isinstance(value, (list, tuple)):
+            return self._joined([f"{_Shown(one, self._language)}" for one in value], spec)
+        singular, _, plural = spec.partition("|")
+        if plural:
+            return f"{self} {singular if value in (1, AtLeast(1)) else plural}"
+        if isinstance(value, AtLeast):
+            return t("at least {n}", n=value.number).of(self._language)
+        return f"{value:,}" if type(value) is int and not spec else format(value, spec)
+
+    def _joined(self, shown: Sequence[str], how: str) -> str:
+        if how == "sentences":
+            between = "" if self._language == "zh" else " "
+            return between.join(shown)
+        if self._language == "zh":
+            return "、".join(shown)
+        return f" {how} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:]))) if how else ", ".join(shown)
+
+
+@cache
+def _chinese() -> Mapping[str, str]:
+    """By phrase."""
+    found: Mapping[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
+    return found
 
 
 def objects_en(number: int, kind: str = "") -> str:

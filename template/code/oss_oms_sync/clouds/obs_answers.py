@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
 from oss_oms_sync.clouds.objects import StorageFailure
@@ -32,15 +32,10 @@ REDIRECT = "Redirect"
 THROTTLED = "Throttled"
 UNAVAILABLE = "Unavailable"
 
-_KEYS = Text(
-    "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature",
-    "请检查 HW_AK、HW_SK（使用临时密钥时还有 HW_SECURITY_TOKEN）：OBS 拒绝了该访问密钥或其签名",
-)
-_RIGHT = Text(
-    "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS, which is apart from"
-    " the one for OMS; a grant takes 15 to 30 minutes to apply",
-    "请为 HW_AK 所属的 IAM 用户授予桶 {bucket} 的 {action} 权限：须为 OBS 单独创建自定义策略（与 OMS 的策略分开），"
-    "授权需 15 至 30 分钟生效",
+_KEYS = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
+_RIGHT = t(
+    "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS, which is apart"
+    " from the one for OMS; a grant takes 15 to 30 minutes to apply"
 )
 _FIXES = {
     "AccessDenied": _RIGHT,
@@ -48,58 +43,43 @@ _FIXES = {
     "InvalidAccessKeyId": _KEYS,
     "InvalidSecurity": _KEYS,
     "SignatureDoesNotMatch": _KEYS,
-    "RequestTimeTooSkewed": Text(*(text.rstrip(".。") for text in Reason.CLOCK.fix)),
-    "NoSuchBucket": Text(
-        "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in that region",
-        "请在 OMS 控制台检查同步任务的目的端：OBS 在该地域没有桶 {bucket}",
+    "RequestTimeTooSkewed": Reason.CLOCK.fix,
+    "NoSuchBucket": t(
+        "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in that region"
     ),
-    "VirtualHostDomainRequired": Text(
+    "VirtualHostDomainRequired": t(
         "Set OBS_ENDPOINT to https://obs.<region>.myhuaweicloud.com, or leave it out: OBS expects the bucket in the"
-        " host name",
-        "请将 OBS_ENDPOINT 设为 https://obs.<region>.myhuaweicloud.com，或不设置：OBS 要求桶名位于域名中",
+        " host name"
     ),
-    NO_DESTINATION: Text(
-        "Check the destination of the sync task in the OMS console: OMS names no bucket and region of OBS",
-        "请在 OMS 控制台检查同步任务的目的端：OMS 未给出有效的 OBS 桶和地域",
+    NO_DESTINATION: t(
+        "Check the destination of the sync task in the OMS console: OMS names no bucket and region of OBS"
     ),
-    REDIRECT: Text(
-        "Check OBS_ENDPOINT, or leave it out: it answers with a redirect, which is never followed. The bucket {bucket}"
-        " may be in another region",
-        "请检查 OBS_ENDPOINT，或不设置：它返回了重定向（不会跟随）。桶 {bucket} 可能位于其他地域",
+    REDIRECT: t(
+        "Check OBS_ENDPOINT, or leave it out: it answers with a redirect, which is never followed. The bucket"
+        " {bucket} may be in another region"
     ),
-    NOT_OBS: Text(
-        "Check OBS_ENDPOINT, and that no proxy stands in between: something other than OBS answered",
-        "请检查 OBS_ENDPOINT，并确认中间没有代理：返回响应的不是 OBS",
-    ),
-    OUT_OF_ORDER: Text(
+    NOT_OBS: t("Check OBS_ENDPOINT, and that no proxy stands in between: something other than OBS answered"),
+    OUT_OF_ORDER: t(
         "Open a ticket with Huawei Cloud: the listing of {bucket} repeats itself or is not sorted, so its objects"
-        " cannot be compared (is it a parallel file system?)",
-        "请向华为云提交工单：桶 {bucket} 的对象列表重复或未按序排列（是否为并行文件系统？），因此无法比对其中的对象",
+        " cannot be compared (is it a parallel file system?)"
     ),
-    THROTTLED: Text(
-        "Nothing to do: OBS received too many requests, and the job goes on at its next call. If this lasts, ask Huawei"
-        " Cloud to raise the limit",
-        "无需处理：对 OBS 的请求过于频繁，任务将在下次调用时继续。若持续出现，请提交工单申请提高流控值",
+    THROTTLED: t(
+        "Nothing to do: OBS received too many requests, and the job goes on at its next call. If this lasts, ask"
+        " Huawei Cloud to raise the limit"
     ),
-    UNAVAILABLE: Text(
-        "Nothing to do: OBS returned a server error, and the job goes on at its next call. If this lasts, look for news"
-        " of service health in the Huawei Cloud console",
-        "无需处理：OBS 返回服务端错误，任务将在下次调用时继续。若持续出现，请查看华为云控制台或公告中的服务状态",
+    UNAVAILABLE: t(
+        "Nothing to do: OBS returned a server error, and the job goes on at its next call. If this lasts, look for"
+        " news of service health in the Huawei Cloud console"
     ),
-    DEADLINE: Text(
-        "Nothing to do: the time of this call was up before OBS was asked, and the job goes on at its next call",
-        "无需处理：本次执行时间已用尽，尚未请求 OBS；任务将在下次调用时继续",
+    DEADLINE: t(
+        "Nothing to do: the time of this call was up before OBS was asked, and the job goes on at its next call"
     ),
-    NETWORK: Text(
-        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time; the job goes on at"
-        " its next call",
-        "请检查 OBS_ENDPOINT（如已设置）和函数的公网访问：OBS 未在时限内响应；任务将在下次调用时继续",
+    NETWORK: t(
+        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time; the job goes on"
+        " at its next call"
     ),
 }
-_OTHER = Text(
-    "See OBS's error code and message: they are not among those that this job expects",
-    "请查看 OBS 的错误码和错误信息：它们不在此任务的预期之内",
-)
+_OTHER = t("See OBS's error code and message: they are not among those that this job expects")
 
 
 class NotObs(ValueError):  # noqa: N818  what it is
@@ -182,7 +162,7 @@ class ObsFailure(StorageFailure):
     @classmethod
     def explain(cls, code: str, said: str, action: str, bucket: str) -> ObsFailure:
         """A failure of `action` with OBS's code, or one above; `said` is what was seen."""
-        fix = Text(*(text.format(action=action, bucket=bucket) for text in _FIXES.get(code, _OTHER)))
+        fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
         return cls(f"{fix.en} ({said})", answered=code != NETWORK, code=code, fix=fix)
 
     def to_error(self) -> ObsError:

@@ -13,7 +13,7 @@ from typing import Any
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Lags, LastWritten, Listed, ListedSource
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import HowFar, PassState
@@ -23,15 +23,11 @@ from oss_oms_sync.passes.tally import ClassCount, Tally
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python ops.py compare --deep"
 _SEND = "python ops.py compare --deep --overwrite"
-_MAKE_NEWER = Text(
+_MAKE_NEWER = t(
     "copy each onto itself at the source, so that it is newer than the one in OBS, or delete it in OBS and compare"
-    " again: what is missing is sent",
-    "在源端将该对象复制到自身（使其比 OBS 中的更新），或在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
+    " again: what is missing is sent"
 )
-DELETE = Text(
-    "delete each in OBS and compare again: what is missing is sent",
-    "在 OBS 中删除该对象后重新比对：缺失的对象会自动补发",
-)
+DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
 @dataclass(frozen=True)
@@ -122,24 +118,27 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
     heal = _heal(overwrite_mode, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
-        found[ObjectClass.OLDER] = Text(
-            f"OMS accepted {objects_en(older)} of the same size once more, and did not copy them: they may be equal. To"
-            f" see it, read them: {_DEEP}. What cannot be read: {DELETE.en}.",
-            f"有 {older} 个大小相同的对象已再次被 OMS 接收但未复制，内容可能相同。读取内容可以确认：{_DEEP}。"
-            f"无法读取的对象：请{DELETE.zh}。",
+        found[ObjectClass.OLDER] = t(
+            "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal."
+            " To see it, read them: {deep}. What cannot be read: {delete}.",
+            older=older,
+            deep=_DEEP,
+            delete=DELETE,
         )
     if proven:
-        found[ObjectClass.OVERWRITTEN] = Text(
-            f"{objects_en(proven)} of the same size were read and differ. If OBS is to have what the source has:"
-            f" {heal.en}.",
-            f"有 {proven} 个对象大小相同，但经读取确认内容不同。如需以源端内容为准：{heal.zh}。",
+        found[ObjectClass.OVERWRITTEN] = t(
+            "{proven:object|objects} of the same size were read and differ. If OBS is to have what the source has:"
+            " {heal}.",
+            proven=proven,
+            heal=heal,
         )
     if suspicious:
-        found[ObjectClass.SUSPICIOUS] = Text(
-            f"{objects_en(suspicious)} of the same size, but with another MD5, or an ETag that is not one. To see"
-            f" which differ, read them: {_DEEP}. If one does: {heal.en}.",
-            f"有 {suspicious} 个对象大小相同，但 MD5 不同，或其 ETag 不是 MD5。读取内容可以确认：{_DEEP}。"
-            f"如确有不同：{heal.zh}。",
+        found[ObjectClass.SUSPICIOUS] = t(
+            "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one. To see"
+            " which differ, read them: {deep}. If one does: {heal}.",
+            suspicious=suspicious,
+            deep=_DEEP,
+            heal=heal,
         )
     return found
 
@@ -151,21 +150,19 @@ def _count(tally: Tally, one: ObjectClass) -> ClassCount:
 def _heal(overwrite_mode: str | None, *, is_in_vain: bool) -> Text:
     match overwrite_mode:
         case "FULL_OVERWRITE":
-            return Text(_SEND, _SEND)
+            return same(_SEND)
         case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
-            return Text(
-                f"OMS skipped what was sent again, because one of both objects has no CRC64, so {_MAKE_NEWER.en}",
-                f"重发的对象已被 OMS 跳过（有一侧没有 CRC64），请{_MAKE_NEWER.zh}",
+            return t(
+                "OMS skipped what was sent again, because one of both objects has no CRC64, so {make_newer}",
+                make_newer=_MAKE_NEWER,
             )
         case "CRC64_COMPARISON_OVERWRITE":
-            return Text(
-                f"{_SEND}. OMS skips it if one of both objects has no CRC64; then {_MAKE_NEWER.en}",
-                f"{_SEND}。若任一侧没有 CRC64，OMS 会跳过；此时请{_MAKE_NEWER.zh}",
+            return t(
+                "{send}. OMS skips it if one of both objects has no CRC64; then {make_newer}",
+                send=_SEND,
+                make_newer=_MAKE_NEWER,
             )
         case "NO_OVERWRITE":
             return DELETE
     mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-    return Text(
-        f"OMS skips what is sent again ({mode}), so {_MAKE_NEWER.en}",
-        f"{mode} 模式下重发会被 OMS 跳过，请{_MAKE_NEWER.zh}",
-    )
+    return t("OMS skips what is sent again ({mode}), so {make_newer}", mode=mode, make_newer=_MAKE_NEWER)

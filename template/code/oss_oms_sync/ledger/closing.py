@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
@@ -55,10 +55,17 @@ class Closed:
     def text(self) -> Text:
         """The same in words, with what to do."""
         detail = ": ".join(filter(None, (self.by, self.why)))
-        by, by_zh = (f" ({detail})", f"（{detail}）") if detail else ("", "")
-        return Text(
-            f"The project has been closed since {self.since}{by}: nothing is sent. To open it: {OPEN_COMMAND}",
-            f"项目自 {self.since} 起已关闭{by_zh}，不发送任何对象。如需重新打开：{OPEN_COMMAND}",
+        if not detail:
+            return t(
+                "The project has been closed since {since}: nothing is sent. To open it: {command}",
+                since=self.since,
+                command=OPEN_COMMAND,
+            )
+        return t(
+            "The project has been closed since {since} ({detail}): nothing is sent. To open it: {command}",
+            since=self.since,
+            detail=detail,
+            command=OPEN_COMMAND,
         )
 
 

@@ -267,7 +267,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     assert world.is_go()
     document = world.certify()
     assert document["shown"]["deleted_at_source"] == {"objects": 1, "bytes": 1}
-    assert "1 others" in check(document, "NOTHING_WAITS")["seen"]
+    assert "1 key needs nothing" in check(document, "NOTHING_WAITS")["seen"]
 
 
 def ends_late(world: CertifyWorld) -> None:
@@ -490,7 +490,7 @@ def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     document = ready.certify()
     assert results(document) == {"NOTHING_WAITS": "failed"}
-    assert "1 records or run files that cannot be read" in check(document, "NOTHING_WAITS")["seen"]
+    assert "1 record or run file that cannot be read" in check(document, "NOTHING_WAITS")["seen"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():

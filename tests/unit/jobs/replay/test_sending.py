@@ -10,7 +10,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from support.law import HOSTILE
 from support.replay_world import ReplayWorld, many
-from support.world import HANG, NO_RIGHT, ROOT, UNAUTHORIZED, oms_error, record_name
+from support.world import HANG, ROOT, UNAUTHORIZED, oms_error, record_name
 
 
 def test_nothing_to_replay_is_finished(world):
@@ -86,14 +86,6 @@ def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
     world.oms.faults.add(oms_error(404))
     result = world.replay()
     assert (result["taken"], result["failed"]) == (1, 1)
-
-
-def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, caplog):
-    world.fail("a")
-    world.bucket.fail(NO_RIGHT, "put", where=lambda name: "success_object" in name)
-    assert world.replay()["accepted"] == 1
-    assert world.failed() == world.in_run_files() == set()
-    assert any(record.levelname == "ERROR" for record in caplog.records)
 
 
 def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from support.replay_world import ReplayWorld, many
-from support.world import DROP_BEFORE, HANG, OK, UNAUTHORIZED, oms_error
+from support.replay_world import many
+from support.world import HANG, UNAUTHORIZED
 
 
 def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):
@@ -41,57 +40,6 @@ def test_a_refused_account_ends_a_run_at_once(world):
     world.oms.faults.clear()
     assert world.replay()["accepted"] == 100
     assert world.failed() == set()
-
-
-def test_a_run_reports_the_reason_that_stopped_it_and_not_the_first_one_seen(world):
-    # GIVEN a batch of which OMS refuses the first half, and before the second the account
-    world.fail(*many(20))
-    world.oms.faults.then(*[oms_error(400, "OMS.0001")] * 10, UNAUTHORIZED)
-
-    # WHEN it is replayed, THEN the account is named
-    result = world.replay()
-    assert result["by_reason"]["REFUSED"] > 0
-    assert result["stopped"].startswith("OMS refuses every key: CREDENTIALS. Check HW_AK and HW_SK")
-
-
-def test_a_run_reports_why_it_went_no_further(world):
-    world.fail(*many(100))
-    world.oms.faults.add(oms_error(500))
-    assert world.replay()["stopped"] == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
-    world.oms.faults.clear()
-    world.oms.faults.add(HANG)
-    assert world.replay(timeout=60)["stopped"] == "the time is up"
-    world.oms.faults.clear()
-    world.oms.faults.then(UNAUTHORIZED)
-    assert "OMS refuses every key: CREDENTIALS" in world.replay()["stopped"]
-    world.oms.faults.clear()
-    world.clock.sleep(600)
-    assert world.replay()["stopped"] is None
-
-
-def test_dropped_connections_do_not_stop_a_run(world):
-    world.fail(*many(100))
-    world.oms.faults.then(*[DROP_BEFORE, OK] * 20)
-    assert world.replay()["accepted"] == 100
-
-
-def test_batches_that_stay_throttled_fail_again_and_the_others_go():
-    world = ReplayWorld()
-    world.fail(*many(200))
-    world.oms.faults.then(*[oms_error(429)] * 10)
-    result = world.replay()
-    assert result["accepted"] + result["by_reason"]["THROTTLED"] == 200
-    assert 0 < result["by_reason"]["THROTTLED"] <= 30
-    assert len(world.failed()) == result["by_reason"]["THROTTLED"]
-
-
-def test_a_slow_rate_ends_with_the_time_not_in_the_middle_of_a_wait():
-    world = ReplayWorld()
-    world.settings = dataclasses.replace(world.settings, oms_rate=0.02)
-    world.fail(*many(40))
-    result = world.replay(timeout=120)
-    assert (result["accepted"], result["left"]) == (30, 10)
-    assert world.clock.seconds <= 120
 
 
 @pytest.mark.parametrize(

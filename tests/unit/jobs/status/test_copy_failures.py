@@ -36,48 +36,64 @@ def sum_of(world: StatusWorld) -> dict[str, object]:
     return found
 
 
-def test_what_no_list_has_told_of_is_not_known_and_never_green(world):
-    fail(world, 3)
-    world.listed(1)
-    assert failures(world) == {"counted": 3, "done": 1, "unknown": 2}
-    state, text = world.verdict()
-    assert (state, "OMS failed to copy 2 objects. Replay has not seen which in OMS's lists" in text) == (BEHIND, True)
+AGAIN = "OMS fails again and again to copy 1 object, "
+IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=timezone.utc)
+STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
+# What happened, what became of the failures, the verdict, and what it says.
+FOUND = {
+    "no list has told of them": (
+        [("fails", 3), ("listed", 1)],
+        {"counted": 3, "done": 1, "unknown": 2},
+        BEHIND,
+        ["OMS failed to copy 2 objects. Replay has not seen which in OMS's lists"],
+    ),
+    "dealt with since": ([("fails", 3), ("listed", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
+    "one waits to be sent again": (
+        [("fails", 3), ("listed", 3), ("copy_failed", "a")],
+        {"counted": 3, "done": 2, "waiting": 1},
+        BEHIND,
+        ["Behind by 1 since"],
+    ),
+    **{
+        f"stuck, {code}": (
+            [("fails", 9), ("listed", 9), ("copy_failed", "a", code, attempts), ("copy_failed", "b")],
+            STUCK,
+            BEHIND,
+            [f"Behind: {AGAIN}{code}: ", words],
+        )
+        for code, attempts, words in [
+            (MULTIPART, 1, "set another Content-Type at the source"),
+            ("UPLOAD_DST_OBJ_FAILURE", 5, "check the destination bucket's quota"),
+            ("NOBODY_KNOWS", 7, "Huawei's documents do not name this code"),
+        ]
+    },
+    "of another project": ([("fails", 3), ("listed", 3, 2)], {"counted": 3, "done": 1, "outside": 2}, IN_STEP, []),
+    "of last month, whose lists came in this one": (
+        [("install", IN_FEBRUARY), ("fails", 5, BEFORE), ("fails", 1), ("listed", 3, 0, "2026-02"), ("listed", 3)],
+        {"counted": 6, "done": 6},
+        IN_STEP,
+        [],
+    ),
+    "with lists of before the installation": (
+        [("fails", 5, BEFORE), ("fails", 1), ("listed", 5, 0, "2026-02")],
+        {"counted": 1, "unknown": 1},
+        BEHIND,
+        [],
+    ),
+}
 
 
-def test_what_was_dealt_with_since_keeps_nothing_amber(world):
-    fail(world, 3)
-    world.listed(3)
-    assert failures(world) == {"counted": 3, "done": 3}
-    assert world.verdict()[0] == IN_STEP
-
-
-def test_what_waits_is_sent_again_by_replay(world):
-    fail(world, 3)
-    world.listed(3)
-    world.copy_failed("a")
-    assert failures(world) == {"counted": 3, "done": 2, "waiting": 1}
-    state, text = world.verdict()
-    assert (state, text.startswith("Behind by 1 since")) == (BEHIND, True)
-
-
-@pytest.mark.parametrize(
-    ("code", "attempts", "words"),
-    [
-        (MULTIPART, 1, "set another Content-Type at the source"),
-        ("UPLOAD_DST_OBJ_FAILURE", 5, "check the destination bucket's quota"),
-        ("NOBODY_KNOWS", 7, "Huawei's documents do not name this code"),
-    ],
-)
-def test_what_does_not_pass_by_itself_is_stuck_and_the_verdict_says_what_to_do(world, code, attempts, words):
-    fail(world, 9)
-    world.listed(9)
-    world.copy_failed("a", code, attempts)
-    world.copy_failed("b")
-    assert failures(world) == {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
-    state, text = world.verdict()
-    assert state == BEHIND
-    assert text.startswith(f"Behind: OMS fails again and again to copy 1 object, {code}: ")
-    assert words in text
+@pytest.mark.parametrize("what", FOUND)
+def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, what):
+    happened, found, state, words = FOUND[what]
+    for name, *details in happened:
+        if name == "fails":
+            fail(world, *details)
+        else:
+            getattr(world, name)(*details)
+    assert failures(world) == found
+    verdict, text = world.verdict()
+    assert (verdict, [one for one in words if one not in text]) == (state, []), text
 
 
 def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
@@ -100,13 +116,6 @@ def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):
     world.listed(1)
     world.fail("a", "THROTTLED", copy_attempts=2)
     assert failures(world) == {"counted": 1, "waiting": 1}
-
-
-def test_failures_of_another_projects_objects_are_theirs(world):
-    fail(world, 3)
-    world.listed(3, outside=2)
-    assert failures(world) == {"counted": 3, "done": 1, "outside": 2}
-    assert world.verdict()[0] == IN_STEP
 
 
 def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
@@ -132,22 +141,6 @@ def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
     shown = sum_of(world)
     assert (shown["left"], shown["right"], shown["holds"]) == (0, [0, 1, 0, 0, 0], False)
     assert "OMS's counter does not have all yet" in str(shown["meaning"])
-
-
-def test_failures_of_last_month_whose_lists_came_in_this_one_add_up(world):
-    world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
-    fail(world, 5, BEFORE)
-    fail(world, 1)
-    world.listed(3, month="2026-02")
-    world.listed(3)
-    assert failures(world) == {"counted": 6, "done": 6}
-
-
-def test_lists_of_before_the_installation_account_for_nothing(world):
-    fail(world, 5, BEFORE)
-    fail(world, 1)
-    world.listed(5, month="2026-02")
-    assert failures(world) == {"counted": 1, "unknown": 1}
 
 
 def test_what_is_acknowledged_without_a_list_does_not_make_later_failures_unknown(world):

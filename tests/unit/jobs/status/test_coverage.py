@@ -8,28 +8,26 @@ import pytest
 
 from support.status_world import BACKFILL, IN_STEP, NOW, USUAL, StatusWorld
 
+THREE_DAYS_BEFORE = "In step since 2026-03-03T12:00:00Z: "
+NOTHING_LOOKED = "found 0 of 7 objects to send. That is what OMS accepted: nothing has looked at OBS yet"
 
-def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world):
+
+@pytest.mark.parametrize(
+    ("scope", "begins", "says", "older"),
+    [
+        (None, THREE_DAYS_BEFORE, NOTHING_LOOKED, True),
+        (BACKFILL, "In step: ", "", False),
+        ({**USUAL, "since": "2026-01-01T00:00:00Z"}, "In step since 2026-01-01T00:00:00Z: ", "", True),
+        ({**USUAL, "prefix": "a/", "all": True}, THREE_DAYS_BEFORE, "", True),
+    ],
+    ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
+)
+def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world, scope, begins, says, older):
+    if scope:
+        world.passed(scope, scanned=100)
     state, text = world.verdict()
-    assert (state, text.startswith("In step since 2026-03-03T12:00:00Z: ")) == (IN_STEP, True)  # three days before
-    assert "found 0 of 7 objects to send. That is what OMS accepted: nothing has looked at OBS yet" in text
-    assert text.endswith(" Older objects were not looked at.")
-
-
-def test_after_a_backfill_in_step_has_no_beginning(world):
-    world.passed(BACKFILL, scanned=100)
-    state, text = world.verdict()
-    assert (state, text.startswith("In step: "), "Older" in text) == (IN_STEP, True, False)
-
-
-def test_a_backfill_from_some_day_on_is_the_beginning(world):
-    world.passed({**USUAL, "since": "2026-01-01T00:00:00Z"})
-    assert world.verdict()[1].startswith("In step since 2026-01-01T00:00:00Z: ")
-
-
-def test_a_pass_over_a_part_does_not_say_that_older_objects_elsewhere_were_looked_at(world):
-    world.passed({**USUAL, "prefix": "a/", "all": True})
-    assert world.verdict()[1].startswith("In step since 2026-03-03T12:00:00Z: ")
+    assert (state, text[: len(begins)], says in text) == (IN_STEP, begins, True)
+    assert text.endswith(" Older objects were not looked at.") == older
 
 
 @pytest.mark.parametrize(

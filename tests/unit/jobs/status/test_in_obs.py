@@ -16,44 +16,40 @@ def test_without_a_comparison_it_says_that_nothing_has_looked(world):
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
-def test_a_comparison_tells_what_was_in_obs_and_since_when(world):
-    world.compared(equal_contents=5, equal_version=2)
-    state, text = world.verdict()
-    assert state == IN_STEP
-    assert (
-        "All that was written before 2026-03-10T12:00:00Z was in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, of which"
-        " 5 are proven to be equal, and 2 are not." in text
-    )
-    assert "Not among them" not in text
+LACKING = "found 3 objects missing in OBS, or there in another version"
+ALL_THERE = (
+    "All that was written before 2026-03-10T12:00:00Z was in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, of which"
+    " 5 are proven to be equal, and 2 are not."
+)
+# What a comparison found, the verdict, and what it says.
+FOUND = {
+    "what was in OBS, and since when": ({"equal_contents": 5, "equal_version": 2}, IN_STEP, [ALL_THERE]),
+    "what it claims, beside all that there is": (
+        {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
+        IN_STEP,
+        ["7 objects of 11, of which 5", "Not among them: 3 failed_before, 1 in_flight."],
+    ),
+    "the time of the oldest that was not there": (
+        {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},
+        IN_STEP,
+        ["before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T12:00:00Z"],
+    ),
+    **{name: ({"equal_contents": 5, name: 3}, BEHIND, [LACKING]) for name in ("missing", "older", "overwritten")},
+    "an MD5 that differs, and reading as the next step": (
+        {"equal_contents": 2, "suspicious": 1},
+        BEHIND,
+        ["of 3 objects: 1 object of the same size, but with another MD5", "python ops.py compare --deep"],
+    ),
+}
 
 
-def test_what_it_claims_to_be_in_obs_it_counts_beside_all_that_there_is(world):
-    world.compared(equal_contents=5, equal_size=2, in_flight=1, failed_before=3, outside=9)
-    state, text = world.verdict()
-    assert (state, "7 objects of 11, of which 5" in text) == (IN_STEP, True)
-    assert "Not among them: 3 failed_before, 1 in_flight." in text
-
-
-def test_the_watermark_is_that_of_the_oldest_object_that_was_not_there(world):
-    oldest = NOW - timedelta(hours=3)
-    world.compared(oldest=int(oldest.timestamp()), equal_contents=5, in_flight=1)
-    state, text = world.verdict()
-    assert (state, "before 2026-03-10T09:00:00Z was in OBS at 2026-03-10T12:00:00Z" in text) == (IN_STEP, True)
-
-
-@pytest.mark.parametrize("name", ["missing", "older", "overwritten"])
-def test_what_a_comparison_found_lacking_keeps_it_behind(world, name):
-    world.compared(equal_contents=5, **{name: 3})
-    state, text = world.verdict()
-    assert (state, "found 3 objects missing in OBS, or there in another version" in text) == (BEHIND, True)
-
-
-def test_an_md5_that_is_known_to_differ_is_never_in_step_and_reading_is_the_next_step(world):
-    world.compared(equal_contents=2, suspicious=1)
-    state, text = world.verdict()
-    assert state == BEHIND, text
-    assert "of 3 objects: 1 object of the same size, but with another MD5" in text
-    assert "python ops.py compare --deep" in text
+@pytest.mark.parametrize("what", FOUND)
+def test_a_comparison_tells(world, what):
+    found, state, words = FOUND[what]
+    world.compared(**found)
+    verdict, text = world.verdict()
+    assert (verdict, [one for one in words if one not in text]) == (state, []), text
+    assert ("Not among them" in text) == ("in_flight" in found)
 
 
 def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):

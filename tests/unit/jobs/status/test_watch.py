@@ -34,66 +34,38 @@ def test_the_first_verdict_is_told_so_that_one_sees_that_it_works():
     assert world.told[0]["before"] is None
 
 
-@pytest.mark.parametrize("state", ["broken", "closed"])
-def test_what_does_not_pass_by_itself_is_told_at_once_and_once(world, state):
-    world.go(state)
-    world.ticks(1)
-    assert world.states == [state]
-    assert world.told[0]["before"] == "in step"
-    world.ticks(5)
-    assert world.states == [state]
+DAILY = DAY / 4
+# What the verdict becomes, if it changes, how often the timer strikes in it, and what has been told by then.
+SCRIPTS = {
+    "broken, at once and once": [("broken", 1, PERIOD, ["broken"]), ("", 5, PERIOD, ["broken"])],
+    "closed, at once and once": [("closed", 1, PERIOD, ["closed"]), ("", 5, PERIOD, ["closed"])],
+    "behind, when it lasts for two ticks, and so the way back": [
+        ("behind", 1, PERIOD, []),
+        ("", 3, PERIOD, ["behind"]),
+        ("in step", 1, PERIOD, ["behind"]),
+        ("", 3, PERIOD, ["behind", "in step"]),
+    ],
+    "no backlog that flaps": [("behind", 1, PERIOD, []), ("in step", 1, PERIOD, [])] * 6,
+    "what breaks and recovers at every tick, once a day": [
+        *[("broken", 1, DAILY - PERIOD / 2, None), ("in step", 1, PERIOD / 2, None)] * (2 * 4),
+        ("", 0, PERIOD, ["broken"] * 2),
+    ],
+    "not what two ticks in a moment see": [("behind", 1, PERIOD, []), ("", 2, timedelta(), [])],
+    "what stays broken, each day": [("broken", 2 * 4 + 1, DAILY, ["broken"] * 3)],
+    "what stays in step, no more": [("in step", 4 + 1, DAILY, [])],
+    "what stays behind, once": [("behind", 4 + 1, DAILY, ["behind"])],
+    "what stays closed, once": [("closed", 4 + 1, DAILY, ["closed"])],
+}
 
 
-def test_behind_is_told_when_it_lasts_for_two_ticks_and_so_is_the_way_back(world):
-    world.go("behind")
-    world.ticks(1)
-    assert world.states == []
-    world.ticks(3)
-    assert world.states == ["behind"]
-    world.go("in step")
-    world.ticks(1)
-    assert world.states == ["behind"]
-    world.ticks(3)
-    assert world.states == ["behind", "in step"]
-
-
-def test_a_backlog_that_flaps_is_not_told(world):
-    for _ in range(6):
-        for state in ("behind", "in step"):
+@pytest.mark.parametrize("what", SCRIPTS)
+def test_told_is(world, what):
+    for state, ticks, period, told in SCRIPTS[what]:
+        if state:
             world.go(state)
-            world.ticks(1)
-    assert world.states == []
-
-
-def test_what_breaks_and_recovers_at_every_tick_is_told_once_a_day(world):
-    for _ in range(2 * 4):
-        world.go("broken")
-        world.ticks(1, DAY / 4 - PERIOD / 2)
-        world.go("in step")
-        world.ticks(1, PERIOD / 2)
-    assert world.states == ["broken"] * 2
-
-
-def test_two_ticks_in_a_moment_are_not_a_state_that_lasts(world):
-    world.go("behind")
-    world.ticks(1)
-    world.tick()
-    world.tick()
-    assert world.states == []
-
-
-def test_what_stays_broken_is_told_again_each_day(world):
-    world.go("broken")
-    world.ticks(2 * 4 + 1, DAY / 4)
-    assert world.states == ["broken"] * 3
-    assert [one["before"] for one in world.told] == ["in step", *["broken"] * 2]
-
-
-@pytest.mark.parametrize("state", ["in step", "behind", "closed"])
-def test_nothing_else_is_told_again(world, state):
-    world.go(state)
-    world.ticks(4 + 1, DAY / 4)
-    assert world.states == [state] * (state != "in step")
+        world.ticks(ticks, period)
+        assert told in (None, world.states)
+    assert [one["before"] for one in world.told] == ["in step", *world.states][: len(world.told)]
 
 
 def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):

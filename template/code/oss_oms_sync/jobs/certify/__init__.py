@@ -10,7 +10,7 @@ from dataclasses import asdict
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -26,10 +26,7 @@ from oss_oms_sync.ledger.state import write_once
 _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
-_OPEN = Text(
-    "The project is open: what was recorded while it was closed is sent in minutes.",
-    "项目处于打开状态：关闭期间记录的对象会在几分钟内发送。",
-)
+_OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
 
 log = logging.getLogger(__name__)
 

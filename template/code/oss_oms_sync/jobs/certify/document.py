@@ -18,7 +18,7 @@ import oss_oms_sync
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -139,11 +139,12 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
 
 
 def code_sha256(folder: Path) -> str:
-    """Which code made it: SHA-256 over the Python files in `folder`, sorted by path: of each its path in there, a zero
-    byte, the SHA-256 of its contents as hex digits, and a newline."""
+    """Which code made it: SHA-256 over the Python and JSON files in `folder`, sorted by path: of each its path in
+    there, a zero byte, the SHA-256 of its contents as hex digits, and a newline."""
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
-        for path in sorted(folder.rglob("*.py"))
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".py", ".json")
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -155,43 +156,43 @@ def sha256_of(document: Mapping[str, object]) -> str:
 
 
 def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence) -> Text:
-    open_ones = ", ".join(check.id for check in checks if check.gates and check.result is not Result.PASSED)
-    failed = ", ".join(check.id for check in checks if check.gates and check.result is Result.FAILED)
+    open_ones = [check.id for check in checks if check.gates and check.result is not Result.PASSED]
+    failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
     if verdict is CutoverVerdict.NO_GO:
-        return Text(f"NO-GO: {failed} failed.", f"NO-GO：{failed} 未通过。")
+        return t("NO-GO: {failed} failed.", failed=failed)
     if verdict is CutoverVerdict.NOT_PROVEN or evidence.comparison is None:
-        return Text(
-            f"Not proven: nothing is known to be wrong, but {open_ones} did not pass.",
-            f"未证明：未发现问题，但 {open_ones} 未通过。",
-        )
+        return t("Not proven: nothing is known to be wrong, but {open_ones} did not pass.", open_ones=open_ones)
     found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
     source, began, ended = found.in_scope("source"), found.state.started, found.state.as_of
     is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.options.accept)
-    but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
-    stood, since = timestamp(still.began) if still else "?", closed.written if closed else "?"
-    oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
+    looked = t("between {began} and {ended}", began=began, ended=ended)
+    if is_used:
+        looked = t("{when}, but for what was accepted by name", when=looked)
+    oms = t("and OMS had finished")
     if work.left != 0:
-        left = "an unknown number of objects" if work.left is None else objects_en(work.left)
-        left_zh = "数量未知的" if work.left is None else f"{work.left} 个"
-        oms = f"but OMS may still write: it has not finished {left} (accepted by name)"
-        oms_zh = f"但 OMS 仍可能写入：有{left_zh}对象未处理完（已按名称接受）"
+        left = t("an unknown number of objects") if work.left is None else t("{n:object|objects}", n=work.left)
+        oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=left)
     # Nobody knows of OBS what happens there after that.
-    return Text(
-        f"GO: each object of the source ({objects_en(source.objects)}, {source.bytes:,} bytes) was in OBS when it was"
-        f" looked at, between {began} and {ended}{but}. Both buckets were still so at {stood}; nothing has been sent"
-        f" since two minutes after {since}, {oms}.",
-        f"GO：在 {began} 至 {ended} 期间逐个检查时，源端的对象（{source.objects:,} 个，{source.bytes:,} 字节）"
-        f"均在 OBS 中{but_zh}。{stood} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
+    return t(
+        "GO: each object of the source ({n:object|objects}, {bytes} bytes) was in OBS when it was looked at, {when}."
+        " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}.",
+        n=source.objects,
+        bytes=source.bytes,
+        when=looked,
+        stood=timestamp(still.began) if still else "?",
+        closed=closed.written if closed else "?",
+        oms=oms,
     )
 
 
 def _rehearsed(rehearsal: Rehearsal) -> Text:
-    total, failing = rehearsal.minutes["total"], ", ".join(rehearsal.failing)
-    lasts = f"the freeze would last about {total} minutes" if total else "how long the freeze would last is not known"
-    lasts_zh = f"停写约需 {total} 分钟" if total else "停写时长尚未知"
-    would = f"{rehearsal.would_be.value}, because of {failing}" if failing else rehearsal.would_be.value
-    would_zh = f"{rehearsal.would_be.value}（{failing}）" if failing else rehearsal.would_be.value
-    return Text(f"A rehearsal: {lasts}, and the verdict would be {would}.", f"演练：{lasts_zh}，结论将为 {would_zh}。")
+    total, would = rehearsal.minutes["total"], same(rehearsal.would_be.value)
+    lasts = t("how long the freeze would last is not known")
+    if total:
+        lasts = t("the freeze would last about {n:minute|minutes}", n=total)
+    if rehearsal.failing:
+        would = t("{verdict}, because of {failing}", verdict=would, failing=rehearsal.failing)
+    return t("A rehearsal: {lasts}, and the verdict would be {would}.", lasts=lasts, would=would)
 
 
 def _counted(found: Comparison | None) -> dict[str, object]:
@@ -266,7 +267,7 @@ def _lag(histogram: Histogram) -> dict[str, object]:
 
 
 def _problem(failure: Failure) -> dict[str, object]:
-    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get")._asdict()}
+    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get").to_json()}
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:

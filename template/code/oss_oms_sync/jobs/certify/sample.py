@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -63,22 +63,21 @@ class Sample:
         if not self.equal or self.differing:
             return None
         if len(self.equal) == self.population:
-            return Text(
-                f"All that count as equal were read ({objects_en(self.population)} of up to 1 GiB): none differs",
-                f"不超过 1 GiB 的 {self.population} 个对象已全部读取：没有差异",
+            return t(
+                "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
+                population=self.population,
             )
         # In thousandths, rounded up: no float stands in a certificate.
         share = min(1000, -(-3000 // len(self.equal)))
-        percent = f"{share // 10}.{share % 10} %"
-        number = len(self.unreadable)
-        but, but_zh = (
-            (f" ({number} drawn could not be read)", f"（抽中的 {number} 个无法读取）") if number else ("", "")
+        bound = t(
+            "With 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB that count as"
+            " equal differ",
+            percent=f"{share // 10}.{share % 10} %",
+            population=self.population,
         )
-        return Text(
-            f"With 95 % confidence, fewer than {percent} of the {self.population} objects of up to 1 GiB that count as"
-            f" equal differ{but}",
-            f"以 95 % 的置信度，在 {self.population} 个视为一致且不超过 1 GiB 的对象中，有差异的少于 {percent}{but_zh}",
-        )
+        if not self.unreadable:
+            return bound
+        return t("{bound} ({n} drawn could not be read)", bound=bound, n=len(self.unreadable))
 
     @classmethod
     def take(cls, invocation: Invocation, destination: ObsBucket, pass_name: str, drawn: Drawn, asked: int) -> Sample:

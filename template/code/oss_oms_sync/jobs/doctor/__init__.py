@@ -11,10 +11,10 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
-from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
+from oss_oms_sync.jobs.doctor import alibaba, assumptions, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
 
 C = TypeVar("C")
@@ -25,9 +25,10 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *huawei.CHECKS,
     *alibaba.CHECKS,
     *flow.CHECKS,
+    *assumptions.CHECKS,
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
-_NAMES_ZH = {check.name: check.name_zh for check in _ALL}
+_TITLES = {check.name: check.title for check in _ALL}
 # The words that doctor has for results.
 _STATES = {
     Result.PASSED: "ok",
@@ -35,13 +36,14 @@ _STATES = {
     Result.FAILED: "fault",
     Result.NOT_RUN: "unknown",
     Result.SKIPPED: "skipped",
+    Result.NOT_PROVEN: "not confirmed",
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {
-    Result.FAILED: Text("Not set up right", "配置有误"),
-    Result.NOT_RUN: Text("Not all could be looked at", "有未能检查的项目"),
+    Result.FAILED: t("Not set up right"),
+    Result.NOT_RUN: t("Not all could be looked at"),
 }
-_WELL = Text("Set up right", "配置正确")
+_WELL = t("Set up right")
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +67,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
         context.delete_probe()
     results = {one.result for one in found.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
-    checks = [
-        DoctorCheck(Text(name, _NAMES_ZH[name]), _STATES[one.result], one.seen, one.next) for name, one in found.items()
-    ]
+    checks = [DoctorCheck(_TITLES[name], _STATES[one.result], one.seen, one.next) for name, one in found.items()]
     return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
 
 
@@ -83,8 +83,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
     for check in checks:
         blocking = _blocking(check.needs, found)
         if context is None or blocking:
-            names_zh = "、".join(_NAMES_ZH[name] for name in blocking)
-            seen = Text(f"depends on: {', '.join(blocking)}", f"取决于：{names_zh}")
+            seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
             finding = (skipped if set(blocking.values()) == {Result.SKIPPED} else unknown)(seen)
         else:
             finding = _run_check(check, context)
@@ -103,9 +102,6 @@ def _run_check(check: Check[C], context: C) -> Finding:
         return check.function(context)
     except OmsSyncError as error:
         return fault(
-            Text.same(str(error)),
-            Text(
-                "Look at the message; if it says nothing to do, run doctor again in a minute",
-                "请查看错误信息；若其中没有处理方法，请一分钟后再次运行 doctor",
-            ),
+            same(str(error)),
+            t("Look at the message; if it says nothing to do, run doctor again in a minute"),
         )

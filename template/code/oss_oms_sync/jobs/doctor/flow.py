@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
@@ -61,31 +61,25 @@ def right_to_submit(context: CheckContext) -> Finding:
     if accepted > doubt:
         at = from_epoch(accepted)
         told = f"{at:%Y-%m-%d %H:%M}"
-        return ok(Text(f"a key was accepted at {told} UTC", f"{told}（UTC）有对象被接受"))
+        return ok(t("a key was accepted at {told} UTC", told=told))
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
-        return skipped(
-            Text("no key was accepted yet: upload an object, and look again", "尚无对象被接受：请上传一个对象后再看")
-        )
+        return skipped(t("no key was accepted yet: upload an object, and look again"))
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
         ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
-        return fault(Text("the last key failed with FORBIDDEN", "最近一个对象因 FORBIDDEN 失败"), Reason.FORBIDDEN.fix)
+        return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     names = sorted(set().union(*reasons) - {""})
+    seen = t(
+        "no object key has been accepted since the last failures ({reasons})", reasons=names or t("reason unknown")
+    )
     return unknown(
-        Text(
-            f"no key is known to be accepted since some failed ({', '.join(names) or 'no reason told'})"
-            + ("" if all_seen else "; there are more records than could be looked at"),
-            f"自部分对象失败（{'、'.join(names) or '原因未知'}）以来，未见有对象被接受"
-            + ("" if all_seen else "；记录过多，未能全部查看"),
-        ),
-        Text(
-            "See that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what"
-            " `python ops.py status` says of the failed keys; run doctor again when replay has sent them",
-            "请确认 HW_AK 所属的 IAM 用户具有 oms:synctask:createEvent 权限，并用 `python ops.py status`"
-            " 查看失败的对象；replay 重发之后再次运行 doctor",
+        seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
+        t(
+            "See that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python ops.py"
+            " status` says of the failed keys; run doctor again when replay has sent them"
         ),
     )
 
@@ -93,35 +87,19 @@ def right_to_submit(context: CheckContext) -> Finding:
 def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
-        return ok(
-            Text(
-                "reconcile runs by hand only, because RECONCILE_PERIOD is off",
-                "RECONCILE_PERIOD 为 off，reconcile 仅手动执行",
-            )
-        )
+        return ok(t("reconcile runs by hand only, because RECONCILE_PERIOD is off"))
     last = max(context.passes.states(), key=lambda one: one.started, default=None)
-    fix = Text(
-        "See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`",
-        "请在函数计算控制台确认 reconcile 的定时触发器存在，并查看 `s reconcile logs`",
-    )
+    fix = t("See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`")
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:
             return warning(
-                Text(
-                    f"no pass of reconcile has begun in the last {MAX_PERIOD.days} days",
-                    f"最近 {MAX_PERIOD.days} 天没有开始过对账",
-                ),
+                t("no pass of reconcile has begun in the last {days} days", days=MAX_PERIOD.days),
                 fix,
             )
-        return skipped(
-            Text(
-                "no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`",
-                "尚未开始过对账：请 10 分钟后再看，然后查看 `s reconcile logs`",
-            )
-        )
-    seen = Text(f"the last pass of reconcile began at {last.started}", f"最近一轮对账开始于 {last.started}")
+        return skipped(t("no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`"))
+    seen = t("the last pass of reconcile began at {started}", started=last.started)
     if last.is_late(settings.reconcile_period, now):
-        return warning(Text.join([seen, Text(", and the next is long due", "，下一轮早该开始")]), fix)
+        return warning(t("{seen}, and the next is long due", seen=seen), fix)
     return ok(seen)
 
 
@@ -139,27 +117,33 @@ def timer(job: str, context: CheckContext) -> Finding:
         "status": ("STATUS_PERIOD", settings.status_period),
     }[job]
     if period is None:
-        return ok(Text(f"{job} runs by hand only, because {name} is off", f"{name} 为 off，{job} 仅手动执行"))
+        return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
     woken, installed = context.timers
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
-    due = Text(f"; it should do so every {every} min", f"；它应当每 {every} 分钟触发一次")
     if last is None:
-        seen = Text(f"no timer has woken {job} yet", f"定时触发器尚未触发过 {job}")
+        seen = t("no timer has woken {job} yet", job=job)
         if installed is None or installed.ago <= late:
-            return skipped(Text.join([seen, due, Text(f": look again in {again} min", f"：请 {again} 分钟后再看")]))
+            return skipped(
+                t(
+                    "{seen}; it should do so every {every} min: look again in {again} min",
+                    seen=seen,
+                    every=every,
+                    again=again,
+                )
+            )
     else:
         at = timestamp(last.at)
-        seen = Text(f"the timer last woke {job} at {at}", f"定时触发器最近一次触发 {job} 是在 {at}")
+        seen = t("the timer last woke {job} at {at}", job=job, at=at)
         if last.ago <= late:
             return ok(seen)
     return fault(
-        Text.join([seen, due]),
-        Text(
-            f"See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it),"
-            f" and in `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
-            f"请在函数计算控制台确认 {job} 的定时触发器存在且已启用（`s deploy` 可恢复），并查看 `s {job} logs`。"
-            f"如果刚刚部署或修改过，请 {again} 分钟后再看",
+        t("{seen}; it should do so every {every} min", seen=seen, every=every),
+        t(
+            "See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it), and"
+            " in `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
+            job=job,
+            again=again,
         ),
     )
 
@@ -169,25 +153,19 @@ def is_open(context: CheckContext) -> Finding:
     if closed:
         return warning(
             closed.text,
-            Text(
-                "Open it only if OBS is to get what is written to OSS again",
-                "仅当写入 OSS 的内容仍需同步到 OBS 时才打开",
-            ),
+            t("Open it only if OBS is to get what is written to OSS again"),
         )
-    return ok(Text("the project is open: keys are sent", "项目处于打开状态：照常提交对象"))
+    return ok(t("the project is open: keys are sent"))
 
 
 def others_open(context: CheckContext) -> Finding:
     """Which other projects have to be closed for a cutover: who learns that only then, learns it in the freeze."""
-    names = ", ".join(open_projects(context.invocation))
+    names = open_projects(context.invocation)
     if not names:
-        return ok(Text("no other project of the sync task is open", "同步任务没有其他打开的项目"))
+        return ok(t("no other project of the sync task is open"))
     return warning(
-        Text(f"other projects of the sync task are open: {names}", f"同步任务的其他项目处于打开状态：{names}"),
-        Text(
-            "Nothing, until a cutover: close each before that, in its own folder (`python ops.py close`)",
-            "割接之前无需处理；割接时请先在各项目的文件夹中执行 `python ops.py close`",
-        ),
+        t("other projects of the sync task are open: {names}", names=names),
+        t("Nothing, until a cutover: close each before that, in its own folder (`python ops.py close`)"),
     )
 
 
@@ -207,27 +185,20 @@ def pass_triggers(context: CheckContext) -> Finding:
     finally:
         bucket.try_delete_all(names)
     if asleep:
-        jobs = Text(" and ".join(asleep), " 和 ".join(asleep))
         return warning(
-            Text(
-                f"what was written under passes/ in the log bucket did not wake {jobs.en} within {_PING_SECONDS:.0f}"
+            t(
+                "what was written under passes/ in the log bucket did not wake {jobs:and} within {seconds:.0f}"
                 " seconds: a pass goes on by the timer alone then, one range after the other",
-                f"写入记录 Bucket 的 passes/ 之后，{_PING_SECONDS:.0f} 秒内没有触发 {jobs.zh}："
-                "这样只能靠定时触发器推进，一个区间接着一个区间",
+                jobs=asleep,
+                seconds=_PING_SECONDS,
             ),
-            Text(
-                f"See in the Function Compute console that the trigger of {jobs.en} on the log bucket is there, and"
+            t(
+                "See in the Function Compute console that the trigger of {jobs:and} on the log bucket is there, and"
                 " that the trigger's role may invoke the function; then run doctor again",
-                f"请在函数计算控制台确认 {jobs.zh} 在记录 Bucket 上的触发器存在，且触发器角色有权调用该函数；"
-                "然后再次运行 doctor",
+                jobs=asleep,
             ),
         )
-    return ok(
-        Text(
-            "what is written under passes/ in the log bucket wakes reconcile and compare",
-            "写入记录 Bucket 的 passes/ 会触发 reconcile 和 compare",
-        )
-    )
+    return ok(t("what is written under passes/ in the log bucket wakes reconcile and compare"))
 
 
 def records_flow(context: CheckContext) -> Finding:
@@ -235,39 +206,34 @@ def records_flow(context: CheckContext) -> Finding:
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
     missing = classes[ObjectClass.UNRECORDED]
-    names = f"{'' if all_seen else 'the first '}{classes.total():,} names"
-    seen = Text(
-        f"of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing} have no record",
-        f"{'' if all_seen else '前 '}{classes.total():,} 个对象中，最近一天写入的有 {accepted} 个已接受，"
-        f"{failed} 个失败，{missing} 个没有记录",
+    number = classes.total()
+    seen = t(
+        "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
+        names=t("{n:name|names}", n=number) if all_seen else t("the first {n:name|names}", n=number),
+        accepted=accepted,
+        failed=failed,
+        missing=missing,
     )
     if missing:
         return (warning if accepted + failed else fault)(
             seen,
-            Text(
+            t(
                 "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-                " with another of this bucket in events, prefix and suffix); reconcile sends the objects",
-                "请在函数计算控制台确认 forward 的触发器存在（如果它与该 Bucket 的另一个触发器在事件、"
-                "前缀和后缀上都重叠，则会被拒绝）；reconcile 会补交这些对象",
+                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
             ),
         )
     if failed:
-        return warning(seen, Text("`python ops.py status` says why they failed", "失败原因见 `python ops.py status`"))
+        return warning(seen, t("`python ops.py status` says why they failed"))
     if not accepted:
-        again = Text(": upload an object, and look again in 15 minutes", "：请上传一个对象，15 分钟后再看")
-        return skipped(Text.join([seen, again]))
+        return skipped(t("{seen}: upload an object, and look again in 15 minutes", seen=seen))
     if not events_came:
         # Reconcile's own records must not make a dead trigger look healthy.
-        late = Text(
-            "; all records came so late that reconcile may have made them, so whether events arrive is open",
-            "；所有记录都来得太晚，可能是 reconcile 写的，因此无法判断事件是否到达",
-        )
         return unknown(
-            Text.join([seen, late]),
-            Text(
-                "Upload an object, and look again: it should have a record within 15 minutes",
-                "请上传一个对象后再看：15 分钟内应当有记录",
+            t(
+                "{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
+                seen=seen,
             ),
+            t("Upload an object, and look again: it should have a record within 15 minutes"),
         )
     return ok(seen)
 
@@ -329,19 +295,18 @@ def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
 
 _READING_RECORDS = ("right to list records", "right to read records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check("right oms:synctask:createEvent", "权限 oms:synctask:createEvent", _READING_RECORDS, right_to_submit),
-    Check("project open", "项目是否打开", _READING_RECORDS, is_open),
-    Check("other projects", "其他项目", _READING_RECORDS, others_open),
+    Check(t("right oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
+    Check(t("project open"), _READING_RECORDS, is_open),
+    Check(t("other projects"), _READING_RECORDS, others_open),
     *(
-        Check(f"{job} timer", f"{job} 的定时触发器", (*_READING_RECORDS, "right to write records"), partial(timer, job))
+        Check(t("{job} timer", job=job), (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
-    Check("reconcile", "对账", _READING_RECORDS, reconcile),
+    Check(t("reconcile"), _READING_RECORDS, reconcile),
     Check(
-        "pass triggers",
-        "对账和比对的触发器",
+        t("pass triggers"),
         (*_READING_RECORDS, "right to write records", "right to delete records", "source bucket"),
         pass_triggers,
     ),
-    Check("records flow", "记录产生情况", (*_READING_RECORDS, "right to list source bucket"), records_flow),
+    Check(t("records flow"), (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
-from oss_oms_sync.answers.finding import NOTHING, Finding, Result
+from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -21,6 +22,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState, Written
+from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
@@ -28,21 +30,32 @@ C = TypeVar("C")
 
 
 # What a rule has found, which those who call it give its name.
-ok, warning, fault, unknown, skipped = (
+ok, warning, fault, unknown, skipped, not_confirmed = (
     partial(Finding, "", NOTHING, result)
-    for result in (Result.PASSED, Result.WARNING, Result.FAILED, Result.NOT_RUN, Result.SKIPPED)
+    for result in (
+        Result.PASSED,
+        Result.WARNING,
+        Result.FAILED,
+        Result.NOT_RUN,
+        Result.SKIPPED,
+        Result.NOT_PROVEN,
+    )
 )
 
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its name in English and in Chinese, the names of the checks that have to pass first, and the function
-    that looks at its context."""
+    """One rule: its title, the names of the checks that have to pass first, and the function that looks at its
+    context."""
 
-    name: str
-    name_zh: str
+    title: Text
     needs: Sequence[str]
     function: Callable[[C], Finding]
+
+    @property
+    def name(self) -> str:
+        """What answers, and other checks, call it."""
+        return self.title.en
 
 
 class CheckContext:
@@ -101,6 +114,16 @@ class CheckContext:
     def destination(self) -> ObsBucket:
         """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
+
+    @cached_property
+    def compared(self) -> PassState | None:
+        """The last whole comparison with the task's destination; None if there was none.
+
+        Raises StorageError.
+        """
+        states = PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
+        answer = answering(states, self.settings.key_filter.prefix, None, self.invocation.clock.now())
+        return answer.of if answer else None
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

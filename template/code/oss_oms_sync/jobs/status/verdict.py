@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from oss_oms_sync.answers.finding import NOTHING
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, objects_en
+from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import OpenPasses

@@ -45,7 +45,8 @@ def failed_to_copy(facts: Facts) -> Verdict | None:
     """What OMS reports as failures, and nobody knows what became of it."""
     copying, failures = facts.copying, facts.failures
     if isinstance(copying.months, Failure):
-        english, chinese = copying.months.remedy("get")
+        fix = copying.months.remedy("get")
+        english, chinese = fix.en, fix.zh
         if not isinstance(copying.task, Failure):
             english += f" It is about an earlier month: to count only from now on, {ACKNOWLEDGE}"
             chinese += f"涉及的是以前的月份：如只需从现在起统计，请执行 {ACKNOWLEDGE}"
@@ -80,12 +81,12 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
     """What OMS has had to work on for too long, or nobody knows for how long."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
-        reason, (english, chinese) = last_day.reason.name, last_day.remedy("statistics")
+        reason, fix = last_day.reason.name, last_day.remedy("statistics")
         return behind(
             Text(
                 "Nothing waits here, but OMS does not say how long it has had what it still has to copy,"
-                f" {reason}: {english}",
-                f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{reason}：{chinese}",
+                f" {reason}: {fix.en}",
+                f"本侧没有待发对象，但无法获知 OMS 未处理的对象已等待多久，{reason}：{fix.zh}",
             ),
             Step("doctor"),
         )

@@ -1,4 +1,4 @@
-"""What Huawei's API gateway checks before a request reaches OMS: the signature, the clock, the rate.
+"""What Huawei's API gateway checks before a request reaches OMS or IAM: the signature, the clock, the rate.
 
 The signature is computed by the vendor's own signer (package huaweicloudsdkcore), as the support pages of the
 "API request signing guide" describe it.
@@ -10,8 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
 
@@ -19,6 +18,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
+from sandbox.keys import Credential
 from sandbox.server.message import Request, Response
 
 _AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})")
@@ -27,7 +27,7 @@ _JSON = "application/json"
 
 
 class GatewayError(Exception):
-    """A refusal as {"error_code", "error_msg"}, by the gateway or by OMS."""
+    """A refusal as {"error_code", "error_msg"}, by the gateway or by the service behind it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -44,22 +44,16 @@ def json_response(status: int, body: object) -> Response:
     return Response(status, json.dumps(body).encode(), {"Content-Type": _JSON})
 
 
-@dataclass(frozen=True)
-class Credential:
-    """An access key; with a security token it is a temporary one."""
-
-    secret: str
-    security_token: str | None = None
-
-
-def verify_signature(request: Request, credentials: Mapping[str, Credential], skew: Callable[[float], float]) -> None:
-    """Raise the GatewayError with which the gateway refuses this request, if it does. `skew` tells how many seconds ago
-    a time was."""
+def verify_signature(
+    request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+) -> Credential:
+    """Whose request it is. Raises the GatewayError with which the gateway refuses it, if it does. `find` knows the
+    access keys, `skew` how many seconds ago a time was."""
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
         raise _unauthorized("authorization header is missing or malformed")
     access_key, names, signature = match.groups()
-    credential = credentials.get(access_key)
+    credential = find(access_key)
     if credential is None:
         raise _unauthorized("access key does not exist")
     signed = names.split(";")
@@ -71,6 +65,7 @@ def verify_signature(request: Request, credentials: Mapping[str, Credential], sk
         raise _unauthorized(f"verify aksk signature fail, signature: {signature}")
     if request.headers.get("x-security-token") != credential.security_token:
         raise _unauthorized("x-security-token is missing or does not belong to the access key")
+    return credential
 
 
 def _unauthorized(why: str) -> GatewayError:

@@ -1,0 +1,62 @@
+"""The access keys that a cloud's service takes, and what their holders may do."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sandbox.policy import Document, denial
+from sandbox.server.service import Service
+
+ADMINISTRATOR = "user/administrator"
+_NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An access key; with a security token it is a temporary one.
+
+    `policies`: those in force for its holder now; without them the holder may do anything. `holder`: what the account
+    calls whoever has it.
+    """
+
+    secret: str
+    security_token: str | None = None
+    policies: Callable[[], Sequence[Document]] | None = None
+    holder: str = ADMINISTRATOR
+
+    def denial(self, action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
+        """Why the holder may not do it, as in `policy.denial`; empty for who may."""
+        return denial(self.policies(), action, resource, about) if self.policies else ""
+
+
+class KeyedService(Service):
+    """A service that takes keys of its own, and those of the account's users.
+
+    `account` finds the latter by their identifiers.
+    """
+
+    def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+        super().__init__(port, ssl_context)
+        self.account: Callable[[str], Credential | None] = lambda _: None
+        self._credentials: dict[str, Credential] = {}
+
+    def add_credentials(
+        self,
+        access_key: str,
+        secret: str,
+        security_token: str | None = None,
+        policies: Callable[[], Sequence[Document]] | None = None,
+        holder: str = ADMINISTRATOR,
+    ) -> None:
+        """Take a key, instead of what it was before."""
+        with self.lock:
+            self._credentials[access_key] = Credential(secret, security_token, policies, holder)
+
+    def remove_credentials(self, access_key: str) -> None:
+        with self.lock:
+            del self._credentials[access_key]
+
+    def credential(self, access_key: str) -> Credential | None:
+        return self._credentials.get(access_key) or self.account(access_key)

@@ -1,0 +1,117 @@
+"""What policies allow: documents of RAM (Version 1), and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
+
+help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5, "Identity policy
+syntax". Elements that neither the clouds' documents for the project nor this evaluation know are refused where a
+document is stored, so that none is ever ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+Document = Mapping[str, Any]
+
+_NOTHING: Mapping[str, str] = {}
+_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
+# An operator's values of which one has to hold.
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda pattern, given: pattern == given,
+    "StringLike": lambda pattern, given: _fits(pattern, given),
+}
+_CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
+
+
+def denial(documents: Iterable[Document], action: str, resource: str, about: Mapping[str, str] = _NOTHING) -> str:
+    """Why policies do not allow an action: `ExplicitDeny`, which wins, or `ImplicitDeny`; empty if they allow it.
+
+    `about`: what conditions may ask for, by their keys.
+    """
+    effects = {
+        one["Effect"]
+        for document in documents
+        for one in document["Statement"]
+        if _concerns(one, document["Version"], action, resource, about)
+    }
+    return "ExplicitDeny" if "Deny" in effects else "" if "Allow" in effects else "ImplicitDeny"
+
+
+def parse(text: str, version: str) -> dict[str, Any]:
+    """A policy document. Raises ValueError for one that is none, or that says what is not evaluated here."""
+    document = json.loads(text)
+    if (
+        not isinstance(document, dict)
+        or document.get("Version") != version
+        or set(document) != {"Version", "Statement"}
+    ):
+        raise ValueError(f"a document has a Statement and the Version {version}")
+    if not isinstance(document["Statement"], list) or not document["Statement"]:
+        raise ValueError("Statement is a list")
+    for one in document["Statement"]:
+        _check(one, version)
+    return document
+
+
+def parse_trust(text: str) -> dict[str, Any]:
+    """Who may take a role on. Raises ValueError for a document that does not say it."""
+    document = json.loads(text)
+    statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
+    if not isinstance(statements, list) or not statements:
+        raise ValueError("a trust policy has a Statement and the Version 1")
+    for one in statements:
+        if set(one) != {"Effect", "Action", "Principal"} or one["Action"] != "sts:AssumeRole":
+            raise ValueError("a trust policy allows a Principal to sts:AssumeRole")
+    assert isinstance(document, dict)
+    return document
+
+
+def _check(statement: Any, version: str) -> None:
+    if not isinstance(statement, dict) or not {"Effect", "Action"} <= set(statement) <= _ELEMENTS:
+        raise ValueError(f"a statement has some of {', '.join(sorted(_ELEMENTS))}")
+    if statement["Effect"] not in ("Allow", "Deny"):
+        raise ValueError("Effect is Allow or Deny")
+    if "Resource" not in statement and version == "1":
+        raise ValueError("a statement of RAM names its Resource")
+    for name in ("Action", "Resource"):
+        if not all(isinstance(one, str) and one for one in _listed(statement.get(name, "*"))):
+            raise ValueError(f"{name} is a text, or a list of them")
+    for operator, keys in statement.get("Condition", {}).items():
+        if operator not in _OPERATORS or not set(keys) <= _CONDITION_KEYS:
+            raise ValueError(f"the sandbox does not evaluate {operator} of {', '.join(keys)}")
+
+
+def _concerns(statement: Mapping[str, Any], version: str, action: str, resource: str, about: Mapping[str, str]) -> bool:
+    # Huawei's two models write the same action with and without a capital: obs:bucket:ListBucket, listBucket.
+    fold = (lambda text: text) if version == "1" else str.lower
+    return (
+        any(_fits(fold(one), fold(action)) for one in _listed(statement["Action"]))
+        and any(_fits(_place(one, version), resource) for one in _listed(statement.get("Resource", "*")))
+        and all(
+            name in about and any(_OPERATORS[operator](one, about[name]) for one in _listed(wanted))
+            for operator, keys in statement.get("Condition", {}).items()
+            for name, wanted in keys.items()
+        )
+    )
+
+
+def _place(pattern: str, version: str) -> str:
+    """A resource's service is written in capitals by the older pages of Huawei: OBS:*:*:bucket:name."""
+    service, colon, rest = pattern.partition(":")
+    return pattern if version == "1" else f"{service.lower()}{colon}{rest}"
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list) else [value]
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """`*` is any text, `?` any character."""
+    return re.compile("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern), re.DOTALL)

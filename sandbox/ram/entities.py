@@ -1,0 +1,451 @@
+"""RAM's users, roles, policies and access keys, and what it refuses to do with them.
+
+Actions, parameters, errors and limits are those of RAM's API, version 2015-05-01:
+help.aliyun.com/zh/ram/developer-reference. It keeps what it knows as JSON, because a command line has no memory.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from sandbox.account import ACCOUNT_ID
+from sandbox.policy import Document, parse, parse_trust
+
+Record = dict[str, Any]
+
+ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+_VERSIONS, _DOCUMENT, _KEYS, _TAGS = 5, 6144, 2, 20
+_ROLE_POLICIES, _USER_POLICIES = 20, 10
+# What each action is about: the end of the ARN that a policy may name.
+ACTIONS = {
+    "CreateRole": "role/{role_name}",
+    "GetRole": "role/{role_name}",
+    "UpdateRole": "role/{role_name}",
+    "DeleteRole": "role/{role_name}",
+    "ListPoliciesForRole": "role/{role_name}",
+    "AttachPolicyToRole": "role/{role_name}",
+    "DetachPolicyFromRole": "role/{role_name}",
+    "CreatePolicy": "policy/{policy_name}",
+    "GetPolicy": "policy/{policy_name}",
+    "ListPolicyVersions": "policy/{policy_name}",
+    "CreatePolicyVersion": "policy/{policy_name}",
+    "ListEntitiesForPolicy": "policy/{policy_name}",
+    "DeletePolicy": "policy/{policy_name}",
+    "CreateUser": "user/{user_name}",
+    "GetUser": "user/{user_name}",
+    "DeleteUser": "user/{user_name}",
+    "ListPoliciesForUser": "user/{user_name}",
+    "AttachPolicyToUser": "user/{user_name}",
+    "DetachPolicyFromUser": "user/{user_name}",
+    "CreateAccessKey": "user/{user_name}",
+    "ListAccessKeys": "user/{user_name}",
+    "UpdateAccessKey": "user/{user_name}",
+    "DeleteAccessKey": "user/{user_name}",
+}
+_STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
+# What a name may be made of, and its longest.
+_NAMES = {"Role": (r"[A-Za-z0-9.-]+", 64), "Policy": (r"[A-Za-z0-9-]+", 128), "User": (r"[A-Za-z0-9._-]+", 64)}
+_TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
+
+
+class RamError(Exception):
+    """What RAM answers instead. `details` are of a missing right: AccessDeniedDetail."""
+
+    def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.code, self.message, self.details = code, message or f"The request is refused: {code}.", details
+        self.status = status or next((one for start, one in _STATUS.items() if code.startswith(start)), 400)
+
+
+class Entities:
+    """What there is, and each action as a method.
+
+    `acts_after`: so many seconds after it was given a right acts, or it never does. `stale_for`: so many seconds what
+    was made is not seen by whoever asks for it, although its name is taken. `denied`: actions that nobody may do, each
+    with the kind of the denial.
+    """
+
+    def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
+        self._now = now
+        self.users: dict[str, Record] = {}
+        self.roles: dict[str, Record] = {}
+        self.policies: dict[str, Record] = {}
+        self.denied: dict[str, str] = {}
+        self.acts_after: float | None = 0.0
+        self.stale_for = 0.0
+        vars(self).update(state or {})
+
+    @property
+    def state(self) -> dict[str, dict[str, Record]]:
+        return {"users": self.users, "roles": self.roles, "policies": self.policies}
+
+    def do(self, action: str, given: Mapping[str, str]) -> dict[str, Any]:
+        """What RAM answers to an action, whose parameters are named as in its API. Raises RamError."""
+        if action not in ACTIONS:
+            raise RamError("InvalidAction.NotFound", "The specified api is not found.", 404)
+        if action in self.denied:
+            raise no_permission(f"ram:{action}", self.denied[action])
+        method: Callable[..., dict[str, Any] | None] = getattr(self, snake(action))
+        known = inspect.signature(method).parameters
+        arguments = {snake(name): value for name, value in given.items()}
+        for name in arguments.keys() - known.keys():
+            raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
+        for name, parameter in known.items():
+            if parameter.default is parameter.empty and not arguments.get(name):
+                camel = name.title().replace("_", "")
+                raise RamError(f"Missing{camel}", f"{camel} is mandatory for this action.")
+        return method(**arguments) or {}
+
+    def in_force(self, kind: str, name: str) -> list[Document]:
+        """The documents of the policies that act for a `user` or `role` now."""
+        if self.acts_after is None:
+            return []
+        latest = self._now() - self.acts_after
+        attached: dict[str, float] = self._all(kind.title()).get(name, {}).get("attached", {})
+        return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
+
+    def holder_of(self, access_key: str) -> tuple[str, str] | None:
+        """The user of an active key, and its secret."""
+        for name, user in self.users.items():
+            key = user["keys"].get(access_key)
+            if key and key["Status"] == "Active" and not self._is_stale(key):
+                return name, key["secret"]
+        return None
+
+    # Roles.
+
+    def create_role(
+        self,
+        role_name: str,
+        assume_role_policy_document: str,
+        description: str = "",
+        max_session_duration: str = "3600",
+        tag: str = "[]",
+    ) -> dict[str, Any]:
+        told = {
+            "RoleName": role_name,
+            "RoleId": _number(),
+            "Arn": f"acs:ram::{ACCOUNT_ID}:role/{role_name.lower()}",
+            "AssumeRolePolicyDocument": _trust(assume_role_policy_document),
+            "Description": _text("Description", description),
+            "MaxSessionDuration": _seconds(max_session_duration),
+        }
+        return {"Role": self._add("Role", role_name, told, {"attached": {}, "tags": _tags(tag)})}
+
+    def get_role(self, role_name: str) -> dict[str, Any]:
+        return {"Role": self._find("Role", role_name)["told"]}
+
+    def update_role(
+        self,
+        role_name: str,
+        new_assume_role_policy_document: str = "",
+        new_description: str = "",
+        new_max_session_duration: str = "",
+    ) -> dict[str, Any]:
+        role = self._find("Role", role_name)["told"]
+        if new_assume_role_policy_document:
+            role["AssumeRolePolicyDocument"] = _trust(new_assume_role_policy_document)
+        if new_description:
+            role["Description"] = _text("Description", new_description)
+        if new_max_session_duration:
+            role["MaxSessionDuration"] = _seconds(new_max_session_duration)
+        role["UpdateDate"] = self._date()
+        return {"Role": role}
+
+    def delete_role(self, role_name: str) -> None:
+        if self._find("Role", role_name)["attached"]:
+            raise RamError("DeleteConflict.Role.Policy")
+        del self.roles[role_name]
+
+    def list_policies_for_role(self, role_name: str) -> dict[str, Any]:
+        return self._policies_of("Role", role_name)
+
+    def attach_policy_to_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
+        self._attach("Role", role_name, policy_type, policy_name, _ROLE_POLICIES)
+
+    def detach_policy_from_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
+        self._detach("Role", role_name, policy_type, policy_name)
+
+    # Policies.
+
+    def create_policy(
+        self, policy_name: str, policy_document: str, description: str = "", tag: str = "[]"
+    ) -> dict[str, Any]:
+        told = {
+            "PolicyName": policy_name,
+            "PolicyType": "Custom",
+            "Description": _text("Description", description),
+            "DefaultVersion": "v1",
+        }
+        first = {"v1": {"document": _checked(policy_document), "date": self._date()}}
+        kept = {"versions": first, "changes": [[self._now(), policy_document]], "tags": _tags(tag)}
+        return {"Policy": self._add("Policy", policy_name, told, kept)}
+
+    def get_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
+        policy = self._custom(policy_type, policy_name)
+        used = sum(policy_name in one["attached"] for one in (*self.roles.values(), *self.users.values()))
+        default = policy["told"]["DefaultVersion"]
+        return {
+            "Policy": {**policy["told"], "AttachmentCount": used},
+            "DefaultPolicyVersion": self._version(policy, default),
+        }
+
+    def list_policy_versions(self, policy_name: str, policy_type: str) -> dict[str, Any]:
+        policy = self._custom(policy_type, policy_name)
+        return {"PolicyVersions": {"PolicyVersion": [self._version(policy, one) for one in policy["versions"]]}}
+
+    def create_policy_version(
+        self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
+    ) -> dict[str, Any]:
+        policy, document = self._find("Policy", policy_name), _checked(policy_document)
+        versions, default = policy["versions"], policy["told"]["DefaultVersion"]
+        if rotate_strategy not in ("None", ROTATE):
+            raise RamError("InvalidParameter.RotateStrategy")
+        if len(versions) >= _VERSIONS:
+            if rotate_strategy != ROTATE:
+                raise RamError("LimitExceeded.Policy.Version")
+            del versions[next(one for one in versions if one != default)]
+        number = f"v{max(int(one[1:]) for one in (*versions, default)) + 1}"
+        versions[number] = {"document": document, "date": self._date()}
+        if _is_true("SetAsDefault", set_as_default):
+            policy["told"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
+            policy["changes"].append([self._now(), document])
+        return {"PolicyVersion": self._version(policy, number)}
+
+    def list_entities_for_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
+        self._custom(policy_type, policy_name)
+
+        def with_it(kind: str, *told: str) -> list[dict[str, Any]]:
+            return [
+                {name: one["told"][name] for name in told} | {"AttachDate": _iso(one["attached"][policy_name])}
+                for one in self._all(kind).values()
+                if policy_name in one["attached"]
+            ]
+
+        return {
+            "Groups": {"Group": []},
+            "Roles": {"Role": with_it("Role", "RoleName", "RoleId", "Arn", "Description")},
+            "Users": {"User": with_it("User", "UserName", "UserId", "DisplayName")},
+        }
+
+    def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
+        policy = self._find("Policy", policy_name)
+        for kind in ("Role", "User"):
+            if any(policy_name in one["attached"] for one in self._all(kind).values()):
+                raise RamError(f"DeleteConflict.Policy.{kind}")
+        if len(policy["versions"]) > 1 and not _is_true("CascadingDelete", cascading_delete):
+            raise RamError("DeleteConflict.Policy.Version")
+        del self.policies[policy_name]
+
+    # Users and their keys.
+
+    def create_user(self, user_name: str, display_name: str = "", comments: str = "") -> dict[str, Any]:
+        told = {
+            "UserName": user_name,
+            "UserId": _number(),
+            "DisplayName": _text("DisplayName", display_name or user_name),
+            "Comments": _text("Comments", comments),
+        }
+        return {"User": self._add("User", user_name, told, {"attached": {}, "keys": {}})}
+
+    def get_user(self, user_name: str) -> dict[str, Any]:
+        return {"User": self._find("User", user_name)["told"]}
+
+    def delete_user(self, user_name: str) -> None:
+        user = self._find("User", user_name)
+        for held, name in (("keys", "AccessKey"), ("attached", "Policy")):
+            if user[held]:
+                raise RamError(f"DeleteConflict.User.{name}")
+        del self.users[user_name]
+
+    def list_policies_for_user(self, user_name: str) -> dict[str, Any]:
+        return self._policies_of("User", user_name)
+
+    def attach_policy_to_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
+        self._attach("User", user_name, policy_type, policy_name, _USER_POLICIES)
+
+    def detach_policy_from_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
+        self._detach("User", user_name, policy_type, policy_name)
+
+    def create_access_key(self, user_name: str) -> dict[str, Any]:
+        keys = self._find("User", user_name)["keys"]
+        if len(keys) >= _KEYS:
+            raise RamError("LimitExceeded.User.AccessKey")
+        identifier, secret = f"LTAI{uuid.uuid4().hex[:20]}", uuid.uuid4().hex[:30]
+        told = {"AccessKeyId": identifier, "Status": "Active", "CreateDate": self._date()}
+        keys[identifier] = {**told, "secret": secret, "made": self._now()}
+        return {"AccessKey": {**told, "AccessKeySecret": secret}}
+
+    def list_access_keys(self, user_name: str) -> dict[str, Any]:
+        keys = [one for one in self._find("User", user_name)["keys"].values() if not self._is_stale(one)]
+        told = [{name: one[name] for name in ("AccessKeyId", "Status", "CreateDate")} for one in keys]
+        return {"AccessKeys": {"AccessKey": told}}
+
+    def update_access_key(self, user_name: str, user_access_key_id: str, status: str) -> None:
+        if status not in ("Active", "Inactive"):
+            raise RamError("InvalidParameter.Status")
+        self._key(user_name, user_access_key_id)["Status"] = status
+
+    def delete_access_key(self, user_name: str, user_access_key_id: str) -> None:
+        self._key(user_name, user_access_key_id)
+        del self.users[user_name]["keys"][user_access_key_id]
+
+    # What several of them do.
+
+    def _all(self, kind: str) -> dict[str, Record]:
+        return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
+
+    def _add(self, kind: str, name: str, told: Record, kept: Record) -> Record:
+        characters, longest = _NAMES[kind]
+        if not re.fullmatch(characters, name):
+            raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
+        if len(name) > longest:
+            raise RamError(f"InvalidParameter.{kind}Name.Length")
+        if name in self._all(kind):
+            raise RamError(f"EntityAlreadyExists.{kind}")
+        told |= {"CreateDate": self._date(), "UpdateDate": self._date()}
+        self._all(kind)[name] = {"told": told, "made": self._now(), **kept}
+        return told
+
+    def _find(self, kind: str, name: str) -> Record:
+        found = self._all(kind).get(name)
+        if found is None or self._is_stale(found):
+            raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
+        return found
+
+    def _is_stale(self, one: Record) -> bool:
+        return bool(self._now() < one["made"] + self.stale_for)
+
+    def _custom(self, policy_type: str, name: str) -> Record:
+        if policy_type != "Custom":
+            raise RamError("NotImplemented", "The sandbox has none of the system's policies.")
+        return self._find("Policy", name)
+
+    def _key(self, user: str, identifier: str) -> Record:
+        key: Record | None = self._find("User", user)["keys"].get(identifier)
+        if key is None:
+            raise RamError("EntityNotExist.User.AccessKey")
+        return key
+
+    def _attach(self, kind: str, name: str, policy_type: str, policy: str, most: int) -> None:
+        attached = self._find(kind, name)["attached"]
+        self._custom(policy_type, policy)
+        if policy in attached:
+            raise RamError(f"EntityAlreadyExists.{kind}.Policy")
+        if len(attached) >= most:
+            raise RamError(f"LimitExceeded.{kind}.Policy")
+        attached[policy] = self._now()
+
+    def _detach(self, kind: str, name: str, policy_type: str, policy: str) -> None:
+        attached = self._find(kind, name)["attached"]
+        self._custom(policy_type, policy)
+        if policy not in attached:
+            raise RamError(f"EntityNotExist.{kind}.Policy")
+        del attached[policy]
+
+    def _policies_of(self, kind: str, name: str) -> dict[str, Any]:
+        told = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
+        attached = self._find(kind, name)["attached"].items()
+        found = [
+            {part: self.policies[policy]["told"][part] for part in told} | {"AttachDate": _iso(at)}
+            for policy, at in attached
+        ]
+        return {"Policies": {"Policy": found}}
+
+    def _version(self, policy: Record, number: str) -> dict[str, Any]:
+        version, default = policy["versions"][number], policy["told"]["DefaultVersion"]
+        return {
+            "VersionId": number,
+            "IsDefaultVersion": number == default,
+            "PolicyDocument": version["document"],
+            "CreateDate": version["date"],
+        }
+
+    def _document_at(self, policy: str, when: float) -> Document:
+        texts = [text for at, text in self.policies[policy]["changes"] if at <= when]
+        return parse(texts[-1], "1")
+
+    def _date(self) -> str:
+        return _iso(self._now())
+
+
+def no_permission(action: str, kind: str, holder: str = "") -> RamError:
+    """help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
+    details = {
+        "AuthAction": action,
+        "AuthPrincipalDisplayName": holder,
+        "AuthPrincipalOwnerId": ACCOUNT_ID,
+        "AuthPrincipalType": "SubUser",
+        "NoPermissionType": kind,
+        "PolicyType": "AccountLevelIdentityBasedPolicy",
+    }
+    return RamError("NoPermission", f"You are not authorized to do this action: {action}.", 403, details)
+
+
+def snake(name: str) -> str:
+    """RAM's name of an action or parameter as it is called here; of anything else, itself."""
+    return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
+
+
+def _checked(document: str) -> str:
+    if len(document) > _DOCUMENT:
+        raise RamError("InvalidParameter.PolicyDocument.Length")
+    try:
+        parse(document, "1")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RamError("MalformedPolicyDocument", str(error)) from None
+    return document
+
+
+def _trust(document: str) -> str:
+    try:
+        parse_trust(document)
+    except (ValueError, TypeError) as error:
+        raise RamError("MalformedPolicyDocument", str(error)) from None
+    return document
+
+
+def _text(name: str, given: str) -> str:
+    if len(given) > _TEXTS[name]:
+        raise RamError(f"InvalidParameter.{name}.Length")
+    return given
+
+
+def _is_true(name: str, given: str) -> bool:
+    """In whatever case: Python's SDK writes True."""
+    if given.lower() not in ("true", "false"):
+        raise RamError(f"InvalidParameter.{name}")
+    return given.lower() == "true"
+
+
+def _seconds(given: str) -> int:
+    if not given.isdigit() or not 3600 <= int(given) <= 43200:
+        raise RamError("InvalidParameter.MaxSessionDuration")
+    return int(given)
+
+
+def _tags(given: str) -> list[dict[str, str]]:
+    """A list travels as JSON."""
+    try:
+        tags = json.loads(given)
+        fine = len(tags) <= _TAGS and all(set(one) == {"Key", "Value"} and one["Key"] for one in tags)
+    except (ValueError, TypeError):
+        fine = False
+    if not fine:
+        raise RamError("InvalidParameter.Tag")
+    found: list[dict[str, str]] = tags
+    return found
+
+
+def _number() -> str:
+    return str(uuid.uuid4().int)[:18]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,116 @@
+"""RAM on loopback, and the one call of STS that tells whose a key is: who asks, for what, and whether it answers.
+
+help.aliyun.com/zh/ram/developer-reference, "api-ram-2015-05-01-overview"; .../zh/sts, "GetCallerIdentity".
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from sandbox.account import ACCOUNT_ID
+from sandbox.keys import Credential, KeyedService
+from sandbox.ram.entities import ACTIONS, Entities, RamError, no_permission, snake
+from sandbox.ram.signature import verify_signature
+from sandbox.server.message import Request, Response
+
+ROOT = "root"
+_RAM, _STS = "2015-05-01", "2015-04-01"
+_NONCE_SECONDS = 15 * 60
+# Without a UserName they are about the caller's own keys.
+_OF_KEYS = {"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"}
+
+
+class Ram(KeyedService):
+    """Answers RPC calls: the action is in a header, all parameters are in the query, and the answer is JSON.
+
+    `entities` is what there is. Keys that were added here are the administrator's, or those of `holder`, such as ROOT.
+    """
+
+    def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+        super().__init__(port, ssl_context)
+        self.entities = Entities(self.now)
+        self.actions: list[tuple[str, int]] = []
+        self.account = self.find_key
+        self._nonces: dict[str, float] = {}
+
+    def deny(self, action: str, kind: str = "ImplicitDeny") -> None:
+        """Take away a right, such as ram:CreateRole, from everybody."""
+        with self.lock:
+            self.entities.denied[action.removeprefix("ram:")] = kind
+
+    def find_key(self, access_key: str) -> Credential | None:
+        """The key of a user, for all services of the cloud."""
+        found = self.entities.holder_of(access_key)
+        if found is None:
+            return None
+        name, secret = found
+        return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
+
+    def respond(self, request: Request) -> Response:
+        number, action = str(uuid.uuid4()).upper(), request.headers.get("x-acs-action", "")
+        try:
+            told, status = self._respond(request, action), 200
+        except RamError as error:
+            told, status = self._refusal(error), error.status
+        self.actions.append((action, status))
+        body = json.dumps({"RequestId": number, **told}).encode()
+        return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": number})
+
+    def _respond(self, request: Request, action: str) -> dict[str, Any]:
+        caller = verify_signature(request, self.credential, self.skew)
+        self._use_nonce(request.headers["x-acs-signature-nonce"])
+        if request.method != "POST" or request.raw_path != "/" or request.body:
+            raise RamError("NotImplemented", "The sandbox takes POST of / with all parameters in the query.")
+        if (action, request.headers["x-acs-version"]) == ("GetCallerIdentity", _STS):
+            return self._identity(request, caller)
+        if request.headers["x-acs-version"] != _RAM:
+            raise RamError("InvalidVersion", "Specified parameter Version is not valid.", 404)
+        given = dict(request.params)
+        if action in _OF_KEYS and "UserName" not in given:
+            given["UserName"] = self._own_name(caller)
+        self._check_right(action, given, caller)
+        return self.entities.do(action, given)
+
+    def _use_nonce(self, nonce: str) -> None:
+        """Once within the time for which a signature holds."""
+        now = self.now()
+        self._nonces = {one: at for one, at in self._nonces.items() if at > now - _NONCE_SECONDS}
+        if nonce in self._nonces:
+            raise RamError("SignatureNonceUsed", "Specified signature nonce was used already.")
+        self._nonces[nonce] = now
+
+    def _own_name(self, caller: Credential) -> str:
+        if not caller.holder.startswith("user/"):
+            raise RamError("NotImplemented", "The sandbox keeps no keys of the account itself.")
+        return caller.holder.removeprefix("user/")
+
+    def _check_right(self, action: str, given: dict[str, str], caller: Credential) -> None:
+        about = defaultdict(lambda: "*", {snake(name): value for name, value in given.items()})
+        place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(about)}"
+        if kind := caller.denial(f"ram:{action}", place):
+            raise no_permission(f"ram:{action}", kind, caller.holder)
+
+    def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:
+        """Everybody may ask that."""
+        if request.params:
+            raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
+        if caller.holder == ROOT:
+            kind, arn, number = "Account", f"acs:ram::{ACCOUNT_ID}:root", ACCOUNT_ID
+        else:
+            kind, arn, number = "RAMUser", f"acs:ram::{ACCOUNT_ID}:{caller.holder}", "2" + ACCOUNT_ID[1:]
+        if caller.holder.startswith("role/"):
+            kind = "AssumedRoleUser"
+        return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": number, "PrincipalId": number}
+
+    def _refusal(self, error: RamError) -> dict[str, Any]:
+        told = {
+            "HostId": self.endpoint.partition("://")[2],
+            "Code": error.code,
+            "Message": error.message,
+            "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Ram",
+        }
+        return {**told, **({"AccessDeniedDetail": error.details} if error.details else {})}

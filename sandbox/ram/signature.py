@@ -1,0 +1,100 @@
+"""ACS3-HMAC-SHA256 in the Authorization header, checked from the server's side.
+
+Written from help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature, not from an SDK, so that it
+finds an SDK's mistakes. The error codes are those of the gateway before all of Alibaba Cloud's RPC services.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from urllib.parse import quote
+
+from sandbox.keys import Credential
+from sandbox.ram.entities import RamError
+from sandbox.server.message import Request
+
+_ALGORITHM = "ACS3-HMAC-SHA256"
+_AUTHORIZATION = re.compile(
+    _ALGORITHM + r" Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})"
+)
+_REQUIRED = ("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
+_MAX_SKEW_SECONDS = 15 * 60
+
+
+def verify_signature(
+    request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+) -> Credential:
+    """Whose request it is. Raises the RamError with which it is refused, if it is. `find` knows the access keys, `skew`
+    how many seconds ago a time was."""
+    for name in _REQUIRED:
+        if not request.headers.get(name):
+            raise RamError(f"Missing{name}", f"{name} is mandatory for this action.")
+    if len(request.params) < len(request.query):
+        raise RamError("NotImplemented", "The sandbox takes no parameter twice.")
+    match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+    if match is None:
+        raise RamError("MissingAuthorization", "The Authorization header is missing, or it is not of ACS3.")
+    access_key, names, signature = match.groups()
+    credential = find(access_key)
+    if credential is None:
+        raise RamError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
+    _check_token(request, access_key, credential)
+    _check_date(request.headers["x-acs-date"], skew)
+    _check_signed(request, names)
+    if request.headers["x-acs-content-sha256"] != hashlib.sha256(request.body).hexdigest():
+        raise RamError("SignatureDoesNotMatch", "x-acs-content-sha256 is not that of the body.")
+    canonical = _canonical(request, names)
+    text = f"{_ALGORITHM}\n{hashlib.sha256(canonical).hexdigest()}"
+    if not hmac.compare_digest(hmac.digest(credential.secret.encode(), text.encode(), "sha256").hex(), signature):
+        raise RamError("SignatureDoesNotMatch", f"Specified signature is not matched. Server string to sign: {text}")
+    return credential
+
+
+def _check_token(request: Request, access_key: str, credential: Credential) -> None:
+    """A temporary key says twice whose it is."""
+    sent = request.headers.get("x-acs-security-token")
+    if sent is None and credential.security_token is not None:
+        raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
+    if sent != credential.security_token:
+        raise RamError("InvalidSecurityToken.Malformed", "The specified parameter SecurityToken is not valid.")
+    if request.headers.get("x-acs-accesskey-id", access_key) != access_key:
+        raise RamError("InvalidSecurityToken.MismatchWithAccessKey", "SecurityToken mismatch with the AccessKeyId.")
+
+
+def _check_date(given: str, skew: Callable[[float], float]) -> None:
+    try:
+        signed_at = datetime.strptime(given, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise RamError("InvalidTimeStamp.Format", "x-acs-date is not like 2006-01-02T15:04:05Z.") from None
+    if abs(skew(signed_at.timestamp())) > _MAX_SKEW_SECONDS:
+        raise RamError("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+
+
+def _check_signed(request: Request, names: str) -> None:
+    """All public headers that are there are signed: those of ACS, the host and the body's type."""
+    signed = names.split(";")
+    there = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
+    if signed != sorted(set(signed)) or not there <= set(signed) <= set(request.headers):
+        raise RamError("IncompleteSignature", "The signed headers are not all that are there, in order.")
+
+
+def _canonical(request: Request, names: str) -> bytes:
+    pairs = sorted((_quoted(name), _quoted(value)) for name, value in request.query)
+    lines = [
+        request.method,
+        request.raw_path,
+        "&".join(f"{name}={value}" for name, value in pairs),
+        *(f"{name}:{request.headers[name]}" for name in names.split(";")),
+        "",
+        names,
+        request.headers["x-acs-content-sha256"],
+    ]
+    return "\n".join(lines).encode()
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="~")

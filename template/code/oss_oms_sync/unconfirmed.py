@@ -1,0 +1,122 @@
+"""What nobody has confirmed of the clouds: docs/unconfirmed.md is made of this, and doctor tells what a project rests
+on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oss_oms_sync.answers.text import Text, t
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """What is not known, what is assumed, and what rests on that, in Markdown. `setting`: what switches it, where
+    something does; `fields`: what tells of it in the field report of a canary, by the names of parts."""
+
+    question: Text
+    assumed: Text
+    rests: Text
+    fields: tuple[str, ...] = ()
+    setting: str = ""
+
+
+_YES = t("yes")
+
+UNCONFIRMED = {
+    "doubles": Unconfirmed(
+        t("whether OMS counts a key that is handed to it twice as finished twice"),
+        _YES,
+        t("`OMS_FINISHED`: if it merges them, something seems to be left, and has to be accepted by name"),
+        ("counts.doubles",),
+    ),
+    "lag of counts": Unconfirmed(
+        t("how late OMS's counts are"),
+        t("at most ten minutes"),
+        t("`OMS_FINISHED` waits until they have been quiet for that long"),
+        ("counts.shown_after",),
+    ),
+    "step of counts": Unconfirmed(
+        t("in which steps OMS counts"),
+        t("five minutes; doctor looks"),
+        t("with steps of an hour `OMS_FINISHED` cannot pass, only be accepted by name"),
+        ("counts.step",),
+    ),
+    "part size": Unconfirmed(
+        t("in how large parts OMS writes"),
+        t("50 MB or 50 MiB: both are tried"),
+        t("what `--deep` proves of objects in parts (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
+        ("part_size",),
+    ),
+    "written as a whole": Unconfirmed(
+        t("whether OMS writes smaller objects as a whole, so that OBS's ETag is their MD5"),
+        _YES,
+        t("how much a comparison proves without reading"),
+        ("objects.between.etag",),
+    ),
+    "order of OBS": Unconfirmed(
+        t("the order of OBS's listings"),
+        t("bytes of UTF-8"),
+        t("a listing in another order is an error, never an end: no comparison would be whole, so no GO"),
+        ("listing.order",),
+    ),
+    "form of lists": Unconfirmed(
+        t("separator and columns of OMS's lists"),
+        t("none: the two columns are found that have the same key, quoted and not"),
+        t("what OMS failed to copy is sent again; lines that cannot be read are counted and shown"),
+        ("lists.separator", "lists.columns"),
+    ),
+    "lag of lists": Unconfirmed(
+        t("how soon OMS's lists come"),
+        t("within the hour"),
+        t("failures that come later are only found by a comparison"),
+        ("lists.written_after",),
+    ),
+    "encoding of keys": Unconfirmed(
+        t("whether a task decodes the keys that it is handed"),
+        t("yes, once"),
+        t("without it no key with special characters would arrive: `MISSING`"),
+        ("objects.hostile name.in_obs",),
+        "OMS_KEY_ENCODING",
+    ),
+    "keys in events": Unconfirmed(
+        t("whether keys in OSS's events are plain text"),
+        _YES,
+        t("the same"),
+        ("objects.hostile name.event",),
+    ),
+    "mode": Unconfirmed(
+        t("which mode of overwriting a task really has"),
+        t("the one that it tells"),
+        t("whether a new version of the same size may be skipped; doctor warns"),
+        ("task.mode", "task.check"),
+    ),
+    "CRC64": Unconfirmed(
+        t("whether OMS gives its copies a CRC64"),
+        t("no"),
+        t("nothing: where there is none, it counts as unknown"),
+        ("objects.small.crc64",),
+    ),
+    "headers": Unconfirmed(
+        t("which headers OMS carries"),
+        t("the type of the contents; others only with metadata migration, and then not all values"),
+        t("no check: a certificate speaks of bytes"),
+        ("objects.metadata.headers",),
+    ),
+    "rate of OMS": Unconfirmed(
+        t("how often OMS may be called"),
+        t("20 calls a second"),
+        t("nothing: what is throttled is recorded, and sent again"),
+        setting="OMS_RATE",
+    ),
+    "instances": Unconfirmed(
+        t("how fast Function Compute starts instances"),
+        t("by its documents"),
+        t("nothing but how long a pass takes"),
+        setting="LANES",
+    ),
+    "stopped task": Unconfirmed(
+        t("what a stopped task does with keys that it has accepted"),
+        t("it may copy them"),
+        t("`OMS_FINISHED` comes before the end of a cutover"),
+    ),
+}

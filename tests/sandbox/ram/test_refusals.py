@@ -1,0 +1,233 @@
+"""What RAM refuses: a signature that is wrong in one place, what it does not take, and what nobody may do."""
+
+import hashlib
+import json
+import time
+import uuid
+
+import pytest
+from alibabacloud_tea_openapi.utils import Utils
+from darabonba.request import DaraRequest
+
+ALGORITHM = "ACS3-HMAC-SHA256"
+TRUST = json.dumps(
+    {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["fc.aliyuncs.com"]}}],
+    }
+)
+
+
+def document(*statements):
+    return json.dumps({"Version": "1", "Statement": list(statements)})
+
+
+ALLOW = {"Effect": "Allow", "Action": "oss:*", "Resource": "*"}
+PLAIN = document(ALLOW)
+
+
+@pytest.fixture
+def send(box, http):
+    """A call that is signed as the SDK does it; `change` alters what is sent after that."""
+
+    def call(action, query=None, change=lambda _: None, credentials=None, before=None, **details):
+        key, secret = credentials or box.user_credentials
+        request = DaraRequest()
+        request.method, request.pathname, request.query = "POST", "/", dict(query or {})
+        request.headers = {
+            "host": box.ram.endpoint.removeprefix("http://"),
+            "x-acs-action": action,
+            "x-acs-version": "2015-05-01",
+            "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(box.ram.now())),
+            "x-acs-signature-nonce": uuid.uuid4().hex,
+            "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
+            **(before or {}),
+        }
+        payload = request.headers["x-acs-content-sha256"]
+        request.headers["Authorization"] = Utils.get_authorization(request, ALGORITHM, payload, key, secret)
+        change(request.headers)
+        sent = {"method": "POST", "url": f"{box.ram.endpoint}/", "params": query, "headers": request.headers, **details}
+        return http.request(**sent, timeout=10)
+
+    return call
+
+
+@pytest.fixture
+def refusal(send):
+    """The status and the code of a call that is refused."""
+
+    def call(*arguments, **details):
+        answer = send(*arguments, **details)
+        told = answer.json()
+        assert {"RequestId", "HostId", "Code", "Message", "Recommend"} <= told.keys()
+        return answer.status_code, told["Code"]
+
+    return call
+
+
+def test_a_call_that_is_right_is_answered(send):
+    answer = send("CreateUser", {"UserName": "a", "Comments": "a +&=~山"})
+    assert (answer.status_code, answer.json()["User"]["Comments"]) == (200, "a +&=~山")
+
+
+def minutes(count):
+    """A date that is so far off."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + count * 60))
+
+
+def put(**headers):
+    return lambda sent: sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (put(Authorization=""), "MissingAuthorization"),
+        (put(Authorization="ACS4-HMAC-SHA256 Credential=a,SignedHeaders=b,Signature=c"), "MissingAuthorization"),
+        (lambda sent: sent.pop("x-acs-signature-nonce"), "Missingx-acs-signature-nonce"),
+        (put(x_acs_signature_nonce="another"), "SignatureDoesNotMatch"),
+        (put(x_acs_action="GetUser"), "SignatureDoesNotMatch"),
+        (put(x_acs_content_sha256="0" * 64), "SignatureDoesNotMatch"),
+        (put(x_acs_unsigned="a"), "IncompleteSignature"),
+        (put(x_acs_security_token="a"), "InvalidSecurityToken.Malformed"),
+    ],
+)
+def test_a_request_that_is_changed_after_it_was_signed_is_refused(refusal, change, code):
+    assert refusal("CreateUser", {"UserName": "a"}, change) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ({"x-acs-date": minutes(-16)}, "InvalidTimeStamp.Expired"),
+        ({"x-acs-date": minutes(16)}, "InvalidTimeStamp.Expired"),
+        ({"x-acs-date": "today"}, "InvalidTimeStamp.Format"),
+        ({"x-acs-version": "2014-05-01"}, "InvalidVersion"),
+    ],
+)
+def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, before, code):
+    assert refusal("CreateUser", {"UserName": "a"}, before=before)[1] == code
+
+
+def test_a_wrong_key_secret_or_token_is_refused(box, refusal):
+    key, secret = box.user_credentials
+    assert refusal("GetUser", credentials=("LTAI", secret)) == (404, "InvalidAccessKeyId.NotFound")
+    assert refusal("GetUser", credentials=(key, "wrong")) == (400, "SignatureDoesNotMatch")
+    box.ram.add_credentials("STS.KEY", "secret", "TOKEN")
+    temporary = ("STS.KEY", "secret")
+    assert refusal("GetUser", credentials=temporary) == (400, "MissingSecurityToken")
+    mixed = {"x-acs-security-token": "TOKEN", "x-acs-accesskey-id": key}
+    wrong = refusal("GetUser", credentials=temporary, before=mixed)
+    assert wrong == (400, "InvalidSecurityToken.MismatchWithAccessKey")
+
+
+def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
+    nonce = {"x-acs-signature-nonce": "n"}
+    assert send("CreateUser", {"UserName": "a"}, before=nonce).status_code == 200
+    assert refusal("CreateUser", {"UserName": "b"}, before=nonce) == (400, "SignatureNonceUsed")
+    box.later(16 * 60)
+    assert send("CreateUser", {"UserName": "b"}, before=nonce).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "query", "code"),
+    [
+        ("DeleteEverything", {}, "InvalidAction.NotFound"),
+        ("CreateRole", {"RoleName": "a"}, "MissingAssumeRolePolicyDocument"),
+        (
+            "CreateRole",
+            {"RoleName": "a_b", "AssumeRolePolicyDocument": TRUST},
+            "InvalidParameter.RoleName.InvalidChars",
+        ),
+        ("CreateRole", {"RoleName": "a" * 65, "AssumeRolePolicyDocument": TRUST}, "InvalidParameter.RoleName.Length"),
+        ("CreateRole", {"RoleName": "a", "AssumeRolePolicyDocument": PLAIN}, "MalformedPolicyDocument"),
+        (
+            "CreateRole",
+            {"RoleName": "a", "AssumeRolePolicyDocument": TRUST, "Tag": "a=b"},
+            "InvalidParameter.Tag",
+        ),
+        (
+            "CreateRole",
+            {"RoleName": "a", "AssumeRolePolicyDocument": TRUST, "MaxSessionDuration": "60"},
+            "InvalidParameter.MaxSessionDuration",
+        ),
+        ("CreatePolicy", {"PolicyName": "a.b", "PolicyDocument": PLAIN}, "InvalidParameter.PolicyName.InvalidChars"),
+        ("CreatePolicy", {"PolicyName": "a" * 129, "PolicyDocument": PLAIN}, "InvalidParameter.PolicyName.Length"),
+        (
+            "CreatePolicy",
+            {"PolicyName": "a", "PolicyDocument": PLAIN.ljust(6145)},
+            "InvalidParameter.PolicyDocument.Length",
+        ),
+        ("CreatePolicy", {"PolicyName": "a", "PolicyDocument": "{"}, "MalformedPolicyDocument"),
+        ("DeletePolicy", {"PolicyName": "a", "CascadingDelete": "1"}, "EntityNotExist.Policy"),
+        (
+            "CreatePolicy",
+            {"PolicyName": "a", "PolicyDocument": PLAIN, "Description": "a" * 1025},
+            "InvalidParameter.Description.Length",
+        ),
+        ("CreatePolicy", {"PolicyName": "a", "PolicyDocument": PLAIN, "Path": "/"}, "NotImplemented"),
+        ("GetPolicy", {"PolicyName": "a", "PolicyType": "System"}, "NotImplemented"),
+        ("CreateUser", {"UserName": "a b"}, "InvalidParameter.UserName.InvalidChars"),
+        ("UpdateAccessKey", {"UserName": "a", "UserAccessKeyId": "b", "Status": "Off"}, "InvalidParameter.Status"),
+        ("DeleteAccessKey", {"UserName": "a", "AccessKeyId": "b"}, "NotImplemented"),
+        ("AttachPolicyToUser", {"UserName": "a", "PolicyName": "b", "PolicyType": "Custom"}, "EntityNotExist.User"),
+    ],
+)
+def test_what_ram_does_not_take_is_refused(refusal, action, query, code):
+    assert refusal(action, query)[1] == code
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Perhaps", "Action": "oss:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "oss:*"},
+        {"Effect": "Allow", "NotAction": "oss:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": [], "Resource": [7]},
+        {**ALLOW, "Condition": {"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}}},
+        {**ALLOW, "Condition": {"StringLike": {"oss:Delimiter": "/"}}},
+    ],
+)
+def test_a_policy_that_is_none_or_is_not_evaluated_here_is_not_stored(refusal, statement):
+    told = refusal("CreatePolicy", {"PolicyName": "a", "PolicyDocument": document(statement)})
+    assert told == (400, "MalformedPolicyDocument")
+
+
+def test_parameters_come_in_the_query_of_a_post_each_once(refusal):
+    assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
+    body = b"UserName=a"
+    given = {"x-acs-content-sha256": hashlib.sha256(body).hexdigest()}
+    assert refusal("GetUser", before=given, data=body, method="POST")[1] == "NotImplemented"
+
+
+def test_without_a_user_keys_are_the_callers_own(box, send, refusal):
+    send("CreateUser", {"UserName": "me"})
+    made = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
+    send("CreatePolicy", {"PolicyName": "keys", "PolicyDocument": document({**ALLOW, "Action": "ram:*AccessKey*"})})
+    send("AttachPolicyToUser", {"UserName": "me", "PolicyName": "keys", "PolicyType": "Custom"})
+    mine = (made["AccessKeyId"], made["AccessKeySecret"])
+    listed = send("ListAccessKeys", credentials=mine).json()["AccessKeys"]["AccessKey"]
+    assert [one["AccessKeyId"] for one in listed] == [mine[0]]
+    box.ram.add_credentials("LTAIROOT", "secret", holder="root")
+    assert refusal("CreateAccessKey", credentials=("LTAIROOT", "secret")) == (400, "NotImplemented")
+
+
+@pytest.mark.parametrize("kind", ["ImplicitDeny", "ExplicitDeny"])
+def test_a_missing_right_says_which_and_what_kind_of_denial_it_is(box, send, kind):
+    box.ram.deny("ram:CreateRole", kind)
+    answer = send("CreateRole", {"RoleName": "a", "AssumeRolePolicyDocument": TRUST})
+    assert (answer.status_code, answer.json()["Code"]) == (403, "NoPermission")
+    detail = answer.json()["AccessDeniedDetail"]
+    assert (detail["AuthAction"], detail["NoPermissionType"]) == ("ram:CreateRole", kind)
+    assert detail["PolicyType"] == "AccountLevelIdentityBasedPolicy"
+
+
+def test_what_was_made_is_not_seen_at_once_but_its_name_is_taken(box, send, refusal):
+    box.ram.entities.stale_for = 1
+    send("CreateUser", {"UserName": "a"})
+    assert refusal("GetUser", {"UserName": "a"}) == (404, "EntityNotExist.User")
+    assert refusal("CreateUser", {"UserName": "a"}) == (409, "EntityAlreadyExists.User")
+    box.later(1)
+    assert send("GetUser", {"UserName": "a"}).status_code == 200
+    send("CreateAccessKey", {"UserName": "a"})
+    assert send("ListAccessKeys", {"UserName": "a"}).json()["AccessKeys"]["AccessKey"] == []

@@ -1,0 +1,157 @@
+"""What is said: one phrase, its values in both languages, and a catalogue that holds each phrase and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oss_oms_sync.answers import text
+from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
+from tools.package import ROOT
+
+SOURCES = sorted((ROOT / "template").rglob("*.py"))
+CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").read_text(encoding="utf-8"))
+
+
+def phrases(path: Path) -> list[tuple[ast.Call, str]]:
+    """Every call of `t` in a program's source, with its phrase; empty where that is not written there."""
+    calls = [one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.Call)]
+    found = []
+    for call in calls:
+        if isinstance(call.func, ast.Name) and call.func.id == "t":
+            first = call.args[0]
+            found.append((call, first.value if isinstance(first, ast.Constant) else ""))
+    return found
+
+
+PHRASES = {path: phrases(path) for path in SOURCES}
+SAID = {phrase for found in PHRASES.values() for _, phrase in found}
+
+
+def fields(phrase: str) -> set[str]:
+    """The names of its places."""
+    return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
+
+
+def is_said_in_english(phrase: str) -> bool:
+    return bool(re.search("[A-Za-z]", re.sub(r"{\w*}", "", phrase)))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 keys wait"), (1, "1 key waits"), (2, "2 keys wait"), (12345, "12,345 keys wait")]
+)
+def test_a_number_and_what_there_are_so_many_of(number, said):
+    assert t("{n:key waits|keys wait}", n=number).en == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "at least 0 keys"), (1, "at least 1 key"), (2000, "at least 2,000 keys")]
+)
+def test_a_number_that_may_be_larger(number, said):
+    assert t("{n:key|keys}", n=AtLeast(number)).en == said
+    assert t("{n}", n=AtLeast(number)).zh == f"至少 {number:,}"
+
+
+@pytest.mark.parametrize(
+    ("names", "listed", "both", "one_of", "chinese"),
+    [
+        ([], "", "", "", ""),
+        (["a"], "a", "a", "a", "a"),
+        (["a", "b"], "a, b", "a and b", "a or b", "a、b"),
+        (["a", "b", "c"], "a, b, c", "a, b and c", "a, b or c", "a、b、c"),
+    ],
+)
+def test_lists(names, listed, both, one_of, chinese):
+    said = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
+    assert [one.en for one in said] == [listed, both, one_of]
+    assert {one.zh for one in said} == {chinese}
+
+
+def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
+    monkeypatch.setattr(text, "_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
+    said = t("It failed: {why}", why=[t("too large"), same("{n}")])
+    assert (said.en, said.zh) == ("It failed: too large, {n}", "失败：过大、{n}")
+    assert said.to_json() == {"en": said.en, "zh": said.zh}
+
+
+def test_sentences_follow_one_another(monkeypatch):
+    monkeypatch.setattr(text, "_chinese", lambda: {"One.": "一。", "Two.": "二。"})
+    said = sentences(t("One."), None, t("Two."))
+    assert (said.en, said.zh) == ("One. Two.", "一。二。")
+    assert sentences(None).en == ""
+
+
+@pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
+def test_what_stands_in_a_value_is_taken_as_it_is(hostile):
+    assert t("{it}, {n}", it=hostile, n=1).en == f"{hostile}, 1"
+
+
+def test_other_formats_are_those_of_python():
+    said = t("{share:.0%} of {name!r} in {year:d}", share=0.5, name="a", year=2026)
+    assert said.en == "50% of 'a' in 2026"
+    assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if PHRASES[path]], ids=lambda path: path.name)
+def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue(path):
+    for call, phrase in PHRASES[path]:
+        assert phrase, f"line {call.lineno}: a phrase that is computed cannot be found"
+        assert phrase in CATALOGUE or not is_said_in_english(phrase), phrase
+
+
+def test_nothing_is_in_the_catalogue_that_nobody_says():
+    assert sorted(CATALOGUE.keys() - SAID) == []
+
+
+def test_the_catalogue_is_sorted():
+    assert list(CATALOGUE) == sorted(CATALOGUE)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if PHRASES[path]], ids=lambda path: path.name)
+def test_each_place_of_a_phrase_has_its_value(path):
+    for call, phrase in PHRASES[path]:
+        # Without any they come later, by `filled`.
+        if call.keywords:
+            assert {one.arg for one in call.keywords} == fields(phrase), phrase
+
+
+@pytest.mark.parametrize("phrase", CATALOGUE)
+def test_the_chinese_has_the_same_places_and_no_plurals(phrase):
+    chinese = CATALOGUE[phrase]
+    assert fields(chinese) == fields(phrase)
+    assert not re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)
+
+
+def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):
+    text._chinese.cache_clear()
+    reads = []
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: reads.append(1) or '{"yes": "是"}')
+    assert (t("yes").en, len(reads)) == ("yes", 0)
+    assert (t("yes").zh, t("yes").zh, len(reads)) == ("是", "是", 1)
+    text._chinese.cache_clear()
+
+
+@pytest.mark.cold_starts
+def test_a_cold_start_of_forward_reads_no_catalogue():
+    opened = (
+        "import sys; opened = []\n"
+        "sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == 'open' else None)\n"
+        "import index; from oss_oms_sync.jobs import forward\n"
+        "assert any(one.endswith('text.py') for one in opened), opened\n"
+        "print([one for one in opened if one.endswith('zh.json')])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-B", "-c", opened], cwd=ROOT / "template" / "code", capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"
+
+
+def test_a_phrase_without_its_chinese_is_said_in_english():
+    assert Text("No such phrase, {n}", {"n": 1}).zh == "No such phrase, 1"
