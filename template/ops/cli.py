@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 _TAIL = 15
 
 
-class _View(NamedTuple):
+class View(NamedTuple):
     """How an answer of one kind is read, what it says, and which exit code it is."""
 
     read: Callable[[Any], Any]
@@ -41,16 +41,16 @@ class _View(NamedTuple):
     exit_code: Callable[[Any], int]
 
 
-_VIEWS = {
-    "doctor": _View(partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1),
-    "status": _View(partial(answers.of, StatusAnswer), status.report, status.exit_code),
-    "story": _View(partial(answers.of, StoryAnswer), jobs.story, lambda answer: 0 if answer.accepted else 1),
-    "replay": _View(partial(answers.of, ReplayAnswer), jobs.replay, lambda answer: 0 if answer.is_well else 1),
-    "reconcile": _View(partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code),
-    "compare": _View(answers.of_compare, passes.report, passes.exit_code),
+VIEWS = {
+    "doctor": View(partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1),
+    "status": View(partial(answers.of, StatusAnswer), status.report, status.exit_code),
+    "story": View(partial(answers.of, StoryAnswer), jobs.story, lambda answer: 0 if answer.accepted else 1),
+    "replay": View(partial(answers.of, ReplayAnswer), jobs.replay, lambda answer: 0 if answer.is_well else 1),
+    "reconcile": View(partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code),
+    "compare": View(answers.of_compare, passes.report, passes.exit_code),
     # A document is judged as it is.
-    "certificate": _View(dict, certificate.report, certificate.exit_code),
-    "closing": _View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "certificate": View(dict, certificate.report, certificate.exit_code),
+    "closing": View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
 }
 _PAGES = ("status", "certificate")
 
@@ -102,7 +102,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
-    view = _VIEWS[kind]
+    view = VIEWS[kind]
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang), view.exit_code(found)
@@ -243,7 +243,7 @@ def _show_input(session: Session, options: Namespace) -> int:
     given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
     kind = answers.kind_of(answer)
-    if kind not in _VIEWS:
+    if kind not in VIEWS:
         # What the tool or the function said instead.
         raise UsageError(_NO_ANSWER, _SHOW_HOW, given.splitlines()[-_TAIL:])
     return _show(session, options, answer, kind)

@@ -19,12 +19,11 @@ _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
 
 
 def interpreter() -> str:
-    """What this runs by, as it is typed: `python3` where that is the same."""
+    """What this runs by, as it is typed: where there is a `python`, it is the `python3` beside it."""
     if IS_WINDOWS:
         return "python" if shutil.which("python") else "py"
-    usual = shutil.which("python3")
-    is_usual = usual is None or os.path.realpath(usual) == os.path.realpath(sys.executable)
-    return "python3" if is_usual else Path(sys.executable).name
+    name = Path(sys.executable).name
+    return name if re.fullmatch(r"python3\.\d+", name) else "python3"
 
 
 def command(step: Step | None) -> str:

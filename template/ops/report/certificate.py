@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ops.certificates import CHECKS, NOT_COUNTED, bound, gates, said, sha256, side_of
 from ops.check import doubts
-from ops.commands import command
+from ops.commands import command, interpreter
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
@@ -56,7 +56,7 @@ _RESULTS = {
     "passed": ("passed", "good"),
 }
 _STEPS = ("replay", "settle", "compare", "again", "close", "oms", "standstill", "sample")
-_CUTOVER = "python ops.py cutover"
+_CUTOVER = answered.Step("cutover")
 
 
 def report(document: Answer, language: str) -> Report:
@@ -105,7 +105,7 @@ def _hero(document: Answer, say: Words) -> Hero:
         listed = [
             (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in found
         ]
-        step = Step(say("advise new"), _CUTOVER)
+        step = Step(say("advise new"), command(_CUTOVER))
         word = say("verdict not valid")
         return Hero(word, "bad", say("not valid", verdict=claim), step, word, Items(listed))
     lead = said(document).of(say.language)
@@ -120,7 +120,7 @@ def _next(document: Answer, say: Words) -> Step | None:
         following = in_language(one, "next", say.language)
         if part(one, "result") != "passed" and gates(one) and following:
             return Step(following, _line(one))
-    return Step(say("advise cutover"), _CUTOVER)
+    return Step(say("advise cutover"), command(_CUTOVER))
 
 
 def _line(check: Answer) -> str:
@@ -453,7 +453,7 @@ def _shown(document: Answer, say: Words) -> list[Block]:
         ),
         Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open")
         if problem
-        else counters({"this month": oms}, say, say("oms")),
+        else counters({"this month": {name: whole(oms, name) for name in oms}}, say, say("oms")),
     ]
 
 
@@ -477,7 +477,7 @@ def _document(document: Answer, say: Words) -> list[Block]:
             ]
         ),
         Paragraph(say("to check")),
-        Command(f"python ops.py check {file}"),
+        Command(f"{interpreter()} ops.py check {file}"),
         Detail([Paragraph(say("to check by hand"), "note")]),
     ]
 

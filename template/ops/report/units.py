@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timezone
 
@@ -117,15 +118,18 @@ def time(given: str | None, now: datetime | None, say: Words) -> Phrase:
     """A time of an answer, and how long before `now` it was."""
     if not given:
         return not_known(say)
-    at = moment(given)
+    try:
+        at = moment(given)
+    except ValueError:  # of a document that somebody made himself
+        return Span("outside", given)
     return Time(given, clock(at), age(at, now, say) if now else None)
 
 
 def ran(started: str | None, ended: str | None, now: datetime | None, say: Words, pace: int | None = None) -> Phrase:
     """When a pass took place, how long it took, and how fast it was."""
     took, rate = None, None if pace is None else a_minute(pace, say)
-    if started and ended:
-        took = say("took", duration=duration((moment(ended) - moment(started)).total_seconds(), say))
+    with contextlib.suppress(ValueError):  # of one that is open, or a document that somebody made himself
+        took = say("took", duration=duration((moment(ended or "") - moment(started or "")).total_seconds(), say))
     below = Span("below", say("pause").join(filter(None, (took, rate))))
     return time(started, now, say), " – ", time(ended, now, say), below
 
