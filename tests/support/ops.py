@@ -62,7 +62,7 @@ class FakeCaller:
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
         if "look" in payload and job != "certify":
             self.looked.append((job, dict(payload)))
-            return self.passes.get(job, NO_PASS)
+            return self.passes.get(job, NO_PASS[job])
         self.asked.append((job, dict(payload)))
         self.meanwhile(job)
         if job == "certify" and payload.keys() & {"close", "open", "look"}:
@@ -237,7 +237,23 @@ def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[s
     return {**whole, **totals, "classes": found, **changes}
 
 
-NO_PASS = compared(
-    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
-)
+_NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
+# What a job answers of whose passes none has begun.
+NO_PASS = {"reconcile": a_pass(**_NONE), "compare": compared(**_NONE)}
+STORY = {
+    "key": "a b",
+    "accepted": False,
+    "object": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:00:00Z"},
+    "success": {"etag": "e", "modified": "2026-01-31T08:00:04Z"},
+    "in_obs": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:05:00Z"},
+    "in_obs_unknown": None,
+    "seconds": {"accepted": 4, "copied": 300},
+    "failed": None,
+    "story": "OMS accepted an older version.",
+    "story_zh": "OMS 接受的是旧版本。",
+    "next": "Reconcile sends it. To send it now:",
+    "next_zh": "立即重发：",
+    "step": {"job": "replay", "options": {"key": "a b"}},
+}
 REPLAYED = answer("made/replayed")
+SET_UP_RIGHT = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}

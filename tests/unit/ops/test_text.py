@@ -14,7 +14,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
+from support.ops import NASTY, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
 from unit.ops.certificates import IDS, rehearsal
 from unit.ops.certificates import certificate as a_certificate
 
@@ -124,23 +124,6 @@ def test_one_keys_story_is_shown():
     )
     unknown = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
     assert "  destination bucket: no right\n" in text(story_lines(unknown, "en"))
-
-
-STORY = {
-    "key": "a b",
-    "accepted": False,
-    "object": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:00:00Z"},
-    "success": {"etag": "e", "modified": "2026-01-31T08:00:04Z"},
-    "in_obs": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:05:00Z"},
-    "in_obs_unknown": None,
-    "seconds": {"accepted": 4, "copied": 300},
-    "failed": None,
-    "story": "OMS accepted an older version.",
-    "story_zh": "OMS 接受的是旧版本。",
-    "next": "Reconcile sends it. To send it now:",
-    "next_zh": "立即重发：",
-    "step": {"job": "replay", "options": {"key": "a b"}},
-}
 
 
 def doctor_check(name: str, state: str, seen: str, fix: str) -> dict[str, str]:
@@ -338,7 +321,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
-    assert "      -> mend MISSING\n      -> python ops.py compare --again\n" in out
+    assert "      -> mend MISSING\n      -> python3 ops.py compare --again\n" in out
     assert "SAMPLE" not in out
     assert "equal size equal_size" in out
     assert "  Li, checked  " in out
