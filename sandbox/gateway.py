@@ -78,6 +78,8 @@ def _check_signed_headers(request: Request, signed: list[str], credential: Crede
         required.add("content-type")
     if credential.security_token is not None:
         required.add("x-security-token")
+    # They say whose account or project it is.
+    required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
     if not required <= set(signed):
         raise _unauthorized(f"not signed: {', '.join(sorted(required - set(signed)))}")
     if not set(signed) <= request.headers.keys():

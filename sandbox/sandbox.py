@@ -8,6 +8,7 @@ import ssl
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,15 @@ from sandbox.fc.instance import Instances, Processes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
+from sandbox.iam.service import Iam
 from sandbox.obs.service import Obs
 from sandbox.oms.service import Oms
-from sandbox.oms.task import OverwriteMode, SourceObject, Task
+from sandbox.oms.task import OverwriteMode, Task
 from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
 from sandbox.server.service import Ground
+from sandbox.sides import Sides, source_object
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -71,7 +74,12 @@ class Sandbox:
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
         self.ram = Ram(ssl_context=ssl_context)
+        self.iam = Iam(
+            {self.obs.region: self.project_id, "MOS": f"{self.project_id[:-4]}0b05"}, ssl_context=ssl_context
+        )
         self.oss.account = self.ram.find_key
+        self.obs.account = self.oms.account = self.iam.find_key
+        self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
         # Whether functions that are deployed from now on may only do what their role may.
         self.binds_roles = False
         self.fc = FunctionCompute(self.region, instances)
@@ -87,7 +95,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         self._ground.start()
-        for service in (self.oss, self.oms, self.obs, self.ram, self.fc):
+        for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.fc):
             service.start(self._ground)
         self._set_up()
         return self
@@ -96,8 +104,9 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.ExitStack() as steps:
-            for step in (self._ground.stop, self.ram.stop, self.obs.stop, self.oms.stop, self.oss.stop, self.fc.stop):
-                steps.callback(step)  # in reverse: functions first, the loop last
+            steps.callback(self._ground.stop)  # in reverse: functions first, the loop last
+            for service in (self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
+                steps.callback(service.stop)
             self._http.session.close()
 
     def _stands_on(self, processes: type[Processes]) -> tuple[Ground, Instances]:
@@ -124,7 +133,12 @@ class Sandbox:
 
     def all_endpoints(self) -> dict[str, str]:
         """The same, with what only an administrator calls."""
-        return {**self.endpoints(), "OMS_ENDPOINT": self.oms.endpoint, "RAM_ENDPOINT": self.ram.endpoint}
+        return {
+            **self.endpoints(),
+            "OMS_ENDPOINT": self.oms.endpoint,
+            "RAM_ENDPOINT": self.ram.endpoint,
+            "IAM_ENDPOINT": self.iam.endpoint,
+        }
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
         """Create the function `forward` and its trigger; `overrides` are parameters of `create_function`."""
@@ -316,6 +330,7 @@ class Sandbox:
         self.ram.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
         self.obs.add_credentials(*self.huawei_credentials)
+        self.iam.add_credentials(*self.huawei_credentials)
         self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
@@ -324,16 +339,9 @@ class Sandbox:
         return self.oms.create_task(
             self.project_id,
             task_id,
-            self._read_source,
+            partial(source_object, self.oss, self.source_bucket),
             bucket,
             overwrite_mode=self._overwrite_mode,
             src_bucket=self.source_bucket,
             src_region=self.region,
         )
-
-    def _read_source(self, key: str) -> SourceObject | None:
-        found = self.oss.objects(self.source_bucket).get(key)
-        # OMS fails to copy a symbolic link.
-        if found is None or found.type == "Symlink":
-            return None
-        return SourceObject(found.data, found.etag, found.last_modified, found.headers, found.has_crc64)

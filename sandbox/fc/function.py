@@ -39,7 +39,6 @@ class Function:
     retry_delay: float
     on_failure: str | None
     slots: asyncio.Semaphore
-    version: int = 0
     idle: list[Instance] = field(default_factory=list)
 
     @property

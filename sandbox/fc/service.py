@@ -19,8 +19,6 @@ from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
 from sandbox.fc.function import Credentials, Function, check_environment
 from sandbox.fc.instance import Instance, InstanceNotStarted, Instances, Processes, ProcessInstance, Result
-from sandbox.fc.killing import Killer, owner_of
-from sandbox.server.message import Request
 from sandbox.server.service import Ground
 
 _MAX_ASYNC_PAYLOAD_BYTES = 128 * 1024
@@ -49,6 +47,22 @@ class Invocation:
     def failed(self) -> bool:
         """What FC calls a failure; a function that returns False has succeeded."""
         return self.outcome != "returned"
+
+
+@dataclass
+class Killer:
+    """Chooses invocations to kill, and after how many seconds."""
+
+    probability: float
+    within: float
+    dice: random.Random
+    function: str
+
+    def next(self, function: str) -> float | None:
+        """How long this invocation is to live, None for as long as it likes."""
+        if self.function not in ("", function) or self.dice.random() >= self.probability:
+            return None
+        return self.dice.uniform(0, self.within)
 
 
 class FunctionCompute:
@@ -115,17 +129,6 @@ class FunctionCompute:
         """Events that are queued for it are still handled."""
         del self._functions[name]
 
-    def update_function(
-        self,
-        name: str,
-        environment: Mapping[str, str] | None = None,
-        credentials: tuple[str, str, str] | None = None,
-    ) -> None:
-        """Change what new instances get, and discard the old ones."""
-        if environment is not None:
-            check_environment(environment)
-        self._ground.call(self._update(self._functions[name], environment, credentials))
-
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Call a function and wait, as `s invoke` does: no retry. `timeout` is how long the caller waits."""
         return self._ground.call(self._attempt(self._functions[name], payload, _request_id(), 1), timeout)
@@ -161,10 +164,6 @@ class FunctionCompute:
             and (instance.busy or not busy)
         ]
 
-    def sender_of(self, request: Request) -> int | None:
-        """The process of the instance that sent this request to a cloud and has not closed the connection since."""
-        return owner_of(request.client_port, self.pids())
-
     def kill_at_random(self, probability: float, within: float, seed: int, name: str = "") -> None:
         """Kill the process of each attempt with this probability, at a random moment of its first `within` seconds.
 
@@ -185,21 +184,6 @@ class FunctionCompute:
             delivery.cancel()
         await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
         await asyncio.gather(*self._deliveries, return_exceptions=True)
-
-    async def _update(
-        self,
-        function: Function,
-        environment: Mapping[str, str] | None,
-        credentials: tuple[str, str, str] | None,
-    ) -> None:
-        if environment is not None:
-            function.environment = dict(environment)
-        if credentials is not None:
-            function.credentials = Credentials(*credentials)
-        function.version += 1
-        idle, function.idle = function.idle, []
-        for instance in idle:
-            await self._discard(instance)
 
     async def _each_idle(self, name: str, what: Callable[[Instance], None]) -> None:
         for instance in self._functions[name].idle:
@@ -250,13 +234,12 @@ class FunctionCompute:
 
     async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
-            version = function.version
             try:
                 instance = await self._idle_instance(function) or await self._start(function)
             except InstanceNotStarted as error:
                 result = error.result
             else:
-                result = await self._use(function, instance, version, request_id, payload)
+                result = await self._use(function, instance, request_id, payload)
         invocation = Invocation(
             function.name,
             request_id,
@@ -295,9 +278,7 @@ class FunctionCompute:
             raise
         return instance
 
-    async def _use(
-        self, function: Function, instance: Instance, version: int, request_id: str, payload: bytes
-    ) -> Result:
+    async def _use(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
         """One event; the instance stays for the next one unless it died, was given up or is outdated."""
         result = None
         try:
@@ -305,7 +286,7 @@ class FunctionCompute:
                 result = await instance.invoke(function.handler, request_id, payload, function.timeout)
             return result
         finally:
-            if result is not None and instance.alive and version == function.version:
+            if result is not None and instance.alive:
                 function.idle.append(instance)
             else:
                 await self._discard(instance)

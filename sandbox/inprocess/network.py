@@ -140,7 +140,6 @@ class Adapter(BaseAdapter):
             _headers(request, url.netloc),
             _body(request.body),
             connection.id,
-            0,
             service.now(),
         )
         answer = asyncio.ensure_future(service.handle(sent, connection))

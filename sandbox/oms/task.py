@@ -22,6 +22,7 @@ OverwriteMode = Literal[
     "CRC64_COMPARISON_OVERWRITE",
     "FULL_OVERWRITE",
 ]
+PART_SIZE = 50 * 1024 * 1024
 _STEPS = {"FIVE_MINUTES": 5 * 60 * 1000, "ONE_HOUR": 60 * 60 * 1000}
 _PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 STATISTICS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
@@ -126,6 +127,7 @@ class Copy:
 # Long enough that an answer is out before the copy is made, as in the cloud.
 _SOON = CopyFault.late(0.005)
 _GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
+# Raises PermissionError where the task's key may not read it.
 ReadSource = Callable[[str], SourceObject | None]
 
 
@@ -140,7 +142,7 @@ class Task:
     `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
     of so many bytes. `merges`: a key that is accepted again while it waits to be begun is copied once for both. `lag`:
     after how many seconds its counts show something. `step`: that of its statistics. `metadata`: whether other
-    headers than the content's type go with an object.
+    headers than the content's type go with an object. `note`: its description.
     """
 
     project_id: str
@@ -153,7 +155,7 @@ class Task:
     src_bucket: str
     src_region: str
     src_cloud_type: str = "Aliyun"
-    part_size: int = 50 * 1024 * 1024
+    part_size: int = PART_SIZE
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule)
     copies: Schedule[str, CopyFault] = field(default_factory=Schedule)
     held: list[Copy] = field(default_factory=list)
@@ -161,6 +163,8 @@ class Task:
     lag: float = 0.0
     step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
     metadata: bool = False
+    consistency_check: str = "size_last_modified"
+    note: str = ""
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created: int = 0
     _started: int = 0
@@ -232,8 +236,11 @@ class Task:
         with self.service.lock:
             for copy in copies:
                 self._waiting[copy.key] -= 1
-                copy.source = self.read_source(copy.key)
-                copy.failure = self.failures.next(copy.key) or (None if copy.source else _GONE)
+                try:
+                    copy.source, missing = self.read_source(copy.key), _GONE
+                except PermissionError as error:
+                    missing = CopyFailure("GET_SRC_OBJ_META_FAILURE", str(error))
+                copy.failure = self.failures.next(copy.key) or (None if copy.source else missing)
                 there = self.bucket.objects.get(copy.key)
                 copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
 
@@ -282,7 +289,9 @@ class Task:
             "last_start_time": self._started,
             "status": self.status,
             "object_overwrite_mode": self.overwrite_mode,
-            "consistency_check": "size_last_modified",
+            "consistency_check": self.consistency_check,
+            "description": self.note,
+            "dst_storage_policy": "STANDARD",
             "enable_restore": False,
             "enable_metadata_migration": self.metadata,
         }

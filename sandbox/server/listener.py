@@ -31,12 +31,6 @@ class TcpConnection(Connection):
 
     transport: asyncio.Transport = field(kw_only=True)
 
-    @property
-    def client_port(self) -> int:
-        """What tells the client's process, on this machine. 0 where the client has gone."""
-        peer = self.transport.get_extra_info("peername")
-        return int(peer[1]) if peer else 0
-
     def reset(self) -> None:
         raw = self.transport.get_extra_info("socket")
         if raw is not None and not self.transport.is_closing():
@@ -133,7 +127,7 @@ class Listener:
         body = await web_request.read()
         raw_path, _, raw_query = web_request.raw_path.partition("?")
         headers = tuple((name.decode("latin-1").lower(), value) for name, value in web_request.raw_headers)
-        port, now = connection.client_port, self._service.now()
-        request = Request(web_request.method, raw_path, raw_query, headers, body, connection.id, port, now)
+        now = self._service.now()
+        request = Request(web_request.method, raw_path, raw_query, headers, body, connection.id, now)
         response = await self._service.handle(request, connection)
         return web.Response(status=response.status, body=response.body, headers=response.headers)

@@ -17,7 +17,6 @@ class Request:
     raw_headers: tuple[tuple[str, bytes], ...]
     body: bytes
     connection: int
-    client_port: int
     time: float
 
     @cached_property

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from ops import answers, failures
 from ops.errors import ToolError, UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
 # A function takes up to 570 seconds, and the tool waits 5 more for it.
@@ -190,8 +190,8 @@ def _check_for_batch(words: Sequence[str]) -> None:
     for word in words:
         if any(one in word for one in '"%!^&|<>'):
             raise UsageError(
-                Text(f"Windows' shell would change {word!r}", f"Windows 的命令行会改动 {word!r}"),
-                Text("Use a path without special characters", "请使用不含特殊字符的路径"),
+                t("Windows' shell would change {word!r}", word=word),
+                t("Use a path without special characters"),
             )
 
 
@@ -235,8 +235,8 @@ class Sandbox:
     def keep_secret(self, key: str, value: str) -> None:  # noqa: ARG002 (there is no store)
         """See Caller. Raises UsageError."""
         raise UsageError(
-            Text("The sandbox has keys of its own", "沙箱使用自己的密钥"),
-            Text(f"Unset {SANDBOX} to reach the cloud", f"要访问云端，请取消 {SANDBOX}"),
+            t("The sandbox has keys of its own"),
+            t("Unset {sandbox} to reach the cloud", sandbox=SANDBOX),
         )
 
     def endpoints(self) -> Mapping[str, str]:

@@ -18,6 +18,8 @@ from ops.words import Text
 # Of the format.
 SCHEMA = 2
 KIND = "oss-oms-sync certificate"
+# What the keys of a canary begin with, after the prefix.
+CANARY = ".oss-oms-sync-canary/"
 
 
 class Sides(Enum):

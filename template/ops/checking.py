@@ -15,11 +15,11 @@ from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
 from ops.report.words import Words
 from ops.terminal import Line, Marked
-from ops.words import Text
+from oss_oms_sync.answers.text import same, t
 
-_HOLDS, _FAILS = Text("holds", "成立"), Text("does not hold", "不成立")
-_SOUND = Text("The certificate is sound. It says {}.", "证书完好，结论为 {}。")
-_UNSOUND = Text("This certificate is not to be trusted.", "该证书不可信。")
+_HOLDS, _FAILS = t("holds"), t("does not hold")
+_SOUND = t("The certificate is sound. It says {verdict}.")
+_UNSOUND = t("This certificate is not to be trusted.")
 
 
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
@@ -56,7 +56,9 @@ def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
         yield Marked("  ", word.of(lang), state, f"{Words(lang)('colon')}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
-        yield Marked("", _SOUND.of(lang).format(document["verdict"]), certificate.VERDICTS.get(document["verdict"], ""))
+        yield Marked(
+            "", _SOUND.filled(verdict=document["verdict"]).of(lang), certificate.VERDICTS.get(document["verdict"], "")
+        )
     else:
         yield Marked("", _UNSOUND.of(lang), "bad")
 
@@ -71,7 +73,7 @@ def _read(file: Path) -> Any:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise UsageError(Text(str(error), str(error)), Text("Name the JSON file", "请指定 JSON 文件")) from None
+        raise UsageError(same(str(error)), t("Name the JSON file")) from None
     try:
         # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=_of_one_meaning)
@@ -93,10 +95,9 @@ def _of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_certificate(file: Path) -> UntrustedError:
     return UntrustedError(
-        Text(f"{file} is not a certificate, or is damaged", f"{file} 不是证书，或已损坏"),
-        Text(
+        t("{file} is not a certificate, or is damaged", file=file),
+        t(
             "Get it again: `python ops.py cutover` writes it, and the log bucket has it under"
-            " oms_source_record/certificates/",
-            "请重新获取：由 python ops.py cutover 写出，记录 Bucket 的 oms_source_record/certificates/ 下也有",
+            " oms_source_record/certificates/"
         ),
     )

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from ops.certificates import CLASSES, NOT_COUNTED, SAMPLED, Sides
-from ops.project import CANARY
+from ops.certificates import CANARY, CLASSES, NOT_COUNTED, SAMPLED, Sides
 from ops.words import Text
 
 _MODULUS = 2**256

@@ -8,22 +8,18 @@ from datetime import datetime, timedelta
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
 from ops.waiting import Session
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 # This machine's clock may be behind by so much.
 _CLOCKS = timedelta(minutes=1)
 
-_QUESTION = Text(
-    "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]",
-    "源端从何时起停止写入？[now 表示现在，或时间如 2026-01-31T08:00:00Z，或 r 表示演练]",
+_QUESTION = t(
+    "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]"
 )
-_NOT_A_TIME = Text("{!r} is not a time with its zone", "{!r} 不是带时区的时间")
-_FUTURE = Text("{} is yet to come", "{} 尚未到来")
-_HOW = Text(
-    "Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z",
-    "请使用 --rehearse，或给出停写时间：--frozen-since now，或 --frozen-since 2026-01-31T08:00:00Z",
-)
-_NO_TIME = Text("It is not said since when nobody writes to the source", "未给出源端停写的时间")
+_NOT_A_TIME = t("{given!r} is not a time with its zone")
+_FUTURE = t("{frozen} is yet to come")
+_HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
+_NO_TIME = t("It is not said since when nobody writes to the source")
 
 
 def moment(session: Session, options: Namespace) -> datetime | None:
@@ -55,7 +51,7 @@ def _read(given: str, session: Session) -> datetime:
         return now
     frozen = parse_time(given)
     if frozen is None:
-        raise UsageError(_NOT_A_TIME.filled(given), _HOW)
+        raise UsageError(_NOT_A_TIME.filled(given=given), _HOW)
     if frozen > now + _CLOCKS:
-        raise UsageError(_FUTURE.filled(timestamp(frozen)), _HOW)
+        raise UsageError(_FUTURE.filled(frozen=timestamp(frozen)), _HOW)
     return frozen

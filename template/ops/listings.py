@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ops.errors import UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import Text, same, t
 
 _CHUNK = 1 << 20
 # No value of a listing is longer.
 _MAX_VALUE = 1 << 24
 _KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
-_FORMATS = Text(
-    'Give what `rclone lsjson -R --files-only` prints, JSON lines {"key": ..., "size": ...}, or lines of size, tab and'
-    " key",
-    '请使用 `rclone lsjson -R --files-only` 的输出、每行一个 {"key": ..., "size": ...} 的 JSON，或“大小<Tab>键”的行',
+_FORMATS = t(
+    'Give what `rclone lsjson -R --files-only` prints, JSON lines {{"key": ..., "size": ...}}, or lines of size, tab'
+    " and key"
 )
 
 
@@ -46,11 +45,11 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
             first = head.decode(encoding, "ignore").lstrip()[:1]
             yield from _of_json(text) if first in ("[", "{") else _of_lines(text)
     except UnicodeDecodeError:
-        raise _unreadable(file, Text("it is not UTF-8", "不是 UTF-8 编码")) from None
+        raise _unreadable(file, t("it is not UTF-8")) from None
     except (ValueError, RecursionError) as error:
-        raise _unreadable(file, Text(str(error), str(error))) from None
+        raise _unreadable(file, same(str(error))) from None
     except OSError as error:
-        raise UsageError(Text(str(error), str(error)), _FORMATS) from None
+        raise UsageError(same(str(error)), _FORMATS) from None
 
 
 def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
@@ -103,6 +102,4 @@ def _value_at(text: str, start: int) -> int:
 
 
 def _unreadable(file: Path, why: Text) -> UsageError:
-    return UsageError(
-        Text(f"{file} is not a listing that can be read: {why.en}", f"无法读取清单 {file}：{why.zh}"), _FORMATS
-    )
+    return UsageError(t("{file} is not a listing that can be read: {why}", file=file, why=why), _FORMATS)

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import same, t
 
 # Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-# What the keys of a canary begin with, after the prefix.
-CANARY = ".oss-oms-sync-canary/"
-
-_NO_FILE = Text("{} cannot be read", "无法读取 {}")
-_WHERE = Text("Run this in the project's folder, or name the file with -t", "请在项目目录中运行，或用 -t 指定文件")
-_LACKS = Text("{1} says no {0} under vars", "{1} 的 vars 中没有 {0}")
-_FILL_IN = Text("Fill it in there", "请在该处填写")
+_NO_FILE = t("{file} cannot be read")
+_WHERE = t("Run this in the project's folder, or name the file with -t")
+_LACKS = t("{file} says no {name} under vars")
+_FILL_IN = t("Fill it in there")
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,12 @@ class Project:
         try:
             given = variables(file.read_text(encoding="utf-8"))
         except OSError:
-            raise UsageError(_NO_FILE.filled(str(file)), _WHERE) from None
+            raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
         except ValueError as error:
-            raise UsageError(Text(str(error), str(error)), _FILL_IN) from None
+            raise UsageError(same(str(error)), _FILL_IN) from None
         for name in ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"):
             if not given.get(name):
-                raise UsageError(_LACKS.filled(name, file.name), _FILL_IN)
+                raise UsageError(_LACKS.filled(name=name, file=file.name), _FILL_IN)
         return cls(
             given["functionName"],
             given["region"],

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import re
 
+from oss_oms_sync.answers.text import Text, t
+
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
 _DAY = 86400
 
 
 def count(text: str) -> int:
-    """A number of objects: 250000, 250,000, 10M. Raises ValueError for anything else."""
-    return round(_scaled(text, 1000, r"([kmbgt]?)", "a number of objects, such as 10M"))
+    """A number of objects: 250000, 250,000, 10M. Raises ValueError, of a Text, for anything else."""
+    return round(_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
 
 
 def size(text: str) -> int:
     """A number of bytes: 500GB, 1.5 TB, 200TiB, of 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
-    return round(_scaled(text, 1024, r"([kmgtp]i?b?|b)", "a size with its unit, such as 200TB"))
+    return round(_scaled(text, 1024, r"([kmgtp]i?b?|b)", t("a size with its unit, such as 200TB")))
 
 
 def a_day(text: str) -> int:
     """A number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
-    wanted = "a number in a time, such as 1M/day or 50/s"
+    wanted = t("a number in a time, such as 1M/day or 50/s")
     if unit not in _SECONDS:
-        raise ValueError(f"{text!r} is not {wanted}")
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
     return round(_scaled(number, 1000, r"([kmbgt]?)", wanted) * _DAY / _SECONDS[unit])
 
 
-def _scaled(text: str, thousand: int, unit: str, wanted: str) -> float:
+def _scaled(text: str, thousand: int, unit: str, wanted: Text) -> float:
     found = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not found:
-        raise ValueError(f"{text!r} is not {wanted}")
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
     exponent = _THOUSANDS[found[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
     return float(found[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
 

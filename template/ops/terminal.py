@@ -17,7 +17,7 @@ from typing import NamedTuple, TextIO
 
 from ops.clock import Clock
 from ops.errors import UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 # How often a line says how far it is where there is no terminal.
 _LINE_SECONDS = 60.0
@@ -39,7 +39,7 @@ class Marked(NamedTuple):
 
 Line = str | Marked
 
-_ELSEWHERE = Text("Make room for it, or write it elsewhere", "请腾出空间，或写到其他位置")
+_ELSEWHERE = t("Make room for it, or write it elsewhere")
 
 
 def escaped(text: str) -> str:
@@ -143,9 +143,7 @@ class Screen:
             # Python would try to write the rest at its end.
             with contextlib.suppress(OSError):
                 stream.close()
-            raise UsageError(
-                Text(f"The output cannot be written: {error.strerror}", f"无法写入输出：{error.strerror}"), _ELSEWHERE
-            ) from None
+            raise UsageError(t("The output cannot be written: {problem}", problem=error.strerror), _ELSEWHERE) from None
 
 
 def _takes_colours(stream: TextIO) -> bool:

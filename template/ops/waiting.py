@@ -12,7 +12,7 @@ from ops.commands import command
 from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
-from ops.words import Text
+from ops.words import Said, Text
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop
@@ -40,7 +40,7 @@ class Session:
     screen: Screen
     clock: Clock
     lang: str
-    hint: Text | None = field(default=None)
+    hint: Said | None = field(default=None)
 
     def ask(self, kind: type[T], job: str, payload: Payload) -> T:
         """What the function of a job answers; raises what calls raise, and ToolError for another form."""
@@ -79,7 +79,7 @@ def call_once(session: Session, job: str, payload: Payload) -> ReconcileAnswer |
     return _call(session, job, payload, session.clock.monotonic())
 
 
-def pause(session: Session, seconds: float, countdown: Text) -> None:
+def pause(session: Session, seconds: float, countdown: Said) -> None:
     """Wait, and say how long it will be; in the sandbox the time goes by at once."""
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
@@ -113,7 +113,7 @@ def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
         return None
 
 
-def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
+def _hinted(session: Session, job: str, scope: Payload) -> Said | None:
     """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
     before = session.hint
     if before is None:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+
+class Said(Protocol):
+    """What has both languages: a text of the catalogue, or one of those here."""
+
+    @property
+    def en(self) -> str:
+        """In English."""
+
+    def of(self, lang: str, /) -> str:
+        """In one of them: "en" or "zh"."""
+
 
 Report = Mapping[str, Any]
 

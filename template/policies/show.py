@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
-from ops.project import CANARY, variables  # noqa: E402
+from ops.certificates import CANARY  # noqa: E402
+from ops.project import variables  # noqa: E402
 
 Document = dict[str, Any]
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.canary.objects import items
+from ops.certificates import CANARY
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
-from ops.project import CANARY, Project
+from ops.project import Project
 from ops.waiting import Session
 from ops.words import Text
 

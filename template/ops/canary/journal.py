@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ops.canary.accounts import RECORDS, Accounts
+from ops.certificates import CANARY
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
-from ops.project import CANARY
 from ops.words import Text
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ops.errors import UsageError
 from ops.waiting import Session
-from ops.words import Text
+from ops.words import Said, Text
 
 # Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
 ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
@@ -86,7 +86,7 @@ def typed(session: Session, name: str) -> str:
     return screen.ask_secret(_QUESTION.of(session.lang).format(name)) if screen.interactive else ""
 
 
-def check_given(name: str, value: str, how: Text) -> None:
+def check_given(name: str, value: str, how: Said) -> None:
     """Raise UsageError for a secret that is missing; `how` to give it."""
     if not value:
         raise UsageError(_EMPTY.filled(name), how)

@@ -104,15 +104,6 @@ def test_no_bytecode_is_written_into_the_code_folder(box, create):
     assert sorted(path.name for path in code.iterdir()) == ["helper.py", "index.py"]
 
 
-def test_an_updated_function_starts_anew_with_what_it_was_given(box, create):
-    create(SHOW_CONTEXT)
-    box.fc.invoke("f", b"")
-
-    box.fc.update_function("f", environment={"A": "b"}, credentials=("SANDBOXNEWID", "s", "t"))
-
-    assert box.fc.invoke("f", b"").value["environment"] == ["SANDBOXNEWID", "s", "t"]
-
-
 @pytest.mark.parametrize(
     ("environment", "message"),
     [({"FC_X": "1"}, "reserved"), ({"A": 1}, "strings"), ({"A": "x" * 4096}, "4 KB")],

@@ -138,31 +138,6 @@ def test_a_frozen_instance_stands_still_until_it_is_thawed(box, create, eventual
     eventually(lambda: process_state(pid) == "S")
 
 
-def test_an_update_reaches_an_instance_that_was_busy(box, create, tmp_path, eventually):
-    create(
-        f"""
-        import os, pathlib, time
-        here = pathlib.Path({str(tmp_path)!r})
-        def handler(event, context):
-            (here / "begun").touch()
-            while not (here / "end").exists():
-                time.sleep(0.001)
-            return os.environ["VERSION"]
-        """,
-        environment={"VERSION": "old"},
-        instances=1,
-    )
-    box.fc.submit("f", b"")
-    eventually((tmp_path / "begun").exists)
-
-    box.fc.update_function("f", environment={"VERSION": "new"})
-    (tmp_path / "end").touch()
-    box.fc.wait_idle(PATIENCE)
-
-    assert box.fc.invoke("f", b"").value == "new"
-    assert box.fc.invocations[0].value == "old"
-
-
 def test_no_process_survives_a_parent_that_was_killed(tmp_path, eventually, process_state):
     """A crashed test cannot clean up, so a process of its own plays it."""
     (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from sandbox.fc.killing import Killer
-from sandbox.server.faults import Fault
+from sandbox.fc.service import Killer
 
 PATIENCE = 30
 
@@ -84,52 +83,6 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
 
     assert box.fc.invoke("f", b"").value != killed
     assert outcomes() == [("f", 1, "returned")] * 2
-
-
-PUT = """
-import os
-import oss2
-
-def handler(event, context):
-    auth = oss2.StsAuth(*(os.environ["ALIBABA_CLOUD_" + name] for name in (
-        "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")), auth_version="v4")
-    photos = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], "photos", region=os.environ["FC_REGION"])
-    photos.put_object(event.decode(), b"")
-    return os.getpid()
-"""
-
-
-@pytest.mark.parametrize("landed", [True, False])
-def test_the_one_that_sent_a_certain_request_is_killed_whatever_runs_beside_it(box, create, outcomes, landed):
-    create(PUT, environment=box.environment(), max_retries=0)
-    box.oss.latency(put=0.5)  # all are at it at once
-    killed = []
-
-    def strike(request):
-        if not request.raw_path.endswith("/b"):
-            return False
-        killed.append(box.fc.sender_of(request))
-        os.kill(killed[0], signal.SIGKILL)
-        return True
-
-    box.oss.faults.add(Fault.drop_after() if landed else Fault.drop_before(), where=strike)
-
-    for name in "abc":
-        box.fc.submit("f", name.encode())
-    box.fc.wait_idle(PATIENCE)
-
-    assert sorted(outcomes()) == [("f", 1, "crashed"), ("f", 1, "returned"), ("f", 1, "returned")]
-    assert [one.payload for one in box.fc.dropped] == [b"b"]
-    assert killed[0] not in [one.value for one in box.fc.invocations]
-    assert list(box.oss.objects("photos")) == (["a", "b", "c"] if landed else ["a", "c"])
-
-
-def test_a_request_of_somebody_else_has_no_sender_here(box, create, photos):
-    create("def handler(event, context): pass")
-    box.fc.invoke("f", b"")
-    photos.put_object("a", b"")
-
-    assert box.fc.sender_of(box.oss.requests[0]) is None
 
 
 def test_some_are_killed_at_random_and_their_events_are_tried_again(box, create, outcomes):

@@ -1,17 +1,6 @@
-"""Addresses and refusals of OMS."""
+"""Addresses of OMS."""
 
 import pytest
-
-
-@pytest.fixture
-def assert_refused():
-    """Checks an answer's status and OMS's code, and that it says something."""
-
-    def check(answer, status, code):
-        assert (answer.status_code, answer.json()["error_code"]) == (status, code)
-        assert answer.json()["error_msg"]
-
-    return check
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""The events that OSS hands to a function."""
+"""The events that OSS hands to a function, and those that do not arrive at once and once."""
 
 import contextlib
 import json
 
 import oss2
 import pytest
+
+from sandbox.oss.deliveries import Deliveries, EventFault
 
 CREATED = [
     "PutObject",
@@ -122,3 +124,102 @@ def test_a_trigger_can_be_replaced_and_removed(box):
     box.oss.remove_trigger("one")
     box.oss.put("photos", "b/2", b"")
     assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "b/1")]
+
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def arrived(box):
+    """The keys of the events that a trigger of the bucket `photos` was handed."""
+    keys = []
+
+    def deliver(payload):
+        [event] = json.loads(payload)["events"]
+        keys.append(event["oss"]["object"]["key"])
+
+    box.oss.add_trigger("all", "photos", ["oss:ObjectCreated:PutObject"], "", "", deliver)
+    return keys
+
+
+@pytest.fixture
+def astray(box):
+    return box.oss.deliveries("photos")
+
+
+@pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])
+def test_a_late_event_is_overtaken_and_waited_for(box, photos, astray, arrived, by_request):
+    astray.add(EventFault.late(1), times=1)
+
+    for key in ("late", "next"):
+        photos.put_object(key, b"") if by_request else box.oss.put("photos", key, b"")
+    assert arrived == ["next"]
+    box.wait_idle(PATIENCE)
+
+    assert arrived == ["next", "late"]
+
+
+def test_an_event_is_held_back_until_it_is_released(box, photos, astray, arrived):
+    astray.add(EventFault.held(), where=lambda key: key.startswith("held"))
+    for key in ("held/1", "told", "held/2", "held/3"):
+        photos.put_object(key, b"")
+
+    box.wait_idle(PATIENCE)
+    assert (arrived, astray.held) == (["told"], ["held/1", "held/2", "held/3"])
+
+    astray.release(lambda key: key.endswith("2"))
+    assert (arrived, astray.held) == (["told", "held/2"], ["held/1", "held/3"])
+
+    astray.release()
+    assert (arrived, astray.held) == (["told", "held/2", "held/1", "held/3"], [])
+    astray.release()
+    assert len(arrived) == 4, "nothing is released twice"
+
+
+def test_the_events_of_another_bucket_arrive(box, arrived):
+    box.oss.deliveries("photos-oms-log").add(EventFault.lost())
+
+    box.oss.put("photos", "a", b"")
+
+    assert arrived == ["a"]
+
+
+def test_a_random_share_of_some_events_goes_wrong_by_the_seed():
+    def lost(seed):
+        arrived, deliveries = [], Deliveries()
+        deliveries.random(0.3, [EventFault.lost()], seed, where=lambda key: key.startswith("a"))
+        for number in range(200):
+            for key in (f"a{number}", f"b{number}"):
+                deliveries.send(key, lambda key=key: arrived.append(key), print)
+        return {f"{kind}{number}" for kind in "ab" for number in range(200)} - set(arrived)
+
+    assert lost(7) == lost(7)
+    assert lost(7) != lost(8)
+    assert 30 < len(lost(7)) < 90
+    assert {key[0] for key in lost(7)} == {"a"}
+
+
+RELAY = """
+import json, os
+import oss2
+
+def handler(event, context):
+    key = json.loads(event)["events"][0]["oss"]["object"]["key"]
+    auth = oss2.StsAuth(*(os.environ["ALIBABA_CLOUD_" + name] for name in (
+        "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")), auth_version="v4")
+    photos = oss2.Bucket(auth, os.environ["OSS_ENDPOINT"], "photos", region=os.environ["FC_REGION"])
+    if len(key) < 4:
+        photos.put_object(key + "a", b"")
+"""
+
+
+def test_a_chain_of_late_events_that_functions_cause_is_waited_for_to_its_end(box, astray, tmp_path):
+    (tmp_path / "index.py").write_text(RELAY)
+    box.deploy(tmp_path)
+    astray.add(EventFault.late(0.1))
+
+    box.oss.put("photos", "a", b"")
+    box.wait_idle(PATIENCE)
+
+    assert [one.outcome for one in box.fc.invocations] == ["returned"] * 4
+    assert list(box.oss.objects("photos")) == ["a", "aa", "aaa", "aaaa"]

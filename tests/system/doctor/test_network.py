@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -11,7 +10,6 @@ from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.doctor import QUICK, states, the_check
-from tools.serverless import serving
 
 
 def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(handler, tmp_path):
@@ -64,23 +62,9 @@ def test_a_proxy_that_has_no_address_is_a_fault_that_does_not_quote_it(box, hand
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
 def test_a_clock_is_read_from_an_answer_with_a_malformed_location(box, handler, location):
     # GIVEN something at OMS's address that redirects to nowhere, and then refuses
-    class Redirecting(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-        def do_HEAD(self) -> None:
-            self.send_response(302)
-            self.send_header("Location", location)
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            self.send_response(403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    with serving(Redirecting) as address:
-        url = box.task.sync_url.replace(box.oms.endpoint, address)
-        report = handler(box, {**box.environment(), "SYNC_URL": url})
+    box.oms.faults.add(Fault.status(302, headers={"Location": location}), where=lambda one: one.method == "HEAD")
+    box.oms.faults.add(Fault.status(403))
+    report = handler(box, box.environment())
     assert states(report, "fault") == ["right oms:synctask:get"]
     check = the_check(report, "clock")
     assert (check["state"], "OMS's clock" in check["seen"]) == ("ok", True)

@@ -190,6 +190,17 @@ def test_a_mistyped_word_is_told_with_what_was_meant(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
+def test_in_chinese_too(language, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["stauts", *language])
+    assert ended.value.code == 2
+    assert "没有 'stauts' 这个命令：是否想输入 'status'？" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["status", "--help", *language])
+    assert "显示进度、积压及原因。退出码：0 正常；" in capsys.readouterr().out
+
+
 def test_it_says_its_version(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
@@ -211,8 +222,7 @@ def test_every_command_has_help_with_its_exit_codes(command, capsys):
         cli.main([command, "--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    codes = ("0: well;", "1: not, or there was no answer;", "2: the command cannot be run so;", "3: not proven; 4: not")
-    assert all(code in shown for code in codes)
+    assert "Exit codes: 0 OK; 1 a problem, or no result; 2 invalid command line; 3 not proven; 4 not to be" in shown
     for option in ("--json", "--lang"):
         assert option in shown
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 
 from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped
-from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.names import Wake
@@ -21,7 +20,7 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walk, Walked
 from support.reconcile_world import ReconcileWorld
-from support.world import HOUR, NO_RIGHT
+from support.world import HOUR
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 PART = Scope(KeyFilter("a"), None, everything=True)
@@ -293,27 +292,6 @@ def test_a_call_by_hand_says_why_the_pass_that_it_began_goes_no_further(world, w
     assert (bool(state.ended), stopped, len(walks.began)) == (False, NO_SPACE, 1)
 
 
-def test_a_call_ends_with_an_error_where_the_log_bucket_does(world, walks):
-    split(world, walks)
-    world.bucket.fail(NO_RIGHT, "list")
-    with pytest.raises(StorageError):
-        driver(world, walks).by_hand(USUAL, restart=False)
-
-
-# Looks.
-
-
-def test_a_look_shows_the_newest_pass_of_the_scope_and_does_nothing(world, walks):
-    assert driver(world, walks).look(USUAL) is None
-    ended, _ = driver(world, walks).begin(USUAL)
-    assert driver(world, walks).look(USUAL) == ended
-    opened = split(world, walks)
-    world.later(LOST)
-    state = driver(world, walks).look(USUAL)
-    assert (state.of, state.ended, state.ranges_open) == (opened, "", 2)
-    assert (driver(world, walks).look(PART), walks.began, woken(world)) == (None, [], [])
-
-
 # Events.
 
 
@@ -325,21 +303,6 @@ def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world,
         f"{one.name}/r1": Kind.DONE,
     }
     assert world.passes()[0].ended
-
-
-def test_an_event_that_comes_twice_moves_nothing_again(world, walks):
-    one = split(world, walks)
-    event = [Wake(one.name, "r0", 0)]
-    driver(world, walks).by_event(event)
-    assert driver(world, walks).by_event(event).pieces == {}
-    assert len(walks.began) == 1
-
-
-def test_an_event_does_not_move_a_range_that_rests(world, walks):
-    walks.kinds[""] = rests()
-    state, _ = driver(world, walks).begin(USUAL)
-    assert driver(world, walks).by_event([Wake(state.of.name, "r", 0)]).pieces == {}
-    assert len(walks.began) == 1
 
 
 # The total.

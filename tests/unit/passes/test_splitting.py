@@ -1,4 +1,4 @@
-"""Where a range of keys splits."""
+"""Where the keys of a range lie, and where it splits: not before it is worth waking others for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from oss_oms_sync.passes.marks import Mark, Marks, expected_objects, find_cut
+from oss_oms_sync.passes import work
+from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
+from support.reconcile_world import ReconcileWorld
 
 MAX_CALLS = 45
 
@@ -183,3 +185,129 @@ def test_the_objects_of_a_range_are_those_of_its_marks_and_of_the_one_after_them
 
 def test_without_marks_nothing_is_expected():
     assert expected_objects("", "", []) == 0
+
+
+NUMBERS_OF_KEYS = st.integers(0, 2000)
+
+
+def marks_of(first: int, number: int) -> Marks:
+    marks = Marks()
+    for n in range(first, first + number):
+        marks.add(f"{n:06}")
+    return marks
+
+
+def assert_sound(marks: Marks, number: int) -> None:
+    keys = [mark.key for mark in marks]
+    assert keys == sorted(set(keys))
+    assert len(keys) <= MAX_MARKS
+    assert sum(mark.objects for mark in marks) == number
+    assert all(mark.objects > 0 for mark in marks)
+
+
+@given(NUMBERS_OF_KEYS)
+def test_marks_count_every_key_and_end_with_the_last(number):
+    marks = marks_of(0, number)
+    assert_sound(marks, number)
+    # Each says how many keys there are up to it.
+    place = 0
+    for key, count in marks:
+        place += count
+        assert key == f"{place - 1:06}"
+    assert place == number
+
+
+@given(st.lists(NUMBERS_OF_KEYS, max_size=12))
+def test_merged_marks_are_in_order_and_count_all(sizes):
+    merged, place = Marks(), 0
+    for size in sizes:
+        merged = Marks.merge(merged, marks_of(place, size))
+        place += size
+    assert_sound(merged, place)
+
+
+@given(NUMBERS_OF_KEYS, NUMBERS_OF_KEYS)
+def test_marks_that_were_stored_go_on_where_they_were(before, after):
+    marks = Marks(tuple(marks_of(0, before)))
+    for n in range(before, before + after):
+        marks.add(f"{n:06}")
+    assert_sound(marks, before + after)
+
+
+@given(st.lists(st.integers(1, 10**9), max_size=600))
+def test_however_uneven_marks_are_none_counts_much_more_than_it_did(counts):
+    given_marks = [Mark(f"{n:06}", count) for n, count in enumerate(counts)]
+    marks = Marks(given_marks)
+    assert_sound(marks, sum(counts))
+    fair = sum(counts) / (MAX_MARKS - 2) + 1
+    assert max((mark.objects for mark in marks), default=0) <= fair + max(counts, default=0)
+
+
+def test_many_keys_are_marked_at_nearly_equal_distances():
+    marks = list(marks_of(0, 100_000))
+    assert len(marks) > MAX_MARKS / 2 - 2
+    assert max(mark.objects for mark in marks) <= 2.1 * 100_000 / MAX_MARKS
+
+
+@pytest.fixture
+def split_early():
+    """Here ranges split as they really do."""
+
+
+def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
+    world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
+    world.oss.latency(listing=seconds_a_page)
+    for number in range(objects):
+        world.upload(f"{number:04}")
+        world.accept(f"{number:04}")
+    world.later()
+    return world
+
+
+def test_without_marks_a_range_is_walked_through_first_and_a_short_one_ends_with_that(mocker):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
+    result = many(100, seconds_a_page=0.1).tick()
+    assert (result["ranges"], result["covered"], result["finished"]) == ({"open": 0, "done": 1}, 100, True)
+
+
+def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts(mocker):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
+    world = many(100, seconds_a_page=1.0)
+    result = world.tick()
+    assert result["ranges"] == {"open": 2, "done": 0}
+    assert 10 <= result["covered"] < 50
+    while not world.tick()["finished"]:
+        world.later(600)
+    assert world.tick()["covered"] == 100
+
+
+@pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
+def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mocker, worth, ranges):
+    # GIVEN the marks of a pass over a hundred objects
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
+    mocker.patch.object(work, "WORTH_SPLITTING", worth)
+    world = many(100, seconds_a_page=0.1)
+    assert world.tick()["finished"]
+
+    # WHEN the next one begins, and has no time for more than some pages
+    world.oss.latency(listing=4)
+    world.later(86_400)
+
+    # THEN what it walked through tells whether it split before that
+    result = world.tick()
+    assert result["ranges"] == ranges
+    assert (result["covered"] == 0) == (ranges["open"] == 2)
+
+
+def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker):
+    # GIVEN marks, so that the first look is for a cut, and a source that answers nothing
+    mocker.patch.object(work, "WORTH_SPLITTING", 1)
+    world = many(30, seconds_a_page=0.1)
+    world.tick()
+    world.later(86_400)
+
+    # WHEN a pass is begun by hand, THEN it is there, and the timer goes on with it
+    world.begin()
+    assert [bool(one.ended) for one in world.passes()] == [True, False]
+    world.later(600)
+    assert world.tick()["finished"]

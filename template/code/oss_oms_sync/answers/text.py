@@ -45,6 +45,9 @@ class Text:
         """With these values, of which it may have no place for some."""
         return Text(self.phrase, values)
 
+    def __str__(self) -> str:
+        return self.en
+
     def to_json(self) -> dict[str, str]:
         """As answers have it."""
         return {"en": self.en, "zh": self.zh}

@@ -1,12 +1,14 @@
-"""What a pass sends: in whole batches, recorded, and never past a key that is neither."""
+"""What a pass sends, in whole batches and recorded; and which events wake the next instance."""
 
 from __future__ import annotations
+
+from collections import deque
 
 import pytest
 
 from oss_oms_sync.clouds.objects import etag_of
 from support.reconcile_world import ReconcileWorld, adds_up
-from support.world import FROZEN, NO_RIGHT, ROOT
+from support.world import FROZEN, NO_RIGHT, ROOT, payload
 
 
 def test_batches_fill_across_pages(small_pages):
@@ -69,3 +71,101 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
     assert adds_up(last)
     assert last["scanned"] == 50
     assert world.failed() == {key}
+
+
+class Triggered:
+    """What the trigger of the log bucket delivers, in the order of writing."""
+
+    def __init__(self, world: ReconcileWorld) -> None:
+        self._world = world
+        self._events: deque[bytes] = deque()
+        self.invocations = 0
+        created = ["oss:ObjectCreated:PutObject"]
+        world.oss.add_trigger("passes", world.log_bucket, created, world.store.prefix, "", self._events.append)
+
+    def deliver_all(self) -> list[dict]:
+        """Delivers each event, and those of what is written then; returns the answers."""
+        answers = []
+        while self._events:
+            self.invocations += 1
+            answers.append(self._world.ask("reconcile", self._events.popleft()))
+            assert self.invocations < 10_000
+        return answers
+
+
+def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
+    world = ReconcileWorld(**environment)
+    for one in range(number):
+        world.upload(f"{one:05}")
+    world.later()
+    return world, Triggered(world)
+
+
+@pytest.mark.parametrize("lanes", ["1", "4", "16"])
+def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+    world, trigger = many(300, LANES=lanes, PIECE_SECONDS="10")
+    world.oms.round_trip = 1.0
+    assert not world.tick()["finished"]
+    trigger.deliver_all()
+    result = world.reconcile({"look": True})
+    assert (result["finished"], result["scanned"], result["accepted"]) == (True, 300, 300)
+    assert max(world.oms.accepted.values()) == 1
+
+
+def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+    caplog.set_level("INFO", "oss_oms_sync")
+    world, trigger = many(60, LANES="2")
+    name = world.tick()["pass"]
+    answers = trigger.deliver_all()
+    done = {key: value for answer in answers for key, value in answer["pieces"].items()}
+    # When the left half is done there is a lane left, so the right one splits.
+    assert [done[f"{name}/{half}"] for half in ("r0", "r1")] == [
+        "done",
+        "split",
+    ]
+    assert [record.msg for record in caplog.records if "pieces" in record.msg] == answers
+
+
+def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+    world, trigger = many(60, LANES="2")
+    world.tick()
+    world.oms.faults.add(FROZEN)
+    (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
+    assert stopped.startswith("OMS refuses every key: ACCOUNT")
+
+
+@pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
+def test_an_event_of_anything_else_does_nothing(world, name):
+    world.upload("a")
+    world.later()
+    assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
+    assert not world.oms.calls
+    assert not list(world.store.names())
+
+
+def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker):
+    # GIVEN far more objects than a batch for each range, and an OMS that refuses all
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+    world, trigger = many(2000, LANES="16")
+    world.oms.faults.add(FROZEN)
+
+    # WHEN a pass begins, THEN each range stops after a batch, and wakes nobody any more
+    world.tick()
+    trigger.deliver_all()
+    ranges = 2 * 16
+    assert len(world.oms.requests) <= ranges
+    # A first piece for each range that there ever was, and one that says that it rests.
+    assert trigger.invocations <= 2 * 2 * ranges
+
+    # AND for an hour each tick tries one batch, whose piece wakes one instance for nothing
+    calls, invocations = len(world.oms.requests), trigger.invocations
+    for _ in range(6):
+        world.later(600)
+        world.tick()
+        trigger.deliver_all()
+    assert len(world.oms.requests) - calls == 6
+    assert trigger.invocations - invocations == 6
+    assert not world.sent()

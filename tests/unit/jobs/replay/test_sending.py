@@ -1,4 +1,4 @@
-"""Everything that failed goes out again, and records and result say how it went."""
+"""Everything that failed goes out again, what Function Compute gave up on too; and why a run stops, and when."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.errors import EventError, StorageError
 from support.law import HOSTILE
 from support.replay_world import ReplayWorld, many
-from support.world import HANG, ROOT, UNAUTHORIZED, oms_error, record_name
+from support.world import HANG, NO_RIGHT, ROOT, UNAUTHORIZED, event, oms_error, record_name
 
 
 def test_nothing_to_replay_is_finished(world):
@@ -109,3 +110,94 @@ def test_every_run_logs_what_it_returns(world, caplog, payload):
     result = world.replay(payload)
     told = [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
     assert told == [result]
+
+
+def test_an_envelopes_keys_are_sent_through_a_run_file(world):
+    envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
+    world.oms.faults.then(UNAUTHORIZED)
+    assert world.replay(envelope)["failed"] == 2
+    assert world.failed() == {"a", "b"}
+    world.oms.faults.clear()
+    assert world.replay(envelope)["accepted"] == 2
+    assert world.failed() == set()
+
+
+def test_an_envelopes_version_is_newer_than_the_one_that_a_record_tells_of(world):
+    world.fail("a")
+    world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}})
+    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"DEF"
+    assert world.failed() == set()
+
+
+def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(world):
+    envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
+    with pytest.raises(EventError):
+        world.replay(envelope)
+    assert world.oms.accepted.keys() == {"a"}
+
+
+def test_an_envelope_whose_run_file_cannot_be_written_is_left_to_function_compute(world):
+    world.bucket.fail(NO_RIGHT, "put")
+    with pytest.raises(StorageError):
+        world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})
+
+
+def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):
+    # GIVEN hundreds of bad keys at the front
+    bad, good = many(200), [f"later {n}" for n in range(10)]
+    world.fail(*bad, *good)
+    world.oms.refuse(set(bad).__contains__)
+
+    # WHEN runs follow each other
+    first = world.replay()
+    assert first["failed"] == 50
+    assert not first["finished"]
+    assert len(world.oms.calls) <= 19 + 4
+    for _ in range(6):
+        world.replay()
+
+    # THEN the good ones behind them have gone out, and nothing was marked REJECTED
+    assert set(good) <= world.oms.accepted.keys()
+    reasons = {json.loads(o.body)["reason"] for n, o in world.bucket.objects.items() if "/failed_object/" in n}
+    assert reasons <= {"REFUSED", "THROTTLED"}
+
+
+def test_a_refused_account_ends_a_run_at_once(world):
+    world.fail(*many(100))
+    world.oms.faults.add(UNAUTHORIZED)
+    result = world.replay()
+    assert len(world.oms.requests) == 1
+    assert (result["failed"], result["left"], result["finished"]) == (10, 90, False)
+    world.oms.faults.clear()
+    assert world.replay()["accepted"] == 100
+    assert world.failed() == set()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
+)
+def test_no_further_page_is_begun_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
+    # GIVEN two pages, of which the first takes so long
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
+    world.fail(*many(15))
+    world.hold_up(timeout - left)
+
+    # WHEN it is done, THEN the second is begun only while there is time for it
+    result = world.replay(timeout=timeout)
+    assert (result["accepted"], result["finished"]) == ((15, True) if begun else (10, False))
+
+
+def test_the_time_that_is_up_leaves_the_rest_in_the_run_file(world):
+    world.fail(*many(500))
+    world.oms.faults.add(HANG)
+    result = world.replay(timeout=60)
+    assert world.clock.seconds <= 60
+    assert result["left"] == len(world.in_run_files()) > 0
+    assert world.failed() | world.in_run_files() == set(many(500))
+
+
+def test_a_run_whose_time_is_up_before_it_begins_leaves_everything(world):
+    world.fail("a")
+    with pytest.raises(StorageError, match="time was up"):
+        world.replay(timeout=0.05)
+    assert world.failed() == {"a"}

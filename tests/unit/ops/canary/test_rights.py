@@ -25,7 +25,6 @@ def needed(world, request):
         b"",
         0,
         0,
-        0,
     )
     bucket, _, host = url.netloc.partition(".")
     key = unquote(url.path[1:])

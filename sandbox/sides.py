@@ -1,0 +1,121 @@
+"""Both accounts as OMS sees them, with the access keys that it is given for a task.
+
+What it needs there: support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and destination buckets".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.gateway import GatewayError
+from sandbox.keys import Credential, KeyedService
+from sandbox.obs.service import Obs
+from sandbox.oms.service import Account
+from sandbox.oms.task import PART_SIZE, Destination, ReadSource, SourceObject
+from sandbox.oss.service import Oss
+
+_LOOKS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
+_LOOKS_THERE = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
+_WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
+_WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
+
+
+class Sides:
+    """An OSS and an OBS, for the OMS between them. All methods raise the GatewayError with which OMS refuses."""
+
+    def __init__(self, oss: Oss, obs: Obs) -> None:
+        self._oss, self._obs = oss, obs
+
+    def region_of(self, cloud: str, keys: Account, bucket: str) -> str:
+        """In which region a bucket is. Huawei's own cloud is called HEC."""
+        if cloud == "HEC":
+            self._look(_credential(self._obs, keys), _LOOKS_THERE[1:2], bucket)
+            return self._obs.bucket(bucket).region
+        if cloud != "Aliyun":
+            raise GatewayError(400, "OMS.0001", "Invalid parameter: the sandbox has no other cloud than Aliyun and HEC")
+        self._look_at_source(_credential(self._oss, keys), _LOOKS[1:2], bucket)
+        return self._oss.buckets[bucket].region
+
+    def source(self, keys: Account, region: str, bucket: str) -> ReadSource:
+        """Reads a bucket for as long as the key may."""
+        self._look_at_source(_credential(self._oss, keys), _LOOKS, bucket)
+        _in_region(self._oss.buckets[bucket].region, region)
+
+        def read(key: str) -> SourceObject | None:
+            holder = self._oss.credential(keys.key)
+            denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, "oss:GetObject", bucket, key)
+            if denial:
+                raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
+            return source_object(self._oss, bucket, key)
+
+        return read
+
+    def destination(self, keys: Account, region: str, bucket: str) -> Destination:
+        """Writes into a bucket for as long as the key may."""
+        self._look(_credential(self._obs, keys), _LOOKS_THERE, bucket)
+        _in_region(self._obs.bucket(bucket).region, region)
+        return _Written(self._obs, bucket, lambda: self._obs.credential(keys.key))
+
+    def _look_at_source(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
+        if bucket not in self._oss.buckets:
+            raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such source bucket")
+        for action in actions:
+            if self._oss.denial(holder, action, "" if action == "oss:ListBuckets" else bucket, ""):
+                raise GatewayError(400, "OMS.0072", f"The source's key has no permission: {action}")
+
+    def _look(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
+        if not self._obs.has(bucket):
+            raise GatewayError(400, "OMS.0001", "Invalid parameter: there is no such destination bucket")
+        for action in actions:
+            if not self._obs.allows(holder, action, "*" if action == _LOOKS_THERE[0] else bucket):
+                raise GatewayError(400, "OMS.0072", f"The destination's key has no permission: {action}")
+
+
+class _Written:
+    """A bucket of OBS, which takes what the key's holder may write."""
+
+    def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
+        self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
+        self.name, self.region = self._bucket.name, self._bucket.region
+
+    @property
+    def objects(self) -> Any:
+        return self._bucket.objects
+
+    def put(
+        self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> object:
+        """OMS's own lists are not written where it may not write."""
+        return None if self._denied(key, ()) else self._bucket.put(key, data, part_size, headers)
+
+    def refusal(self, key: str, data: bytes) -> str:
+        return self._denied(key, _WRITES_PARTS if len(data) > PART_SIZE else ()) or self._bucket.refusal(key, data)
+
+    def _denied(self, key: str, more: tuple[str, ...]) -> str:
+        holder = self._holder()
+        if holder is None:
+            return "InvalidAccessKeyId"
+        missing = [one for one in (*_WRITES_THERE, *more) if not self._obs.allows(holder, one, self.name, key)]
+        return f"AccessDenied: {missing[0]}" if missing else ""
+
+
+def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
+    """An object as OMS reads it; it fails to copy a symbolic link."""
+    found = oss.objects(bucket).get(key)
+    if found is None or found.type == "Symlink":
+        return None
+    return SourceObject(found.data, found.etag, found.last_modified, found.headers, found.has_crc64)
+
+
+def _credential(service: KeyedService, keys: Account) -> Credential:
+    """Of a permanent key: OMS takes no other."""
+    found = service.credential(keys.key)
+    if found is None or found.secret != keys.secret or found.security_token:
+        raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")
+    return found
+
+
+def _in_region(actual: str, given: str) -> None:
+    if actual != given:
+        raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {given}")

@@ -1,0 +1,42 @@
+"""What a request to IAM says beyond what is known is refused, and so is one that is spoiled after it was signed."""
+
+import json
+
+import pytest
+
+from sandbox.account import DOMAIN_ID
+
+USER = json.dumps({"name": "a"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v5/users", USER, 201),
+        ("POST", "/v5/users", b"{}", 400),
+        ("POST", "/v5/users", b"name=a", 400),
+        ("POST", "/v5/users", b'{"name": "a", "path": "/"}', 400),
+        ("POST", "/v5/users", b'{"name": 7}', 400),
+        ("GET", "/v5/users?group_id=1", b"", 400),
+        ("GET", "/v5/users?limit=1000", b"", 400),
+        ("GET", "/v5/users", b"{}", 400),
+        ("GET", "/v5/policies?policy_type=system", b"", 400),
+        ("PATCH", "/v5/users", b"", 404),
+        ("GET", "/v5/groups", b"", 404),
+        ("GET", "/v3/projects?enabled=true", b"", 400),
+    ],
+)
+def test_what_no_row_names_is_refused(box, huawei, method, path, body, status):
+    headers = {"Content-Type": "application/json", "X-Domain-Id": DOMAIN_ID}
+    assert huawei.call(method, f"{box.iam.endpoint}{path}", body, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "unsigned",
+    [{"X-Domain-Id": DOMAIN_ID}, {"X-Sdk-Date": "20060102T150405Z"}, {"X-Security-Token": "a"}],
+    ids=["the domain", "the date", "a token"],
+)
+def test_what_is_not_signed_is_refused(box, huawei, unsigned, assert_refused):
+    answer = huawei.call("POST", f"{box.iam.endpoint}/v5/users", USER, unsigned=unsigned)
+    assert_refused(answer, 401, "APIGW.0301")
+    assert not box.iam.users

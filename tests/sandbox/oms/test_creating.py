@@ -1,0 +1,220 @@
+"""Tasks that are created by a call, judged by the vendor's client: with which keys, what is refused, what they copy."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.http.http_config import HttpConfig
+from huaweicloudsdkoms import v2
+
+from sandbox.oms.task import PART_SIZE
+
+BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs", "dst_region": "cn-north-4"}
+SOURCE = [
+    {"Effect": "Allow", "Action": ["oss:ListBuckets"], "Resource": ["acs:oss:*:*:*"]},
+    {"Effect": "Allow", "Action": ["oss:GetBucketLocation", "oss:ListObjects"], "Resource": ["acs:oss:*:*:photos"]},
+    {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:photos/*"]},
+]
+KEYS = ("src_ak", "src_sk", "dst_ak", "dst_sk")
+BUCKET = "obs:*:*:bucket:photos-obs"
+DESTINATION = [
+    {"Effect": "Allow", "Action": ["obs:bucket:listAllMyBuckets"], "Resource": ["*"]},
+    {"Effect": "Allow", "Action": ["obs:bucket:getBucketLocation", "obs:bucket:listBucket"], "Resource": [BUCKET]},
+    {
+        "Effect": "Allow",
+        "Action": ["obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts"],
+        "Resource": ["obs:*:*:object:photos-obs/*"],
+    },
+]
+
+
+def without(statements, action):
+    """The same, with one action less."""
+    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in statements]
+    return [one for one in kept if one["Action"]]
+
+
+@pytest.fixture
+def client(box, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    config = HttpConfig.get_default_config()
+    config.timeout = 10
+    credentials = BasicCredentials(*box.huawei_credentials, box.project_id)
+    builder = v2.OmsClient.new_builder().with_credentials(credentials).with_http_config(config)
+    return builder.with_endpoint(box.oms.endpoint).build()
+
+
+@pytest.fixture
+def create(box, client):
+    """The identifier of a new task between both buckets with these keys, or others where `given` says so."""
+
+    def made(source, there, **given):
+        keys = dict(zip(KEYS, (*source, *there), strict=True))
+        body = v2.CreateSyncTaskReq(**{**BUCKETS, **keys, **given})
+        return client.create_sync_task(v2.CreateSyncTaskRequest(body=body)).sync_task_id
+
+    return made
+
+
+def refused(call):
+    with pytest.raises(ClientRequestException) as caught:
+        call()
+    return caught.value.status_code, caught.value.error_code
+
+
+@pytest.fixture
+def copied(box, client):
+    """Whether a task has copied a key."""
+
+    def asked(number, key, contents=b"hello"):
+        box.oss.put("photos", key, contents)
+        client.create_sync_events(v2.CreateSyncEventsRequest(number, v2.SyncObjectReq([key])))
+        box.oms.wait_copied(10)
+        return key in box.obs.objects("photos-obs")
+
+    return asked
+
+
+def test_a_task_with_no_more_rights_than_it_needs_starts_by_itself_and_copies(
+    box, client, create, copied, ram_key, iam_key
+):
+    number = create(
+        ram_key(*SOURCE),
+        iam_key(*DESTINATION),
+        description="oss-oms-sync:sync",
+        enable_metadata_migration=True,
+        consistency_check="crc64",
+    )
+    assert copied(number, "a")
+    shown = client.show_sync_task(v2.ShowSyncTaskRequest(number, query_time=int(box.oms.now() * 1000)))
+    assert (shown.status, shown.description, shown.consistency_check) == ("SYNCHRONIZING", "oss-oms-sync:sync", "crc64")
+    assert (shown.enable_metadata_migration, shown.src_bucket, shown.dst_region) == (True, "photos", "cn-north-4")
+    assert shown.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+
+
+@pytest.mark.parametrize("action", [name for one in SOURCE[:2] for name in one["Action"]])
+def test_one_right_less_at_the_source_and_there_is_no_task(box, create, ram_key, action):
+    missing = refused(lambda: create(ram_key(*without(SOURCE, action)), box.huawei_credentials))
+    assert missing == (400, "OMS.0072")
+
+
+@pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
+def test_one_right_less_at_the_destination_and_there_is_no_task(box, create, iam_key, action):
+    missing = refused(lambda: create(box.user_credentials, iam_key(*without(DESTINATION, action))))
+    assert missing == (400, "OMS.0072")
+
+
+@pytest.mark.parametrize(
+    ("source", "there", "size"),
+    [
+        (without(SOURCE, "oss:GetObject"), DESTINATION, 1),
+        (SOURCE, without(DESTINATION, "obs:object:putObject"), 1),
+        (SOURCE, without(DESTINATION, "obs:object:getObject"), 1),
+        (SOURCE, without(DESTINATION, "obs:object:listMultipartUploadParts"), PART_SIZE + 1),
+    ],
+    ids=["read", "write", "look", "parts"],
+)
+def test_one_right_less_for_objects_and_copies_fail(box, create, copied, ram_key, iam_key, source, there, size):
+    number = create(ram_key(*source), iam_key(*there))
+    assert not copied(number, "a", bytes(size))
+    assert box.oms.task(number).failure_object == 1
+
+
+def test_a_key_that_is_deleted_later_copies_no_more(box, create, copied, ram_key, iam_key):
+    number = create(ram_key(*SOURCE), iam_key(*DESTINATION))
+    assert copied(number, "a")
+    [key] = box.ram.entities.users["user"]["keys"]
+    box.ram.entities.delete_access_key("user", key)
+    assert not copied(number, "b")
+
+
+def test_keys_are_permanent_and_right(box, create):
+    ours, theirs = box.user_credentials, box.huawei_credentials
+    for source, there in (
+        ((ours[0], "wrong"), theirs),
+        (("unknown", "unknown"), theirs),
+        (box.function_credentials[:2], theirs),
+        (ours, (theirs[0], "wrong")),
+    ):
+        assert refused(lambda source=source, there=there: create(source, there)) == (400, "OMS.0068")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"src_region": "oss-cn-hangzhou"},
+        {"src_region": "cn-beijing"},
+        {"src_bucket": "never-was"},
+        {"dst_region": "cn-east-3"},
+        {"dst_bucket": "never-was"},
+        {"description": "a<b"},
+        {"description": "a" * 256},
+        {"consistency_check": "md5"},
+        {"src_cloud_type": "AWS"},
+        {"enable_restore": True},
+        {"dst_storage_policy": "COLD"},
+        {"src_ak": "a" * 101},
+        {"src_ak": ""},
+        {"app_id": "1"},
+    ],
+    ids=str,
+)
+def test_what_is_wrong_or_lacking_here_is_refused(box, create, given):
+    assert refused(lambda: create(box.user_credentials, box.huawei_credentials, **given)) == (400, "OMS.0001")
+
+
+def test_at_most_five_tasks(box, create):
+    keys = box.user_credentials, box.huawei_credentials
+    for _ in range(4):
+        create(*keys)
+    assert refused(lambda: create(*keys)) == (400, "OMS.0001")
+
+
+def test_the_agreement_may_be_needed(box, client, create):
+    box.oms.needs_agreement = True
+    keys = box.user_credentials, box.huawei_credentials
+    assert refused(lambda: create(*keys)) == (400, "OMS.0001")
+    client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
+    assert create(*keys)
+
+
+def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ram_key):
+    number = create(ram_key(*without(SOURCE, "oss:GetObject")), box.huawei_credentials)
+    assert not copied(number, "a")
+    client.stop_sync_task(v2.StopSyncTaskRequest(number))
+    ours, theirs = box.user_credentials, box.huawei_credentials
+
+    def start(secret):
+        body = v2.StartSyncTaskReq(**dict(zip(KEYS, (ours[0], secret, *theirs), strict=True)))
+        client.start_sync_task(v2.StartSyncTaskRequest(number, body))
+
+    assert refused(lambda: start("wrong")) == (400, "OMS.0068")
+    start(ours[1])
+    assert copied(number, "a")
+
+
+def test_oms_says_where_a_bucket_is_and_what_regions_it_knows(box, client, ram_key):
+    def region(cloud, keys, bucket):
+        body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
+        answer = client.show_bucket_region(v2.ShowBucketRegionRequest(body=body))
+        return answer.id, answer.support
+
+    ours, theirs = box.user_credentials, box.huawei_credentials
+    assert region("Aliyun", ours, "photos") == ("cn-hangzhou", True)
+    assert region("HEC", theirs, "photos-obs") == ("cn-north-4", True)
+    assert refused(lambda: region("Aliyun", ours, "never-was")) == (400, "OMS.0001")
+    assert refused(lambda: region("AWS", ours, "photos")) == (400, "OMS.0001")
+    blind = ram_key(*without(SOURCE, "oss:GetBucketLocation"))
+    assert refused(lambda: region("Aliyun", blind, "photos")) == (400, "OMS.0072")
+    known = client.show_region_info(v2.ShowRegionInfoRequest()).body
+    assert "cn-north-4" in [one.value for part in known for one in part.region_list]
+
+
+def test_another_project_is_refused(box, huawei, assert_refused):
+    task = json.dumps({**BUCKETS, **dict.fromkeys(KEYS, "a")}).encode()
+    for tail, body in (("sync-tasks", task), ("privacy-agreements", b"")):
+        answer = huawei.call("POST", f"{box.oms.endpoint}/v2/another/{tail}", body)
+        assert_refused(answer, 403, "APIGW.0302")

@@ -1,0 +1,276 @@
+"""What doctor says of the function, of OMS and OSS, of both buckets, and of what is in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.server.faults import Fault
+from support.doctor import QUICK, a_day_of_work, deploy, examine, states, the_check
+from tools.render import render
+
+OLD_OSS2 = """
+    from pathlib import Path
+    import sys
+    folder = next(Path(path) / "oss2" for path in sys.path[1:] if (Path(path) / "oss2").is_dir())
+    __path__ = [str(folder)]
+    exec(compile((folder / "__init__.py").read_text(), "oss2", "exec"))
+    __version__ = "2.15.0"
+"""
+
+
+def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
+    render(box.answers(), tmp_path)
+    (tmp_path / "code" / "oss2").mkdir()
+    (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))
+    box.deploy_project(tmp_path)
+    assert states(examine(box), "fault") == ["libraries"]
+
+
+def test_an_answer_of_oms_without_a_status_is_no_task(box, handler):
+    box.oms.faults.add(Fault.status(200, b"{}"))
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["task"]
+
+
+def test_a_region_in_another_form_is_a_warning(box, handler):
+    box.task.src_region = "Hangzhou (East China 1)"
+    assert "task source" in states(handler(box, box.environment()), "warning")
+
+
+REGIONS = {
+    "cn-north-4": "CN North-Beijing4 (cn-north-4)",
+    "cn-east-3": "CN East-Shanghai1 (cn-east-3)",
+    "cn-southwest-2": "CN Southwest-Guiyang1 (cn-southwest-2)",
+}
+
+
+@pytest.mark.parametrize("region", [*REGIONS, "cn-east-2", "cn-south-1"])
+def test_a_region_that_is_not_known_to_offer_sync_tasks_is_a_warning(box, handler, mocker, region):
+    url = box.task.sync_url.replace(box.oms.endpoint, f"https://oms.{region}.myhuaweicloud.com")
+    mocker.patch("socket.getaddrinfo", side_effect=OSError(-2, "Name or service not known"))
+    check = the_check(handler(box, {**box.environment(), "SYNC_URL": url}), "OMS region")
+    if region in REGIONS:
+        assert (check["state"], REGIONS[region] in check["seen"]) == ("ok", True)
+    else:
+        assert (check["state"], check["fix"].endswith("{}, {} or {}".format(*REGIONS.values()))) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "seen"),
+    [
+        ("FULL_OVERWRITE", "ok", "no new version is skipped"),
+        ("CRC64_COMPARISON_OVERWRITE", "warning", "has no CRC64, OMS compares size and time"),
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "warning", "same size"),
+        ("ONE_THAT_IS_NOT_KNOWN", "warning", "may be skipped"),
+    ],
+)
+def test_an_overwrite_mode_with_a_gap_is_a_warning_that_names_the_one_without(box, handler, mode, state, seen):
+    box.task.overwrite_mode = mode
+    report = handler(box, box.environment())
+    check = the_check(report, "task overwrite mode")
+    assert report["ok"]
+    assert (check["state"], "FULL_OVERWRITE" in check["fix"]) == (state, state == "warning")
+    assert seen in check["seen"]
+
+
+def test_a_function_without_a_role_is_told_so(box, handler):
+    assert states(handler(box, box.environment(), ("", "", "")), "fault") == ["role"]
+
+
+def test_a_service_that_is_down_is_not_called_a_wrong_bucket(box, handler):
+    box.oss.faults.add(Fault.status(503, headers={"Retry-After": "60"}), where=lambda r: "authorization" in r.headers)
+    assert states(handler(box, box.environment()), "fault") == ["OSS answers"]
+
+
+def test_without_a_source_bucket_reconciles_checks_are_skipped(box, handler):
+    report = handler(box, {**box.environment(), "SOURCE_BUCKET": ""})
+    assert report["ok"]
+    assert states(report, "unknown") == []
+    assert {"source bucket", "right to list source bucket", "records flow"} <= set(states(report, "skipped"))
+
+
+RECORDS = "oms_source_record/"
+# Which objects the project is about, what is in the source bucket, and what doctor says of it.
+SOURCE = {
+    "nothing": ({}, [], "ok"),
+    "objects that look like records": ({}, [f"{RECORDS}a"], "fault"),
+    "more of them than a page": ({}, [f"{RECORDS}{number}" for number in range(1001)], "fault"),
+    "a prefix of theirs": ({"OBJECT_PREFIX": "oms_"}, [f"{RECORDS}a"], "fault"),
+    "a prefix among them": ({"OBJECT_PREFIX": f"{RECORDS}a"}, [f"{RECORDS}ab"], "fault"),
+    "another prefix": ({"OBJECT_PREFIX": "photos/"}, [f"{RECORDS}a"], "ok"),
+    "another suffix": ({"OBJECT_SUFFIX": ".jpg"}, [f"{RECORDS}a"], "ok"),
+    "a suffix that the first thousand do not have": (
+        {"OBJECT_SUFFIX": ".jpg"},
+        [f"{RECORDS}{number}" for number in range(1001)],
+        "unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SOURCE)
+def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, handler, what):
+    environment, keys, state = SOURCE[what]
+    box.oss.fill(box.source_bucket, keys)
+    report = handler(box, {**box.environment(), **environment})
+    assert states(report, "fault", "unknown") == (["source names"] if state != "ok" else [])
+    check = the_check(report, "source names")
+    assert (check["state"], "vars.objectPrefix" in check["fix"]) == (state, state != "ok")
+
+
+@pytest.mark.parametrize("prefix", ["", "photos/"])
+@pytest.mark.parametrize(("age", "state"), [(3600, "ok"), (90_000, "fault")])
+def test_what_a_canary_has_left_for_over_a_day_is_a_fault(box, handler, prefix, age, state):
+    box.oss.fill(box.source_bucket, [f"{prefix}.oss-oms-sync-canary/run/small"], age=age)
+    report = handler(box, {**box.environment(), "OBJECT_PREFIX": prefix})
+    check = the_check(report, "canaries")
+    assert (check["state"], "ops.py canary --remove" in check["fix"]) == (state, state == "fault")
+
+
+def test_a_log_bucket_that_fails_between_is_told_as_what_it_says(box, handler):
+    box.oss.faults.add(Fault.status(500), where=lambda request: request.method == "PUT")
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["right to write records"]
+
+
+def test_a_log_bucket_whose_etags_are_not_md5_is_named(box, handler):
+    box.oss.encrypt(box.log_bucket)
+    report = handler(box, box.environment())
+    assert states(report, "fault") == ["record ETag"]
+
+
+def test_a_listing_that_lacks_what_was_just_written_is_not_taken_for_a_right_one(box, handler):
+    empty = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+    answer = Fault.status(200, empty, {"x-oss-request-id": "5D12"})
+    box.oss.faults.add(answer, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
+    report = handler(box, box.environment())
+    assert not report["ok"]
+    assert states(report, "unknown") == ["record ETag"]
+
+
+LIST, GET, HEAD = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+
+
+@pytest.fixture
+def copied(box: Sandbox, tmp_path) -> Sandbox:
+    """A project whose objects OMS has copied."""
+    deploy(box, tmp_path, {**box.environment(), **QUICK})
+    a_day_of_work(box)
+    return box
+
+
+def bucket(**changes: bool) -> Callable[[Sandbox], None]:
+    return lambda box: [setattr(box.obs.bucket(box.destination_bucket), name, value) for name, value in changes.items()]
+
+
+def test_a_destination_that_can_be_looked_at_is_well(copied, handler):
+    report = handler(copied, copied.environment())
+    of_obs = [
+        "OBS connection",
+        "OBS clock",
+        "right to list OBS",
+        "destination kind",
+        "right to read OMS's lists",
+        "destination encryption",
+        "destination versioning",
+    ]
+    assert set(of_obs) <= set(states(report, "ok"))
+
+
+WARNINGS = {
+    "not to be listed": (lambda box: box.obs.deny(LIST), "right to list OBS", LIST),
+    "lists not to be read": (lambda box: box.obs.deny(GET), "right to read OMS's lists", GET),
+    "kind not to be asked for": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
+    "a parallel file system": (bucket(is_file_system=True), "destination kind", "parallel file system"),
+    "bucket gone": (
+        lambda box: box.obs.remove_bucket(box.destination_bucket),
+        "right to list OBS",
+        "destination of the sync",
+    ),
+    "clock off": (lambda box: setattr(box.obs, "clock_offset", 1200), "OBS clock", "clock"),
+    "OBS down": (lambda box: box.obs.faults.add(Fault.status(503)), "right to list OBS", ""),
+}
+
+
+@pytest.mark.parametrize("what", WARNINGS)
+def test_what_keeps_compare_from_looking_is_a_warning_and_all_else_is_as_before(copied, handler, what):
+    go_wrong, name, fix = WARNINGS[what]
+    go_wrong(copied)
+    report = handler(copied, copied.environment())
+    assert name in states(report, "warning", "fault")
+    check = the_check(report, name)
+    assert fix in check["fix"] + check["seen"]
+    assert not [one for one in states(report, "fault") if one != "OBS clock"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "state", "seen"),
+    [
+        ({"has_versions": True}, "destination versioning", "ok", "keeps older versions"),
+        ({}, "destination versioning", "ok", "keeps no older versions"),
+    ],
+)
+def test_versioning_of_the_destination_is_told_by_what_oms_wrote(copied, handler, change, name, state, seen):
+    bucket(**change)(copied)
+    check = the_check(handler(copied, copied.environment()), name)
+    assert (check["state"], seen in check["seen"]) == (state, True)
+
+
+def test_an_encrypted_destination_proves_less(box, tmp_path, handler):
+    bucket(encrypted=True)(box)
+    deploy(box, tmp_path, {**box.environment(), **QUICK})
+    a_day_of_work(box)
+    check = the_check(handler(box, box.environment()), "destination encryption")
+    assert (check["state"], "no MD5s" in check["seen"]) == ("warning", True)
+
+
+def test_before_oms_wrote_anything_there_is_nothing_to_look_at(box, handler):
+    assert "right to read OMS's lists" in states(handler(box, box.environment()), "skipped")
+
+
+NAME = "objects in scope"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
+        ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were looked at"),
+        ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was looked at"),
+    ],
+    ids=["prefix", "suffix", "records"],
+)
+def test_nothing_in_scope_is_a_warning_that_names_what_may_have_a_typo(box, handler, changes, told):
+    for key in ("photos/1.jpg", "oms_source_record/x"):
+        box.oss.put(box.source_bucket, key, b"x")
+    report = handler(box, {**box.environment(), **changes})
+    assert NAME in states(report, "warning")
+    check = the_check(report, NAME)
+    assert told in check["seen"]
+    assert "typo" in check["fix"]
+
+    # AND with the right one it is none
+    assert NAME in states(handler(box, {**box.environment(), "OBJECT_PREFIX": "photos/", "OBJECT_SUFFIX": ""}), "ok")
+
+
+def test_what_doctor_has_no_time_to_look_at_is_known_once_a_pass_has_looked(box, tmp_path, handler, in_process):
+    # GIVEN more objects than doctor looks at, none of which has the suffix
+    environment = {**box.environment(), "OBJECT_SUFFIX": ".png"}
+    deploy(box, tmp_path, environment)
+    box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))
+    report = handler(box, environment)
+    assert (NAME in states(report, "unknown"), report["ok"]) == (True, False)
+    assert "the first 10,000 names were looked at" in the_check(report, NAME)["seen"]
+    assert "python ops.py reconcile" in the_check(report, NAME)["fix"]
+
+    # WHEN a pass has looked at them, THEN it is known, and so it is when one with the suffix has come
+    in_process(box, "reconcile", environment=environment)
+    assert NAME in states(handler(box, environment), "warning")
+    box.oss.fill(box.source_bucket, ["z.png"])
+    in_process(box, "reconcile", environment=environment)
+    report = handler(box, environment)
+    assert NAME in states(report, "ok")
+    assert "by the pass of" in the_check(report, NAME)["seen"]

@@ -1,0 +1,149 @@
+"""What a pass measures beside its counts: lags, a sample, and how far it is."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.clock import timestamp
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes import digests as drawing
+from oss_oms_sync.passes.digests import Drawn, digest
+from oss_oms_sync.passes.marks import Mark
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState, Progress
+from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
+
+lags = st.lists(st.integers(0, 10**7), max_size=60)
+
+
+def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = None) -> Histogram:
+    collected = (start or Histogram()).plus(Histogram())
+    for one in seconds:
+        collected.add(one)
+    collected.not_yet += not_yet
+    return collected
+
+
+@given(lags.filter(bool), st.sampled_from([50, 90, 99]))
+def test_percentiles_are_within_five_percent_of_the_exact_ones(seconds, percent):
+    exact = sorted(seconds)[math.ceil(len(seconds) * percent / 100) - 1]
+    assert histogram(seconds).percentile(percent) == pytest.approx(exact, rel=0.05)
+
+
+@given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
+def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(parts, random):
+    whole = histogram([one for seconds, _ in parts for one in seconds], sum(number for _, number in parts))
+    shuffled = [histogram(seconds, number) for seconds, number in parts]
+    random.shuffle(shuffled)
+    total = Histogram()
+    for one in shuffled:
+        total = total.plus(one)
+    assert total.summary() == whole.summary()
+    assert total == whole
+
+
+@given(lags)
+def test_what_is_within_a_time_is_counted_exactly(seconds):
+    within = histogram(seconds).summary().within
+    assert within == {limit: sum(one <= limit for one in seconds) for limit in WITHIN}
+
+
+def test_an_object_that_is_earlier_by_the_clocks_difference_is_not_late():
+    summary = histogram([-3, 0]).summary()
+    assert (summary.objects, summary.p99, summary.max) == (2, 0, 0)
+
+
+@given(lags, st.integers(0, 9))
+def test_a_piece_that_is_gone_on_with_has_all_that_was_stored(seconds, not_yet):
+    half = histogram(seconds[: len(seconds) // 2], not_yet)
+    stored = from_json(Histogram, json.loads(json.dumps(to_json(half))))
+    assert histogram(seconds[len(seconds) // 2 :], 0, stored).summary() == histogram(seconds, not_yet).summary()
+
+
+KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
+
+
+def drawn(keys: list[str], seed: str = "5eed") -> Drawn:
+    one = Drawn(seed)
+    for key in keys:
+        one.add(key, digest(key.encode(), 1))
+    return one
+
+
+def test_a_stranger_draws_the_same_keys_from_a_listing():
+    def rank(key: str) -> int:
+        return int(hashlib.sha256(key.encode() + b"\x001").hexdigest(), 16) * (2 * 0x5EED + 1) % 2**256
+
+    assert drawn(KEYS).keys == sorted(KEYS, key=rank)[:300]
+    assert drawn(KEYS).population == 1000
+
+
+@given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
+def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
+    keys = KEYS[:60]
+    places = sorted({0, 60, *(cut % 60 for cut in cuts)})
+    parts = [keys[a:b] for a, b in itertools.pairwise(places)]
+    with_most = drawing.MAX_DRAWN
+    drawing.MAX_DRAWN = most
+    try:
+        whole = drawn(keys)
+        summed = reduce(Drawn.plus, map(drawn, parts), Drawn())
+        piece = Drawn()
+        for part in parts:
+            piece = from_json(Drawn, json.loads(json.dumps(to_json(piece))))
+            piece.seed = "5eed"
+            for key in part:
+                piece.add(key, digest(key.encode(), 1))
+    finally:
+        drawing.MAX_DRAWN = with_most
+    assert whole == summed == piece
+
+
+def test_another_seed_draws_others_and_each_key_is_drawn_as_often_as_any_other():
+    # Of 100 keys 10 are drawn with each of 400 seeds: 40 times each, if all are alike.
+    keys, times = KEYS[:100], Counter[str]()
+    for number in range(400):
+        seed = hashlib.md5(str(number).encode()).hexdigest()
+        times.update(drawn(keys, seed).keys[:10])
+    assert sum(times.values()) == 4000
+    # Chi-squared of 99 degrees of freedom is below 160 with a probability of 0.9999.
+    assert sum((times[key] - 40) ** 2 / 40 for key in keys) < 160
+
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+
+def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassState:
+    began = timestamp(NOW - timedelta(minutes=minutes_ago))
+    one = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
+    return PassState(one, Tally({}, (Mark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1)
+
+
+def test_an_open_pass_is_measured_by_the_last_one_of_its_scope():
+    last = a_pass(1_000_000, minutes_ago=60, ended=True)
+    assert Progress.of(a_pass(250_000), last, NOW) == Progress(25_000, 0.25, 30)
+
+
+@pytest.mark.parametrize("last", [None, a_pass(1_000, ended=True)])
+def test_without_a_measure_only_its_pace_is_known(last):
+    progress = Progress.of(a_pass(0), last, NOW) if last else Progress.of(a_pass(500), None, NOW)
+    assert (progress.share, progress.minutes_left) == (None, None)
+
+
+def test_a_bucket_that_has_grown_does_not_make_it_more_than_all():
+    assert Progress.of(a_pass(2_000), a_pass(1_000, ended=True), NOW) == Progress(200, 1.0, 0)
+
+
+def test_a_pass_that_ended_is_all_done_at_the_pace_it_had():
+    assert Progress.of(a_pass(6_000, ended=True), None, NOW + timedelta(days=1)) == Progress(600, 1.0, 0)
