@@ -288,6 +288,8 @@ class Sandbox:
         return {
             "region": self.region,
             "sourceBucket": self.source_bucket,
+            "destinationRegion": self.obs.region,
+            "destinationBucket": self.destination_bucket,
             "SYNC_URL": self.task.sync_url,
             "HW_AK": access_key,
             "HW_SK": secret_key,

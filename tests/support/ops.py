@@ -256,4 +256,4 @@ STORY = {
     "step": {"job": "replay", "options": {"key": "a b"}},
 }
 REPLAYED = answer("made/replayed")
-SET_UP_RIGHT = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
+SET_UP_RIGHT = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}

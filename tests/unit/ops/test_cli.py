@@ -243,7 +243,7 @@ def show(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "code", "first"),
     [
-        (SET_UP_RIGHT, 0, "Set up right: "),
+        (SET_UP_RIGHT, 0, "Setup OK: "),
         (report("in step"), 0, "Now in step."),
         ({**STORY, "accepted": True}, 0, "'a b': OMS accepted an older version."),
         (REPLAYED, 0, "Nothing is left to send again."),

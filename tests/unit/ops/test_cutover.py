@@ -111,7 +111,7 @@ def test_what_is_set_up_wrong_ends_it_before_anything_is_waited_for(command):
         "fix": "F",
         "fix_zh": "F",
     }
-    report = {"ok": False, "checks": [fault], "text": "Not set up right", "text_zh": "有误"}
+    report = {"ok": False, "checks": [fault], "text": "Setup has faults", "text_zh": "有误"}
     seen = world(doctor=report)
     assert command(seen, "--frozen-since", "now", "--close") == 1
     assert "  fault: key: revoked\n      -> F\nThe cutover ends before it begins" in seen.said

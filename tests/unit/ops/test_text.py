@@ -140,7 +140,7 @@ CHECKS = [
     doctor_check("records flow", "skipped", "no object yet", ""),
 ]
 FOUND = """\
-Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
+Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   fault: task: NO_TASK 404
       -> Check SYNC_URL.
   unknown: createEvent: too many records
@@ -153,7 +153,7 @@ Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
 
 
 def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted():
-    answer = {"ok": False, "text": "Not set up right", "text_zh": "配置有误", "checks": CHECKS}
+    answer = {"ok": False, "text": "Setup has faults", "text_zh": "配置有误", "checks": CHECKS}
     assert text(doctor_lines(answer, "en")) == FOUND
     assert text(doctor_lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
 

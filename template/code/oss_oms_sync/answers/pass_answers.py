@@ -51,7 +51,6 @@ class ReconcileAnswer(PassAnswer):
     failed: int
     pending: int
     orphans: int
-    state_digest: str | None
     missing: Sequence[str] | None
 
 

@@ -26,7 +26,7 @@ from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import Walked
 
 log = logging.getLogger(__name__)
@@ -55,11 +55,9 @@ class ReconcileResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: the counts beside the rest."""
-        state = self.how_far.state
         known: dict[str, Any] = {
             **vars(self.how_far.answer()),
             **{name: self.counts.get(name, 0) for name in COUNTS},
-            "state_digest": f"{state.tally.state:064x}" if state and state.ended else None,
             "missing": self.missing,
         }
         return to_json(ReconcileAnswer(**known))  # type: ignore[no-any-return]
@@ -154,8 +152,7 @@ class ReconcileCount(Count):
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            if object_class or self._key_filter.matches(entry.key):
-                self._add_version(entry.source, None)
+            counts[INSIDE] += object_class is not None or self._key_filter.matches(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import INSIDE, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
@@ -104,9 +104,9 @@ class PassState:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it has walked past passes the project's filter: the sum of their
-        digests is nothing."""
-        return not self.tally.state
+        """Whether no object of the source bucket that it, one of reconcile, has walked past passes the project's
+        filter."""
+        return not self.counts.get(INSIDE)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""

@@ -104,14 +104,14 @@ _CHECKS = (
     _ClassCheck(
         "UNKNOWN",
         (ObjectClass.UNKNOWN,),
-        t("Nothing is in OBS that the source does not have, and was not sent"),
+        t("OBS holds no object that is absent at the source and was never submitted"),
         t("only in OBS, and not sent by this project"),
         t("Delete in OBS what does not belong there, or accept these by name"),
     ),
 )
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
 # Judging again sends nothing.
-_STILL = t("They were judged again, and this is still so. Compare anew, which sends them once more")
+_STILL = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
 _COPIED = t(
     "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"

@@ -40,10 +40,10 @@ _STATES = {
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {
-    Result.FAILED: t("Not set up right"),
-    Result.NOT_RUN: t("Not all could be looked at"),
+    Result.FAILED: t("Setup has faults"),
+    Result.NOT_RUN: t("Some checks could not run"),
 }
-_WELL = t("Set up right")
+_WELL = t("Setup OK")
 
 log = logging.getLogger(__name__)
 
@@ -103,5 +103,5 @@ def _run_check(check: Check[C], context: C) -> Finding:
     except OmsSyncError as error:
         return fault(
             same(str(error)),
-            t("Look at the message; if it says nothing to do, run doctor again in a minute"),
+            t("See the message; if it says nothing to do, run doctor again in a minute"),
         )
