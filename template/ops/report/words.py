@@ -242,6 +242,9 @@ _COMPARISON = {
     "never compared": ("Nothing has been compared with OBS yet: not known.", "尚未与 OBS 比对，情况未知。"),
     "judged again": ("keys judged again", "重新判定"),
     "watermark": ("In OBS up to", "OBS 数据截至"),
+    "when accepted": ("accepted by OMS", "OMS 接受于"),
+    "written at": ("written {time}", "写入于 {time}"),
+    "later by": ("{duration} later", "{duration}后"),
     "watermark note": (
         "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal",
         "最近一次比对时，此前写入的对象均已在 OBS 中；{total} 个对象中有 {rest} 个未证明内容一致",
