@@ -91,7 +91,7 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
-    assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
+    assert last["remedies"] == {name: text.to_json() for name, text in remedies(tally, mode).items()}
 
 
 @pytest.fixture

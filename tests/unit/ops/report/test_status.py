@@ -190,7 +190,7 @@ def test_classes_that_do_not_add_up_are_said_not_to(change, said):
 def test_lasting_reasons_stand_apart_from_those_that_pass():
     given = answer("status")
     given["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
-    given["fixes"] = {name: Reason[name].fix._asdict() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
+    given["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     shown = section_of(page(given), "waiting")
     tables = {one.one("caption").text: one for one in shown.every("table") if list(one.every("caption"))}
     lasting = tables["Lasting: they need you"]
