@@ -19,7 +19,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
 from sandbox import Sandbox
-from sandbox.iam.service import Call
+from sandbox.iam.identities import Call
 
 # Long enough for a loaded machine; only a failing test ever waits for it.
 PATIENCE = 10.0

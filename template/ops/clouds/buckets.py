@@ -1,8 +1,9 @@
 """Buckets of both clouds, with what an administrator's commands do there.
 
 Both vendors' pages describe the same calls: help.aliyun.com/zh/oss/developer-reference/ (putobject, copyobject,
-initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm) and
-support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0022, obs_04_0080, obs_04_0083 to obs_04_0085, object-lock).
+initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm, getbucketinfo, putbucket)
+and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0021 to obs_04_0023, obs_04_0080, obs_04_0083 to obs_04_0085,
+object-lock).
 
 All methods raise RefusedError and UnreachableError.
 """
@@ -144,6 +145,15 @@ class Bucket(ABC):
                 return None
             raise
 
+    def _of_bucket(self, query: str) -> ElementTree.Element | None:
+        """What is told of the bucket itself; None if there is none."""
+        try:
+            return self.call("GET", query={query: ""}).xml()
+        except RefusedError as error:
+            if error.code == "NoSuchBucket":
+                return None
+            raise
+
     @abstractmethod
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         """The headers, and those of the signature."""
@@ -153,6 +163,20 @@ class OssBucket(Bucket):
     """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
 
     retention_query = "worm"
+
+    def info(self) -> dict[str, str] | None:
+        """What OSS tells of the bucket, by the names of its elements (Location, StorageClass, Versioning,
+        SSEAlgorithm, ...; `Owner` is the account's id); None if there is none of this name."""
+        page = self._of_bucket("bucketInfo")
+        return (
+            None
+            if page is None
+            else {one.tag: one.text or "" for one in page.iter()} | {"Owner": page.findtext(".//Owner/ID") or ""}
+        )
+
+    def create(self) -> None:
+        """Create it, private. Never for one that is there: OSS would take the call for another."""
+        self.call("PUT")
 
     def __init__(self, place: Place, keys: Keys, clock: Clock, region: str) -> None:
         super().__init__(place, keys, clock)
@@ -197,9 +221,19 @@ class OssBucket(Bucket):
 
 
 class ObsBucket(Bucket):
-    """Of Huawei Cloud. Nothing is written there from here."""
+    """Of Huawei Cloud. No object is written there from here."""
 
     retention_query = "object-lock"
+
+    def location(self) -> str | None:
+        """The region in which it is; None if there is none of this name."""
+        page = self._of_bucket("location")
+        return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
+
+    def create(self, region: str) -> None:
+        """Create it, private."""
+        body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
+        self.call("PUT", body=body.encode())
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())

@@ -19,7 +19,7 @@ _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
 _ATTEMPTS = 4
 _AGAIN = (429, 500, 502, 503, 504)
-_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"error_code" *: *"([A-Za-z0-9.()]{1,80})"')
+_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
 _NO_ANSWER = Text("{} gives no answer: {}", "{} 无响应：{}")
 _NETWORK = Text(
@@ -83,14 +83,16 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206)) -> Answer:
-    """Send what `made` makes, each time anew because the signature holds the time; everything that is sent from here
-    can be sent twice.
+def ask(
+    clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206), attempts: int = _ATTEMPTS
+) -> Answer:
+    """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
+    be done twice.
 
     Raises RefusedError for an answer that is not `fine`, and UnreachableError.
     """
-    for attempt in range(_ATTEMPTS):
-        is_last = attempt == _ATTEMPTS - 1
+    for attempt in range(attempts):
+        is_last = attempt == attempts - 1
         request = made()
         try:
             answer = exchange(request)

@@ -199,6 +199,9 @@ _COMPARISON = {
     "never compared": t("Nothing has been compared with OBS yet: not known."),
     "judged again": t("keys judged again"),
     "watermark": t("In OBS up to"),
+    "when accepted": t("accepted by OMS"),
+    "written at": t("written {time}"),
+    "later by": t("{duration} later"),
     "watermark note": t(
         "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
     ),

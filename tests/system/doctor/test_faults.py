@@ -86,6 +86,8 @@ FAULTS = {
     "stopped task": (huawei(status="STOPPED"), "task runs", "Start it"),
     "task of another bucket": (huawei(src_bucket="videos"), "task source", "bucket should be"),
     "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
+    "task to another bucket": (set_to(DESTINATION_BUCKET="elsewhere"), "task destination", "s.yaml says elsewhere"),
+    "task to another region": (set_to(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
     "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
     "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),

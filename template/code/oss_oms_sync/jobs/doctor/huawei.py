@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
@@ -75,9 +76,27 @@ def task_is_shown(context: CheckContext) -> Finding:
             t("the response is not one that OMS's documentation names"),
             Reason.UNEXPECTED.fix,
         )
-    return ok(
-        t("the task copies to {dst_bucket} in {dst_region}", dst_bucket=task.dst_bucket, dst_region=task.dst_region),
+    return ok(_copies_to(task))
+
+
+def task_destination(context: CheckContext) -> Finding:
+    task, settings = context.task, context.settings
+    bucket, region = settings.destination_bucket, settings.destination_region
+    if bucket in ("", task.dst_bucket) and region in ("", task.dst_region):
+        return ok(_copies_to(task))
+    return fault(
+        _copies_to(task),
+        t(
+            "s.yaml says {bucket} in {region}: copy the SYNC_URL of the right task, or correct destinationBucket and"
+            " destinationRegion",
+            bucket=bucket,
+            region=region,
+        ),
     )
+
+
+def _copies_to(task: TaskInfo) -> Text:
+    return t("the task copies to {dst_bucket} in {dst_region}", dst_bucket=task.dst_bucket, dst_region=task.dst_region)
 
 
 def task_runs(context: CheckContext) -> Finding:
@@ -275,6 +294,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("task"), ("right oms:synctask:get",), task_is_shown),
     Check(t("task runs"), ("task",), task_runs),
     Check(t("task source"), ("task", "region"), task_source),
+    Check(t("task destination"), ("task",), task_destination),
     Check(t("task overwrite mode"), ("task",), overwrite_mode),
     Check(t("task options"), ("task",), task_options),
     Check(t("OMS region"), ("settings",), oms_region),
