@@ -34,7 +34,7 @@ class Service:
         was_made: bool = False,
     ) -> dict[str, Any]:
         """What it answers; empty where it says nothing. `was_made`: what it is about was made just now, and may not be
-        seen yet. Raises RefusedError and UnreachableError."""
+        seen yet. Raises RefusedError, UnreachableError and UnreadableError."""
         host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
 
@@ -44,7 +44,6 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
-        sent_once = partial(ask, self._clock, made, (200, 201, 204), attempts)
-        answer = patiently(self._clock, sent_once, lambda error: error.status == 404) if was_made else sent_once()
-        found: dict[str, Any] = json.loads(answer.body or b"{}")
-        return found
+        asked_once = partial(ask, self._clock, made, (200, 201, 204), attempts)
+        answer = patiently(self._clock, asked_once, lambda error: error.status == 404) if was_made else asked_once()
+        return answer.json() if answer.body else {}

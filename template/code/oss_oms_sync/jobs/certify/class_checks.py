@@ -193,7 +193,7 @@ def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Ste
 
 
 def _mend_older(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER.title)
+    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER)
     if told:  # OMS has skipped them once more
         return told, options.comparing(found.state.scope, deep=True, restart=True)
     return _overwriting_nothing(found, task, options) or _mend_missing(found, options)
@@ -205,7 +205,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     skipped = count.proven_different if task.skips_same_size else count.in_vain
     if nothing := _overwriting_nothing(found, task, options):
         return nothing
-    of_same_size = remedies(found.tally, task.object_overwrite_mode).get(one)
+    of_same_size = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, options.comparing(scope, restart=True)
     if scope.overwrite and not found.state.amended:
