@@ -528,8 +528,8 @@ _JOBS = {
     "stop busy": ("another run is at it", "另一次执行正在进行"),
     "read again": (
         "The mark was read again two minutes after it was set. What is still written to the source is recorded as"
-        " failed (CLOSED): python ops.py status",
-        "标记设置两分钟后已再次读取确认。此后写入源端的对象会记录为失败（CLOSED）：python ops.py status",
+        " failed (CLOSED): python3 ops.py status",
+        "标记设置两分钟后已再次读取确认。此后写入源端的对象会记录为失败（CLOSED）：python3 ops.py status",
     ),
     "pass": ("pass", "时间"),
     "pass ended": ("The pass has ended.", "本轮已结束。"),
@@ -556,9 +556,9 @@ _JOBS = {
     "not proven too": ("{number} objects are not proven to be equal", "另有 {number} 个对象未证明相同"),
     "unread unreadable": (
         "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
-        " role may not read at all (python policies/show.py --deep)",
+        " role may not read at all (python3 policies/show.py --deep)",
         "{number} 个无法读取：已归档，或所用密钥未授权给函数的角色，或该角色没有读取权限"
-        "（python policies/show.py --deep）",
+        "（python3 policies/show.py --deep）",
     ),
     "unread too_big": (
         "{number} are too large for the time of a piece",
@@ -611,9 +611,9 @@ _COST = {
     "estimate note": (
         "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it"
         " is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will"
-        " be: python ops.py cutover --rehearse",
+        " be: python3 ops.py cutover --rehearse",
         "仅为估算，依据见 docs/costs.md。华为云称 OMS 目前免费；若收费请用 --oms-price 给出单价。"
-        "不含日志、OBS 存储和 NAT 网关。实际停写时长请演练测得：python ops.py cutover --rehearse",
+        "不含日志、OBS 存储和 NAT 网关。实际停写时长请演练测得：python3 ops.py cutover --rehearse",
     ),
 }
 
