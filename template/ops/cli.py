@@ -234,6 +234,8 @@ def _secrets(session: Session, options: Namespace) -> int:
 
 
 def _canary(session: Session, options: Namespace) -> int:
+    if options.report:
+        _check_writable(options.report)
     return canary(session, options, FOLDER)
 
 

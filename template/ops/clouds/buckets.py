@@ -5,7 +5,7 @@ initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, g
 and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0021 to obs_04_0023, obs_04_0080, obs_04_0083 to obs_04_0085,
 object-lock).
 
-All methods raise RefusedError and UnreachableError.
+All methods raise RefusedError, UnreachableError and UnreadableError.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xml.sax.saxutils import escape
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Answer, RefusedError, Request, ask
+from ops.clouds.wire import Answer, RefusedError, Request, UnreadableError, ask
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -87,8 +87,11 @@ class Bucket(ABC):
             page = self.call("GET", query=query).xml()
             found = [_listed(one) for one in page.iter("Contents")]
             yield from found
-            if page.findtext("IsTruncated") != "true" or not found:
+            if page.findtext("IsTruncated") != "true":
                 return
+            # OBS is known to repeat a page for ever. In what order it lists is not to be relied on here.
+            if not found or found[-1].key == query.get("marker"):
+                raise UnreadableError
             query["marker"] = found[-1].key
 
     def versions(self, prefix: str) -> Iterator[Listed]:
@@ -100,8 +103,13 @@ class Bucket(ABC):
                 yield from (_listed(one) for one in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
-            query["key-marker"] = unquote_plus(page.findtext("NextKeyMarker") or "")
-            query["version-id-marker"] = page.findtext("NextVersionIdMarker") or ""
+            key, version = (
+                unquote_plus(page.findtext("NextKeyMarker") or ""),
+                page.findtext("NextVersionIdMarker") or "",
+            )
+            if (key, version) == (query.get("key-marker", ""), query.get("version-id-marker", "")):
+                raise UnreadableError
+            query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
         """ "Enabled" or "Suspended"; empty where it was never switched on."""
@@ -136,9 +144,9 @@ class Bucket(ABC):
 
         return ask(self._clock, made)
 
-    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING) -> Answer | None:
+    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Answer | None:
         try:
-            return self.call(method, key, query)
+            return self.call(method, key, query, body=body)
         except RefusedError as error:
             # Of a bucket that is not there, and of a redirect, it is an error.
             if error.status == 404 and error.code in ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload"):
@@ -191,8 +199,9 @@ class OssBucket(Bucket):
         named = f"/{self.name}/{signers.quote_key(source)}"
         return self.call("PUT", key, headers={"x-oss-copy-source": named})
 
-    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> Answer:
-        """Store an object in parts of this size."""
+    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> None:
+        """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
+        lost, and it is asked for again, there is no upload any more."""
         begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()
         number = begun.findtext("UploadId") or ""
         parts = []
@@ -204,7 +213,7 @@ class OssBucket(Bucket):
             parts.append(f"<Part><PartNumber>{at}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
         whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         query = {"encoding-type": "url", "uploadId": number}
-        return self.call("POST", key, query, body=whole)
+        self._found("POST", key, query, whole)
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Uploads that were begun and not ended, of keys that begin so: key and id. There are few: one page."""

@@ -6,7 +6,6 @@ Sources: help.aliyun.com/zh/ram/developer-reference (RAM, version 2015-05-01); .
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +23,7 @@ _RAM_HOST, _STS_HOST = "https://ram.aliyuncs.com", "https://sts.aliyuncs.com"
 class Ram:
     """RAM, as somebody with these keys sees it. `endpoint` stands for both services in the sandbox.
 
-    All methods raise RefusedError and UnreachableError.
+    All methods raise RefusedError, UnreachableError and UnreadableError.
     """
 
     def __init__(self, keys: Keys, clock: Clock, endpoint: str = "") -> None:
@@ -60,5 +59,4 @@ class Ram:
             signed = signers.acs(host, action, version, parameters, keys=self._keys, now=now, nonce=uuid.uuid4().hex)
             return Request("POST", f"{endpoint}/?{urlencode(sorted(parameters.items()), quote_via=quote)}", signed)
 
-        found: dict[str, Any] = json.loads(ask(self._clock, made, attempts=attempts).body)
-        return found
+        return ask(self._clock, made, attempts=attempts).json()

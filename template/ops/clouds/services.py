@@ -25,7 +25,8 @@ class Service:
     def call(
         self, method: str, path: str, query: Mapping[str, str] = _NOTHING, body: Any = None, attempts: int = 4
     ) -> dict[str, Any]:
-        """What it answers; empty where it says nothing. Raises RefusedError and UnreachableError."""
+        """What it answers; empty where it says nothing. Raises RefusedError, UnreachableError and
+        UnreadableError."""
         host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
 
@@ -35,5 +36,5 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
-        found: dict[str, Any] = json.loads(ask(self._clock, made, (200, 201, 204), attempts).body or b"{}")
-        return found
+        answer = ask(self._clock, made, (200, 201, 204), attempts)
+        return answer.json() if answer.body else {}

@@ -152,7 +152,7 @@ class ReconcileCount(Count):
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            counts[INSIDE] += object_class is not None or self._key_filter.matches(entry.key)
+            counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

@@ -10,7 +10,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
@@ -195,6 +195,12 @@ class KeyHistory:
 
     def _conclude_unrecorded(self, source: ObjectSummary) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
+        if self._settings.key_filter.is_canary(self._key):
+            return _Story(
+                t("It is a canary's, and its event was lost: nothing else sends it."),
+                t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
+                _NOT_SENT,
+            )
         installed = JobState(self._invocation).installed(note=False)
         usual = Scope(self._settings.key_filter, None, everything=False)
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now())
