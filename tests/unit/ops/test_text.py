@@ -273,12 +273,12 @@ def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
         (
             open_pass(),
             "34%, 1,000 objects, 100 objects a minute, 12 min left",
-            "34%，1,000 个对象，每分钟 100 个对象，预计还需 12 分钟",
+            "34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟",
         ),
         (
             open_pass(share=None, minutes_left=None),
             "1,000 objects, 100 objects a minute",
-            "1,000 个对象，每分钟 100 个对象",
+            "1,000 个对象、每分钟 100 个对象",
         ),
         (None, "begins", "正在开始"),
         (a_pass(), "begins", "正在开始"),  # the one before it
@@ -327,7 +327,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "  Li, checked  " in out
     out = text(certificate_lines(document, "zh"))
     assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
-    assert "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象，4 字节\n      certify 所见：MISSING 所见\n" in out
+    assert "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：MISSING 所见\n" in out
     assert "      -> 修复 MISSING\n" in out
 
 
