@@ -6,8 +6,11 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError
@@ -52,11 +55,12 @@ class ReconcileResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: the counts beside the rest."""
-        return {
+        known: dict[str, Any] = {
+            **vars(self.how_far.answer()),
             **{name: self.counts.get(name, 0) for name in COUNTS},
-            **self.how_far.to_json(),
-            **({} if self.missing is None else {"missing": list(self.missing)}),
+            "missing": self.missing,
         }
+        return to_json(ReconcileAnswer(**known))  # type: ignore[no-any-return]
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesDone:
@@ -148,7 +152,7 @@ class ReconcileCount(Count):
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            counts[INSIDE] += object_class is not None or self._key_filter.matches(entry.key)
+            counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from oss_oms_sync.answers.stop import Stop, Stopped, stop_json
+from oss_oms_sync.answers.pass_answers import PassAnswer, Ranges
+from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope
@@ -164,20 +165,23 @@ class HowFar:
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
         return cls(finished, following, stopped)
 
-    def to_json(self) -> dict[str, object]:
-        """As answers have it; "objects" are those that the pass has walked past."""
-        state, names = self.state, ("objects_per_minute", "share", "minutes_left")
-        return {
-            "finished": self.finished,
-            "next": self.following,
-            **stop_json(self.stopped),
-            "pass": state.of.name if state else None,
-            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
-            "started": state.started if state else None,
-            "ended": (state.ended or None) if state else None,
-            "objects": state.objects if state else None,
-            **(asdict(self.progress) if self.progress else dict.fromkeys(names)),
-        }
+    def answer(self) -> PassAnswer:
+        """As the caller gets it."""
+        state, progress, stopped = self.state, self.progress, self.stopped
+        return PassAnswer(
+            finished=self.finished,
+            next=self.following,
+            stop=stopped.stop if stopped else None,
+            stopped=stopped.why if stopped else None,
+            pass_=state.of.name if state else None,
+            ranges=Ranges(state.ranges_open, state.ranges_done) if state else None,
+            started=state.started if state else None,
+            ended=(state.ended or None) if state else None,
+            objects=state.objects if state else None,
+            objects_per_minute=progress.objects_per_minute if progress else None,
+            share=progress.share if progress else None,
+            minutes_left=progress.minutes_left if progress else None,
+        )
 
 
 class Answer(NamedTuple):

@@ -13,6 +13,7 @@ from operator import add
 from typing import NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag
 from oss_oms_sync.passes.digests import MODULUS, Drawn
 from oss_oms_sync.passes.marks import Mark, Marks
 
@@ -70,16 +71,16 @@ class ClassCount:
             self.in_vain + other.in_vain,
         )
 
-    def shown(self) -> dict[str, object]:
+    def found(self) -> ClassFound:
         """As answers and certificates have it."""
-        return {
-            "source": {"objects": self.source.objects, "bytes": self.source.bytes},
-            "destination": {"objects": self.destination.objects, "bytes": self.destination.bytes},
-            "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
-            "keys": list(self.keys),
-            "proven_different": self.proven_different,
-            "in_vain": self.in_vain,
-        }
+        return ClassFound(
+            Counted(self.source.objects, self.source.bytes),
+            Counted(self.destination.objects, self.destination.bytes),
+            Digests(self.source.digest, self.destination.digest),
+            self.keys,
+            self.proven_different,
+            self.in_vain,
+        )
 
 
 # Of each folder by the names of classes: objects and bytes of the source, and of the destination.
@@ -145,15 +146,17 @@ class Histogram:
                 return min(_middle(bucket), self.longest)
         return None
 
-    def summary(self) -> dict[str, object]:
-        """As the answer shows it, in seconds."""
-        return {
-            "objects": self.objects,
-            "not_yet": self.not_yet,
-            **{f"p{percent}": self.percentile(percent) for percent in (50, 90, 99)},
-            "max": self.longest if self.objects else None,
-            "within": {str(seconds): self.within.get(seconds, 0) for seconds in WITHIN},
-        }
+    def summary(self) -> Lag:
+        """As the answer shows it."""
+        return Lag(
+            self.objects,
+            self.not_yet,
+            self.percentile(50),
+            self.percentile(90),
+            self.percentile(99),
+            self.longest if self.objects else None,
+            {seconds: self.within.get(seconds, 0) for seconds in WITHIN},
+        )
 
 
 @dataclass
