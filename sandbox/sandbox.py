@@ -85,6 +85,8 @@ class Sandbox:
         # Whether functions and triggers that are deployed from now on may only do what their roles may.
         self.binds_roles = False
         self._roles: dict[str, Credential] = {}
+        # The functions that a trigger or another function may not call, once for each event.
+        self.not_invoked: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
         self._overwrite_mode: OverwriteMode = overwrite_mode
@@ -203,7 +205,10 @@ class Sandbox:
         """Whether a role may call a function: whoever has none, anything."""
         cloud_name = next((one for one, local in self._local_names.items() if local == function), function)
         place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
-        return caller is None or not caller.denial("fc:InvokeFunction", place)
+        if caller is None or not caller.denial("fc:InvokeFunction", place):
+            return True
+        self.not_invoked.append(function)
+        return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
         """Let a trigger that was deployed call its function again; nothing changes if it does.

@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -14,6 +13,7 @@ from unittest import mock
 from ops.project import variables
 from ops.setup.statements import statements
 from sandbox.oss.store import Action
+from sandbox.policy import denial
 from tools.package import ROOT
 
 
@@ -31,11 +31,12 @@ class Right(NamedTuple):
     prefix: str
 
     def allows(self, call: Action) -> bool:
-        """As RAM reads it: "Policy structure and syntax", and OSS's "RAM policies" for the prefix."""
-        named = f"acs:oss:*:*:{call.bucket}"
+        statement = {"Effect": "Allow", "Action": self.action, "Resource": self.resource}
+        place, about = f"acs:oss:*:*:{call.bucket}/{call.key}", {}
         if call.name == "oss:ListObjects":
-            return (call.name, named) == (self.action, self.resource) and fnmatchcase(call.key, self.prefix)
-        return call.name == self.action and fnmatchcase(f"{named}/{call.key}", self.resource)
+            statement["Condition"] = {"StringLike": {"oss:Prefix": self.prefix}}
+            place, about = f"acs:oss:*:*:{call.bucket}", {"oss:Prefix": call.key}
+        return not denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
 
 
 def rights(project: Path, name: str, service: str, *, deep: bool = False) -> list[Right]:
