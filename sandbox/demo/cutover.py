@@ -56,7 +56,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
     """The day of the cutover: what there is in the end, and the last certificate."""
     console.print(
         "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
-        " `python ops.py cutover` does:"
+        " `python3 ops.py cutover` does:"
     )
     frozen = now(box)
     later(box)

@@ -17,7 +17,7 @@ def test_what_comes_next_is_printed_for_the_shell(tool, built, tmp_path):
     done = tool.init(built, tmp_path / "it's mine", ANSWERS)
     assert done.returncode == 0, done.stdout
     change, git, roles, *deploy = commands_in(done.stdout)
-    assert deploy == ["s deploy -y", "python ops.py doctor"]
+    assert deploy == ["s deploy -y", "python3 ops.py doctor"]
 
     # WHEN the lines up to the deployment are pasted
     programs = tmp_path / "bin"

@@ -231,7 +231,7 @@ def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
 
 BREAKS = {
     "a heading": ("## Permissions", "Permissions", "headings"),
-    "a command": ("python ops.py doctor\n", "s doctor check\n", "blocks of code"),
+    "a command": ("python3 ops.py doctor\n", "s doctor check\n", "blocks of code"),
     "a link": ("(settings.md)", "(prices.md)", "links"),
     "a cell": ("| `runtime` |", "| `medic` |", "table"),
     "a row": ("| `runtime` |", "| `runtime` | x | y |\n| `runtime` |", "table"),
@@ -258,8 +258,8 @@ def test_a_broken_link_is_noticed(link):
 WRONG = [
     "make tea",
     "python policies/shows.py",
-    "python ops.py status --pdf",
-    "python ops.py gossip",
+    "python3 ops.py status --pdf",
+    "python3 ops.py gossip",
     "s doctors invoke",
     "s doctor invoke --loudly",
     "s forward logs --follow",

@@ -40,16 +40,16 @@ _STATES = {
 _NEXT = {
     VerdictState.IN_STEP.value: t("Nothing to do."),
     VerdictState.BEHIND.value: t(
-        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour: python ops.py"
-        " doctor."
+        "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour: python3"
+        " ops.py doctor."
     ),
     VerdictState.BROKEN.value: t(
-        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder: python"
+        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder: python3"
         " ops.py doctor, which says what to do about each fault."
     ),
     VerdictState.NOT_KNOWN.value: t(
         "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If a"
-        " timer should have: python ops.py doctor."
+        " timer should have: python3 ops.py doctor."
     ),
     VerdictState.CLOSED.value: t("While it is closed, only what comes after the close is an alarm."),
     CLOSED_ALARM: t(

@@ -178,7 +178,7 @@ class KeyHistory:
         if self._settings.key_filter.is_canary(self._key):
             return _Story(
                 t("It is a canary's, and its event was lost: nothing else sends it."),
-                t("Nothing: the canary says so, and deletes it (python ops.py canary --remove)."),
+                t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
                 _NOT_SENT,
             )
         installed = JobState(self._invocation).installed(note=False)
@@ -249,7 +249,7 @@ class KeyHistory:
                     "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
                     " that is not older; whether it is this version is not known."
                 ),
-                t("To find out: python ops.py compare --deep."),
+                t("To find out: python3 ops.py compare --deep."),
             )
         if found.is_equal:
             return _Story(
@@ -290,8 +290,8 @@ class KeyHistory:
             closed = Closing(self._invocation).state()
         except StorageError as error:
             return t(
-                "It is not known whether the project is closed, and until it is, nothing is sent (python ops.py doctor"
-                " checks that): {error}",
+                "It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
+                " doctor checks that): {error}",
                 error=error,
             )
         return closed.text if closed else None

@@ -115,7 +115,7 @@ def left_behind(facts: Facts) -> Verdict | None:
     return behind(
         t(
             "Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
-            " such a project again; or, if it was renamed or removed, run python ops.py compare, which sends what is"
+            " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what is"
             " missing, then delete the files.",
             names=names,
         ),
@@ -150,7 +150,7 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("reconcile"),
             t(
                 "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
-                " out: python ops.py reconcile."
+                " out: python3 ops.py reconcile."
             ),
         ),
         (
@@ -158,7 +158,7 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("compare"),
             t(
                 "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
-                " out: python ops.py compare.",
+                " out: python3 ops.py compare.",
                 began=in_obs.began,
             ),
         ),
@@ -167,7 +167,7 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("doctor"),
             t(
                 "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
-                " see why: python ops.py doctor."
+                " see why: python3 ops.py doctor."
             ),
         ),
     )

@@ -14,7 +14,7 @@ from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import InObs
 from oss_oms_sync.reasons import Failure
 
-ACKNOWLEDGE = "python ops.py status --acknowledge"
+ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
 _RESEND = Step("replay", {"key": "KEY"})
 _COUNTERS_MISSING = t(
@@ -62,7 +62,7 @@ def failed_to_copy(facts: Facts) -> Verdict | None:
         t(
             "Behind: OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
             " in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
-            " keys. It ends when a comparison proves that all is in OBS (python ops.py compare --deep), or once each"
+            " keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or once each"
             " has been seen to: {acknowledge}",
             unknown=failures.unknown,
             acknowledge=ACKNOWLEDGE,
@@ -119,7 +119,7 @@ def lacking_in_obs(facts: Facts) -> Verdict | None:
     return behind(
         t(
             "Behind: the comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
-            " version, of {total}. It has sent again what it may send. To judge them once more: python ops.py compare"
+            " version, of {total}. It has sent again what it may send. To judge them once more: python3 ops.py compare"
             " --again",
             began=in_obs.began,
             lacking=in_obs.lacking,
@@ -149,7 +149,7 @@ def differing_in_obs(facts: Facts) -> Verdict | None:
 def seen_in_obs(in_obs: InObs) -> Text:
     """What the last comparison has seen, for the verdict that all is in step."""
     if not in_obs.last:
-        return t("That is what OMS accepted: nothing has looked at OBS yet (python ops.py compare).")
+        return t("That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).")
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
     others = [t("{n} {name}", n=number, name=name) for name, number in in_obs.others.items()]
     return sentences(
