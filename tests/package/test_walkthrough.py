@@ -376,7 +376,7 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unask
     run, _ = Document.read(CUTOVER).commands_under("The day")
     done = shell.attempt(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
     assert (done.returncode, "\nNOT PROVEN\n" in done.stdout) == (3, True), done.stdout
-    assert re.search(r"-> python ops\.py cutover .*--close", done.stdout)
+    assert re.search(r"-> python3 ops\.py cutover .*--close", done.stdout)
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
 
     # AND there is a certificate that stands a check, and a page of it

@@ -99,7 +99,7 @@ class StatusWorld(World):
         of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"])
         there = self.there.name if job == "compare" else ""
         about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
-        counted = found or Tally(Counter({INSIDE: 1, **counts}))
+        counted = found or Tally(Counter({INSIDE: 1, **counts}), state=1)
         total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
         piece = to_json(Piece(Kind.MORE, until="", after="", tally=counted, about=about))
         folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"

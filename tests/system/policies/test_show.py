@@ -61,7 +61,7 @@ class Aliyun:
         shim = programs / "aliyun"
         shim.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S -m sandbox.ram.aliyun "$@"\n')
         shim.chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
+        (programs / "python3").symlink_to(sys.executable)
         self._state = project / "ram.json"
         self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "RAM_STATE": str(self._state)}
         self.state = {"users": {}, "roles": {}, "policies": {}, "denied": []}
