@@ -18,9 +18,9 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
         "state": "closed",
         "alarm": False,
         "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is sent."
-        " To open it: python ops.py open.",
+        " To open it: python3 ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不发送任何对象。如需重新打开："
-        "python ops.py open。",
+        "python3 ops.py open。",
         "step": {"job": "open", "options": {}},
     }
     assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": ""}
@@ -33,7 +33,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     world.fail("c", "MARK_UNREAD")
     report = world.status()
     assert report["verdict"]["state"] == "closed"
-    assert report["verdict"]["text"].endswith(" 3 object keys wait for that.")
+    assert report["verdict"]["text"].endswith(" Waiting for that: 3 object keys.")
     assert report["verdict"]["text_zh"].endswith("。有 3 个对象等待重新打开后发送。")
     # What nobody knew whether to send may have come after the close as well.
     assert (report["verdict"]["alarm"], "ALARM: 2 changed objects came" in report["verdict"]["text"]) == (True, True)
@@ -47,7 +47,7 @@ def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(wor
     assert world.verdict()[0] == IN_STEP
     assert world.status()["closed"] is None
     world.fail("a", "CLOSED")
-    assert world.verdict()[1].startswith("Behind by 1 since")
+    assert world.verdict()[1].startswith("Behind: 1 object waiting since")
 
 
 def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):

@@ -73,7 +73,7 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     assert told["story"] == (
         "OMS accepted this version, and failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
     )
-    assert "set another Content-Type at the source. Replay sends it again, at its next run." in told["next"]
+    assert "set another Content-Type at the source. Replay sends it again in its next run." in told["next"]
 
     # AND once it was accepted again, that is over
     world.later(60)
@@ -191,7 +191,7 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     # WHEN its story is told, THEN it promises nothing
     following = world.status(key="a")["next"]
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
-    assert "python ops.py doctor" in following
+    assert "python3 ops.py doctor" in following
     assert not [promise for promise in PROMISES if promise in following]
 
 
