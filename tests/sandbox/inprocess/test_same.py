@@ -285,16 +285,3 @@ def test_each_cloud_tells_its_own_time(world, oms):
     assert near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)
     _, _, steps = counts(oms, int(world.oms.now() * 1000))
     assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
-
-
-def test_a_right_is_taken_away_for_some_keys(world):
-    bucket = world.bucket(world.source_bucket)
-    for action in ("oss:PutObject", "oss:DeleteObject"):
-        world.oss.deny(action, world.source_bucket, where="b".__eq__)
-    world.oss.put(world.source_bucket, "b", b"")
-
-    outcomes = [outcome(bucket, "a"), outcome(bucket, "b"), outcome(bucket, "b", None)]
-
-    assert outcomes == [200, (403, "AccessDenied"), (403, "AccessDenied")]
-    assert bucket.batch_delete_objects(["a", "b"]).deleted_keys == ["a"]
-    assert list(world.oss.objects(world.source_bucket)) == ["b"]

@@ -166,7 +166,7 @@ def test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_a
         world.send(*KEYS)
     slowed, later = seconds_of_ten_batches(), [seconds_of_ten_batches() for _ in range(3)][-1]
     assert at_full_rate == pytest.approx(9 / 4, abs=0.3)
-    assert 2 * at_full_rate < slowed < 30
+    assert 2 * at_full_rate < slowed < 10
     assert later == pytest.approx(10 / 4, abs=0.3)
 
 
