@@ -11,6 +11,7 @@
  */
 
 const { spawnSync } = require("child_process");
+const crypto = require("crypto");
 const fs = require("fs");
 const path = require("path");
 
@@ -64,19 +65,24 @@ async function postInit({ artTemplate, ...paths }) {
     if (!("runtime" in givenAnswers())) {
       answers.runtime = WITHOUT_PYTHON_312.includes(answers.region) ? "python3.10" : "python3.12";
     }
+    answers.logBucket = answers.logBucket || proposeLogBucket(answers.sourceBucket);
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
     if (problems.length > 0) fail(problems, paths, { answers });
-    keepSecrets(answers, kept);
+    const hasSecrets = kept || answers.HW_AK !== "";
+    if (hasSecrets) keepSecrets(answers, kept);
+    const [accessKey, secretKey] = SECRETS.map((name) =>
+      hasSecrets ? `\${secret('${answers.functionName}_${name}')}` : "",
+    );
     warnOfRegion(answers.SYNC_URL);
     fs.writeFileSync(path.join(appPath, "answers.json"), `${JSON.stringify(withoutSecrets(answers), null, 2)}\n`);
-    sayNext(appPath, answers);
+    sayNext(appPath, answers, hasSecrets);
     return {
       access: answers.access || "default",
       runtime: answers.runtime,
-      triggerRole: answers.triggerRole.includes(":")
-        ? answers.triggerRole
-        : `acs:ram::\${config('AccountID')}:role/${answers.triggerRole}`,
+      logBucket: answers.logBucket,
+      accessKey,
+      secretKey,
       alertLanguage: choose("en", "zh"),
       // The tool appends the secrets it asked for to .env. They are in its store by now: let that be nothing.
       HW_AK: "",
@@ -119,13 +125,14 @@ function checkGiven(questions, given) {
   const names = Object.keys(questions.properties);
   const unknown = Object.keys(given).filter((name) => !names.includes(name));
   const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], given[name])]));
-  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, takeSecrets(answers))];
+  const kept = takeSecrets(answers);
+  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, kept)];
 }
 
 /** What the tool will take as the answer; the random end of a default does not matter here. */
 function answerOf(question, given) {
   if (given !== undefined) return given;
-  return "default" in question ? question.default.replace("${default-suffix}", "xxxx") : null;
+  return (question.default || "").replace("${default-suffix}", "xxxx");
 }
 
 function sayUnknown(name, names) {
@@ -168,32 +175,39 @@ function readAnswers(questions, appPath, artTemplate) {
 
 /**
  * Secrets that are left out of --parameters, where they would stand on the command line, come from the environment, or
- * stay in the tool's store as they are: returns the names of those.
+ * stay in the tool's store as they are: returns whether they do.
  */
 function takeSecrets(answers) {
-  // The tool renders a broken text that begins so.
-  const leftOut = SECRETS.filter((name) => answers[name] === null || String(answers[name]).startsWith("${secret("));
-  for (const name of leftOut) answers[name] = process.env[name] || "";
-  const missing = leftOut.filter((name) => answers[name] === "");
+  for (const name of SECRETS) {
+    // The tool renders a broken text that begins so.
+    const isLeftOut = answers[name] === "" || String(answers[name]).startsWith("${secret(");
+    if (isLeftOut) answers[name] = process.env[name] || "";
+  }
   // The two belong together: one that is given does not go with one that is stored.
-  if (missing.length < SECRETS.length) return [];
+  if (SECRETS.some((name) => answers[name] !== "")) return false;
   const stored = runTool("secret", "get").stdout.split(/\r?\n/);
-  const isStored = (name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`));
-  return SECRETS.every(isStored) ? SECRETS : [];
+  return SECRETS.every((name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`)));
+}
+
+/** A name that nobody has yet, probably: buckets' names are unique among all accounts. */
+function proposeLogBucket(sourceBucket) {
+  const end = `-oms-log-${crypto.randomBytes(2).toString("hex")}`;
+  return `${String(sourceBucket).slice(0, 63 - end.length)}${end}`;
 }
 
 /** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */
 function check({ properties, required }, answers, kept) {
   const problems = [];
+  // They may be filled in later, but not half of them; and an upgrade never takes those away that s.yaml has.
+  const needsSecrets = SECRETS.some((name) => answers[name] !== "") || (keepsFolder() && answers.SYNC_URL && !kept);
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
-    if (kept.includes(name)) continue;
     const answer = answers[name];
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
     // publish.yaml says both in Chinese first.
     const label = `${name}${choose(` (${title.split(" / ")[1]})`, `（${title.split(" / ")[0]}）`)}`;
     const end = description.lastIndexOf("。") + 1;
     const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
-    if ((answer === null || answer === "") && required.includes(name)) {
+    if (answer === "" && (required.includes(name) || (needsSecrets && SECRETS.includes(name)))) {
       const elsewhere = SECRETS.includes(name)
         ? choose(
             ` Set the environment variable ${name}: read -rs ${name}; export ${name} (it shows nothing of what you paste).`,
@@ -300,11 +314,14 @@ function withoutSecrets({ access, ...answers }) {
   return Object.fromEntries(Object.entries(answers).filter(([name]) => !SECRETS.includes(name)));
 }
 
-/** Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them. */
+/**
+ * Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them; or leaves
+ * those that are `kept` there.
+ */
 function keepSecrets(answers, kept) {
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
-    if (kept.includes(name)) {
+    if (kept) {
       say(`${key} stays in the tool's secret store as it is.`, `工具密钥库中的 ${key} 保持不变。`);
       continue;
     }
@@ -347,6 +364,7 @@ function runTool(...words) {
 }
 
 function warnOfRegion(url) {
+  if (!url) return;
   const [, region] = /^https:\/\/oms\.([a-z0-9-]+)\.myhuaweicloud\.com\//.exec(url) || [];
   if (region in OMS_REGIONS) return;
   const known = Object.entries(OMS_REGIONS);
@@ -377,29 +395,41 @@ function sayNeeds() {
 oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
 It needs
   - the source bucket, and a second, different bucket of the same region for the records
+  - the OBS bucket that the objects are to be copied to
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get and
     oms:synctask:statistics
-  - two RAM roles of the Alibaba Cloud account; the project's readme.md tells how to create them
+SYNC_URL, AK/SK and the bucket for the records may be left empty now, and filled in before you deploy.
 `,
     `
 oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。
 需要准备：
   - 源 Bucket，以及同地域的另一个 Bucket（存放记录）
+  - 对象要复制到的 OBS 桶
   - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
   - 华为云 IAM 用户的访问密钥（AK/SK），该用户需有 oms:synctask:createEvent、oms:synctask:get、
     oms:synctask:statistics 三项权限
-  - 阿里云账号下的两个 RAM 角色，创建方法见生成项目中的 readme.zh.md
+SYNC_URL、AK/SK 和存放记录的 Bucket 现在可以留空，部署前再填写。
 `,
   );
 }
 
-function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix }) {
+function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix, SYNC_URL }, hasSecrets) {
   const folder = path.relative(process.cwd(), appPath);
-  say(
-    `\nReady in ${folder || "this folder"}. HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
-    `\n项目已生成，位置：${folder || "当前目录"}。HW_AK 和 HW_SK 已存入工具的密钥库：${functionName}_HW_AK、${functionName}_HW_SK。`,
-  );
+  say(`\nReady in ${folder || "this folder"}.`, `\n项目已生成，位置：${folder || "当前目录"}。`);
+  if (hasSecrets) {
+    say(
+      `HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
+      `HW_AK 和 HW_SK 已存入工具的密钥库：${functionName}_HW_AK、${functionName}_HW_SK。`,
+    );
+  }
+  const missing = [...(SYNC_URL ? [] : ["SYNC_URL"]), ...(hasSecrets ? [] : SECRETS)];
+  if (missing.length > 0) {
+    say(
+      `Before you deploy, fill in s.yaml: ${missing.join(", ")} (docs/deploy.md).`,
+      `部署前请在 s.yaml 中填写：${missing.join("、")}（见 docs/deploy.zh.md）。`,
+    );
+  }
   say("What comes next:\n", "接下来执行：\n");
   if (folder) print(`  cd ${quoted(folder)}`);
   if (!isInGit(appPath)) {

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import oss2
 
 from sandbox import runtimes
+from sandbox.account import ACCOUNT_ID
 from sandbox.fc.forks import Forks
 from sandbox.fc.instance import Instances, Processes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
 from sandbox.iam.service import Iam
+from sandbox.keys import Credential
 from sandbox.obs.service import Obs
 from sandbox.oms.service import Oms
 from sandbox.oms.task import OverwriteMode, Task
@@ -80,9 +82,13 @@ class Sandbox:
         self.oss.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
-        # Whether functions that are deployed from now on may only do what their role may.
+        # Whether functions and triggers that are deployed from now on may only do what their roles may.
         self.binds_roles = False
+        self._roles: dict[str, Credential] = {}
+        # The functions that a trigger or another function may not call, once for each event.
+        self.not_invoked: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
+        self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
@@ -177,7 +183,7 @@ class Sandbox:
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], **self.endpoints()},
-            "credentials": self._take_on(props["role"]) if self.binds_roles else self.function_credentials,
+            "credentials": self._key_of(name, props["role"]) if self.binds_roles else self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
             **overrides,
@@ -188,13 +194,21 @@ class Sandbox:
             self._deployed[name, trigger["triggerName"]] = trigger
             self._add_trigger(name, trigger)
 
-    def _take_on(self, role: str) -> tuple[str, str, str]:
-        """Temporary credentials of a role, named by its ARN. Raises RamError where there is none."""
-        name = role.rpartition("/")[2]
-        self.ram.entities.get_role(name)
-        taken = (f"STS.{uuid.uuid4().hex[:20]}", uuid.uuid4().hex, uuid.uuid4().hex)
-        self.oss.add_credentials(*taken, lambda: self.ram.entities.in_force("role", name), f"role/{name}")
-        return taken
+    def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
+        """The temporary key with which a function acts. Raises RamError where it may not take on the role."""
+        taken = self._roles[function] = self.ram.take_on(role, "fc.aliyuncs.com")
+        key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
+        self.oss.add_credentials(*key, taken.policies, taken.holder)
+        return key
+
+    def _may_invoke(self, caller: Credential | None, function: str) -> bool:
+        """Whether a role may call a function: whoever has none, anything."""
+        cloud_name = next((one for one, local in self._local_names.items() if local == function), function)
+        place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
+        if caller is None or not caller.denial("fc:InvokeFunction", place):
+            return True
+        self.not_invoked.append(function)
+        return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
         """Let a trigger that was deployed call its function again; nothing changes if it does.
@@ -232,14 +246,28 @@ class Sandbox:
             return
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
-        self._connect(function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"])
+        role = self.ram.take_on(trigger["invocationRole"], "oss.aliyuncs.com") if self.binds_roles else None
+        self._connect(function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"], role)
 
     def _connect(
-        self, function: str, trigger: str, bucket: str, events: Iterable[str], prefix: str = "", suffix: str = ""
+        self,
+        function: str,
+        trigger: str,
+        bucket: str,
+        events: Iterable[str],
+        prefix: str = "",
+        suffix: str = "",
+        role: Credential | None = None,
     ) -> None:
-        """Let events of a bucket wake a function. The names of triggers are unique in their function only."""
+        """Let events of a bucket wake a function, as far as the role may call it: what it may not is lost. The names of
+        triggers are unique in their function only."""
         name = f"{function}/{trigger}"
-        self.oss.add_trigger(name, bucket, events, prefix, suffix, lambda event: self.fc.submit(function, event))
+
+        def wake(event: bytes) -> None:
+            if self._may_invoke(role, function):
+                self.fc.submit(function, event)
+
+        self.oss.add_trigger(name, bucket, events, prefix, suffix, wake)
         self._triggers[function].add(name)
 
     def now(self) -> float:
@@ -288,6 +316,8 @@ class Sandbox:
         return {
             "region": self.region,
             "sourceBucket": self.source_bucket,
+            "destinationRegion": self.obs.region,
+            "destinationBucket": self.destination_bucket,
             "SYNC_URL": self.task.sync_url,
             "HW_AK": access_key,
             "HW_SK": secret_key,

@@ -21,10 +21,11 @@ from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
+from support.world import oss_error
 
 LAW = "a GO stays true"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-MIGRATIONS = int(os.environ.get("SCHEDULES", "600")) // 20
+MIGRATIONS = int(os.environ.get("SCHEDULES", "300")) // 10
 
 
 # What replay's first run says of a project.
@@ -57,7 +58,7 @@ def play(seed: int) -> Played:
         copies(world, calm, loses=dice.random() < 0.15)
         deaf = dice.random() < 0.2
         if dice.random() < 0.2:
-            world.oss.faults.add(Fault.lands_late(dice.uniform(500, 880)), where=writes_the_first_mark)
+            late_first_mark(world, freeze)
 
         def write(key: str) -> None:
             bucket = world.oss._buckets[world.source_bucket]
@@ -89,6 +90,14 @@ def play(seed: int) -> Played:
             return played
         after_go(world, played, said, keys)
     return played
+
+
+def late_first_mark(world: Migration, freeze: float) -> None:
+    """It lands long after it was written, which nobody has a right to in some worlds until the freeze."""
+    granted = world.dice.choice([0, freeze])
+    refused = lambda request: world.seconds < granted and writes_the_first_mark(request)  # noqa: E731
+    world.oss.faults.add(oss_error(403), where=refused)
+    world.oss.faults.add(Fault.lands_late(world.dice.uniform(500, 880)), where=writes_the_first_mark)
 
 
 def writes_the_first_mark(request: Request) -> bool:

@@ -28,8 +28,8 @@ from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
 
 LAW = "whoever follows the printed steps comes to GO"
-# Each is a whole migration. `make fuzz` plays two thousand.
-WORLDS = int(os.environ.get("SCHEDULES", "300")) // 10
+# Each is a whole migration, and takes as long as dozens of other schedules.
+WORLDS = int(os.environ.get("SCHEDULES", "600")) // 20
 DAY = 24 * 60 * MINUTE
 ARCHIVED = oss_error(403, "InvalidObjectState")
 # A page shows the next step of what is worst.

@@ -18,6 +18,7 @@ from .package import ROOT
 
 _CODE, _OPS = "template/code/oss_oms_sync", "template/ops"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
+_LIVENESS = "tests/test_law_of_liveness.py"
 _CLOSING = "tests/unit/test_law_of_closing.py"
 _VERSIONS = "tests/unit/jobs/replay/test_law_of_versions.py"
 # Enough for a law that tries examples of its own first.
@@ -45,6 +46,12 @@ MISTAKES = (
         seeds="7",
     ),
     Mistake(
+        "a late copy after the last look at OBS",
+        _GO,
+        ((f"{_CODE}/jobs/certify/closing_checks.py", "found.tally.twin, seen_then.twin", "0, 0"),),
+        seeds="154",
+    ),
+    Mistake(
         "sending from a thawed instance",
         _CLOSING,
         (
@@ -59,6 +66,12 @@ MISTAKES = (
         "run files of all projects in one place",
         _VERSIONS,
         ((f"{_CODE}/ledger/runs.py", "replay/{project or invocation.settings.project}/", "replay/all/"),),
+    ),
+    Mistake(
+        "a late first mark opens a closed project",
+        _GO,
+        ((f"{_CODE}/ledger/closing.py", '{**first.headers, "x-oss-forbid-overwrite": "true"}', "first.headers"),),
+        seeds="1",
     ),
     Mistake(
         "what looks newer in OBS closes a failure",
@@ -84,6 +97,18 @@ MISTAKES = (
                 "if accepted:",
             ),
         ),
+    ),
+    Mistake(
+        "waiting for what OMS has lost",
+        _LIVENESS,
+        (
+            (
+                f"{_CODE}/comparison/in_hand.py",
+                "accepted >= self.oldest and quiet < patience",
+                "accepted >= self.oldest and 0 < patience",
+            ),
+        ),
+        seeds="1",
     ),
     Mistake(
         "a list of OMS's that grows is read once",

@@ -10,13 +10,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
-from ops.report import certificate, status
-from ops.report.blocks import Report
+from ops.cli import VIEWS, View
 from ops.show import page
 
 from . import chromium
@@ -31,8 +29,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _run_demo(folder)
-        _draw("status", status.report, ROOT / "tests" / "answers" / "status.json", 1500, folder)
-        _draw("certificate", certificate.report, ROOT / "docs" / "certificate.json", 1000, folder)
+        _draw("status", VIEWS["status"], ROOT / "tests" / "answers" / "status.json", 1500, folder)
+        _draw("certificate", VIEWS["certificate"], ROOT / "docs" / "certificate.json", 1000, folder)
 
 
 def _run_demo(folder: Path) -> None:
@@ -45,12 +43,10 @@ def _run_demo(folder: Path) -> None:
         (ROOT / "docs" / file.name).write_bytes(file.read_bytes())
 
 
-def _draw(
-    name: str, report: Callable[[dict[str, object], str], Report], answer: Path, height: int, folder: Path
-) -> None:
+def _draw(name: str, view: View, answer: Path, height: int, folder: Path) -> None:
     """Write docs/<name>.png: the page of an answer, as far as it is seen in a window of this height."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
-    shown = page.draw(report(json.loads(answer.read_text(encoding="utf-8")), "en"))
+    shown = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(shown, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
     # A page has few colours: with a palette it takes a third of the bytes.

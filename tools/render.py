@@ -36,13 +36,13 @@ def render(answers: dict[str, str], folder: Path) -> None:
 
     Raises ValueError for an answer that has not the form that its question asks for.
     """
-    given = {**defaults(), "access": "default", "alertLanguage": "en", **answers}
+    given = {**defaults(), "HW_AK": "", "HW_SK": "", "access": "default", "alertLanguage": "en", **answers}
     for name, question in manifest()["Parameters"]["properties"].items():
         if "pattern" in question and not re.fullmatch(question["pattern"], given[name]):
             raise ValueError(f"{name} is not as its question asks for: {question['description']}")
-    role = given["triggerRole"]
-    # As the hook completes it.
-    given["triggerRole"] = role if ":" in role else f"acs:ram::${{config('AccountID')}}:role/{role}"
+    # As the hook writes them.
+    for name, secret in (("accessKey", "HW_AK"), ("secretKey", "HW_SK")):
+        given[name] = f"${{secret('{given['functionName']}_{secret}')}}" if given[secret] else ""
     for name, data in contents().items():
         if name.startswith("src/"):
             target = folder / name.removeprefix("src/").removesuffix(".stpl")

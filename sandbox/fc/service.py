@@ -71,6 +71,8 @@ class FunctionCompute:
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
         self._new = instances or Processes()
+        # Whether one function may hand what failed on to another.
+        self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
         self.invocations: list[Invocation] = []
         self.dropped: list[Invocation] = []
         self._functions: dict[str, Function] = {}
@@ -206,7 +208,7 @@ class FunctionCompute:
             if attempt <= function.max_retries:
                 await asyncio.sleep(function.retry_delay * 2 ** (attempt - 1))
         destination = self._functions.get(function.on_failure or "")
-        if destination is None:
+        if destination is None or not self.may_invoke(function.name, destination.name):
             self.dropped.append(invocation)
         else:
             self._enqueue(destination, self._envelope(invocation))

@@ -14,6 +14,7 @@ from typing import Literal
 import crcmod
 from sortedcontainers import SortedDict
 
+from sandbox.account import DOMAIN_ID
 from sandbox.versions import History, Marker
 
 _MAX_NAME_BYTES = 1024
@@ -51,9 +52,18 @@ class Bucket:
     what is in it from being deleted. `order`: that of its listings, which no page of OBS's says in so many words.
     """
 
-    def __init__(self, name: str, region: str, lock: AbstractContextManager[object], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        region: str,
+        lock: AbstractContextManager[object],
+        now: Callable[[], float],
+        owner: str = DOMAIN_ID,
+    ) -> None:
         self.name = name
         self.region = region
+        self.owner = owner
+        self.storage_class = "STANDARD"
         self._lock = lock
         self._now = now
         self.encrypted = False

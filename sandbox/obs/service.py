@@ -10,9 +10,11 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
+from sandbox.account import DOMAIN_ID
 from sandbox.keys import Credential, KeyedService
-from sandbox.obs.errors import ObsError, access_denied, no_such_bucket, not_implemented
+from sandbox.obs.errors import ObsError, access_denied, invalid_argument, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
@@ -21,6 +23,9 @@ from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
+_CREATE = "obs:bucket:CreateBucket"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MAX_BUCKETS = 100
 # Headers that ask for something, beside OBS's own; and those of the signature, which do not.
 _ASKING = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
 _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
@@ -68,6 +73,9 @@ class Obs(KeyedService):
         self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
         self.repeats_pages = False
         self.actions: list[Action] = []
+        # So many seconds what was created by a request is not seen.
+        self.stale_for = 0.0
+        self._stale: dict[str, float] = {}
         self._buckets: dict[str, Bucket] = {}
         self._denied: list[tuple[str, Callable[[str], bool]]] = []
         self._limit: RateLimit | None = None
@@ -82,6 +90,11 @@ class Obs(KeyedService):
             ("GET", False, "object-lock"): _Row(
                 "obs:bucket:GetBucketObjectLockConfiguration", self._object_lock, {"object-lock"}
             ),
+            ("PUT", False, ""): _Row(_CREATE, self._create_bucket, headers={"x-obs-storage-class"}),
+            ("GET", False, "location"): _Row("obs:bucket:GetBucketLocation", self._location, {"location"}),
+            ("GET", False, "encryption"): _Row(
+                "obs:bucket:GetEncryptionConfiguration", self._encryption, {"encryption"}
+            ),
             ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
             ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
             ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
@@ -89,10 +102,10 @@ class Obs(KeyedService):
             ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),
         }
 
-    def create_bucket(self, name: str, region: str = "") -> Bucket:
-        """Create it in this service's region, or in another, whose endpoint this is not."""
+    def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
+        """Create it in this service's region, or in another, whose endpoint this is not; or as somebody else's."""
         with self.lock:
-            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now)
+            bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
 
     def remove_bucket(self, name: str) -> None:
@@ -100,7 +113,8 @@ class Obs(KeyedService):
             del self._buckets[name]
 
     def has(self, name: str) -> bool:
-        return name in self._buckets
+        """Whether the account has a bucket of this name."""
+        return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
     def bucket(self, name: str) -> Bucket:
         return self._buckets[name]
@@ -194,9 +208,14 @@ class Obs(KeyedService):
         return response
 
     def _bucket_for(self, action: str, address: _Address, touched: str, request: Request, caller: Credential) -> Bucket:
-        bucket = self._buckets.get(address.bucket)
-        if bucket is None:
+        if action == _CREATE:
+            bucket = Bucket(address.bucket, self.region, self.lock, self.now)
+        elif address.bucket not in self._buckets or self.now() < self._stale.get(address.bucket, 0):
             raise no_such_bucket()
+        else:
+            bucket = self._buckets[address.bucket]
+        if bucket.owner != DOMAIN_ID:
+            raise access_denied()
         if bucket.region != self.region:
             host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
             location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
@@ -238,7 +257,50 @@ class Obs(KeyedService):
 
     def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
-        return Response(200, headers={"x-obs-bucket-location": bucket.region, **kind})
+        told = {"x-obs-bucket-location": bucket.region, "x-obs-storage-class": bucket.storage_class}
+        return Response(200, headers={**told, "x-obs-version": "3.0", **kind})
+
+    def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
+        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0021.html."""
+        if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
+            raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
+        if _location_of(request.body) != self.region:
+            raise ObsError(400, "InvalidLocationConstraint", "The location is not that of the endpoint.")
+        existing = self._buckets.get(bucket.name)
+        if existing:
+            code = "BucketAlreadyOwnedByYou" if existing.owner == DOMAIN_ID else "BucketAlreadyExists"
+            raise ObsError(409, code, "The requested bucket name is not available.")
+        if len(self._buckets) >= _MAX_BUCKETS:
+            raise ObsError(400, "TooManyBuckets", "You have attempted to create more buckets than allowed.")
+        storage = request.headers.get("x-obs-storage-class", "STANDARD")
+        if storage not in ("STANDARD", "WARM", "COLD"):
+            raise invalid_argument("x-obs-storage-class")
+        self.create_bucket(bucket.name).storage_class = storage
+        self._stale[bucket.name] = self.now() + self.stale_for
+        return Response(200, headers={"Location": f"/{bucket.name}"})
+
+    def _location(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        return self._xml("Location", bucket.region)
+
+    def _encryption(self, bucket: Bucket, _key: str, _request: Request) -> Response:
+        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0063.html: 404 where none is set."""
+        if not bucket.encrypted:
+            message = "The server side encryption configuration was not found."
+            raise ObsError(404, "NoSuchEncryptionConfiguration", message)
+        rule = (
+            "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault>"
+        )
+        return self._xml("ServerSideEncryptionConfiguration", f"<Rule>{rule}</Rule>")
+
+
+def _location_of(body: bytes) -> str:
+    try:
+        configured = ElementTree.fromstring(body)
+    except ElementTree.ParseError:
+        configured = ElementTree.Element("")
+    if configured.tag != "CreateBucketConfiguration" or [one.tag for one in configured] != ["Location"]:
+        raise ObsError(400, "MalformedXML", "The XML you provided was not well-formed.")
+    return configured[0].text or ""
 
 
 def _address_of(request: Request) -> _Address:

@@ -21,7 +21,7 @@ from sandbox.server.message import Request
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
 # The parameters that are signed, of those that the sandbox heeds.
-SIGNED = ("object-lock", "versionId", "versioning", "versions")
+SIGNED = ("encryption", "location", "object-lock", "versionId", "versioning", "versions")
 _TOKEN = "x-obs-security-token"
 
 

@@ -316,17 +316,15 @@ class Task:
         """The answer of ListSyncTaskStatistic: each step from the one of `start` to the one of `end`, the empty ones
         too."""
         step = _STEPS[self.step]
-        sums: Counter[tuple[str, int]] = Counter()
+        sums: dict[str, Counter[int]] = defaultdict(Counter)
         for kind, stamp, number in self._told():
-            sums[kind, stamp - stamp % step] += number
+            sums[kind][stamp - stamp % step] += number
         stamps = range(start - start % step, end + 1, step)
-        datas = [
-            {
-                "data_type": data_type,
-                "data": [{"time_stamp": stamp, "statistic_num": sums[data_type, stamp]} for stamp in stamps],
-            }
-            for data_type in data_types
-        ]
+        datas = []
+        for data_type in data_types:
+            told = {**dict.fromkeys(stamps, 0), **sums[data_type]}
+            data = [{"time_stamp": stamp, "statistic_num": told[stamp]} for stamp in stamps]
+            datas.append({"data_type": data_type, "data": data})
         return {"statistic_time_type": self.step, "statistic_datas": datas}
 
     def _overwrites(self, source: SourceObject, there: _Stored | None) -> bool:

@@ -1,26 +1,32 @@
-"""GetService (ListBuckets), GetBucketInfo, GetBucketLocation, PutBucketVersioning, GetBucketVersioning, GetBucketWorm.
+"""What is asked and ordered of buckets themselves: GetService (ListBuckets), PutBucket, GetBucketInfo, and settings.
 
-https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../getbucketinfo, .../getbucketlocation,
-.../putbucketversioning, .../getbucketversioning, .../getbucketworm.
+https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../putbucket, .../getbucketinfo, .../getbucketlocation,
+.../getbucketwebsite, .../putbucketversioning, .../getbucketversioning, .../getbucketworm.
 """
 
 from __future__ import annotations
 
+import re
 from xml.sax.saxutils import escape
 
+from sandbox.account import ACCOUNT_ID
 from sandbox.oss.answers import OWNER, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import number_between, parse_xml
-from sandbox.oss.errors import OssError, malformed_xml
+from sandbox.oss.errors import OssError, malformed_xml, not_implemented
 from sandbox.oss.objects import Bucket, iso_time
 from sandbox.server.message import Response
+
+MAX_BUCKETS = 100
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def list_buckets(call: Call) -> Response:
     """All of the account, in whatever region; where some are left the answer says so, else it says nothing of pages."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = number_between(call.params, "max-keys", 100, 1, 1000)
-    wanted = sorted(name for name in call.store.buckets if name.startswith(prefix) and name > marker)
+    own = (name for name, one in call.store.buckets.items() if one.owner == ACCOUNT_ID)
+    wanted = sorted(name for name in own if name.startswith(prefix) and name > marker)
     page = wanted[:limit]
     inner = ""
     if len(page) < len(wanted):
@@ -32,12 +38,52 @@ def list_buckets(call: Call) -> Response:
     return xml_response("ListAllMyBucketsResult", f"{inner}{OWNER}<Buckets>{buckets}</Buckets>")
 
 
+def put_bucket(call: Call) -> Response:
+    """Only the account itself may repeat it: to a RAM user OSS says that the name is somebody else's."""
+    name = call.bucket.name
+    if not _NAME.fullmatch(name):
+        raise OssError(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
+    storage = _storage_class(call.request.body)
+    existing = call.store.buckets.get(name)
+    if existing is None:
+        if len(call.store.buckets) >= MAX_BUCKETS:
+            raise OssError(400, "TooManyBuckets", "You have attempted to create more buckets than allowed.")
+        call.store.create_by_request(name, storage)
+    elif existing.owner != ACCOUNT_ID or call.caller.holder != "root" or existing.region != call.store.region:
+        message = (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system."
+        )
+        raise OssError(409, "BucketAlreadyExists", message, ec="0015-00000104", BucketName=name)
+    return Response(200, headers={"Location": f"/{name}"})
+
+
+def _storage_class(body: bytes) -> str:
+    if not body:
+        return "Standard"
+    configured = parse_xml(body, "CreateBucketConfiguration")
+    if {one.tag for one in configured} - {"StorageClass"}:
+        raise not_implemented()
+    given = configured.findtext("StorageClass") or "Standard"
+    if given not in ("Standard", "IA", "Archive", "ColdArchive"):
+        raise malformed_xml()
+    return given
+
+
+def get_bucket_website(call: Call) -> Response:
+    if not call.bucket.website:
+        message = "The specified bucket does not have a website configuration."
+        raise OssError(404, "NoSuchWebsiteConfiguration", message, ec="0025-00000101", BucketName=call.bucket.name)
+    return xml_response("WebsiteConfiguration", call.bucket.website)
+
+
 def get_bucket_info(call: Call) -> Response:
     versioning = call.bucket.versioning
+    encrypted = call.bucket.encryption.get("x-oss-server-side-encryption", "None")
     inner = (
         f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>private</Grant></AccessControlList>"
         "<DataRedundancyType>LRS</DataRedundancyType><Comment></Comment>"
         + (f"<Versioning>{versioning}</Versioning>" if versioning else "")
+        + f"<ServerSideEncryptionRule><SSEAlgorithm>{encrypted}</SSEAlgorithm></ServerSideEncryptionRule>"
     )
     return xml_response("BucketInfo", f"<Bucket>{inner}</Bucket>")
 
@@ -81,5 +127,5 @@ def _bucket_xml(bucket: Bucket) -> str:
         f"<Location>oss-{bucket.region}</Location><Region>{bucket.region}</Region>"
         f"<ExtranetEndpoint>oss-{bucket.region}.aliyuncs.com</ExtranetEndpoint>"
         f"<IntranetEndpoint>oss-{bucket.region}-internal.aliyuncs.com</IntranetEndpoint>"
-        "<StorageClass>Standard</StorageClass>"
+        f"<StorageClass>{bucket.storage_class}</StorageClass>"
     )

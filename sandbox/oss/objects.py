@@ -117,10 +117,14 @@ class Upload:
 class Bucket:
     """Objects in the order in which OSS lists them. `versioning` is empty until it is first switched on."""
 
-    def __init__(self, name: str, region: str, created: int) -> None:
+    def __init__(self, name: str, region: str, created: float, owner: str = ACCOUNT_ID) -> None:
         self.name = name
         self.region = region
         self.created = created
+        self.owner = owner
+        self.storage_class = "Standard"
+        # Pages and back-to-source rules, as XML.
+        self.website = ""
         self.versioning: Literal["", "Enabled", "Suspended"] = ""
         # What answers say of how objects are encrypted, where they are.
         self.encryption: dict[str, str] = {}

@@ -15,8 +15,10 @@ from sandbox.oss.buckets import (
     get_bucket_info,
     get_bucket_location,
     get_bucket_versioning,
+    get_bucket_website,
     get_bucket_worm,
     list_buckets,
+    put_bucket,
     put_bucket_versioning,
 )
 from sandbox.oss.call import Address, Call, Operation, address_of
@@ -83,6 +85,8 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("GET", "bucket", frozenset({"versioning"})): _Row("oss:GetBucketVersioning", get_bucket_versioning),
     ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
     ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
+    ("PUT", "bucket", frozenset()): _Row("oss:PutBucket", put_bucket),
+    ("GET", "bucket", frozenset({"website"})): _Row("oss:GetBucketWebsite", get_bucket_website),
     ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
     ("GET", "bucket", frozenset({"uploads"})): _Row(
         "oss:ListMultipartUploads", list_multipart_uploads, {"encoding-type", "prefix"}
@@ -159,9 +163,11 @@ class Oss(Store):
         caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
         if self._expired and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if address.target == "service":
-            self.check_right(caller, row.action, "", "")
-            bucket = Bucket("", self.region, 0)
+        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # there need be none
+            raise not_implemented()
+        if address.target == "service" or row.run is put_bucket:
+            self.check_right(caller, row.action, address.bucket, "")
+            bucket = Bucket(address.bucket, self.region, 0)
         else:
             of_one = row.run is not delete_multiple_objects  # that one looks at each of its keys
             bucket = self.bucket_for(caller, row.action, address.bucket, touched[0] if of_one else None)

@@ -50,6 +50,9 @@ class Store(KeyedService):
         self.region = region
         self.actions: list[Action] = []
         self._buckets: dict[str, Bucket] = {}
+        # So many seconds what was created by a request is not seen.
+        self.stale_for = 0.0
+        self._stale: dict[str, float] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
 
@@ -58,10 +61,16 @@ class Store(KeyedService):
         """All of the account, in whatever region."""
         return MappingProxyType(self._buckets)
 
-    def create_bucket(self, name: str, region: str = "") -> None:
-        """Create it in this service's region, or in another, whose endpoint this is not."""
+    def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
+        """Create it in this service's region, or in another, whose endpoint this is not; or as somebody else's."""
         with self.lock:
-            self._buckets[name] = Bucket(name, region or self.region, int(self.now()))
+            self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
+        return self._buckets[name]
+
+    def create_by_request(self, name: str, storage_class: str) -> None:
+        """The same as a call does it."""
+        self.create_bucket(name).storage_class = storage_class
+        self._stale[name] = self.now() + self.stale_for
 
     def remove_bucket(self, name: str) -> None:
         with self.lock:
@@ -139,8 +148,10 @@ class Store(KeyedService):
 
     def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
         """The bucket, if this endpoint and the caller's rights allow the action in it; `key` as in `denial`."""
-        if name not in self._buckets:
+        if name not in self._buckets or self.now() < self._stale.get(name, 0):
             raise no_such_bucket(name)
+        if self._buckets[name].owner != ACCOUNT_ID:
+            raise access_denied("The bucket you access does not belong to you.", ec="0003-00000001")
         if self._buckets[name].region != self.region and action not in _ANYWHERE:
             raise access_denied(
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox.ram.entities import Entities, RamError
+from sandbox.ram.entities import Entities
+from sandbox.ram.limits import RamError
 
 
 def main() -> int:

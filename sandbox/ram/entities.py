@@ -7,7 +7,6 @@ help.aliyun.com/zh/ram/developer-reference. It keeps what it knows as JSON, beca
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,13 +14,25 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sandbox.account import ACCOUNT_ID
-from sandbox.policy import Document, parse, parse_trust
+from sandbox.policy import Document, parse
+from sandbox.ram.limits import (
+    RamError,
+    check_name,
+    checked_policy,
+    checked_trust,
+    is_true,
+    no_permission,
+    session_seconds,
+    tags_of,
+    text_of,
+)
 
 Record = dict[str, Any]
 
 ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
-_VERSIONS, _DOCUMENT, _KEYS, _TAGS = 5, 6144, 2, 20
-_ROLE_POLICIES, _USER_POLICIES = 20, 10
+_VERSIONS, _KEYS = 5, 2
+# Accounts differ in the first.
+_ROLE_POLICIES, _USER_POLICIES = 5, 10
 # What each action is about: the end of the ARN that a policy may name.
 ACTIONS = {
     "CreateRole": "role/{role_name}",
@@ -48,19 +59,6 @@ ACTIONS = {
     "UpdateAccessKey": "user/{user_name}",
     "DeleteAccessKey": "user/{user_name}",
 }
-_STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
-# What a name may be made of, and its longest.
-_NAMES = {"Role": (r"[A-Za-z0-9.-]+", 64), "Policy": (r"[A-Za-z0-9-]+", 128), "User": (r"[A-Za-z0-9._-]+", 64)}
-_TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
-
-
-class RamError(Exception):
-    """What RAM answers instead. `details` are of a missing right: AccessDeniedDetail."""
-
-    def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
-        super().__init__(code)
-        self.code, self.message, self.details = code, message or f"The request is refused: {code}.", details
-        self.status = status or next((one for start, one in _STATUS.items() if code.startswith(start)), 400)
 
 
 class Entities:
@@ -132,11 +130,11 @@ class Entities:
             "RoleName": role_name,
             "RoleId": _number(),
             "Arn": f"acs:ram::{ACCOUNT_ID}:role/{role_name.lower()}",
-            "AssumeRolePolicyDocument": _trust(assume_role_policy_document),
-            "Description": _text("Description", description),
-            "MaxSessionDuration": _seconds(max_session_duration),
+            "AssumeRolePolicyDocument": checked_trust(assume_role_policy_document),
+            "Description": text_of("Description", description),
+            "MaxSessionDuration": session_seconds(max_session_duration),
         }
-        return {"Role": self._add("Role", role_name, told, {"attached": {}, "tags": _tags(tag)})}
+        return {"Role": self._add("Role", role_name, told, {"attached": {}, "tags": tags_of(tag)})}
 
     def get_role(self, role_name: str) -> dict[str, Any]:
         return {"Role": self._find("Role", role_name)["told"]}
@@ -150,11 +148,11 @@ class Entities:
     ) -> dict[str, Any]:
         role = self._find("Role", role_name)["told"]
         if new_assume_role_policy_document:
-            role["AssumeRolePolicyDocument"] = _trust(new_assume_role_policy_document)
+            role["AssumeRolePolicyDocument"] = checked_trust(new_assume_role_policy_document)
         if new_description:
-            role["Description"] = _text("Description", new_description)
+            role["Description"] = text_of("Description", new_description)
         if new_max_session_duration:
-            role["MaxSessionDuration"] = _seconds(new_max_session_duration)
+            role["MaxSessionDuration"] = session_seconds(new_max_session_duration)
         role["UpdateDate"] = self._date()
         return {"Role": role}
 
@@ -180,11 +178,11 @@ class Entities:
         told = {
             "PolicyName": policy_name,
             "PolicyType": "Custom",
-            "Description": _text("Description", description),
+            "Description": text_of("Description", description),
             "DefaultVersion": "v1",
         }
-        first = {"v1": {"document": _checked(policy_document), "date": self._date()}}
-        kept = {"versions": first, "changes": [[self._now(), policy_document]], "tags": _tags(tag)}
+        first = {"v1": {"document": checked_policy(policy_document), "date": self._date()}}
+        kept = {"versions": first, "changes": [[self._now(), policy_document]], "tags": tags_of(tag)}
         return {"Policy": self._add("Policy", policy_name, told, kept)}
 
     def get_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
@@ -203,7 +201,7 @@ class Entities:
     def create_policy_version(
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
     ) -> dict[str, Any]:
-        policy, document = self._find("Policy", policy_name), _checked(policy_document)
+        policy, document = self._find("Policy", policy_name), checked_policy(policy_document)
         versions, default = policy["versions"], policy["told"]["DefaultVersion"]
         if rotate_strategy not in ("None", ROTATE):
             raise RamError("InvalidParameter.RotateStrategy")
@@ -213,7 +211,7 @@ class Entities:
             del versions[next(one for one in versions if one != default)]
         number = f"v{max(int(one[1:]) for one in (*versions, default)) + 1}"
         versions[number] = {"document": document, "date": self._date()}
-        if _is_true("SetAsDefault", set_as_default):
+        if is_true("SetAsDefault", set_as_default):
             policy["told"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
             policy["changes"].append([self._now(), document])
         return {"PolicyVersion": self._version(policy, number)}
@@ -239,7 +237,7 @@ class Entities:
         for kind in ("Role", "User"):
             if any(policy_name in one["attached"] for one in self._all(kind).values()):
                 raise RamError(f"DeleteConflict.Policy.{kind}")
-        if len(policy["versions"]) > 1 and not _is_true("CascadingDelete", cascading_delete):
+        if len(policy["versions"]) > 1 and not is_true("CascadingDelete", cascading_delete):
             raise RamError("DeleteConflict.Policy.Version")
         del self.policies[policy_name]
 
@@ -249,8 +247,8 @@ class Entities:
         told = {
             "UserName": user_name,
             "UserId": _number(),
-            "DisplayName": _text("DisplayName", display_name or user_name),
-            "Comments": _text("Comments", comments),
+            "DisplayName": text_of("DisplayName", display_name or user_name),
+            "Comments": text_of("Comments", comments),
         }
         return {"User": self._add("User", user_name, told, {"attached": {}, "keys": {}})}
 
@@ -302,11 +300,7 @@ class Entities:
         return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
 
     def _add(self, kind: str, name: str, told: Record, kept: Record) -> Record:
-        characters, longest = _NAMES[kind]
-        if not re.fullmatch(characters, name):
-            raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
-        if len(name) > longest:
-            raise RamError(f"InvalidParameter.{kind}Name.Length")
+        check_name(kind, name)
         if name in self._all(kind):
             raise RamError(f"EntityAlreadyExists.{kind}")
         told |= {"CreateDate": self._date(), "UpdateDate": self._date()}
@@ -375,72 +369,9 @@ class Entities:
         return _iso(self._now())
 
 
-def no_permission(action: str, kind: str, holder: str = "") -> RamError:
-    """help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
-    details = {
-        "AuthAction": action,
-        "AuthPrincipalDisplayName": holder,
-        "AuthPrincipalOwnerId": ACCOUNT_ID,
-        "AuthPrincipalType": "SubUser",
-        "NoPermissionType": kind,
-        "PolicyType": "AccountLevelIdentityBasedPolicy",
-    }
-    return RamError("NoPermission", f"You are not authorized to do this action: {action}.", 403, details)
-
-
 def snake(name: str) -> str:
     """RAM's name of an action or parameter as it is called here; of anything else, itself."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
-
-
-def _checked(document: str) -> str:
-    if len(document) > _DOCUMENT:
-        raise RamError("InvalidParameter.PolicyDocument.Length")
-    try:
-        parse(document, "1")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RamError("MalformedPolicyDocument", str(error)) from None
-    return document
-
-
-def _trust(document: str) -> str:
-    try:
-        parse_trust(document)
-    except (ValueError, TypeError) as error:
-        raise RamError("MalformedPolicyDocument", str(error)) from None
-    return document
-
-
-def _text(name: str, given: str) -> str:
-    if len(given) > _TEXTS[name]:
-        raise RamError(f"InvalidParameter.{name}.Length")
-    return given
-
-
-def _is_true(name: str, given: str) -> bool:
-    """In whatever case: Python's SDK writes True."""
-    if given.lower() not in ("true", "false"):
-        raise RamError(f"InvalidParameter.{name}")
-    return given.lower() == "true"
-
-
-def _seconds(given: str) -> int:
-    if not given.isdigit() or not 3600 <= int(given) <= 43200:
-        raise RamError("InvalidParameter.MaxSessionDuration")
-    return int(given)
-
-
-def _tags(given: str) -> list[dict[str, str]]:
-    """A list travels as JSON."""
-    try:
-        tags = json.loads(given)
-        fine = len(tags) <= _TAGS and all(set(one) == {"Key", "Value"} and one["Key"] for one in tags)
-    except (ValueError, TypeError):
-        fine = False
-    if not fine:
-        raise RamError("InvalidParameter.Tag")
-    found: list[dict[str, str]] = tags
-    return found
 
 
 def _number() -> str:

@@ -9,11 +9,13 @@ import json
 import ssl
 import uuid
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.keys import Credential, KeyedService
-from sandbox.ram.entities import ACTIONS, Entities, RamError, no_permission, snake
+from sandbox.ram.entities import ACTIONS, Entities, snake
+from sandbox.ram.limits import RamError, no_permission
 from sandbox.ram.signature import verify_signature
 from sandbox.server.message import Request, Response
 
@@ -49,6 +51,17 @@ class Ram(KeyedService):
             return None
         name, secret = found
         return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
+
+    def take_on(self, role: str, service: str) -> Credential:
+        """A temporary key for a service that takes on a role, named by its ARN. Raises RamError where there is none, or
+        where it does not trust the service."""
+        name = role.rpartition("/")[2]
+        document = json.loads(self.entities.get_role(name)["Role"]["AssumeRolePolicyDocument"])
+        trusted = [one["Principal"].get("Service", []) for one in document["Statement"] if one["Effect"] == "Allow"]
+        if not any(service in one for one in trusted):
+            raise no_permission("sts:AssumeRole", "ImplicitDeny", service)
+        policies = partial(self.entities.in_force, "role", name)
+        return Credential(uuid.uuid4().hex, uuid.uuid4().hex, policies, f"role/{name}")
 
     def respond(self, request: Request) -> Response:
         number, action = str(uuid.uuid4()).upper(), request.headers.get("x-acs-action", "")

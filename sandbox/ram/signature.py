@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from urllib.parse import quote
 
 from sandbox.keys import Credential
-from sandbox.ram.entities import RamError
+from sandbox.ram.limits import RamError
 from sandbox.server.message import Request
 
 _ALGORITHM = "ACS3-HMAC-SHA256"

@@ -1,11 +1,16 @@
-"""Finds a function's answer in what the Serverless Devs tool prints, and tells of what kind it is."""
+"""Finds a function's answer in what the Serverless Devs tool prints, tells of what kind it is, and reads it."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from ops.errors import ToolError
+from ops.words import Text
+from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, ReconcileAnswer
 
 # As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
 _RESULT = "\nInvoke Result:\n"
@@ -23,6 +28,13 @@ _KINDS = {
     "reconcile": {"finished", "pass", "scanned"},
     "replay": {"taken", "accepted", "left"},
 }
+
+T = TypeVar("T")
+
+ANOTHER_FORM = Text("The answer has another form than this ops.py knows", "返回结果的格式与此 ops.py 不符")
+DEPLOY = Text(
+    "Deploy this project, so that both are of one version: s deploy -y", "请部署本项目以保持版本一致：s deploy -y"
+)
 
 
 class Found(NamedTuple):
@@ -59,6 +71,28 @@ def kind_of(answer: Any) -> str:
     if not isinstance(answer, Mapping):
         return ""
     return next((kind for kind, names in _KINDS.items() if names <= answer.keys()), "")
+
+
+def of(kind: type[T], answer: object) -> T:
+    """The answer as what it has to be.
+
+    Raises ToolError if it has another form, as that of another version has.
+    """
+    try:
+        return from_json(kind, answer)
+    except UnreadableError:
+        raise ToolError(ANOTHER_FORM, DEPLOY) from None
+
+
+def of_pass(job: str, answer: object) -> ReconcileAnswer | CompareAnswer:
+    """What reconcile or compare answers. Raises ToolError."""
+    return of(ReconcileAnswer, answer) if job == "reconcile" else of_compare(answer)
+
+
+def of_compare(answer: object) -> CompareAnswer:
+    """What compare answers: of a comparison at its end, Compared. Raises ToolError."""
+    found = of(CompareAnswer, answer)
+    return found if found.standstill or not found.finished else of(Compared, answer)
 
 
 def _load(text: str) -> Any:

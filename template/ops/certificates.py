@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
@@ -105,22 +104,6 @@ def gates(check: object) -> bool:
     """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
     left_out = {"gates": False, "id": "SAMPLE", "result": "not run"}
     return not (isinstance(check, Mapping) and all(check.get(name) == value for name, value in left_out.items()))
-
-
-def line(step: Mapping[str, Any] | None) -> str:
-    """A next step as a shell takes it; empty if there is none."""
-    if step is None:
-        return ""
-    if step["job"] == "deploy":
-        return "s deploy -y"
-    words: list[str] = []
-    for name, value in step["options"].items():
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(value, Mapping):
-            words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
-        else:
-            words += [option] if value is True else [option, str(value)]
-    return shlex.join(["python", "ops.py", step["job"], *words])
 
 
 def sha256(document: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
 from ops.canary.run import canary
@@ -21,22 +22,35 @@ from ops.show import lines, page
 from ops.terminal import Marked, Screen
 from ops.waiting import Session, run_pass
 from ops.words import Text
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
+from oss_oms_sync.answers.pass_answers import ReconcileAnswer
+from oss_oms_sync.answers.status_answer import StatusAnswer
 
 FOLDER = Path(__file__).resolve().parents[1]
 _INTERRUPTED = 130
 # How many lines are shown of input in which there is no answer.
 _TAIL = 15
 
-# What each kind of answer says, and which exit code it is.
-_VIEWS: dict[str, tuple[Callable[[Any, str], Report], Callable[[Any], int]]] = {
-    "doctor": (jobs.doctor, lambda answer: 0 if answer["ok"] else 1),
-    "status": (status.report, status.exit_code),
-    "story": (jobs.story, lambda answer: 0 if answer.get("accepted") else 1),
-    "replay": (jobs.replay, lambda answer: 0 if jobs.is_well(answer) else 1),
-    "reconcile": (passes.report, passes.exit_code),
-    "compare": (passes.report, passes.exit_code),
-    "certificate": (certificate.report, certificate.exit_code),
-    "closing": (jobs.mark, lambda _: 0),
+
+class View(NamedTuple):
+    """How an answer of one kind is read, what it says, and which exit code it is."""
+
+    read: Callable[[Any], Any]
+    report: Callable[[Any, str], Report]
+    exit_code: Callable[[Any], int]
+
+
+VIEWS = {
+    "doctor": View(partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1),
+    "status": View(partial(answers.of, StatusAnswer), status.report, status.exit_code),
+    "story": View(partial(answers.of, StoryAnswer), jobs.story, lambda answer: 0 if answer.accepted else 1),
+    "replay": View(partial(answers.of, ReplayAnswer), jobs.replay, lambda answer: 0 if answer.is_well else 1),
+    "reconcile": View(partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code),
+    "compare": View(answers.of_compare, passes.report, passes.exit_code),
+    # A document is judged as it is.
+    "certificate": View(dict, certificate.report, certificate.exit_code),
+    "closing": View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
 }
 _PAGES = ("status", "certificate")
 
@@ -49,10 +63,6 @@ _SHOW_HOW = Text(
 )
 _NO_PAGE = Text("There is no web page of this answer", "该结果没有网页")
 _WITHOUT_HTML = Text("Leave --html out", "请去掉 --html")
-_ANOTHER_FORM = Text("The answer has another form than this ops.py knows", "返回结果的格式与此 ops.py 不符")
-_DEPLOY = Text(
-    "Deploy this project, so that both are of one version: s deploy -y", "请部署本项目以保持版本一致：s deploy -y"
-)
 
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
@@ -91,14 +101,15 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     if options.html and kind not in _PAGES:
         raise UsageError(_NO_PAGE, _WITHOUT_HTML)
     if answers.kind_of(answer) != kind:
-        raise ToolError(_ANOTHER_FORM, _DEPLOY)
-    report, exit_code = _VIEWS[kind]
+        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
+    view = VIEWS[kind]
+    found = view.read(answer)
     try:
-        said, code = report(answer, session.lang), exit_code(answer)
+        said, code = view.report(found, session.lang), view.exit_code(found)
         shown = [*lines.draw(said)]
         html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        raise ToolError(_ANOTHER_FORM, _DEPLOY) from None
+        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     session.screen.answer([json.dumps(answer)] if options.json else shown)
     if options.html:
         _write(session, options.html, html)
@@ -144,7 +155,7 @@ def _compare(session: Session, options: Namespace) -> int:
 
 
 def _pass(session: Session, options: Namespace, job: str, payload: dict[str, Any], is_one_call: bool) -> int:
-    answer = session.caller.ask(job, payload) if is_one_call else run_pass(session, job, payload)
+    answer = session.caller.ask(job, payload) if is_one_call else to_json(run_pass(session, job, payload))
     return _show(session, options, answer, job)
 
 
@@ -190,11 +201,11 @@ def _file_name(document: Any) -> str:
 
 
 def _close(session: Session, options: Namespace) -> int:
-    return _show(session, options, closing.close(session), "closing")
+    return _show(session, options, to_json(closing.close(session)), "closing")
 
 
 def _open(session: Session, options: Namespace) -> int:
-    return _show(session, options, closing.open_again(session), "closing")
+    return _show(session, options, to_json(closing.open_again(session)), "closing")
 
 
 def _check(session: Session, options: Namespace) -> int:
@@ -223,6 +234,8 @@ def _secrets(session: Session, options: Namespace) -> int:
 
 
 def _canary(session: Session, options: Namespace) -> int:
+    if options.report:
+        _check_writable(options.report)
     return canary(session, options, FOLDER)
 
 
@@ -232,7 +245,7 @@ def _show_input(session: Session, options: Namespace) -> int:
     given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
     kind = answers.kind_of(answer)
-    if kind not in _VIEWS:
+    if kind not in VIEWS:
         # What the tool or the function said instead.
         raise UsageError(_NO_ANSWER, _SHOW_HOW, given.splitlines()[-_TAIL:])
     return _show(session, options, answer, kind)

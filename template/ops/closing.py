@@ -9,6 +9,7 @@ from ops.errors import CloudError
 from ops.terminal import Marked
 from ops.waiting import Session, call_once, pause
 from ops.words import Text
+from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
 
 # What wakes forward when an object is written (s.yaml).
 FORWARD, TRIGGER = "forward", "oss-content"
@@ -90,7 +91,7 @@ def is_agreed(session: Session) -> bool:
     return False
 
 
-def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Any:
+def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
     """Set the mark, for a `run` of a cutover or by hand; wait until nothing is sent any more; and read it again. Return
     what certify says of it then, asked about `since` (the freeze), which may be the mark of another run.
 
@@ -99,31 +100,31 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Any:
     """
     session.hint = session.hint or _HINT
     for _ in range(_ATTEMPTS):
-        mark = session.caller.ask("certify", {"close": True, **({"run": run} if run else {})})["closed"]
+        mark = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})}).closed
         pause(session, CLOSE_SECONDS, _WAITS)
-        seen = session.caller.ask("certify", {**since, "look": True})
+        seen = session.ask(LookAnswer, "certify", {**since, "look": True})
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
-        if seen["closed"] and (run or seen["closed"]["since"] == mark["since"]):
+        if seen.closed and (run or (mark and seen.closed.since == mark.since)):
             return seen
         session.screen.say(Marked("", _UNDONE.of(session.lang), "open"))
     raise CloudError(_NOT_CLOSED, _WHO)
 
 
-def open_again(session: Session, run: str = "") -> Any:
+def open_again(session: Session, run: str = "") -> MarkAnswer:
     """Open the project, a `run` of a cutover only if the mark is its own; put the trigger back, and begin a reconcile
     pass for what was written without one. Return what certify says.
 
     Raises what calls raise.
     """
-    answer = session.caller.ask("certify", {"open": True, **({"run": run} if run else {})})
-    if not answer["closed"]:
+    answer = session.ask(MarkAnswer, "certify", {"open": True, **({"run": run} if run else {})})
+    if not answer.closed:
         session.caller.restore_trigger(FORWARD, TRIGGER)
         call_once(session, "reconcile", {"restart": True})
         session.screen.say(_OPENED.of(session.lang))
     return answer
 
 
-def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -> None:
+def afterwards(session: Session, document: Any, mark: Mark | None, *, is_closed: bool) -> None:
     """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
     whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
     failed = [one["id"] for one in document["checks"] if one["result"] == "failed" and one["id"] in _OPENS]
@@ -137,16 +138,16 @@ def afterwards(session: Session, document: Any, mark: Any, *, is_closed: bool) -
         session.screen.say(Marked("", _STAYS.of(session.lang), "way"))
 
 
-def _open_to_send(session: Session, mark: Any, names: str) -> None:
+def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     """Open it, unless the `mark` is of somebody's hand, or not there any more, or a GO stands, of whatever freeze:
     after one, the users' applications write to OBS."""
-    seen = session.caller.ask("certify", {"look": True})
-    if seen["go"]:
+    seen = session.ask(LookAnswer, "certify", {"look": True})
+    if seen.go:
         said = _AFTER_GO
-    elif seen["closed"] != mark:
+    elif seen.closed != mark:
         said = _STAYS
-    elif not mark["run"]:
+    elif not mark.run:
         said = _OPEN_FIRST
     else:
-        said = _STAYS if open_again(session, mark["run"])["closed"] else _OPEN_AGAIN
+        said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN
     session.screen.say(Marked("", said.of(session.lang).format(names), "way"))

@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from ops import closing
+from ops import answers, closing
 from ops.call import Payload
 from ops.clock import timestamp
 from ops.errors import CloudError, FunctionError
@@ -24,6 +24,10 @@ from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
 from ops.words import Text
+from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 
 # What is younger counts as moving on cutover day (comparison/classes.py).
 SETTLED = timedelta(minutes=5)
@@ -39,8 +43,11 @@ _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
 # So often in a row nothing has changed, and nothing is left that would by itself.
 _MAX_STILL = 3
 # What OMS, replay or the pass itself may yet bring to OBS; of these, some only take their time.
-_ON_ITS_WAY = ("moving", "arriving", "in_flight", "failed_before", "missing", "older")
-_WAIT_FOR = {"moving", "arriving", "in_flight"}
+_WAIT_FOR = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
+_ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
+# What is in the buckets, and is not compared.
+_NOT_COMPARED = (ObjectClass.CANARY, ObjectClass.OMS_OWN, ObjectClass.OUTSIDE)
+_ANEW = {"restart": True}
 
 _HINT = Text(
     "What was begun goes on in the cloud. Run the same command again with {}",
@@ -128,8 +135,10 @@ class Cutover:
         self._number = 0
         # The mark that this run may take away: the one that it found or, after it has closed, its own. None if the
         # project was open, or another run has closed it meanwhile.
-        self._mark: Any = None
+        self._mark: Mark | None = None
         self._is_closed = False
+        # Whether the comparison that answers was there already.
+        self._is_taken = False
 
     def run(self) -> Any:
         """Take all steps; return the certificate: the one of this run, or the GO that stands.
@@ -138,8 +147,8 @@ class Cutover:
         """
         session = self._session
         self._hint(_HINT)
-        seen = session.caller.ask("certify", {**self._since, "look": True})
-        self._mark, self._is_closed = seen["closed"], seen["closed"] is not None
+        seen = session.ask(LookAnswer, "certify", {**self._since, "look": True})
+        self._mark, self._is_closed = seen.closed, seen.closed is not None
         go = self._standing(seen) or self._prepared()
         if go:
             session.screen.say(self._text(_STANDS))
@@ -152,9 +161,9 @@ class Cutover:
         if self._plan.frozen:
             closing.afterwards(self._session, document, self._mark, is_closed=self._is_closed)
 
-    def _standing(self, seen: Any) -> Any:
+    def _standing(self, seen: LookAnswer) -> Any:
         """The GO that stands and is enough, if there is one: who compares anew wants another."""
-        return seen["go"] if self._plan.frozen and not self._plan.restart else None
+        return seen.go if self._plan.frozen and not self._plan.restart else None
 
     def _prepared(self) -> Any:
         """Everything before the certificate; return a GO that was found to stand meanwhile, or None."""
@@ -165,9 +174,9 @@ class Cutover:
             self._begin(_SETTLE)
             self._end(*self._settle(self._plan.frozen))
         compared = self._compare(anew=self._plan.restart)
-        if compared["finished"]:
+        if isinstance(compared, Compared):
             compared = self._judge_again(compared)
-        if not compared["finished"]:
+        if not isinstance(compared, Compared):
             return None
         if self._plan.frozen is None:
             self._stand_still()
@@ -182,8 +191,8 @@ class Cutover:
 
     def _doctor(self) -> None:
         self._begin(_DOCTOR)
-        found = self._session.caller.ask("doctor", {})
-        if not found["ok"]:
+        found = self._session.ask(DoctorAnswer, "doctor", {})
+        if not found.ok:
             for line in draw(jobs.doctor(found, self._session.lang)):
                 self._session.screen.say(line)
             raise CloudError(_NOT_SET_UP, _MEND)
@@ -194,11 +203,10 @@ class Cutover:
         if self._is_closed:
             return True, self._text(_IS_CLOSED)
         while True:
-            answer = self._session.caller.ask("replay", {})
-            is_done = jobs.is_well(answer)
-            if is_done or answer["stopped"] or not answer["accepted"]:
-                stopped = self._text(_STOPPED, answer["stopped"]) if answer["stopped"] else ""
-                return is_done, "; ".join(filter(None, [jobs.replayed(answer, self._session.lang), stopped]))
+            answer = self._session.ask(ReplayAnswer, "replay", {})
+            if answer.is_well or answer.stopped or not answer.accepted:
+                stopped = self._text(_STOPPED, answer.stopped) if answer.stopped else ""
+                return answer.is_well, "; ".join(filter(None, [jobs.replayed(answer, self._session.lang), stopped]))
 
     def _settle(self, frozen: datetime) -> tuple[bool, str]:
         """Wait until nothing is too young to be judged."""
@@ -207,49 +215,53 @@ class Cutover:
         pause(self._session, left, _WAITS.filled(timestamp(until)))
         return True, self._text(_SETTLED_TEXT, timestamp(frozen))
 
-    def _compare(self, *, anew: bool) -> Any:
-        """The comparison that answers, or a new one; with `taken` if it was there."""
+    def _compare(self, *, anew: bool) -> CompareAnswer:
+        """The comparison that answers, or a new one; whether it was there is noted."""
         self._begin(_COMPARE)
         known = self._known() if self._plan.frozen and not anew else None
-        is_taken = known is not None and known["finished"]
-        answer: Any = known if is_taken else self._work({**self._wishes, **({} if known else {"restart": True})})
-        if answer["finished"]:
-            found = [one for name, one in held(answer).items() if name not in ("canary", "oms_own", "outside")]
-            counts = (sum(one[side]["objects"] for one in found) for side in ("source", "destination"))
-            began = f"{self._text(_TAKEN, answer['started'])}; " if is_taken else ""
+        self._is_taken = isinstance(known, Compared)
+        answer = known if known and self._is_taken else self._work({**self._wishes, **({} if known else _ANEW)})
+        if isinstance(answer, Compared):
+            found = [one for name, one in held(answer).items() if name not in _NOT_COMPARED]
+            counts = sum(one.source.objects for one in found), sum(one.destination.objects for one in found)
+            began = f"{self._text(_TAKEN, answer.started)}; " if self._is_taken else ""
             self._end(True, began + self._text(_OBJECTS, *counts))
         else:
-            self._end(False, self._text(_STOPPED, answer["stopped"] or answer["next"]))
-        return {**answer, "taken": is_taken}
+            self._end(False, self._text(_STOPPED, answer.stopped or answer.next))
+        return answer
 
-    def _known(self) -> Any:
+    def _known(self) -> CompareAnswer | None:
         """The comparison that answers for both buckets since the freeze, or the open one; None if a new one has to
         begin: there is none, a standstill pass contradicted it, or it has not read what is to be read."""
-        known = self._session.caller.ask("compare", {**self._wishes, **self._since, "look": True})
-        lacks = known["pass"] and self._plan.deep and "deep" not in known["wishes"]
-        return known if known["pass"] and known["stood_still"] is not False and not lacks else None
+        known = self._asked({**self._wishes, **self._since, "look": True})
+        lacks = self._plan.deep and "deep" not in known.wishes
+        return known if known.pass_ and known.stood_still is not False and not lacks else None
 
-    def _work(self, payload: Payload) -> Any:
-        return run_pass(self._session, "compare", payload)
+    def _asked(self, payload: Payload) -> CompareAnswer:
+        return answers.of_compare(self._session.caller.ask("compare", payload))
 
-    def _judge_again(self, compared: Any) -> Any:
+    def _work(self, payload: Payload) -> CompareAnswer:
+        return cast(CompareAnswer, run_pass(self._session, "compare", payload))
+
+    def _judge_again(self, compared: Compared) -> CompareAnswer:
         """Judge what differs once more, until it is there, nothing moves any more, or time is up; return what compare
         said last. If a comparison that was there names too many keys for that, as it would the next time, or has grown
         too old to answer meanwhile, both buckets are compared anew."""
         self._begin(_AGAIN)
-        last, problem, is_refused = compared, "", False
+        last: CompareAnswer = compared
+        problem, is_refused, is_taken = "", False, self._is_taken
         try:
             last = self._judged_again(compared)
         except FunctionError as error:
             problem = error.happened.of(self._session.lang)
             is_refused = error.kind == "PayloadError"
-        if not last["finished"]:
-            problem = self._text(_STOPPED, last["stopped"] or last["next"])
+        if not last.finished:
+            problem = self._text(_STOPPED, last.stopped or last.next)
         if problem:
             self._end(False, problem)
-            if not last["finished"] or (is_refused and compared["taken"]):
+            if not last.finished or (is_refused and is_taken):
                 last = self._compare(anew=True)
-                return self._judge_again(last) if last["finished"] else last
+                return self._judge_again(last) if isinstance(last, Compared) else last
         elif waiting := _on_its_way(last):
             share = "; " + self._share(last) if self._plan.frozen is None else ""
             self._end(False, self._text(_LEFT, _told(waiting)) + share)
@@ -257,7 +269,7 @@ class Cutover:
             self._end(True, "" if _on_its_way(compared) else self._text(_NOTHING))
         return last
 
-    def _judged_again(self, last: Any) -> Any:
+    def _judged_again(self, last: CompareAnswer) -> CompareAnswer:
         """Somebody may have mended, since a comparison that was there already, what it found, and keys that wait have
         to be judged too: so it is asked again at least once."""
         clock, screen, still, times = self._session.clock, self._session.screen, 0, 0
@@ -265,32 +277,34 @@ class Cutover:
         began = clock.monotonic()
         while times == 0 or (_on_its_way(last) and clock.monotonic() - began < _MAX_AGAIN_SECONDS):
             waiting = _on_its_way(last)
-            if waiting and not (last["taken"] and times == 0):
+            if waiting and not (self._is_taken and times == 0):
                 seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
                 pause(self._session, seconds, _WAITING_FOR.filled(_told(waiting)))
-            if "failed_before" in waiting and not self._is_closed:
+            if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 self._session.caller.ask("replay", {})
             asked = {**self._wishes, **self._since, "again": True, "run": self._run}
-            last = {**self._session.caller.ask("compare", asked), "taken": False}
+            last = self._asked(asked)
             times += 1
-            if not last["finished"]:
+            if not last.finished:
                 break
-            still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & _WAIT_FOR else 0
+            still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & {*_WAIT_FOR} else 0
             # In a rehearsal somebody writes all the time.
             if still == _MAX_STILL or self._plan.frozen is None:
                 break
         return last
 
-    def _share(self, compared: Any) -> str:
-        counts = {name: one["source"]["objects"] for name, one in held(compared).items()}
-        return self._text(_JUDGED, 100 * (1 - counts.get("moving", 0) / max(1, sum(counts.values()))))
+    def _share(self, compared: CompareAnswer) -> str:
+        classes = held(compared) if isinstance(compared, Compared) else {}
+        counts = {name: one.source.objects for name, one in classes.items()}
+        return self._text(_JUDGED, 100 * (1 - counts.get(ObjectClass.MOVING, 0) / max(1, sum(counts.values()))))
 
-    def _may_close(self, compared: Any, frozen: datetime) -> bool:
+    def _may_close(self, compared: Compared, frozen: datetime) -> bool:
         """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; and whether
         there is something in scope, and nothing of it was written after the freeze. Certify says which step helps."""
-        found, written = {*held(compared)}, compared["last_written"]
-        is_left = found & {*LACKING, "arriving"} or found & set(UNPROVEN) - self._plan.accept.keys()
-        if is_left or not written or written[0]["at"] > timestamp(frozen + CLOCKS):
+        found, written = held(compared).keys(), compared.last_written
+        unproven = {one for one in UNPROVEN if one.title not in self._plan.accept}
+        is_left = found & (LACKING | unproven | {ObjectClass.ARRIVING})
+        if is_left or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.screen.say(self._text(_NOT_ANEW if self._is_closed else _NOT_YET))
             return False
         return True
@@ -301,8 +315,8 @@ class Cutover:
         self._hint(_HINT_CLOSED)
         seen = closing.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._standing(seen)
-        self._mark = seen["closed"] if seen["closed"]["run"] == self._run else None
-        self._end(self._mark is not None, self._text(_SINCE, self._mark["since"]) if self._mark else "")
+        self._mark = seen.closed if seen.closed and seen.closed.run == self._run else None
+        self._end(self._mark is not None, self._text(_SINCE, self._mark.since) if self._mark else "")
         if not self._mark and not go:
             self._session.screen.say(self._text(_ANOTHER))
         return go
@@ -313,15 +327,16 @@ class Cutover:
         self._begin(_OMS)
         session, began = self._session, self._session.clock.monotonic()
         while True:
-            checks = session.caller.ask("certify", {**self._since, "look": True, "run": self._run})["checks"]
-            waits = [one for one in checks if one["waits"]]
+            asked = {**self._since, "look": True, "run": self._run}
+            checks = session.ask(LookAnswer, "certify", asked).checks
+            waits = [one for one in checks if one.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
-            seen = waits[0]["seen_zh" if session.lang == "zh" else "seen"].replace("{", "{{").replace("}", "}}")
+            seen = waits[0].seen.of(session.lang).replace("{", "{{").replace("}", "}}")
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
                 pause(session, _OMS_SECONDS, _ASK_AGAIN.filled(seen))
         accepted = {"OMS_FINISHED"} if "oms_unfinished" in self._plan.accept else set()
-        lacks = [one["id"] for one in checks if one["result"] != "passed" and one["id"] not in accepted]
+        lacks = [one.id for one in checks if one.result is not Result.PASSED and one.id not in accepted]
         self._end(not lacks, ", ".join(lacks))
         return not lacks
 
@@ -330,7 +345,7 @@ class Cutover:
         # Times are in whole seconds, and it has to begin after what it is compared with has ended.
         self._session.clock.sleep(1.0)
         answer = self._work({"standstill": True, "restart": True})
-        self._end(answer["finished"], "" if answer["finished"] else self._text(_STOPPED, answer["stopped"]))
+        self._end(answer.finished, "" if answer.finished else self._text(_STOPPED, answer.stopped))
 
     def _certified(self) -> Any:
         """The certificate; called again while that reads more of the sample. A rehearsal, which has not waited for OMS,
@@ -370,13 +385,11 @@ class Cutover:
         return text.of(self._session.lang).format(*values)
 
 
-def _on_its_way(answer: Any) -> dict[str, int]:
+def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
     """How many objects of each class may yet be equal."""
-    found = {
-        name: max(one[side]["objects"] for side in ("source", "destination")) for name, one in held(answer).items()
-    }
-    return {name: found[name] for name in _ON_ITS_WAY if name in found}
+    found = held(answer) if isinstance(answer, Compared) else {}
+    return {one: max(found[one].source.objects, found[one].destination.objects) for one in _ON_ITS_WAY if one in found}
 
 
-def _told(waiting: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in waiting.items())
+def _told(waiting: Mapping[ObjectClass, int]) -> str:
+    return ", ".join(f"{one.title} {number:,}" for one, number in waiting.items())

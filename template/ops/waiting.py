@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
+from ops import answers
 from ops.call import Caller, InBackground, Payload
 from ops.clock import Clock
+from ops.commands import command
 from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
 from ops.words import Said, Text
+from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop
+
+T = TypeVar("T")
 
 # How often somebody looks how far a pass is.
 _LOOK_SECONDS = 15.0
@@ -22,7 +26,7 @@ _REDRAW_SECONDS = 1.0
 _ATTEMPTS = 3
 _REST_SECONDS = 30.0
 # What no other call would change.
-_FINAL = {Stop.CLOSED.value, Stop.TOO_LARGE.value}
+_FINAL = (Stop.CLOSED, Stop.TOO_LARGE)
 
 _GOING_ON = Text("{} {}: {}", "{} {}：{}")
 _RESTS = Text("{} rests: {}. It is tried again in {:.0f} seconds", "{} 暂停：{}。{:.0f} 秒后重试")
@@ -38,8 +42,12 @@ class Session:
     lang: str
     hint: Said | None = field(default=None)
 
+    def ask(self, kind: type[T], job: str, payload: Payload) -> T:
+        """What the function of a job answers; raises what calls raise, and ToolError for another form."""
+        return answers.of(kind, self.caller.ask(job, payload))
 
-def run_pass(session: Session, job: str, payload: Payload) -> Any:
+
+def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
     """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
     return the last answer."""
     scope = {name: value for name, value in payload.items() if name != "restart"}
@@ -48,16 +56,16 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)
     attempts, superseded = 1, 0
-    while not answer["finished"]:
+    while not answer.finished:
         # That the time was up says nothing against the pass.
-        is_moving = answer["stop"] == Stop.TIME.value
+        is_moving = answer.stop is Stop.TIME
         attempts = 1 if is_moving else attempts + 1
         # A call with other wishes than theirs would take the pass away from them again.
-        superseded += answer["stop"] == Stop.SUPERSEDED.value
-        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer["stop"] in _FINAL:
+        superseded += answer.stop is Stop.SUPERSEDED
+        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL:
             break
         if not is_moving:
-            why = answer["stopped"] or answer["next"]
+            why = answer.stopped or answer.next
             session.screen.say(_RESTS.of(session.lang).format(job, why, _REST_SECONDS))
             session.clock.sleep(_REST_SECONDS)
         answer = _call(session, job, scope, began)
@@ -65,7 +73,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Any:
     return answer
 
 
-def call_once(session: Session, job: str, payload: Payload) -> Any:
+def call_once(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
     """One call for a pass, which may go on in the cloud after it; return what it answers."""
     session.screen.begin()
     return _call(session, job, payload, session.clock.monotonic())
@@ -81,11 +89,11 @@ def pause(session: Session, seconds: float, countdown: Said) -> None:
         session.clock.sleep(min(1.0, left))
 
 
-def _call(session: Session, job: str, payload: Payload, began: float) -> Any:
+def _call(session: Session, job: str, payload: Payload, began: float) -> ReconcileAnswer | CompareAnswer:
     """One call, which works and waits; meanwhile others look how far it is."""
     call = InBackground(session.caller, job, payload)
     look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
-    seen: Mapping[str, Any] | None = None
+    seen: PassAnswer | None = None
     looked = session.clock.monotonic()
     while not call.wait(_REDRAW_SECONDS):
         now = session.clock.monotonic()
@@ -94,13 +102,13 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Any:
             looked = session.clock.monotonic()
         how_far = passes.how_far(seen, session.lang)
         session.screen.progress(_GOING_ON.of(session.lang).format(job, duration(now - began), how_far))
-    return call.result()
+    return answers.of_pass(job, call.result())
 
 
-def _look(session: Session, job: str, payload: Payload) -> Any:
+def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
     """How far it is; None if that is not known, which changes nothing."""
     try:
-        return session.caller.ask(job, payload)
+        return session.ask(PassAnswer, job, payload)
     except OpsError:
         return None
 
@@ -109,10 +117,7 @@ def _hinted(session: Session, job: str, scope: Payload) -> Said | None:
     """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
     before = session.hint
     if before is None:
-        options = "".join(
-            f" --{name}" if value is True else f" --{name} {shlex.quote(str(value))}" for name, value in scope.items()
-        )
-        look = f"python ops.py {job}{options} --look"
+        look = command(Step(job, {**scope, "look": True}))
         session.hint = Text(
             f"{job} goes on in the cloud. See how far it is: {look}", f"{job} 在云上继续进行。查看进度：{look}"
         )

@@ -20,7 +20,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 # The package `ops` beside this folder, wherever this is called from; and no folders of bytecode in it.
@@ -28,9 +27,9 @@ sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
 from ops.certificates import CANARY  # noqa: E402
+from ops.errors import UsageError  # noqa: E402
 from ops.project import variables  # noqa: E402
-
-Document = dict[str, Any]
+from ops.setup.statements import Role, rights, roles, trust_of  # noqa: E402
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -42,15 +41,6 @@ tolerate() {
   elif echo "$said" | grep -Eq "$1"; then echo "${*:4:3}: $(echo "$said" | grep -Eom1 "($1)[A-Za-z.]*")"
   else echo "$said" >&2; return 1; fi
 }"""
-
-
-class Policy(NamedTuple):
-    """A policy of RAM, what it is for (a function, or the triggers), and the role that needs it."""
-
-    purpose: str
-    name: str
-    role: str
-    document: Document
 
 
 def main() -> int:
@@ -74,66 +64,16 @@ def main() -> int:
     if options.canary:
         print("\n".join(of_canary(given)))
         return 0
-    policies = policies_of(given, deep=options.deep)
+    try:
+        found = roles(given, deep=options.deep)
+    except UsageError as error:
+        sys.exit(f"{error.happened.en}: {error.fix.en}")
     if options.json:
-        lines = written(policies, options.json)
+        lines = written(found, options.json)
     else:
-        lines = removal(policies) if options.remove else creation(policies, deep=options.deep)
+        lines = removal(found) if options.remove else creation(found, deep=options.deep)
     print("\n".join(lines))
     return 0
-
-
-def policies_of(given: Mapping[str, str], *, deep: bool = False) -> list[Policy]:
-    """What each function may do, and the triggers; each statement is one that their calls need. `deep`: also what
-    compare and certify need to read objects of the source."""
-
-    def value(name: str) -> str:
-        # A role may be given as an ARN, which may hold an expression for the account.
-        text = given.get(name, "").rpartition(":role/")[2]
-        if not text or "${" in text:
-            fault = f"is {text}" if text else "is missing"
-            sys.exit(f"vars.{name} {fault} in s.yaml: write the name out, because the policies need it")
-        return text
-
-    def allow(*actions: str, on: list[str]) -> Document:
-        return {"Effect": "Allow", "Action": list(actions), "Resource": on}
-
-    def invoke(*functions: str) -> Document:
-        return allow("fc:InvokeFunction", on=[part for one in functions for part in (one, f"{one}/*")])
-
-    log, source = f"acs:oss:*:*:{value('logBucket')}", f"acs:oss:*:*:{value('sourceBucket')}"
-    forward = f"acs:fc:{value('region')}:*:functions/{value('functionName')}"
-    records = [f"{log}/oms_source_record/*"]
-    keep_records = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
-    # Whether the project is closed.
-    read_mark = allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed-*"])
-    list_records = allow("oss:ListObjects", on=[log])
-    list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
-    list_source = allow("oss:ListObjects", on=[source])
-    read_source = [allow("oss:GetObject", on=[f"{source}/*"])]
-    # Where its timer reads objects, compare has to, whoever asks.
-    is_deep = deep or given.get("compareDeep") == "on"
-    look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
-    statements = {
-        "forward": [allow("oss:PutObject", on=records), read_mark, invoke(f"{forward}-replay")],
-        "replay": [keep_records, list_records, list_source],
-        "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source, *(read_source if is_deep else [])],
-        "certify": [*look, *(read_source if deep else [])],
-        "doctor": [keep_records, list_records, list_source],
-        "status": look,
-        "trigger": [invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
-    }
-    return [
-        Policy(
-            purpose,
-            # RAM takes letters, digits and hyphens. A function's name may have an underscore, too.
-            f"{value('functionName')}-{purpose}".replace("_", "-"),
-            value("functionRole" if purpose == "forward" else f"{purpose}Role"),
-            {"Version": "1", "Statement": allowed},
-        )
-        for purpose, allowed in statements.items()
-    ]
 
 
 def of_canary(given: Mapping[str, str]) -> Iterator[str]:
@@ -183,11 +123,7 @@ def of_canary(given: Mapping[str, str]) -> Iterator[str]:
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
-def by_role(policies: list[Policy]) -> dict[str, list[Policy]]:
-    return {role: [one for one in policies if one.role == role] for role in dict.fromkeys(one.role for one in policies)}
-
-
-def creation(policies: list[Policy], *, deep: bool) -> Iterator[str]:
+def creation(found: list[Role], *, deep: bool) -> Iterator[str]:
     """Commands that make what is not there, and bring up to date what is."""
     yield "# Huawei Cloud: the custom policies of the IAM user whose AK/SK the functions use. OBS needs one of its own,"
     yield "# because it is a global service: write the name of the destination bucket into it. Without it, nothing here"
@@ -200,34 +136,41 @@ def creation(policies: list[Policy], *, deep: bool) -> Iterator[str]:
         yield from (f"#   {line}" for line in text.splitlines())
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
     yield SHELL
-    for role, held in by_role(policies).items():
+    for name, held in by_name(found):
         yield f"\n# The role of {purposes(held)}. One that is there already stays as it is."
-        yield ram("EntityAlreadyExist", "CreateRole", RoleName=role, AssumeRolePolicyDocument=json.dumps(trust(held)))
-        for policy in held:
-            yield f"\n# What {policy.purpose} may do. RAM keeps five versions of a policy: the oldest makes room."
-            yield from (f"#   {right}" for right in rights(policy))
-            yield f"document={shlex.quote(json.dumps(policy.document))}"
+        trust = json.dumps(trust_of(held))
+        yield ram("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
+        for role in held:
+            yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
+            yield from (f"#   {right}" for right in rights(role.document))
+            yield f"document={shlex.quote(json.dumps(role.document))}"
             given = ' --PolicyDocument "$document"'
             rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
-            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=policy.name, **rotate) + given
-            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=policy.name) + given
-            yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(policy))
+            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + given
+            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + given
+            yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
 
 
-def removal(policies: list[Policy]) -> Iterator[str]:
+def removal(found: list[Role]) -> Iterator[str]:
     """Commands that take all away, but for a role to which something else is attached."""
     yield "# After `s remove`: pipe this to bash. It may run again."
     yield SHELL
-    for role, held in by_role(policies).items():
+    for name, held in by_name(found):
         yield f"\n# The role of {purposes(held)}. It stays while it has other policies, such as another project's."
-        for policy in held:
-            yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(policy))
-            yield ram("EntityNotExist", "DeletePolicy", PolicyName=policy.name, CascadingDelete="true")
-        yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=role)
+        for role in held:
+            yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
+            yield ram("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
+        yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
 
 
-def purposes(held: list[Policy]) -> str:
-    return ", ".join(policy.purpose for policy in held)
+def by_name(found: list[Role]) -> Iterator[tuple[str, list[Role]]]:
+    """One role may be for functions and triggers."""
+    for name in dict.fromkeys(role.name for role in found):
+        yield name, [role for role in found if role.name == name]
+
+
+def purposes(held: list[Role]) -> str:
+    return ", ".join(purpose for role in held for purpose in role.purposes)
 
 
 def ram(tolerated: str, action: str, **parameters: str) -> str:
@@ -236,34 +179,17 @@ def ram(tolerated: str, action: str, **parameters: str) -> str:
     return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
 
 
-def attachment(policy: Policy) -> dict[str, str]:
-    return {"PolicyName": policy.name, "RoleName": policy.role, "PolicyType": "Custom"}
+def attachment(role: Role) -> dict[str, str]:
+    return {"PolicyName": role.policy, "RoleName": role.name, "PolicyType": "Custom"}
 
 
-def trust(held: list[Policy]) -> Document:
-    """Who may take on the role that holds these policies: Function Compute for a function, OSS for the triggers."""
-    services = sorted({"oss.aliyuncs.com" if one.purpose == "trigger" else "fc.aliyuncs.com" for one in held})
-    return {
-        "Version": "1",
-        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}],
-    }
-
-
-def rights(policy: Policy) -> Iterator[str]:
-    """What a policy allows, and on what."""
-    for one in policy.document["Statement"]:
-        prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
-        within = f", only under {', '.join(prefixes)}" if prefixes else ""
-        yield f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}{within}"
-
-
-def written(policies: list[Policy], folder: Path) -> Iterator[str]:
+def written(found: list[Role], folder: Path) -> Iterator[str]:
     """Writes a file for each policy, called as the policy, and says which role it is for."""
     folder.mkdir(parents=True, exist_ok=True)
-    for policy in policies:
-        path = folder / f"{policy.name}.json"
-        path.write_text(json.dumps(policy.document, indent=2) + "\n", encoding="utf-8")
-        yield f"{path}: for the role {policy.role}"
+    for role in found:
+        path = folder / f"{role.policy}.json"
+        path.write_text(json.dumps(role.document, indent=2) + "\n", encoding="utf-8")
+        yield f"{path}: for the role {role.name}"
 
 
 if __name__ == "__main__":

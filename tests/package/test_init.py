@@ -53,12 +53,12 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
         "suffix": answers["objectSuffix"],
     }
     assert trigger["sourceArn"] == f"acs:oss:{answers['region']}:{account}:{answers['sourceBucket']}"
-    assert trigger["invocationRole"] == f"acs:ram::{account}:role/{answers['triggerRole']}"
+    assert trigger["invocationRole"] == f"acs:ram::{account}:role/{answers['functionName']}-trigger"
     assert (props["region"], props["functionName"], props["runtime"], props["role"]) == (
         answers["region"],
         answers["functionName"],
         answers["runtime"],
-        answers["functionRole"],
+        f"{answers['functionName']}-function",
     )
     replay = f"acs:fc:{answers['region']}::functions/{answers['functionName']}-replay"
     assert props["asyncInvokeConfig"] == {

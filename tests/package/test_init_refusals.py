@@ -26,6 +26,8 @@ WRONG = [
         "objectPrefix": ("${env('HOME')}", "objectPrefix"),
         "objectSuffix": (5, "objectSuffix"),
         "HW_SK": ("", "Set the environment variable HW_SK"),
+        "destinationRegion": ("cn-east-2", "destinationRegion"),
+        "destinationBucket": ("a_b", "destinationBucket"),
         "region": ("mars-1", "region"),
         "runtime": ("python2.7", "runtime"),
         "functionName": ("1x", "functionName"),
@@ -40,7 +42,8 @@ WRONG = [
     },
     {
         "sourceBucket": (LEFT_OUT, "sourceBucket"),
-        "logBucket": (LEFT_OUT, "is empty"),
+        "destinationBucket": (LEFT_OUT, "is empty"),
+        "logBucket": ("-x", "logBucket"),
         "objectPrefix": ("a\x85b", "objectPrefix"),
         "objectSuffix": ("a\u2028b", "objectSuffix"),
         "HW_AK": (123, "HW_AK"),

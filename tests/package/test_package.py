@@ -107,7 +107,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
     assert "src/code/oss_oms_sync/answers/zh.json" in names
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
-        r"|src/(s\.yaml|readme(\.zh)?\.md|ops\.py|ops/arguments\.js|digests\.py"
+        r"|src/(s\.yaml|readme(\.zh)?\.md|ready\.js|ops\.py|ops/arguments\.js|digests\.py"
         r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
         r"|ci/(deploy\.sh|\w+\.yml)"
         r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
@@ -231,12 +231,12 @@ def test_the_questions_names_are_the_public_interface_in_a_persons_order():
         "sourceBucket",
         "objectPrefix",
         "objectSuffix",
+        "destinationRegion",
+        "destinationBucket",
         "SYNC_URL",
         "HW_AK",
         "HW_SK",
         "logBucket",
-        "functionRole",
-        "triggerRole",
         "runtime",
         "replayPeriod",
         "reconcilePeriod",

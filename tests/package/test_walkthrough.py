@@ -163,7 +163,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
         environment |= {"SOURCE_BUCKET": changes["sourceBucket"], "HW_AK": "StagingAK0001", "HW_SK": "StagingSK0001"}
         assert props["environmentVariables"] == environment
         assert (props["handler"], props["timeout"]) == (first[name]["handler"], first[name]["timeout"])
-        assert props["role"] == changes["functionRole"]
+        assert props["role"] == "photos-sync-staging-function"
     forward = fc3.deployed["forward"]
     assert forward["asyncInvokeConfig"]["destinationConfig"]["onFailure"]["destination"].endswith(
         "/photos-sync-staging-replay"

@@ -19,7 +19,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
 from sandbox import Sandbox
-from sandbox.iam.service import Call
+from support.grants import Key, iam_user, ram_user
 
 # Long enough for a loaded machine; only a failing test ever waits for it.
 PATIENCE = 10.0
@@ -140,34 +140,15 @@ def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
 
 
 @pytest.fixture
-def ram_key(box: Sandbox) -> Callable[..., tuple[str, str]]:
-    """The key of a RAM user of this name who may do what statements say."""
-
-    def made(*statements: Mapping[str, object], name: str = "user") -> tuple[str, str]:
-        ram = box.ram.entities
-        ram.create_user(name)
-        ram.create_policy(name, json.dumps({"Version": "1", "Statement": statements}))
-        ram.attach_policy_to_user("Custom", name, name)
-        key = ram.create_access_key(name)["AccessKey"]
-        return key["AccessKeyId"], key["AccessKeySecret"]
-
-    return made
+def ram_key(box: Sandbox) -> Callable[..., Key]:
+    """The key of a RAM user who may do what statements say."""
+    return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
 
 
 @pytest.fixture
-def iam_key(box: Sandbox) -> Callable[..., tuple[str, str]]:
-    """The key of an IAM user of this name who may do what statements say."""
-
-    def made(*statements: Mapping[str, object], name: str = "user") -> tuple[str, str]:
-        document = json.dumps({"Version": "5.0", "Statement": statements})
-        user = box.iam.create_user(Call((), {"name": name}, {}))["user"]["user_id"]
-        body = {"policy_name": name, "policy_document": document}
-        policy = box.iam.create_policy(Call((), body, {}))["policy"]["policy_id"]
-        box.iam.attach(Call((policy,), {"user_id": user}, {}))
-        key = box.iam.create_key(Call((user,), {}, {}))["access_key"]
-        return key["access_key_id"], key["secret_access_key"]
-
-    return made
+def iam_key(box: Sandbox) -> Callable[..., Key]:
+    """The key of an IAM user who may do what statements say."""
+    return lambda *statements: iam_user(box, {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:

@@ -62,7 +62,7 @@ class FakeCaller:
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
         if "look" in payload and job != "certify":
             self.looked.append((job, dict(payload)))
-            return self.passes.get(job, NO_PASS)
+            return self.passes.get(job, NO_PASS[job])
         self.asked.append((job, dict(payload)))
         self.meanwhile(job)
         if job == "certify" and payload.keys() & {"close", "open", "look"}:
@@ -193,7 +193,8 @@ def failed(kind: str, message: str) -> str:
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
     """What status answers (tests/system/status/ shows that it does)."""
-    verdict = {"state": state, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
+    verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
+    verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
@@ -208,9 +209,10 @@ def open_pass(**changes: Any) -> dict[str, Any]:
     return a_pass(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
 
 
-NO_PASS = a_pass(
-    **{"pass": None, "finished": False, "started": None, "ended": None}, next="No pass of this scope has begun."
-)
+def open_compare(**changes: Any) -> dict[str, Any]:
+    """What compare answers of a pass that has not ended."""
+    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None, "state": None, "twin": None}
+    return compared(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
@@ -219,17 +221,39 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
         "destination": {"objects": destination, "bytes": 10 * destination},
         "digests": {"source": f"{source:064x}", "destination": f"{destination:064x}"},
         "keys": list(keys),
+        "proven_different": 0,
+        "in_vain": 0,
     }
 
 
 def compared(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has ended."""
     found = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    whole = answer("made/compared")
     totals = {
-        side: {unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}
+        side: {**whole[side], **{unit: sum(one[side][unit] for one in found.values()) for unit in ("objects", "bytes")}}
         for side in ("source", "destination")
     }
-    return {**answer("made/compared"), **totals, "classes": found, **changes}
+    return {**whole, **totals, "classes": found, **changes}
 
 
+_NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
+# What a job answers of whose passes none has begun.
+NO_PASS = {"reconcile": a_pass(**_NONE), "compare": compared(**_NONE)}
+STORY = {
+    "key": "a b",
+    "accepted": False,
+    "object": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:00:00Z"},
+    "success": {"etag": "e", "modified": "2026-01-31T08:00:04Z"},
+    "in_obs": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:05:00Z"},
+    "in_obs_unknown": None,
+    "seconds": {"accepted": 4, "copied": 300},
+    "failed": None,
+    "story": "OMS accepted an older version.",
+    "story_zh": "OMS 接受的是旧版本。",
+    "next": "Reconcile sends it. To send it now:",
+    "next_zh": "立即重发：",
+    "step": {"job": "replay", "options": {"key": "a b"}},
+}
 REPLAYED = answer("made/replayed")
+SET_UP_RIGHT = {"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from ops.project import variables
+from ops.setup.statements import statements
 from sandbox.oss.store import Action
+from sandbox.policy import denial
 from tools.package import ROOT
-
-FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 
 
 def show(project: Path, *arguments: str) -> str:
@@ -32,19 +31,20 @@ class Right(NamedTuple):
     prefix: str
 
     def allows(self, call: Action) -> bool:
-        """As RAM reads it: "Policy structure and syntax", and OSS's "RAM policies" for the prefix."""
-        named = f"acs:oss:*:*:{call.bucket}"
+        statement = {"Effect": "Allow", "Action": self.action, "Resource": self.resource}
+        place, about = f"acs:oss:*:*:{call.bucket}/{call.key}", {}
         if call.name == "oss:ListObjects":
-            return (call.name, named) == (self.action, self.resource) and fnmatchcase(call.key, self.prefix)
-        return call.name == self.action and fnmatchcase(f"{named}/{call.key}", self.resource)
+            statement["Condition"] = {"StringLike": {"oss:Prefix": self.prefix}}
+            place, about = f"acs:oss:*:*:{call.bucket}", {"oss:Prefix": call.key}
+        return not denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
 
 
-def rights(project: Path, name: str, service: str, *options: str) -> list[Right]:
-    """What a function's policy allows it of one service; `options` are for show.py."""
-    show(project, "--json", "written", *options)
+def rights(project: Path, name: str, service: str, *, deep: bool = False) -> list[Right]:
+    """What a function, or the triggers, need of one service."""
+    given = variables((project / "s.yaml").read_text(encoding="utf-8"))
     return [
         Right(action, resource, prefix)
-        for one in json.loads((project / "written" / f"oss-oms-sync-{name}.json").read_text())["Statement"]
+        for one in statements(given, deep=deep)[name]
         for action in one["Action"]
         for resource in one["Resource"]
         for prefix in one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])

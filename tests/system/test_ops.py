@@ -140,7 +140,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert out.startswith("NO-GO\n")
     assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 objects, " in out
     assert "      'a/2'\n" in out
-    assert "-> python ops.py compare --overwrite --restart" in out
+    assert "-> python3 ops.py compare --overwrite --restart" in out
     assert "The project is not closed: something is left" in said
 
     # AND after that it closes the project, says GO, and leaves a certificate that stands a check

@@ -77,6 +77,9 @@ class Settings:
     compare_deep: bool
     replay_period: timedelta | None
     status_period: timedelta | None
+    # Where the sync task should copy to; empty: wherever it does.
+    destination_region: str
+    destination_bucket: str
     # The name of the function `forward`, which the other functions' names extend.
     project: str
     # How many ranges of a pass may be open at once, and how long one invocation works on one.
@@ -126,6 +129,8 @@ class Settings:
             compare_deep=reader.one_of("COMPARE_DEEP", _SWITCH) == "on",
             replay_period=reader.period("REPLAY_PERIOD"),
             status_period=reader.period("STATUS_PERIOD"),
+            destination_region=env.get("DESTINATION_REGION", "").strip(),
+            destination_bucket=env.get("DESTINATION_BUCKET", "").strip(),
             project=reader.project(),
             lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
             piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),

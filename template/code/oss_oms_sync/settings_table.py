@@ -94,6 +94,14 @@ SETTINGS = {
         "15m",
         t("only for doctor: the same for status"),
     ),
+    "DESTINATION_REGION": Setting(
+        "",
+        t("only for doctor: the Huawei Cloud region that the sync task should copy to; if empty, any"),
+    ),
+    "DESTINATION_BUCKET": Setting(
+        "",
+        t("only for doctor: the OBS bucket that the sync task should copy to; if empty, any"),
+    ),
     "PROJECT": Setting(
         "oss-oms-sync",
         t(

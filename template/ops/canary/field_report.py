@@ -60,7 +60,7 @@ def report(watch: Watch, run: str, shown: Mapping[str, Any], *, versions: tuple[
         "objects": {one.item.title: _object(one, run) for one in watch.followed},
         "counts": {
             "step": _of(counts.step if counts else None, _STEPS),
-            "shown_after": _duration(_first(watch), watch.counted),
+            "shown_after": _duration(_first(watch), watch.counted if watch.is_alone else None),
             "doubles": _of(watch.doubles, _DOUBLES),
         },
         "listing": {"order": _of(watch.order, _ORDERS)},
@@ -142,4 +142,6 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
 
 
 def _of(value: object, allowed: tuple[str, ...]) -> str:
+    if not value:
+        return "not seen"
     return value if isinstance(value, str) and value in allowed else "other"

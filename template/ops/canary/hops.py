@@ -71,16 +71,37 @@ class Watch:
         self._accounts, self._clock = accounts, clock
         self._prefix = accounts.key(run, "").removesuffix(accounts.project.suffix)
         self._began = clock.now()
-        # From the beginning of an hour, because that may be the step.
-        self._since = self._began.replace(minute=0, second=0)
+        # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
+        self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
         self._before = self._count()
         self._old_lists = {one.key for one in self._lists()}
+        # Else those that are new may be behind the last that is looked at.
+        self._sees_lists = len(self._old_lists) < _MAX_LISTS
         self.followed: list[Followed] = []
         self.counts: Counts | None = None
         self.counted: datetime | None = None
         self._stable_since: datetime | None = None
         self.lists: list[Lists] = []
         self.order = ""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether what OMS has counted since is the canary's own, as far as one can tell."""
+        return self.counts is not None and self.counts.asked in (self._accepted, self._accepted + 1)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether OMS has finished all that it was handed, doubles included, so that nothing of it comes later."""
+        every = self._accepted + 1
+        return bool(self.counted) and self.counts is not None and self.counts[1:] == (every, every)
+
+    @property
+    def unfinished(self) -> int:
+        """How many keys OMS will go on counting as not finished, if it has lost or merged them."""
+        lost = sum(one.accepted is not None and one.in_obs is None for one in self.followed)
+        left = lost + (self.doubles == "merged")
+        # Those that it failed to copy are finished for it.
+        return min(left, max(0, self.counts.asked - self.counts.finished)) if self.counts else left
 
     @property
     def doubles(self) -> str:
@@ -113,7 +134,7 @@ class Watch:
             "accepted": [one.item for one in self.followed if one.recorded and not one.accepted],
             "in_obs": [one.item for one in self.followed if one.accepted and not one.in_obs],
         }
-        whole = {"counted": self.counted, "listed": self.lists}
+        whole = {"counted": self.counted, "listed": self.lists or not self._sees_lists}
         return {
             **{hop: some for hop, some in found.items() if some},
             **{hop: [] for hop, seen in whole.items() if not seen},
@@ -161,7 +182,7 @@ class Watch:
         return list(islice(self._accounts.destination.objects(root), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:
-        if self.lists:
+        if self.lists or not self._sees_lists:
             return
         for listed in self._lists():
             if listed.key in self._old_lists:

@@ -42,7 +42,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         source.abort(key, upload)
     session.screen.begin()
     began = clock.monotonic()
-    settles = journal.settles_at()
+    settles, is_first = journal.settles_at(), True
     while True:
         found = _clear(source, prefix) + _clear(accounts.destination, prefix) + _clear_records(accounts, journal)
         is_held = _is_held(accounts, prefix)
@@ -56,8 +56,9 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             session.screen.progress(_WAITS.of(session.lang).format(duration(left)))
         elif is_held:
             session.screen.progress(_IN_RUN_FILES.of(session.lang))
-        if left > 0 or is_held:
+        if left > 0 or is_held or not is_first:
             clock.sleep(_LOOK_SECONDS)
+        is_first = False
     journals.forget(journal)
     lists = f"oms/sync_task/{accounts.task.id}/"
     session.screen.say(_REMOVED.of(session.lang).format(prefix, accounts.destination.name, lists))

@@ -68,6 +68,13 @@ _STEPS = {
 }
 _DOUBLES = {"each counted": Text("counted twice", "计两次"), "merged": Text("counted once", "计一次")}
 _UNKNOWN = Text("not known", "未知")
+_COUNTED_ON = Text(
+    "Unless OMS still finishes them, it goes on counting {} of these keys as accepted and not finished, and nobody can"
+    " tell them from others: status shows them (python ops.py status --acknowledge), and so does a cutover"
+    " (OMS_FINISHED)",
+    "如果 OMS 一直未处理完，其统计中将保留 {} 个已接受而未处理完的探针对象键，且无法与其他对象区分：status 会显示它们"
+    "（python ops.py status --acknowledge），割接时也是如此（OMS_FINISHED）",
+)
 _LISTS = Text("OMS's lists: {}", "OMS 清单：{}")
 _ALL_EQUAL = Text("It works: all came, and is equal.", "运行正常：全部到达且一致。")
 _SOME_DIFFER = Text("What came differs from what was written.", "到达的内容与写入的不一致。")
@@ -142,14 +149,14 @@ class _Run:
             remove(session, accounts, self._journals, self._journal)
             session.hint = None
             raise error from None
-        self._journal.is_settled = not self._watch.missing()
+        self._journal.is_settled = not self._watch.missing() and self._watch.is_done
         told = field_report.report(self._watch, self._run, accounts.shown, versions=versions)
         code, missing = self._exit_code(), self._watch.missing()
         lines = list(self._lines(missing, code))
         is_gone = remove(session, accounts, self._journals, self._journal)
         session.hint = None
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
-        answer = {"code": code, "missing": named, "report": told}
+        answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([json.dumps(answer)] if options.json else lines)
         self._keep(options.report, told)
         return code if is_gone else code or _NOT_COME
@@ -219,9 +226,12 @@ class _Run:
         first = min((one.accepted for one in watch.followed if one.accepted), default=None)
         counts = watch.counts
         if counts:
-            step, shown_after = _STEPS.get(counts.step, _UNKNOWN), _since(first, watch.counted)
+            step = _STEPS.get(counts.step, _UNKNOWN)
+            shown_after = _since(first, watch.counted if watch.is_alone else None)
             yield _COUNTS.of(lang).format(step.of(lang), shown_after, _DOUBLES.get(watch.doubles, _UNKNOWN).of(lang))
         yield _LISTS.of(lang).format(_since(first, watch.lists[0].written if watch.lists else None))
+        if watch.unfinished:
+            yield _COUNTED_ON.of(lang).format(watch.unfinished)
         if missing:
             yield Marked("", _NOT_THERE.of(lang).format(_named(missing, lang)), "open")
         said = {_EQUAL: _ALL_EQUAL, _DIFFERS: _SOME_DIFFER, _NOT_COME: _SOME_LACK}[code]

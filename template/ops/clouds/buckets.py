@@ -1,10 +1,11 @@
 """Buckets of both clouds, with what an administrator's commands do there.
 
 Both vendors' pages describe the same calls: help.aliyun.com/zh/oss/developer-reference/ (putobject, copyobject,
-initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm) and
-support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0022, obs_04_0080, obs_04_0083 to obs_04_0085, object-lock).
+initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, getbucketworm, getbucketinfo, putbucket)
+and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0021 to obs_04_0023, obs_04_0080, obs_04_0083 to obs_04_0085,
+object-lock).
 
-All methods raise RefusedError and UnreachableError.
+All methods raise RefusedError, UnreachableError and UnreadableError.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from xml.sax.saxutils import escape
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Answer, RefusedError, Request, ask
+from ops.clouds.wire import Answer, RefusedError, Request, UnreadableError, ask
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -86,8 +87,11 @@ class Bucket(ABC):
             page = self.call("GET", query=query).xml()
             found = [_listed(one) for one in page.iter("Contents")]
             yield from found
-            if page.findtext("IsTruncated") != "true" or not found:
+            if page.findtext("IsTruncated") != "true":
                 return
+            # OBS is known to repeat a page for ever. In what order it lists is not to be relied on here.
+            if not found or found[-1].key == query.get("marker"):
+                raise UnreadableError
             query["marker"] = found[-1].key
 
     def versions(self, prefix: str) -> Iterator[Listed]:
@@ -99,8 +103,13 @@ class Bucket(ABC):
                 yield from (_listed(one) for one in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
-            query["key-marker"] = unquote_plus(page.findtext("NextKeyMarker") or "")
-            query["version-id-marker"] = page.findtext("NextVersionIdMarker") or ""
+            key, version = (
+                unquote_plus(page.findtext("NextKeyMarker") or ""),
+                page.findtext("NextVersionIdMarker") or "",
+            )
+            if (key, version) == (query.get("key-marker", ""), query.get("version-id-marker", "")):
+                raise UnreadableError
+            query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
         """ "Enabled" or "Suspended"; empty where it was never switched on."""
@@ -135,12 +144,21 @@ class Bucket(ABC):
 
         return ask(self._clock, made)
 
-    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING) -> Answer | None:
+    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Answer | None:
         try:
-            return self.call(method, key, query)
+            return self.call(method, key, query, body=body)
         except RefusedError as error:
             # Of a bucket that is not there, and of a redirect, it is an error.
             if error.status == 404 and error.code in ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload"):
+                return None
+            raise
+
+    def _of_bucket(self, query: str) -> ElementTree.Element | None:
+        """What is told of the bucket itself; None if there is none."""
+        try:
+            return self.call("GET", query={query: ""}).xml()
+        except RefusedError as error:
+            if error.code == "NoSuchBucket":
                 return None
             raise
 
@@ -153,6 +171,20 @@ class OssBucket(Bucket):
     """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
 
     retention_query = "worm"
+
+    def info(self) -> dict[str, str] | None:
+        """What OSS tells of the bucket, by the names of its elements (Location, StorageClass, Versioning,
+        SSEAlgorithm, ...; `Owner` is the account's id); None if there is none of this name."""
+        page = self._of_bucket("bucketInfo")
+        return (
+            None
+            if page is None
+            else {one.tag: one.text or "" for one in page.iter()} | {"Owner": page.findtext(".//Owner/ID") or ""}
+        )
+
+    def create(self) -> None:
+        """Create it, private. Never for one that is there: OSS would take the call for another."""
+        self.call("PUT")
 
     def __init__(self, place: Place, keys: Keys, clock: Clock, region: str) -> None:
         super().__init__(place, keys, clock)
@@ -167,8 +199,9 @@ class OssBucket(Bucket):
         named = f"/{self.name}/{signers.quote_key(source)}"
         return self.call("PUT", key, headers={"x-oss-copy-source": named})
 
-    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> Answer:
-        """Store an object in parts of this size."""
+    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> None:
+        """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
+        lost, and it is asked for again, there is no upload any more."""
         begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()
         number = begun.findtext("UploadId") or ""
         parts = []
@@ -180,7 +213,7 @@ class OssBucket(Bucket):
             parts.append(f"<Part><PartNumber>{at}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
         whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         query = {"encoding-type": "url", "uploadId": number}
-        return self.call("POST", key, query, body=whole)
+        self._found("POST", key, query, whole)
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Uploads that were begun and not ended, of keys that begin so: key and id. There are few: one page."""
@@ -197,9 +230,19 @@ class OssBucket(Bucket):
 
 
 class ObsBucket(Bucket):
-    """Of Huawei Cloud. Nothing is written there from here."""
+    """Of Huawei Cloud. No object is written there from here."""
 
     retention_query = "object-lock"
+
+    def location(self) -> str | None:
+        """The region in which it is; None if there is none of this name."""
+        page = self._of_bucket("location")
+        return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
+
+    def create(self, region: str) -> None:
+        """Create it, private."""
+        body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
+        self.call("PUT", body=body.encode())
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())

@@ -2,7 +2,8 @@
 
 Sources: OSS4-HMAC-SHA256, help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4; OBS,
 support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html; SDK-HMAC-SHA256, Huawei Cloud, "API Gateway: signing
-algorithm of API requests".
+algorithm of API requests"; ACS3-HMAC-SHA256,
+help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature.
 
 Keys and parameters are given as plain text, a parameter without a value as an empty one; `now` is in UTC. What comes
 back are the headers to send: those given, and those of the signature.
@@ -23,10 +24,10 @@ from ops.clouds.keys import Keys
 Headers = Mapping[str, str]
 Query = Mapping[str, str]
 
-_OSS, _SDK = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256"
+_OSS, _SDK, _ACS = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 # The parameters that OBS signs, of those that are sent from here.
-_OBS_SIGNED = ("object-lock", "uploads", "versionId", "versioning", "versions")
+_OBS_SIGNED = ("location", "object-lock", "uploads", "versionId", "versioning", "versions")
 
 
 def oss(
@@ -113,6 +114,37 @@ def sdk(
     to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], hashlib.sha256(canonical.encode()).hexdigest()))
     signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
     authorization = f"{_SDK} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}"
+    return {**sent, "Authorization": authorization}
+
+
+def acs(host: str, action: str, version: str, query: Query, *, keys: Keys, now: datetime, nonce: str) -> dict[str, str]:
+    """Sign a POST of all parameters in the query, which is how Alibaba Cloud's RPC services are called. `nonce` is one
+    that was never sent before."""
+    sent = {
+        "Host": host,
+        "x-acs-action": action,
+        "x-acs-version": version,
+        "x-acs-date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": nonce,
+        "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
+    }
+    if keys.token:
+        sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
+    lines = sorted((name.lower(), value) for name, value in sent.items())
+    names = ";".join(name for name, _ in lines)
+    canonical = "\n".join(
+        (
+            "POST",
+            "/",
+            "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
+            "".join(f"{name}:{value}\n" for name, value in lines),
+            names,
+            sent["x-acs-content-sha256"],
+        )
+    )
+    to_sign = f"{_ACS}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
+    authorization = f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}"
     return {**sent, "Authorization": authorization}
 
 

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from ops.clock import Clock
-from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Request, ask
+from ops.clouds.services import Service
+from ops.clouds.wire import UnreadableError
 
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTask:
-    """The task that `url` is for: the address to which its events go. All methods raise RefusedError and
-    UnreachableError."""
+    """The task that `url` is for: the address to which its events go. All methods raise RefusedError, UnreachableError
+    and UnreadableError."""
 
     def __init__(self, url: str, keys: Keys, clock: Clock) -> None:
-        self._base = url.rstrip("/").removesuffix("/events")
-        _, self._project, _, self.id = self._base.rsplit("/", 3)
-        self._keys, self._clock = keys, clock
+        whole = urlsplit(url.rstrip("/").removesuffix("/events"))
+        self._path = whole.path
+        _, project, _, self.id = self._path.rsplit("/", 3)
+        self._service = Service(f"{whole.scheme}://{whole.netloc}", keys, clock, {"X-Project-Id": project})
+        self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """The task itself."""
-        return self._get("", {"query_time": _stamp(self._clock.now())})
+        """The task itself, which has a destination."""
+        found = self._service.call("GET", self._path, {"query_time": _stamp(self._clock.now())})
+        if not (found.get("dst_bucket") and found.get("dst_region")):
+            raise UnreadableError
+        return found
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
         """The step in which OMS counts, and how many objects it counted since then, by KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
         query = {"data_type": ",".join(KINDS), "end_time": _stamp(until), "start_time": _stamp(since)}
-        answer = self._get("/statistics", query)
-        told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
-        sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
-        return str(answer["statistic_time_type"]), sums
-
-    def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        url = urlsplit(f"{self._base}{path}")
-
-        def made() -> Request:
-            headers = {"Content-Type": "application/json", "X-Project-Id": self._project}
-            now = self._clock.now()
-            signed = signers.sdk("GET", url.netloc, url.path, query, headers, b"", keys=self._keys, now=now)
-            return Request("GET", f"{url.geturl()}?{urlencode(sorted(query.items()))}", signed)
-
-        found: dict[str, Any] = json.loads(ask(self._clock, made).body)
-        return found
+        answer = self._service.call("GET", f"{self._path}/statistics", query)
+        try:
+            told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
+            sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
+            return str(answer["statistic_time_type"]), sums
+        except (LookupError, TypeError, ValueError):
+            raise UnreadableError from None
 
 
 def _stamp(moment: datetime) -> str:

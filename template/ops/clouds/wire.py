@@ -1,17 +1,24 @@
-"""One request to a cloud and its answer: no redirect is followed, and what failed on its way is tried again."""
+"""One request to a cloud and its answer: no redirect is followed, and what failed on its way is tried again.
+
+A proxy is used where HTTPS_PROXY names one, but for the hosts of NO_PROXY, and by a tunnel: TLS goes through to the
+cloud, so no proxy sees a key. What the system's own settings say is not asked.
+"""
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 from xml.etree import ElementTree
 
 from ops.clock import Clock
-from ops.errors import OpsError
+from ops.errors import OpsError, UsageError
 from ops.words import Text
 
 # Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
@@ -19,11 +26,24 @@ _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
 _ATTEMPTS = 4
 _AGAIN = (429, 500, 502, 503, 504)
-_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"error_code" *: *"([A-Za-z0-9.()]{1,80})"')
+_CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
 _NO_ANSWER = Text("{} gives no answer: {}", "{} 无响应：{}")
-_NETWORK = Text(
-    "See that this machine reaches it, and run the command again", "请确认本机可以访问它，然后重新运行该命令"
+_DIRECTLY = Text(
+    "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again",
+    "请确认本机可以访问它；如需代理，请设置 HTTPS_PROXY，然后重新运行该命令",
+)
+_THROUGH = Text(
+    "It was asked through the proxy of HTTPS_PROXY, {}: see that this one reaches it, or name the host in NO_PROXY;"
+    " then run the command again",
+    "请求经由 HTTPS_PROXY 的代理 {} 发送：请确认该代理可以访问它，或在 NO_PROXY 中列出该主机，然后重新运行该命令",
+)
+_NO_PROXY = Text("HTTPS_PROXY names no proxy that can be used", "HTTPS_PROXY 中没有可用的代理")
+_PROXY_LOOKS = Text("Give it as http://host:port", "请写成 http://主机:端口")
+_STRANGE = Text("What came back is nothing that the cloud documents", "返回的内容不是云文档所述的形式")
+_IN_BETWEEN = Text(
+    "See that nothing else answers in its place, such as a page to log in at",
+    "请确认不是登录页面等其他内容在代替它应答",
 )
 _REFUSED = Text("{} refused {}: {} {} (request {})", "{} 拒绝了 {}：{} {}（请求 {}）")
 _CLOCK = Text(
@@ -58,11 +78,31 @@ class Answer(NamedTuple):
         return (found[1] or found[2]).decode() if found else ""
 
     def xml(self) -> ElementTree.Element:
-        """The body as XML, without namespaces, which differ between regions."""
-        root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
+        """The body as XML, without namespaces, which differ between regions. Raises UnreadableError."""
+        try:
+            root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
+        except ElementTree.ParseError:
+            raise UnreadableError from None
         for one in root.iter():
             one.tag = one.tag.rpartition("}")[2]
         return root
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises UnreadableError."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise UnreadableError
+        return found
+
+
+class UnreadableError(OpsError):
+    """What was answered says nothing that is known."""
+
+    def __init__(self) -> None:
+        super().__init__(_STRANGE, _IN_BETWEEN)
 
 
 class UnreachableError(OpsError):
@@ -83,21 +123,22 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206)) -> Answer:
-    """Send what `made` makes, each time anew because the signature holds the time; everything that is sent from here
-    can be sent twice.
+def ask(
+    clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206), attempts: int = _ATTEMPTS
+) -> Answer:
+    """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
+    be done twice.
 
     Raises RefusedError for an answer that is not `fine`, and UnreachableError.
     """
-    for attempt in range(_ATTEMPTS):
-        is_last = attempt == _ATTEMPTS - 1
+    for attempt in range(attempts):
+        is_last = attempt == attempts - 1
         request = made()
         try:
             answer = exchange(request)
         except (OSError, http.client.HTTPException) as error:
             if is_last:
-                happened = _NO_ANSWER.filled(urlsplit(request.url).netloc, type(error).__name__)
-                raise UnreachableError(happened, _NETWORK) from None
+                raise _unreachable(request, error) from None
         else:
             if answer.status in fine:
                 return answer
@@ -110,17 +151,57 @@ def ask(clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200,
 def exchange(request: Request) -> Answer:
     """Send it, and read the whole answer. Raises OSError and http.client.HTTPException."""
     url = urlsplit(request.url)
-    host, port = url.hostname or "", url.port
-    connection = (
-        http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=ssl.create_default_context())
-        if url.scheme == "https"
-        else http.client.HTTPConnection(host, port, timeout=_SECONDS)
-    )
+    connection = _connection(url)
     target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
     try:
         connection.request(request.method, target, request.body or None, dict(request.headers))
         response = connection.getresponse()
         body = response.read(_MAX_BODY)
+        # It does not say so by itself.
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)
     finally:
         connection.close()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
+def _connection(url: SplitResult) -> http.client.HTTPConnection:
+    host, port = url.hostname or "", url.port
+    if url.scheme != "https":
+        return http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    context, proxy = ssl.create_default_context(), _proxy(url)
+    if proxy is None:
+        return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
+    connection = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 80, timeout=_SECONDS, context=context)
+    known = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
+    basic = {"Proxy-Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"} if proxy.username else {}
+    connection.set_tunnel(host, port or 443, basic)
+    return connection
+
+
+def _proxy(url: SplitResult) -> SplitResult | None:
+    """The proxy for this address, of which only the sandbox's are not https; None if it is reached directly.
+
+    Raises UsageError, without what was given, which may hold a password.
+    """
+    given = getproxies_environment().get("https", "") if url.scheme == "https" else ""
+    # It asks the environment alone where that names a proxy.
+    if not given or proxy_bypass(url.hostname or ""):
+        return None
+    try:
+        proxy = urlsplit(given if "://" in given else f"http://{given}")
+        is_usable = proxy.scheme == "http" and bool(proxy.hostname) and proxy.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise UsageError(_NO_PROXY, _PROXY_LOOKS)
+    return proxy
+
+
+def _unreachable(request: Request, error: Exception) -> UnreachableError:
+    url = urlsplit(request.url)
+    proxy = _proxy(url)
+    why = str(error) if isinstance(error, OSError) else ""
+    happened = _NO_ANSWER.filled(url.netloc, why or type(error).__name__)
+    through = _THROUGH.filled(f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
+    return UnreachableError(happened, through)

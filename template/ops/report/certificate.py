@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from ops import certificates
 from ops.certificates import CHECKS, NOT_COUNTED, bound, gates, said, sha256, side_of
 from ops.check import doubts
+from ops.commands import command, interpreter
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
@@ -38,6 +39,11 @@ from ops.report.blocks import (
 from ops.report.copying import counters
 from ops.report.parts import Answer, fields, in_language, moment, part, rows, text, whole
 from ops.report.words import Words
+from oss_oms_sync.answers import step as answered
+from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.pass_answers import BothBuckets, Lags
+
+T = TypeVar("T")
 
 # Exit codes.
 CODES = {"GO": 0, "NO-GO": 1, "NOT PROVEN": 3}
@@ -50,15 +56,16 @@ _RESULTS = {
     "passed": ("passed", "good"),
 }
 _STEPS = ("replay", "settle", "compare", "again", "close", "oms", "standstill", "sample")
-_CUTOVER = "python ops.py cutover"
+_CUTOVER = answered.Step("cutover")
 
 
 def report(document: Answer, language: str) -> Report:
     """`document` is what certify answers; `language` is "en" or "zh". A document that was changed, or whose verdict
     does not rest on its checks, is not valid."""
     say, made = Words(language), moment(part(document, "made"))
-    shown = comparison.lag(fields(document, "shown"), say)
-    folders = comparison.folders(document, NOT_COUNTED, say)
+    lags, both = _read(Lags, part(document, "shown", "lag")), _read(BothBuckets, document)
+    shown = comparison.lag(lags, say) if lags else [Paragraph(say("not known"), "open")]
+    folders = comparison.folders(both, NOT_COUNTED, say) if both else Paragraph(say("folders not known"), "open")
     return Report(
         _hero(document, say),
         language,
@@ -68,7 +75,7 @@ def report(document: Answer, language: str) -> Report:
             Section("looked-at", say("looked at"), None, _looked_at(document, made, say)),
             Section("checks", say("checks"), say("checks note"), _checks(document, say)),
             Section("waivers", say("waivers"), say("waivers note"), _waivers(document, say)),
-            Section("classes", say("classes"), say("classes note"), [Detail(_classes(document, say))]),
+            Section("classes", say("classes"), say("classes note"), [Detail(_classes(document, both, say))]),
             Section("digests", say("digests"), say("digests note"), _digests(document, say)),
             Section("sample", say("sample"), say("sample note"), _sample(document, say)),
             Section("folders", say("folders"), say("folders note"), [Detail([folders])]),
@@ -81,6 +88,14 @@ def report(document: Answer, language: str) -> Report:
     )
 
 
+def _read(kind: type[T], value: object) -> T | None:
+    """A part of the document; None if it is not of that form, which makes nothing valid."""
+    try:
+        return from_json(kind, value)
+    except UnreadableError:
+        return None
+
+
 def _hero(document: Answer, say: Words) -> Hero:
     verdict = text(document, "verdict") or ""
     if not document:
@@ -90,7 +105,7 @@ def _hero(document: Answer, say: Words) -> Hero:
         listed = [
             (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in found
         ]
-        step = Step(say("advise new"), _CUTOVER)
+        step = Step(say("advise new"), command(_CUTOVER))
         word = say("verdict not valid")
         return Hero(word, "bad", say("not valid", verdict=claim), step, word, Items(listed))
     lead = said(document).of(say.language)
@@ -105,13 +120,12 @@ def _next(document: Answer, say: Words) -> Step | None:
         following = in_language(one, "next", say.language)
         if part(one, "result") != "passed" and gates(one) and following:
             return Step(following, _line(one))
-    return Step(say("advise cutover"), _CUTOVER)
+    return Step(say("advise cutover"), command(_CUTOVER))
 
 
 def _line(check: Answer) -> str:
     """The command of a check's next step; empty if there is none."""
-    step = part(check, "step")
-    return certificates.line(step) if isinstance(step, dict) else ""
+    return command(_read(answered.Step, part(check, "step")))
 
 
 def _by_result(document: Answer) -> list[Answer]:
@@ -244,7 +258,8 @@ def _pass(given: Answer, say: Words) -> Phrase:
         return Span("", say("no such pass"), "open")
     amended = moment(part(given, "amended"))
     again = Span("below", say("amended", time=units.clock(amended))) if amended else None
-    return units.ran(given, None, say), again
+    started, ended = text(given, "started"), text(given, "ended")
+    return units.ran(started, ended, None, say, whole(given, "objects_per_minute")), again
 
 
 def _maker(document: Answer, say: Words) -> Phrase:
@@ -345,10 +360,11 @@ def _waivers(document: Answer, say: Words) -> list[Block]:
     return [Table(columns, body)]
 
 
-def _classes(document: Answer, say: Words) -> list[Block]:
-    if not fields(document, "classes"):
+def _classes(document: Answer, both: BothBuckets | None, say: Words) -> list[Block]:
+    if both is None:
         return [Paragraph(say("classes not known"), "open")]
-    return comparison.classes(document, NOT_COUNTED, fields(document, "accepted"), say)
+    accepted = fields(document, "accepted")
+    return [*comparison.classes(both, NOT_COUNTED, accepted, say), comparison.sums(both, NOT_COUNTED, say)]
 
 
 def _digests(document: Answer, say: Words) -> list[Block]:
@@ -437,7 +453,7 @@ def _shown(document: Answer, say: Words) -> list[Block]:
         ),
         Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open")
         if problem
-        else counters({"this month": oms}, say, say("oms")),
+        else counters({"this month": {name: whole(oms, name) for name in oms}}, say, say("oms")),
     ]
 
 
@@ -461,7 +477,7 @@ def _document(document: Answer, say: Words) -> list[Block]:
             ]
         ),
         Paragraph(say("to check")),
-        Command(f"python ops.py check {file}"),
+        Command(f"{interpreter()} ops.py check {file}"),
         Detail([Paragraph(say("to check by hand"), "note")]),
     ]
 

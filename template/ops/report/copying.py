@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ops.report import units
 from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
-from ops.report.parts import Answer, fields, moment, part, rows, text, whole
 from ops.report.words import Words
+from oss_oms_sync.answers.status_answer import Counters, Silence, StatusAnswer, TaskShown
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
@@ -30,25 +30,23 @@ class _Speed(NamedTuple):
     seconds: float
 
 
-def _speed(answer: Answer) -> _Speed | None:
+def _speed(answer: StatusAnswer) -> _Speed | None:
     """OMS's speed lately; None if it does not say."""
-    statistics, end = fields(answer, "statistics"), moment(part(answer, "at"))
-    window = _RECENT.get(str(part(statistics, "step")))
-    start = moment(part(statistics, "from"))
-    if window is None or end is None or start is None or end <= start or part(statistics, "series") is None:
+    statistics, end = answer.statistics, units.moment(answer.at)
+    window = _RECENT.get(statistics.step) if statistics else None
+    if statistics is None or window is None or end <= units.moment(statistics.from_):
         return None
-    window = min(window, end - start)
-    since = (end - window).timestamp() * 1000
+    window = min(window, end - units.moment(statistics.from_))
+    since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
-        sum(number for at, number in _points(statistics, name) if at >= since) for name in ("SUCCESS", "SIZE")
+        sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
-    return _Speed(objects * 60 / window.total_seconds(), round(size / window.total_seconds()), window.total_seconds())
+    return _Speed(objects * 60 / seconds, round(size / seconds), seconds)
 
 
-def speed_figures(answer: Answer, say: Words) -> list[Figure]:
+def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
     """OMS's speed, and when all that waits is copied at this speed."""
-    fast, here = _speed(answer), [whole(answer, "backlog", name) for name in ("failed", "in_run_files")]
-    left = units.added([*here, whole(answer, "copying", "unfinished", "objects")])
+    fast = _speed(answer)
     if fast is None:
         throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
     else:
@@ -56,65 +54,66 @@ def speed_figures(answer: Answer, say: Words) -> list[Figure]:
         volume = say("a second", size=units.size(fast.bytes, say))
         shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
-    return [throughput, _drain(fast, left, bool(part(answer, "backlog", "at_least")), say)]
+    return [throughput, _drain(answer, fast, say)]
 
 
-def _drain(fast: _Speed | None, left: int | None, at_least: bool, say: Words) -> Figure:
-    if left == 0 and not at_least:
-        return Figure(say("drain"), say("none"), say("nothing to drain"))
-    if left is None or fast is None:
+def _drain(answer: StatusAnswer, fast: _Speed | None, say: Words) -> Figure:
+    backlog, unfinished = answer.backlog, answer.copying.unfinished
+    if fast is None or unfinished is None:
         return Figure(say("drain"), say("not known"), say("oms silent"), "open")
-    objects = say("at least", number=f"{left:,}") if at_least else f"{left:,}"
+    left = backlog.failed + backlog.in_run_files + unfinished.objects
+    if not left and not backlog.at_least:
+        return Figure(say("drain"), say("none"), say("nothing to drain"))
+    objects = say("at least", number=f"{left:,}") if backlog.at_least else f"{left:,}"
     note = say("drain note", objects=objects)
     if not fast.objects:
         return Figure(say("drain"), say("never at this rate"), note, "open")
     long = units.duration(60 * left / fast.objects, say)
-    return Figure(say("drain"), say("at least", number=long) if at_least else long, note)
+    return Figure(say("drain"), say("at least", number=long) if backlog.at_least else long, note)
 
 
-def copying(answer: Answer, say: Words) -> list[Block]:
+def copying(answer: StatusAnswer, say: Words) -> list[Block]:
     """The section's contents: the task, the picture, the counts."""
-    oms = fields(answer, "oms")
-    return [*(_silence(oms, say) or [_task(oms, say)]), *_over_time(answer, say), *_counts(answer, say)]
+    task = [_task(answer.oms, say)] if answer.oms else _silent(answer.oms_silence, say)
+    return [*task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def _silence(answer: Answer, say: Words) -> list[Block]:
+def _silent(said: Silence | None, say: Words) -> list[Block]:
     """What OMS said instead of an answer, and what to do about it."""
-    problem, said = text(answer, "problem"), text(answer, "message")
-    if not problem:
-        return [] if answer else [Paragraph(say("oms silent"), "open")]
+    if said is None:
+        return []
     return [
-        Paragraph((say("oms silent"), say("colon"), Span("code", problem)), "open"),
-        Paragraph(text(answer, "fix", say.language)),
-        *([Facts([(say("OMS says"), Span("outside", said))])] if said else ()),
+        Paragraph((say("oms silent"), say("colon"), Span("code", said.problem)), "open"),
+        Paragraph(said.fix.of(say.language)),
+        *([Facts([(say("OMS says"), Span("outside", said.message))])] if said.message else ()),
     ]
 
 
-def _task(oms: Answer, say: Words) -> Block:
-    status, mode = text(oms, "status"), text(oms, "object_overwrite_mode")
-    source, destination = (units.name(text(oms, f"{side}_bucket"), say) for side in ("src", "dst"))
+def _task(task: TaskShown, say: Words) -> Block:
+    source, destination = (units.name(name, say) for name in (task.src_bucket, task.dst_bucket))
+    mode = task.object_overwrite_mode
     return Facts(
         [
             (say("buckets"), (source, " → ", destination)),
-            (say("task status"), Span("code", status) if status else say("not known")),
+            (say("task status"), Span("code", task.status) if task.status else say("not known")),
             (say("overwrite mode"), Span("code", mode) if mode else None),
         ]
     )
 
 
-def _over_time(answer: Answer, say: Words) -> list[Block]:
+def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
-    statistics, end = fields(answer, "statistics"), moment(part(answer, "at"))
-    start, step = moment(part(statistics, "from")), _STEPS.get(str(part(statistics, "step")), 3600)
-    if start is None or end is None or end <= start or part(statistics, "series") is None:
+    statistics, end = answer.statistics, units.moment(answer.at)
+    if statistics is None:
         # The task's silence is told already.
-        same = part(statistics, "problem") == part(answer, "oms", "problem")
-        return [] if same else _silence(statistics, say) or [Paragraph(say("oms silent"), "open")]
-    line = Timeline(start, end, step)
-    sums = {name: line.sums(_points(statistics, name)) for name in _COUNTED}
+        is_same = answer.oms_silence == answer.statistics_silence
+        return [] if is_same else _silent(answer.statistics_silence, say)
+    start = units.moment(statistics.from_)
+    line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
+    sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     totals = {_WORDS.get(title, title): f"{sum(sums[name]):,}" for name, title in _COUNTED.items()}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
-    unread = whole(statistics, "unread")
+    unread = statistics.unread
     return [
         Chart(
             say("chart", start=units.clock(start), end=units.clock(end), **totals),
@@ -163,38 +162,32 @@ class Timeline:
         return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
-def _points(statistics: Answer, name: str) -> list[tuple[float, int]]:
-    return [(one[0], one[1]) for one in rows(statistics, "series", name) if _is_point(one)]
-
-
-def _is_point(one: object) -> bool:
-    return isinstance(one, list) and len(one) == 2 and type(one[0]) in (int, float) and type(one[1]) is int
-
-
-def _counts(answer: Answer, say: Words) -> list[Block]:
+def _counts(answer: StatusAnswer, say: Words) -> list[Block]:
     """The month's counters beside those of the picture, and what is left of them."""
-    statistics, unfinished = fields(answer, "statistics"), fields(answer, "copying", "unfinished")
-    names = {**_COUNTED, "SIZE": "bytes"} if part(statistics, "series") is not None else {}
-    shown = {counter: sum(count for _, count in _points(statistics, name)) for name, counter in names.items()}
+    series = answer.statistics.series if answer.statistics else {}
+    sums = {name: sum(count for _, count in points) for name, points in series.items()}
+    shown = Counters(*map(sums.get, ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")))
+    month = answer.oms.month if answer.oms else Counters(None, None, None, None, None)
+    unfinished = answer.copying.unfinished
     left = [
-        (say("unfinished"), units.number(whole(unfinished, "objects"), say, "way")),
-        (say("overdue"), units.number(whole(unfinished, "overdue"), say, "open")),
+        (say("unfinished"), units.number(unfinished.objects if unfinished else None, say, "way")),
+        (say("overdue"), units.number(unfinished.overdue if unfinished else None, say, "open")),
     ]
     return [
-        counters({"this window": shown, "this month": fields(answer, "oms", "month")}, say),
+        counters({"this window": vars(shown), "this month": vars(month)}, say),
         Table([Column(say("count")), Column(say("objects"), "n")], left),
     ]
 
 
-def counters(windows: Mapping[str, Answer], say: Words, caption: str | None = None) -> Table:
+def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, caption: str | None = None) -> Table:
     """OMS's counters of one or more windows of time, each with its title."""
     body = [
         (
             say(_WORDS.get(name, name)),
-            *(units.number(whole(one, name), say, "bad" if name == "failed" else "") for one in windows.values()),
+            *(units.number(one.get(name), say, "bad" if name == "failed" else "") for one in windows.values()),
         )
         for name in _COUNTED.values()
     ]
-    volumes = (say("volume"), *(units.volume(whole(one, "bytes"), say) for one in windows.values()))
+    volumes = (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))
     columns = [Column(say("count")), *(Column(say(title), "n") for title in windows)]
     return Table(columns, [*body, volumes], caption=caption)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from ops.report import units
 from ops.report.blocks import Bar, Block, Column, Facts, Paragraph, Part, Picture, Span, Table, Track
-from ops.report.parts import Answer, fields, part, text, whole
 from ops.report.words import Words
+from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
 
 # In the order in which a bar shows them.
 _PARTS = {"done": "good", "waiting": "way", "stuck": "bad", "unknown": "open", "outside": "calm"}
@@ -52,17 +52,16 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     return Table(columns, body, [total], Span("mark", say(f"group {group}"), tone))
 
 
-def failures(answer: Answer, now: datetime | None, say: Words) -> list[Block]:
-    """The section's contents; `answer` is that of status."""
-    given, acknowledged = fields(answer, "copying", "failures"), part(answer, "copying", "acknowledged")
+def failures(copying: CopyingShown, now: datetime, say: Words) -> list[Block]:
+    """The section's contents."""
+    found, acknowledged = copying.failures, copying.acknowledged
     since: list[Block] = [Facts([(say("counted since"), units.time(acknowledged, now, say))])] if acknowledged else []
-    counted, parts = whole(given, "counted"), {name: whole(given, name) for name in _PARTS}
-    known = {name: objects for name, objects in parts.items() if objects is not None}
-    if counted is None or len(known) < len(_PARTS):
+    if found is None:
         return [*since, Paragraph(say("not known"), "open")]
-    if not counted and not any(known.values()):
+    parts = {name: int(getattr(found, name)) for name in _PARTS}
+    if not found.counted and not any(parts.values()):
         return [*since, Paragraph(say("nothing failed"))]
-    return [*since, *_parts(counted, known, say), *_codes(given, say)]
+    return [*since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
 
 
 def _parts(counted: int, parts: dict[str, int], say: Words) -> list[Block]:
@@ -93,12 +92,10 @@ def _parts(counted: int, parts: dict[str, int], say: Words) -> list[Block]:
     ]
 
 
-def _codes(given: Answer, say: Words) -> list[Block]:
+def _codes(codes: Mapping[str, FailedForCode], say: Words) -> list[Block]:
     """What OMS says of those that are still to be copied, by its codes."""
     causes = []
-    for code in fields(given, "codes"):
-        objects, passes = whole(given, "codes", code, "objects") or 0, part(given, "codes", code, "passes")
-        group = ("passing" if passes else "lasting") if isinstance(passes, bool) else "unknown"
-        fix = text(given, "codes", code, "fix", say.language) if code else say("no code")
-        causes.append(Cause(code or "–", objects, fix, group))
+    for code, one in codes.items():
+        fix = one.fix.of(say.language) if code else say("no code")
+        causes.append(Cause(code or "–", one.objects, fix, "passing" if one.passes else "lasting"))
     return [Paragraph(say("by code"), "note"), *tables(say("code"), causes, say)] if causes else []

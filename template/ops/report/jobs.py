@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from ops.commands import command
 from ops.report import units
-from ops.report.blocks import Block, Column, Facts, Finding, Hero, Paragraph, Report, Span, Step, Table, keys
-from ops.report.parts import in_language
+from ops.report.blocks import Block, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table, keys
 from ops.report.words import Words
+from oss_oms_sync.answers import step as answered
+from oss_oms_sync.answers.job_answers import (
+    DoctorAnswer,
+    DoctorCheck,
+    MarkAnswer,
+    ObjectSeen,
+    ReplayAnswer,
+    StoryAnswer,
+)
 
 # What has to be done comes first.
 _STATES = {
@@ -22,77 +30,86 @@ _STATES = {
 }
 
 
-def doctor(found: Mapping[str, Any], language: str) -> Report:
+def doctor(found: DoctorAnswer, language: str) -> Report:
     """What is wrong first, and below it what to do; what is well is only counted, and what is assumed a line each."""
     say, order = Words(language), [*_STATES]
-    checks = sorted(found["checks"], key=lambda one: order.index(one["state"]))
-    count = Counter(one["state"] for one in checks)
+    checks = sorted(found.checks, key=lambda one: order.index(one.state))
+    count = Counter(one.state for one in checks)
     told = say("pause").join(f"{say(f'is {state}')} {count[state]}" for state in reversed(order) if count[state])
     # Those that depend on others have nothing to be done about them.
-    depending = [in_language(one, "name", language) for one in checks if one["state"] == "unknown" and not one["fix"]]
-    assumed = [one for one in checks if one["state"] == "not confirmed"]
+    depending = [one for one in checks if one.state == "unknown" and not one.fix.en]
+    assumed = [one for one in checks if one.state == "not confirmed"]
     blocks: list[Block] = [
-        _finding(one, say)
-        for one in checks
-        if one["state"] not in ("ok", "not confirmed") and in_language(one, "name", language) not in depending
+        _finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending
     ]
     if assumed:
         blocks.append(_assumed(assumed, say))
     if depending:
-        blocks.append(Paragraph((say("depends"), say("colon"), say("pause").join(map(str, depending)))))
-    lead = f"{in_language(found, 'text', language)}{say('colon')}{told}"
-    return Report(Hero("", "", lead, None), language, blocks)
+        names = say("pause").join(one.name.of(language) for one in depending)
+        blocks.append(Paragraph((say("depends"), say("colon"), names)))
+    return Report(Hero("", "", f"{found.text.of(language)}{say('colon')}{told}", None), language, blocks)
 
 
-def _finding(one: Mapping[str, Any], say: Words) -> Finding:
-    name, seen, fix = (in_language(one, part, say.language) or "" for part in ("name", "seen", "fix"))
-    mark = Span("mark", say(f"is {one['state']}"), _STATES[one["state"]])
-    return Finding((name, say("colon"), seen), mark, [], "", keys([]), Step(fix))
+def _finding(one: DoctorCheck, say: Words) -> Finding:
+    title = (one.name.of(say.language), say("colon"), one.seen.of(say.language))
+    mark = Span("mark", say(f"is {one.state}"), _STATES[one.state])
+    return Finding(title, mark, [], "", keys([]), Step(one.fix.of(say.language)))
 
 
-def _assumed(some: Sequence[Mapping[str, Any]], say: Words) -> Finding:
+def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
     mark = Span("mark", say("is not confirmed"), _STATES["not confirmed"])
-    rows = [(in_language(one, "name", say.language) or "", in_language(one, "seen", say.language)) for one in some]
-    return Finding(say("assumed"), mark, rows, "", keys([]), Step("", "python ops.py canary"))
+    rows = [(one.name.of(say.language), one.seen.of(say.language)) for one in some]
+    return Finding(say("assumed"), mark, rows, "", keys([]), Step("", command(answered.Step("canary"))))
 
 
-def is_well(found: Mapping[str, Any]) -> bool:
-    """Whether nothing waits any more after a run of replay."""
-    return bool(found["finished"]) and not found["left"] and not found["failed"]
-
-
-def replayed(found: Mapping[str, Any], language: str) -> str:
+def replayed(found: ReplayAnswer, language: str) -> str:
     """What a run of replay did, in one line."""
-    counts = {name: f"{found.get(name, 0):,}" for name in ("taken", "accepted", "failed", "resolved", "left")}
-    return Words(language)("replayed", **counts)
+    names = ("taken", "accepted", "failed", "resolved", "left")
+    return Words(language)("replayed", **{name: f"{getattr(found, name):,}" for name in names})
 
 
-def replay(found: Mapping[str, Any], language: str) -> Report:
+def replay(found: ReplayAnswer, language: str) -> Report:
     """What a run of replay did, and what is left."""
     say = Words(language)
-    hero = Hero("", "good", say("nothing left"), None) if is_well(found) else Hero("", "open", say("some left"), None)
-    oldest = found["oldest_failure"]
-    reasons = [
-        (Span("code", name), f"{number:,}")
-        for name, number in sorted(found["by_reason"].items(), key=lambda one: -one[1])
-    ]
+    hero = Hero("", "good", say("nothing left"), None) if found.is_well else Hero("", "open", say("some left"), None)
+    ordered = sorted(found.by_reason.items(), key=lambda one: -one[1])
+    reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     columns = [Column(say("reason")), Column(say("objects"), "n")]
     blocks: list[Block] = [
         Paragraph(replayed(found, language)),
-        Facts([(say("oldest failure"), oldest or None), (say("stopped"), units.stopped(found, say))]),
+        Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
         *([Table(columns, reasons)] if reasons else ()),
     ]
     return Report(hero, language, blocks)
 
 
-def story(found: Mapping[str, Any], language: str) -> Report:
+def story(found: StoryAnswer, language: str) -> Report:
     """What became of a key, and what comes next."""
-    lead = f"{found['key']!r}{Words(language)('colon')}{in_language(found, 'story', language)}"
-    return Report(Hero("", "", lead, Step(in_language(found, "next", language) or "")), language, [])
+    say, late = Words(language), found.seconds
+    lead = f"{found.key!r}{say('colon')}{found.story.of(language)}"
+    facts: list[tuple[str, Phrase]] = [
+        (say("source"), _seen(found.object, say)),
+        (say("when accepted"), _after(found.success.modified, late.accepted, say) if found.success else None),
+        (say("destination"), found.in_obs_unknown or _seen(found.in_obs, say)),
+        (
+            say("lag key figure"),
+            units.duration(found.seconds.copied, say) if found.seconds.copied is not None else None,
+        ),
+    ]
+    step = Step(found.next.of(language), command(found.step))
+    return Report(Hero("", "", lead, step), language, [Facts(facts)])
 
 
-def mark(found: Mapping[str, Any], language: str) -> Report:
+def _seen(one: ObjectSeen | None, say: Words) -> str | None:
+    return say("pause").join([units.exact(one.size, say), say("written at", time=one.modified)]) if one else None
+
+
+def _after(time: str, seconds: int | None, say: Words) -> str:
+    """When something was done, and how long after the object was written that was."""
+    return time if seconds is None else f"{time} ({say('later by', duration=units.duration(seconds, say))})"
+
+
+def mark(found: MarkAnswer, language: str) -> Report:
     """What certify says of the mark of a closed project."""
-    lead = in_language(found, "next", language) or ""
-    read_again: list[Block] = [Paragraph(Words(language)("read again"))] if found["closed"] else []
-    return Report(Hero("", "way" if found["closed"] else "good", lead, None), language, read_again)
+    read_again: list[Block] = [Paragraph(Words(language)("read again"))] if found.closed else []
+    return Report(Hero("", "way" if found.closed else "good", found.next.of(language), None), language, read_again)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timezone
 
 from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
-from ops.report.parts import Answer, moment, part, text, whole
 from ops.report.words import Words
+from oss_oms_sync.answers.job_answers import ReplayAnswer
+from oss_oms_sync.answers.pass_answers import PassAnswer
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -71,10 +73,16 @@ def duration(seconds: float | None, say: Words) -> str:
     return say("seconds", number=f"{seconds:.0f}")
 
 
-def age(time: datetime | None, now: datetime | None, say: Words) -> str | None:
-    """How long before `now` it was; None if one of them is not known."""
-    if time is None or now is None:
-        return None
+def moment(given: str) -> datetime:
+    """A time such as 2026-01-31T09:12:00Z.
+
+    Raises ValueError.
+    """
+    return datetime.strptime(given, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def age(time: datetime, now: datetime, say: Words) -> str:
+    """How long before `now` it was."""
     past = (now - time).total_seconds()
     return say("ago", duration=duration(past, say)) if past >= 1 else say("just now")
 
@@ -106,27 +114,31 @@ def exact(given: int | None, say: Words) -> str:
     return say("not known") if given is None else say("bytes", number=f"{given:,}")
 
 
-def time(given: object, now: datetime | None, say: Words) -> Phrase:
+def time(given: str | None, now: datetime | None, say: Words) -> Phrase:
     """A time of an answer, and how long before `now` it was."""
-    if given is None or given == "":
+    if not given:
         return not_known(say)
-    at = moment(given)
-    return Time(str(given), clock(at), age(at, now, say)) if at else Span("outside", str(given))
+    try:
+        at = moment(given)
+    except ValueError:  # of a document that somebody made himself
+        return Span("outside", given)
+    return Time(given, clock(at), age(at, now, say) if now else None)
 
 
-def ran(given: Answer, now: datetime | None, say: Words) -> Phrase:
+def ran(started: str | None, ended: str | None, now: datetime | None, say: Words, pace: int | None = None) -> Phrase:
     """When a pass took place, how long it took, and how fast it was."""
-    started, ended = (moment(part(given, name)) for name in ("started", "ended"))
-    took = say("took", duration=duration((ended - started).total_seconds(), say)) if started and ended else None
-    rate = a_minute(whole(given, "objects_per_minute"), say)
-    times = (time(part(given, name), now, say) for name in ("started", "ended"))
-    return next(times), " – ", next(times), Span("below", say("pause").join(filter(None, (took, rate))))
+    took, rate = None, None if pace is None else a_minute(pace, say)
+    with contextlib.suppress(ValueError):  # of one that is open, or a document that somebody made himself
+        took = say("took", duration=duration((moment(ended or "") - moment(started or "")).total_seconds(), say))
+    below = Span("below", say("pause").join(filter(None, (took, rate))))
+    return time(started, now, say), " – ", time(ended, now, say), below
 
 
-def stopped(found: Answer, say: Words) -> Phrase:
+def stopped(found: PassAnswer | ReplayAnswer, say: Words) -> Phrase:
     """Why a call ended early; None if it did not. What the function says of it is in English."""
-    why, kind = text(found, "stopped"), f"stop {part(found, 'stop')}"
-    return (say(kind), Span("note", Span("outside", why))) if why and say.knows(kind) and say.language != "en" else why
+    if found.stop is None or say.language == "en":
+        return found.stopped
+    return say(f"stop {found.stop.value}"), Span("note", Span("outside", found.stopped))
 
 
 def clock(at: datetime) -> str:

@@ -157,7 +157,7 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
     url = client.createSignedUrl("GET", BUCKET, "a").signedUrl
     conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
     for answer in (
-        client.getBucketLocation(BUCKET),
+        client.getBucketStorageInfo(BUCKET),
         client.listVersions(BUCKET, Versions(delimiter="/")),
         client.listMultipartUploads(BUCKET),
         client.listBuckets(),

@@ -145,3 +145,18 @@ def test_a_name_that_leads_nowhere_is_a_failed_call(world):
         box.oss.put(box.source_bucket, "a", b"")
         box.wait_idle(600)
         assert RECORD.replace("success", "failed") in box.oss.objects(box.log_bucket)
+
+
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("ram.aliyuncs.com", "ram"),
+        ("sts.aliyuncs.com", "ram"),
+        ("iam.myhuaweicloud.com", "iam"),
+        ("iam.cn-north-4.myhuaweicloud.com", "iam"),
+        ("oms.cn-north-4.myhuaweicloud.com", "oms"),
+    ],
+)
+def test_each_service_is_at_the_names_that_the_cloud_gives_it(host, service):
+    with InProcess() as box:
+        assert box.ground.network.service_at(host) is getattr(box, service)

@@ -285,3 +285,18 @@ def test_each_cloud_tells_its_own_time(world, oms):
     assert near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)
     _, _, steps = counts(oms, int(world.oms.now() * 1000))
     assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
+
+
+def test_a_user_of_iam_is_made_with_a_key_that_obs_takes(world, huawei_of):
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
+    headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}
+
+    def call(path, body=b""):
+        answer = huawei_of(world).call("POST", f"{world.iam.endpoint}{path}", body, headers=headers)
+        return answer.status_code, answer.json()
+
+    status, made = call("/v5/users", b'{"name": "a"}')
+    assert status == 201
+    status, key = call(f"/v5/users/{made['user']['user_id']}/access-keys")
+    assert status == 201
+    assert world.obs.credential(key["access_key"]["access_key_id"]).secret == key["access_key"]["secret_access_key"]

@@ -7,6 +7,8 @@ import pytest
 from ops.report import jobs
 from ops.show import lines
 from ops.terminal import Marked
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 from support.doctor import HOUR, deploy, states, the_check
 from tools.package import ROOT
@@ -75,7 +77,7 @@ def test_on_a_terminal_each_is_a_line_under_one_step(box, handler, language, tit
     report = handler(box, box.environment())
     shown = [
         "".join(one[:2]) + one.after if isinstance(one, Marked) else one
-        for one in lines.draw(jobs.doctor(report, language))
+        for one in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     (begin,) = (place for place, line in enumerate(shown) if line.strip().startswith(title))
     told = states(report, "not confirmed")
@@ -84,7 +86,7 @@ def test_on_a_terminal_each_is_a_line_under_one_step(box, handler, language, tit
     assert [line.endswith(the_check(report, name)[seen]) for name, line in zip(told, below, strict=True)] == [
         True
     ] * len(told)
-    assert shown[begin + 1 + len(told) :] == ["      -> python ops.py canary"]
+    assert shown[begin + 1 + len(told) :] == ["      -> python3 ops.py canary"]
 
 
 @pytest.mark.parametrize("page", ["deploy.md", "deploy.zh.md"])

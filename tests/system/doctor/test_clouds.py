@@ -238,8 +238,8 @@ NAME = "objects in scope"
     ("changes", "told"),
     [
         ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
-        ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were looked at"),
-        ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was looked at"),
+        ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were checked"),
+        ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was checked"),
     ],
     ids=["prefix", "suffix", "records"],
 )
@@ -263,7 +263,7 @@ def test_what_doctor_has_no_time_to_look_at_is_known_once_a_pass_has_looked(box,
     box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))
     report = handler(box, environment)
     assert (NAME in states(report, "unknown"), report["ok"]) == (True, False)
-    assert "the first 10,000 names were looked at" in the_check(report, NAME)["seen"]
+    assert "the first 10,000 names were checked" in the_check(report, NAME)["seen"]
     assert "python ops.py reconcile" in the_check(report, NAME)["fix"]
 
     # WHEN a pass has looked at them, THEN it is known, and so it is when one with the suffix has come

@@ -86,6 +86,8 @@ FAULTS = {
     "stopped task": (huawei(status="STOPPED"), "task runs", "Start it"),
     "task of another bucket": (huawei(src_bucket="videos"), "task source", "bucket should be"),
     "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
+    "task to another bucket": (set_to(DESTINATION_BUCKET="elsewhere"), "task destination", "s.yaml says elsewhere"),
+    "task to another region": (set_to(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
     "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
     "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),
@@ -131,7 +133,7 @@ def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp
     deploy(box, tmp_path, environment)
     go_wrong(box, environment)
     report = handler(box, environment)
-    assert (report["ok"], report["text"]) == (False, "Not set up right")
+    assert (report["ok"], report["text"]) == (False, "Setup has faults")
     assert states(report, "fault") == [name]
     # What has a fix is to be done: nothing else is, until then.
     assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []

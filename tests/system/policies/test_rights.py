@@ -10,12 +10,13 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from ops.setup.statements import FUNCTIONS
 from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.oms.task import CopyFailure
 from sandbox.server.faults import Fault
 from support.documents import Document
-from support.policies import FUNCTIONS, Right, rights
+from support.policies import Right, rights
 from support.uploads import upload
 from tools.package import ROOT
 from tools.render import render
@@ -127,7 +128,7 @@ def deep(box: Sandbox, job: str) -> None:
 def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alone(box, project, name):
     deep(box, name)
     calls = [one for one in box.oss.actions if one.bucket]
-    granted, usual = (rights(project, name, "oss", *options) for options in (["--deep"], []))
+    granted, usual = (rights(project, name, "oss", deep=is_deep) for is_deep in (True, False))
     assert [call for call in calls if not any(right.allows(call) for right in granted)] == []
     (more,) = set(granted) - set(usual)
     assert more.resource == f"acs:oss:*:*:{box.source_bucket}/*"

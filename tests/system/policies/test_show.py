@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.project import variables
+from ops.setup.statements import statements
 from support.answers import ANSWERS
-from support.policies import FUNCTIONS, rights, show
+from support.policies import show
 from tools.package import ROOT
 from tools.render import render
 
@@ -25,13 +28,27 @@ def test_show_runs_on_a_bare_python(project):
 
 def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
     granted, removed = show(project), show(project, "--remove")
-    for name in (*FUNCTIONS, "trigger"):
-        for right in rights(project, name, "oss"):
-            assert f"{right.action}" in granted
-            assert f" on {right.resource}" in granted
+    show(project, "--json", "console")
+    for path in (project / "console").iterdir():
+        for one in json.loads(path.read_text())["Statement"]:
+            assert f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}" in granted
     assert "oms:synctask:createEvent" in granted
     script = r"( *|#.*|case .* esac|tolerate\(\) \{|  (if|elif|else) .*|\}|document=.*|tolerate .* aliyun ram \w+ .*)"
     assert [line for line in f"{granted}\n{removed}".splitlines() if not re.fullmatch(script, line)] == []
+
+
+FUNCTION_ROLE = "functionRole: ${vars.functionName}-function"
+TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functionName}-trigger"
+
+
+def say(folder: Path, instead: dict[str, str]) -> None:
+    """Writes other lines into the project's s.yaml."""
+    file = folder / "s.yaml"
+    text = file.read_text()
+    for line, other in instead.items():
+        assert line in text
+        text = text.replace(line, other)
+    file.write_text(text)
 
 
 class Aliyun:
@@ -81,8 +98,30 @@ class Aliyun:
 
 @pytest.fixture
 def aliyun(tmp_path: Path) -> Aliyun:
-    render(ANSWERS | {"functionName": "my_sync"}, tmp_path)
+    render(ANSWERS, tmp_path)
     return Aliyun(tmp_path)
+
+
+def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(project):
+    # GIVEN one role for all functions
+    show(project, "--json", "console")
+    merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
+    by_purpose = statements(variables((project / "s.yaml").read_text()))
+    needed = [one for purpose, allowed in by_purpose.items() if purpose != "trigger" for one in allowed]
+
+    # THEN what each function needs is in one of few statements, and each of these is what some function needs
+    assert len(merged) < len(needed) / 3
+    for one in needed:
+        for action in one["Action"]:
+            for resource in one["Resource"]:
+                assert any(
+                    action in wide["Action"]
+                    and any(fnmatchcase(resource, pattern) for pattern in wide["Resource"])
+                    and wide.get("Condition") == one.get("Condition")
+                    for wide in merged
+                ), (action, resource)
+    pairs = {(action, resource) for one in needed for action in one["Action"] for resource in one["Resource"]}
+    assert {(action, resource) for one in merged for action in one["Action"] for resource in one["Resource"]} <= pairs
 
 
 def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
@@ -91,8 +130,8 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
     assert aliyun.attached() == {
-        "oss-oms-sync-function": [f"my-sync-{name}" for name in FUNCTIONS],
-        "oss-oms-sync-trigger": ["my-sync-trigger"],
+        "my-sync-function": ["my-sync-function"],
+        "my-sync-trigger": ["my-sync-trigger"],
     }
     trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
     services = [one["Statement"][0]["Principal"]["Service"] for one in trusts]
@@ -101,7 +140,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     before = aliyun.in_force()
 
     # WHEN another log bucket is named in s.yaml, and RAM keeps no further version of one policy
-    versions = state["policies"]["my-sync-replay"]["versions"]
+    versions = state["policies"]["my-sync-function"]["versions"]
     versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
     aliyun.state = state
     settings = aliyun.project / "s.yaml"
@@ -111,13 +150,13 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     # THEN the policies in force are new, and their old versions make room
     assert (done.returncode, done.stderr) == (0, "")
     assert json.dumps(before).replace("photos-oms-log", "other-log") == json.dumps(aliyun.in_force())
-    assert list(aliyun.state["policies"]["my-sync-replay"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
+    assert list(aliyun.state["policies"]["my-sync-function"]["versions"]) == ["v1", "v3", "v4", "v5", "v6"]
     assert aliyun.state["roles"] == state["roles"]
-    assert "CreateRole --RoleName oss-oms-sync-function: EntityAlreadyExists.Role" in done.stdout
+    assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
     # AND the files for the console say the same
     written = show(aliyun.project, "--json", "console")
-    assert "my-sync-trigger.json: for the role oss-oms-sync-trigger" in written
+    assert "my-sync-trigger.json: for the role my-sync-trigger" in written
     files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
     assert files == aliyun.in_force()
 
@@ -126,8 +165,8 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     # GIVEN roles and policies, some in two versions, and another project's policy on one of the roles
     assert [aliyun.run().returncode for _ in range(2)] == [0, 0]
     state = aliyun.state
-    state["policies"]["other-forward"] = state["policies"]["my-sync-forward"]
-    state["roles"]["oss-oms-sync-function"]["attached"]["other-forward"] = 0
+    state["policies"]["other-forward"] = state["policies"]["my-sync-function"]
+    state["roles"]["my-sync-function"]["attached"]["other-forward"] = 0
     aliyun.state = state
 
     # WHEN they are removed, and once more
@@ -136,8 +175,8 @@ def test_the_commands_that_remove_leave_nothing_but_a_role_that_others_use(aliyu
     # THEN only what the other project needs is left
     assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
     assert list(aliyun.state["policies"]) == ["other-forward"]
-    assert aliyun.attached() == {"oss-oms-sync-function": ["other-forward"]}
-    assert "DeleteRole --RoleName oss-oms-sync-function: DeleteConflict.Role.Policy" in first.stdout
+    assert aliyun.attached() == {"my-sync-function": ["other-forward"]}
+    assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
 
 
 @pytest.mark.parametrize(("options", "action"), [((), "CreatePolicy"), (("--remove",), "DeletePolicy")])
@@ -156,17 +195,23 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
 
 
 def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
-    render(ANSWERS | {"functionRole": "acs:ram::1:role/one-for-all"}, tmp_path)
-    text = (tmp_path / "s.yaml").read_text()
-    (tmp_path / "s.yaml").write_text(text.replace("replayRole: ${vars.functionRole}", "replayRole: own # mine"))
+    render(ANSWERS, tmp_path)
+    say(
+        tmp_path,
+        {
+            FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all",
+            "replayRole: ${vars.functionRole}": "replayRole: own # mine",
+        },
+    )
     granted = show(tmp_path)
     assert "--PolicyName my-sync-replay --RoleName own" in granted
-    assert "--PolicyName my-sync-forward --RoleName one-for-all" in granted
-    assert "CreateRole --RoleName oss-oms-sync-trigger" in granted
+    assert "--PolicyName my-sync-function --RoleName one-for-all" in granted
+    assert "CreateRole --RoleName my-sync-trigger" in granted
 
 
 def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
-    render(ANSWERS | {"triggerRole": "oss-oms-sync-function"}, tmp_path)
+    render(ANSWERS, tmp_path)
+    say(tmp_path, {TRIGGER_ROLE: "triggerRole: my-sync-function"})
     assert '{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}' in show(tmp_path)
 
 
@@ -194,7 +239,8 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     (tmp_path / "s.yaml").write_text(f"{head}{written}\n{rest[rest.index('resources:') :]}\n  logBucket: wrong\n")
 
     # WHEN show reads them, THEN it is the same as before
-    render(ANSWERS | {"functionRole": "r", "triggerRole": "t"}, tmp_path / "rendered")
+    render(ANSWERS, tmp_path / "rendered")
+    say(tmp_path / "rendered", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
     assert show(tmp_path) == show(tmp_path / "rendered")
 
 
@@ -206,7 +252,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ("before", "after", "told"),
     [
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
-        ("vars:", "values:", "vars.logBucket is missing"),
+        ("vars:", "values:", "vars.functionName is missing"),
         (LOG, "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
         ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
         ('objectPrefix: ""', "objectPrefix: /photos/", PREFIX),
@@ -252,14 +298,12 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     # WHEN bash runs what show prints, THEN it is what it was
     done = aliyun.run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert aliyun.in_force()["my-sync-forward"]["Statement"][0]["Resource"] == [
+    assert aliyun.in_force()["my-sync-function"]["Statement"][0]["Resource"] == [
         f"acs:oss:*:*:{name}/oms_source_record/*"
     ]
 
     # AND RAM refuses it as the name of a role
-    role = 'functionRole: "oss-oms-sync-function"'
-    assert role in text
-    settings.write_text(text.replace(role, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
+    settings.write_text(text.replace(FUNCTION_ROLE, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
     done = aliyun.run()
     assert (done.returncode, "InvalidParameter.RoleName.InvalidChars" in done.stderr) == (1, True)
     assert not (aliyun.project / "taken").exists()

@@ -39,9 +39,9 @@ def test_an_answer_may_be_any_json_value(value):
 
 
 FORGERIES = [
-    json.dumps({"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}),
+    json.dumps({"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}),
     json.dumps(report("in step")),
-    f"Invoke Result:\n{json.dumps({'ok': True, 'text': 'Set up right', 'text_zh': '配置正确', 'checks': []})}\n",
+    f"Invoke Result:\n{json.dumps({'ok': True, 'text': 'Setup OK', 'text_zh': '配置正确', 'checks': []})}\n",
     "========= FC invoke Logs end =========\nError Type: x\n\nInvoke Result:\n{}\n",
 ]
 

@@ -12,11 +12,22 @@ from ops import cli
 from ops.errors import ToolError
 from ops.words import Text
 from oss_oms_sync import VERSION
-from support.ops import NASTY, NO_PASS, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, printed, report, sides
+from support.ops import (
+    NASTY,
+    NO_PASS,
+    REPLAYED,
+    SET_UP_RIGHT,
+    STORY,
+    FakeCaller,
+    Seen,
+    a_pass,
+    compared,
+    open_pass,
+    printed,
+    report,
+    sides,
+)
 from unit.ops.certificates import certificate
-
-DOCTOR = {"ok": True, "text": "Set up right", "text_zh": "配置正确", "checks": []}
-STORY = {"key": "a", "accepted": True, "story": "It is in OBS.", "next": "Nothing."}
 
 
 @pytest.fixture
@@ -36,12 +47,12 @@ def run(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "job", "payload", "answer"),
     [
-        ("doctor", "doctor", {}, DOCTOR),
+        ("doctor", "doctor", {}, SET_UP_RIGHT),
         ("status", "status", {}, report("in step")),
         ("status --hours 72", "status", {"hours": 72}, report("in step")),
         ("status --acknowledge", "status", {"acknowledge": True}, report("in step")),
-        ("story a/b.txt", "status", {"key": "a/b.txt"}, STORY),
-        ("story -- --html", "status", {"key": "--html"}, STORY),
+        ("story a/b.txt", "status", {"key": "a/b.txt"}, {**STORY, "accepted": True}),
+        ("story -- --html", "status", {"key": "--html"}, {**STORY, "accepted": True}),
         ("replay", "replay", {}, REPLAYED),
         ("replay --key a --key b", "replay", {"keys": ["a", "b"]}, REPLAYED),
         (
@@ -82,17 +93,17 @@ def test_who_only_looks_does_not_wait(run, job):
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
     assert caller.looked == [(job, {"prefix": "a/", "look": True})]
     assert run(FakeCaller(), "reconcile", "--look")[:2][0] == 1
-    assert NO_PASS["next"] in run(FakeCaller(), "reconcile", "--look")[1]
+    assert NO_PASS["reconcile"]["next"] in run(FakeCaller(), "reconcile", "--look")[1]
 
 
 @pytest.mark.parametrize(
     ("words", "answer", "code"),
     [
-        (["doctor"], {**DOCTOR, "ok": False}, 1),
+        (["doctor"], {**SET_UP_RIGHT, "ok": False}, 1),
         (["status"], report("behind"), 1),
         (["status"], report("broken"), 1),
         (["status"], report("closed"), 1),
-        (["story", "a"], {**STORY, "accepted": False}, 1),
+        (["story", "a"], STORY, 1),
         (["replay"], {**REPLAYED, "left": 1}, 1),
         (["replay"], {**REPLAYED, "failed": 1}, 1),
         (["replay"], {**REPLAYED, "finished": False}, 1),
@@ -107,7 +118,7 @@ def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
 
 
 def test_as_json_only_the_answer_is_printed(run):
-    answer = {**STORY, "key": NASTY, "story": "\ud83d"}
+    answer = {**STORY, "accepted": True, "key": NASTY, "story": "\ud83d"}
     code, out, said = run(FakeCaller(status=answer), "story", "a", "--json")
     assert (code, json.loads(out), said) == (0, answer, "")
     assert all(" " <= one <= "~" or one == "\n" for one in out)
@@ -154,7 +165,7 @@ def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run)
     def interrupt(job):
         raise KeyboardInterrupt
 
-    caller = FakeCaller(doctor=DOCTOR)
+    caller = FakeCaller(doctor=SET_UP_RIGHT)
     caller.meanwhile = interrupt
     assert run(caller, "doctor") == (130, "", "Stopped.\n")
 
@@ -232,9 +243,9 @@ def show(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "code", "first"),
     [
-        (DOCTOR, 0, "Set up right: "),
+        (SET_UP_RIGHT, 0, "Setup OK: "),
         (report("in step"), 0, "Now in step."),
-        (STORY, 0, "'a': It is in OBS."),
+        ({**STORY, "accepted": True}, 0, "'a b': OMS accepted an older version."),
         (REPLAYED, 0, "Nothing is left to send again."),
         (a_pass(), 0, "The pass has ended."),
         (compared(), 0, "All is in OBS, with equal contents."),
@@ -250,7 +261,7 @@ def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, fi
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_what_windows_writes_into_a_file_is_shown(show, encoding):
     assert show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)[1].startswith(
-        "'山': It is in OBS."
+        "'山': OMS accepted an older version."
     )
 
 
@@ -270,6 +281,6 @@ def test_only_what_has_a_page_makes_one(show, tmp_path):
     page = tmp_path / "x.html"
     assert show(json.dumps(certificate()), "--html", str(page))[0] == 0
     assert page.exists()
-    code, _, err = show(json.dumps(DOCTOR), "--html", str(tmp_path / "y.html"), "--lang", "en")
+    code, _, err = show(json.dumps(SET_UP_RIGHT), "--html", str(tmp_path / "y.html"), "--lang", "en")
     assert (code, "no web page" in err) == (2, True)
     assert not (tmp_path / "y.html").exists()

@@ -15,8 +15,21 @@ from ops.errors import FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certify_world import CertifyWorld, check
-from support.ops import NASTY, NO_PASS, NOW, REPLAYED, FakeCaller, Seen, a_pass, compared, open_pass, sides
+from support.ops import (
+    NASTY,
+    NO_PASS,
+    NOW,
+    REPLAYED,
+    SET_UP_RIGHT,
+    FakeCaller,
+    Seen,
+    a_pass,
+    compared,
+    open_compare,
+    sides,
+)
 from unit.ops.certificates import certificate, rehearsal
+from unit.ops.certificates import check as a_check
 
 FROZEN = NOW - timedelta(hours=1)
 FROZEN_TEXT, NOW_TEXT = "2026-01-31T08:00:00Z", "2026-01-31T09:00:00Z"
@@ -26,7 +39,7 @@ WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 def world(**answers) -> Seen:
     """One in which all goes well, but for what is given."""
-    well = {"doctor": {"ok": True}, "replay": REPLAYED, "compare": compared(), "reconcile": a_pass()}
+    well = {"doctor": SET_UP_RIGHT, "replay": REPLAYED, "compare": compared(), "reconcile": a_pass()}
     return Seen(FakeCaller(**{**well, "certify": certificate(), **answers}))
 
 
@@ -98,7 +111,7 @@ def test_what_is_set_up_wrong_ends_it_before_anything_is_waited_for(command):
         "fix": "F",
         "fix_zh": "F",
     }
-    report = {"ok": False, "checks": [fault], "text": "Not set up right", "text_zh": "有误"}
+    report = {"ok": False, "checks": [fault], "text": "Setup has faults", "text_zh": "有误"}
     seen = world(doctor=report)
     assert command(seen, "--frozen-since", "now", "--close") == 1
     assert "  fault: key: revoked\n      -> F\nThe cutover ends before it begins" in seen.said
@@ -150,7 +163,7 @@ def moving(**classes) -> dict:
 
 
 def test_a_comparison_that_has_grown_too_old_meanwhile_is_made_anew():
-    seen = world(compare=[moving(in_flight=1), NO_PASS, compared()])
+    seen = world(compare=[moving(in_flight=1), NO_PASS["compare"], compared()])
     assert run(seen) == certificate()
     first = {"cutover": True, "restart": True}
     again = {**SINCE, "again": True}
@@ -202,7 +215,8 @@ def test_what_cannot_be_judged_again_is_said_and_left_to_the_certificate():
 
 def test_a_comparison_that_rests_is_said_and_left_to_the_certificate():
     seen = world(
-        compare=open_pass(stop="storage", stopped="OBS refuses"), certify=certificate({"SUMS": "not run"}, "NOT PROVEN")
+        compare=open_compare(stop="storage", stopped="OBS refuses"),
+        certify=certificate({"SUMS": "not run"}, "NOT PROVEN"),
     )
     assert run(seen)["verdict"] == "NOT PROVEN"
     assert "   look: stopped: OBS refuses\nCertify …" in seen.said
@@ -224,7 +238,7 @@ def test_the_comparison_that_answers_is_taken_and_what_differed_is_judged_again_
 
 def test_an_open_comparison_is_gone_on_with():
     seen = world()
-    seen.session.caller.passes["compare"] = open_pass(**{**BEGAN_FROZEN, "ended": None}, stood_still=None, wishes=[])
+    seen.session.caller.passes["compare"] = open_compare(**{**BEGAN_FROZEN, "ended": None}, stood_still=None, wishes=[])
     run(seen)
     assert asked(seen, "compare")[0] == {"cutover": True}
 
@@ -275,7 +289,7 @@ def command(monkeypatch, tmp_path):
 
 
 def waiting(seen: str, name: str = "OMS_FINISHED", **changes) -> dict:
-    return {"id": name, "result": "not run", "waits": True, "seen": seen, "seen_zh": seen, **changes}
+    return a_check(name, **{"result": "not run", "waits": True, "seen": seen, "seen_zh": seen, **changes})
 
 
 @pytest.mark.parametrize(

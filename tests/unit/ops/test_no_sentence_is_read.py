@@ -22,6 +22,8 @@ def asked_for(node: ast.expr) -> str:
             return name
         case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
             return name
+        case ast.Attribute(attr=str(name)):
+            return name
         case ast.Call(func=ast.Name(id="text" | "in_language"), args=[_, *_, ast.Constant(value=str(name))]):
             return name
     return ""
@@ -60,6 +62,8 @@ def test_no_sentence_is_compared_or_taken_apart(file):
         'answer["stopped"] == "the time is up"',
         '"<=" in text(one, "claim")',
         'answer["next"].startswith("Close")',
+        'answer.next == "Nothing."',
+        'answer.stopped.startswith("the time")',
         'answer.get("seen") in (None, "")',
         're.search("[0-9]+", one["seen"])',
     ],

@@ -6,12 +6,15 @@ import json
 
 import pytest
 
-from ops.report import certificate, jobs, passes, status
+from ops.cli import VIEWS
+from ops.report import certificate, passes
 from ops.show import lines
 from ops.terminal import Marked
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.ops import NASTY, REPLAYED, Seen, a_pass, compared, open_pass, report, sides
+from support.ops import NASTY, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
 from unit.ops.certificates import IDS, rehearsal
 from unit.ops.certificates import certificate as a_certificate
 
@@ -23,13 +26,18 @@ def text(lines) -> str:
     return seen.out.getvalue()
 
 
-def view(report_of):
-    """What an answer is on a terminal, given what makes a report of it."""
-    return lambda given, lang="en": list(lines.draw(report_of(given, lang)))
+def view(kind):
+    """What an answer of a kind is on a terminal."""
+    of = VIEWS[kind]
+    return lambda given, lang="en": list(lines.draw(of.report(of.read(given), lang)))
 
 
-status_lines, certificate_lines, pass_lines = view(status.report), view(certificate.report), view(passes.report)
-doctor_lines, replay_lines, story_lines = view(jobs.doctor), view(jobs.replay), view(jobs.story)
+status_lines, certificate_lines, reconcile_lines = view("status"), view("certificate"), view("reconcile")
+doctor_lines, replay_lines, story_lines, compare_lines = map(view, ("doctor", "replay", "story", "compare"))
+
+
+def pass_lines(given, lang="en"):
+    return (compare_lines if "classes" in given else reconcile_lines)(given, lang)
 
 
 def test_the_status_has_numbers_remedies_and_sums():
@@ -45,7 +53,7 @@ def test_the_status_has_numbers_remedies_and_sums():
         "another project's": "0",
     }
     assert rows.items() >= expected.items()
-    assert f"        {codes['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']['en']}\n" in out
+    assert f"        {codes['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n" in out
     assert "Sent again since, and OMS did not take it" in out
     known = "25.0 %, 4,321 so far, 2,000 objects a minute, 7 min left"
     assert f"  A pass is under way since 2026-01-01T23:50:00Z: {known}\n" in out
@@ -105,21 +113,34 @@ def test_the_months_counters_keep_their_order_though_function_compute_sorts_name
 
 
 def test_one_keys_story_is_shown():
-    told = {"key": "a b", "accepted": False, "story": "OMS accepted an older version.", "next": "Look."}
-    assert text(story_lines(told, "en")) == "'a b': OMS accepted an older version.\n      -> Look.\n"
+    assert text(story_lines(STORY, "en")) == (
+        "'a b': OMS accepted an older version.\n"
+        "      -> Reconcile sends it. To send it now:\n"
+        "      -> python3 ops.py replay --key 'a b'\n"
+        "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
+        "  accepted by OMS: 2026-01-31T08:00:04Z (4 s later)\n"
+        "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
+        "  Written until in OBS: 5 min\n"
+    )
+    unknown = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
+    assert "  destination bucket: no right\n" in text(story_lines(unknown, "en"))
+
+
+def doctor_check(name: str, state: str, seen: str, fix: str) -> dict[str, str]:
+    return {"name": name, "name_zh": name, "state": state, "seen": seen, "seen_zh": seen, "fix": fix, "fix_zh": fix}
 
 
 CHECKS = [
-    {"name": "settings", "state": "ok", "seen": "all well", "fix": ""},
-    {"name": "task source", "state": "warning", "seen": "another form", "fix": "Look at it."},
-    {"name": "task", "state": "fault", "seen": "NO_TASK 404", "fix": "Check SYNC_URL."},
-    {"name": "task runs", "state": "unknown", "seen": "depends on: task", "fix": ""},
-    {"name": "task options", "state": "unknown", "seen": "depends on: task", "fix": ""},
-    {"name": "createEvent", "state": "unknown", "seen": "too many records", "fix": "Look again."},
-    {"name": "records flow", "state": "skipped", "seen": "no object yet", "fix": ""},
+    doctor_check("settings", "ok", "all well", ""),
+    doctor_check("task source", "warning", "another form", "Look at it."),
+    doctor_check("task", "fault", "NO_TASK 404", "Check SYNC_URL."),
+    doctor_check("task runs", "unknown", "depends on: task", ""),
+    doctor_check("task options", "unknown", "depends on: task", ""),
+    doctor_check("createEvent", "unknown", "too many records", "Look again."),
+    doctor_check("records flow", "skipped", "no object yet", ""),
 ]
 FOUND = """\
-Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
+Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   fault: task: NO_TASK 404
       -> Check SYNC_URL.
   unknown: createEvent: too many records
@@ -132,7 +153,7 @@ Not set up right: ok 1, skipped 1, warning 1, unknown 3, fault 1
 
 
 def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted():
-    answer = {"ok": False, "text": "Not set up right", "text_zh": "配置有误", "checks": CHECKS}
+    answer = {"ok": False, "text": "Setup has faults", "text_zh": "配置有误", "checks": CHECKS}
     assert text(doctor_lines(answer, "en")) == FOUND
     assert text(doctor_lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
 
@@ -141,7 +162,7 @@ def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted():
     ("state", "tone"), [("fault", "bad"), ("unknown", "bad"), ("warning", "open"), ("skipped", "calm")]
 )
 def test_a_state_of_doctors_is_marked(state, tone):
-    answer = {"text": "x", "text_zh": "x", "checks": [{"name": "a", "state": state, "seen": "b", "fix": "c"}]}
+    answer = {"ok": False, "text": "x", "text_zh": "x", "checks": [doctor_check("a", state, "b", "c")]}
     assert list(doctor_lines(answer, "en"))[1] == Marked("  ", state, tone, ": a: b")
 
 
@@ -242,7 +263,8 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 )
 def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
-    assert passes.exit_code(answer) == code
+    view = VIEWS["compare" if "classes" in answer else "reconcile"]
+    assert view.exit_code(view.read(answer)) == code
 
 
 @pytest.mark.parametrize(
@@ -251,24 +273,27 @@ def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
         (
             open_pass(),
             "34%, 1,000 objects, 100 objects a minute, 12 min left",
-            "34%，1,000 个对象，每分钟 100 个对象，预计还需 12 分钟",
+            "34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟",
         ),
         (
             open_pass(share=None, minutes_left=None),
             "1,000 objects, 100 objects a minute",
-            "1,000 个对象，每分钟 100 个对象",
+            "1,000 个对象、每分钟 100 个对象",
         ),
         (None, "begins", "正在开始"),
         (a_pass(), "begins", "正在开始"),  # the one before it
     ],
 )
 def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
-    assert passes.how_far(answer, "en") == en
-    assert passes.how_far(answer, "zh") == zh
+    found = answer and from_json(PassAnswer, answer)
+    assert passes.how_far(found, "en") == en
+    assert passes.how_far(found, "zh") == zh
 
 
 def test_compare_names_what_could_not_be_read_and_how_much_the_watermark_leaves_open():
-    deep = {"equal": 3, "unreadable": 4, "keys": {"unreadable": ["archived", NASTY, "c", "d", "e", "f"]}}
+    names = ("different", "parts_differ", "unknown_parts", "encrypted", "changed", "too_big", "bytes")
+    keys = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"]}
+    deep = {**dict.fromkeys(names, 0), "equal": 3, "unreadable": 4, "keys": keys}
     out = text(pass_lines(compared({"equal_size": sides(4, 4)}, deep=deep), "en"))
     assert "  4 could not be read: archived, or encrypted" in out
     assert "      'archived'\n" in out
@@ -296,13 +321,13 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
-    assert "      -> mend MISSING\n      -> python ops.py compare --again\n" in out
+    assert "      -> mend MISSING\n      -> python3 ops.py compare --again\n" in out
     assert "SAMPLE" not in out
     assert "equal size equal_size" in out
     assert "  Li, checked  " in out
     out = text(certificate_lines(document, "zh"))
     assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
-    assert "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象，4 字节\n      certify 所见：MISSING 所见\n" in out
+    assert "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：MISSING 所见\n" in out
     assert "      -> 修复 MISSING\n" in out
 
 
@@ -333,11 +358,16 @@ def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
     assert certificate.exit_code(document) == code
 
 
+# What has a form: states, digests, times.
+KEPT = {"state", "result", "id", "digests", "digest", "state_digest", "twin", "stop", "at", "from", "since"}
+KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made"}
+
+
 def hostile(value: object) -> object:
     """`value` with what would act on a terminal in each text, but for those that the views go by."""
     match value:
         case dict():
-            return {name: one if name in ("state", "result", "id") else hostile(one) for name, one in value.items()}
+            return {name: one if name in KEPT else hostile(one) for name, one in value.items()}
         case list():
             return [hostile(one) for one in value]
         case str():
@@ -349,13 +379,13 @@ def hostile(value: object) -> object:
     ("view", "answer"),
     [
         (status_lines, report()),
-        (doctor_lines, {"text": "", "text_zh": "", "checks": CHECKS}),
-        (story_lines, {"key": "", "story": "", "next": ""}),
+        (doctor_lines, {"ok": False, "text": "", "text_zh": "", "checks": CHECKS}),
+        (story_lines, STORY),
         (replay_lines, {**REPLAYED, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
         (pass_lines, a_pass(missing=["a"], stopped="x")),
         (
             pass_lines,
-            compared({**LACKING, NASTY: sides(1, 1)}, stopped="x", amended="x", remedies={NASTY: {"en": "", "zh": ""}}),
+            compared(LACKING, stopped="x", remedies={"missing": {"en": "", "zh": ""}}),
         ),
         (certificate_lines, a_certificate({"MISSING": {"result": "failed", "keys": ["a"]}}, accepted={NASTY: "x"})),
     ],

@@ -10,7 +10,9 @@ from ops import waiting
 from ops.errors import OpsError, ToolError
 from ops.waiting import duration, run_pass
 from ops.words import Text
-from support.ops import NASTY, FakeCaller, Seen, a_pass, open_pass
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.stop import Stop
+from support.ops import NASTY, FakeCaller, Seen, a_pass, compared, open_compare, open_pass
 
 BROKEN = ToolError(Text("broken", "坏了"), Text("mend it", "修复"))
 
@@ -22,14 +24,14 @@ def quick(monkeypatch):
 
 def test_a_pass_that_ends_in_the_first_call_is_called_once():
     seen = Seen(FakeCaller(reconcile=a_pass()))
-    assert run_pass(seen.session, "reconcile", {"restart": True, "prefix": "a"}) == a_pass()
+    assert to_json(run_pass(seen.session, "reconcile", {"restart": True, "prefix": "a"})) == a_pass()
     assert seen.session.caller.asked == [("reconcile", {"restart": True, "prefix": "a"})]
     assert seen.said == ""
 
 
 def test_it_is_called_again_until_it_has_ended_and_begun_anew_only_once():
-    seen = Seen(FakeCaller(compare=[open_pass()] * 7 + [a_pass()]))
-    assert run_pass(seen.session, "compare", {"restart": True, "deep": True})["finished"]
+    seen = Seen(FakeCaller(compare=[open_compare()] * 7 + [compared()]))
+    assert run_pass(seen.session, "compare", {"restart": True, "deep": True}).finished
     first, *others = seen.session.caller.payloads("compare")
     assert first == {"restart": True, "deep": True}
     assert others == [{"deep": True}] * 7
@@ -39,7 +41,7 @@ def test_it_is_called_again_until_it_has_ended_and_begun_anew_only_once():
 def test_what_rests_is_tried_again_after_a_pause_and_given_up_then():
     answer = open_pass(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
     seen = Seen(FakeCaller(reconcile=answer))
-    assert run_pass(seen.session, "reconcile", {}) == answer
+    assert to_json(run_pass(seen.session, "reconcile", {})) == answer
     assert len(seen.session.caller.asked) == 3
     assert seen.clock.slept == [30.0, 30.0]
     assert seen.said.splitlines()[0] == (
@@ -50,35 +52,35 @@ def test_what_rests_is_tried_again_after_a_pause_and_given_up_then():
 def test_what_moves_in_between_has_its_tries_anew():
     rests = open_pass(stop="storage", stopped="the log bucket refuses")
     seen = Seen(FakeCaller(reconcile=[rests, rests, open_pass(), rests, rests, a_pass()]))
-    assert run_pass(seen.session, "reconcile", {})["finished"]
+    assert run_pass(seen.session, "reconcile", {}).finished
 
 
 def test_an_open_pass_that_says_no_reason_is_not_called_for_ever():
     seen = Seen(FakeCaller(reconcile=open_pass(stop=None, stopped=None, next="The pass has 10000 pieces")))
-    assert not run_pass(seen.session, "reconcile", {})["finished"]
+    assert not run_pass(seen.session, "reconcile", {}).finished
     assert "reconcile rests: The pass has 10000 pieces." in seen.said
 
 
-SUPERSEDED = open_pass(stop="superseded", stopped="a newer pass of these keys has begun")
+SUPERSEDED = open_compare(stop="superseded", stopped="a newer pass of these keys has begun")
 
 
 def test_what_somebody_begins_anew_is_waited_for_after_a_pause():
-    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_pass(), SUPERSEDED, a_pass()]))
-    assert run_pass(seen.session, "compare", {"deep": True})["finished"]
+    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_compare(), SUPERSEDED, compared()]))
+    assert run_pass(seen.session, "compare", {"deep": True}).finished
     assert seen.clock.slept == [30.0, 30.0]
     assert "compare rests: a newer pass of these keys has begun. It is tried again" in seen.said
 
 
 def test_two_who_wish_different_things_do_not_supersede_each_other_for_ever():
-    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_pass(), open_pass()] * 9 + [a_pass()]))
-    assert run_pass(seen.session, "compare", {"deep": True}) == SUPERSEDED
+    seen = Seen(FakeCaller(compare=[SUPERSEDED, open_compare(), open_compare()] * 9 + [compared()]))
+    assert run_pass(seen.session, "compare", {"deep": True}).stop is Stop.SUPERSEDED
     assert len(seen.session.caller.asked) == 7
 
 
 @pytest.mark.parametrize("stop", ["closed", "too_large"])
 def test_what_no_other_call_would_change_is_said_at_once(stop):
     seen = Seen(FakeCaller(reconcile=open_pass(stop=stop, stopped="it says why")))
-    assert not run_pass(seen.session, "reconcile", {})["finished"]
+    assert not run_pass(seen.session, "reconcile", {}).finished
     assert (len(seen.session.caller.asked), seen.clock.slept) == (1, [])
 
 
@@ -93,7 +95,7 @@ class Working:
     def ask(self, job, payload):
         if "look" not in payload:
             assert self._looked.wait(30)
-            return a_pass()
+            return compared()
         self.payloads.append(payload)
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if len(self.looks) == 1:
@@ -151,13 +153,13 @@ def test_whoever_interrupts_is_told_how_to_look_at_this_pass():
     def interrupt(job):
         raise KeyboardInterrupt
 
-    seen = Seen(FakeCaller(compare=a_pass()))
+    seen = Seen(FakeCaller(compare=compared()))
     seen.session.caller.meanwhile = interrupt
     with pytest.raises(KeyboardInterrupt):
         run_pass(seen.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
     assert seen.session.hint is not None
     assert seen.session.hint.en.startswith(
-        "compare goes on in the cloud. See how far it is: python ops.py compare --deep --prefix 'a <script>"
+        "compare goes on in the cloud. See how far it is: python3 ops.py compare --deep --prefix 'a <script>"
     )
     assert seen.session.hint.en.endswith(" --look")
     assert seen.session.hint.zh.endswith(" --look")

@@ -8,6 +8,8 @@ from typing import Any
 
 from ops.report import certificate, status
 from ops.show import page
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.status_answer import StatusAnswer
 from support.answers import answer
 
 # Elements that have no end.
@@ -35,7 +37,7 @@ def certificate_page(given: Mapping[str, Any], language: str = "en") -> str:
 
 def status_page(given: Mapping[str, Any], language: str = "en") -> str:
     """The page of an answer of status."""
-    return page.draw(status.report(given, language))
+    return page.draw(status.report(from_json(StatusAnswer, given), language))
 
 
 def page_of(given: Mapping[str, Any], language: str = "en") -> str:
@@ -47,7 +49,7 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
     """`value` with this text instead of each key and each text that the page does not look up."""
     match value:
         case dict():
-            named = path[-1:] in (("by_reason",), ("folders",), ("accepted",))
+            named = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
             return {
                 f"{text}{number}" if named else name: hostile(one, text, (*path, name))
                 for number, (name, one) in enumerate(value.items())
@@ -64,6 +66,15 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
             "at",
             "made",
             "from",
+            "digest",
+            "state_digest",
+            "digests",
+            "twin",
+            "started",
+            "ended",
+            "oldest",
+            "watermark",
+            "acknowledged",
         ):
             return text
     return value

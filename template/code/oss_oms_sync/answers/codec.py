@@ -3,7 +3,8 @@
 A dataclass is an object with the names of its fields; a NamedTuple is the list of its values, as any tuple, because
 thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to
 the second; a mapping is by text, whole numbers or an enumeration. `object` is what is JSON already. What hints name has
-to be imported at runtime.
+to be imported at runtime. A field's name is that of the JSON, without the line that ends a name like `from_`. A Text
+is {"en", "zh"}; one that an object has stands in it under its name, and in Chinese under the same with `_zh`.
 
 What is read is exactly of that form, or an error: nothing is left out and filled in, and no 1.0 or True is a whole
 number. Only names that nobody asks for are passed over.
@@ -20,6 +21,8 @@ from enum import Enum
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from oss_oms_sync.answers.text import Text
 
 T = TypeVar("T")
 
@@ -73,9 +76,14 @@ def _write_time(time: datetime) -> str:
     return f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
+def _text(value: Any) -> str:
+    return str(_exactly(str, value))
+
+
 _FORMS: Mapping[object, _Form] = {
     object: _Form(lambda value: value, lambda value: value),
     **{kind: _as_it_is(kind) for kind in (str, int, bool, NoneType)},
+    Text: _Form(Text.to_json, lambda one: Text(_text(one["en"]), _text(one["zh"]))),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
     datetime: _Form(
@@ -140,12 +148,18 @@ def _of_mapping(make: Callable[[Any], Any], key: Any, value: Any) -> _Form:
 
 def _of_dataclass(kind: Any) -> _Form:
     hints = get_type_hints(kind, include_extras=True)
-    forms = {field.name: _form(hints[field.name]) for field in fields(kind)}
+    texts = [field.name for field in fields(kind) if hints[field.name] is Text]
+    forms = {field.name: _form(hints[field.name]) for field in fields(kind) if field.name not in texts}
 
     def write(value: Any) -> dict[str, Any]:
-        return {name: form.write(getattr(value, name)) for name, form in forms.items()}
+        written = {name.rstrip("_"): form.write(getattr(value, name)) for name, form in forms.items()}
+        for name in texts:
+            text = getattr(value, name)
+            written |= {name: text.en, f"{name}_zh": text.zh}
+        return written
 
     def read(value: Any) -> Any:
-        return kind(**{name: form.read(value[name]) for name, form in forms.items()})
+        found = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
+        return kind(**found, **{name: Text(_text(value[name]), _text(value[f"{name}_zh"])) for name in texts})
 
     return _Form(write, read)

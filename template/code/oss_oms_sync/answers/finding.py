@@ -38,20 +38,3 @@ class Finding:
     keys: Sequence[str] = ()
     gates: bool = True
     waits: bool = False
-
-    def to_json(self) -> dict[str, object]:
-        """As a certificate has it."""
-        return {
-            "id": self.id,
-            "result": self.result.value,
-            "gates": self.gates,
-            "waits": self.waits,
-            "seen": self.seen.en,
-            "seen_zh": self.seen.zh,
-            "wanted": self.wanted.en,
-            "wanted_zh": self.wanted.zh,
-            "keys": list(self.keys),
-            "next": self.next.en,
-            "next_zh": self.next.zh,
-            "step": self.step.to_json() if self.step else None,
-        }

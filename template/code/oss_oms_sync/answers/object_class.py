@@ -8,6 +8,14 @@ from enum import Enum
 AGAIN = "+*~"
 
 
+_TONES = {
+    "equal_contents": "good",
+    **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
+    **dict.fromkeys(("failed_before", "moving", "in_flight", "arriving"), "way"),
+    **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
+}
+
+
 class ObjectClass(Enum):
     """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone."""
 
@@ -49,6 +57,8 @@ class ObjectClass(Enum):
         self.is_judged_again = sign in AGAIN
         # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
+        # How good or bad it is to find one, as reports show it: proven; not proven; on its way; lacking; not judged.
+        self.tone = _TONES.get(title, "calm")
         # The current version of such an object is not known to be in the destination bucket.
         self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
         # Whether its objects are in the destination bucket alone, and count there.

@@ -12,7 +12,3 @@ class Step:
 
     job: str
     options: Mapping[str, object] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, object]:
-        """As answers have it."""
-        return {"job": self.job, "options": dict(self.options)}

@@ -70,11 +70,8 @@ class Text:
         return phrase.format_map({name: _Shown(value, language) for name, value in self.values.items()})
 
 
-@dataclass(frozen=True)
-class AtLeast:
+class AtLeast(int):
     """A number of which it is only known that it is no smaller."""
-
-    number: int
 
 
 def t(phrase: str, /, **values: object) -> Text:
@@ -113,9 +110,9 @@ class _Shown:
             return self._joined([f"{_Shown(one, self._language)}" for one in value], spec)
         singular, _, plural = spec.partition("|")
         if plural:
-            return f"{self} {singular if value in (1, AtLeast(1)) else plural}"
+            return f"{self} {singular if value == 1 else plural}"
         if isinstance(value, AtLeast):
-            return t("at least {n}", n=value.number).of(self._language)
+            return t("at least {n}", n=int(value)).of(self._language)
         return f"{value:,}" if type(value) is int and not spec else format(value, spec)
 
     def _joined(self, shown: Sequence[str], how: str) -> str:

@@ -138,8 +138,10 @@ def month_name(time: datetime) -> str:
 
 
 def _number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isdecimal() else None
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
+    # Its type is asked for because True is an int, too.
+    return value if type(value) is int and value >= 0 else None
 
 
 def _point(point: object) -> tuple[int, int] | None:

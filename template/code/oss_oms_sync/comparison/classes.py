@@ -31,8 +31,10 @@ PROVEN = {
     Proof.PARTS_DIFFER: ObjectClass.SUSPICIOUS,
     Proof.CHANGED: ObjectClass.MOVING,
 }
+# An OMS that compares contents may have skipped these rightly: then they never become newer in OBS.
+PERHAPS_SKIPPED = (ObjectClass.OLDER, ObjectClass.IN_FLIGHT)
 # These may be equal all the same, and then nothing is to be sent: OMS does not copy again what is equal.
-PERHAPS_EQUAL = (*UNPROVEN, ObjectClass.OLDER, ObjectClass.FAILED_BEFORE, ObjectClass.IN_FLIGHT)
+PERHAPS_EQUAL = (*UNPROVEN, *PERHAPS_SKIPPED, ObjectClass.FAILED_BEFORE)
 
 
 @dataclass(frozen=True)

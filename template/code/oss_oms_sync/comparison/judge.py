@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,9 +82,9 @@ class Judge:
     """How keys are judged. `sent_since` is in seconds since 1970.
 
     Of what is missing or older in the destination, objects written since `sent_since` are sent; None: nothing is sent.
-    `overwrite`: what is newer there is sent as well. With a `prover`, what nothing else proves is read. With a
-    `file_system`, the destination is that. `copies_same_size`: OMS may copy an object over one of the same size that is
-    not older; `always_copies`: it does, whatever it knows of both.
+    `overwrite`: what is newer there is sent as well. With a `prover`, objects of the classes `reads` are read where
+    nothing else proves them. With a `file_system`, the destination is that. `copies_same_size`: OMS may copy an object
+    over one of the same size that is not older; `always_copies`: it does, whatever it knows of both.
     """
 
     key_filter: KeyFilter
@@ -91,6 +92,7 @@ class Judge:
     sent_since: float | None = None
     overwrite: bool = False
     prover: Prover | None = None
+    reads: Collection[ObjectClass] = PERHAPS_EQUAL
     file_system: FileSystem | None = None
     copies_same_size: bool = False
     always_copies: bool = False
@@ -127,7 +129,7 @@ class Judge:
     def _prove(self, prover: Prover, entry: Entry, found: ObjectClass) -> Proof | None:
         """What reading shows of an object that may be equal, and of which nothing else tells."""
         source, destination = entry.source, entry.destination
-        if not source or not destination or found not in PERHAPS_EQUAL:
+        if not source or not destination or found not in self.reads:
             return None
         if source.size != destination.size or kept(entry):
             return None

@@ -8,9 +8,11 @@ older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Lags, LastWritten, Listed, ListedSource
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
@@ -44,59 +46,58 @@ class CompareResult:
         return self.how_far.state
 
     def to_json(self) -> dict[str, object]:
-        """As the caller gets it."""
-        state, tally, finished = self.state, self.tally, self.how_far.finished
-        is_standstill = state is not None and state.scope.standstill
-        sent = {name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")}
-        return {
-            **sent,
-            "deep": self._deep(),
-            "lag": {
-                "accepted": tally.accepted_lag.summary(),
-                "copied": tally.copied_lag.summary(),
-                "again": tally.again,
+        """As the caller gets it: classes and folders are only known at the end."""
+        is_compared = self.how_far.finished and not (self.state and self.state.scope.standstill)
+        return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
+
+    def compared(self) -> Compared:
+        """What is found at the end."""
+        tally, source, there = self.tally, self.tally.side("source"), self.tally.side("destination")
+        return Compared(
+            **self._answer(),
+            classes={
+                one: tally.classes.get(one.title, ClassCount()).found()
+                for one in ObjectClass
+                if one is not ObjectClass.ORPHAN_RECORDS
             },
-            **(self._found() if finished and not is_standstill else {}),
-            "standstill": is_standstill,
+            folders={
+                name: {ObjectClass[title.upper()]: quad for title, quad in folder.items()}
+                for name, folder in sorted(tally.folders.items())
+            },
+            source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
+            destination=Listed(there.objects, there.bytes, there.digest),
+            adds_up=tally.adds_up(),
+            remedies=self.remedies,
+            watermark=self.watermark,
+            last_written=[LastWritten(one.key, timestamp(from_epoch(one.modified))) for one in tally.last_written],
+            differences=tally.parts,
+        )
+
+    def _answer(self) -> dict[str, Any]:
+        """What is known of any pass, by the names of CompareAnswer."""
+        state, tally, finished = self.state, self.tally, self.how_far.finished
+        return {
+            **vars(self.how_far.answer()),
+            **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
+            "deep": self._deep(),
+            "lag": Lags(tally.accepted_lag.summary(), tally.copied_lag.summary(), tally.again),
+            "standstill": state is not None and state.scope.standstill,
             "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if finished else None,
             "twin": f"{tally.twin:064x}" if finished else None,
             "stood_still": self.stood_still,
             "amended": (state.amended or None) if state else None,
-            **self.how_far.to_json(),
         }
 
-    def _deep(self) -> dict[str, object] | None:
-        """What reading showed, if anything was to be read; `keys` are the first of each kind that it did not prove."""
+    def _deep(self) -> Deep | None:
+        """What reading showed, if anything was to be read."""
         counts = self.tally.counts
-        names = (*(f"deep_{one.value}" for one in Proof), "deep_bytes")
-        if not any(counts.get(name) for name in names):
-            return None
-        shown: dict[str, object] = {name.removeprefix("deep_"): counts.get(name, 0) for name in names}
-        return {**shown, "keys": {name: list(keys) for name, keys in self.tally.unread.items()}}
-
-    def _found(self) -> dict[str, object]:
-        """What is only known at the end."""
-        tally = self.tally
-        return {
-            "classes": {
-                one.title: tally.classes.get(one.title, ClassCount()).shown()
-                for one in ObjectClass
-                if one is not ObjectClass.ORPHAN_RECORDS
-            },
-            "folders": dict(sorted(tally.folders.items())),
-            "source": {**to_json(tally.side("source")), "state_digest": f"{tally.state:064x}"},
-            "destination": to_json(tally.side("destination")),
-            "adds_up": tally.adds_up(),
-            "remedies": {name: text.to_json() for name, text in self.remedies.items()},
-            "watermark": self.watermark,
-            "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
-            "differences": list(tally.parts),
-        }
+        shown = {name: counts.get(f"deep_{name}", 0) for name in (*(one.value for one in Proof), "bytes")}
+        return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
-    def remedies(self) -> dict[str, Text]:
-        """What to do about what is known or thought to differ, by the name of its class."""
+    def remedies(self) -> dict[ObjectClass, Text]:
+        """What to do about what is known or thought to differ, by its class."""
         return remedies(self.tally, self.overwrite_mode)
 
     @property
@@ -109,15 +110,15 @@ class CompareResult:
         return timestamp(began if oldest is None else min(began, from_epoch(oldest)))
 
 
-def remedies(tally: Tally, overwrite_mode: str | None) -> dict[str, Text]:
-    """What to do, by the name of the class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
+def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text]:
+    """What to do, by class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
     proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = _count(tally, ObjectClass.OLDER).in_vain
     suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
     heal = _heal(overwrite_mode, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
-        found[ObjectClass.OLDER.title] = t(
+        found[ObjectClass.OLDER] = t(
             "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal."
             " To see it, read them: {deep}. What cannot be read: {delete}.",
             older=older,
@@ -125,14 +126,14 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[str, Text]:
             delete=DELETE,
         )
     if proven:
-        found[ObjectClass.OVERWRITTEN.title] = t(
+        found[ObjectClass.OVERWRITTEN] = t(
             "{proven:object|objects} of the same size were read and differ. If OBS is to have what the source has:"
             " {heal}.",
             proven=proven,
             heal=heal,
         )
     if suspicious:
-        found[ObjectClass.SUSPICIOUS.title] = t(
+        found[ObjectClass.SUSPICIOUS] = t(
             "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one. To see"
             " which differ, read them: {deep}. If one does: {heal}.",
             suspicious=suspicious,

@@ -16,7 +16,13 @@ from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
-from oss_oms_sync.comparison.classes import CUTOVER_SECONDS, SETTLED_SECONDS, Moments
+from oss_oms_sync.comparison.classes import (
+    CUTOVER_SECONDS,
+    PERHAPS_EQUAL,
+    PERHAPS_SKIPPED,
+    SETTLED_SECONDS,
+    Moments,
+)
 from oss_oms_sync.comparison.count import CompareCount, keep
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.judge import FileSystem, Judge
@@ -191,12 +197,16 @@ class _Comparison:
         # A closed project is compared to the end all the same: that is what a cutover is decided by.
         is_closed = Closing(self._invocation).state() is not None
         settling = CUTOVER_SECONDS if one.scope.cutover else SETTLED_SECONDS
+        # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
+        skips_equal = self._task.object_overwrite_mode == "CRC64_COMPARISON_OVERWRITE"
+        reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
             Moments(now.timestamp(), self._in_hand, settling),
             sent_since=None if is_closed else one.scope.begin(installed).timestamp(),
             overwrite=one.scope.overwrite,
-            prover=self._prover(keeps=keeps) if one.scope.deep else None,
+            prover=self._prover(keeps=keeps) if reads else None,
+            reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=not self._task.skips_same_size,
             always_copies=self._task.object_overwrite_mode == "FULL_OVERWRITE",

@@ -6,8 +6,11 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError
@@ -23,7 +26,7 @@ from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import Walked
 
 log = logging.getLogger(__name__)
@@ -52,13 +55,12 @@ class ReconcileResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: the counts beside the rest."""
-        state = self.how_far.state
-        return {
+        known: dict[str, Any] = {
+            **vars(self.how_far.answer()),
             **{name: self.counts.get(name, 0) for name in COUNTS},
-            "state_digest": f"{state.tally.state:064x}" if state and state.ended else None,
-            **self.how_far.to_json(),
-            **({} if self.missing is None else {"missing": list(self.missing)}),
+            "missing": self.missing,
         }
+        return to_json(ReconcileAnswer(**known))  # type: ignore[no-any-return]
 
 
 def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesDone:
@@ -150,8 +152,7 @@ class ReconcileCount(Count):
         if entry.source:
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            if object_class or self._key_filter.matches(entry.key):
-                self._add_version(entry.source, None)
+            counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

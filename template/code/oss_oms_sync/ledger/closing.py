@@ -51,10 +51,6 @@ class Closed:
     opened: str = ""
     written: str = ""
 
-    def to_json(self) -> dict[str, str]:
-        """As answers have it."""
-        return {"since": self.since, "by": self.by, "why": self.why, "run": self.run}
-
     @property
     def text(self) -> Text:
         """The same in words, with what to do."""

@@ -64,11 +64,11 @@ class Classifier:
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
     def classify(self, entry: Entry) -> ObjectClass | None:
-        """Classify `entry`; None if the pass does not cover it."""
+        """Classify `entry`; None if the pass does not cover it. None covers a canary, whose losses are to be seen."""
         key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
-            gone = success and success.modified <= self._settled and self._key_filter.matches(key)
+            gone = success and success.modified <= self._settled and self._key_filter.is_told(key)
             return ObjectClass.ORPHAN if gone else None
         if not self._matches(source):
             return None
@@ -99,7 +99,7 @@ class Classifier:
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
         is_object = source.type != "Symlink"
-        return is_object and source.modified >= self._since and self._key_filter.matches(source.name)
+        return is_object and source.modified >= self._since and self._key_filter.is_told(source.name)
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from oss_oms_sync.answers.stop import Stop, Stopped, stop_json
+from oss_oms_sync.answers.pass_answers import PassAnswer, Ranges
+from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import INSIDE, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
@@ -103,9 +104,9 @@ class PassState:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it has walked past passes the project's filter: the sum of their
-        digests is nothing."""
-        return not self.tally.state
+        """Whether no object of the source bucket that it, one of reconcile, has walked past passes the project's
+        filter."""
+        return not self.counts.get(INSIDE)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
@@ -164,20 +165,23 @@ class HowFar:
         following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
         return cls(finished, following, stopped)
 
-    def to_json(self) -> dict[str, object]:
-        """As answers have it; "objects" are those that the pass has walked past."""
-        state, names = self.state, ("objects_per_minute", "share", "minutes_left")
-        return {
-            "finished": self.finished,
-            "next": self.following,
-            **stop_json(self.stopped),
-            "pass": state.of.name if state else None,
-            "ranges": {"open": state.ranges_open, "done": state.ranges_done} if state else None,
-            "started": state.started if state else None,
-            "ended": (state.ended or None) if state else None,
-            "objects": state.objects if state else None,
-            **(asdict(self.progress) if self.progress else dict.fromkeys(names)),
-        }
+    def answer(self) -> PassAnswer:
+        """As the caller gets it."""
+        state, progress, stopped = self.state, self.progress, self.stopped
+        return PassAnswer(
+            finished=self.finished,
+            next=self.following,
+            stop=stopped.stop if stopped else None,
+            stopped=stopped.why if stopped else None,
+            pass_=state.of.name if state else None,
+            ranges=Ranges(state.ranges_open, state.ranges_done) if state else None,
+            started=state.started if state else None,
+            ended=(state.ended or None) if state else None,
+            objects=state.objects if state else None,
+            objects_per_minute=progress.objects_per_minute if progress else None,
+            share=progress.share if progress else None,
+            minutes_left=progress.minutes_left if progress else None,
+        )
 
 
 class Answer(NamedTuple):

@@ -13,6 +13,7 @@ from operator import add
 from typing import NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag
 from oss_oms_sync.passes.digests import MODULUS, Drawn
 from oss_oms_sync.passes.marks import Mark, Marks
 
@@ -21,6 +22,8 @@ COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "faile
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"
+# All objects of the source that the project's filter lets through, however old they are.
+INSIDE = "inside"
 # How many keys of each class are shown as examples.
 MAX_KEYS = 20
 # So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
@@ -68,16 +71,16 @@ class ClassCount:
             self.in_vain + other.in_vain,
         )
 
-    def shown(self) -> dict[str, object]:
+    def found(self) -> ClassFound:
         """As answers and certificates have it."""
-        return {
-            "source": {"objects": self.source.objects, "bytes": self.source.bytes},
-            "destination": {"objects": self.destination.objects, "bytes": self.destination.bytes},
-            "digests": {"source": f"{self.source.digest:064x}", "destination": f"{self.destination.digest:064x}"},
-            "keys": list(self.keys),
-            "proven_different": self.proven_different,
-            "in_vain": self.in_vain,
-        }
+        return ClassFound(
+            Counted(self.source.objects, self.source.bytes),
+            Counted(self.destination.objects, self.destination.bytes),
+            Digests(self.source.digest, self.destination.digest),
+            self.keys,
+            self.proven_different,
+            self.in_vain,
+        )
 
 
 # Of each folder by the names of classes: objects and bytes of the source, and of the destination.
@@ -143,31 +146,33 @@ class Histogram:
                 return min(_middle(bucket), self.longest)
         return None
 
-    def summary(self) -> dict[str, object]:
-        """As the answer shows it, in seconds."""
-        return {
-            "objects": self.objects,
-            "not_yet": self.not_yet,
-            **{f"p{percent}": self.percentile(percent) for percent in (50, 90, 99)},
-            "max": self.longest if self.objects else None,
-            "within": {str(seconds): self.within.get(seconds, 0) for seconds in WITHIN},
-        }
+    def summary(self) -> Lag:
+        """As the answer shows it."""
+        return Lag(
+            self.objects,
+            self.not_yet,
+            self.percentile(50),
+            self.percentile(90),
+            self.percentile(99),
+            self.longest if self.objects else None,
+            {seconds: self.within.get(seconds, 0) for seconds in WITHIN},
+        )
 
 
 @dataclass
 class Tally:
-    """What both jobs count: `counts` by name (of reconcile COUNTS, NEW and NEW_MISSING), and `marks` of the keys that
-    exist. `state` is the sum of the state digests of all objects of the source that the project's filter lets through:
-    two passes that have the same saw the very same versions. `twin` is that of the twin digests of what OBS holds of
-    their keys.
+    """What both jobs count: `counts` by name (of reconcile COUNTS, NEW, NEW_MISSING and INSIDE), and `marks` of the
+    keys that exist.
 
-    Of a comparison, `counts` has what was sent (submitted, accepted, failed), orphan_records, and what reading showed.
-    `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
-    in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any class.
-    `twin_listed` is the part of `twin` that is of keys that can be judged again. `largest`: the size of the largest
-    object of the source in scope. `drawn` are objects for a sample, of those that count as equal. `last_written`: those
-    of the source in scope that were written last, the latest first. `unread`: the first keys that reading did not
-    prove, by what was in its way. `parts` are the lists of differences, which have so many `lines`.
+    Of a comparison, `state` is the sum of the state digests of all objects of the source that the project's filter lets
+    through: two passes that have the same saw the very same versions. `twin` is that of the twin digests of what OBS
+    holds of their keys. `counts` has what was sent (submitted, accepted, failed), orphan_records, and what reading
+    showed. `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that
+    is not in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any
+    class. `twin_listed` is the part of `twin` that is of keys that can be judged again. `largest`: the size of the
+    largest object of the source in scope. `drawn` are objects for a sample, of those that count as equal.
+    `last_written`: those of the source in scope that were written last, the latest first. `unread`: the first keys that
+    reading did not prove, by what was in its way. `parts` are the lists of differences, which have so many `lines`.
     """
 
     counts: Counter[str] = field(default_factory=Counter)

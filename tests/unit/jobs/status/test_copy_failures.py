@@ -107,8 +107,8 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
         "UPLOAD_DST_OBJ_FAILURE": (2, True),
         MULTIPART: (1, False),
     }
-    assert "Content-Type" in codes[MULTIPART]["fix"]["en"]
-    assert "源端" in codes[MULTIPART]["fix"]["zh"]
+    assert "Content-Type" in codes[MULTIPART]["fix"]
+    assert "源端" in codes[MULTIPART]["fix_zh"]
 
 
 def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):

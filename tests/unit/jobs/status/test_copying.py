@@ -147,7 +147,7 @@ def test_times_in_either_unit_and_numbers_as_text_are_understood(world, unit):
     statistics(world, {"statistic_datas": [*NONE_OF_THEM, requests]})
     world.describes(monthly_acceptance_request="10")
     check(world, (10, 0), IN_STEP, "")
-    assert world.status()["statistics"]["series"]["REQUEST"] == [((int(NOW.timestamp()) - 300) * 1000, 10)]
+    assert world.status()["statistics"]["series"]["REQUEST"] == [[(int(NOW.timestamp()) - 300) * 1000, 10]]
 
 
 def test_statistics_that_are_refused_say_which_right_is_missing(world):

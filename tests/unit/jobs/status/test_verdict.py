@@ -44,9 +44,10 @@ def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault)
     world.fail("b", "UNAVAILABLE")
     report = world.status()
     assert report["backlog"]["failed"] == 1
-    assert report["oms"]["problem"] in ("UNAVAILABLE", "UNREACHABLE")
-    assert report["oms"]["fix"]["en"]
-    assert report["statistics"]["problem"] == report["oms"]["problem"]
+    assert report["oms"] is None
+    assert report["oms_silence"]["problem"] in ("UNAVAILABLE", "UNREACHABLE")
+    assert report["oms_silence"]["fix"]
+    assert report["statistics_silence"]["problem"] == report["oms_silence"]["problem"]
 
 
 def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(world):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.canary import objects
+from ops.canary import hops, objects
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -275,6 +275,70 @@ def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, chang
     assert world.canary("--remove").answer == {"removed": [], "left": []}
     assert list(world.oss.objects(world.source_bucket)) == ["photos/1", "photos/2"]
     assert list(world.task.destination) == ["photos/1", "photos/2"]
+
+
+def test_a_second_copy_that_ends_late_is_waited_for_whatever_others_do(world):
+    # GIVEN a key that was handed over twice, whose second copy has begun and takes long, and a bucket in use
+    world.task.overwrite_mode = "FULL_OVERWRITE"
+    world.task.copies.then(None, CopyFault.late(1, 420), where=of("twice"))
+
+    def use(number):
+        if number == 40:
+            for name in range(20):
+                world.write(f"theirs/{name}", b"hello")
+
+    world.meanwhile = use
+    # WHEN all has come THEN the canary does not take that for the end of it
+    said = world.canary()
+    assert (said.code, said.answer["missing"]) == (0, {})
+    assert said.answer["report"]["counts"]["shown_after"] == "not seen"
+    world.later(3600)
+    assert world.left() == []
+
+
+def test_where_there_are_too_many_lists_none_is_waited_for(world, monkeypatch):
+    world.write("theirs", b"hello")
+    world.later(60)
+    monkeypatch.setattr(hops, "_MAX_LISTS", 1)
+    said = world.canary()
+    assert (said.code, said.answer["missing"], said.answer["report"]["lists"]) == (0, {}, [])
+
+
+def test_an_upload_whose_last_answer_is_lost_is_there(world):
+    world.oss.faults.add(Fault.drop_after(), 1, lambda one: one.method == "POST" and "uploadId" in one.params)
+    assert world.canary().code == 0
+    assert world.left() == []
+
+
+PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size></Contents></R>"
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "where"),
+    [
+        ("obs", PAGE, lambda one: "prefix" in one.params),
+        ("obs", b"<html>Log in", lambda one: "prefix" in one.params),
+        ("oss", b"<R><IsTruncated>true</IsTruncated></R>", lambda one: "prefix" in one.params and one.method == "GET"),
+        ("oms", b"{}", lambda one: "query_time" in one.params),
+        ("oms", b"[]", lambda one: "query_time" in one.params),
+        ("oms", b'{"statistic_datas": [{}]}', lambda one: "data_type" in one.params),
+    ],
+)
+def test_an_answer_that_no_cloud_gives_ends_it_with_a_sentence(world, service, body, where):
+    faults = getattr(world, service).faults
+    faults.add(Fault.status(200, body), where=where)
+    said = world.canary()
+    assert said.code == 1
+    assert "nothing that the cloud documents" in said.text
+    faults.clear()
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
+
+
+def test_a_report_that_cannot_be_written_is_no_reason_to_fly(world):
+    said = world.canary("--report", str(world.folder / "nowhere" / "report.json"))
+    assert said.code == 2
+    assert world.sent == []
 
 
 def test_nothing_to_remove_is_said(world):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.canary_world import CanaryWorld, KilledError
 from support.migration import CONTENTS
@@ -99,6 +100,78 @@ def test_a_canary_beside_a_comparison_disturbs_it_not():
         for answer in looks:
             assert answer["adds_up"]
             assert (answer["state"], answer["twin"]) == (before["state"], before["twin"])
+
+
+def test_an_event_of_it_that_is_lost_is_the_canarys_to_tell():
+    with CanaryWorld(5) as world:
+        for name, contents in CONTENTS.items():
+            world.write(name, contents)
+        world.later(1200)
+        # GIVEN a canary whose events are all lost, and which is cut off
+        world.oss.lose_events(lambda key: "canary" in key)
+        world.dies_after = 40
+        with pytest.raises(KilledError):
+            world.canary()
+        world.dies_after = -1
+        world.later(1800)
+        accepted = world.task.acceptance_request
+        # WHEN a pass looks for lost events THEN it finds none, and sends nothing
+        found = world.ops("reconcile", "--restart").answer
+        assert found["finished"]
+        assert (found["scanned"], found["submitted"], found["orphans"]) == (len(CONTENTS), 0, 0)
+        assert world.task.acceptance_request == accepted
+        assert world.ops("status").answer["verdict"]["state"] in ("in step", "not known")
+        key = next(key for key in world.oss.objects(world.source_bucket) if key.endswith("/between"))
+        assert world.ops("story", key).answer["story"].startswith("It is a canary's")
+
+
+def fly_and_cut_over(world):
+    """A canary, and an hour later a cutover."""
+    for name, contents in CONTENTS.items():
+        world.write(name, contents)
+    world.later(1800)
+    flown = world.canary()
+    world.later(3600)
+    world.ops("reconcile", "--restart")
+    status = world.ops("status").answer
+    return flown, status, cut_over(world, "--deep")
+
+
+def cut_over(world, *words):
+    file = str(world.folder / "certificate.json")
+    return world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--out", file, *words)
+
+
+def test_after_a_canary_that_came_back_nothing_of_it_is_told_or_left():
+    with CanaryWorld(6) as world:
+        flown, status, said = fly_and_cut_over(world)
+        assert (flown.code, flown.answer["unfinished"]) == (0, 0)
+        assert status["verdict"]["state"] == "in step"
+        assert (status["copying"]["failed"], status["copying"]["unfinished"]["objects"]) == (0, 0)
+        assert (said.code, said.answer["verdict"]) == (0, "GO")
+
+
+def test_what_oms_failed_to_copy_of_it_is_nobodys_fault_any_more():
+    with CanaryWorld(7) as world:
+        world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), 1, lambda key: key.endswith("/between"))
+        flown, status, said = fly_and_cut_over(world)
+        assert flown.answer["unfinished"] == 0
+        failures = status["copying"]["failures"]
+        assert (failures["counted"], failures["done"], failures["unknown"]) == (1, 1, 0)
+        assert status["verdict"]["state"] == "in step"
+        assert said.code == 0
+
+
+def test_what_oms_lost_of_it_is_said_by_the_canary_because_nobody_can_tell_it_apart_later():
+    with CanaryWorld(8) as world:
+        world.task.copies.add(CopyFault.lost(), where=lambda key: key.endswith("/between"))
+        flown, status, said = fly_and_cut_over(world)
+        assert (flown.code, flown.answer["unfinished"]) == (3, 1)
+        # A comparison that proves all there is closes it for status. The certificate is right about OMS: it may write.
+        assert status["verdict"]["state"] == "in step"
+        (check,) = (one for one in said.answer["checks"] if one["id"] == "OMS_FINISHED")
+        assert (said.code, check["result"]) == (3, "not proven")
+        assert cut_over(world, "--accept", "oms_unfinished=tester: it was a canary's").code == 0
 
 
 def test_what_fails_of_it_is_not_told_as_a_backlog():

@@ -53,6 +53,7 @@ def watches(draw):
         followed=[draw(followed(item)) for item in small],
         counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
         counted=draw(moments),
+        is_alone=draw(st.booleans()),
         doubles=draw(words),
         order=draw(words),
         lists=[listed],
@@ -126,10 +127,10 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
                 "check": "size_last_modified",
                 "metadata": world.task.metadata,
             }, seed
-            assert told["counts"]["step"] in {world.task.step, "other"}, seed
+            assert told["counts"]["step"] in {world.task.step, "not seen"}, seed
             assert told["part_size"] in {world.parts, "not seen"}, seed
             assert {one["separator"] for one in told["lists"]} <= {SEPARATORS[world.task.lists.separator]}, seed
-            assert told["listing"]["order"] in {world.obs.bucket(world.destination_bucket).order, "other"}, seed
+            assert told["listing"]["order"] in {world.obs.bucket(world.destination_bucket).order, "not seen"}, seed
             world.later(3600)
             assert world.left() == [], seed
         count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[said.code])

@@ -10,6 +10,8 @@ import pytest
 from alibabacloud_oss_v2.credentials import StaticCredentialsProvider
 from alibabacloud_oss_v2.signer import SignerV4
 from alibabacloud_oss_v2.types import HttpRequest, SigningContext
+from alibabacloud_tea_openapi.utils import Utils
+from darabonba.request import DaraRequest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer import signer as vendors
@@ -165,3 +167,21 @@ def test_blanks_within_a_key_are_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="blanks"):
         keys.administrators(Seen().session, keys.ALIBABA)
+
+
+@five_hundred
+@given(
+    action=st.from_regex("[A-Z][A-Za-z]{1,12}", fullmatch=True),
+    query=st.dictionaries(st.from_regex("[A-Za-z.0-9]{1,9}", fullmatch=True), texts, max_size=4),
+    token=st.sampled_from(["", TOKEN]),
+    now=moments,
+    nonce=st.from_regex("[0-9a-f]{32}", fullmatch=True),
+)
+def test_the_signature_of_alibabas_services_equals_the_vendors(action, query, token, now, nonce):
+    ours = signers.acs("ram.example.com", action, "2015-05-01", query, keys=made(token), now=now, nonce=nonce)
+    theirs = DaraRequest()
+    theirs.method, theirs.pathname, theirs.query = "POST", "/", query
+    theirs.headers = {name.lower(): value for name, value in ours.items() if name != "Authorization"}
+    payload = ours["x-acs-content-sha256"]
+    expected = Utils.get_authorization(theirs, "ACS3-HMAC-SHA256", payload, ID, SECRET)
+    assert ours["Authorization"] == expected

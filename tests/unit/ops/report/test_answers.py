@@ -9,6 +9,7 @@ import pytest
 
 from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
 from ops.report.words import Words
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
@@ -16,7 +17,7 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.certify import evidence
 from oss_oms_sync.jobs.certify.class_checks import _CHECKS
 from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
-from oss_oms_sync.jobs.status import sums_json
+from oss_oms_sync.jobs.status import sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from oss_oms_sync.passes.states import HowFar
@@ -80,18 +81,20 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     codes = {code: one["objects"] for code, one in given.pop("codes").items()}
     stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
     failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
-    assert example["copying"]["failures"] == failures.to_json()
-    assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == sums_json(None, None, failures)
+    assert example["copying"]["failures"] == to_json(failures.shown())
+    assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
+        to_json(one) for one in sums(None, None, failures)
+    ]
     said = stuck_at_oms(SimpleNamespace(failures=failures))
     assert said
-    assert example["verdict"] == said.to_json()
+    assert example["verdict"] == to_json(said)
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
-    assert last["remedies"] == {name: text._asdict() for name, text in remedies(tally, mode).items()}
+    assert last["remedies"] == {one.title: text.to_json() for one, text in remedies(tally, mode).items()}
 
 
 @pytest.fixture

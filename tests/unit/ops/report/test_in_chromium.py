@@ -13,13 +13,12 @@ import pytest
 
 from support.answers import EXAMPLES, answer
 from tools import chromium
-from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of, status_page
+from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
 PHONE = 320
 LANGUAGES = ("en", "zh")
 PAGES = {
     **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
-    "nothing": status_page({}, "en"),
     "no certificate": certificate_page({}, "en"),
     **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
     **{

@@ -71,8 +71,6 @@ def test_an_age_is_that_of_a_time_before_now():
     assert plain(units.age(now - timedelta(hours=3), now, EN)) == "3 h ago"
     assert plain(units.age(now - timedelta(hours=3), now, ZH)) == "3 小时前"
     assert units.age(now, now, EN) == "just now"
-    assert units.age(None, now, EN) is None
-    assert units.age(now, None, EN) is None
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))

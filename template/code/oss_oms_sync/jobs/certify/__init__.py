@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -74,12 +76,13 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else (_BY, said)
-    return {**_answer(Closing(invocation).close(by, why, run)), "certificate": found}
+    closed = MarkAnswer(*_answer(Closing(invocation).close(by, why, run)))
+    return {**to_json(closed), "certificate": found}
 
 
 def _open(invocation: Invocation, run: str) -> dict[str, object]:
     """Open it again; a `run` leaves it closed unless the mark is its own."""
-    return _answer(Closing(invocation).open(_BY, run=run))
+    return to_json(MarkAnswer(*_answer(Closing(invocation).open(_BY, run=run))))  # type: ignore[no-any-return]
 
 
 def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
@@ -88,8 +91,9 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     closed, checks = Closing(invocation).state(), []
     if closed and options.frozen:
         evidence = gather(invocation, options)
-        checks = [check(evidence).to_json() for check in (oms_finished, nothing_waits)]
-    return {**_answer(closed), "go": _standing_go(invocation, options, closed) if closed else None, "checks": checks}
+        checks = [check(evidence) for check in (oms_finished, nothing_waits)]
+    go = _standing_go(invocation, options, closed) if closed else None
+    return to_json(LookAnswer(*_answer(closed), go, checks))  # type: ignore[no-any-return]
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
@@ -131,6 +135,8 @@ def _document(invocation: Invocation, name: str) -> dict[str, object] | None:
     return found if isinstance(found, dict) and {"document", "verdict", "made"} <= found.keys() else None
 
 
-def _answer(closed: Closed | None) -> dict[str, object]:
-    following = closed.text if closed else _OPEN
-    return {"closed": closed.to_json() if closed else None, "next": following.en, "next_zh": following.zh}
+def _answer(closed: Closed | None) -> tuple[Mark | None, Text]:
+    """What a MarkAnswer says."""
+    if closed is None:
+        return None, _OPEN
+    return Mark(closed.since, closed.by, closed.why, closed.run), closed.text

@@ -75,7 +75,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
         reason = evidence.task.reason.name
         return finding(
             Result.NOT_RUN,
-            t("OMS does not tell which bucket is the destination, {reason}", reason=reason),
+            t("OMS does not report which bucket is the destination: {reason}", reason=reason),
             evidence.task.remedy("get"),
             begin,
         )
@@ -119,8 +119,8 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     )
     later = last + timedelta(seconds=CLOCKS_SECONDS)
     following = t(
-        "See that nothing writes there any more. The freeze was then later than was said: cut over with --frozen-since"
-        " {later}",
+        "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
+        " --frozen-since {later}",
         later=timestamp(later),
     )
     again = evidence.options.cutover(frozen=later)
@@ -218,7 +218,7 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
     if not isinstance(task, TaskInfo):
         return finding(
             Result.NOT_RUN,
-            t("OMS does not tell, {name}", name=task.reason.name),
+            t("OMS does not report it: {reason}", reason=task.reason.name),
             task.remedy("get"),
             DOCTOR,
         )

@@ -104,14 +104,14 @@ _CHECKS = (
     _ClassCheck(
         "UNKNOWN",
         (ObjectClass.UNKNOWN,),
-        t("Nothing is in OBS that the source does not have, and was not sent"),
+        t("OBS holds no object that is absent at the source and was never submitted"),
         t("only in OBS, and not sent by this project"),
         t("Delete in OBS what does not belong there, or accept these by name"),
     ),
 )
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
 # Judging again sends nothing.
-_STILL = t("They were judged again, and this is still so. Compare anew, which sends them once more")
+_STILL = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
 _COPIED = t(
     "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
@@ -193,7 +193,7 @@ def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Ste
 
 
 def _mend_older(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER.title)
+    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER)
     if told:  # OMS has skipped them once more
         return told, options.comparing(found.state.scope, deep=True, restart=True)
     return _overwriting_nothing(found, task, options) or _mend_missing(found, options)
@@ -205,7 +205,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     skipped = count.proven_different if task.skips_same_size else count.in_vain
     if nothing := _overwriting_nothing(found, task, options):
         return nothing
-    of_same_size = remedies(found.tally, task.object_overwrite_mode).get(one)
+    of_same_size = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, options.comparing(scope, restart=True)
     if scope.overwrite and not found.state.amended:

@@ -151,10 +151,10 @@ def _unfinished(evidence: Evidence) -> Finding:
     work, why = evidence.oms, evidence.options.accept.get(OMS_UNFINISHED)
     if work.left is None:
         result = Result.NOT_RUN
-        seen = t("OMS does not tell what it has left, by five minutes")
+        seen = t("OMS does not report by five minutes what it has left")
         following = t(
-            "See the OMS console, and doctor for a right that is missing. What OMS still copies after the cutover"
-            " overwrites what applications have written; accept that by name if it can be"
+            "See the OMS console, and doctor for a missing permission. What OMS still copies after the cutover"
+            " overwrites what applications have written; accept that by name if you can"
         )
     else:
         result, minutes = Result.NOT_PROVEN, work.largest // _GB
@@ -198,7 +198,7 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
         return _STOOD_STILL(
             Result.FAILED,
             t("By {began} something has changed in {sides:and} since it was judged", began=began, sides=changed),
-            t("See that nothing writes there any more. Then go on with the cutover, which compares anew"),
+            t("Make sure that nothing writes there any more. Then go on with the cutover, which compares again"),
             go_on,
         )
     if finished and still.began < finished:
@@ -221,7 +221,7 @@ def nothing_waits(evidence: Evidence) -> Finding:
     elif waiting.are_more:
         finding = _NOTHING_WAITS(
             Result.NOT_RUN,
-            t("There are more failed records or run files than could be looked at"),
+            t("There are more failed records or run files than could be checked"),
             t("Send them again, in each project of this task"),
             Step("replay"),
         )
@@ -262,7 +262,7 @@ def _lists(evidence: Evidence) -> Finding:
         return _NOTHING_WAITS(
             Result.NOT_RUN,
             t("OMS's lists are not read: {why}", why=why),
-            t("Doctor says which right is missing"),
+            t("Doctor says which permission is missing"),
             DOCTOR,
         )
     looked = evidence.lists.looked
@@ -275,7 +275,7 @@ def _lists(evidence: Evidence) -> Finding:
     seen = t("none, as of {looked}", looked=looked)
     if unread := evidence.lists.unread:
         seen = t(
-            "{seen}; {unread:line|lines} could not be read, but compare has looked at each object",
+            "{seen}; {unread:line|lines} could not be read, but compare has checked each object",
             seen=seen,
             unread=unread,
         )

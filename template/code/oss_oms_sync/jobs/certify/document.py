@@ -119,7 +119,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         "log_bucket": settings.log_bucket,
         "scope": asdict(settings.key_filter),
         "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
-        "checks": [check.to_json() for check in checks],
+        "checks": [to_json(check) for check in checks],
         "run": evidence.options.run,
         "closed": asdict(evidence.closed) if evidence.closed else None,
         "open_projects": list(evidence.open_projects),
@@ -204,7 +204,7 @@ def _counted(found: Comparison | None) -> dict[str, object]:
         "destination": to_json(found.in_scope("destination")),
         "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
         "classes": {
-            one.title: tally.classes.get(one.title, ClassCount()).shown()
+            one.title: to_json(tally.classes.get(one.title, ClassCount()).found())
             for one in ObjectClass
             if one is not ObjectClass.ORPHAN_RECORDS
         },
@@ -262,7 +262,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
 
 def _lag(histogram: Histogram) -> dict[str, object]:
     """In whole seconds: no float stands in a certificate, because languages write them differently."""
-    summary = histogram.summary()
+    summary = to_json(histogram.summary())
     return {name: round(value) if isinstance(value, float) else value for name, value in summary.items()}
 
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
 from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError
@@ -38,10 +40,10 @@ _STATES = {
 }
 # What all of it comes to: the first of these results that there is.
 _TEXTS = {
-    Result.FAILED: t("Not set up right"),
-    Result.NOT_RUN: t("Not all could be looked at"),
+    Result.FAILED: t("Setup has faults"),
+    Result.NOT_RUN: t("Some checks could not run"),
 }
-_WELL = t("Set up right")
+_WELL = t("Setup OK")
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     Nothing that counts as a sync request is sent to OMS. If the role can delete there, nothing is left in the log
     bucket but the note of the installation, where there was none.
 
-    Return {"ok", "text", "text_zh", "checks"}: `ok` if everything could be looked at, and nothing is a fault.
+    Return a DoctorAnswer, as JSON.
 
     Raises PayloadError.
     """
@@ -65,17 +67,8 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
         context.delete_probe()
     results = {one.result for one in found.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
-    checks = [
-        {
-            "name": name,
-            "name_zh": _TITLES[name].zh,
-            **_as_logged(one),
-            "seen_zh": one.seen.zh,
-            "fix_zh": one.next.zh,
-        }
-        for name, one in found.items()
-    ]
-    return {"ok": text is _WELL, "text": text.en, "text_zh": text.zh, "checks": checks}
+    checks = [DoctorCheck(_TITLES[name], _STATES[one.result], one.seen, one.next) for name, one in found.items()]
+    return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
 
 
 def _as_logged(found: Finding) -> dict[str, str]:
@@ -110,5 +103,5 @@ def _run_check(check: Check[C], context: C) -> Finding:
     except OmsSyncError as error:
         return fault(
             same(str(error)),
-            t("Look at the message; if it says nothing to do, run doctor again in a minute"),
+            t("See the message; if it says nothing to do, run doctor again in a minute"),
         )

@@ -171,7 +171,7 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
 def _role_right(what: Text, action: str, where: Text, problem: StorageError | StorageFailure | None) -> Finding:
     """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
     if problem is None:
-        return ok(t("the function's role may {what}", what=what))
+        return ok(t("the function's role can {what}", what=what))
     seen = same(problem.message if isinstance(problem, StorageFailure) else str(problem))
     if problem.code == "AccessDenied":
         return fault(
@@ -182,7 +182,7 @@ def _role_right(what: Text, action: str, where: Text, problem: StorageError | St
                 where=where,
             ),
         )
-    return fault(seen, t("Look at the message, and run doctor again in a minute"))
+    return fault(seen, t("See the message, and run doctor again in a minute"))
 
 
 def in_scope(context: CheckContext) -> Finding:
@@ -198,9 +198,9 @@ def in_scope(context: CheckContext) -> Finding:
         if last:
             return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
         return ok(t("there are objects in scope"))
-    looked_at = t("the first {n:name was|names were} looked at", n=names)
+    looked_at = t("the first {n:name was|names were} checked", n=names)
     if is_whole:
-        looked_at = t("all {n:name was|names were} looked at", n=names)
+        looked_at = t("all {n:name was|names were} checked", n=names)
     if last:
         looked_at = t("{looked_at}, the rest by the pass of {started}", looked_at=looked_at, started=last.started)
     seen = t(
@@ -212,13 +212,13 @@ def in_scope(context: CheckContext) -> Finding:
     if not is_whole and last is None:
         return unknown(
             seen,
-            t("Let a pass look at the rest: `python ops.py reconcile`; then run doctor again"),
+            t("Let a pass check the rest: `python ops.py reconcile`; then run doctor again"),
         )
     return warning(
         seen,
         t(
-            "A typo is likely: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If the"
-            " bucket is only empty so far, upload an object, and look again"
+            "This looks like a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If"
+            " the bucket is just still empty, upload an object, and check again"
         ),
     )
 
@@ -229,7 +229,7 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
             names, is_whole = names + len(page.objects), not page.more
-            if any(key_filter.matches(one.name) for one in page.objects):
+            if any(key_filter.is_told(one.name) for one in page.objects):
                 return names, is_whole, True
     return names, is_whole, False
 

@@ -60,11 +60,11 @@ def right_to_submit(context: CheckContext) -> Finding:
     accepted, all_accepted = _last_accepted(context, doubt)
     if accepted > doubt:
         at = from_epoch(accepted)
-        told = f"{at:%Y-%m-%d %H:%M}"
-        return ok(t("a key was accepted at {told} UTC", told=told))
+        time = f"{at:%Y-%m-%d %H:%M}"
+        return ok(t("an object key was accepted at {time} UTC", time=time))
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
-        return skipped(t("no key was accepted yet: upload an object, and look again"))
+        return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
         ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
@@ -78,8 +78,8 @@ def right_to_submit(context: CheckContext) -> Finding:
     return unknown(
         seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
         t(
-            "See that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python ops.py"
-            " status` says of the failed keys; run doctor again when replay has sent them"
+            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python ops.py"
+            " status` says about the failed keys; run doctor again once replay has resent them"
         ),
     )
 
@@ -89,14 +89,14 @@ def reconcile(context: CheckContext) -> Finding:
     if settings.reconcile_period is None:
         return ok(t("reconcile runs by hand only, because RECONCILE_PERIOD is off"))
     last = max(context.passes.states(), key=lambda one: one.started, default=None)
-    fix = t("See in the Function Compute console that reconcile's timer is there, and in `s reconcile logs`")
+    fix = t("Check in the Function Compute console that reconcile's timer exists, and see `s reconcile logs`")
     if last is None:
         if context.state.installed(note=False) < now - MAX_PERIOD:
             return warning(
                 t("no pass of reconcile has begun in the last {days} days", days=MAX_PERIOD.days),
                 fix,
             )
-        return skipped(t("no pass has begun yet: look again in 10 minutes, then see `s reconcile logs`"))
+        return skipped(t("no pass has begun yet: check again in 10 minutes, then see `s reconcile logs`"))
     seen = t("the last pass of reconcile began at {started}", started=last.started)
     if last.is_late(settings.reconcile_period, now):
         return warning(t("{seen}, and the next is long due", seen=seen), fix)
@@ -122,11 +122,11 @@ def timer(job: str, context: CheckContext) -> Finding:
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
     if last is None:
-        seen = t("no timer has woken {job} yet", job=job)
+        seen = t("no timer has triggered {job} yet", job=job)
         if installed is None or installed.ago <= late:
             return skipped(
                 t(
-                    "{seen}; it should do so every {every} min: look again in {again} min",
+                    "{seen}; it should do so every {every} min: check again in {again} min",
                     seen=seen,
                     every=every,
                     again=again,
@@ -134,14 +134,14 @@ def timer(job: str, context: CheckContext) -> Finding:
             )
     else:
         at = timestamp(last.at)
-        seen = t("the timer last woke {job} at {at}", job=job, at=at)
+        seen = t("the timer last triggered {job} at {at}", job=job, at=at)
         if last.ago <= late:
             return ok(seen)
     return fault(
         t("{seen}; it should do so every {every} min", seen=seen, every=every),
         t(
-            "See in the Function Compute console that {job}'s timer is there and enabled (`s deploy` restores it), and"
-            " in `s {job} logs`. If it was deployed or changed only now, look again in {again} min",
+            "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
+            " and see `s {job} logs`. If it was just deployed or changed, check again in {again} min",
             job=job,
             again=again,
         ),
@@ -155,7 +155,7 @@ def is_open(context: CheckContext) -> Finding:
             closed.text,
             t("Open it only if OBS is to get what is written to OSS again"),
         )
-    return ok(t("the project is open: keys are sent"))
+    return ok(t("the project is open: object keys are submitted"))
 
 
 def others_open(context: CheckContext) -> Finding:
@@ -187,18 +187,18 @@ def pass_triggers(context: CheckContext) -> Finding:
     if asleep:
         return warning(
             t(
-                "what was written under passes/ in the log bucket did not wake {jobs:and} within {seconds:.0f}"
-                " seconds: a pass goes on by the timer alone then, one range after the other",
+                "what was written under passes/ in the log bucket did not trigger {jobs:and} within {seconds:.0f}"
+                " seconds: passes then advance only by timer, one range at a time",
                 jobs=asleep,
                 seconds=_PING_SECONDS,
             ),
             t(
-                "See in the Function Compute console that the trigger of {jobs:and} on the log bucket is there, and"
-                " that the trigger's role may invoke the function; then run doctor again",
+                "Check in the Function Compute console that the trigger of {jobs:and} on the log bucket exists, and"
+                " that the trigger's role can invoke the function; then run doctor again",
                 jobs=asleep,
             ),
         )
-    return ok(t("what is written under passes/ in the log bucket wakes reconcile and compare"))
+    return ok(t("what is written under passes/ in the log bucket triggers reconcile and compare"))
 
 
 def records_flow(context: CheckContext) -> Finding:
@@ -225,15 +225,16 @@ def records_flow(context: CheckContext) -> Finding:
     if failed:
         return warning(seen, t("`python ops.py status` says why they failed"))
     if not accepted:
-        return skipped(t("{seen}: upload an object, and look again in 15 minutes", seen=seen))
+        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
     if not events_came:
         # Reconcile's own records must not make a dead trigger look healthy.
         return unknown(
             t(
-                "{seen}; all records came so late that reconcile may have made them, so whether events arrive is open",
+                "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
+                " events arrive",
                 seen=seen,
             ),
-            t("Upload an object, and look again: it should have a record within 15 minutes"),
+            t("Upload an object, and check again: it should have a record within 15 minutes"),
         )
     return ok(seen)
 

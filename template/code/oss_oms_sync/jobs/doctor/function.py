@@ -74,7 +74,7 @@ def clock(context: CheckContext) -> Finding:
     return judge_clocks(
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
-        t("neither OMS nor OSS told its time"),
+        t("neither OMS nor OSS reported its time"),
         t("See what the checks of OMS and OSS say"),
     )
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
@@ -47,14 +48,14 @@ def right_to_get(context: CheckContext) -> Finding:
     return _user_right(
         "get",
         context.task_answer,
-        t("Without it doctor and status cannot look at the task."),
+        t("Without it, doctor and status cannot check the task."),
     )
 
 
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
-    return _user_right("statistics", answer, t("Without it status shows no course of time."))
+    return _user_right("statistics", answer, t("Without it, status shows no history."))
 
 
 def step_of_counts(context: CheckContext) -> Finding:
@@ -75,9 +76,27 @@ def task_is_shown(context: CheckContext) -> Finding:
             t("the response is not one that OMS's documentation names"),
             Reason.UNEXPECTED.fix,
         )
-    return ok(
-        t("the task copies to {dst_bucket} in {dst_region}", dst_bucket=task.dst_bucket, dst_region=task.dst_region),
+    return ok(_copies_to(task))
+
+
+def task_destination(context: CheckContext) -> Finding:
+    task, settings = context.task, context.settings
+    bucket, region = settings.destination_bucket, settings.destination_region
+    if bucket in ("", task.dst_bucket) and region in ("", task.dst_region):
+        return ok(_copies_to(task))
+    return fault(
+        _copies_to(task),
+        t(
+            "s.yaml says {bucket} in {region}: copy the SYNC_URL of the right task, or correct destinationBucket and"
+            " destinationRegion",
+            bucket=bucket,
+            region=region,
+        ),
     )
+
+
+def _copies_to(task: TaskInfo) -> Text:
+    return t("the task copies to {dst_bucket} in {dst_region}", dst_bucket=task.dst_bucket, dst_region=task.dst_region)
 
 
 def task_runs(context: CheckContext) -> Finding:
@@ -187,14 +206,14 @@ def obs_connection(context: CheckContext) -> Finding:
 
 
 def _not_compared(why: Text) -> Text:
-    return t("{why}: compare cannot look at OBS, and status tells only what OMS accepted", why=why)
+    return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
 
 
 def obs_clock(context: CheckContext) -> Finding:
     return judge_clocks(
         context,
         {"OBS": context.destination.url},
-        t("OBS did not tell its time"),
+        t("OBS did not report its time"),
         t("See what the other checks of OBS say"),
     )
 
@@ -213,7 +232,7 @@ def right_to_read_lists(context: CheckContext) -> Finding:
         return skipped(t("OMS has written no list of what it copied yet"))
     if isinstance(found, ObsError):
         return warning(
-            t("{found}: what OMS failed to copy is not sent again by itself", found=found),
+            t("{found}: what OMS failed to copy is not resent automatically", found=found),
             found.fix,
         )
     return ok(t("OMS's lists of what it copied and failed to copy can be read"))
@@ -261,7 +280,7 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
     """A check of an object that OMS wrote there."""
 
     def run(context: CheckContext) -> Finding:
-        found, nothing = context.oms_list, t("no object could be looked at")
+        found, nothing = context.oms_list, t("no object could be checked")
         return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
 
     return run
@@ -275,6 +294,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("task"), ("right oms:synctask:get",), task_is_shown),
     Check(t("task runs"), ("task",), task_runs),
     Check(t("task source"), ("task", "region"), task_source),
+    Check(t("task destination"), ("task",), task_destination),
     Check(t("task overwrite mode"), ("task",), overwrite_mode),
     Check(t("task options"), ("task",), task_options),
     Check(t("OMS region"), ("settings",), oms_region),

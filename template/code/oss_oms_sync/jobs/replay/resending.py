@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.stop import Stopped, stop_json
+from oss_oms_sync.answers.job_answers import ReplayAnswer
+from oss_oms_sync.answers.stop import Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
@@ -77,7 +78,12 @@ class ReplayResult:
 
     def to_json(self) -> dict[str, object]:
         """As the caller gets it, and as the log and the job's state have it."""
-        return {**asdict(self), **stop_json(self.stopped)}
+        return to_json(self.answer())  # type: ignore[no-any-return]
+
+    def answer(self) -> ReplayAnswer:
+        """As the caller gets it."""
+        said = {"stop": self.stopped and self.stopped.stop, "stopped": self.stopped and self.stopped.why}
+        return ReplayAnswer(**{**vars(self), **said})
 
 
 class Replay:

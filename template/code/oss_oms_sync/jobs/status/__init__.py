@@ -9,7 +9,19 @@ from datetime import datetime, timedelta
 from operator import eq, le
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
+from oss_oms_sync.answers.job_answers import Mark, ReplayRun
+from oss_oms_sync.answers.status_answer import (
+    Counters,
+    ListsUnread,
+    Silence,
+    StatisticsShown,
+    StatusAnswer,
+    Sum,
+    TaskNamed,
+    TaskShown,
+    Verdict,
+)
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
@@ -19,7 +31,7 @@ from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
-from oss_oms_sync.jobs.status.facts import Backlog, Facts, Verdict, read_backlog
+from oss_oms_sync.jobs.status.facts import Backlog, Facts, read_backlog
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.jobs.status.verdict import reach_verdict
@@ -29,7 +41,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS
-from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -38,7 +50,6 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
-# What it means if a sum does not hold.
 # What counts have to do, and what it means if they do not.
 _PARTS_OF_PASS = Text(
     "scanned = covered + failed before + submitted + pending",
@@ -81,10 +92,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
     The timer's calls also tell the webhook (ALERT_WEBHOOK) when the verdict changes.
 
-    Return {"verdict", "at", "closed", "task", "oms", "copying", "statistics", "backlog", "replay", "reconcile",
-    "compare", "oms_lists", "overdue", "sums", "fixes"}, or {"key", "accepted", "object", "success", "in_obs",
-    "seconds", "failed", "story", "next"}. `overdue` names the jobs whose last pass is too old to rely on. What OMS does
-    not say is a {"problem", "fix"}, or None.
+    Return a StatusAnswer or a StoryAnswer, as JSON.
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
@@ -93,15 +101,15 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if asked.key is not None:
         if asked != Options(key=asked.key):
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        return KeyHistory(invocation, asked.key).build()
+        return to_json(KeyHistory(invocation, asked.key).build())  # type: ignore[no-any-return]
     if not 1 <= asked.hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
     verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
-    said = {"verdict": verdict.state.value, "alarm": verdict.is_alarm, "text": verdict.text.en}
+    said = {"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en}
     log.info({**said, **facts.numbers(now)})
     if is_timer_event(event):
         tell_of_change(invocation, verdict, facts)
-    return report
+    return to_json(report)  # type: ignore[no-any-return]
 
 
 class _StatusReport:
@@ -113,7 +121,7 @@ class _StatusReport:
         self._now = invocation.clock.now()
         self._state = JobState(invocation)
 
-    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, dict[str, object]]:
+    def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, StatusAnswer]:
         """Build the report, which shows the statistics of the last `window`; with its verdict, and by which facts.
 
         Raises StorageError.
@@ -150,30 +158,36 @@ class _StatusReport:
             late=late,
         )
         verdict = reach_verdict(facts)
-        report: dict[str, object] = {
-            "verdict": verdict.to_json(),
-            "at": timestamp(self._now),
-            "closed": closed.to_json() if closed else None,
-            "task": {
-                "id": self._invocation.task_id,
-                "source": self._settings.source_bucket,
-                "log": self._settings.log_bucket,
-            },
-            "oms": _task_json(task),
-            "copying": {**copying.to_json(), "failures": failures and failures.to_json()},
-            "statistics": _statistics_json(shown),
-            "backlog": backlog.to_json(),
-            "replay": self._state.load("replay").get("last"),
-            "reconcile": coverage.to_json(),
-            "compare": in_obs.to_json(),
-            "oms_lists": {"unread": lists.unread, "example": lists.example, "problem": lists.said},
-            "overdue": [
+        report = StatusAnswer(
+            verdict=verdict,
+            at=timestamp(self._now),
+            closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
+            task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
+            oms=None if isinstance(task, Failure) else _task_shown(task),
+            oms_silence=_silence(task, "get"),
+            copying=copying.shown(failures),
+            statistics=None if isinstance(shown, Failure) else _statistics_shown(shown),
+            statistics_silence=_silence(shown, "statistics"),
+            backlog=backlog,
+            replay=self._last_run(),
+            reconcile=coverage.shown(),
+            compare=in_obs.shown(),
+            oms_lists=ListsUnread(lists.unread, lists.example, lists.said),
+            overdue=[
                 job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
             ],
-            "sums": sums_json(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
-            "fixes": _fixes(backlog),
-        }
+            sums=sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
+            fixes={reason.name: reason.fix for reason in _reasons(backlog)},
+            lasting=[reason.name for reason in _reasons(backlog) if reason in PERMANENT],
+        )
         return verdict, facts, report
+
+    def _last_run(self) -> ReplayRun | None:
+        """How the last run of replay over all records ended, as far as that is known."""
+        try:
+            return from_json(ReplayRun, self._state.load("replay").get("last"))
+        except UnreadableError:
+            return None
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
@@ -237,54 +251,35 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
     return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
 
 
-def _fixes(backlog: Backlog) -> dict[str, dict[str, str]]:
-    """What to do about each reason in the backlog; a record may name one that is unknown here."""
-    reasons = (Reason[name] for name in backlog.by_reason if name in Reason.__members__)
-    return {reason.name: reason.fix.to_json() for reason in reasons}
+def _reasons(backlog: Backlog) -> list[Reason]:
+    """Those of the backlog; a record may name one that is unknown here."""
+    return [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
 
 
-def _task_json(task: TaskInfo | Failure) -> dict[str, object]:
-    if isinstance(task, Failure):
-        return _failure_json(task, "get")
-    return {
-        "status": task.status,
-        "src_bucket": task.src_bucket,
-        "src_region": task.src_region,
-        "dst_bucket": task.dst_bucket,
-        "dst_region": task.dst_region,
-        "object_overwrite_mode": task.object_overwrite_mode,
-        "month": asdict(task.month),
-    }
+def _task_shown(task: TaskInfo) -> TaskShown:
+    return TaskShown(
+        status=task.status,
+        src_bucket=task.src_bucket,
+        src_region=task.src_region,
+        dst_bucket=task.dst_bucket,
+        dst_region=task.dst_region,
+        object_overwrite_mode=task.object_overwrite_mode,
+        month=Counters(**asdict(task.month)),
+    )
 
 
-def _statistics_json(statistics: Statistics | Failure) -> dict[str, object]:
-    if isinstance(statistics, Failure):
-        return _failure_json(statistics, "statistics")
-    return {
-        "from": timestamp(statistics.start),
-        "step": statistics.step,
-        "series": statistics.series,
-        "unread": statistics.unread,
-    }
+def _statistics_shown(statistics: Statistics) -> StatisticsShown:
+    return StatisticsShown(timestamp(statistics.start), statistics.step, statistics.series, statistics.unread)
 
 
-def _failure_json(failure: Failure, action: str) -> dict[str, object]:
-    return {
-        "problem": failure.reason.name,
-        "status": failure.status,
-        "message": failure.message,
-        "fix": failure.remedy(action).to_json(),
-    }
+def _silence(answer: object, action: str) -> Silence | None:
+    if not isinstance(answer, Failure):
+        return None
+    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action))
 
 
-def sums_json(
-    month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None
-) -> list[dict[str, object]]:
-    """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known.
-
-    Each is {"claim", "claim_zh", "left", "sign", "right", "holds", "meaning", "meaning_zh"}: `meaning` explains what it
-    means if the claim does not hold.
-    """
+def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> list[Sum]:
+    """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known."""
     return [
         *(_sums_of_pass(last) if last else ()),
         *(_sums_of_failures(failures) if failures else ()),
@@ -292,7 +287,7 @@ def sums_json(
     ]
 
 
-def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
+def _sums_of_pass(last: PassState) -> list[Sum]:
     count = {name: last.counts.get(name, 0) for name in COUNTS}
     parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
     outcomes = [count[name] for name in ("accepted", "failed")]
@@ -302,26 +297,15 @@ def _sums_of_pass(last: PassState) -> list[dict[str, object]]:
     ]
 
 
-def _sums_of_failures(failures: CopyFailures) -> list[dict[str, object]]:
+def _sums_of_failures(failures: CopyFailures) -> list[Sum]:
     return [_sum(_PARTS_OF_FAILURES, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
 
 
-def _sums_of_month(month: MonthCounts) -> list[dict[str, object]]:
+def _sums_of_month(month: MonthCounts) -> list[Sum]:
     if month.requests is None or month.processed is None:
         return []
     return [_sum(_PARTS_OF_MONTH, month.requests, le, month.processed, _OPEN_MONTH)]
 
 
-def _sum(
-    claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text
-) -> dict[str, object]:
-    return {
-        "claim": claim.en,
-        "claim_zh": claim.zh,
-        "left": left,
-        "sign": "=" if holds is eq else "≤",
-        "right": list(right),
-        "holds": holds(left, sum(right)),
-        "meaning": meaning.en,
-        "meaning_zh": meaning.zh,
-    }
+def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> Sum:
+    return Sum(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

@@ -14,14 +14,17 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.webhook import Message, Webhook
-from oss_oms_sync.jobs.status.facts import CLOSED_ALARM, Facts, Verdict, VerdictState
+from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
+# Closed with an alarm is another thing than closed.
+CLOSED_ALARM = "closed, alarm"
 _LASTING = timedelta(minutes=10)
 _TOLD_AGAIN = timedelta(days=1)
 
@@ -77,10 +80,15 @@ class _Watch:
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
         """Whether the webhook has to hear of the verdict that is seen."""
-        if self.told == verdict.name:
-            return verdict.is_alarm and _ago(self.told_at, now) >= _TOLD_AGAIN
-        at_once = verdict.is_alarm or verdict.state is VerdictState.CLOSED
+        if self.told == name_of(verdict):
+            return verdict.alarm and _ago(self.told_at, now) >= _TOLD_AGAIN
+        at_once = verdict.alarm or verdict.state is VerdictState.CLOSED
         return at_once or _ago(self.since, now) >= _LASTING
+
+
+def name_of(verdict: Verdict) -> str:
+    """What a webhook is told of."""
+    return CLOSED_ALARM if verdict.state is VerdictState.CLOSED and verdict.alarm else verdict.state.value
 
 
 def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
@@ -92,11 +100,11 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         return
     memory, now = JobState(invocation), invocation.clock.now()
     before = watch = memory.recall(_Watch, "watch") or _Watch()
-    if watch.seen != verdict.name:
-        watch = replace(watch, seen=verdict.name, since=timestamp(now))
+    if watch.seen != name_of(verdict):
+        watch = replace(watch, seen=name_of(verdict), since=timestamp(now))
     message = _alert(invocation.settings, verdict, facts, watch, now)
-    if watch.is_due(verdict, now) and _tell(invocation, verdict.name, message):
-        watch = replace(watch, told=verdict.name, told_at=timestamp(now))
+    if watch.is_due(verdict, now) and _tell(invocation, name_of(verdict), message):
+        watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
     if watch != before:
         memory.store("watch", asdict(watch))
 
@@ -121,11 +129,11 @@ def _ago(time: str, now: datetime) -> timedelta:
 
 def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
     """The message that the verdict changed from the one that was told last, or lasts."""
-    following, since = _NEXT[verdict.name], watch.since
+    following, since = _NEXT[name_of(verdict)], watch.since
     text = Text.join(
         [
             Text(f"oss-oms-sync {settings.project}: ", f"oss-oms-sync {settings.project}："),
-            _headline(verdict.name, watch.told),
+            _headline(name_of(verdict), watch.told),
             Text("\n", "\n"),
             verdict.text,
             Text("\n", "\n"),
@@ -142,7 +150,7 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
             "task": settings.task.task_id,
             "source": settings.source_bucket,
             "verdict": verdict.state.value,
-            "alarm": verdict.is_alarm,
+            "alarm": verdict.alarm,
             "before": watch.told or None,
             "since": since,
             "at": timestamp(now),

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.status_answer import CopyFailuresShown, CopyingShown, FailedForCode, Unfinished
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of, remaining
 from oss_oms_sync.clouds.task import TaskInfo
@@ -66,15 +67,6 @@ class Acknowledged:
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """The objects that OMS accepted, and has neither copied, failed nor skipped, at least. `overdue`: those accepted
-    over 15 minutes ago, at least; None if OMS counts too coarsely to show it."""
-
-    objects: int
-    overdue: int | None
-
-
-@dataclass(frozen=True)
 class Copying:
     """What OMS answered, and what follows from it; what it did not say is a Failure or None.
 
@@ -123,12 +115,10 @@ class Copying:
             listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
 
-    def to_json(self) -> dict[str, object]:
-        return {
-            "failed": self.failed,
-            "unfinished": self.unfinished and asdict(self.unfinished),
-            "acknowledged": self.acknowledged and timestamp(self.acknowledged.at),
-        }
+    def shown(self, failures: CopyFailures | None) -> CopyingShown:
+        """The same in numbers, with what became of the `failures`."""
+        since = timestamp(self.acknowledged.at) if self.acknowledged else None
+        return CopyingShown(self.failed, self.unfinished, since, failures.shown() if failures else None)
 
 
 @dataclass(frozen=True)
@@ -184,14 +174,13 @@ class CopyFailures:
         """What adds up."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
-    def to_json(self) -> dict[str, object]:
-        """As the report shows it."""
+    def shown(self) -> CopyFailuresShown:
+        """As the answer has it."""
         codes = {
-            code: {"objects": number, "passes": copy_code(code).passes, "fix": copy_code(code).fix.to_json()}
+            code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix)
             for code, number in self.codes.items()
         }
-        names = ("done", "waiting", "stuck", "outside", "unknown")
-        return {"counted": self.counted, **dict(zip(names, self.parts, strict=True)), "codes": codes}
+        return CopyFailuresShown(self.counted, self.done, self.waiting, self.stuck, self.outside, self.unknown, codes)
 
 
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:

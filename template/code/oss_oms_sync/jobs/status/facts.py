@@ -1,16 +1,14 @@
-"""What a verdict goes by, above all what waits in the log bucket to be resent, and what a verdict is."""
+"""What a verdict goes by, above all what waits in the log bucket to be resent."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
@@ -22,7 +20,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_failed, read_failed
 from oss_oms_sync.reasons import MAY_NOT_SEND
 
-CLOSED_ALARM = "closed, alarm"
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
@@ -34,35 +31,11 @@ _GONE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class LeftBehind:
-    """What a project that no longer runs has left: so many run files under `folder`. `last_run` is when one of its jobs
-    last ran, as far as is known."""
+class Backlog(BacklogShown):
+    """What waits to be resent. `copies`: those keys of records and run files that were read and that OMS had failed to
+    copy. `after_close`: when each record was written, in seconds since 1970, that was read and was not sent because the
+    project was closed, or nobody knew whether it was."""
 
-    project: str
-    run_files: int
-    folder: str
-    last_run: str
-
-
-@dataclass(frozen=True)
-class Backlog:
-    """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
-    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
-    files of projects that no longer run. `copies`: those keys of records and run files that were read and that OMS had
-    failed to copy. `after_close`: when each record was written, in seconds since 1970, that was read and was not sent
-    because the project was closed, or nobody knew whether it was."""
-
-    failed: int
-    at_least: bool
-    outside: int
-    oldest: str | None
-    read: int
-    by_reason: Mapping[str, int]
-    keys: Sequence[Mapping[str, str]]
-    run_files: int
-    in_run_files: int
-    unreadable_run_files: int
-    left_behind: Sequence[LeftBehind] = ()
     copies: Sequence[FailedKey] = ()
     after_close: Sequence[int] = ()
 
@@ -75,12 +48,6 @@ class Backlog:
     def unread(self) -> float:
         """How many more keys there may be whose records were not read."""
         return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
-
-    def to_json(self) -> dict[str, object]:
-        """As the report shows it."""
-        value = asdict(self)
-        del value["copies"], value["after_close"]
-        return value
 
 
 @dataclass(frozen=True)
@@ -122,41 +89,6 @@ class Facts:
         }
 
 
-class VerdictState(Enum):
-    """The kinds of verdict, by their names in the report."""
-
-    IN_STEP = "in step"
-    BEHIND = "behind"
-    BROKEN = "broken"
-    NOT_KNOWN = "not known"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One sentence, its kind, and the one thing to do next; `is_alarm`: somebody has to act now."""
-
-    state: VerdictState
-    text: Text
-    step: Step
-    is_alarm: bool = False
-
-    @property
-    def name(self) -> str:
-        """What a webhook is told: closed with and without an alarm are two things."""
-        return CLOSED_ALARM if self.state is VerdictState.CLOSED and self.is_alarm else self.state.value
-
-    def to_json(self) -> dict[str, object]:
-        """As the report shows it."""
-        return {
-            "state": self.state.value,
-            "alarm": self.is_alarm,
-            "text": self.text.en,
-            "text_zh": self.text.zh,
-            "step": self.step.to_json(),
-        }
-
-
 def _age(since: str | None, now: datetime) -> int | None:
     time = parse_time(since or "")
     return max(0, int((now - time).total_seconds())) if time else None
@@ -191,9 +123,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
         by_reason=dict(Counter(key.told_reason for key in keys)),
-        keys=[
-            {"key": key.key, "reason": key.told_reason, "since": key.first_failure} for key in keys[:_MAX_KEYS_SHOWN]
-        ],
+        keys=[KeyWaiting(key.key, key.told_reason, key.first_failure) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
         in_run_files=len(held),
         unreadable_run_files=runs.unreadable,

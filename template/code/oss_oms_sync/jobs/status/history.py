@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import shlex
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
@@ -85,7 +85,7 @@ class KeyHistory:
         self._details = body if isinstance(body, dict) else {}
         self._in_run_file = self._is_in_run_file()
 
-    def build(self) -> dict[str, object]:
+    def build(self) -> StoryAnswer:
         """Build the history.
 
         Raises StorageError.
@@ -97,21 +97,21 @@ class KeyHistory:
             waiting = story if self._in_run_file else self._conclude_copy_failed(success)
             in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
             story = in_obs or story
-        told, following = story.told, self._next(story)
+        told, (following, step) = story.told, self._next(story)
         log.info({"key": self._key, "story": told.en, "next": following.en})
-        return {
-            "key": self._key,
-            "accepted": accepted,
-            "object": source and _summary(source),
-            "success": success and {"etag": success_etag(success), "modified": _time(modified_at(success))},
-            "in_obs": there if isinstance(there, str) else there and _summary(there),
-            "seconds": _seconds(source, success if accepted else None, there),
-            "failed": failed and {**self._details, "modified": _time(modified_at(failed))},
-            "story": told.en,
-            "story_zh": told.zh,
-            "next": following.en,
-            "next_zh": following.zh,
-        }
+        return StoryAnswer(
+            key=self._key,
+            accepted=accepted,
+            object=_seen(source) if source else None,
+            success=Submitted(success_etag(success), _time(modified_at(success))) if success else None,
+            in_obs=None if isinstance(there, str) else there and _seen(there),
+            in_obs_unknown=there if isinstance(there, str) else None,
+            seconds=_seconds(source, success if accepted else None, there),
+            failed={**self._details, "modified": _time(modified_at(failed))} if failed else None,
+            story=told,
+            next=following,
+            step=step,
+        )
 
     def _in_obs(self) -> ObjectSummary | str | None:
         """The object as a listing of OBS shows it, or why that is not known."""
@@ -195,6 +195,12 @@ class KeyHistory:
 
     def _conclude_unrecorded(self, source: ObjectSummary) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
+        if self._settings.key_filter.is_canary(self._key):
+            return _Story(
+                t("It is a canary's, and its event was lost: nothing else sends it."),
+                t("Nothing: the canary says so, and deletes it (python ops.py canary --remove)."),
+                _NOT_SENT,
+            )
         installed = JobState(self._invocation).installed(note=False)
         usual = Scope(self._settings.key_filter, None, everything=False)
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now())
@@ -295,19 +301,15 @@ class KeyHistory:
             _NOT_SENT,
         )
 
-    def _next(self, story: _Story) -> Text:
+    def _next(self, story: _Story) -> tuple[Text, Step | None]:
         """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
         if refusal := self._refusal():
             following = story.closed or story.following
-            return Text(f"{following.en} {refusal.en}", f"{following.zh}{refusal.zh}")
+            return Text(f"{following.en} {refusal.en}", f"{following.zh}{refusal.zh}"), None
         if story.closed is None:
-            return story.following
-        # A key may contain anything: the command is quoted for a shell, and what cannot be seen is in plain ASCII.
-        if self._key.isprintable():
-            command = shlex.join(["python", "ops.py", "replay", f"--key={self._key}"])
-        else:
-            command = f"s replay invoke -e {shlex.quote(json.dumps({'keys': [self._key]}))}"
-        return Text(f"{story.following.en} To send it now: {command}", f"{story.following.zh}立即重发：{command}")
+            return story.following, None
+        following = Text(f"{story.following.en} To send it now:", f"{story.following.zh}立即重发：")
+        return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:
         """Why nothing is sent; None if the project is open."""
@@ -329,21 +331,16 @@ class KeyHistory:
         return None if None in runs else False
 
 
-def _summary(one: ObjectSummary) -> dict[str, object]:
-    return {"etag": one.etag, "size": one.size, "modified": _time(one.modified)}
+def _seen(one: ObjectSummary) -> ObjectSeen:
+    return ObjectSeen(one.etag, one.size, _time(one.modified))
 
 
-def _seconds(
-    source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None
-) -> dict[str, int | None]:
-    """How long each step took since the object was written; None if it is not done, or not known."""
+def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
     if source is None:
-        return {"accepted": None, "copied": None}
+        return Seconds(None, None)
     copied = there.modified - source.modified if isinstance(there, ObjectSummary) else -1
-    return {
-        "accepted": max(0, modified_at(success) - source.modified) if success else None,
-        "copied": copied if copied >= 0 else None,
-    }
+    accepted = max(0, modified_at(success) - source.modified) if success else None
+    return Seconds(accepted, copied if copied >= 0 else None)
 
 
 def _time(seconds: int) -> str:

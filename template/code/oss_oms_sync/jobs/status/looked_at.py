@@ -4,10 +4,13 @@ accepted, and no more is known."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.pass_answers import Ranges
+from oss_oms_sync.answers.status_answer import CompareUnderWay, InObsShown, PassShown, PassUnderWay, Reconciled
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
@@ -47,9 +50,10 @@ class Coverage:
             open=_open(passes, now),
         )
 
-    def to_json(self) -> dict[str, object]:
-        under_way = [{**_pass_json(each), **asdict(progress)} for each, progress in self.open]
-        return {"last": _pass_json(self.last) if self.last else None, "open": under_way}
+    def shown(self) -> Reconciled:
+        """As the answer has it."""
+        under_way = [PassUnderWay(**_shown(each), **vars(progress)) for each, progress in self.open]
+        return Reconciled(PassShown(**_shown(self.last)) if self.last else None, under_way)
 
 
 def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
@@ -63,15 +67,16 @@ def _is_usual(each: PassState, settings: Settings) -> bool:
     return bool(each.ended) and is_usual
 
 
-def _pass_json(each: PassState) -> dict[str, object]:
+def _shown(each: PassState) -> dict[str, Any]:
+    """What a PassShown has."""
     return {
         "prefix": each.scope.key_filter.prefix,
         "since": timestamp(each.scope.since) if each.scope.since else None,
         "all": each.scope.everything,
         "started": each.started,
         "ended": each.ended or None,
-        "pass": each.of.name,
-        "ranges": {"open": each.ranges_open, "done": each.ranges_done},
+        "pass_": each.of.name,
+        "ranges": Ranges(each.ranges_open, each.ranges_done),
         **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
     }
 
@@ -151,10 +156,10 @@ class InObs:
         """How many objects the source bucket had, within the project's filter."""
         return self.equal + sum(self.others.values())
 
-    def to_json(self) -> dict[str, object]:
-        """As the report shows it."""
-        under_way = [{"started": each.started, **each.counts, **asdict(progress)} for each, progress in self.open]
-        return {"last": self.last and self.last.to_json(), "open": under_way}
+    def shown(self) -> InObsShown:
+        """As the answer has it."""
+        under_way = [CompareUnderWay(each.started, **vars(progress)) for each, progress in self.open]
+        return InObsShown(self.last.compared() if self.last else None, under_way)
 
     def count(self, *classes: ObjectClass) -> int:
         """How many objects of the source are of these classes."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, objects_en
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.jobs.status.facts import Facts, Verdict, VerdictState
+from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
@@ -23,7 +24,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
-_broken = partial(Verdict, VerdictState.BROKEN, is_alarm=True)
+_broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 _unknown = partial(Verdict, VerdictState.NOT_KNOWN)
 
 
@@ -52,7 +53,7 @@ def closed(facts: Facts) -> Verdict | None:
         f"。{at_least_zh or '有'} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
     )
     text = Text.join([facts.closed.text, Text(".", ""), after, waiting])
-    return Verdict(VerdictState.CLOSED, text, Step("open"), is_alarm=bool(facts.late))
+    return Verdict(VerdictState.CLOSED, text, Step("open"), alarm=bool(facts.late))
 
 
 def broken(facts: Facts) -> Verdict | None:

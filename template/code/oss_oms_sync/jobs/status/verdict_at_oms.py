@@ -6,10 +6,11 @@ from __future__ import annotations
 from functools import partial
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, objects_en
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.jobs.status.facts import Facts, Verdict, VerdictState
+from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import InObs
 from oss_oms_sync.reasons import Failure
 
@@ -138,7 +139,7 @@ def differing_in_obs(facts: Facts) -> Verdict | None:
     in_obs = facts.in_obs
     if not (in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS)):
         return None
-    remedy = in_obs.last.remedies[ObjectClass.SUSPICIOUS.title]
+    remedy = in_obs.last.remedies[ObjectClass.SUSPICIOUS]
     return behind(
         Text(
             f"Behind: by the comparison of {in_obs.began}, of {objects_en(in_obs.total)}: {remedy.en}",

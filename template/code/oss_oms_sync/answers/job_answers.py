@@ -1,0 +1,134 @@
+"""What replay, doctor and certify answer, and status of one key. Times are as records have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.text import Text
+
+Json: TypeAlias = object
+
+
+@dataclass(frozen=True)
+class ReplayAnswer:
+    """What a run of replay did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run,
+    both cover what waits. Of `resolved` keys there is nothing to send any more. `copies`: what was read in OMS's lists,
+    None if this was no run to do so."""
+
+    taken: int
+    accepted: int
+    failed: int
+    resolved: int
+    left: int
+    oldest_failure: str | None
+    by_reason: Mapping[str, int]
+    finished: bool
+    stop: Stop | None
+    stopped: str | None
+    copies: Json
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing waits any more."""
+        return self.finished and not self.left and not self.failed
+
+
+@dataclass(frozen=True)
+class ReplayRun:
+    """The last run over all records, and when it ended."""
+
+    at: str
+    result: ReplayAnswer
+
+
+@dataclass(frozen=True)
+class ObjectSeen:
+    """An object as it is, and when it was written."""
+
+    etag: str
+    size: int
+    modified: str
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Which version of an object OMS accepted, and when."""
+
+    etag: str
+    modified: str
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """How long each step took since the object was written; None if it is not done, or not known."""
+
+    accepted: int | None
+    copied: int | None
+
+
+@dataclass(frozen=True)
+class StoryAnswer:
+    """What became of one key, and what comes next: the object as it is in the source, its success record, the object in
+    OBS, or why that is not known; `failed` is what its failed record says, and `step` sends the key now."""
+
+    key: str
+    accepted: bool
+    object: ObjectSeen | None
+    success: Submitted | None
+    in_obs: ObjectSeen | None
+    in_obs_unknown: str | None
+    seconds: Seconds
+    failed: Mapping[str, Json] | None
+    story: Text
+    next: Text
+    step: Step | None
+
+
+@dataclass(frozen=True)
+class DoctorCheck:
+    """What one rule found: "ok", "warning", "fault", "unknown" or "skipped"; and how to mend a fault."""
+
+    name: Text
+    state: str
+    seen: Text
+    fix: Text
+
+
+@dataclass(frozen=True)
+class DoctorAnswer:
+    """`ok`: everything could be looked at, and nothing is a fault; the same in words, and what each rule found."""
+
+    ok: bool
+    text: Text
+    checks: Sequence[DoctorCheck]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The mark of a closed project: since when, by whom, why, and which run set it; the last three may be empty."""
+
+    since: str
+    by: str
+    why: str
+    run: str
+
+
+@dataclass(frozen=True)
+class MarkAnswer:
+    """Whether the project is closed now, and what comes next."""
+
+    closed: Mark | None
+    next: Text
+
+
+@dataclass(frozen=True)
+class LookAnswer(MarkAnswer):
+    """The same, with the GO that stands, as the document that it is, and the checks for which a cutover waits."""
+
+    go: Json
+    checks: Sequence[Finding]

@@ -1,0 +1,189 @@
+"""What reconcile and compare answer. Times are as records have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oss_oms_sync.answers.codec import Digest
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.text import Text
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How many ranges of a pass are at their end, and how many are not."""
+
+    open: int
+    done: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassAnswer:
+    """How far a pass is, or a call without one; `next` and `stopped` are for people only. `objects` are those of the
+    source that it has walked past. `share`, from 0 to 1, and `minutes_left` are None where no earlier pass tells how
+    many objects there are."""
+
+    finished: bool
+    next: str
+    stop: Stop | None
+    stopped: str | None
+    pass_: str | None
+    ranges: Ranges | None
+    started: str | None
+    ended: str | None
+    objects: int | None
+    objects_per_minute: int | None
+    share: float | None
+    minutes_left: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconcileAnswer(PassAnswer):
+    """What reconcile found; the first hundred keys that a dry run would send are `missing`."""
+
+    scanned: int
+    covered: int
+    failed_before: int
+    submitted: int
+    accepted: int
+    failed: int
+    pending: int
+    orphans: int
+    missing: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How late objects arrived, in seconds: within so many seconds, `within` that many of them."""
+
+    objects: int
+    not_yet: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    max: int | None
+    within: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Lags:
+    """Until OMS accepted objects, and until they were in OBS; of `again` neither is told, because they were sent more
+    than once."""
+
+    accepted: Lag
+    copied: Lag
+    again: int
+
+
+@dataclass(frozen=True)
+class Deep:
+    """How many objects reading showed to be what, how much was read, and the first keys of each kind that it did not
+    prove."""
+
+    equal: int
+    different: int
+    parts_differ: int
+    unknown_parts: int
+    encrypted: int
+    changed: int
+    too_big: int
+    unreadable: int
+    bytes: int
+    keys: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Objects of one bucket."""
+
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Listed(Counted):
+    """All that a listing of one bucket brought, with the sum of its digests."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class ListedSource(Listed):
+    """The same of the source bucket, with the digest of its versions."""
+
+    state_digest: Digest
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Of one class."""
+
+    source: Digest
+    destination: Digest
+
+
+@dataclass(frozen=True)
+class ClassFound:
+    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
+    accepted once more by OMS in vain."""
+
+    source: Counted
+    destination: Counted
+    digests: Digests
+    keys: Sequence[str]
+    proven_different: int
+    in_vain: int
+
+
+@dataclass(frozen=True)
+class LastWritten:
+    """An object of the source, and when it was written."""
+
+    key: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BothBuckets:
+    """What is in both buckets; of each folder, by class, the objects and bytes of the source, and of the
+    destination."""
+
+    classes: Mapping[ObjectClass, ClassFound]
+    folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]]
+    source: Counted
+    destination: Counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareAnswer(PassAnswer):
+    """How far a comparison is. `state` and `twin` are the digests of a pass at its end; `stood_still`: whether a
+    standstill pass has seen the same since, None if there was none."""
+
+    submitted: int
+    accepted: int
+    failed: int
+    orphan_records: int
+    deep: Deep | None
+    lag: Lags
+    standstill: bool
+    wishes: Sequence[str]
+    state: str | None
+    twin: str | None
+    stood_still: bool | None
+    amended: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(BothBuckets, CompareAnswer):
+    """What a comparison at its end has found, with what to do about classes that sending again may not heal. All that
+    was written before the `watermark` was in the destination."""
+
+    source: ListedSource
+    destination: Listed
+    adds_up: bool
+    remedies: Mapping[ObjectClass, Text]
+    watermark: str | None
+    last_written: Sequence[LastWritten]
+    differences: Sequence[str]

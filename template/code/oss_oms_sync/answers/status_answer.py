@@ -1,0 +1,273 @@
+"""What status answers. Times are as records have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from oss_oms_sync.answers.job_answers import Mark, ReplayRun
+from oss_oms_sync.answers.pass_answers import Compared, Ranges
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text
+
+
+class VerdictState(Enum):
+    """The kinds of verdict, by their names in the answer."""
+
+    IN_STEP = "in step"
+    BEHIND = "behind"
+    BROKEN = "broken"
+    NOT_KNOWN = "not known"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence on what matters most, its kind, and the one thing to do next; `alarm`: somebody has to act now."""
+
+    state: VerdictState
+    text: Text
+    step: Step
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class TaskNamed:
+    """The sync task, and the buckets on the side of OSS."""
+
+    id: str
+    source: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What OMS, or the way to it, said instead of an answer, and what to do about it."""
+
+    problem: str
+    status: int | None
+    message: str
+    fix: Text
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What OMS has counted; None if it does not say."""
+
+    requests: int | None
+    copied: int | None
+    failed: int | None
+    skipped: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class TaskShown:
+    """The sync task, by OMS's words, and its counters of this month."""
+
+    status: str | None
+    src_bucket: str | None
+    src_region: str | None
+    dst_bucket: str | None
+    dst_region: str | None
+    object_overwrite_mode: str | None
+    month: Counters
+
+
+@dataclass(frozen=True)
+class StatisticsShown:
+    """OMS's counts in steps since a time: by its name for what is counted, when each step began (in milliseconds since
+    1970), and how many. `unread` counts what could not be read."""
+
+    from_: str
+    step: str
+    series: Mapping[str, Sequence[tuple[int, int]]]
+    unread: int
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The objects that OMS accepted, and has neither copied, failed nor skipped, at least. `overdue`: those accepted
+    over 15 minutes ago, at least; None if OMS counts too coarsely to show it."""
+
+    objects: int
+    overdue: int | None
+
+
+@dataclass(frozen=True)
+class FailedForCode:
+    """How many objects OMS failed to copy for one of its codes, whether that passes by itself, and what to do."""
+
+    objects: int
+    passes: bool
+    fix: Text
+
+
+@dataclass(frozen=True)
+class CopyFailuresShown:
+    """What became of the objects that OMS failed to copy: together they are `counted`, unless OMS's number is behind.
+    By OMS's codes, those that wait or are stuck."""
+
+    counted: int
+    done: int
+    waiting: int
+    stuck: int
+    outside: int
+    unknown: int
+    codes: Mapping[str, FailedForCode]
+
+
+@dataclass(frozen=True)
+class CopyingShown:
+    """What follows from OMS's counters; None is what they do not tell."""
+
+    failed: int | None
+    unfinished: Unfinished | None
+    acknowledged: str | None
+    failures: CopyFailuresShown | None
+
+
+@dataclass(frozen=True)
+class KeyWaiting:
+    """A failed record: its key, its reason, and since when."""
+
+    key: str
+    reason: str
+    since: str
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a project that no longer runs has left: so many run files under `folder`. `last_run` is when one of its jobs
+    last ran, as far as is known."""
+
+    project: str
+    run_files: int
+    folder: str
+    last_run: str
+
+
+@dataclass(frozen=True)
+class BacklogShown:
+    """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
+    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
+    files of projects that no longer run."""
+
+    failed: int
+    at_least: bool
+    outside: int
+    oldest: str | None
+    read: int
+    by_reason: Mapping[str, int]
+    keys: Sequence[KeyWaiting]
+    run_files: int
+    in_run_files: int
+    unreadable_run_files: int
+    left_behind: Sequence[LeftBehind]
+
+
+@dataclass(frozen=True)
+class PassShown:
+    """A pass of reconcile, and what it counted."""
+
+    prefix: str
+    since: str | None
+    all: bool
+    started: str
+    ended: str | None
+    pass_: str
+    ranges: Ranges
+    scanned: int
+    covered: int
+    failed_before: int
+    submitted: int
+    accepted: int
+    failed: int
+    pending: int
+    orphans: int
+    new: int
+    new_missing: int
+
+
+@dataclass(frozen=True)
+class PassUnderWay(PassShown):
+    """One that is not at its end. `share`, from 0 to 1, and `minutes_left` are None where no earlier pass tells how
+    many objects there are."""
+
+    objects_per_minute: int
+    share: float | None
+    minutes_left: int | None
+
+
+@dataclass(frozen=True)
+class CompareUnderWay:
+    """A comparison that is not at its end, in the same way."""
+
+    started: str
+    objects_per_minute: int
+    share: float | None
+    minutes_left: int | None
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The last pass of reconcile at its end, and those under way."""
+
+    last: PassShown | None
+    open: Sequence[PassUnderWay]
+
+
+@dataclass(frozen=True)
+class InObsShown:
+    """The last whole comparison, and those under way."""
+
+    last: Compared | None
+    open: Sequence[CompareUnderWay]
+
+
+@dataclass(frozen=True)
+class ListsUnread:
+    """How many lines of OMS's lists of failures could not be read, one of them, and why none is read, if that is so."""
+
+    unread: int
+    example: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Counts that have to agree: `left`, = or ≤, the sum of `right`. `meaning`: what it means if they do not."""
+
+    claim: Text
+    left: int
+    sign: str
+    right: Sequence[int]
+    holds: bool
+    meaning: Text
+
+
+@dataclass(frozen=True)
+class StatusAnswer:
+    """How far everything is. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass
+    is too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that
+    concern every key and do not pass by themselves."""
+
+    verdict: Verdict
+    at: str
+    closed: Mark | None
+    task: TaskNamed
+    oms: TaskShown | None
+    oms_silence: Silence | None
+    copying: CopyingShown
+    statistics: StatisticsShown | None
+    statistics_silence: Silence | None
+    backlog: BacklogShown
+    replay: ReplayRun | None
+    reconcile: Reconciled
+    compare: InObsShown
+    oms_lists: ListsUnread
+    overdue: Sequence[str]
+    sums: Sequence[Sum]
+    fixes: Mapping[str, Text]
+    lasting: Sequence[str]

@@ -1,0 +1,40 @@
+"""Huawei Cloud's services that take JSON: IAM and OMS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from ops.clock import Clock
+from ops.clouds import signers
+from ops.clouds.keys import Keys
+from ops.clouds.wire import Request, ask
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Service:
+    """A service at `origin` (scheme and host), as somebody with these keys sees it. `about`: headers that say which
+    project or domain it is about, such as X-Project-Id."""
+
+    def __init__(self, origin: str, keys: Keys, clock: Clock, about: Mapping[str, str] = _NOTHING) -> None:
+        self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
+
+    def call(
+        self, method: str, path: str, query: Mapping[str, str] = _NOTHING, body: Any = None, attempts: int = 4
+    ) -> dict[str, Any]:
+        """What it answers; empty where it says nothing. Raises RefusedError, UnreachableError and
+        UnreadableError."""
+        host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
+        asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
+
+        def made() -> Request:
+            headers = {"Content-Type": "application/json", **self._about}
+            now = self._clock.now()
+            signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
+            return Request(method, f"{self.origin}{path}{asked}", signed, sent)
+
+        answer = ask(self._clock, made, (200, 201, 204), attempts)
+        return answer.json() if answer.body else {}

@@ -1,0 +1,62 @@
+"""The commands that are printed: ops.py's, by the interpreter that runs it, as this machine's shell takes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from oss_oms_sync.answers.step import Step
+
+IS_WINDOWS = os.name == "nt"
+# What PowerShell takes as it stands.
+_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+
+
+def interpreter() -> str:
+    """What this runs by, as it is typed: where there is a `python`, it is the `python3` beside it."""
+    if IS_WINDOWS:
+        return "python" if shutil.which("python") else "py"
+    name = Path(sys.executable).name
+    return name if re.fullmatch(r"python3\.\d+", name) else "python3"
+
+
+def command(step: Step | None) -> str:
+    """A next step as a shell takes it; empty if there is none."""
+    if step is None:
+        return ""
+    if step.job == "deploy":
+        return "s deploy -y"
+    words: list[str] = []
+    for name, value in step.options.items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "key" and not _can_be_typed(str(value)):
+            escaped = json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022")
+            words += _given("--escaped-key", escaped)
+        elif isinstance(value, Mapping):
+            words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
+        else:
+            words += [option] if value is True else _given(option, str(value))
+    return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))
+
+
+def quoted(word: str) -> str:
+    """A word as a POSIX shell takes it, or PowerShell."""
+    if not IS_WINDOWS:
+        return shlex.quote(word)
+    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
+
+
+def _given(option: str, value: str) -> list[str]:
+    """An option with its value: in one word where that could be taken for another option."""
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]
+
+
+def _can_be_typed(key: str) -> bool:
+    """Whether a key can be seen, and comes through: PowerShell loses quotation marks on the way to a program."""
+    return key.isprintable() and not (IS_WINDOWS and '"' in key)

@@ -1,0 +1,185 @@
+"""What the project's roles may do in Alibaba Cloud: the one table of statements, which policies/show.py prints too.
+
+RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has one policy
+of this project, whose statements are merged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from ops.errors import UsageError
+from oss_oms_sync.answers.text import Text, t
+
+Document = dict[str, Any]
+Statement = dict[str, Any]
+
+FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
+_TRIGGER = "trigger"
+
+
+class Role(NamedTuple):
+    """A role with the one policy of this project on it, and for whom it is: functions, or the triggers."""
+
+    name: str
+    purposes: tuple[str, ...]
+    policy: str
+    document: Document
+
+    @property
+    def service(self) -> str:
+        """Who takes it on."""
+        return "oss.aliyuncs.com" if self.purposes == (_TRIGGER,) else "fc.aliyuncs.com"
+
+
+def roles(given: Mapping[str, str], *, deep: bool = False) -> list[Role]:
+    """The roles that the variables of s.yaml name, with what each may do. `deep`: also what compare and certify need to
+    read objects of the source. Raises UsageError where a name is not written out."""
+    name = _value(given, "functionName")
+    allowed = statements(given, deep=deep)
+    shared = _role(given, "forward")
+    groups: dict[str, list[str]] = {}
+    for purpose in FUNCTIONS:
+        groups.setdefault(_role(given, purpose), []).append(purpose)
+    found = [
+        Role(
+            role,
+            tuple(purposes),
+            f"{name}-function" if role == shared else f"{name}-{purposes[0]}",
+            _document(one for purpose in purposes for one in allowed[purpose]),
+        )
+        for role, purposes in groups.items()
+    ]
+    return [*found, Role(_role(given, _TRIGGER), (_TRIGGER,), f"{name}-trigger", _document(allowed[_TRIGGER]))]
+
+
+def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, list[Statement]]:
+    """What each function needs, and the triggers; each statement is one that their calls need."""
+    log, source = (f"acs:oss:*:*:{_value(given, name)}" for name in ("logBucket", "sourceBucket"))
+    forward = f"acs:fc:{_value(given, 'region')}:*:functions/{_value(given, 'functionName')}"
+    records = [f"{log}/oms_source_record/*"]
+    keep_records = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    # Whether the project is closed.
+    read_mark = _allow("oss:GetObject", on=[f"{log}/oms_source_record/*/state/closed-*"])
+    list_records = _allow("oss:ListObjects", on=[log])
+    list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
+    list_source = _allow("oss:ListObjects", on=[source])
+    read_source = [_allow("oss:GetObject", on=[f"{source}/*"])]
+    # Where its timer reads objects, compare has to, whoever asks.
+    is_deep = deep or given.get("compareDeep") == "on"
+    look = [_allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
+    return {
+        "forward": [_allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
+        "replay": [keep_records, list_records, list_source],
+        "reconcile": [keep_records, list_records, list_source],
+        "compare": [keep_records, list_records, list_source, *(read_source if is_deep else [])],
+        "certify": [*look, *(read_source if deep else [])],
+        "doctor": [keep_records, list_records, list_source],
+        "status": look,
+        _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
+    }
+
+
+def trust_of(held: Sequence[Role]) -> Document:
+    """Who may take on a role: Function Compute for a function, OSS for the triggers."""
+    services = sorted({role.service for role in held})
+    return {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}],
+    }
+
+
+def source_reader(bucket: str) -> Document:
+    """What OMS's key needs of the source: "How do I obtain permissions", in OMS's questions and answers. The first
+    right holds for the names of all buckets; without it the key is refused."""
+    place = f"acs:oss:*:*:{bucket}"
+    return {
+        "Version": "1",
+        "Statement": [
+            _allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
+            _allow("oss:GetBucketLocation", "oss:GetBucketInfo", "oss:ListObjects", on=[place]),
+            _allow("oss:GetObject", on=[f"{place}/*"]),
+        ],
+    }
+
+
+def destination_writer(bucket: str) -> Document:
+    """What OMS's key needs of the destination."""
+    objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
+    return _identity_policy(
+        _allow("obs:bucket:listAllMyBuckets", on=["*"]),
+        _allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        _allow(*objects, on=[f"obs:*:*:object:{bucket}/*"]),
+    )
+
+
+def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
+    """What the functions' key needs: policies/huawei.json and policies/huawei-obs.json as one identity policy."""
+    lists = f"obs:*:*:object:{bucket}/{'' if deep else 'oms/sync_task/'}*"
+    return _identity_policy(
+        _allow("oms:synctask:createEvent", "oms:synctask:get", "oms:synctask:statistics", on=["*"]),
+        _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
+        _allow("obs:object:getObject", on=[lists]),
+    )
+
+
+def _identity_policy(*allowed: Statement) -> Document:
+    return {"Version": "5.0", "Statement": list(allowed)}
+
+
+def rights(document: Document) -> Iterator[str]:
+    """What a policy allows, and on what, a line each."""
+    for one in document["Statement"]:
+        prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
+        within = f", only under {', '.join(prefixes)}" if prefixes else ""
+        yield f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}{within}"
+
+
+def _document(allowed: Iterable[Statement]) -> Document:
+    """A policy of these statements: those on the same resources are one, and what another one allows as well is left
+    out."""
+    merged: dict[str, Statement] = {}
+    for one in allowed:
+        about = json.dumps([one["Resource"], one.get("Condition")])
+        known = merged.setdefault(about, {**one, "Action": []})
+        known["Action"] += [action for action in one["Action"] if action not in known["Action"]]
+    kept = [one for one in merged.values() if not any(_covers(other, one) for other in merged.values())]
+    return {"Version": "1", "Statement": kept}
+
+
+def _covers(wide: Statement, narrow: Statement) -> bool:
+    return (
+        wide is not narrow
+        and "Condition" not in wide
+        and set(narrow["Action"]) <= set(wide["Action"])
+        and all(any(fnmatchcase(one, pattern) for pattern in wide["Resource"]) for one in narrow["Resource"])
+    )
+
+
+def _allow(*actions: str, on: list[str]) -> Statement:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+
+def _invoke(*functions: str) -> Statement:
+    return _allow("fc:InvokeFunction", on=[part for one in functions for part in (one, f"{one}/*")])
+
+
+def _role(given: Mapping[str, str], purpose: str) -> str:
+    return _value(given, "functionRole" if purpose == "forward" else f"{purpose}Role")
+
+
+def _value(given: Mapping[str, str], name: str) -> str:
+    # A role may be given as an ARN, which may hold an expression for the account.
+    text = given.get(name, "").rpartition(":role/")[2]
+    if not text:
+        raise UsageError(t("vars.{name} is missing in s.yaml", name=name), _write_out())
+    if "${" in text:
+        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=text), _write_out())
+    return text
+
+
+def _write_out() -> Text:
+    return t("Write the name out, because the policies need it")

@@ -1,0 +1,60 @@
+"use strict";
+
+/**
+ * Stops a deployment (s.yaml, `actions`) of a project that is not set up yet, or whose settings would only be refused in
+ * the cloud, when half of the functions are there. The first argument is SYNC_URL as the tool read it; what is secret is
+ * never on a command line.
+ */
+
+const fs = require("fs");
+const path = require("path");
+
+const NEEDED = ["SYNC_URL", "HW_AK", "HW_SK", "logBucket"];
+// What the tool takes for something else than text where it stands without quotes: a number, a date, a truth value, nothing,
+// a list or a map.
+const NO_TEXT =
+  /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*)?$/i;
+
+const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+// Windows sets none of the three.
+const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
+const choose = (english, inChinese) => (chinese ? inChinese : english);
+
+/** What stands under `vars` in s.yaml, as it is written there. */
+function written() {
+  const file = path.join(__dirname, "s.yaml");
+  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").replace(/\r\n/g, "\n") : "";
+  const [, block] = /^vars:.*\n((?:[ #].*\n|\n)*)/m.exec(`${text}\n`) || ["", ""];
+  const lines = [...block.matchAll(/^ {2}(\w+):(?: +(&\w+))? *("(?:[^"\\]|\\.)*"|'[^']*'|[^\n]*)/gm)];
+  // A map stands below its name.
+  const values = lines.filter(([, , anchor]) => !anchor).map(([, name, , value]) => [name, value.replace(/ +#.*$/, "").trim()]);
+  return Object.fromEntries(values);
+}
+
+function problems(syncUrl) {
+  const given = written();
+  const isEmpty = (name) => ["", '""', "''", "null", "~"].includes(given[name]);
+  // Another file is deployed, with -t: only this is known of it.
+  const isOther = ![syncUrl, `"${syncUrl}"`, `'${syncUrl}'`].includes(given.SYNC_URL || "");
+  const empty = isOther ? (syncUrl ? [] : ["SYNC_URL"]) : NEEDED.filter(isEmpty);
+  if (empty.length > 0) {
+    const names = empty.join(choose(", ", "、"));
+    return [
+      choose(
+        `Not set up yet: s.yaml has no ${names}. docs/deploy.md tells how to get them.`,
+        `尚未完成设置：s.yaml 中的 ${names} 为空。获取方法见 docs/deploy.zh.md。`,
+      ),
+    ];
+  }
+  const wrong = isOther ? [] : Object.entries(given).filter(([, value]) => NO_TEXT.test(value));
+  return wrong.map(([name, value]) =>
+    choose(
+      `${name} has to be text: write ${name}: "${value}" in s.yaml, in quotes.`,
+      `${name} 必须是文本：请在 s.yaml 中加引号，写成 ${name}: "${value}"。`,
+    ),
+  );
+}
+
+const found = problems(process.argv[2] || "");
+for (const line of found) fs.writeSync(2, `${line}\n`);
+process.exitCode = found.length > 0 ? 1 : 0;

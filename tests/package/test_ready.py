@@ -1,0 +1,117 @@
+"""What is not set up yet is not deployed, and everything else goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from package.tool import CHINESE, deploy, standing_in
+from support.answers import ANSWERS
+from tools.render import render
+
+LATER = ("SYNC_URL", "HW_AK", "HW_SK", "logBucket")
+WITHOUT = {name: value for name, value in ANSWERS.items() if name not in LATER}
+# What the tool ends with where an action fails.
+STOPPED = 101
+
+
+def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(tool, built, tmp_path):
+    # GIVEN a project for which nothing is there yet
+    project = tmp_path / "out"
+    done = tool.init(built, project, WITHOUT)
+    assert done.returncode == 0, done.stdout
+    assert "Before you deploy, fill in s.yaml: SYNC_URL, HW_AK, HW_SK (docs/deploy.md)." in done.stdout
+    assert "secret store" not in done.stdout
+
+    # THEN these are empty, and a name is proposed for the log bucket, also to an upgrade
+    variables = yaml.safe_load((project / "s.yaml").read_text())["vars"]
+    assert [variables[name] for name in LATER[:3]] == ["", "", ""]
+    assert re.fullmatch("photos-oms-log-[0-9a-f]{4}", variables["logBucket"])
+    kept = json.loads((project / "answers.json").read_text())
+    assert (kept["logBucket"], kept["SYNC_URL"]) == (variables["logBucket"], "")
+
+    # AND the tool deploys nothing of it, in either language, but looks and removes
+    with standing_in(tool) as fc3:
+        for words in (["deploy", "-y"], ["forward", "deploy", "-y"]):
+            for language, told in (
+                ("C", "Not set up yet: s.yaml has no SYNC_URL, HW_AK, HW_SK."),
+                ("zh_CN", "尚未完成设置"),
+            ):
+                done = tool.run(*words, cwd=project, env={"LANG": language})
+                assert done.returncode == STOPPED, done.stdout
+                assert told in done.stdout
+                assert bool(CHINESE.search(done.stdout)) == (language != "C")
+        assert fc3.deployed == {}
+        assert tool.run("preview", cwd=project).returncode == 0
+        done = tool.run("remove", "-y", cwd=project)
+        assert "does not exist" in done.stdout
+
+    # WHEN all is filled in THEN it deploys
+    text = (project / "s.yaml").read_text().replace('SYNC_URL: ""', f'SYNC_URL: "{ANSWERS["SYNC_URL"]}"')
+    for name in ("HW_AK", "HW_SK"):
+        text = text.replace(f'{name}: ""', f"{name}: ${{secret('my-sync_{name}')}}")
+        assert tool.run("secret", "add", "--key", f"my-sync_{name}", "--value", ANSWERS[name]).returncode == 0
+    (project / "s.yaml").write_text(text)
+    deployed, _ = deploy(tool, project)
+    assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
+
+
+def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(tool, built, tmp_path):
+    done = tool.init(built, tmp_path / "out", {**WITHOUT, "sourceBucket": f"a{'b-' * 30}cd"})
+    assert done.returncode == 0, done.stdout
+    name = json.loads((tmp_path / "out" / "answers.json").read_text())["logBucket"]
+    assert len(name) == 63
+    assert re.fullmatch("[a-z0-9-]+-oms-log-[0-9a-f]{4}", name)
+
+
+@pytest.mark.usefixtures("require_tool")
+@pytest.mark.parametrize(
+    ("line", "other", "told"),
+    [
+        ('lanes: "16"', "lanes: 16", 'lanes has to be text: write lanes: "16" in s.yaml, in quotes.'),
+        ('lanes: "16"', "lanes: 1_6 # ours", "lanes"),
+        ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "true"'),
+        ("statusPeriod: 15m", "statusPeriod:", "statusPeriod"),
+        ('objectPrefix: ""', "objectPrefix: 2026-11-27", "objectPrefix"),
+        ('objectPrefix: ""', "objectPrefix: [a]", "objectPrefix"),
+        ('objectPrefix: ""', "objectPrefix: 1e5", "objectPrefix"),
+        ('comparePeriod: "7d"', "comparePeriod: 1d", None),
+        ('comparePeriod: "7d"', "comparePeriod: off", None),
+        ('objectPrefix: ""', "objectPrefix: 2026/", None),
+        ('objectPrefix: ""', "objectPrefix: ${vars.region}", None),
+        ('logBucket: "photos-oms-log"', "logBucket: ''", "s.yaml has no logBucket"),
+        ("HW_SK: \"${secret('my-sync_HW_SK')}\"", "HW_SK: null", "s.yaml has no HW_SK"),
+    ],
+)
+def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_path, line, other, told):
+    render(ANSWERS, tmp_path)
+    assert ready(tmp_path) == ""
+    text = (tmp_path / "s.yaml").read_text()
+    assert f"  {line}" in text
+    (tmp_path / "s.yaml").write_text(text.replace(f"  {line}", f"  {other}"))
+    said = ready(tmp_path)
+    assert (told in said) if told else said == ""
+
+
+@pytest.mark.usefixtures("require_tool")
+def test_of_another_file_than_s_yaml_only_the_address_is_known(tmp_path):
+    render(ANSWERS, tmp_path)
+    (tmp_path / "s.yaml").write_text((tmp_path / "s.yaml").read_text().replace('lanes: "16"', "lanes: 16"))
+    assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""
+    assert "s.yaml has no SYNC_URL" in ready(tmp_path, "")
+
+
+def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:
+    """What stops a deployment; empty if nothing does."""
+    words = ["node", folder / "ready.js", address]
+    done = subprocess.run(
+        words, env={"PATH": os.environ["PATH"], "LANG": "C"}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode == 0) == (done.stderr == "")
+    return done.stderr

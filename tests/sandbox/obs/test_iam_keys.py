@@ -1,0 +1,35 @@
+"""What keys of IAM users may do in OBS and OMS."""
+
+import pytest
+
+
+def allow(action, resource="*"):
+    return {"Effect": "Allow", "Action": [action], "Resource": [resource]}
+
+
+def test_an_iam_users_key_may_do_in_obs_and_oms_what_its_policies_say(box, huawei, iam_key, obs_requests):
+    key = iam_key(
+        allow("obs:bucket:listBucket", "obs:*:*:bucket:photos-obs"),
+        allow("obs:object:getObject", "obs:*:*:object:photos-obs/oms/*"),
+        {"Effect": "Allow", "Action": ["oms:synctask:get"]},
+    )
+    for name in ("oms/a", "a"):
+        box.obs.put("photos-obs", name, b"")
+
+    def status(*details, **more):
+        return obs_requests.send(*details, **more, credentials=key).status_code
+
+    assert (status(), status("HEAD")) == (200, 403)
+    assert (status("GET", "oms/a"), status("GET", "a"), status("DELETE", "oms/a")) == (200, 403, 403)
+    task = box.task.sync_url.removesuffix("/events")
+    shown = huawei.call("GET", f"{task}?query_time={int(box.oms.now() * 1000)}", credentials=key)
+    assert (shown.status_code, huawei.submit("a", credentials=key).status_code) == (200, 403)
+
+
+@pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
+def test_a_grant_acts_at_once_or_later_or_never(box, iam_key, obs_requests, after, before, then):
+    box.iam.acts_after = after
+    key = iam_key(allow("obs:*:*"))
+    assert obs_requests.send(credentials=key).status_code == before
+    box.later(600)
+    assert obs_requests.send(credentials=key).status_code == then

@@ -1,0 +1,137 @@
+"""What policies allow: the documents alone, and requests to OSS by keys of users with them."""
+
+from __future__ import annotations
+
+import json
+
+import oss2
+import pytest
+
+from sandbox.policy import denial, parse
+
+A, B = "acs:oss:cn-hangzhou:1:a/x", "acs:oss:cn-hangzhou:1:b/x"
+
+
+def allow(action, resource="*", **more):
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+@pytest.mark.parametrize(
+    ("statements", "action", "resource", "about", "told"),
+    [
+        ([], "oss:GetObject", A, {}, "ImplicitDeny"),
+        ([allow("oss:GetObject")], "oss:GetObject", A, {}, ""),
+        ([allow(["oss:Get*", "oss:PutObject"])], "oss:GetObject", A, {}, ""),
+        ([allow("oss:Get*")], "oss:PutObject", A, {}, "ImplicitDeny"),
+        ([allow("oss:getObject")], "oss:GetObject", A, {}, "ImplicitDeny"),
+        ([allow("*", "acs:oss:*:*:a/*")], "oss:GetObject", A, {}, ""),
+        ([allow("*", ["acs:oss:*:*:a/*"])], "oss:GetObject", B, {}, "ImplicitDeny"),
+        ([allow("*", "acs:oss:*:*:?/x")], "oss:GetObject", B, {}, ""),
+        ([allow("*", "acs:oss:*:*:[ab]/x")], "oss:GetObject", A, {}, "ImplicitDeny"),
+        ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", A, {}, "ExplicitDeny"),
+        ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", B, {}, ""),
+        *(
+            ([allow("*", Condition={operator: {"oss:Prefix": wanted}})], "oss:ListObjects", A, about, told)
+            for operator, wanted, about, told in (
+                ("StringLike", "x/*", {"oss:Prefix": "x/y"}, ""),
+                ("StringLike", ["z", "x/*"], {"oss:Prefix": "x/y"}, ""),
+                ("StringLike", "x/*", {"oss:Prefix": ""}, "ImplicitDeny"),
+                ("StringLike", "*", {}, "ImplicitDeny"),
+                ("StringEquals", "x/*", {"oss:Prefix": "x/y"}, "ImplicitDeny"),
+            )
+        ),
+    ],
+)
+def test_of_rams_documents_deny_wins_and_what_nobody_allows_is_denied(statements, action, resource, about, told):
+    documents = [parse(json.dumps({"Version": "1", "Statement": [one]}), "1") for one in statements]
+    assert denial(documents, action, resource, about) == told
+
+
+@pytest.mark.parametrize("version", ["5.0", "1.1"])
+@pytest.mark.parametrize(
+    ("action", "resource", "told"),
+    [
+        ("obs:bucket:listBucket", "obs:*:*:bucket:a", ""),
+        ("obs:bucket:ListBucket", "OBS:*:*:bucket:a", ""),
+        ("obs:*:*", None, ""),
+        ("obs:bucket:listBucket", "obs:*:*:bucket:A", "ImplicitDeny"),
+        ("obs:bucket:list", "obs:*:*:bucket:a", "ImplicitDeny"),
+    ],
+)
+def test_of_huaweis_documents_actions_have_no_case_and_resources_a_service_without(version, action, resource, told):
+    statement = allow(action, resource) if resource else {"Effect": "Allow", "Action": [action]}
+    document = parse(json.dumps({"Version": version, "Statement": [statement]}), version)
+    assert denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == told
+
+
+def outcome(call):
+    try:
+        return call().status
+    except oss2.exceptions.OssError as error:
+        return error.status, error.code
+
+
+@pytest.fixture
+def bucket_of(box):
+    return lambda key, name="photos": oss2.Bucket(
+        oss2.AuthV4(*key), box.oss.endpoint, name, region=box.region, session=box._http
+    )
+
+
+def test_a_ram_users_key_may_do_in_oss_what_its_policies_say(box, bucket_of, ram_key):
+    photos = "acs:oss:*:*:photos"
+    key = ram_key(
+        allow(["oss:PutObject", "oss:GetObject"], f"{photos}/mine/*"),
+        allow("oss:DeleteObject", f"{photos}/mine/*"),
+        {**allow("oss:DeleteObject", f"{photos}/mine/kept"), "Effect": "Deny"},
+        allow("oss:ListObjects", photos, Condition={"StringLike": {"oss:Prefix": "mine/*"}}),
+    )
+    bucket = bucket_of(key)
+    denied = (403, "AccessDenied")
+    assert outcome(lambda: bucket.put_object("mine/a", b"")) == 200
+    assert outcome(lambda: bucket.put_object("mine/kept", b"")) == 200
+    assert outcome(lambda: bucket.put_object("a", b"")) == denied
+    assert outcome(lambda: bucket.get_object("mine/a")) == 200
+    assert outcome(lambda: bucket.copy_object("photos", "a", "mine/b")) == denied
+    assert outcome(lambda: bucket.list_objects("mine/")) == 200
+    assert outcome(lambda: bucket.list_objects("")) == denied
+    assert outcome(bucket.get_bucket_info) == denied
+    assert outcome(lambda: bucket_of(key, "photos-oms-log").put_object("mine/a", b"")) == denied
+    assert bucket.batch_delete_objects(["mine/a", "mine/kept"]).deleted_keys == ["mine/a"]
+    service = oss2.Service(oss2.AuthV4(*key), box.oss.endpoint, region=box.region, session=box._http)
+    assert outcome(service.list_buckets) == denied
+
+
+@pytest.mark.parametrize(("effect", "kind"), [("Allow", "ImplicitDeny"), ("Deny", "ExplicitDeny")])
+def test_oss_says_which_right_is_missing_and_why(box, bucket_of, ram_key, effect, kind):
+    bucket = bucket_of(ram_key({**allow("oss:Put*"), "Effect": effect}))
+    with pytest.raises(oss2.exceptions.AccessDenied) as caught:
+        bucket.get_bucket_info() if effect == "Allow" else bucket.put_object("a", b"")
+    told = caught.value.body.decode()
+    assert f"<NoPermissionType>{kind}</NoPermissionType>" in told
+    assert f"<AuthAction>oss:{'GetBucketInfo' if effect == 'Allow' else 'PutObject'}</AuthAction>" in told
+
+
+@pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
+def test_a_grant_acts_at_once_or_later_or_never(box, bucket_of, ram_key, after, before, then):
+    box.ram.entities.acts_after = after
+    bucket = bucket_of(ram_key(allow("oss:*")))
+
+    def status():
+        got = outcome(lambda: bucket.put_object("a", b""))
+        return got if got == 200 else got[0]
+
+    assert status() == before
+    box.later(600)
+    assert status() == then
+
+
+def test_a_new_version_of_a_policy_acts_as_late_as_a_grant(box, bucket_of, ram_key):
+    bucket = bucket_of(ram_key(allow("oss:GetObject")))
+    box.ram.entities.acts_after = 60
+    document = json.dumps({"Version": "1", "Statement": [allow("oss:*")]})
+    box.later(60)
+    box.ram.entities.create_policy_version("user", document, "true")
+    assert outcome(lambda: bucket.put_object("a", b"")) == (403, "AccessDenied")
+    box.later(60)
+    assert outcome(lambda: bucket.put_object("a", b"")) == 200

@@ -1,0 +1,128 @@
+"""Functions and triggers that may only do what their roles may."""
+
+from __future__ import annotations
+
+import json
+
+import oss2
+import pytest
+
+from sandbox.ram.limits import RamError
+
+CODE = """
+import os
+
+def handler(event, context):
+    if event == b"who":
+        names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+        return [os.environ[f"ALIBABA_CLOUD_{name}"] for name in names]
+    if b"events" in event and context.function.name == "forward":
+        raise ValueError("no")
+"""
+FUNCTIONS = "acs:fc:cn-hangzhou:*:functions"
+
+
+def trust(service):
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [service]}}
+    return json.dumps({"Version": "1", "Statement": [statement]})
+
+
+@pytest.fixture
+def role(box):
+    """Makes a role that this service may take on, and what it may do."""
+
+    def made(name, service, *statements):
+        ram = box.ram.entities
+        ram.create_role(name, trust(service))
+        if statements:
+            ram.create_policy(name, json.dumps({"Version": "1", "Statement": statements}))
+            ram.attach_policy_to_role("Custom", name, name)
+
+    return made
+
+
+@pytest.fixture
+def deploy(box, tmp_path):
+    """Deploys a function and its trigger, with replay behind it, as functions whose roles are bound."""
+    (tmp_path / "index.py").write_text(CODE)
+    box.binds_roles = True
+
+    def props(name, **more):
+        return {
+            "functionName": name,
+            "role": "acs:ram::1000000000000001:role/function",
+            "handler": "index.handler",
+            "runtime": "python3.12",
+            "timeout": 10,
+            "code": ".",
+            "environmentVariables": {},
+            **more,
+        }
+
+    def done():
+        trigger = {
+            "triggerName": "content",
+            "triggerType": "oss",
+            "invocationRole": "acs:ram::1000000000000001:role/trigger",
+            "sourceArn": "acs:oss:cn-hangzhou:1000000000000001:photos",
+            "triggerConfig": {
+                "events": ["oss:ObjectCreated:PutObject"],
+                "filter": {"key": {"prefix": "", "suffix": ""}},
+            },
+        }
+        config = {
+            "maxAsyncRetryAttempts": 0,
+            "destinationConfig": {"onFailure": {"destination": "acs:fc:x:functions/sync-replay"}},
+        }
+        box.deploy_resource("replay", props("sync-replay"), tmp_path)
+        box.deploy_resource("forward", props("sync", triggers=[trigger], asyncInvokeConfig=config), tmp_path)
+
+    return done
+
+
+def invoke(*names):
+    return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
+
+
+def test_a_function_acts_with_a_key_that_may_do_what_its_role_may(box, role, deploy):
+    role(
+        "function",
+        "fc.aliyuncs.com",
+        {"Effect": "Allow", "Action": "oss:PutObject", "Resource": "acs:oss:*:*:photos/a"},
+    )
+    role("trigger", "oss.aliyuncs.com")
+    deploy()
+    key, secret, token = box.fc.invoke("replay", b"who").value
+    auth = oss2.StsAuth(key, secret, token, auth_version=oss2.AUTH_VERSION_4)
+    bucket = oss2.Bucket(auth, box.oss.endpoint, "photos", region=box.region, session=box._http)
+    assert bucket.put_object("a", b"").status == 200
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        bucket.put_object("b", b"")
+
+
+@pytest.mark.parametrize(
+    ("function", "trigger", "ran", "lost"),
+    [
+        (invoke("sync-replay"), invoke("sync"), ["forward", "replay"], []),
+        (invoke("sync"), invoke("sync"), ["forward"], ["replay"]),
+        (invoke("sync-replay"), invoke("sync-replay"), [], ["forward"]),
+    ],
+    ids=["both", "no destination", "no trigger"],
+)
+def test_a_trigger_and_a_destination_call_what_their_roles_may(box, role, deploy, function, trigger, ran, lost):
+    role("function", "fc.aliyuncs.com", function)
+    role("trigger", "oss.aliyuncs.com", trigger)
+    deploy()
+    box.oss.put("photos", "a", b"")
+    box.wait_idle(10)
+    assert [one.function for one in box.fc.invocations] == ran
+    assert box.not_invoked == lost
+    assert len(box.fc.dropped) == (lost == ["replay"])
+
+
+@pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])
+def test_a_role_that_is_missing_or_trusts_others_is_not_taken_on(role, deploy, service, code):
+    if service:
+        role("function", service)
+    with pytest.raises(RamError, match=code):
+        deploy()

@@ -1,0 +1,31 @@
+"""Users of both clouds in the sandbox, each with one policy and one key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from sandbox import Sandbox
+from sandbox.iam.identities import Call
+
+Key = tuple[str, str]
+
+
+def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
+    """The key of a RAM user of this name who may do what the document says."""
+    ram = box.ram.entities
+    ram.create_user(name)
+    ram.create_policy(name, json.dumps(document))
+    ram.attach_policy_to_user("Custom", name, name)
+    key = ram.create_access_key(name)["AccessKey"]
+    return key["AccessKeyId"], key["AccessKeySecret"]
+
+
+def iam_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
+    """The key of an IAM user of this name who may do what the document says."""
+    user = box.iam.create_user(Call((), {"name": name}, {}))["user"]["user_id"]
+    body = {"policy_name": name, "policy_document": json.dumps(document)}
+    policy = box.iam.create_policy(Call((), body, {}))["policy"]["policy_id"]
+    box.iam.attach(Call((policy,), {"user_id": user}, {}))
+    key = box.iam.create_key(Call((user,), {}, {}))["access_key"]
+    return key["access_key_id"], key["secret_access_key"]

@@ -1,0 +1,116 @@
+"""What setup grants suffices: all jobs run with the roles of its statements and the keys of its documents, and no cloud
+refuses anything for a right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.project import variables
+from ops.setup.statements import destination_writer, functions_in_huawei, roles, source_reader, trust_of
+from sandbox import Sandbox
+from sandbox.oms.service import Account
+from support.grants import Key, iam_user, ram_user
+from support.uploads import PATIENCE, upload
+from tools.render import render
+
+Grant = Callable[[Sandbox, Path], None]
+Document = dict[str, object]
+
+
+def less(document: Document, action: str) -> Document:
+    """The same document without one action."""
+    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in document["Statement"]]
+    return {**document, "Statement": [{**one, "Action": one["Action"] or ["none:None"]} for one in kept]}
+
+
+@pytest.fixture
+def granted(box, tmp_path):
+    """Deploys the rendered project with no more rights than setup gives it, or one less."""
+
+    def deployed(missing: str = "") -> None:
+        render(box.answers(), tmp_path)
+        given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
+        ram = box.ram.entities
+        for role in roles(given):
+            ram.create_role(role.name, json.dumps(trust_of([role])))
+            ram.create_policy(role.policy, json.dumps(less(role.document, missing)))
+            ram.attach_policy_to_role("Custom", role.policy, role.name)
+        ak, sk = iam_user(box, less(functions_in_huawei(box.destination_bucket), missing), "functions")
+        use_keys(
+            box,
+            ram_user(box, source_reader(box.source_bucket)),
+            iam_user(box, destination_writer(box.destination_bucket), "oms"),
+        )
+        box.binds_roles = True
+        box.deploy_project(tmp_path, secrets={"HW_AK": ak, "HW_SK": sk}, retry_delay=0.001)
+
+    return deployed
+
+
+def use_keys(box: Sandbox, source: Key, there: Key) -> None:
+    """Let OMS's task go on with these keys."""
+    sides = box.oms.sides
+    box.task.read_source = sides.source(Account(*source), box.region, box.source_bucket)
+    box.task.bucket = sides.destination(Account(*there), box.obs.region, box.destination_bucket)
+
+
+def work(box: Sandbox) -> set[str]:
+    """Runs every job, and says which rights were missing, and what faults doctor sees."""
+    upload(box, "a", "最" * 341)
+    box.oss.lose_events("lost".__eq__)
+    upload(box, "lost")
+    box.later(3600)
+    for job in ("replay", "reconcile", "compare", "status"):
+        box.tick(job)
+        box.wait_idle(PATIENCE)
+    for job in ("certify", "status"):
+        box.fc.invoke(job, b"{}")
+    checks = box.fc.invoke("doctor", b"{}").value["checks"]
+    actions = (*box.oss.actions, *box.obs.actions)
+    # Doctor's look at the clock is of no bucket, and unsigned.
+    refused = {one.name for one in actions if one.bucket and one.status == 403}
+    refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
+    return refused | {one["name"] for one in checks if one["state"] == "fault"}
+
+
+def test_all_jobs_do_their_work_with_what_setup_grants(box, granted):
+    granted()
+    assert work(box) == set()
+    assert {one.outcome for one in box.fc.invocations} == {"returned"}
+    assert box.task.destination.keys() == {"a", "最" * 341, "lost"}
+    assert box.task.failure_object == 0
+
+
+MISSING = {
+    "oss:DeleteObject": {"oss:DeleteObject"},
+    "obs:object:getObject": {"obs:object:GetObject"},
+    "oms:synctask:statistics": {"right oms:synctask:statistics"},
+}
+MISSING_TOO = {
+    "oss:PutObject": {"oss:PutObject"},
+    "oss:GetObject": {"oss:GetObject"},
+    "oss:ListObjects": {"oss:ListObjects"},
+    "obs:bucket:listBucket": {"obs:bucket:ListBucket"},
+    "obs:bucket:headBucket": {"obs:bucket:HeadBucket"},
+    "oms:synctask:createEvent": {"right oms:synctask:createEvent"},
+    "oms:synctask:get": {"right oms:synctask:get"},
+    "fc:InvokeFunction": {"fc:InvokeFunction"},
+}
+
+
+@pytest.mark.parametrize("missing", [*MISSING, *(pytest.param(one, marks=pytest.mark.extras) for one in MISSING_TOO)])
+def test_with_one_right_less_something_is_refused(box, granted, missing):
+    granted(missing)
+    assert (MISSING | MISSING_TOO)[missing] <= work(box)
+
+
+def test_each_right_that_is_granted_is_taken_away_once(box, tmp_path):
+    render(box.answers(), tmp_path)
+    given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
+    documents = [*(one.document for one in roles(given)), functions_in_huawei("bucket")]
+    actions = {action for one in documents for part in one["Statement"] for action in part["Action"]}
+    assert actions == MISSING.keys() | MISSING_TOO.keys()

@@ -1,0 +1,148 @@
+"""Answers that are cut off, or say nothing that is known, and proxies: over sockets, from a peer that does as told."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ops.clock import Clock
+from ops.clouds import wire
+from ops.errors import OpsError, UsageError
+from sandbox.server.certificate import make_certificate
+from support.doctor import free_port
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@contextlib.contextmanager
+def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of one that answers a single connection so."""
+
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+    thread.join(5)
+
+
+def head_of(connection: socket.socket) -> bytes:
+    found = b""
+    while b"\r\n\r\n" not in found:
+        found += connection.recv(1)
+    return found
+
+
+def get(url: str) -> wire.Request:
+    return wire.Request("GET", url, {"Authorization": "signed"})
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def tunnel(monkeypatch, tmp_path):
+    """A proxy that lets through to a cloud, which nothing else does: its port, and what either of both was told."""
+    file, heard = make_certificate(tmp_path), []
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+
+    def answer(connection: socket.socket) -> None:
+        heard.append(head_of(connection))
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with context.wrap_socket(connection, server_side=True) as inside:
+            heard.append(head_of(inside))
+            inside.sendall(GOOD)
+
+    with peer(answer) as port:
+        yield port, heard
+
+
+def test_an_answer_that_is_cut_off_is_none():
+    def answer(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(GOOD[:-1])
+
+    with peer(answer) as port, pytest.raises(http.client.IncompleteRead):
+        wire.exchange(get(f"http://127.0.0.1:{port}/"))
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+def test_a_proxy_gets_a_tunnel_and_sees_nothing_of_what_goes_through(monkeypatch, tunnel, name):
+    port, heard = tunnel
+    monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
+    cloud = f"127.0.0.1:{free_port()}"
+    assert wire.exchange(get(f"https://{cloud}/a%20b")).body == b"hello"
+    asked, inside = heard
+    assert asked.startswith(f"CONNECT {cloud} HTTP/1.".encode())
+    assert b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n" in asked
+    assert b"signed" not in asked
+    assert inside.startswith(b"GET /a%20b HTTP/1.1\r\n")
+    assert b"signed" in inside
+    assert b"Basic" not in inside
+
+
+@pytest.mark.parametrize("excepted", ["127.0.0.1", "*"])
+def test_hosts_of_no_proxy_are_asked_directly(monkeypatch, tunnel, excepted):
+    port, heard = tunnel
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    with pytest.raises(ConnectionRefusedError):
+        wire.exchange(get(f"https://127.0.0.1:{free_port()}/"))
+    assert heard == []
+
+
+def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
+    def fails(url: str) -> wire.UnreachableError:
+        with pytest.raises(wire.UnreachableError) as failed:
+            wire.ask(Clock(), lambda: get(url), attempts=1)
+        return failed.value
+
+    cloud = f"https://127.0.0.1:{free_port()}/"
+    error = fails(cloud)
+    assert "Connection refused" in error.happened.en
+    assert "set HTTPS_PROXY" in error.fix.en
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{free_port()}")
+    error = fails(cloud)
+    assert "through the proxy of HTTPS_PROXY, 127.0.0.1:" in error.fix.en
+    assert not any("p@ss" in one or "p%40ss" in one for one in (*error.happened, *error.fix, str(error)))
+
+    def refuse(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with peer(refuse) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
+        assert "407" in fails(cloud).happened.en
+
+
+@pytest.mark.parametrize("wrong", ["socks5://me:secret@127.0.0.1:1080", "http://me:secret@127.0.0.1:port", "http://"])
+def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wrong):
+    monkeypatch.setenv("HTTPS_PROXY", wrong)
+    with pytest.raises(UsageError) as refused:
+        wire.exchange(get("https://127.0.0.1:1/"))
+    assert "http://host:port" in refused.value.fix.en
+    assert "secret" not in "".join((*refused.value.happened, *refused.value.fix))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
+def test_what_no_cloud_says_is_an_error_of_ours(body):
+    answer = wire.Answer(200, {}, body)
+    for read in (answer.xml, answer.json):
+        with pytest.raises(OpsError, match="nothing that the cloud documents"):
+            read()
