@@ -71,6 +71,14 @@ def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorde
     assert world.sender.stopped.why == "the time is up"
 
 
+def test_where_the_time_was_up_before_oms_took_anything_that_is_why_it_stopped():
+    world = Sends(timeout=20)
+    world.oms.round_trip = 3.0
+    world.oms.refuse(lambda key: True)
+    assert world.send(*KEYS)
+    assert world.sender.stopped.why == "the time is up"
+
+
 def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
     # GIVEN a run that has 120 s of ten minutes, at a call in 80 s
     world = Sends(rate=1 / 80)
