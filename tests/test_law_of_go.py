@@ -81,6 +81,7 @@ def play(seed: int) -> Played:
             once_closed(world, lambda: world.at(world.seconds + dice.uniform(1, 600), write, dice.choice(keys)))
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
+        tampering(world, seed, 0.9 * freeze, keys[0])
         world.later(freeze + dice.uniform(1, 120))
         frozen = datetime.fromtimestamp(int(world.ground.EPOCH + freeze), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         said = cut_over(world, played, frozen)
@@ -90,6 +91,19 @@ def play(seed: int) -> Played:
             return played
         after_go(world, played, said, keys)
     return played
+
+
+def tampering(world: Migration, seed: int, when: float, key: str) -> None:
+    """In some worlds somebody writes to OBS what has the size of the source's object, and differs."""
+
+    def tamper() -> None:
+        if source := world.in_source(key):
+            world.say("somebody writes to OBS", key)
+            other = next(one for one in CONTENTS.values() if one != source and len(one) == len(source))
+            world.obs.put(world.destination_bucket, key, other)
+
+    if seed % 8 == 4:
+        world.at(when, tamper)
 
 
 def late_first_mark(world: Migration, freeze: float) -> None:
@@ -138,6 +152,9 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
             step = one["step"]["options"] if one["result"] != "passed" and one["step"] else {}
             if step and one["step"]["job"] == "compare":  # what a cutover does not do by itself
                 world.ops(*shlex.split(line(one["step"]))[2:])
+            if one["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
+                for key in one["keys"]:  # OMS would skip it: so it is deleted there, as the answer says
+                    world.obs.delete(world.destination_bucket, key)
             if one["id"] == "FROZEN" and one["result"] == "failed":
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step

@@ -20,6 +20,7 @@ _CODE, _OPS = "template/code/oss_oms_sync", "template/ops"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _LIVENESS = "tests/test_law_of_liveness.py"
 _CLOSING = "tests/unit/test_law_of_closing.py"
+_CERTIFY = "tests/unit/jobs/certify/test_law_of_certify.py"
 _VERSIONS = "tests/unit/jobs/replay/test_law_of_versions.py"
 # Enough for a law that tries examples of its own first.
 _SCHEDULES = "60"
@@ -74,6 +75,15 @@ MISTAKES = (
         seeds="1",
     ),
     Mistake(
+        "judging again forgets a proven difference",
+        _GO,
+        (
+            (f"{_CODE}/comparison/proof.py", "_KEPT = (Proof.EQUAL, Proof.DIFFERENT, ", "_KEPT = (Proof.EQUAL, "),
+            (f"{_CODE}/jobs/compare.py", "deep, cutover = scope.deep or asked.deep, ", "deep, cutover = False, "),
+        ),
+        seeds="108",
+    ),
+    Mistake(
         "what looks newer in OBS closes a failure",
         _VERSIONS,
         (
@@ -109,6 +119,17 @@ MISTAKES = (
             ),
         ),
         seeds="1",
+    ),
+    Mistake(
+        "judging one pass again, and certifying another",
+        _CERTIFY,
+        (
+            (
+                f"{_CODE}/jobs/compare.py",
+                "return answer.of if answer else newest if is_since else None",
+                "return newest",
+            ),
+        ),
     ),
     Mistake(
         "a list of OMS's that grows is read once",

@@ -90,7 +90,7 @@ class Identities(KeyedService):
             "urn": f"iam::{DOMAIN_ID}:user:{name}",
             "created_at": self._date(),
         }
-        self.users[number] = {"told": told, "made": self.now(), "keys": {}, "attached": {}}
+        self.users[number] = {"told": told, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": told}
 
     def list_users(self, call: Call) -> object:
@@ -268,6 +268,12 @@ class Identities(KeyedService):
         number = policy["told"]["policy_id"]
         return {**policy["told"], "attachment_count": sum(number in one["attached"] for one in self.users.values())}
 
+    def grant(self, user: str, document: str) -> None:
+        """What an administrator does by hand where there is no v5: let a custom policy of a role act for a user, by its
+        group. Such grants and those of v5 act together."""
+        with self.lock:
+            self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
+
     def _in_force(self, user: str) -> list[Document]:
         """The documents of the policies that act for a user now."""
         if self.acts_after is None:
@@ -275,7 +281,8 @@ class Identities(KeyedService):
         latest = self.now() - self.acts_after
         attached = [policy for policy, at in self.users[user]["attached"].items() if at <= latest]
         changes = [[text for at, text in self.policies[one]["changes"] if at <= latest] for one in attached]
-        return [parse(texts[-1], "5.0") for texts in changes]
+        roles = [document for at, document in self.users[user]["roles"] if at <= latest]
+        return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
     def _page(self, call: Call, name: str, found: list[Record], key: str) -> object:
         """A page of what follows the marker, which is the identifier of the last before it."""

@@ -21,7 +21,7 @@ _APART = timedelta(minutes=1)
 _COUNTED = ("source", "destination", "last_written", "classes", "folders")
 _COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "reconcile", "replay", "status"}
 _STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
-# After this nothing is sent in a closed project, and OMS changes nothing after it has done nothing for so long.
+# After this nothing is sent in a closed project, and OMS changes nothing after it has been quiet for so long.
 _CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
 # What OMS has not finished it has lost, if it finished nothing for so long, and a minute for each GB.
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9

@@ -27,8 +27,9 @@ class InHand:
 
     `left`: how many objects it had accepted and not finished at most; None if it does not tell, or only by the hour.
     It had finished all that it accepted before `oldest`, if it works in order. It last finished something before
-    `finished`, and accepted or finished something before `busy`. `accepted`: when each step began, and how many objects
-    it accepted in it.
+    `finished`. It was `busy` until it last accepted or failed something, or until the step began in which it last
+    finished something: what it has copied is no reason to wait longer, where nothing is left. `accepted`: when each
+    step began, and how many objects it accepted in it.
     """
 
     now: float
@@ -78,7 +79,7 @@ def _counted(statistics: Statistics, now: float) -> InHand:
         left if statistics.is_exact else None,
         _oldest(steps, left, statistics.start.timestamp()),
         _end([begin for begin, _, finished in steps if finished], length, now),
-        _end([begin for begin, accepted, finished in steps if accepted or finished], length, now),
+        _busy(statistics, length if left > 0 else 0.0, length, now),
         [(begin, accepted) for begin, accepted, _ in steps if accepted],
     )
 
@@ -92,6 +93,15 @@ def _oldest(steps: Sequence[tuple[float, int, int]], left: int, start: float) ->
         if left <= 0:
             return begin
     return start
+
+
+def _busy(statistics: Statistics, after_done: float, length: float, now: float) -> float:
+    """Until when it was busy: `after_done` seconds after the beginning of the last step in which it copied or skipped
+    anything, or until the end of the last one in which it accepted or failed anything. What it accepted after others
+    may not be counted yet, and its lists of failures come late."""
+    after = {"REQUEST": length, "FAILURE": length, "SUCCESS": after_done, "SKIP": after_done}
+    counted = ((name, begin) for name in after for begin, number in statistics.series[name] if number)
+    return min(now, max((begin / 1000 + after[name] for name, begin in counted), default=-math.inf))
 
 
 def _end(begins: Sequence[float], length: float, now: float) -> float:

@@ -6,19 +6,22 @@ be of equal size, and no more is asked for.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from ops.check import findings
+from oss_oms_sync.errors import StorageError
 from sandbox.oms.task import CopyFailure
-from support.certify_world import CertifyWorld
+from support.certify_world import CertifyWorld, check
 from support.law import SCHEDULES
-from support.world import DAY, HOUR, ROOT, World
+from support.world import DAY, HOUR, ROOT, World, oss_error
 
+BUSY = oss_error(409, "Busy")
 ACCEPTED = ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 # What is no file's name, OMS's own folder, and a record that has no room.
 KEYS = ["a b", "oms/sync_task/x", "🎉", "海" * 330]
@@ -41,10 +44,28 @@ lived = st.one_of(
 steps = st.sampled_from(["compare", "judge_again", "deep", "stand_still", "tick_replay", "copy_all"])
 
 
+# Passes that end, one that does not, what contradicts them, and the freeze.
+wishes = st.sampled_from([{}, {"deep": True}, {"since": "2026-01-01"}, {"overwrite": True}, {"cutover": True}])
+of_passes = st.one_of(
+    st.tuples(st.just("compare"), wishes),
+    st.tuples(st.just("stops"), wishes),
+    st.tuples(st.just("write"), keys, data),
+    st.tuples(st.just("later"), st.sampled_from([1, 1000, DAY])),
+    st.sampled_from([("freeze",), ("stand_still",)]),
+)
+
+
 def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
     for what, *details in happenings:
         if what == "deep":
             world.compare(deep=True)
+        elif what == "compare" and details:
+            world.compare(**details[0])
+        elif what == "stops":
+            world.source.fail(BUSY, "list")
+            with contextlib.suppress(StorageError):
+                world.compare(**details[0])
+            world.source.heal()
         elif what == "encrypt":
             world.obs.bucket(world.there.name).encrypted = True
         elif what == "fail_copy":
@@ -115,3 +136,19 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
         different = [key for key in {*world.source.objects, *KEYS} if not is_equal(world, key, document)]
         assert not different, document["text"]
     count_schedule("of certify", "a GO is true")
+
+
+@pytest.mark.law
+@settings(max_examples=SCHEDULES // 6)
+@given(st.lists(of_passes, max_size=8))
+@example([("freeze",), ("compare", {}), ("stops", {})])
+@example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
+def test_the_pass_that_is_judged_again_is_the_one_that_is_certified(count_schedule, happenings):
+    World.close_all()
+    world = CertifyWorld(*KEYS)
+    play(world, [("freeze",), *happenings])
+    document = world.certify()
+    if check(document, "SCOPE")["result"] != "not run":
+        judged = world.compare(again=True, frozen_since=world.frozen)
+        assert judged["pass"] == document["passes"]["compare"]["pass"]
+    count_schedule("of certify", "what is judged again is certified")

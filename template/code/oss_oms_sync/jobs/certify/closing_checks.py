@@ -31,8 +31,8 @@ _OMS_FINISHED = partial(
     Finding,
     "OMS_FINISHED",
     t(
-        "By its counts, which tell of all that our records do, OMS has finished all that it accepted, and did nothing"
-        " for ten minutes"
+        "By its counts, which tell of all that our records do, OMS has finished all that it accepted, and accepted"
+        " nothing for ten minutes"
     ),
 )
 _STOOD_STILL = partial(
@@ -128,7 +128,7 @@ def oms_finished(evidence: Evidence) -> Finding:
         return _unfinished(evidence)
     seen = t("Nothing is left, and it has done nothing for days")
     if work.busy:
-        seen = t("Nothing is left, and it has done nothing since {busy}", busy=timestamp(work.busy))
+        seen = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(work.busy))
     return _OMS_FINISHED(Result.PASSED, seen)
 
 
@@ -204,7 +204,7 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     if finished and still.began < finished:
         return _STOOD_STILL(
             Result.NOT_RUN,
-            t("The standstill pass began at {began}, before OMS had done nothing for ten minutes", began=began),
+            t("The standstill pass began at {began}, before OMS had been quiet for ten minutes", began=began),
             _GO_ON,
             go_on,
         )
